@@ -1,0 +1,2 @@
+//! Specs: from files to typed values.
+pub mod model;

@@ -3,6 +3,7 @@
 //! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report. The modules stand in that order.
 pub mod finding;
 pub mod id;
+pub mod render;
 pub mod source;
 pub mod spec;
 

@@ -48,7 +48,7 @@ impl Default for Options {
             parallelism: 16,
             limits: Limits::default(),
             connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             pages: 10_000,
             interrupt: Interrupt::default(),
         }

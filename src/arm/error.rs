@@ -162,10 +162,11 @@ impl Details {
             (_, Some(status)) => format!("Azure answered {status}"),
             (_, None) => "the request could not be made".to_owned(),
         };
+        let before_code = if text.starts_with("Azure answered") { " " } else { ": " };
         // `write!` to a String cannot fail.
         match (&self.code, &self.message) {
-            (Some(code), Some(message)) => _ = write!(text, " {code}: {message}"),
-            (Some(code), None) => _ = write!(text, " {code}"),
+            (Some(code), Some(message)) => _ = write!(text, "{before_code}{code}: {message}"),
+            (Some(code), None) => _ = write!(text, "{before_code}{code}"),
             (None, Some(message)) => _ = write!(text, ": {message}"),
             (None, None) => {}
         }

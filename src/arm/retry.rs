@@ -76,8 +76,8 @@ impl Default for Limits {
     fn default() -> Self {
         const EVER: u64 = 365 * 24 * 3600;
         Self {
-            operation: Duration::from_secs(30 * 60),
-            longest_retry_after: Duration::from_secs(2 * 3600),
+            operation: Duration::from_mins(30),
+            longest_retry_after: Duration::from_hours(2),
             poll_first: Duration::from_millis(200),
             poll_longest: Duration::from_secs(10),
             fault: Patience::new(6, EVER, 500, 30),

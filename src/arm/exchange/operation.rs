@@ -215,7 +215,8 @@ impl Exchange {
             let what = format!("it is still `{state}` after {} min", limit.as_secs() / 60);
             return self.stop(Kind::TimedOut, what, now);
         }
-        let wait = retry_after(&answer.headers, now).unwrap_or_else(|| {
+        let told = retry_after(&answer.headers, now).map(|told| told.max(SHORTEST_POLL));
+        let wait = told.unwrap_or_else(|| {
             let wait = self.poll_wait;
             self.poll_wait = wait.saturating_mul(2).min(self.limits.poll_longest);
             wait
@@ -229,7 +230,7 @@ impl Exchange {
             return self.stop(Kind::TimedOut, what, now);
         }
         let why = Why::Operation { state: state.to_owned() };
-        Next::Wait { exchange: self, until: now.after(wait.max(SHORTEST_POLL)), why }
+        Next::Wait { exchange: self, until: now.after(wait), why }
     }
 
     /// The operation ended badly; Azure's words are in the body of the operation.

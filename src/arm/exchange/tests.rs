@@ -181,6 +181,7 @@ fn each_rule_of_retrying() {
 
 /// Each row: what a write and the polls were answered, and what the machine did.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rules")]
 fn each_rule_of_long_running_operations() {
     use Method::{Delete, Patch, Post, Put};
     let op = ("Azure-AsyncOperation", POLL);
@@ -418,7 +419,10 @@ fn attempts_are_bounded_per_sort_of_trouble() {
     ] {
         let mut play = Play::new(Method::Put, ACCOUNT);
         while play.give(outcome.clone()).is_some() {}
-        assert_eq!((play.sent(), play.error().kind, play.error().attempts), (sent, kind, sent as u32));
+        assert_eq!(
+            (play.sent(), play.error().kind, play.error().attempts),
+            (sent, kind, u32::try_from(sent).unwrap())
+        );
     }
 }
 
@@ -497,7 +501,7 @@ fn a_failed_operation_tells_azures_reason() {
     play.give(answer(200, &[], failed));
     assert_eq!(
         play.error().to_string(),
-        "the operation failed QuotaExceeded: Too much.; Inner: more (target `sku`) (request r9)"
+        "the operation failed: QuotaExceeded: Too much.; Inner: more (target `sku`) (request r9)"
     );
     assert!(play.error().has_code("quotaexceeded") && play.error().has_code("Inner"));
 }

@@ -3,3 +3,4 @@
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 pub mod diagnostic;
 pub mod sanitize;
+pub mod text;

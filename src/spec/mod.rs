@@ -5,12 +5,13 @@
 mod build;
 pub mod load;
 pub mod model;
+pub mod rules;
 mod scalar;
 mod schema;
 pub mod structure;
 pub mod tree;
 pub mod variables;
-mod wording;
+pub(crate) mod wording;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -85,7 +86,8 @@ fn read_file(file: FileId, outside: &Variables, sources: &Sources) -> (Option<Lo
         match model::Spec::deserialize(&document.tree) {
             Ok(spec) => Some(Loaded { document, spec }),
             Err(error) => {
-                let finding = Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
+                let finding =
+                    Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
                 let finding = finding.at(document.span_of("")).cause(error.to_string());
                 findings.push(finding.hint("this is a mistake in keyless: please report it with the spec"));
                 None

@@ -17,12 +17,14 @@ pub(super) fn short(text: &str) -> String {
 }
 
 /// The name that was probably meant, if one is near enough.
-pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.chars().count() > COMPARABLE {
         return None;
     }
     // Case, `-` and `_` are what people most often get wrong, and nothing is nearer than that.
-    let fold = |text: &str| text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>();
+    let fold = |text: &str| {
+        text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>()
+    };
     let folded = fold(wrong);
     let mut best: Option<(f64, &str)> = None;
     for name in names {

@@ -1,0 +1,47 @@
+//! `keyless plan`: what apply would do.
+
+use super::Exit;
+use super::options::{Format, Options};
+use super::output::{self, Failure};
+use super::session::{Session, Specs, block_on, check, exit_of, refuse};
+use crate::plan::document::Plan;
+use crate::render::text;
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    specs: Specs,
+    /// Exit 2 if there is anything to do
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let Some(plan) = compute(options, &args.specs)? else { return Ok(Exit::Failure) };
+    show(options, &plan)?;
+    Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
+}
+
+/// The plan for these specs, or nothing if something is wrong with them, which has been told.
+pub(super) fn compute(options: &Options, specs: &Specs) -> Result<Option<Plan>, Failure> {
+    let checked = check(options, &specs.specs);
+    if checked.has_errors() {
+        refuse(options, &checked)?;
+        return Ok(None);
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let plan = session.plan(options, checked).await;
+        session.close().await;
+        plan.map(Some)
+    })
+}
+
+/// Writes a plan as a result.
+pub(super) fn show(options: &Options, plan: &Plan) -> Result<(), Failure> {
+    match options.format {
+        Format::Human => output::result(&text::plan(plan, options.is_verbose())),
+        Format::Json => output::json(plan),
+    }
+}

@@ -28,6 +28,8 @@ pub static KINDS: &[&dyn Kind] = &[&account::Accounts, &role_assignment::RoleAss
 pub trait Kind: Sync {
     /// ARM's name for the collection: `accounts`.
     fn name(&self) -> &'static str;
+    /// A resource of this kind of which nothing is known but its id, in ARM shape.
+    fn blank(&self, id: &ResourceId) -> Value;
     /// The word for one of them in messages.
     fn noun(&self) -> &'static str;
     /// The api-version used for reading and writing it.

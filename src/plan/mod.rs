@@ -3,6 +3,7 @@
 //! Pure. `document` says what a plan holds; `steps` orders the writes.
 
 pub mod document;
+pub mod predict;
 mod steps;
 
 use serde_json::Value;

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
-use serde_saphyr::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag};
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
+};
 
 use super::scalar::{self, Scalar};
 use super::tree::{Children, Document, MAX_DEPTH, Node, Place, escape};
@@ -29,8 +31,12 @@ const MAX_FINDINGS: usize = 1000;
 type Fits = fn(&Value) -> bool;
 
 /// The tags of YAML's core schema for scalars that are not text, and what they say.
-const SCALAR_TAGS: &[(&str, Fits)] =
-    &[("null", Value::is_null), ("bool", Value::is_boolean), ("int", |value| value.is_i64() || value.is_u64()), ("float", Value::is_number)];
+const SCALAR_TAGS: &[(&str, Fits)] = &[
+    ("null", Value::is_null),
+    ("bool", Value::is_boolean),
+    ("int", |value| value.is_i64() || value.is_u64()),
+    ("float", Value::is_number),
+];
 
 /// A finished value on its way into its parent.
 #[derive(Clone)]
@@ -174,13 +180,17 @@ impl<'t> Builder<'t> {
     }
 
     fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), Stop> {
-        let place = span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
+        let place =
+            span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    let finding = Finding::error(Code::YamlSyntax, "a second document begins here; a file holds one spec")
-                        .hint("put each spec into a file of its own");
+                    let finding = Finding::error(
+                        Code::YamlSyntax,
+                        "a second document begins here; a file holds one spec",
+                    )
+                    .hint("put each spec into a file of its own");
                     self.report(finding, place);
                     return Err(Stop);
                 }
@@ -194,7 +204,8 @@ impl<'t> Builder<'t> {
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "seq", place);
                 let size = Size { end: place.end, ..Size::default() };
-                let frame = Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
+                let frame =
+                    Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
                 self.open(frame, place)
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -284,7 +295,10 @@ impl<'t> Builder<'t> {
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Stop> {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            self.report(Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"), place);
+            self.report(
+                Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"),
+                place,
+            );
             return self.deliver(unreadable(place), 0);
         };
         // Counted before it is copied.
@@ -314,7 +328,8 @@ impl<'t> Builder<'t> {
 
     fn check_size(&mut self, place: Place) -> Result<(), Stop> {
         let (message, hint) = if self.expanded > FREE_WEIGHT && self.expanded / MAX_GROWTH > self.written {
-            let message = format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
+            let message =
+                format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
             (message, "write the values out, or share fewer of them")
         } else if self.values > MAX_VALUES {
             (format!("the file holds more than {MAX_VALUES} values"), "split it into several specs")
@@ -351,7 +366,9 @@ impl<'t> Builder<'t> {
                 Some(foreign_tag(tag))
             }
             (Scalar::Value(value), Some(tag))
-                if !SCALAR_TAGS.iter().any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
+                if !SCALAR_TAGS
+                    .iter()
+                    .any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
             {
                 let message = format!("`{}` is not what its tag says", short(text));
                 Some(Finding::error(Code::YamlSyntax, message).hint("leave the tag out"))
@@ -419,7 +436,9 @@ impl Entries {
         let twice = |key: &str, first: Place| {
             let first = Span { file, start: first.start, end: first.end };
             let message = format!("`{}` is set twice", short(key));
-            Finding::error(Code::DuplicateKey, message).related(first, "first set here").hint("remove one of the two")
+            Finding::error(Code::DuplicateKey, message)
+                .related(first, "first set here")
+                .hint("remove one of the two")
         };
         let (key, finding) = match (&built.value, built.role) {
             (_, Role::Unreadable) => (Key::Refused, None),
@@ -463,13 +482,22 @@ impl Entries {
                 // Depth and size of the list stand for each of its elements: nothing is counted too low.
                 for (value, node) in items.into_iter().zip(nodes) {
                     let depth = built.depth;
-                    self.merged.push(Built { depth, value, node, role: Role::Collection, values: 0, weight: 0, reported: Vec::new() });
+                    self.merged.push(Built {
+                        depth,
+                        value,
+                        node,
+                        role: Role::Collection,
+                        values: 0,
+                        weight: 0,
+                        reported: Vec::new(),
+                    });
                 }
                 None
             }
             _ if built.role == Role::Unreadable => None,
             _ => {
-                let finding = Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
+                let finding =
+                    Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
                 Some((finding.hint("put the key in quotes if `<<` is meant"), place))
             }
         }
@@ -488,8 +516,12 @@ impl Size {
 
 /// Adds what a merged mapping has and the mapping itself has not; of several, the first goes before.
 fn merge(into: &mut Built, merged: Built) {
-    let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else { return };
-    let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else { return };
+    let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else {
+        return;
+    };
+    let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else {
+        return;
+    };
     for (key, place) in places {
         if map.contains_key(&key) {
             continue;
@@ -535,5 +567,6 @@ fn unreadable(place: Place) -> Built {
 fn foreign_tag(tag: &Tag) -> Finding {
     let (handle, suffix) = tag.original_parts();
     let message = format!("specs do without tags such as `{}`", short(&format!("{handle}{suffix}")));
-    Finding::error(Code::YamlSyntax, message).hint("leave the tag out, or put the value in quotes if the `!` is meant")
+    Finding::error(Code::YamlSyntax, message)
+        .hint("leave the tag out, or put the value in quotes if the `!` is meant")
 }

@@ -62,7 +62,9 @@ pub fn check(document: &Document) -> Vec<Finding> {
     // A value of the wrong type breaks other rules too; one finding is enough.
     others.retain(|problem| !mismatched.contains(&problem.pointer));
     let misspelt = others.iter().filter_map(|problem| match &problem.kind {
-        Kind::Unknown(names) => Some(names.iter().filter_map(|name| Some((problem.pointer.clone(), problem.meant(name)?)))),
+        Kind::Unknown(names) => {
+            Some(names.iter().filter_map(|name| Some((problem.pointer.clone(), problem.meant(name)?))))
+        }
         _ => None,
     });
     let misspelt = misspelt.flatten().collect::<BTreeSet<_>>();
@@ -84,7 +86,8 @@ pub fn settle(document: &mut Document) {
     if !document.substituted.values().any(|substituted| substituted.argument) {
         return;
     }
-    let wrong = problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
+    let wrong =
+        problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
     for pointer in wrong.collect::<Vec<_>>() {
         let typed = document.substituted.get(&pointer).filter(|substituted| substituted.argument);
         if let (Some(typed), Some(value)) = (typed, document.tree.pointer_mut(&pointer)) {
@@ -148,7 +151,8 @@ fn problems(tree: &Value) -> Vec<Problem> {
 fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str().to_owned();
     let path = error.schema_path().as_str();
-    let rule = path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
+    let rule =
+        path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
     let mut takes = Vec::new();
     let kind = match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -158,9 +162,11 @@ fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
                 for error in branch {
                     resolve(error, &mut inside);
                 }
-                let natures = inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
+                let natures =
+                    inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
                 let natures = natures.flat_map(|problem| problem.takes.clone()).collect::<Vec<_>>();
-                let null = inside.iter().all(|problem| problem.rule.get("type").is_some_and(|name| name == "null"));
+                let null =
+                    inside.iter().all(|problem| problem.rule.get("type").is_some_and(|name| name == "null"));
                 if natures.is_empty() && !null {
                     if best.as_ref().is_none_or(|best| inside.len() < best.len()) {
                         best = Some(inside);
@@ -193,7 +199,9 @@ fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
             Kind::Mismatch
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => Kind::Unknown(unexpected.clone()),
-        ValidationErrorKind::Required { property } => Kind::Missing(property.as_str().unwrap_or_default().to_owned()),
+        ValidationErrorKind::Required { property } => {
+            Kind::Missing(property.as_str().unwrap_or_default().to_owned())
+        }
         ValidationErrorKind::MinItems { limit } => Kind::TooFew(*limit),
         ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => Kind::Limit,
         _ => Kind::Other(short(&error.masked().to_string())),
@@ -301,7 +309,10 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
             });
         }
         Kind::TooFew(limit) => {
-            let message = format!("{field} needs at least {limit} {}", if *limit == 1 { "element" } else { "elements" });
+            let message = format!(
+                "{field} needs at least {limit} {}",
+                if *limit == 1 { "element" } else { "elements" }
+            );
             findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
         }
         Kind::Limit => {
@@ -323,7 +334,10 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
         }
         // Mismatches were told before; one without any alternative cannot arise from our schema.
         Kind::Mismatch => {
-            findings.push(Finding::error(Code::WrongType, format!("{field} is not valid")).at(document.span_of(pointer)));
+            findings.push(
+                Finding::error(Code::WrongType, format!("{field} is not valid"))
+                    .at(document.span_of(pointer)),
+            );
         }
     }
 }

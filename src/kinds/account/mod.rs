@@ -111,6 +111,10 @@ impl Kind for Accounts {
         "accounts"
     }
 
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
     fn noun(&self) -> &'static str {
         "account"
     }

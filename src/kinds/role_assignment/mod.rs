@@ -171,6 +171,10 @@ impl Kind for RoleAssignments {
         "roleAssignments"
     }
 
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
     fn noun(&self) -> &'static str {
         "role assignment"
     }

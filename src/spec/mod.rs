@@ -85,7 +85,8 @@ fn read_file(file: FileId, outside: &Variables, sources: &Sources) -> (Option<Lo
         match model::Spec::deserialize(&document.tree) {
             Ok(spec) => Some(Loaded { document, spec }),
             Err(error) => {
-                let finding = Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
+                let finding =
+                    Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
                 let finding = finding.at(document.span_of("")).cause(error.to_string());
                 findings.push(finding.hint("this is a mistake in keyless: please report it with the spec"));
                 None

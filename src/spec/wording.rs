@@ -22,7 +22,9 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
         return None;
     }
     // Case, `-` and `_` are what people most often get wrong, and nothing is nearer than that.
-    let fold = |text: &str| text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>();
+    let fold = |text: &str| {
+        text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>()
+    };
     let folded = fold(wrong);
     let mut best: Option<(f64, &str)> = None;
     for name in names {

@@ -6,7 +6,7 @@ use super::Exit;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
-use super::session::{Session, Specs, block_on, check, refuse};
+use super::session::{Lifts, Session, Specs, block_on, check, refuse};
 use crate::apply::apply;
 use crate::plan::document::Plan;
 use crate::render::text;
@@ -20,6 +20,8 @@ pub(super) struct Args {
     /// Write without asking
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    lifts: Lifts,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -45,7 +47,7 @@ async fn carry_out(
     session: &Session,
     checked: super::session::Checked,
 ) -> Result<Exit, Failure> {
-    let plan = session.plan(options, checked).await?;
+    let plan = session.plan(options, checked, &args.lifts.allow).await?;
     let nothing = plan.steps.is_empty();
     if options.format == Format::Human || nothing {
         show(options, &plan)?;
@@ -53,6 +55,10 @@ async fn carry_out(
     let rest = if plan.has_errors() { Exit::Failure } else { Exit::Success };
     if nothing {
         return Ok(rest);
+    }
+    if plan.is_refused() {
+        output::aside("refused: nothing was written; each guard says above which flag lets it pass\n");
+        return Ok(if plan.has_errors() { Exit::Failure } else { Exit::Refused });
     }
     if pinned(&plan) {
         return Err(Failure::new("the plan changes what this run is pinned not to; nothing was written"));

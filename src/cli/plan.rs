@@ -3,7 +3,8 @@
 use super::Exit;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
-use super::session::{Session, Specs, block_on, check, exit_of, refuse};
+use super::session::{Lifts, Session, Specs, block_on, check, exit_of, refuse};
+use crate::guards::Allow;
 use crate::plan::document::Plan;
 use crate::render::text;
 
@@ -15,16 +16,18 @@ pub(super) struct Args {
     /// Exit 2 if there is anything to do
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    lifts: Lifts,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs)? else { return Ok(Exit::Failure) };
+    let Some(plan) = compute(options, &args.specs, &args.lifts.allow)? else { return Ok(Exit::Failure) };
     show(options, &plan)?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
 }
 
 /// The plan for these specs, or nothing if something is wrong with them, which has been told.
-pub(super) fn compute(options: &Options, specs: &Specs) -> Result<Option<Plan>, Failure> {
+pub(super) fn compute(options: &Options, specs: &Specs, allowed: &[Allow]) -> Result<Option<Plan>, Failure> {
     let checked = check(options, &specs.specs);
     if checked.has_errors() {
         refuse(options, &checked)?;
@@ -32,7 +35,7 @@ pub(super) fn compute(options: &Options, specs: &Specs) -> Result<Option<Plan>, 
     }
     block_on(async {
         let session = Session::connect(options).await?;
-        let plan = session.plan(options, checked).await;
+        let plan = session.plan(options, checked, allowed).await;
         session.close().await;
         plan.map(Some)
     })

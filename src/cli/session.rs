@@ -14,8 +14,10 @@ use crate::cloud::{Cloud, Endpoint};
 use crate::desired::desired;
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
+use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
+use crate::plan::predict::World;
 use crate::read::read;
 use crate::render::diagnostic;
 use crate::source::Sources;
@@ -28,6 +30,14 @@ pub(super) struct Specs {
     /// Spec files, folders of them, or `-` for stdin
     #[arg(value_name = "SPEC", default_value = "specs")]
     pub specs: Vec<PathBuf>,
+}
+
+/// Which guards are lifted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Lifts {
+    /// Let a guard pass: deletes, delete-account, grant, opening or lock-out, everywhere or at one address of the plan
+    #[arg(long, value_name = "RULE[:ADDRESS]")]
+    pub(super) allow: Vec<Allow>,
 }
 
 /// Specs that were read and checked.
@@ -160,7 +170,12 @@ impl Session {
     }
 
     /// Reads Azure and plans.
-    pub(super) async fn plan(&self, options: &Options, checked: Checked) -> Result<Plan, Failure> {
+    pub(super) async fn plan(
+        &self,
+        options: &Options,
+        checked: Checked,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
         self.spinner.say("reading Azure");
         let snapshot = read(&checked.stacks, &self.client).await;
         self.spinner.clear();
@@ -174,7 +189,10 @@ impl Session {
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
         }
-        Ok(crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests))
+        let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), None, allowed));
+        plan.findings.sort();
+        Ok(plan)
     }
 
     /// Ends what the session started.
@@ -265,6 +283,9 @@ pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failu
 pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.has_errors() {
         return Exit::Failure;
+    }
+    if plan.is_refused() {
+        return Exit::Refused;
     }
     let drifted = plan.changes.iter().any(|change| change.action == Action::UnmanagedDrift);
     if plan.summary.pending() > 0 || drifted { pending } else { Exit::Success }

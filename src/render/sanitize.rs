@@ -166,7 +166,7 @@ pub fn markdown(text: &str) -> String {
             '!' => safe.push_str("&#33;"),
             ':' => safe.push_str("&#58;"),
             '.' if ends_with_www(before) || before.bytes().all(|byte| byte.is_ascii_digit()) => {
-                safe.push_str("&#46;")
+                safe.push_str("&#46;");
             }
             // Lists and underlined headings begin a line.
             '-' | '+' | '=' if before.trim_start().is_empty() => {

@@ -3,12 +3,16 @@
 //! Input: a file's text. Output: tree, places, findings. Keeps its own stack instead of recursing, and counts what it builds: depth, values, and
 //! how much aliases multiply. Goes on after every problem that leaves the rest readable. Pure.
 
+mod entries;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
 };
+
+use entries::{Entries, Key, merge};
 
 use super::scalar::{self, Scalar};
 use super::tree::{Children, Document, MAX_DEPTH, Node, Place, escape};
@@ -70,26 +74,6 @@ enum Frame {
     Map { start: usize, anchor: usize, entries: Entries, size: Size },
 }
 
-#[derive(Default)]
-struct Entries {
-    map: Map<String, Value>,
-    nodes: BTreeMap<String, Node>,
-    key: Key,
-    /// Where `<<` stands, and what it brings.
-    merge: Option<Place>,
-    merged: Vec<Built>,
-}
-
-#[derive(Default)]
-enum Key {
-    #[default]
-    Awaited,
-    Text(String, Place),
-    Merge(Place),
-    /// One that cannot be; its value is read and dropped.
-    Refused,
-}
-
 /// What a list or mapping holds so far.
 #[derive(Default)]
 struct Size {
@@ -138,9 +122,9 @@ impl<'t> Builder<'t> {
         let mut options = Options::default();
         options.emit_comments = false;
         options.emit_unresolved_aliases = true;
-        // One level more than a spec may have: the finding about depth is ours.
-        options.flow_nesting_limit = MAX_DEPTH + 1;
-        options.block_nesting_limit = MAX_DEPTH + 1;
+        // The parser looks ahead of its events and counts flow and block apart; `open` counts them together.
+        options.flow_nesting_limit = MAX_DEPTH;
+        options.block_nesting_limit = MAX_DEPTH;
         for next in Parser::new_from_str_with_options(self.text, options) {
             let step = match next {
                 Ok((event, span)) => self.event(event, &span),
@@ -429,81 +413,6 @@ impl<'t> Builder<'t> {
     }
 }
 
-impl Entries {
-    /// Takes a value as the next key; a finding if it cannot be one.
-    fn take_key(&mut self, built: &Built, file: FileId) -> Option<(Finding, Place)> {
-        let place = built.node.value;
-        let twice = |key: &str, first: Place| {
-            let first = Span { file, start: first.start, end: first.end };
-            let message = format!("`{}` is set twice", short(key));
-            Finding::error(Code::DuplicateKey, message)
-                .related(first, "first set here")
-                .hint("remove one of the two")
-        };
-        let (key, finding) = match (&built.value, built.role) {
-            (_, Role::Unreadable) => (Key::Refused, None),
-            (_, Role::Merge) => match self.merge {
-                Some(first) => (Key::Refused, Some(twice("<<", first))),
-                None => {
-                    self.merge = Some(place);
-                    (Key::Merge(place), None)
-                }
-            },
-            (Value::String(text), _) => match self.nodes.get(text.as_str()) {
-                Some(first) => (Key::Refused, Some(twice(text, first.key.unwrap_or(first.value)))),
-                None => (Key::Text(text.clone(), place), None),
-            },
-            (_, Role::Collection) => {
-                let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
-                (Key::Refused, Some(finding.hint("put a value that begins with `{` or `[` in quotes")))
-            }
-            _ => {
-                let raw = built.node.raw.as_deref().unwrap_or_default();
-                let message = match built.value {
-                    Value::Null => "a key is missing here".to_owned(),
-                    _ => format!("the key `{}` is not text", short(raw)),
-                };
-                (Key::Refused, Some(Finding::error(Code::YamlSyntax, message).hint("put the key in quotes")))
-            }
-        };
-        self.key = key;
-        finding.map(|finding| (finding, place))
-    }
-
-    /// Takes the value of `<<`: a mapping, or a list of them.
-    fn take_merged(&mut self, built: Built, place: Place) -> Option<(Finding, Place)> {
-        match (built.value, built.node.children) {
-            (Value::Object(map), children @ Children::Map(_)) => {
-                let node = Node { children, ..built.node };
-                self.merged.push(Built { value: Value::Object(map), node, ..built });
-                None
-            }
-            (Value::Array(items), Children::List(nodes)) if items.iter().all(Value::is_object) => {
-                // Depth and size of the list stand for each of its elements: nothing is counted too low.
-                for (value, node) in items.into_iter().zip(nodes) {
-                    let depth = built.depth;
-                    self.merged.push(Built {
-                        depth,
-                        value,
-                        node,
-                        role: Role::Collection,
-                        values: 0,
-                        weight: 0,
-                        reported: Vec::new(),
-                    });
-                }
-                None
-            }
-            _ if built.role == Role::Unreadable => None,
-            _ => {
-                let finding =
-                    Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
-                Some((finding.hint("put the key in quotes if `<<` is meant"), place))
-            }
-        }
-    }
-}
-
 impl Size {
     fn add(&mut self, child: &Built, token: &str) {
         self.depth = self.depth.max(child.depth);
@@ -512,29 +421,6 @@ impl Size {
         self.end = self.end.max(child.node.value.end);
         self.reported.extend(child.reported.iter().map(|below| format!("/{token}{below}")));
     }
-}
-
-/// Adds what a merged mapping has and the mapping itself has not; of several, the first goes before.
-fn merge(into: &mut Built, merged: Built) {
-    let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else {
-        return;
-    };
-    let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else {
-        return;
-    };
-    for (key, place) in places {
-        if map.contains_key(&key) {
-            continue;
-        }
-        if let Some(value) = values.remove(&key) {
-            map.insert(key.clone(), value);
-            nodes.insert(key, place);
-        }
-    }
-    into.depth = into.depth.max(merged.depth);
-    into.values += merged.values;
-    into.weight += merged.weight;
-    into.reported.extend(merged.reported);
 }
 
 fn collection(value: Value, children: Children, start: usize, end: Place, size: Size) -> Built {

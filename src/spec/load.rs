@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
 
 /// Largest file in bytes.
@@ -67,9 +67,10 @@ impl Loader<'_> {
             Err(error) => return self.unreadable(folder, &error),
         };
         let mut found = Vec::new();
-        let problems = self.findings.len();
+        let before = self.findings.len();
         self.walk(folder, &root, 0, &mut BTreeSet::from([root.clone()]), &mut found);
-        if found.is_empty() && self.findings.len() == problems {
+        let failed = self.findings[before..].iter().any(|finding| finding.severity == Severity::Error);
+        if found.is_empty() && !failed {
             let message = format!("the folder `{}` holds no spec", shown(folder));
             let hint = "a spec is a file that ends in `.yaml` or `.yml`; hidden files are left out";
             self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
@@ -80,13 +81,13 @@ impl Loader<'_> {
         }
     }
 
-    /// Collects the specs below a folder. `open` holds the real folders on the way, so that links in a circle end.
+    /// Collects the specs below a folder. Each real folder is walked once, whatever links lead to it.
     fn walk(
         &mut self,
         folder: &Path,
         root: &Path,
         depth: usize,
-        open: &mut BTreeSet<PathBuf>,
+        walked: &mut BTreeSet<PathBuf>,
         found: &mut Vec<PathBuf>,
     ) {
         if depth > MAX_FOLDERS {
@@ -97,10 +98,11 @@ impl Loader<'_> {
             return;
         }
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = match entries {
+        let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(folder, &error),
         };
+        entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -128,22 +130,19 @@ impl Loader<'_> {
                 }
             };
             if link && !real.starts_with(root) {
-                // Links to folders elsewhere are as common as harmless; one called a spec was meant to be read.
-                if about.is_file() {
-                    let message =
-                        format!("`{}` is a link out of the folder and is not followed", shown(&path));
-                    let finding = Finding::error(Code::UnreadableFile, message);
-                    self.findings.push(
-                        finding.hint("name the file itself on the command line, or copy it into the folder"),
-                    );
-                }
+                let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
+                // A link called a spec was meant to be read; a linked folder may hold anything.
+                let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
+                let finding = Finding::new(severity, Code::UnreadableFile, message);
+                self.findings.push(
+                    finding.hint("name what it points to on the command line, or copy it into the folder"),
+                );
                 continue;
             }
             if about.is_file() {
                 found.push(path);
-            } else if open.insert(real.clone()) {
-                self.walk(&path, root, depth + 1, open, found);
-                open.remove(&real);
+            } else if walked.insert(real) {
+                self.walk(&path, root, depth + 1, walked, found);
             }
         }
     }

@@ -63,7 +63,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
     others.retain(|problem| !mismatched.contains(&problem.pointer));
     let misspelt = others.iter().filter_map(|problem| match &problem.kind {
         Kind::Unknown(names) => {
-            Some(names.iter().filter_map(|name| Some((problem.pointer.clone(), problem.meant(name)?))))
+            Some(problem.meant(names).into_iter().flatten().map(|name| (problem.pointer.as_str(), name)))
         }
         _ => None,
     });
@@ -71,7 +71,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
     for problem in &others {
         match &problem.kind {
             // It is there, under a name that has a finding already.
-            Kind::Missing(name) if misspelt.contains(&(problem.pointer.clone(), name.as_str())) => {}
+            Kind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
             _ => other(document, problem, &mut findings),
         }
     }
@@ -132,9 +132,13 @@ impl Problem {
         fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str)
     }
 
-    /// The field that an unknown one was probably meant to be.
-    fn meant(&self, unknown: &str) -> Option<&'static str> {
-        nearest(unknown, self.known())
+    /// The fields that unknown ones were probably meant to be. After so many mistakes in one place nobody misspelt anything, and comparing is slow.
+    fn meant(&self, unknown: &[String]) -> Vec<Option<&'static str>> {
+        const COMPARED: usize = 50;
+        let near = |(index, name): (usize, &String)| {
+            (index < COMPARED).then(|| nearest(name, self.known())).flatten()
+        };
+        unknown.iter().enumerate().map(near).collect()
     }
 }
 
@@ -268,12 +272,11 @@ fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Optio
             "no" | "n" | "off" | "false" | "0" => Some("write `false`, without quotes".to_owned()),
             _ => None,
         },
-        Value::Bool(_) | Value::Number(_) if takes("string") => Some(match variable {
-            Some(name) => format!("put the value of `{name}` in quotes, where it is set"),
-            None => {
-                let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
-                format!("put it in quotes: `\"{}\"`", short(&raw))
-            }
+        Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
+            format!("put the value of `{name}` in quotes, where it is set")
+        } else {
+            let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
+            format!("put it in quotes: `\"{}\"`", short(&raw))
         }),
         Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) if takes("array") => {
             Some("begin each element with `- ` on a line of its own, or write `[a, b]`".to_owned())
@@ -289,9 +292,9 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
     match &problem.kind {
         Kind::Unknown(names) => {
             let thing = thing(&document.tree, pointer);
-            for name in names {
+            for (name, meant) in names.iter().zip(problem.meant(names)) {
                 let message = format!("{thing} has no field `{}`", short(name));
-                let hint = match problem.meant(name) {
+                let hint = match meant {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("its fields are {}", listed(problem.known())),
                 };
@@ -385,7 +388,7 @@ fn field(pointer: &str) -> Option<String> {
     }
     // A number may also be the name of a field, such as a tag's; the difference does not matter to the reader.
     Some(match tokens.pop() {
-        Some(list) => format!("an element of `{}`", short(&super::tree::unescape(list))),
+        Some(owner) => format!("an element of `{}`", short(&super::tree::unescape(owner))),
         None => format!("`{last}`"),
     })
 }
@@ -397,15 +400,15 @@ fn thing(tree: &Value, pointer: &str) -> String {
         "" => String::new(),
         owner => format!(" of {}", thing(tree, owner)),
     };
-    let in_list = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
-    let Some((owner, list)) = in_list else {
+    let element = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
+    let Some((owner, name_of_list)) = element else {
         return format!("`{}`{}", short(&super::tree::unescape(last)), of(parent));
     };
-    match NOUNS.iter().find(|(name, ..)| *name == list) {
-        None => format!("an element of `{}`{}", short(list), of(owner)),
+    match NOUNS.iter().find(|(name, ..)| *name == name_of_list) {
+        None => format!("an element of `{}`{}", short(name_of_list), of(owner)),
         Some((_, noun, fields)) => {
-            let element = tree.pointer(pointer);
-            let name = fields.iter().find_map(|field| element?.get(field)?.as_str());
+            let value = tree.pointer(pointer);
+            let name = fields.iter().find_map(|field| value?.get(field)?.as_str());
             match name {
                 Some(name) => format!("{noun} `{}`{}", short(name), of(owner)),
                 None => format!("{noun} at `{}`", short(pointer)),

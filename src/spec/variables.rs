@@ -294,14 +294,13 @@ impl Walk<'_> {
         let lower = self.outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
         let known =
             [&self.outside.arguments, &self.outside.files, self.own].into_iter().flat_map(BTreeMap::keys);
-        let hint = match nearest(name, known.chain(&lower).map(String::as_str)) {
-            Some(known) => format!("did you mean `${{{known}}}`?"),
-            None => {
-                let name = short(name);
-                format!(
-                    "declare it under `variables:`, pass `--var {name}=...`, or write `$${{` for a literal `${{`"
-                )
-            }
+        let hint = if let Some(known) = nearest(name, known.chain(&lower).map(String::as_str)) {
+            format!("did you mean `${{{known}}}`?")
+        } else {
+            let name = short(name);
+            format!(
+                "declare it under `variables:`, pass `--var {name}=...`, or write `$${{` for a literal `${{`"
+            )
         };
         self.problem(Finding::error(Code::UnknownVariable, message).hint(hint), source);
     }

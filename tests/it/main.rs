@@ -1,5 +1,6 @@
 //! Integration tests: the real binary and its parts over real HTTP.
 
 mod arm;
+mod reading;
 #[cfg(feature = "sandbox")]
 mod sandbox;

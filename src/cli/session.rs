@@ -72,7 +72,6 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
     let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
-    findings.extend(spec::rules::check(&stacks));
     for loaded in &stacks {
         if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
             let message = format!(

@@ -417,5 +417,8 @@ fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod salvage;
 #[cfg(test)]
 mod tests;
+
+pub(super) use salvage::salvage;

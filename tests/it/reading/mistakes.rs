@@ -66,7 +66,9 @@ fn a_file_with_mistakes_does_not_stop_the_others() {
 
 #[test]
 fn a_warning_does_not_keep_a_spec_from_being_read() {
-    let outcome = read_text(format!("{SMALL}accounts: [{{name: a, tags: {{\"x${{y}}\": z}}}}]\n"));
+    let outcome = read_text(format!(
+        "{SMALL}resourceGroup: rg\nlocation: eastus2\naccounts: [{{name: aa, tags: {{\"x${{y}}\": z}}}}]\n"
+    ));
     assert_eq!(outcome.findings.len(), 1);
     assert_eq!(outcome.loaded.len(), 1);
     assert_eq!(outcome.loaded[0].document.tree["accounts"][0]["tags"]["x${y}"], "z");
@@ -78,7 +80,7 @@ fn variables_come_from_everywhere_in_their_order() {
     let file = folder.path().join("vars.yaml");
     fs::write(&file, "a: file\nb: file\n").unwrap();
     let spec = folder.path().join("spec.yaml");
-    fs::write(&spec, "version: 1\nstack: ${a}-${b}-${c}-${d}\nsubscription: ${n}\nadopt: ${yes}\nvariables: {a: s, b: s, c: s, d: s}\n").unwrap();
+    fs::write(&spec, "version: 1\nstack: ${a}-${b}-${c}-${d}\nsubscription: 11111111-2222-4333-8444-555555555555\nresourceGroup: ${n}\nadopt: ${yes}\nvariables: {a: s, b: s, c: s, d: s}\n").unwrap();
     let environment =
         ["A", "B", "C"].map(|name| (OsString::from(format!("KEYLESS_VAR_{name}")), OsString::from("env")));
     let arguments = [("a", "argument"), ("n", "12"), ("yes", "true")]
@@ -88,8 +90,8 @@ fn variables_come_from_everywhere_in_their_order() {
     assert!(outcome.findings.is_empty(), "{}", outcome.shown());
     let spec = &outcome.loaded[0].spec;
     assert_eq!(
-        (spec.stack.as_str(), spec.subscription.as_str(), spec.adopt),
-        ("argument-file-env-s", "12", true)
+        (spec.stack.as_str(), spec.resource_group.as_deref(), spec.adopt),
+        ("argument-file-env-s", Some("12"), true)
     );
 }
 
@@ -124,7 +126,7 @@ fn a_spec_of_five_megabytes_is_read() {
 "
         )
     });
-    let text = format!("{SMALL}location: eastus2\naccounts:\n{accounts}");
+    let text = format!("{SMALL}resourceGroup: rg\nlocation: eastus2\naccounts:\n{accounts}");
     assert!(text.len() > 5_000_000);
     let outcome = read_text(&text);
     assert!(outcome.findings.is_empty(), "{}", outcome.shown());

@@ -274,7 +274,7 @@ pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failu
         output::json(&super::validate::Findings::new(checked))?;
     }
     output::aside(&checked.diagnostics());
-    output::aside(&format!("{}\n", diagnostic::summary(&checked.findings)));
+    output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
     Ok(Exit::Failure)
 }
 

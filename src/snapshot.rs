@@ -108,6 +108,11 @@ impl Snapshot {
         self.answers.get(&query.path)
     }
 
+    /// Everything that could not be read.
+    pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.answers.values().filter_map(Answer::refusal)
+    }
+
     /// Everything that was found, whatever was asked.
     pub fn bodies(&self) -> impl Iterator<Item = &Value> {
         self.answers.values().flat_map(|answer| match answer {

@@ -18,8 +18,10 @@ use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
-use crate::read::read;
+use crate::plan::saved;
+use crate::read::{ask_all, read};
 use crate::render::diagnostic;
+use crate::snapshot::Snapshot;
 use crate::source::Sources;
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
@@ -183,8 +185,7 @@ impl Session {
         }
         let Checked { stacks, mut findings, sources } = checked;
         let diff = diff(&stacks, desired(&stacks), &snapshot);
-        let counts = self.client.requests();
-        let requests = Requests { reads: counts.reads, writes: counts.writes };
+        let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
         }
@@ -192,6 +193,77 @@ impl Session {
         plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), None, allowed));
         plan.findings.sort();
         Ok(plan)
+    }
+
+    /// Judges a saved plan anew: the same target, live state as it was, guards with this run's lifts.
+    pub(super) async fn review(
+        &self,
+        options: &Options,
+        mut plan: Plan,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        if plan.target != self.target {
+            return Err(Failure::new(format!(
+                "the plan was made for {}, and this run goes to {}",
+                plan.target, self.target
+            ))
+            .hint("apply it where it was made for, or make one for this target"));
+        }
+        self.spinner.say("reading Azure");
+        let mut snapshot = Snapshot::default();
+        ask_all(&crate::kinds::review(&plan), &self.client, &mut snapshot).await;
+        self.spinner.clear();
+        let unread = snapshot.refusals().next().cloned();
+        if let Some(refusal) = unread {
+            let mut failure =
+                Failure::new("what the plan would change could not be read; nothing was written");
+            failure = failure.cause(refusal.message);
+            return Err(match refusal.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+        let now = World::of(&snapshot);
+        plan.findings.retain(|finding| !guards::is_refusal(finding));
+        plan.findings.extend(guards::judge(&plan, &now, None, allowed));
+        plan.findings.extend(saved::stale(&plan, &now));
+        if let Some(within) = &options.within {
+            let scope = pin(within)?;
+            let outside = plan
+                .steps
+                .iter()
+                .filter(|step| ResourceId::parse(&step.target).is_ok_and(|target| !scope.contains(&target)));
+            let findings: Vec<FindingEntry> = outside
+                .map(|step| FindingEntry {
+                    source: step.source.clone(),
+                    severity: Severity::Error,
+                    code: Code::OutsideWithin.as_str().to_owned(),
+                    message: format!(
+                        "`{}` is outside of `{scope}`, to which this run is pinned",
+                        step.target
+                    ),
+                    cause: None,
+                    hint: Some("widen `--within`, or make a plan that stays inside".to_owned()),
+                })
+                .collect();
+            plan.findings.extend(findings);
+        }
+        for stack in plan.steps.iter().filter_map(|step| step.mark.as_ref()) {
+            if !options.stack.is_empty() && !options.stack.contains(stack) {
+                return Err(Failure::new(format!(
+                    "the plan is for stack `{stack}`, to which this run is not pinned"
+                ))
+                .hint(format!("add `--stack {stack}` if it is meant")));
+            }
+        }
+        plan.findings.sort();
+        plan.requests = self.requests();
+        Ok(plan)
+    }
+
+    fn requests(&self) -> Requests {
+        let counts = self.client.requests();
+        Requests { reads: counts.reads, writes: counts.writes }
     }
 
     /// Ends what the session started.
@@ -204,11 +276,15 @@ impl Session {
     }
 }
 
+fn pin(within: &str) -> Result<ResourceId, Failure> {
+    ResourceId::parse(within)
+        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
+}
+
 /// Changes that a pinned run must not make.
 fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failure> {
     use crate::diff::Change;
-    let scope = ResourceId::parse(within)
-        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))?;
+    let scope = pin(within)?;
     let refused = |title: &str, span| {
         Finding::error(
             Code::OutsideWithin,

@@ -94,7 +94,9 @@ pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow
 /// Whether a finding is a guard's refusal.
 #[must_use]
 pub fn is_refusal(finding: &FindingEntry) -> bool {
-    finding.severity == Severity::Error && RULES.iter().any(|(.., code)| code.as_str() == finding.code)
+    let guard = |code: &Code| code.as_str() == finding.code;
+    finding.severity == Severity::Error
+        && RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale]).any(guard)
 }
 
 fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry {

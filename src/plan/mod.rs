@@ -4,6 +4,7 @@
 
 pub mod document;
 pub mod predict;
+pub mod saved;
 mod steps;
 
 use serde_json::Value;

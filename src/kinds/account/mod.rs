@@ -181,6 +181,10 @@ impl Kind for Accounts {
         queries
     }
 
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        targets.iter().filter_map(ResourceId::group).map(|group| list(&group)).collect()
+    }
+
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let mut inventory = Inventory::default();
         for (subscription, groups) in groups_by_subscription(stacks) {

@@ -218,6 +218,14 @@ impl Kind for RoleAssignments {
         lists(stacks, snapshot)
     }
 
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        let at = |target: &ResourceId| match target.subscription_id() {
+            Some(subscription) => list(&ResourceId::subscription(subscription)),
+            None => list_at(&target.scope()),
+        };
+        targets.iter().map(at).collect()
+    }
+
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let mut inventory = Inventory::default();
         let watched: Vec<(ResourceId, BTreeSet<ResourceId>)> = stacks

@@ -101,6 +101,7 @@ codes! {
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
+    GuardPurge = "guard-purge", "a plan that removes a soft-deleted account for good";
     GuardGrant = "guard-grant", "a plan that grants a role which can grant roles, or a role at subscription scope or above";
     GuardOpening = "guard-opening", "a plan that opens what was closed";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";

@@ -37,7 +37,7 @@ pub(super) struct Specs {
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
 }
@@ -294,7 +294,10 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         .hint("take it out of the spec, or widen `--within`")
     };
     let findings = diff.changes.iter().filter_map(|change| match change {
-        Change::Create { desired, .. } | Change::Adopt { desired, .. } | Change::Update { desired, .. } => {
+        Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Adopt { desired, .. }
+        | Change::Update { desired, .. } => {
             (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
         }
         Change::Delete { live, span, .. } => {

@@ -87,6 +87,7 @@ codes! {
     LookupNotPossible = "lookup-not-possible", "a principal by name, which this version cannot look up";
     Duplicate = "duplicate", "the same thing declared twice";
     KeysEnabled = "keys-enabled", "an account whose keys are left on";
+    TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.

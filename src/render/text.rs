@@ -76,7 +76,8 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         place: change.source.clone(),
         aligned: false,
     });
-    if let Some(reason) = &change.reason {
+    // Why something could not be read stands among the findings, with what to do.
+    if let Some(reason) = change.reason.as_ref().filter(|_| change.action != Action::Unknown) {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
         lines.push(Line { plain, styled, place: None, aligned: false });

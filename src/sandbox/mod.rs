@@ -16,6 +16,7 @@ mod base64url;
 mod caller;
 mod deleted;
 mod directory;
+mod domain;
 mod entra;
 mod errors;
 mod exchange;

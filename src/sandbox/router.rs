@@ -10,8 +10,8 @@ use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
 use super::{
-    accounts, activity, deleted, errors, groups, locks, operations, role_assignments, role_definitions,
-    versions,
+    accounts, activity, deleted, domain, errors, groups, locks, operations, role_assignments,
+    role_definitions, versions,
 };
 
 /// Answers one request.
@@ -130,6 +130,10 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["deletedaccounts"]) => {
             only(request, &Method::GET, || deleted::list(world, request, subscription))
         }
+        (None, ["checkdomainavailability"]) if request.method == Method::POST => {
+            domain::check(world, request)
+        }
+        (None, ["checkdomainavailability"]) => not_allowed(request),
         (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
             let place = deleted::Place {
                 subscription,

@@ -91,3 +91,24 @@ async fn a_long_log_comes_in_pages() {
     let next = client.get(first.body["nextLink"].as_str().unwrap_or_default()).await;
     assert_eq!((first.len(), next.len(), next.body.get("nextLink")), (50, 10, None));
 }
+
+#[tokio::test]
+async fn whether_a_subdomain_is_free_can_be_asked() {
+    let client = Client::new().await;
+    client
+        .put(
+            &format!("{}?{API}", account("chat")),
+            body("AIServices", json!({"customSubDomainName": "chat"})),
+        )
+        .await;
+    let path =
+        format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/checkDomainAvailability?{API}");
+    for (name, free) in [("CHAT", false), ("other", true)] {
+        let asked = json!({"subdomainName": name, "type": "Microsoft.CognitiveServices/accounts"});
+        let answer = client.post(&path, Some(asked)).await;
+        assert_eq!((answer.status, &answer.body["isSubdomainAvailable"]), (200, &json!(free)), "{name}");
+        assert_eq!(answer.body["reason"].is_null(), free);
+    }
+    let stats = client.get("/_sandbox/stats").await.body;
+    assert_eq!(stats["writes"], 1, "a question is no write");
+}

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use super::Exit;
-use crate::render::sanitize::sanitize;
+use crate::render::sanitize::{sanitize, sanitize_json};
 
 /// Why a command ended early: a message, its causes, and what to do.
 #[derive(Debug)]
@@ -59,11 +59,11 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a document to stdout, as JSON.
+/// Writes a document to stdout, as JSON; what could command a terminal or a pipeline is escaped, so that its meaning stays.
 pub(super) fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::new("failed to write the result as JSON").cause(error))?;
-    result(&format!("{text}\n"))
+    result(&format!("{}\n", sanitize_json(&text)))
 }
 
 /// Writes anything that is not the result to stderr. That nobody may be listening there is no reason to stop.

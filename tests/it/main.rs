@@ -2,4 +2,10 @@
 
 mod arm;
 #[cfg(feature = "sandbox")]
+mod common;
+#[cfg(feature = "sandbox")]
+mod product;
+#[cfg(feature = "sandbox")]
+mod recorded;
+#[cfg(feature = "sandbox")]
 mod sandbox;

@@ -74,7 +74,7 @@ codes! {
     MalformedReference = "malformed-reference", "`${` that is not a reference";
     SecretOutsideSecretField = "secret-outside-secret-field", "`${secret.NAME}` in a field that is shown or compared";
     // Rules of one field or resource.
-    InvalidName = "invalid-name", "a name Azure does not take";
+    InvalidName = "invalid-name", "a name that Azure does not take, or that a variable cannot have";
     InvalidGuid = "invalid-guid", "something that should be a GUID is not one";
     InvalidId = "invalid-id", "something that should be a resource id is not one";
     InvalidCidr = "invalid-cidr", "an address range that Azure does not take";

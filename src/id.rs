@@ -114,6 +114,17 @@ impl ResourceId {
         &self.0
     }
 
+    /// What a resource of a provider stands on: its parent scope, or itself if it is no such resource.
+    #[must_use]
+    pub fn scope(&self) -> ResourceId {
+        let lower = self.0.to_ascii_lowercase();
+        match lower.rfind("/providers/") {
+            Some(0) => Self::root(),
+            Some(at) => Self(self.0[..at].to_owned()),
+            None => self.clone(),
+        }
+    }
+
     /// The value after the given segment name: `segment_after("resourceGroups")`.
     #[must_use]
     pub fn segment_after(&self, name: &str) -> Option<&str> {

@@ -18,6 +18,7 @@ pub mod read;
 
 pub mod desired;
 pub mod diff;
+pub mod guards;
 pub mod plan;
 
 pub mod apply;

@@ -19,12 +19,17 @@ pub async fn read(stacks: &[Loaded], client: &Client) -> Snapshot {
         if open.is_empty() {
             return snapshot;
         }
-        let answers = join_all(open.iter().map(|query| ask(client, query))).await;
-        for (query, answer) in open.iter().zip(answers) {
-            snapshot.insert(query, answer);
-        }
+        ask_all(&open, client, &mut snapshot).await;
     }
     snapshot
+}
+
+/// Asks one wave of queries.
+pub async fn ask_all(queries: &[Query], client: &Client, snapshot: &mut Snapshot) {
+    let answers = join_all(queries.iter().map(|query| ask(client, query))).await;
+    for (query, answer) in queries.iter().zip(answers) {
+        snapshot.insert(query, answer);
+    }
 }
 
 async fn ask(client: &Client, query: &Query) -> Answer {

@@ -108,6 +108,19 @@ impl Snapshot {
         self.answers.get(&query.path)
     }
 
+    /// Everything that could not be read.
+    pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.answers.values().filter_map(Answer::refusal)
+    }
+
+    /// Everything that was found, whatever was asked.
+    pub fn bodies(&self) -> impl Iterator<Item = &Value> {
+        self.answers.values().flat_map(|answer| match answer {
+            Answer::Found(items) => items.as_slice(),
+            _ => &[],
+        })
+    }
+
     /// The items that a query found; none where it found nothing.
     pub fn items(&self, query: &Query) -> impl Iterator<Item = &Value> {
         match self.get(query) {

@@ -14,7 +14,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs)? else { return Ok(Exit::Failure) };
+    let Some(plan) = compute(options, &args.specs, &[])? else { return Ok(Exit::Failure) };
     show(options, &plan)?;
     Ok(exit_of(&plan, Exit::Pending))
 }

@@ -14,6 +14,7 @@ mod progress;
 mod sandbox;
 mod schema;
 mod session;
+mod show;
 mod validate;
 
 use std::ffi::OsString;
@@ -70,7 +71,9 @@ enum Command {
     Apply(apply::Args),
     /// Exit 2 if Azure is not as the specs say
     Drift(drift::Args),
-    /// Print the JSON Schema of specs or plans
+    /// Show a saved plan
+    Show(show::Args),
+    /// Print the JSON Schema of specs, plans or reports
     Schema(schema::Args),
     /// Print what the `guid()` of ARM and Bicep gives for these parts
     Guid(guid::Args),
@@ -102,6 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&options, &args),
         Command::Apply(args) => apply::run(&options, &args),
         Command::Drift(args) => drift::run(&options, &args),
+        Command::Show(args) => show::run(&options, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),
         #[cfg(feature = "sandbox")]

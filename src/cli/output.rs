@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use super::Exit;
-use crate::render::sanitize::{sanitize, sanitize_json};
+use crate::render::sanitize::{break_commands, sanitize, sanitize_json};
 
 /// Why a command ended early: a message, its causes, and what to do.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Failure {
 /// Writes a result to stdout.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(break_commands(text).as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads has seen enough: `keyless plan | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new("failed to write the result").cause(error)),
@@ -59,7 +59,7 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a document to stdout, as JSON; what could command a terminal or a pipeline is escaped, so that its meaning stays.
+/// Writes a document to stdout, as JSON.
 pub(super) fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::new("failed to write the result as JSON").cause(error))?;
@@ -68,5 +68,5 @@ pub(super) fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
 
 /// Writes anything that is not the result to stderr. That nobody may be listening there is no reason to stop.
 pub(super) fn aside(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(break_commands(text).as_bytes());
 }

@@ -14,10 +14,14 @@ use crate::cloud::{Cloud, Endpoint};
 use crate::desired::desired;
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
+use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
-use crate::read::read;
+use crate::plan::predict::World;
+use crate::plan::saved;
+use crate::read::{ask_all, read};
 use crate::render::diagnostic;
+use crate::snapshot::Snapshot;
 use crate::source::Sources;
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
@@ -28,6 +32,14 @@ pub(super) struct Specs {
     /// Spec files, folders of them, or `-` for stdin
     #[arg(value_name = "SPEC", default_value = "specs")]
     pub specs: Vec<PathBuf>,
+}
+
+/// Which guards are lifted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Lifts {
+    /// Let a guard pass: deletes, delete-account, grant, opening or lock-out, everywhere or at one address of the plan
+    #[arg(long, value_name = "RULE[:ADDRESS]")]
+    pub(super) allow: Vec<Allow>,
 }
 
 /// Specs that were read and checked.
@@ -62,7 +74,6 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
     let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
-    findings.extend(spec::rules::check(&stacks));
     for loaded in &stacks {
         if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
             let message = format!(
@@ -162,7 +173,12 @@ impl Session {
     }
 
     /// Reads Azure and plans.
-    pub(super) async fn plan(&self, options: &Options, checked: Checked) -> Result<Plan, Failure> {
+    pub(super) async fn plan(
+        &self,
+        options: &Options,
+        checked: Checked,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
         self.spinner.say("reading Azure");
         let snapshot = read(&checked.stacks, &self.client).await;
         self.spinner.clear();
@@ -171,12 +187,85 @@ impl Session {
         }
         let Checked { stacks, mut findings, sources } = checked;
         let diff = diff(&stacks, desired(&stacks), &snapshot);
-        let counts = self.client.requests();
-        let requests = Requests { reads: counts.reads, writes: counts.writes };
+        let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
         }
-        Ok(crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests))
+        let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), None, allowed));
+        plan.findings.sort();
+        Ok(plan)
+    }
+
+    /// Judges a saved plan anew: the same target, live state as it was, guards with this run's lifts.
+    pub(super) async fn review(
+        &self,
+        options: &Options,
+        mut plan: Plan,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        if plan.target != self.target {
+            return Err(Failure::new(format!(
+                "the plan was made for {}, and this run goes to {}",
+                plan.target, self.target
+            ))
+            .hint("apply it where it was made for, or make one for this target"));
+        }
+        self.spinner.say("reading Azure");
+        let mut snapshot = Snapshot::default();
+        ask_all(&crate::kinds::review(&plan), &self.client, &mut snapshot).await;
+        self.spinner.clear();
+        let unread = snapshot.refusals().next().cloned();
+        if let Some(refusal) = unread {
+            let mut failure =
+                Failure::new("what the plan would change could not be read; nothing was written");
+            failure = failure.cause(refusal.message);
+            return Err(match refusal.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+        let now = World::of(&snapshot);
+        plan.findings.retain(|finding| !guards::is_refusal(finding));
+        plan.findings.extend(guards::judge(&plan, &now, None, allowed));
+        plan.findings.extend(saved::stale(&plan, &now));
+        if let Some(within) = &options.within {
+            let scope = pin(within)?;
+            let outside = plan
+                .steps
+                .iter()
+                .filter(|step| ResourceId::parse(&step.target).is_ok_and(|target| !scope.contains(&target)));
+            let findings: Vec<FindingEntry> = outside
+                .map(|step| FindingEntry {
+                    source: step.source.clone(),
+                    severity: Severity::Error,
+                    code: Code::OutsideWithin.as_str().to_owned(),
+                    message: format!(
+                        "`{}` is outside of `{scope}`, to which this run is pinned",
+                        step.target
+                    ),
+                    cause: None,
+                    hint: Some("widen `--within`, or make a plan that stays inside".to_owned()),
+                })
+                .collect();
+            plan.findings.extend(findings);
+        }
+        for stack in plan.steps.iter().filter_map(|step| step.mark.as_ref()) {
+            if !options.stack.is_empty() && !options.stack.contains(stack) {
+                return Err(Failure::new(format!(
+                    "the plan is for stack `{stack}`, to which this run is not pinned"
+                ))
+                .hint(format!("add `--stack {stack}` if it is meant")));
+            }
+        }
+        plan.findings.sort();
+        plan.requests = self.requests();
+        Ok(plan)
+    }
+
+    fn requests(&self) -> Requests {
+        let counts = self.client.requests();
+        Requests { reads: counts.reads, writes: counts.writes }
     }
 
     /// Ends what the session started.
@@ -189,11 +278,15 @@ impl Session {
     }
 }
 
+fn pin(within: &str) -> Result<ResourceId, Failure> {
+    ResourceId::parse(within)
+        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
+}
+
 /// Changes that a pinned run must not make.
 fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failure> {
     use crate::diff::Change;
-    let scope = ResourceId::parse(within)
-        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))?;
+    let scope = pin(within)?;
     let refused = |title: &str, span| {
         Finding::error(
             Code::OutsideWithin,
@@ -259,7 +352,7 @@ pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failu
         output::json(&super::validate::Findings::new(checked))?;
     }
     output::aside(&checked.diagnostics());
-    output::aside(&format!("{}\n", diagnostic::summary(&checked.findings)));
+    output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
     Ok(Exit::Failure)
 }
 
@@ -267,6 +360,9 @@ pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failu
 pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.has_errors() {
         return Exit::Failure;
+    }
+    if plan.is_refused() {
+        return Exit::Refused;
     }
     let drifted = plan.changes.iter().any(|change| change.action == Action::UnmanagedDrift);
     if plan.summary.pending() > 0 || drifted { pending } else { Exit::Success }

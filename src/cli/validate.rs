@@ -40,7 +40,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         output::aside(&checked.diagnostics());
         let stacks: Vec<&str> = checked.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
         if failed {
-            output::aside(&format!("{}\n", diagnostic::summary(&checked.findings)));
+            output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
         } else {
             output::result(&format!("valid: stack {}\n", stacks.join(", ")))?;
         }

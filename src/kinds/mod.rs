@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
+use crate::plan::document::Plan;
 use crate::snapshot::{Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
@@ -28,6 +29,8 @@ pub static KINDS: &[&dyn Kind] = &[&account::Accounts, &role_assignment::RoleAss
 pub trait Kind: Sync {
     /// ARM's name for the collection: `accounts`.
     fn name(&self) -> &'static str;
+    /// A resource of this kind of which nothing is known but its id, in ARM shape.
+    fn blank(&self, id: &ResourceId) -> Value;
     /// The word for one of them in messages.
     fn noun(&self) -> &'static str;
     /// The api-version used for reading and writing it.
@@ -40,6 +43,8 @@ pub trait Kind: Sync {
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>);
     /// What must be read for these stacks, given what is known already.
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query>;
+    /// The lists that show everything of this kind around some resources of any kind.
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query>;
     /// Everything live of this kind that the snapshot shows.
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory;
     /// What a stack declares.
@@ -203,6 +208,17 @@ impl Inventory {
 #[must_use]
 pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
     (account::groups_of(spec), role_assignment::scopes_of(spec))
+}
+
+/// The lists that show the state around a plan's steps, for judging it again later.
+#[must_use]
+pub fn review(plan: &Plan) -> Vec<Query> {
+    let targets: Vec<ResourceId> =
+        plan.steps.iter().filter_map(|step| ResourceId::parse(&step.target).ok()).collect();
+    let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
+    queries.sort();
+    queries.dedup();
+    queries
 }
 
 /// What of a body may be sent back: read-only parts, and the `null`s that GET shows, left out.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::finding::{Finding, Severity};
+use crate::guards;
 use crate::source::{Position, Sources};
 
 /// The version of the format.
@@ -342,11 +343,17 @@ impl Plan {
         super::hash(&serde_json::json!({"target": self.target, "changes": self.changes, "steps": self.steps}))
     }
 
-    /// Whether something keeps it from being carried out whole.
+    /// Whether something is wrong, guards left aside.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.summary.unknown > 0
-            || self.summary.refused > 0
-            || self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        let wrong =
+            |finding: &FindingEntry| finding.severity == Severity::Error && !guards::is_refusal(finding);
+        self.summary.unknown > 0 || self.summary.refused > 0 || self.findings.iter().any(wrong)
+    }
+
+    /// Whether a guard refuses it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.findings.iter().any(guards::is_refusal)
     }
 }

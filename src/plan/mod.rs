@@ -3,6 +3,8 @@
 //! Pure. `document` says what a plan holds; `steps` orders the writes.
 
 pub mod document;
+pub mod predict;
+pub mod saved;
 mod steps;
 
 use serde_json::Value;

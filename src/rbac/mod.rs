@@ -36,6 +36,9 @@ const INFERENCE: [&str; 3] = [
     "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
 ];
 
+/// The right to change accounts.
+const WRITE: &str = "Microsoft.CognitiveServices/accounts/write";
+
 /// The right to write role assignments.
 const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
 
@@ -44,6 +47,12 @@ impl Role {
     #[must_use]
     pub fn gives_inference(&self) -> bool {
         INFERENCE.iter().any(|action| permits(&self.data_actions, &self.not_data_actions, action))
+    }
+
+    /// Whether it lets someone change accounts.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        permits(&self.actions, &self.not_actions, WRITE)
     }
 
     /// Whether it lets someone give roles to others.

@@ -134,7 +134,8 @@ fn excerpt(marks: &[Mark], sources: &Sources) -> Excerpt {
         for mark in here {
             let from = mark.span.start.saturating_sub(start).min(line.len());
             let to = mark.span.end.saturating_sub(start).clamp(from, line.trim_end().len().max(from));
-            let annotation = mark.kind.span(moved.position(from)..moved.position(to)).label(mark.label.clone());
+            let annotation =
+                mark.kind.span(moved.position(from)..moved.position(to)).label(mark.label.clone());
             annotations.push(annotation);
         }
         shown.push('\n');
@@ -165,7 +166,8 @@ fn push_line(shown: &mut String, line: &str, focus: usize) -> Moved {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let focus = focus.min(line.len());
     let from = line[..floor(line, focus)].char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
-    let window = line[from..].char_indices().nth(WIDTH).map_or(&line[from..], |(end, _)| &line[from..from + end]);
+    let window =
+        line[from..].char_indices().nth(WIDTH).map_or(&line[from..], |(end, _)| &line[from..from + end]);
     let mut moved = Vec::new();
     if from > 0 {
         shown.push('…');
@@ -240,7 +242,10 @@ note[no-specs]: nowhere
                 .related(at(file, &text, "a"), "first set here")
                 .cause("Azure answered 403");
             let shown = render(&[finding], &sources, false);
-            assert!(shown.contains("first set here") && shown.contains("= cause: Azure answered 403"), "{shown}");
+            assert!(
+                shown.contains("first set here") && shown.contains("= cause: Azure answered 403"),
+                "{shown}"
+            );
             assert!(shown.contains(&format!("--> x.yaml:{}:1", between + 2)), "{shown}");
             assert_eq!(shown.contains("x.yaml:1:1"), far, "{shown}");
         }
@@ -251,7 +256,9 @@ note[no-specs]: nowhere
         let text = "k: \"\u{1b}]0;x\u{7}\u{202e}\" # ::error::\nbad: 1\r\n";
         let mut sources = Sources::default();
         let file = sources.add("\u{1b}[31m.yaml", text);
-        let finding = Finding::error(Code::UnknownField, "m\u{1b}[0m\n::error::x").at(at(file, text, "\u{202e}")).hint("\u{9b}");
+        let finding = Finding::error(Code::UnknownField, "m\u{1b}[0m\n::error::x")
+            .at(at(file, text, "\u{202e}"))
+            .hint("\u{9b}");
         for color in [false, true] {
             let shown = render(std::slice::from_ref(&finding), &sources, color);
             assert!(!shown.contains(['\u{7}', '\u{202e}', '\u{9b}', '\u{fdd0}', '\r']), "{shown:?}");
@@ -288,10 +295,22 @@ note[no-specs]: nowhere
 
     #[test]
     fn places_at_the_edges_of_a_file_are_shown() {
-        for (text, start, end) in [("", 0, 0), ("a", 1, 1), ("a\n", 2, 2), ("a\nb", 0, 3), ("ä", 1, 1), ("a\r\n", 0, 9), ("a", 50, 60)] {
+        for (text, start, end) in [
+            ("", 0, 0),
+            ("a", 1, 1),
+            ("a\n", 2, 2),
+            ("a\nb", 0, 3),
+            ("ä", 1, 1),
+            ("a\r\n", 0, 9),
+            ("a", 50, 60),
+        ] {
             let mut sources = Sources::default();
             let file = sources.add("x", text);
-            let shown = render(&[Finding::error(Code::YamlSyntax, "m").at(Span { file, start, end })], &sources, false);
+            let shown = render(
+                &[Finding::error(Code::YamlSyntax, "m").at(Span { file, start, end })],
+                &sources,
+                false,
+            );
             assert!(shown.contains("--> x:"), "{text:?}: {shown}");
             assert!(shown.contains('^'), "{text:?}: {shown}");
         }

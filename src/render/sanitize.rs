@@ -165,7 +165,9 @@ pub fn markdown(text: &str) -> String {
             '#' => safe.push_str("&#35;"),
             '!' => safe.push_str("&#33;"),
             ':' => safe.push_str("&#58;"),
-            '.' if ends_with_www(before) || before.bytes().all(|byte| byte.is_ascii_digit()) => safe.push_str("&#46;"),
+            '.' if ends_with_www(before) || before.bytes().all(|byte| byte.is_ascii_digit()) => {
+                safe.push_str("&#46;");
+            }
             // Lists and underlined headings begin a line.
             '-' | '+' | '=' if before.trim_start().is_empty() => {
                 safe.push('\\');
@@ -184,7 +186,10 @@ pub fn markdown(text: &str) -> String {
 }
 
 fn ends_with_www(text: &str) -> bool {
-    text.len().checked_sub(3).and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case("www"))
+    text.len()
+        .checked_sub(3)
+        .and_then(|start| text.get(start..))
+        .is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 /// Text as code in Markdown; in tables too.
@@ -208,7 +213,10 @@ mod tests {
             ("two\r\nlines\t", "two\\u{d}\\u{a}lines\\u{9}"),
             ("\u{9b}31m", "\\u{9b}31m"),
             ("tag\u{e0041}", "tag\\u{e0041}"),
-            ("\u{ad}\u{3164}\u{fe0f}\u{2028}\u{fffe}\u{1fffe}", "\\u{ad}\\u{3164}\\u{fe0f}\\u{2028}\\u{fffe}\\u{1fffe}"),
+            (
+                "\u{ad}\u{3164}\u{fe0f}\u{2028}\u{fffe}\u{1fffe}",
+                "\\u{ad}\\u{3164}\\u{fe0f}\\u{2028}\\u{fffe}\\u{1fffe}",
+            ),
         ] {
             assert_eq!(sanitize(text), shown);
         }
@@ -233,7 +241,8 @@ mod tests {
 
     #[test]
     fn json_keeps_its_meaning_and_loses_its_commands() {
-        let value = serde_json::json!({ "a": "##vso[x] ###[y]", "b": "\u{202e}\u{85}\u{e0041} ä", "c": "::d" });
+        let value =
+            serde_json::json!({ "a": "##vso[x] ###[y]", "b": "\u{202e}\u{85}\u{e0041} ä", "c": "::d" });
         let document = serde_json::to_string_pretty(&value).unwrap();
         let clean = sanitize_json(&document);
         assert!(!clean.contains("##") && !clean.contains('\u{202e}') && !clean.contains('\u{e0041}'));

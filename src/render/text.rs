@@ -22,8 +22,8 @@ const CHANGED: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
-/// No column of places stands further right; behind a longer line its place follows after two spaces.
-const WIDEST: usize = 110;
+/// The column of places stands no further right; behind a longer line its place follows after two spaces.
+const WIDEST: usize = 100;
 
 /// How an action shows: its sign and style.
 fn look(action: Action) -> (&'static str, Style) {
@@ -43,13 +43,19 @@ struct Line {
     plain: String,
     styled: String,
     place: Option<Position>,
+    /// Whether the place stands in the column of places; behind a title it follows at once.
+    aligned: bool,
 }
 
 /// A plan, or what `drift` found.
 #[must_use]
 pub fn plan(plan: &Plan, verbose: bool) -> String {
+    let mut shown: Vec<&PlannedChange> =
+        plan.changes.iter().filter(|change| verbose || change.action != Action::Noop).collect();
+    // As in the spec: what stands on an account follows it. What no spec declares comes last.
+    shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
     let mut lines = Vec::new();
-    for change in plan.changes.iter().filter(|change| verbose || change.action != Action::Noop) {
+    for change in shown {
         planned(&mut lines, change);
     }
     let mut text = laid_out(&lines);
@@ -68,11 +74,12 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         plain: format!("  {sign} {title}"),
         styled: format!("  {style}{sign}{style:#} {STRONG}{title}{STRONG:#}"),
         place: change.source.clone(),
+        aligned: false,
     });
     if let Some(reason) = &change.reason {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
-        lines.push(Line { plain, styled, place: None });
+        lines.push(Line { plain, styled, place: None, aligned: false });
     }
     let labels: Vec<String> = change.fields.iter().map(|field| label(&change.kind, field)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
@@ -84,6 +91,7 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
                 plain: format!("{left}{value}"),
                 styled: format!("{left}{style}{value}{style:#}"),
                 place: field.source.clone(),
+                aligned: true,
             });
         }
     }
@@ -92,13 +100,12 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
 /// Lines with their places in one column at the right.
 fn laid_out(lines: &[Line]) -> String {
     let width = |line: &Line| line.plain.chars().count();
-    let column =
-        lines.iter().filter(|line| line.place.is_some()).map(width).max().unwrap_or(0).min(WIDEST) + 2;
+    let column = lines.iter().filter(|line| line.aligned).map(width).max().unwrap_or(0).min(WIDEST) + 2;
     let mut text = String::new();
     for line in lines {
         let _ = match &line.place {
             Some(place) => {
-                let gap = column.saturating_sub(width(line)).max(2);
+                let gap = if line.aligned { column.saturating_sub(width(line)).max(2) } else { 2 };
                 let (styled, file) = (&line.styled, sanitize(&place.file));
                 writeln!(text, "{styled}{:gap$}{QUIET}{file}:{}{QUIET:#}", "", place.line)
             }
@@ -253,6 +260,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         plain: format!("  {word:8} {title}"),
         styled: format!("  {style}{word:8}{style:#} {title}"),
         place: outcome.source.clone(),
+        aligned: false,
     }]);
     // Why a step failed stands among the findings, with what to do.
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {

@@ -3,10 +3,16 @@
 //! Input: a file's text. Output: tree, places, findings. Keeps its own stack instead of recursing, and counts what it builds: depth, values, and
 //! how much aliases multiply. Goes on after every problem that leaves the rest readable. Pure.
 
+mod entries;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
-use serde_saphyr::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag};
+use serde_json::Value;
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
+};
+
+use entries::{Entries, Key, merge};
 
 use super::scalar::{self, Scalar};
 use super::tree::{Children, Document, MAX_DEPTH, Node, Place, escape};
@@ -29,8 +35,12 @@ const MAX_FINDINGS: usize = 1000;
 type Fits = fn(&Value) -> bool;
 
 /// The tags of YAML's core schema for scalars that are not text, and what they say.
-const SCALAR_TAGS: &[(&str, Fits)] =
-    &[("null", Value::is_null), ("bool", Value::is_boolean), ("int", |value| value.is_i64() || value.is_u64()), ("float", Value::is_number)];
+const SCALAR_TAGS: &[(&str, Fits)] = &[
+    ("null", Value::is_null),
+    ("bool", Value::is_boolean),
+    ("int", |value| value.is_i64() || value.is_u64()),
+    ("float", Value::is_number),
+];
 
 /// A finished value on its way into its parent.
 #[derive(Clone)]
@@ -62,26 +72,6 @@ enum Role {
 enum Frame {
     List { start: usize, anchor: usize, items: Vec<Value>, nodes: Vec<Node>, size: Size },
     Map { start: usize, anchor: usize, entries: Entries, size: Size },
-}
-
-#[derive(Default)]
-struct Entries {
-    map: Map<String, Value>,
-    nodes: BTreeMap<String, Node>,
-    key: Key,
-    /// Where `<<` stands, and what it brings.
-    merge: Option<Place>,
-    merged: Vec<Built>,
-}
-
-#[derive(Default)]
-enum Key {
-    #[default]
-    Awaited,
-    Text(String, Place),
-    Merge(Place),
-    /// One that cannot be; its value is read and dropped.
-    Refused,
 }
 
 /// What a list or mapping holds so far.
@@ -132,9 +122,9 @@ impl<'t> Builder<'t> {
         let mut options = Options::default();
         options.emit_comments = false;
         options.emit_unresolved_aliases = true;
-        // One level more than a spec may have: the finding about depth is ours.
-        options.flow_nesting_limit = MAX_DEPTH + 1;
-        options.block_nesting_limit = MAX_DEPTH + 1;
+        // The parser looks ahead of its events and counts flow and block apart; `open` counts them together.
+        options.flow_nesting_limit = MAX_DEPTH;
+        options.block_nesting_limit = MAX_DEPTH;
         for next in Parser::new_from_str_with_options(self.text, options) {
             let step = match next {
                 Ok((event, span)) => self.event(event, &span),
@@ -174,13 +164,17 @@ impl<'t> Builder<'t> {
     }
 
     fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), Stop> {
-        let place = span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
+        let place =
+            span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    let finding = Finding::error(Code::YamlSyntax, "a second document begins here; a file holds one spec")
-                        .hint("put each spec into a file of its own");
+                    let finding = Finding::error(
+                        Code::YamlSyntax,
+                        "a second document begins here; a file holds one spec",
+                    )
+                    .hint("put each spec into a file of its own");
                     self.report(finding, place);
                     return Err(Stop);
                 }
@@ -194,7 +188,8 @@ impl<'t> Builder<'t> {
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "seq", place);
                 let size = Size { end: place.end, ..Size::default() };
-                let frame = Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
+                let frame =
+                    Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
                 self.open(frame, place)
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -284,7 +279,10 @@ impl<'t> Builder<'t> {
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Stop> {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            self.report(Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"), place);
+            self.report(
+                Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"),
+                place,
+            );
             return self.deliver(unreadable(place), 0);
         };
         // Counted before it is copied.
@@ -314,7 +312,8 @@ impl<'t> Builder<'t> {
 
     fn check_size(&mut self, place: Place) -> Result<(), Stop> {
         let (message, hint) = if self.expanded > FREE_WEIGHT && self.expanded / MAX_GROWTH > self.written {
-            let message = format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
+            let message =
+                format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
             (message, "write the values out, or share fewer of them")
         } else if self.values > MAX_VALUES {
             (format!("the file holds more than {MAX_VALUES} values"), "split it into several specs")
@@ -351,7 +350,9 @@ impl<'t> Builder<'t> {
                 Some(foreign_tag(tag))
             }
             (Scalar::Value(value), Some(tag))
-                if !SCALAR_TAGS.iter().any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
+                if !SCALAR_TAGS
+                    .iter()
+                    .any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
             {
                 let message = format!("`{}` is not what its tag says", short(text));
                 Some(Finding::error(Code::YamlSyntax, message).hint("leave the tag out"))
@@ -412,70 +413,6 @@ impl<'t> Builder<'t> {
     }
 }
 
-impl Entries {
-    /// Takes a value as the next key; a finding if it cannot be one.
-    fn take_key(&mut self, built: &Built, file: FileId) -> Option<(Finding, Place)> {
-        let place = built.node.value;
-        let twice = |key: &str, first: Place| {
-            let first = Span { file, start: first.start, end: first.end };
-            let message = format!("`{}` is set twice", short(key));
-            Finding::error(Code::DuplicateKey, message).related(first, "first set here").hint("remove one of the two")
-        };
-        let (key, finding) = match (&built.value, built.role) {
-            (_, Role::Unreadable) => (Key::Refused, None),
-            (_, Role::Merge) => match self.merge {
-                Some(first) => (Key::Refused, Some(twice("<<", first))),
-                None => {
-                    self.merge = Some(place);
-                    (Key::Merge(place), None)
-                }
-            },
-            (Value::String(text), _) => match self.nodes.get(text.as_str()) {
-                Some(first) => (Key::Refused, Some(twice(text, first.key.unwrap_or(first.value)))),
-                None => (Key::Text(text.clone(), place), None),
-            },
-            (_, Role::Collection) => {
-                let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
-                (Key::Refused, Some(finding.hint("put a value that begins with `{` or `[` in quotes")))
-            }
-            _ => {
-                let raw = built.node.raw.as_deref().unwrap_or_default();
-                let message = match built.value {
-                    Value::Null => "a key is missing here".to_owned(),
-                    _ => format!("the key `{}` is not text", short(raw)),
-                };
-                (Key::Refused, Some(Finding::error(Code::YamlSyntax, message).hint("put the key in quotes")))
-            }
-        };
-        self.key = key;
-        finding.map(|finding| (finding, place))
-    }
-
-    /// Takes the value of `<<`: a mapping, or a list of them.
-    fn take_merged(&mut self, built: Built, place: Place) -> Option<(Finding, Place)> {
-        match (built.value, built.node.children) {
-            (Value::Object(map), children @ Children::Map(_)) => {
-                let node = Node { children, ..built.node };
-                self.merged.push(Built { value: Value::Object(map), node, ..built });
-                None
-            }
-            (Value::Array(items), Children::List(nodes)) if items.iter().all(Value::is_object) => {
-                // Depth and size of the list stand for each of its elements: nothing is counted too low.
-                for (value, node) in items.into_iter().zip(nodes) {
-                    let depth = built.depth;
-                    self.merged.push(Built { depth, value, node, role: Role::Collection, values: 0, weight: 0, reported: Vec::new() });
-                }
-                None
-            }
-            _ if built.role == Role::Unreadable => None,
-            _ => {
-                let finding = Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
-                Some((finding.hint("put the key in quotes if `<<` is meant"), place))
-            }
-        }
-    }
-}
-
 impl Size {
     fn add(&mut self, child: &Built, token: &str) {
         self.depth = self.depth.max(child.depth);
@@ -484,25 +421,6 @@ impl Size {
         self.end = self.end.max(child.node.value.end);
         self.reported.extend(child.reported.iter().map(|below| format!("/{token}{below}")));
     }
-}
-
-/// Adds what a merged mapping has and the mapping itself has not; of several, the first goes before.
-fn merge(into: &mut Built, merged: Built) {
-    let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else { return };
-    let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else { return };
-    for (key, place) in places {
-        if map.contains_key(&key) {
-            continue;
-        }
-        if let Some(value) = values.remove(&key) {
-            map.insert(key.clone(), value);
-            nodes.insert(key, place);
-        }
-    }
-    into.depth = into.depth.max(merged.depth);
-    into.values += merged.values;
-    into.weight += merged.weight;
-    into.reported.extend(merged.reported);
 }
 
 fn collection(value: Value, children: Children, start: usize, end: Place, size: Size) -> Built {
@@ -535,5 +453,6 @@ fn unreadable(place: Place) -> Built {
 fn foreign_tag(tag: &Tag) -> Finding {
     let (handle, suffix) = tag.original_parts();
     let message = format!("specs do without tags such as `{}`", short(&format!("{handle}{suffix}")));
-    Finding::error(Code::YamlSyntax, message).hint("leave the tag out, or put the value in quotes if the `!` is meant")
+    Finding::error(Code::YamlSyntax, message)
+        .hint("leave the tag out, or put the value in quotes if the `!` is meant")
 }

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
 
 /// Largest file in bytes.
@@ -67,9 +67,10 @@ impl Loader<'_> {
             Err(error) => return self.unreadable(folder, &error),
         };
         let mut found = Vec::new();
-        let problems = self.findings.len();
+        let before = self.findings.len();
         self.walk(folder, &root, 0, &mut BTreeSet::from([root.clone()]), &mut found);
-        if found.is_empty() && self.findings.len() == problems {
+        let failed = self.findings[before..].iter().any(|finding| finding.severity == Severity::Error);
+        if found.is_empty() && !failed {
             let message = format!("the folder `{}` holds no spec", shown(folder));
             let hint = "a spec is a file that ends in `.yaml` or `.yml`; hidden files are left out";
             self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
@@ -80,18 +81,28 @@ impl Loader<'_> {
         }
     }
 
-    /// Collects the specs below a folder. `open` holds the real folders on the way, so that links in a circle end.
-    fn walk(&mut self, folder: &Path, root: &Path, depth: usize, open: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) {
+    /// Collects the specs below a folder. Each real folder is walked once, whatever links lead to it.
+    fn walk(
+        &mut self,
+        folder: &Path,
+        root: &Path,
+        depth: usize,
+        walked: &mut BTreeSet<PathBuf>,
+        found: &mut Vec<PathBuf>,
+    ) {
         if depth > MAX_FOLDERS {
-            let message = format!("folders are nested deeper than {MAX_FOLDERS} levels in `{}`", shown(folder));
-            self.findings.push(Finding::error(Code::TooLarge, message).hint("name the folder that holds the specs"));
+            let message =
+                format!("folders are nested deeper than {MAX_FOLDERS} levels in `{}`", shown(folder));
+            self.findings
+                .push(Finding::error(Code::TooLarge, message).hint("name the folder that holds the specs"));
             return;
         }
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = match entries {
+        let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(folder, &error),
         };
+        entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -119,19 +130,19 @@ impl Loader<'_> {
                 }
             };
             if link && !real.starts_with(root) {
-                // Links to folders elsewhere are as common as harmless; one called a spec was meant to be read.
-                if about.is_file() {
-                    let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
-                    let finding = Finding::error(Code::UnreadableFile, message);
-                    self.findings.push(finding.hint("name the file itself on the command line, or copy it into the folder"));
-                }
+                let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
+                // A link called a spec was meant to be read; a linked folder may hold anything.
+                let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
+                let finding = Finding::new(severity, Code::UnreadableFile, message);
+                self.findings.push(
+                    finding.hint("name what it points to on the command line, or copy it into the folder"),
+                );
                 continue;
             }
             if about.is_file() {
                 found.push(path);
-            } else if open.insert(real.clone()) {
-                self.walk(&path, root, depth + 1, open, found);
-                open.remove(&real);
+            } else if walked.insert(real) {
+                self.walk(&path, root, depth + 1, walked, found);
             }
         }
     }
@@ -183,7 +194,8 @@ impl Loader<'_> {
         bytes.truncate(at);
         let file = self.sources.add(name, String::from_utf8(bytes).unwrap_or_default());
         let message = format!("byte {at} of `{name}`, 0x{bad:02x}, is not UTF-8");
-        self.findings.push(Finding::error(Code::NotUtf8, message).at(Span { file, start: at, end: at }).hint(hint));
+        self.findings
+            .push(Finding::error(Code::NotUtf8, message).at(Span { file, start: at, end: at }).hint(hint));
     }
 
     fn too_large(&mut self, name: &str) {
@@ -235,7 +247,9 @@ mod tests {
     fn folders_give_their_specs_sorted_and_without_hidden_ones() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("b/.git")).unwrap();
-        for name in ["c.yaml", "a.yml", "b/x.yaml", ".hidden.yaml", "b/.git/y.yaml", "notes.txt", "d.yaml.bak"] {
+        for name in
+            ["c.yaml", "a.yml", "b/x.yaml", ".hidden.yaml", "b/.git/y.yaml", "notes.txt", "d.yaml.bak"]
+        {
             fs::write(folder.path().join(name), name).unwrap();
         }
         let (texts, findings) = load_from(&[folder.path()]);
@@ -249,7 +263,8 @@ mod tests {
         let file = folder.path().join("a.yaml");
         fs::write(&file, "a").unwrap();
         let roundabout = folder.path().join(".").join("a.yaml");
-        let (texts, findings) = load_from(&[&file, folder.path(), &roundabout, Path::new("-"), Path::new("-")]);
+        let (texts, findings) =
+            load_from(&[&file, folder.path(), &roundabout, Path::new("-"), Path::new("-")]);
         assert_eq!(texts, ["a", "from: stdin\n"]);
         assert!(findings.is_empty());
     }
@@ -259,7 +274,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (texts, findings) = load_from(&[folder.path(), &folder.path().join("gone.yaml")]);
         assert!(texts.is_empty());
-        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NoSpecs, Code::UnreadableFile]);
+        assert_eq!(
+            findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            [Code::NoSpecs, Code::UnreadableFile]
+        );
         assert!(findings.iter().all(|finding| finding.hint.is_some()));
         assert!(findings[1].message.contains("gone.yaml"));
     }

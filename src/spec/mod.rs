@@ -13,13 +13,14 @@ pub mod tree;
 pub mod variables;
 pub(crate) mod wording;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Sources, Span};
 use tree::Document;
 use variables::{VariableInputs, Variables};
 
@@ -48,14 +49,23 @@ pub fn read(
     let complete = !has_error(&problems);
     findings.extend(problems);
     let mut loaded = Vec::new();
+    let mut damaged = Vec::new();
     for file in files {
-        let (one, mut problems) = read_file(file, &outside, sources);
+        let (one, mut problems) = read_file(file, &outside, sources, &mut damaged);
         if !complete {
             problems.retain(|finding| finding.code != Code::UnknownVariable);
         }
         findings.extend(problems);
         loaded.extend(one.filter(|_| complete));
     }
+    // Of a damaged file the rules say what they can; nothing further is done with it.
+    damaged.extend(loaded.iter().cloned());
+    if complete {
+        let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
+        let untold = |finding: &Finding| finding.span.is_none_or(|span| !told.contains(&span));
+        findings.extend(rules::check(&damaged).into_iter().filter(untold));
+    }
+    findings.sort_by_key(|finding| finding.span.map(|span| (span.file, span.start)));
     (loaded, findings)
 }
 
@@ -74,13 +84,19 @@ fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Fi
 }
 
 /// Reads one file: all of its findings, in the order of the file, and the spec if none of them is an error.
-fn read_file(file: FileId, outside: &Variables, sources: &Sources) -> (Option<Loaded>, Vec<Finding>) {
+fn read_file(
+    file: FileId,
+    outside: &Variables,
+    sources: &Sources,
+    damaged: &mut Vec<Loaded>,
+) -> (Option<Loaded>, Vec<Finding>) {
     let (document, mut findings) = tree::parse(file, sources);
     let loaded = document.and_then(|mut document| {
         findings.extend(variables::substitute(&mut document, outside, sources));
         structure::settle(&mut document);
         findings.extend(structure::check(&document));
         if has_error(&findings) {
+            damaged.extend(rest_of(document));
             return None;
         }
         match model::Spec::deserialize(&document.tree) {
@@ -102,6 +118,13 @@ fn read_file(file: FileId, outside: &Variables, sources: &Sources) -> (Option<Lo
         findings.push(Finding { span: findings.last().and_then(|last| last.span), ..note });
     }
     (loaded, findings)
+}
+
+/// What can still be read of a document in which something is wrong.
+fn rest_of(mut document: Document) -> Option<Loaded> {
+    document.tree = structure::salvage(&document)?;
+    let spec = model::Spec::deserialize(&document.tree).ok()?;
+    Some(Loaded { document, spec })
 }
 
 fn has_error(findings: &[Finding]) -> bool {

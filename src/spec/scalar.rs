@@ -135,9 +135,40 @@ mod tests {
     #[test]
     fn scalars_that_yaml_readers_disagree_on_stay_text() {
         for text in [
-            "0123", "-007", "00.5", "1_000", "2024-01-31", "2024-01-31T10:00:00Z", "12:30:45", "no", "on", "yes", "off", "y",
-            "N", "1.2.3", "1e", "e3", ".", "-", "+", "--1", "0b101", "0x", "0xg", "0o8", "-0x1", "nan", "inf", "Infinity",
-            "1 ", " 1", "١", "nUll", "tRue", "7f3b",
+            "0123",
+            "-007",
+            "00.5",
+            "1_000",
+            "2024-01-31",
+            "2024-01-31T10:00:00Z",
+            "12:30:45",
+            "no",
+            "on",
+            "yes",
+            "off",
+            "y",
+            "N",
+            "1.2.3",
+            "1e",
+            "e3",
+            ".",
+            "-",
+            "+",
+            "--1",
+            "0b101",
+            "0x",
+            "0xg",
+            "0o8",
+            "-0x1",
+            "nan",
+            "inf",
+            "Infinity",
+            "1 ",
+            " 1",
+            "١",
+            "nUll",
+            "tRue",
+            "7f3b",
         ] {
             assert_eq!(read(text), Scalar::Value(json!(text)), "{text}");
         }
@@ -146,10 +177,24 @@ mod tests {
     #[test]
     fn core_schema_scalars_are_typed() {
         for (text, value) in [
-            ("", json!(null)), ("~", json!(null)), ("null", json!(null)), ("true", json!(true)), ("False", json!(false)),
-            ("0", json!(0)), ("-0", json!(0)), ("+12", json!(12)), ("-9223372036854775808", json!(i64::MIN)),
-            ("18446744073709551615", json!(u64::MAX)), ("0x1F", json!(31)), ("0o17", json!(15)), ("1.5", json!(1.5)),
-            (".5", json!(0.5)), ("1.0", json!(1)), ("1.", json!(1)), ("1e3", json!(1000)), ("-2.5e-3", json!(-0.0025)),
+            ("", json!(null)),
+            ("~", json!(null)),
+            ("null", json!(null)),
+            ("true", json!(true)),
+            ("False", json!(false)),
+            ("0", json!(0)),
+            ("-0", json!(0)),
+            ("+12", json!(12)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("0x1F", json!(31)),
+            ("0o17", json!(15)),
+            ("1.5", json!(1.5)),
+            (".5", json!(0.5)),
+            ("1.0", json!(1)),
+            ("1.", json!(1)),
+            ("1e3", json!(1000)),
+            ("-2.5e-3", json!(-0.0025)),
             ("-0.0", json!(0)),
         ] {
             assert_eq!(read(text), Scalar::Value(value), "{text}");
@@ -169,8 +214,14 @@ mod tests {
     #[test]
     fn arguments_are_typed_where_that_is_plain_and_never_null() {
         for (text, value) in [
-            ("true", json!(true)), ("12", json!(12)), ("null", json!("null")), ("", json!("")), ("~", json!("~")),
-            (".inf", json!(".inf")), ("99999999999999999999", json!("99999999999999999999")), ("a: b", json!("a: b")),
+            ("true", json!(true)),
+            ("12", json!(12)),
+            ("null", json!("null")),
+            ("", json!("")),
+            ("~", json!("~")),
+            (".inf", json!(".inf")),
+            ("99999999999999999999", json!("99999999999999999999")),
+            ("a: b", json!("a: b")),
         ] {
             assert_eq!(read_argument(text), value, "{text}");
         }

@@ -24,7 +24,8 @@ pub fn published_schema() -> Value {
     AllowReferences.transform(&mut schema);
     let mut schema = schema.to_value();
     schema["title"] = json!("keyless spec");
-    schema["properties"]["variables"]["additionalProperties"] = json!({ "type": ["string", "number", "boolean", "null"] });
+    schema["properties"]["variables"]["additionalProperties"] =
+        json!({ "type": ["string", "number", "boolean", "null"] });
     schema["$defs"]["Reference"] = json!({
         "description": "The value of a variable.",
         "type": "string",
@@ -106,7 +107,8 @@ mod tests {
         assert!(published.is_valid(&cleared) && checked.is_valid(&cleared));
         let with_references = spec(&json!("${keys_off}"), &json!("${access}"), &json!("a-${env}"));
         assert!(published.is_valid(&with_references) && !checked.is_valid(&with_references));
-        for wrong in [json!("yes"), json!("x${a}"), json!("${a}${b}"), json!("${1}"), json!("${}"), json!(1)] {
+        for wrong in [json!("yes"), json!("x${a}"), json!("${a}${b}"), json!("${1}"), json!("${}"), json!(1)]
+        {
             assert!(!published.is_valid(&spec(&wrong, &json!("Enabled"), &json!("a"))), "{wrong}");
             assert!(!published.is_valid(&spec(&json!(true), &wrong, &json!("a"))), "{wrong}");
         }

@@ -62,14 +62,16 @@ pub fn check(document: &Document) -> Vec<Finding> {
     // A value of the wrong type breaks other rules too; one finding is enough.
     others.retain(|problem| !mismatched.contains(&problem.pointer));
     let misspelt = others.iter().filter_map(|problem| match &problem.kind {
-        Kind::Unknown(names) => Some(names.iter().filter_map(|name| Some((problem.pointer.clone(), problem.meant(name)?)))),
+        Kind::Unknown(names) => {
+            Some(problem.meant(names).into_iter().flatten().map(|name| (problem.pointer.as_str(), name)))
+        }
         _ => None,
     });
     let misspelt = misspelt.flatten().collect::<BTreeSet<_>>();
     for problem in &others {
         match &problem.kind {
             // It is there, under a name that has a finding already.
-            Kind::Missing(name) if misspelt.contains(&(problem.pointer.clone(), name.as_str())) => {}
+            Kind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
             _ => other(document, problem, &mut findings),
         }
     }
@@ -84,7 +86,8 @@ pub fn settle(document: &mut Document) {
     if !document.substituted.values().any(|substituted| substituted.argument) {
         return;
     }
-    let wrong = problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
+    let wrong =
+        problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
     for pointer in wrong.collect::<Vec<_>>() {
         let typed = document.substituted.get(&pointer).filter(|substituted| substituted.argument);
         if let (Some(typed), Some(value)) = (typed, document.tree.pointer_mut(&pointer)) {
@@ -129,9 +132,13 @@ impl Problem {
         fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str)
     }
 
-    /// The field that an unknown one was probably meant to be.
-    fn meant(&self, unknown: &str) -> Option<&'static str> {
-        nearest(unknown, self.known())
+    /// The fields that unknown ones were probably meant to be. After so many mistakes in one place nobody misspelt anything, and comparing is slow.
+    fn meant(&self, unknown: &[String]) -> Vec<Option<&'static str>> {
+        const COMPARED: usize = 50;
+        let near = |(index, name): (usize, &String)| {
+            (index < COMPARED).then(|| nearest(name, self.known())).flatten()
+        };
+        unknown.iter().enumerate().map(near).collect()
     }
 }
 
@@ -148,7 +155,8 @@ fn problems(tree: &Value) -> Vec<Problem> {
 fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str().to_owned();
     let path = error.schema_path().as_str();
-    let rule = path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
+    let rule =
+        path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
     let mut takes = Vec::new();
     let kind = match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -158,9 +166,11 @@ fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
                 for error in branch {
                     resolve(error, &mut inside);
                 }
-                let natures = inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
+                let natures =
+                    inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
                 let natures = natures.flat_map(|problem| problem.takes.clone()).collect::<Vec<_>>();
-                let null = inside.iter().all(|problem| problem.rule.get("type").is_some_and(|name| name == "null"));
+                let null =
+                    inside.iter().all(|problem| problem.rule.get("type").is_some_and(|name| name == "null"));
                 if natures.is_empty() && !null {
                     if best.as_ref().is_none_or(|best| inside.len() < best.len()) {
                         best = Some(inside);
@@ -193,7 +203,9 @@ fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
             Kind::Mismatch
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => Kind::Unknown(unexpected.clone()),
-        ValidationErrorKind::Required { property } => Kind::Missing(property.as_str().unwrap_or_default().to_owned()),
+        ValidationErrorKind::Required { property } => {
+            Kind::Missing(property.as_str().unwrap_or_default().to_owned())
+        }
         ValidationErrorKind::MinItems { limit } => Kind::TooFew(*limit),
         ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => Kind::Limit,
         _ => Kind::Other(short(&error.masked().to_string())),
@@ -260,12 +272,11 @@ fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Optio
             "no" | "n" | "off" | "false" | "0" => Some("write `false`, without quotes".to_owned()),
             _ => None,
         },
-        Value::Bool(_) | Value::Number(_) if takes("string") => Some(match variable {
-            Some(name) => format!("put the value of `{name}` in quotes, where it is set"),
-            None => {
-                let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
-                format!("put it in quotes: `\"{}\"`", short(&raw))
-            }
+        Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
+            format!("put the value of `{name}` in quotes, where it is set")
+        } else {
+            let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
+            format!("put it in quotes: `\"{}\"`", short(&raw))
         }),
         Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) if takes("array") => {
             Some("begin each element with `- ` on a line of its own, or write `[a, b]`".to_owned())
@@ -281,9 +292,9 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
     match &problem.kind {
         Kind::Unknown(names) => {
             let thing = thing(&document.tree, pointer);
-            for name in names {
+            for (name, meant) in names.iter().zip(problem.meant(names)) {
                 let message = format!("{thing} has no field `{}`", short(name));
-                let hint = match problem.meant(name) {
+                let hint = match meant {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("its fields are {}", listed(problem.known())),
                 };
@@ -301,7 +312,10 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
             });
         }
         Kind::TooFew(limit) => {
-            let message = format!("{field} needs at least {limit} {}", if *limit == 1 { "element" } else { "elements" });
+            let message = format!(
+                "{field} needs at least {limit} {}",
+                if *limit == 1 { "element" } else { "elements" }
+            );
             findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
         }
         Kind::Limit => {
@@ -323,7 +337,10 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
         }
         // Mismatches were told before; one without any alternative cannot arise from our schema.
         Kind::Mismatch => {
-            findings.push(Finding::error(Code::WrongType, format!("{field} is not valid")).at(document.span_of(pointer)));
+            findings.push(
+                Finding::error(Code::WrongType, format!("{field} is not valid"))
+                    .at(document.span_of(pointer)),
+            );
         }
     }
 }
@@ -371,7 +388,7 @@ fn field(pointer: &str) -> Option<String> {
     }
     // A number may also be the name of a field, such as a tag's; the difference does not matter to the reader.
     Some(match tokens.pop() {
-        Some(list) => format!("an element of `{}`", short(&super::tree::unescape(list))),
+        Some(owner) => format!("an element of `{}`", short(&super::tree::unescape(owner))),
         None => format!("`{last}`"),
     })
 }
@@ -383,15 +400,15 @@ fn thing(tree: &Value, pointer: &str) -> String {
         "" => String::new(),
         owner => format!(" of {}", thing(tree, owner)),
     };
-    let in_list = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
-    let Some((owner, list)) = in_list else {
+    let element = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
+    let Some((owner, name_of_list)) = element else {
         return format!("`{}`{}", short(&super::tree::unescape(last)), of(parent));
     };
-    match NOUNS.iter().find(|(name, ..)| *name == list) {
-        None => format!("an element of `{}`{}", short(list), of(owner)),
+    match NOUNS.iter().find(|(name, ..)| *name == name_of_list) {
+        None => format!("an element of `{}`{}", short(name_of_list), of(owner)),
         Some((_, noun, fields)) => {
-            let element = tree.pointer(pointer);
-            let name = fields.iter().find_map(|field| element?.get(field)?.as_str());
+            let value = tree.pointer(pointer);
+            let name = fields.iter().find_map(|field| value?.get(field)?.as_str());
             match name {
                 Some(name) => format!("{noun} `{}`{}", short(name), of(owner)),
                 None => format!("{noun} at `{}`", short(pointer)),
@@ -400,5 +417,8 @@ fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod salvage;
 #[cfg(test)]
 mod tests;
+
+pub(super) use salvage::salvage;

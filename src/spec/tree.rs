@@ -147,3 +147,6 @@ pub fn escape(token: &str) -> String {
 pub fn unescape(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
+
+#[cfg(test)]
+mod tests;

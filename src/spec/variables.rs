@@ -130,12 +130,15 @@ fn declared(document: &Document, base: &str, findings: &mut Vec<Finding>) -> BTr
         let pointer = format!("{base}/{}", escape(name));
         if !is_name(name) {
             let message = format!("`{}` cannot be a variable's name", short(name));
-            findings.push(Finding::error(Code::InvalidName, message).at(document.key_span(&pointer)).hint(NAME_RULE));
+            findings.push(
+                Finding::error(Code::InvalidName, message).at(document.key_span(&pointer)).hint(NAME_RULE),
+            );
         }
         let (value, text) = match value {
             Value::Array(_) | Value::Object(_) => {
                 let what = if value.is_array() { "a list" } else { "a mapping" };
-                let message = format!("the variable `{}` takes text, a number, true or false, not {what}", short(name));
+                let message =
+                    format!("the variable `{}` takes text, a number, true or false, not {what}", short(name));
                 findings.push(Finding::error(Code::WrongType, message).at(document.key_span(&pointer)));
                 // It is defined all the same: no further finding where it is used.
                 (Value::Null, String::new())
@@ -160,7 +163,10 @@ fn plain_value(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
             Part::Reference(source) | Part::Secret(source) | Part::Malformed(source) => {
                 let message = format!("the value of a variable refers to nothing: `{}`", short(source));
                 let finding = Finding::error(Code::MalformedReference, message).at(span);
-                findings.push(finding.hint("put references together where they are used; write `$${` for a literal `${`"));
+                findings.push(
+                    finding
+                        .hint("put references together where they are used; write `$${` for a literal `${`"),
+                );
                 plain.push_str(source);
             }
         }
@@ -240,7 +246,9 @@ impl Walk<'_> {
                 return None;
             };
             let Variable { value, text, argument } = variable.clone();
-            self.document.substituted.insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument });
+            self.document
+                .substituted
+                .insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument });
             return Some(value);
         }
         let mut result = String::new();
@@ -258,15 +266,22 @@ impl Walk<'_> {
                 },
                 Part::Secret(source) => {
                     if !SECRET_FIELDS.iter().any(|pattern| matches(pattern, &self.pointer)) {
-                        let message = format!("`{}` stands in a field that is shown and compared", short(source));
+                        let message =
+                            format!("`{}` stands in a field that is shown and compared", short(source));
                         let hint = "secrets are allowed in secret fields only, and specs have none so far";
-                        self.problem(Finding::error(Code::SecretOutsideSecretField, message).hint(hint), source);
+                        self.problem(
+                            Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
+                            source,
+                        );
                     }
                     result.push_str(source);
                 }
                 Part::Malformed(source) => {
                     let message = format!("`{}` is not a reference", short(source));
-                    self.problem(Finding::error(Code::MalformedReference, message).hint(remedy(source)), source);
+                    self.problem(
+                        Finding::error(Code::MalformedReference, message).hint(remedy(source)),
+                        source,
+                    );
                 }
             }
         }
@@ -277,13 +292,15 @@ impl Walk<'_> {
         let name = inner(source);
         let message = format!("no variable is named `{}`", short(name));
         let lower = self.outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
-        let known = [&self.outside.arguments, &self.outside.files, self.own].into_iter().flat_map(BTreeMap::keys);
-        let hint = match nearest(name, known.chain(&lower).map(String::as_str)) {
-            Some(known) => format!("did you mean `${{{known}}}`?"),
-            None => {
-                let name = short(name);
-                format!("declare it under `variables:`, pass `--var {name}=...`, or write `$${{` for a literal `${{`")
-            }
+        let known =
+            [&self.outside.arguments, &self.outside.files, self.own].into_iter().flat_map(BTreeMap::keys);
+        let hint = if let Some(known) = nearest(name, known.chain(&lower).map(String::as_str)) {
+            format!("did you mean `${{{known}}}`?")
+        } else {
+            let name = short(name);
+            format!(
+                "declare it under `variables:`, pass `--var {name}=...`, or write `$${{` for a literal `${{`"
+            )
         };
         self.problem(Finding::error(Code::UnknownVariable, message).hint(hint), source);
     }
@@ -368,7 +385,9 @@ fn remedy(source: &str) -> String {
     }
     if let Some((name, _)) = name.split_once([':', '-', '?', '=']).filter(|(name, _)| is_name(name)) {
         let name = short(name);
-        return format!("a default stands under `variables:` as `{name}: ...`; the reference is `${{{name}}}`");
+        return format!(
+            "a default stands under `variables:` as `{name}: ...`; the reference is `${{{name}}}`"
+        );
     }
     format!("{NAME_RULE}; write `$${{` for a literal `${{`")
 }

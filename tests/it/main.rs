@@ -5,6 +5,7 @@ mod arm;
 mod common;
 #[cfg(feature = "sandbox")]
 mod product;
+mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;
 #[cfg(feature = "sandbox")]

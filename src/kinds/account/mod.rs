@@ -111,6 +111,10 @@ impl Kind for Accounts {
         "accounts"
     }
 
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
     fn noun(&self) -> &'static str {
         "account"
     }
@@ -175,6 +179,10 @@ impl Kind for Accounts {
             }
         }
         queries
+    }
+
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        targets.iter().filter_map(ResourceId::group).map(|group| list(&group)).collect()
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {

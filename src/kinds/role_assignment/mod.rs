@@ -171,6 +171,10 @@ impl Kind for RoleAssignments {
         "roleAssignments"
     }
 
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
     fn noun(&self) -> &'static str {
         "role assignment"
     }
@@ -212,6 +216,14 @@ impl Kind for RoleAssignments {
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         lists(stacks, snapshot)
+    }
+
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        let at = |target: &ResourceId| match target.subscription_id() {
+            Some(subscription) => list(&ResourceId::subscription(subscription)),
+            None => list_at(&target.scope()),
+        };
+        targets.iter().map(at).collect()
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {

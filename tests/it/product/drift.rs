@@ -6,7 +6,7 @@ use crate::common::{ALICE, Azure, Folder, account, assignment, grants, one_accou
 
 const SPEC: &str = "\
 disableLocalAuth: true
-publicNetworkAccess: Enabled
+publicNetworkAccess: Disabled
 networkAcls:
   defaultAction: Deny
   ipRules: [203.0.113.0/24, 198.51.100.7]
@@ -108,9 +108,9 @@ fn a_tag_changed_by_hand_is_drift_and_one_added_is_not() {
 #[test]
 fn a_network_opened_by_hand_is_drift() {
     let change = |azure: &Azure| {
-        azure.patch(&account("chat"), json!({"properties": {"publicNetworkAccess": "Disabled"}}));
+        azure.patch(&account("chat"), json!({"properties": {"publicNetworkAccess": "Enabled"}}));
     };
-    drifts(change, "publicNetworkAccess", json!("Disabled"), json!("Enabled"), "publicNetworkAccess");
+    drifts(change, "publicNetworkAccess", json!("Enabled"), json!("Disabled"), "publicNetworkAccess");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod drift;
+mod guards;
 mod guid;
 mod hostile;
 mod incomplete;
@@ -12,5 +13,6 @@ mod network;
 mod ownership;
 mod quickstart;
 mod requests;
+mod saved;
 mod streams;
 mod structure;

@@ -25,7 +25,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
         "chat",
         json!({
             "customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Enabled",
-            "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices", "ipRules": [{"value": "192.0.2.1"}],
+            "networkAcls": {"defaultAction": "Allow", "bypass": "AzureServices", "ipRules": [{"value": "192.0.2.1"}],
                 "virtualNetworkRules": [{"id": subnet, "ignoreMissingVnetServiceEndpoint": true}]},
             "dynamicThrottlingEnabled": true,
             "apiProperties": {"statisticsEnabled": true}
@@ -38,7 +38,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
     let before = azure.get(&account("chat"));
     folder.write(
         "a.yaml",
-        one_account("team-a", "chat", "networkAcls: {defaultAction: Allow}\ntags: {team: ml}\n"),
+        one_account("team-a", "chat", "networkAcls: {defaultAction: Deny}\ntags: {team: ml}\n"),
     );
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
 
@@ -49,7 +49,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
     assert_eq!(sent["properties"]["networkAcls"]["ipRules"], json!([{"value": "192.0.2.1"}]));
     assert_eq!(sent["properties"]["networkAcls"]["bypass"], "AzureServices");
     assert_eq!(sent["properties"]["networkAcls"]["virtualNetworkRules"][0]["id"], subnet);
-    assert_eq!(sent["properties"]["networkAcls"]["defaultAction"], "Allow");
+    assert_eq!(sent["properties"]["networkAcls"]["defaultAction"], "Deny");
     assert_eq!(sent["properties"]["dynamicThrottlingEnabled"], true, "a field that keyless does not know");
     assert_eq!(sent["properties"]["apiProperties"]["statisticsEnabled"], true);
     assert_eq!(sent["identity"]["type"], "SystemAssigned");
@@ -70,7 +70,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
     assert_eq!(after["identity"], before["identity"], "the identity is the same one");
     assert_eq!(after["tags"], json!({"cost": "7", "team": "ml", "keyless-stack": "team-a"}));
     let mut expected = before["properties"].clone();
-    expected["networkAcls"]["defaultAction"] = json!("Allow");
+    expected["networkAcls"]["defaultAction"] = json!("Deny");
     assert_eq!(after["properties"]["networkAcls"], expected["networkAcls"]);
 }
 

@@ -3,6 +3,7 @@
 mod arm;
 #[cfg(feature = "sandbox")]
 mod common;
+mod docs;
 #[cfg(feature = "sandbox")]
 mod product;
 mod reading;

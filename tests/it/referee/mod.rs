@@ -11,6 +11,11 @@ mod contract_right;
 mod contract_suite;
 mod contract_wrong;
 pub(crate) mod exchange;
+mod recordings;
+mod recordings_compare;
+mod recordings_lists;
+mod recordings_masks;
+mod recordings_replay;
 
 use std::path::PathBuf;
 

@@ -1,1 +1,149 @@
-//! ARM on loopback.
+//! ARM on loopback: the part of Azure that keyless and its neighbours talk to, for tests,
+//! pipelines and newcomers without a subscription.
+//!
+//! It stands beside the flow and imports nothing of the rest of the crate: what judges a program
+//! must not share its mistakes. Requests go through `server` (sockets, saving, the gate) to
+//! `router` and from there to handlers, which are functions of the `World` and the request.
+//! How the real service behaves, and where nobody knows, is in docs/sandbox.md.
+
+mod account_body;
+mod account_facts;
+mod account_write;
+mod accounts;
+mod admin;
+mod base64url;
+mod caller;
+mod deleted;
+mod errors;
+mod filter;
+mod gate;
+mod groups;
+mod http;
+mod operations;
+mod role_assignments;
+mod role_definitions;
+mod router;
+mod scope;
+mod server;
+mod state;
+mod stats;
+mod store;
+mod versions;
+mod world;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use server::Sandbox;
+
+/// How a sandbox runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Address to listen on; it must be loopback. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// File that keeps the state; without one it is forgotten at the end.
+    pub state: Option<PathBuf>,
+    /// How much later each answer comes.
+    pub latency: Duration,
+    /// Whether requests are limited as Azure documents it.
+    pub throttle: Throttle,
+    /// Whether things must exist before they are used, and tokens must be the sandbox's own.
+    pub strict: bool,
+    /// Serve HTTPS with this certificate.
+    pub tls: Option<Tls>,
+    /// File to which every exchange is appended, one JSON line each, without secrets.
+    pub record: Option<PathBuf>,
+    /// How long an operation takes on the sandbox's clock.
+    pub operation_time: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            state: None,
+            latency: Duration::ZERO,
+            throttle: Throttle::Off,
+            strict: false,
+            tls: None,
+            record: None,
+            operation_time: Duration::ZERO,
+        }
+    }
+}
+
+/// Whether requests are limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Throttle {
+    /// Never.
+    #[default]
+    Off,
+    /// Token buckets as documented: reads 250 + 25/s, writes and deletes 200 + 10/s each.
+    Documented,
+}
+
+/// Certificate chain and private key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificate chain.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// Why a sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address can be reached from elsewhere.
+    #[error(
+        "`{address}` is not a loopback address: the sandbox accepts any token, so it listens on this machine only"
+    )]
+    NotLoopback {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The address is taken or not ours.
+    #[error("failed to listen on `{address}`")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another sandbox uses the state file.
+    #[error("state file `{}` is in use by another sandbox", path.display())]
+    InUse {
+        /// The state file.
+        path: PathBuf,
+    },
+    /// The state file cannot be read or written.
+    #[error("failed to use state file `{}`", path.display())]
+    State {
+        /// The state file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The state file holds something else.
+    #[error("`{}` is not a sandbox's state file", path.display())]
+    NotState {
+        /// The state file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The state file is of another version.
+    #[error("state file `{}` has version {found}, this sandbox needs {}; `sandbox reset` empties it", path.display(), state::VERSION)]
+    Version {
+        /// The state file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// Forgets what a state file holds. Refused while a sandbox uses it.
+pub fn reset(state: &Path) -> Result<(), Error> {
+    store::Store::open(state)?.remove()
+}

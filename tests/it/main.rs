@@ -1,2 +1,4 @@
 //! Integration tests.
 mod referee;
+
+mod sandbox;

@@ -12,6 +12,7 @@ mod contract_suite;
 mod contract_wrong;
 pub(crate) mod exchange;
 mod recordings;
+mod recordings_blind;
 mod recordings_compare;
 mod recordings_lists;
 mod recordings_masks;

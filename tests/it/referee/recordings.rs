@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 
+use super::contract::Checker;
+use super::contract::report::Report;
+use super::exchange::Exchange;
 use super::recordings_lists::{KNOWN, OUTSIDE};
 use super::recordings_masks::Outlines;
 use super::recordings_replay::{Outcome, replay, subject};
@@ -21,15 +25,18 @@ struct Line {
     differs: usize,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn recordings_table() {
-    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
-        return skipped("the replay of recordings");
-    };
+/// All recordings, with the outlines of what is masked.
+pub(crate) struct Recordings {
+    pub(crate) cassettes: Vec<(String, Vec<Exchange>)>,
+    pub(crate) outlines: Outlines,
+}
+
+/// Read every cassette.
+pub(crate) fn load(shared: &Path, checker: &Checker) -> Recordings {
     let mut cassettes = Vec::new();
     let mut outlines = Outlines::default();
-    for name in cassette::names(&shared) {
-        let calls = cassette::read(&shared, &name);
+    for name in cassette::names(shared) {
+        let calls = cassette::read(shared, &name);
         for call in calls.iter().filter(|call| call.status < 300) {
             if let Some(body) = call.response.json() {
                 outlines.add(&subject(checker, call), body);
@@ -37,17 +44,29 @@ async fn recordings_table() {
         }
         cassettes.push((name, calls));
     }
+    Recordings { cassettes, outlines }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recordings_table() {
+    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
+        return skipped("the replay of recordings");
+    };
+    let Recordings { cassettes, outlines } = load(&shared, checker);
     let mut table = Table::default();
+    let mut contract = Report::default();
     for (name, calls) in &cassettes {
-        let outcomes = replay(checker, &outlines, name, calls).await;
+        let outcomes = replay(checker, &outlines, name, calls, &mut contract).await;
         table.add(name, &outcomes);
     }
     show(&table.text());
+    show(&format!("contract of the sandbox's answers: {}", contract.summary()));
     let sum = &table.sum;
     let replayed = sum.agrees + sum.differs;
     assert!(replayed > 300, "only {replayed} calls were replayed");
     assert!(sum.agrees * 100 >= replayed * 95, "{} of {replayed} calls agree", sum.agrees);
     assert!(table.unexplained.is_empty(), "differences without a reason:\n{}", table.unexplained.join("\n"));
+    assert!(contract.violations.is_empty(), "{} answers break the contract", contract.violations.len());
     let unused: Vec<_> = KNOWN.iter().enumerate().filter(|(at, _)| !table.known.contains(at)).collect();
     let unused: Vec<_> = unused.iter().map(|(_, known)| (known.cassette, known.call, known.says)).collect();
     assert!(unused.is_empty(), "reasons for differences that are not there: {unused:?}");

@@ -1,8 +1,9 @@
 //! The replay of one cassette against a fresh sandbox, call by call, over real HTTP.
 //!
-//! Input is a cassette; output is what became of each call. Poll URLs are the sandbox's own: a recorded one stands
+//! Input is a cassette; output is what became of each call, and a report of the sandbox's traffic for the contract. Poll URLs are the sandbox's own: a recorded one stands
 //! for the operation of the call that had announced it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyless::sandbox::{Options, Sandbox};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use url::Url;
 
+use super::contract::report::Report;
 use super::contract::{Checker, Verdict};
 use super::exchange::{Exchange, Payload};
 use super::recordings_compare::Comparison;
@@ -44,14 +46,22 @@ pub(crate) async fn replay(
     outlines: &Outlines,
     name: &str,
     calls: &[Exchange],
+    contract: &mut Report,
 ) -> Vec<Outcome> {
     // A second installation is refused, and means what the first one did.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let sandbox = Sandbox::start(Options::default()).await.expect("the sandbox starts");
     let client = Client::builder().no_proxy().build().expect("a client without TLS");
     let base = Url::parse(sandbox.url()).expect("the sandbox's URL");
-    let mut replay =
-        Replay { checker, outlines, client, base, operations: BTreeMap::new(), made: BTreeSet::new() };
+    let mut replay = Replay {
+        checker,
+        outlines,
+        client,
+        base,
+        operations: BTreeMap::new(),
+        made: BTreeSet::new(),
+        sent: RefCell::default(),
+    };
     for prepare in PREPARE.iter().filter(|prepare| prepare.cassette == name) {
         let url = replay.base.join(prepare.path).expect("a path");
         let answer = replay.send(prepare.method, url, &Payload::from_text(prepare.body)).await;
@@ -66,6 +76,9 @@ pub(crate) async fn replay(
     for call in calls {
         outcomes.push(replay.call(call).await);
     }
+    for (at, exchange) in replay.sent.take().iter().enumerate() {
+        contract.add(checker, &format!("replay of {name}, request {at}"), exchange);
+    }
     sandbox.stop().await;
     outcomes
 }
@@ -74,7 +87,7 @@ pub(crate) async fn replay(
 pub(crate) fn subject(checker: &Checker, recorded: &Exchange) -> String {
     match checker.check(recorded) {
         Verdict::NotDescribed(label) => label,
-        Verdict::Checked(checked) => checked.subject,
+        Verdict::Checked(about) => about.subject,
     }
 }
 
@@ -82,7 +95,9 @@ pub(crate) fn subject(checker: &Checker, recorded: &Exchange) -> String {
 fn presupposed(calls: &[Exchange]) -> Vec<(String, Payload)> {
     let groups = calls.iter().filter(|call| {
         let parts = call.segments();
-        call.method == "GET" && call.status == 200 && parts.len() == 4
+        call.method == "GET"
+            && call.status == 200
+            && parts.len() == 4
             && parts[2].eq_ignore_ascii_case("resourcegroups")
     });
     groups
@@ -103,6 +118,8 @@ struct Replay<'a> {
     operations: BTreeMap<String, Operation>,
     /// Ids, in lower case, of what the cassette made.
     made: BTreeSet<String>,
+    /// What was really sent and answered, for the contract.
+    sent: RefCell<Vec<Exchange>>,
 }
 
 impl Replay<'_> {
@@ -186,14 +203,16 @@ impl Replay<'_> {
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
         let text = answer.text().await.expect("the sandbox finishes its answer");
-        Exchange {
+        let exchange = Exchange {
             method: method.to_string(),
             url,
             request: body.clone(),
             status,
             response_headers,
             response: Payload::from_text(&text),
-        }
+        };
+        self.sent.borrow_mut().push(exchange.clone());
+        exchange
     }
 }
 

@@ -1,0 +1,370 @@
+//! Microsoft.CognitiveServices/accounts: create, read, change, delete, list, keys.
+//!
+//! Which writes are long-running, and with which status and headers, follows recordings
+//! (ARM answers 201, 200 and 202 for them); see docs/sandbox.md for what nobody recorded.
+
+use serde_json::{Map, Value, json};
+
+use super::account_body as body;
+use super::account_facts as facts;
+use super::account_write::{self as write, Mode, Write};
+use super::errors;
+use super::http::{Reply, Request, page};
+use super::operations::announce;
+use super::state::{Account, DeletedAccount, Operation, Principal, account_key};
+use super::world::World;
+
+const TYPE: &str = "Microsoft.CognitiveServices/accounts";
+/// Accounts on one page of a list.
+pub(super) const PAGE: usize = 200;
+/// How long a deleted account can be restored.
+const RETENTION_MILLIS: i64 = 48 * 60 * 60 * 1000;
+
+/// An account as a URL names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) subscription: &'a str,
+    pub(super) group: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl Place<'_> {
+    fn key(&self) -> String {
+        account_key(self.subscription, self.group, self.name)
+    }
+
+    fn not_found(&self) -> Reply {
+        errors::resource_not_found(TYPE, self.name, self.group)
+    }
+}
+
+fn shown(status: u16, account: &Account, place: Place) -> Reply {
+    Reply::text(status, body::live(account, Some((place.subscription, place.group))))
+        .with("etag", body::account_etag(account))
+}
+
+/// `GET account`.
+pub(super) fn get(world: &World, place: Place) -> Reply {
+    match world.state.accounts.get(&place.key()) {
+        Some(account) => shown(200, account, place),
+        None => place.not_found(),
+    }
+}
+
+/// `PUT account`: new 201, existing 200, soft-deleted refused or restored.
+pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    let write = write::read(request.json_object()?)?;
+    if world.state.accounts.contains_key(&place.key()) {
+        return replace(world, request, place, &write);
+    }
+    let Some(location) = write.location.as_deref().filter(|location| !location.trim().is_empty()) else {
+        return Err(errors::location_required());
+    };
+    if let Some(deleted) = world.state.deleted_accounts.get(&place.key()) {
+        if !write.restore {
+            let id = body::account_id(&deleted.account, Some((place.subscription, place.group)));
+            return Err(errors::soft_deleted(&id));
+        }
+        return Ok(restore(world, request, place));
+    }
+    create(world, request, place, &write, location)
+}
+
+fn create(
+    world: &mut World,
+    request: &Request,
+    place: Place,
+    sent: &Write,
+    location: &str,
+) -> Result<Reply, Reply> {
+    let kind = sent.kind.as_deref().unwrap_or_default();
+    let Some(known) = facts::of(kind) else {
+        let message = format!("The account type '{kind}' is either invalid or unavailable in given region.");
+        return Err(errors::bad_request("InvalidApiSetId", &message));
+    };
+    let Some(sku) = sent.sku.clone() else {
+        return Err(errors::invalid_content("Required property 'sku' not found"));
+    };
+    if !is_name(place.name) {
+        let message = format!("The account name '{}' is invalid.", place.name);
+        return Err(errors::bad_request("AccountNameInvalid", &message));
+    }
+    let key = place.key();
+    let stamp = world.stamp(&request.caller);
+    let mut account = Account {
+        subscription: place.subscription.to_owned(),
+        group: place.group.to_owned(),
+        name: place.name.to_owned(),
+        location: location.to_owned(),
+        kind: known.kind.to_owned(),
+        sku,
+        tags: None,
+        identity: None,
+        properties: Map::new(),
+        created: stamp.clone(),
+        modified: stamp,
+        date_created: world.timestamp(),
+        incarnation: world.state.incarnations.get(&key).copied().unwrap_or_default() + 1,
+        revision: 0,
+        keys: [0, 0],
+        transition: None,
+    };
+    write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
+    refuse_taken_subdomain(world, &account, None)?;
+    world.state.incarnations.insert(key, account.incarnation);
+    world.remember_group(place.subscription, place.group);
+    if facts::is_immediate(kind) {
+        return Ok(store(world, account, place, 201));
+    }
+    Ok(start(
+        world,
+        request,
+        account,
+        place,
+        Start { status: 201, state: "Creating", doing: "Creating", location: false },
+    ))
+}
+
+fn replace(world: &mut World, request: &Request, place: Place, sent: &Write) -> Result<Reply, Reply> {
+    let mut account = existing(world, place)?;
+    if let Some(location) = &sent.location
+        && !same_place(location, &account.location)
+    {
+        return Err(errors::resource_elsewhere(place.name, place.group, &account.location, location));
+    }
+    if let Some(kind) = &sent.kind
+        && !kind.eq_ignore_ascii_case(&account.kind)
+    {
+        // Azure upgrades OpenAI accounts in place; no other kind changes.
+        if !(account.kind == "OpenAI" && kind.eq_ignore_ascii_case("AIServices")) {
+            return Err(errors::bad_request("BadRequest", "The kind of an account cannot be changed."));
+        }
+        account.kind = String::from("AIServices");
+    }
+    let injected = account.properties.contains_key("networkInjections");
+    if let (true, Some(name)) = (injected, sent.properties.get("customSubDomainName").and_then(Value::as_str))
+    {
+        // https://github.com/Azure/bicep/issues/17663
+        return Err(errors::subdomain_in_use(name));
+    }
+    let before = account.subdomain().map(str::to_owned);
+    write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
+    refuse_taken_subdomain(world, &account, before.as_deref())?;
+    account.modified = world.stamp(&request.caller);
+    account.revision += 1;
+    if account.kind != "AIServices" {
+        return Ok(store(world, account, place, 200));
+    }
+    Ok(start(
+        world,
+        request,
+        account,
+        place,
+        Start { status: 200, state: "Accepted", doing: "Updating", location: false },
+    ))
+}
+
+fn restore(world: &mut World, request: &Request, place: Place) -> Reply {
+    let Some(deleted) = world.state.deleted_accounts.remove(&place.key()) else {
+        return place.not_found();
+    };
+    let mut account = deleted.account;
+    account.created = world.stamp(&request.caller);
+    account.modified = account.created.clone();
+    account.revision += 1;
+    store(world, account, place, 201)
+}
+
+/// `PATCH account`: tags and sku at once, everything else as an operation.
+pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    let body = request.json_object()?;
+    let identity = body.get("identity").is_some_and(|identity| !identity.is_null());
+    let sent = write::read(body)?;
+    let mut account = existing(world, place)?;
+    let before = account.subdomain().map(str::to_owned);
+    write::lay_over(&mut account, &sent, Mode::Merge, &world.state.tenant)?;
+    refuse_taken_subdomain(world, &account, before.as_deref())?;
+    account.modified = world.stamp(&request.caller);
+    account.revision += 1;
+    if sent.properties.is_empty() && !identity {
+        return Ok(store(world, account, place, 200));
+    }
+    Ok(start(
+        world,
+        request,
+        account,
+        place,
+        Start { status: 202, state: "Accepted", doing: "Updating", location: true },
+    ))
+}
+
+/// `DELETE account`: soft, at once, without content.
+pub(super) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
+    if !world.state.accounts.contains_key(&place.key()) {
+        return Ok(Reply::empty(204));
+    }
+    existing(world, place)?;
+    soft_delete(world, &place.key());
+    Ok(Reply::empty(200))
+}
+
+/// Moves an account to the deleted ones; its role assignments go with it.
+pub(super) fn soft_delete(world: &mut World, key: &str) {
+    let Some(mut account) = world.state.accounts.remove(key) else { return };
+    account.revision += 1;
+    account.transition = None;
+    let deleted_at = world.now.as_millisecond();
+    let purge_at = deleted_at.saturating_add(RETENTION_MILLIS);
+    world.state.deleted_accounts.insert(key.to_owned(), DeletedAccount { account, deleted_at, purge_at });
+    super::role_assignments::forget_scope(world, key);
+    world.changed = true;
+}
+
+/// `GET accounts` of a subscription, or of one group.
+pub(super) fn list(world: &World, request: &Request, subscription: &str, group: Option<&str>) -> Reply {
+    let prefix = match group {
+        Some(group) => format!("/subscriptions/{subscription}/resourcegroups/{group}/"),
+        None => format!("/subscriptions/{subscription}/"),
+    };
+    let prefix = prefix.to_lowercase();
+    let items =
+        world.state.accounts.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)).map(
+            |(key, account)| {
+                let scope = group.map(|group| (subscription, group));
+                let text: Box<dyn FnOnce() -> String> = Box::new(move || body::live(account, scope));
+                (key.as_str(), text)
+            },
+        );
+    page(request, PAGE, items)
+}
+
+/// `POST account/listKeys`.
+pub(super) fn list_keys(world: &mut World, place: Place) -> Result<Reply, Reply> {
+    keys(world, place, None)
+}
+
+/// `POST account/regenerateKey`.
+pub(super) fn regenerate_key(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    let body = request.json_object()?;
+    let name = body.get("keyName").and_then(Value::as_str).unwrap_or_default();
+    match name.to_lowercase().as_str() {
+        "key1" => keys(world, place, Some(0)),
+        "key2" => keys(world, place, Some(1)),
+        _ => Err(errors::bad_request("InvalidKeyName", &format!("The key name '{name}' is not valid."))),
+    }
+}
+
+fn keys(world: &mut World, place: Place, regenerate: Option<usize>) -> Result<Reply, Reply> {
+    let secret = world.state.secret.clone();
+    let Some(account) = world.state.accounts.get_mut(&place.key()) else {
+        return Err(place.not_found());
+    };
+    if account.properties.get("disableLocalAuth") == Some(&Value::Bool(true)) {
+        return Err(errors::bad_request(
+            "BadRequest",
+            "Failed to list key. disableLocalAuth is set to be true",
+        ));
+    }
+    if let Some(key) = regenerate.and_then(|index| account.keys.get_mut(index)) {
+        *key += 1;
+    }
+    // Even reading keys changes the etag.
+    account.revision += 1;
+    world.changed = true;
+    Ok(Reply::json(
+        200,
+        &json!({"key1": body::key(account, &secret, 0), "key2": body::key(account, &secret, 1)}),
+    ))
+}
+
+/// The account to change, unless it is missing or busy.
+fn existing(world: &World, place: Place) -> Result<Account, Reply> {
+    let account = world.state.accounts.get(&place.key()).ok_or_else(|| place.not_found())?;
+    match &account.transition {
+        Some(state) => Err(errors::account_busy(
+            &body::account_id(account, Some((place.subscription, place.group))),
+            state,
+        )),
+        None => Ok(account.clone()),
+    }
+}
+
+/// How a long-running write is answered.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    status: u16,
+    /// `provisioningState` of the account while it lasts.
+    state: &'static str,
+    /// What the operation says meanwhile.
+    doing: &'static str,
+    /// Whether `Location` comes along.
+    location: bool,
+}
+
+fn start(world: &mut World, request: &Request, mut account: Account, place: Place, how: Start) -> Reply {
+    account.transition = Some(how.state.to_owned());
+    let operation = Operation {
+        subscription: place.subscription.to_owned(),
+        location: account.location.clone(),
+        status: how.doing.to_owned(),
+        account: Some(place.key()),
+        started_at: world.now.as_millisecond(),
+        done_at: world.done_at(),
+    };
+    let id = account.derived_id(&format!("operation:{}", account.revision)).to_string();
+    let reply = store(world, account, place, how.status);
+    let reply = announce(reply, request, &operation, &id, how.location);
+    world.start_operation(id, operation);
+    reply
+}
+
+/// Puts an account into the state, and its identities into the directory.
+fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
+    let reply = shown(status, &account, place);
+    if let Some(identity) = &account.identity {
+        let mut known = |id: &str, name: &str| {
+            let principal = Principal { kind: String::from("ServicePrincipal"), name: name.to_owned() };
+            world.state.principals.insert(id.to_owned(), principal);
+        };
+        if let Some(id) = &identity.principal_id {
+            known(id, &account.name);
+        }
+        for (resource, assigned) in &identity.user_assigned_identities {
+            known(&assigned.principal_id, resource.rsplit('/').next().unwrap_or_default());
+        }
+    }
+    world.state.accounts.insert(place.key(), account);
+    world.changed = true;
+    reply
+}
+
+/// Whether anyone has this subdomain, soft-deleted accounts included.
+pub(super) fn subdomain_taken(world: &World, name: &str, except: &str) -> bool {
+    let live = world.state.accounts.iter();
+    let deleted = world.state.deleted_accounts.iter().map(|(key, deleted)| (key, &deleted.account));
+    live.chain(deleted).any(|(key, account)| {
+        key != except && account.subdomain().is_some_and(|taken| taken.eq_ignore_ascii_case(name))
+    })
+}
+
+fn refuse_taken_subdomain(world: &World, account: &Account, before: Option<&str>) -> Result<(), Reply> {
+    match account.subdomain() {
+        Some(name) if before.is_none() && subdomain_taken(world, name, &account.key()) => {
+            Err(errors::subdomain_in_use(name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Locations compare without case and spaces: `West Europe` is `westeurope`.
+pub(super) fn same_place(left: &str, right: &str) -> bool {
+    let plain = |text: &str| text.replace(' ', "").to_lowercase();
+    plain(left) == plain(right)
+}
+
+/// 2 to 64 letters, digits, `_`, `.`, `-`, the first a letter or digit.
+fn is_name(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+    let rest = name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_.-".contains(&letter));
+    first && rest && (2..=64).contains(&name.len())
+}

@@ -1,0 +1,208 @@
+//! ARM's error answers: one constructor for each code, texts as Azure writes them.
+//!
+//! Texts come from recordings and public issues; where nothing real is known the text is ours
+//! and docs/sandbox.md says so. Pure.
+
+use serde::Serialize;
+
+use super::http::Reply;
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+/// Any error in ARM's envelope.
+pub(super) fn error(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(status, &Envelope { error: Detail { code, message } })
+}
+
+pub(super) fn bad_request(code: &str, message: &str) -> Reply {
+    error(400, code, message)
+}
+
+pub(super) fn invalid_content(why: &str) -> Reply {
+    let message = format!("The request content was invalid and could not be deserialized: '{why}'.");
+    bad_request("InvalidRequestContent", &message)
+}
+
+pub(super) fn content_too_large() -> Reply {
+    error(413, "RequestContentTooLarge", "The request content size exceeds the maximum size of 4 MB.")
+}
+
+pub(super) fn method_not_allowed(method: &str) -> Reply {
+    let message = format!("The requested resource does not support http method '{method}'.");
+    error(405, "HttpMethodNotAllowed", &message)
+}
+
+pub(super) fn authentication_missing(authority: &str) -> Reply {
+    let challenge = format!(
+        "Bearer authorization_uri=\"{authority}\", error=\"invalid_token\", error_description=\"The authentication \
+         failed because of missing 'Authorization' header.\""
+    );
+    error(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        .with("www-authenticate", challenge)
+}
+
+pub(super) fn missing_api_version() -> Reply {
+    bad_request(
+        "MissingApiVersionParameter",
+        "The api-version query parameter (?api-version=) is required for all requests.",
+    )
+}
+
+pub(super) fn invalid_api_version(version: &str, supported: &str) -> Reply {
+    let message =
+        format!("The api-version '{version}' is invalid. The supported versions are '{supported}'.");
+    bad_request("InvalidApiVersionParameter", &message)
+}
+
+pub(super) fn no_registered_provider(kind: &str, version: &str, supported: &str) -> Reply {
+    let message = format!(
+        "No registered resource provider found for location '' and API version '{version}' for type '{kind}'. The \
+         supported api-versions are '{supported}'. The supported locations are ''."
+    );
+    bad_request("NoRegisteredProviderFound", &message)
+}
+
+pub(super) fn invalid_namespace(namespace: &str) -> Reply {
+    error(404, "InvalidResourceNamespace", &format!("The resource namespace '{namespace}' is invalid."))
+}
+
+pub(super) fn invalid_type(namespace: &str, kind: &str, version: &str) -> Reply {
+    let message = format!(
+        "The resource type '{kind}' could not be found in the namespace '{namespace}' for api version '{version}'. \
+         The supported api-versions are ''."
+    );
+    error(404, "InvalidResourceType", &message)
+}
+
+pub(super) fn unknown_path(path: &str) -> Reply {
+    error(404, "NotFound", &format!("No HTTP resource was found that matches the request URI '{path}'."))
+}
+
+pub(super) fn invalid_subscription(id: &str) -> Reply {
+    let message = format!("The provided subscription identifier '{id}' is malformed or invalid.");
+    bad_request("InvalidSubscriptionId", &message)
+}
+
+pub(super) fn subscription_not_found(id: &str) -> Reply {
+    error(404, "SubscriptionNotFound", &format!("The subscription '{id}' could not be found."))
+}
+
+pub(super) fn group_not_found(name: &str) -> Reply {
+    error(404, "ResourceGroupNotFound", &format!("Resource group '{name}' could not be found."))
+}
+
+pub(super) fn group_elsewhere(sent: &str, existing: &str) -> Reply {
+    let message = format!(
+        "Invalid resource group location '{sent}'. The Resource group already exists in location '{existing}'."
+    );
+    error(409, "InvalidResourceGroupLocation", &message)
+}
+
+pub(super) fn resource_not_found(kind: &str, name: &str, group: &str) -> Reply {
+    let message = format!(
+        "The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please go to \
+         https://aka.ms/ARMResourceNotFoundFix"
+    );
+    error(404, "ResourceNotFound", &message)
+}
+
+pub(super) fn location_required() -> Reply {
+    bad_request("LocationRequired", "The location property is required for this definition.")
+}
+
+pub(super) fn resource_elsewhere(name: &str, group: &str, existing: &str, sent: &str) -> Reply {
+    let message = format!(
+        "The resource '{name}' already exists in location '{existing}' in resource group '{group}'. A resource with \
+         the same name cannot be created in location '{sent}'. Please select a new resource name."
+    );
+    error(409, "InvalidResourceLocation", &message)
+}
+
+pub(super) fn soft_deleted(id: &str) -> Reply {
+    let message = format!(
+        "An existing resource with ID '{id}' has been soft-deleted. To restore the resource, you must specify \
+         'restore' to be 'true' in the property. If you don't want to restore existing resource, please purge it first."
+    );
+    error(409, "FlagMustBeSetForRestore", &message)
+}
+
+pub(super) fn subdomain_in_use(name: &str) -> Reply {
+    let message = format!(
+        "Please pick a different name. The subdomain name '{name}' is not available as it's already used by a \
+         resource. If the resource using the name was deleted in the last 48 hours, you may need to purge the deleted \
+         resource. Learn more at \"https://go.microsoft.com/fwlink/?linkid=2215493\""
+    );
+    error(409, "CustomDomainInUse", &message)
+}
+
+pub(super) fn account_busy(id: &str, state: &str) -> Reply {
+    let message = format!(
+        "Call to Microsoft.CognitiveServices/accounts failed. Error message: Account {id} in state {state}"
+    );
+    error(409, "AccountProvisioningStateInvalid", &message)
+}
+
+pub(super) fn role_assignment_exists() -> Reply {
+    error(409, "RoleAssignmentExists", "The role assignment already exists.")
+}
+
+pub(super) fn role_assignment_update() -> Reply {
+    bad_request(
+        "RoleAssignmentUpdateNotPermitted",
+        "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+    )
+}
+
+pub(super) fn role_assignment_not_found(name: &str) -> Reply {
+    error(404, "RoleAssignmentNotFound", &format!("The role assignment '{name}' is not found."))
+}
+
+pub(super) fn role_assignment_id(name: &str) -> Reply {
+    let message =
+        format!("The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.");
+    bad_request("InvalidRoleAssignmentId", &message)
+}
+
+pub(super) fn role_definition_missing(status: u16, guid: &str) -> Reply {
+    let message =
+        format!("The specified role definition with ID '{}' does not exist.", guid.replace('-', ""));
+    error(status, "RoleDefinitionDoesNotExist", &message)
+}
+
+pub(super) fn principal_not_found(id: &str, tenant: &str) -> Reply {
+    let message = format!(
+        "Principal {} does not exist in the directory {tenant}. Check that you have the correct principal ID. If you \
+         are creating this principal and then immediately assigning a role, this error might be related to a \
+         replication delay. In this case, set the role assignment principalType property to a value, such as \
+         ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+        id.replace('-', "")
+    );
+    bad_request("PrincipalNotFound", &message)
+}
+
+pub(super) fn principal_type(id: &str, known: &str, sent: &str) -> Reply {
+    // "PrinciaplType" is Azure's own spelling.
+    let message = format!(
+        "The PrincipalId '{}' has type '{known}' , which is different from specified PrinciaplType '{sent}'.",
+        id.replace('-', "")
+    );
+    bad_request("UnmatchedPrincipalType", &message)
+}
+
+pub(super) fn bad_filter() -> Reply {
+    bad_request("BadRequestFormat", "The request was incorrectly formatted.")
+}
+
+/// The state file could not be written: what was answered is not what is on disk.
+pub(super) fn not_saved(why: &str) -> Reply {
+    error(500, "InternalServerError", &format!("The sandbox could not save its state: {why}."))
+}

@@ -1,0 +1,148 @@
+//! `OData` filters as far as ARM and Graph clients use them: terms joined by `and`.
+//!
+//! `name eq 'value'` (also unquoted, also `ge` and `le`) and `name('argument')`. Pure.
+
+/// One condition of a filter. Names are lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Term {
+    Compare { name: String, operator: String, value: String },
+    Call { name: String, arguments: Vec<String> },
+}
+
+/// Terms of a filter, or nothing if it is not of the known form.
+pub(super) fn parse(filter: &str) -> Option<Vec<Term>> {
+    let mut terms = Vec::new();
+    let mut words = tokens(filter)?.into_iter().peekable();
+    loop {
+        let name = words.next()?.word()?.to_lowercase();
+        match words.next()? {
+            Token::Open => {
+                let mut arguments = Vec::new();
+                loop {
+                    match words.next()? {
+                        Token::Close => break,
+                        Token::Comma => {}
+                        Token::Text(text) | Token::Word(text) => arguments.push(text),
+                        Token::Open => return None,
+                    }
+                }
+                terms.push(Term::Call { name, arguments });
+            }
+            Token::Word(operator) => {
+                let operator = operator.to_lowercase();
+                if !["eq", "ne", "ge", "le", "gt", "lt"].contains(&operator.as_str()) {
+                    return None;
+                }
+                let (Token::Text(value) | Token::Word(value)) = words.next()? else { return None };
+                terms.push(Term::Compare { name, operator, value });
+            }
+            _ => return None,
+        }
+        match words.next() {
+            None => return Some(terms),
+            Some(Token::Word(word)) if word.eq_ignore_ascii_case("and") => {}
+            Some(_) => return None,
+        }
+    }
+}
+
+enum Token {
+    Word(String),
+    Text(String),
+    Open,
+    Close,
+    Comma,
+}
+
+impl Token {
+    fn word(self) -> Option<String> {
+        match self {
+            Self::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+}
+
+fn tokens(filter: &str) -> Option<Vec<Token>> {
+    let mut found = Vec::new();
+    let mut letters = filter.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '(' => found.push(Token::Open),
+            ')' => found.push(Token::Close),
+            ',' => found.push(Token::Comma),
+            '\'' => found.push(Token::Text(quoted(&mut letters)?)),
+            letter if letter.is_whitespace() => {}
+            letter => {
+                let mut word = String::from(letter);
+                while let Some(next) =
+                    letters.next_if(|next| !next.is_whitespace() && !"(),'".contains(*next))
+                {
+                    word.push(next);
+                }
+                found.push(Token::Word(word));
+            }
+        }
+    }
+    Some(found)
+}
+
+/// The rest of a quoted text; a doubled quote stands for one.
+fn quoted(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match letters.next()? {
+            '\'' if letters.next_if_eq(&'\'').is_some() => text.push('\''),
+            '\'' => return Some(text),
+            letter => text.push(letter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compare(name: &str, operator: &str, value: &str) -> Term {
+        Term::Compare { name: name.into(), operator: operator.into(), value: value.into() }
+    }
+
+    #[test]
+    fn filters_of_real_clients_are_understood() {
+        let call = |name: &str, arguments: &[&str]| Term::Call {
+            name: name.into(),
+            arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        assert_eq!(parse("atScope()"), Some(vec![call("atscope", &[])]));
+        assert_eq!(parse("roleName eq 'it''s'"), Some(vec![compare("rolename", "eq", "it's")]));
+        assert_eq!(
+            parse("atScope() and assignedTo('a-b')"),
+            Some(vec![call("atscope", &[]), call("assignedto", &["a-b"])])
+        );
+        assert_eq!(
+            parse("resourceProvider eq Microsoft.Authorization and eventTimestamp ge 2023-08-23T12:59:20Z"),
+            Some(vec![
+                compare("resourceprovider", "eq", "Microsoft.Authorization"),
+                compare("eventtimestamp", "ge", "2023-08-23T12:59:20Z")
+            ])
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for filter in [
+            "",
+            "a",
+            "a eq",
+            "a eq 'b",
+            "a like 'b'",
+            "a eq 'b' or c eq 'd'",
+            "(",
+            "f(",
+            "f(()",
+            "a eq 'b' and",
+        ] {
+            assert_eq!(parse(filter), None, "{filter}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! From a request to the handler that answers it.
+//!
+//! ARM's paths have scopes of any depth, so this matches segments instead of fixed routes: a
+//! path is split at its last `providers`. Every handler is a function of the world and the
+//! request; nothing here waits.
+
+use axum::http::Method;
+
+use super::http::{Reply, Request};
+use super::scope::{self, Target};
+use super::world::World;
+use super::{accounts, deleted, errors, groups, operations, role_assignments, role_definitions, versions};
+
+/// Answers one request.
+pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
+    route(world, request).unwrap_or_else(|refusal| refusal)
+}
+
+fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
+    let segments = &request.segments[..];
+    let names: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let ["subscriptions", id, ..] = names.as_slice() {
+        check_subscription(world, segments.get(1).map_or(*id, String::as_str))?;
+    }
+    match names.as_slice() {
+        ["subscriptions"] => {
+            versions::check(request, "resources", "subscriptions")?;
+            only(request, &Method::GET, || groups::subscriptions(world, request))
+        }
+        ["tenants"] => {
+            versions::check(request, "resources", "tenants")?;
+            only(request, &Method::GET, || groups::tenants(world))
+        }
+        ["subscriptions", _] => {
+            versions::check(request, "resources", "subscriptions")?;
+            only(request, &Method::GET, || groups::subscription(world, &segments[1]))
+        }
+        ["subscriptions", _, "resourcegroups"] => {
+            versions::check(request, "resources", "resourceGroups")?;
+            only(request, &Method::GET, || groups::list(world, request, &segments[1]))
+        }
+        ["subscriptions", _, "resourcegroups", _] => {
+            versions::check(request, "resources", "resourceGroups")?;
+            group(world, request, &segments[1], &segments[3])
+        }
+        ["subscriptions", _, "operationresults", _] => {
+            only(request, &Method::GET, || operations::poll_group(world, request))
+        }
+        _ => match scope::split(segments) {
+            Some(target) => provider(world, request, &target),
+            None => Err(errors::unknown_path(&request.path)),
+        },
+    }
+}
+
+fn check_subscription(world: &World, id: &str) -> Result<(), Reply> {
+    if uuid::Uuid::parse_str(id).is_err() {
+        return Err(errors::invalid_subscription(id));
+    }
+    if world.subscription_exists(id) { Ok(()) } else { Err(errors::subscription_not_found(id)) }
+}
+
+fn only(request: &Request, method: &Method, answer: impl FnOnce() -> Reply) -> Result<Reply, Reply> {
+    if request.method == *method { Ok(answer()) } else { not_allowed(request) }
+}
+
+fn not_allowed(request: &Request) -> Result<Reply, Reply> {
+    Err(errors::method_not_allowed(request.method.as_str()))
+}
+
+fn group(world: &mut World, request: &Request, subscription: &str, name: &str) -> Result<Reply, Reply> {
+    match request.method {
+        Method::GET => Ok(groups::get(world, subscription, name)),
+        Method::HEAD => Ok(groups::head(world, subscription, name)),
+        Method::PUT => groups::put(world, request, subscription, name),
+        Method::PATCH => groups::patch(world, request, subscription, name),
+        Method::DELETE => Ok(groups::delete(world, request, subscription, name)),
+        _ => not_allowed(request),
+    }
+}
+
+fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    match target.namespace.to_lowercase().as_str() {
+        "microsoft.cognitiveservices" => cognitive_services(world, request, target),
+        "microsoft.authorization" => authorization(world, request, target),
+        _ => {
+            versions::check(request, "", target.namespace)?;
+            Err(errors::invalid_namespace(target.namespace))
+        }
+    }
+}
+
+fn unknown_type(request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let types: Vec<&str> = target.rest.iter().step_by(2).map(String::as_str).collect();
+    let version = request.query("api-version").unwrap_or_default();
+    Err(errors::invalid_type(target.namespace, &types.join("/"), version))
+}
+
+fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let [_, subscription, group @ ..] = target.above else { return unknown_type(request, target) };
+    let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    versions::check(request, "microsoft.cognitiveservices", types.first().copied().unwrap_or_default())?;
+    let group = match group {
+        [] => None,
+        [_, name] if target.above[2].eq_ignore_ascii_case("resourceGroups") => Some(name.as_str()),
+        _ => return unknown_type(request, target),
+    };
+    if let Some(group) = group
+        && world.group(subscription, group).is_none()
+    {
+        return Err(errors::group_not_found(group));
+    }
+    match (group, types.as_slice()) {
+        (_, ["accounts"]) => {
+            only(request, &Method::GET, || accounts::list(world, request, subscription, group))
+        }
+        (Some(group), ["accounts", _, rest @ ..]) => {
+            let place = accounts::Place { subscription, group, name: &target.rest[1] };
+            account(world, request, target, place, rest)
+        }
+        (None, ["deletedaccounts"]) => {
+            only(request, &Method::GET, || deleted::list(world, request, subscription))
+        }
+        (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
+            let place = deleted::Place {
+                subscription,
+                location: &target.rest[1],
+                group: &target.rest[3],
+                name: &target.rest[5],
+            };
+            match request.method {
+                Method::GET => Ok(deleted::get(world, place)),
+                Method::DELETE => Ok(deleted::purge(world, request, place)),
+                _ => not_allowed(request),
+            }
+        }
+        (None, ["locations", _, "operationresults", id]) => {
+            only(request, &Method::GET, || operations::poll(world, subscription, id))
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+fn account(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    place: accounts::Place,
+    rest: &[&str],
+) -> Result<Reply, Reply> {
+    match (&request.method, rest) {
+        (&Method::GET, []) => Ok(accounts::get(world, place)),
+        (&Method::PUT, []) => accounts::put(world, request, place),
+        (&Method::PATCH, []) => accounts::patch(world, request, place),
+        (&Method::DELETE, []) => accounts::delete(world, place),
+        (&Method::POST, ["listkeys"]) => accounts::list_keys(world, place),
+        (&Method::POST, ["regeneratekey"]) => accounts::regenerate_key(world, request, place),
+        (_, [] | ["listkeys" | "regeneratekey"]) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+fn authorization(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let Some((kind, names)) = target.rest.split_first() else { return unknown_type(request, target) };
+    let kind = kind.to_lowercase();
+    if !["roleassignments", "roledefinitions", "permissions"].contains(&kind.as_str()) {
+        return unknown_type(request, target);
+    }
+    versions::check(request, &format!("microsoft.authorization/{kind}"), &target.rest[0])?;
+    if !scope::is_scope(target.above) {
+        return Err(errors::unknown_path(&request.path));
+    }
+    check_scope(world, target, request)?;
+    let scope = target.scope.as_str();
+    match (kind.as_str(), &request.method, names) {
+        ("roleassignments", &Method::GET, []) => role_assignments::list(world, request, scope),
+        ("roleassignments", &Method::GET, [name]) => Ok(role_assignments::get(world, scope, name)),
+        ("roleassignments", &Method::PUT, [name]) => role_assignments::put(world, request, scope, name),
+        ("roleassignments", &Method::DELETE, [name]) => Ok(role_assignments::delete(world, scope, name)),
+        ("roledefinitions", &Method::GET, []) => role_definitions::list(world, request, scope),
+        ("roledefinitions", &Method::GET, [guid]) => Ok(role_definitions::get(world, scope, guid)),
+        ("roledefinitions", &Method::PUT, [guid]) => role_definitions::put(world, request, scope, guid),
+        ("roledefinitions", &Method::DELETE, [guid]) => Ok(role_definitions::delete(world, scope, guid)),
+        ("permissions", &Method::GET, []) => Ok(role_definitions::permissions(world, request, scope)),
+        (_, _, [] | [_]) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// A scope must exist before something is assigned there; deleting needs no scope any more.
+fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), Reply> {
+    let [_, subscription, _, group, rest @ ..] = target.above else { return Ok(()) };
+    if request.method == Method::DELETE || !target.above[2].eq_ignore_ascii_case("resourceGroups") {
+        return Ok(());
+    }
+    if world.group(subscription, group).is_none() {
+        return Err(errors::group_not_found(group));
+    }
+    // Only of accounts is known which exist; other resources are taken for granted.
+    if let [_, namespace, kind, name, ..] = rest
+        && namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
+        && kind.eq_ignore_ascii_case("accounts")
+    {
+        let place = accounts::Place { subscription, group, name };
+        let found = accounts::get(world, place);
+        if found.status != 200 {
+            return Err(found);
+        }
+    }
+    Ok(())
+}

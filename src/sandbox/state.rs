@@ -1,0 +1,358 @@
+//! What the sandbox remembers: plain data, as the state file holds it.
+//!
+//! Ids are kept as clients sent them and looked up by their lower-case form, because ARM
+//! echoes casing and compares without it. No behaviour beyond look-up lives here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Tenant of every sandbox that was not told another.
+pub(super) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+/// Subscription that a sandbox lists as long as none was used.
+pub(super) const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
+/// Layout of the state file; another one is refused.
+pub(super) const VERSION: u32 = 1;
+/// Namespace of the ids that the sandbox gives out, so that equal histories give equal ids.
+const IDS: Uuid = Uuid::from_u128(0x7f1c_2f0e_41d3_4b60_9c3a_5b1e_0d6a_2e11);
+
+/// An id that depends on nothing but its label.
+pub(super) fn derived_id(label: &str) -> Uuid {
+    Uuid::new_v5(&IDS, label.as_bytes())
+}
+
+/// Everything that survives a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) version: u32,
+    pub(super) tenant: String,
+    /// Root of account keys and token signatures.
+    pub(super) secret: String,
+    /// How far the sandbox's clock runs ahead of the real one.
+    #[serde(default)]
+    pub(super) clock_ahead_seconds: i64,
+    #[serde(default)]
+    pub(super) subscriptions: BTreeMap<String, Subscription>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<String, Group>,
+    /// Groups that were deleted: they no longer exist on first use.
+    #[serde(default)]
+    pub(super) deleted_groups: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) accounts: BTreeMap<String, Account>,
+    #[serde(default)]
+    pub(super) deleted_accounts: BTreeMap<String, DeletedAccount>,
+    /// How often an account of this id was created.
+    #[serde(default)]
+    pub(super) incarnations: BTreeMap<String, u32>,
+    #[serde(default)]
+    pub(super) operations: BTreeMap<String, Operation>,
+    /// Operations that are not yet done.
+    #[serde(default)]
+    pub(super) pending: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) role_assignments: RoleAssignments,
+    #[serde(default)]
+    pub(super) role_definitions: BTreeMap<String, RoleDefinition>,
+    #[serde(default)]
+    pub(super) principals: BTreeMap<String, Principal>,
+}
+
+impl State {
+    /// An empty directory and no resources.
+    pub(super) fn new(secret: String) -> Self {
+        Self {
+            version: VERSION,
+            tenant: TENANT.to_owned(),
+            secret,
+            clock_ahead_seconds: 0,
+            subscriptions: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deleted_groups: BTreeSet::new(),
+            accounts: BTreeMap::new(),
+            deleted_accounts: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            role_assignments: RoleAssignments::default(),
+            role_definitions: BTreeMap::new(),
+            principals: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Subscription {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Group {
+    pub(super) subscription: String,
+    pub(super) name: String,
+    pub(super) location: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<Map<String, Value>>,
+}
+
+/// Who did something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stamp {
+    pub(super) by: String,
+    pub(super) kind: String,
+    pub(super) at: String,
+}
+
+/// A Cognitive Services account: what its clients wrote, and the few facts that answers need.
+///
+/// The read-only 35 KB of a body are written when answering, never kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account {
+    pub(super) subscription: String,
+    pub(super) group: String,
+    pub(super) name: String,
+    pub(super) location: String,
+    pub(super) kind: String,
+    pub(super) sku: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Identity>,
+    /// Writable properties that were ever set.
+    pub(super) properties: Map<String, Value>,
+    pub(super) created: Stamp,
+    pub(super) modified: Stamp,
+    pub(super) date_created: String,
+    /// Which account of this id this is: a name can be purged and used again.
+    pub(super) incarnation: u32,
+    /// Steps since creation; each gives another etag.
+    pub(super) revision: u32,
+    /// How often each key was regenerated.
+    pub(super) keys: [u32; 2],
+    /// What is being done, while it lasts: `Creating` or `Accepted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) transition: Option<String>,
+}
+
+impl Account {
+    /// Lower-case ARM id.
+    pub(super) fn key(&self) -> String {
+        account_key(&self.subscription, &self.group, &self.name)
+    }
+
+    /// Subdomain, if one was chosen.
+    pub(super) fn subdomain(&self) -> Option<&str> {
+        self.properties.get("customSubDomainName").and_then(Value::as_str)
+    }
+
+    /// An id that stays with this account and no other.
+    pub(super) fn derived_id(&self, label: &str) -> Uuid {
+        derived_id(&format!("{label}:{}:{}", self.key(), self.incarnation))
+    }
+}
+
+/// Lower-case ARM id of an account.
+pub(super) fn account_key(subscription: &str, group: &str, name: &str) -> String {
+    format!(
+        "/subscriptions/{subscription}/resourcegroups/{group}/providers/microsoft.cognitiveservices/accounts/{name}"
+    )
+    .to_lowercase()
+}
+
+/// Lower-case ARM id of a resource group.
+pub(super) fn group_key(subscription: &str, group: &str) -> String {
+    format!("/subscriptions/{subscription}/resourcegroups/{group}").to_lowercase()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Identity {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) principal_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenant_id: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) user_assigned_identities: BTreeMap<String, UserAssigned>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserAssigned {
+    pub(super) principal_id: String,
+    pub(super) client_id: String,
+}
+
+/// An account between its deletion and its purge. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeletedAccount {
+    pub(super) account: Account,
+    pub(super) deleted_at: i64,
+    pub(super) purge_at: i64,
+}
+
+/// A long-running operation. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Operation {
+    pub(super) subscription: String,
+    pub(super) location: String,
+    /// What it says while it runs: `Creating`, `Updating` or `Deleting`.
+    pub(super) status: String,
+    /// Key of the account that changes, unless it goes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<String>,
+    pub(super) started_at: i64,
+    pub(super) done_at: i64,
+}
+
+/// A custom role, or a built-in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoleDefinition {
+    pub(super) guid: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) assignable_scopes: Vec<String>,
+    pub(super) permissions: Vec<Permission>,
+    pub(super) created_on: String,
+    pub(super) updated_on: String,
+    #[serde(default)]
+    pub(super) created_by: Option<String>,
+    #[serde(default)]
+    pub(super) updated_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Permission {
+    #[serde(default)]
+    pub(super) actions: Vec<String>,
+    #[serde(default)]
+    pub(super) not_actions: Vec<String>,
+    #[serde(default)]
+    pub(super) data_actions: Vec<String>,
+    #[serde(default)]
+    pub(super) not_data_actions: Vec<String>,
+}
+
+/// Someone in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Principal {
+    /// `User`, `Group` or `ServicePrincipal`.
+    pub(super) kind: String,
+    pub(super) name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoleAssignment {
+    pub(super) name: String,
+    /// As the creating URL had it.
+    pub(super) scope: String,
+    pub(super) role: String,
+    pub(super) principal_id: String,
+    pub(super) principal_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) condition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) condition_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) delegated_managed_identity_resource_id: Option<String>,
+    pub(super) created_on: String,
+    pub(super) updated_on: String,
+    pub(super) created_by: String,
+    pub(super) updated_by: String,
+}
+
+/// Role assignments, found by name (unique in a tenant) and by scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<RoleAssignment>", into = "Vec<RoleAssignment>")]
+pub(super) struct RoleAssignments {
+    by_name: BTreeMap<String, RoleAssignment>,
+    /// `scope`, a space, `name`, all lower case: sorted as lists are, and a page token.
+    by_scope: BTreeMap<String, String>,
+}
+
+impl From<Vec<RoleAssignment>> for RoleAssignments {
+    fn from(list: Vec<RoleAssignment>) -> Self {
+        let mut all = Self::default();
+        for assignment in list {
+            all.insert(assignment);
+        }
+        all
+    }
+}
+
+impl From<RoleAssignments> for Vec<RoleAssignment> {
+    fn from(all: RoleAssignments) -> Self {
+        all.by_name.into_values().collect()
+    }
+}
+
+impl RoleAssignments {
+    fn place(scope: &str, name: &str) -> String {
+        format!("{scope} {name}").to_lowercase()
+    }
+
+    pub(super) fn insert(&mut self, assignment: RoleAssignment) {
+        let name = assignment.name.to_lowercase();
+        self.remove(&name);
+        self.by_scope.insert(Self::place(&assignment.scope, &name), name.clone());
+        self.by_name.insert(name, assignment);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<RoleAssignment> {
+        let assignment = self.by_name.remove(&name.to_lowercase())?;
+        self.by_scope.remove(&Self::place(&assignment.scope, name));
+        Some(assignment)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&RoleAssignment> {
+        self.by_name.get(&name.to_lowercase())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RoleAssignment> {
+        self.by_name.values()
+    }
+
+    /// Those at exactly this scope, with their places.
+    pub(super) fn at<'a>(
+        &'a self,
+        scope: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a RoleAssignment)> + use<'a> {
+        self.range(format!("{scope} ").to_lowercase())
+    }
+
+    /// Those below this scope, with their places.
+    pub(super) fn below<'a>(
+        &'a self,
+        scope: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a RoleAssignment)> + use<'a> {
+        // The tenant's own stand at "/ name", which its prefix "/" covers too.
+        self.range(format!("{}/", scope.trim_end_matches('/')).to_lowercase())
+            .filter(|(place, _)| !place.starts_with("/ "))
+    }
+
+    fn range(&self, prefix: String) -> impl Iterator<Item = (&str, &RoleAssignment)> + use<'_> {
+        let from = self.by_scope.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        from.take_while(move |(place, _)| place.starts_with(prefix.as_str()))
+            .filter_map(|(place, name)| Some((place.as_str(), self.by_name.get(name)?)))
+    }
+}

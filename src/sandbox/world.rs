@@ -1,0 +1,158 @@
+//! State, time and rules of a running sandbox: what handlers change.
+//!
+//! The rim sets `now` before each request and looks at `changed` after it; handlers take no
+//! clock, no randomness and no files, so equal requests at equal times give equal answers.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::http::Caller;
+use super::state::{Group, Operation, Stamp, State, Subscription, group_key};
+use super::stats::Stats;
+
+/// Location of a resource group that was never created but used.
+const FIRST_USE_LOCATION: &str = "eastus";
+/// How long a finished operation can still be asked for.
+const OPERATION_MEMORY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Everything a handler may look at.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) state: State,
+    pub(super) stats: Stats,
+    /// The sandbox's time of this request.
+    pub(super) now: Timestamp,
+    /// Whether things must be created before they are used.
+    pub(super) strict: bool,
+    /// How long an operation takes.
+    pub(super) operation_time: SignedDuration,
+    /// Set by handlers that changed the state.
+    pub(super) changed: bool,
+}
+
+impl World {
+    pub(super) fn new(state: State, strict: bool, operation_time: SignedDuration) -> Self {
+        Self {
+            state,
+            stats: Stats::default(),
+            now: Timestamp::UNIX_EPOCH,
+            strict,
+            operation_time,
+            changed: false,
+        }
+    }
+
+    /// Sets the time, and lets everything happen that is due.
+    pub(super) fn advance_to(&mut self, real: Timestamp) {
+        let ahead = SignedDuration::from_secs(self.state.clock_ahead_seconds);
+        self.now = real.saturating_add(ahead).unwrap_or(real);
+        let now = self.now.as_millisecond();
+        let due: Vec<String> = self
+            .state
+            .pending
+            .iter()
+            .filter(|id| self.state.operations.get(*id).is_none_or(|operation| operation.done_at <= now))
+            .cloned()
+            .collect();
+        for id in due {
+            self.state.pending.remove(&id);
+            let account = self.state.operations.get(&id).and_then(|operation| operation.account.clone());
+            if let Some(account) = account.and_then(|key| self.state.accounts.get_mut(&key)) {
+                account.transition = None;
+                account.revision += 1;
+            }
+        }
+        self.state.deleted_accounts.retain(|_, deleted| deleted.purge_at > now);
+    }
+
+    /// `2023-07-25T04:50:15.0581066Z`, without trailing zeros, as `systemData` has it.
+    pub(super) fn timestamp(&self) -> String {
+        trimmed(self.now)
+    }
+
+    pub(super) fn stamp(&self, caller: &Caller) -> Stamp {
+        Stamp { by: caller.name.clone(), kind: caller.kind.to_owned(), at: self.timestamp() }
+    }
+
+    /// Starts an operation and gives its id. With an operation time of zero it is done at the first poll.
+    pub(super) fn start_operation(&mut self, id: String, operation: Operation) {
+        let forgotten = (self.now.as_millisecond()).saturating_sub(as_millis(OPERATION_MEMORY));
+        if self.state.operations.len() > 1000 {
+            self.state.operations.retain(|_, operation| operation.done_at > forgotten);
+        }
+        self.state.pending.insert(id.clone());
+        self.state.operations.insert(id, operation);
+        self.changed = true;
+    }
+
+    /// When an operation that starts now is done, in milliseconds since 1970.
+    pub(super) fn done_at(&self) -> i64 {
+        self.now.as_millisecond().saturating_add(as_millis(self.operation_time))
+    }
+
+    /// Whether there is such a subscription; unless strict, there is any.
+    pub(super) fn subscription_exists(&self, id: &str) -> bool {
+        self.state.subscriptions.contains_key(&id.to_lowercase()) || !self.strict
+    }
+
+    /// A resource group; unless strict, one that was never deleted exists.
+    pub(super) fn group(&self, subscription: &str, name: &str) -> Option<Group> {
+        let key = group_key(subscription, name);
+        if let Some(group) = self.state.groups.get(&key) {
+            return Some(group.clone());
+        }
+        if self.strict || self.state.deleted_groups.contains(&key) {
+            return None;
+        }
+        Some(Group {
+            subscription: subscription.to_owned(),
+            name: name.to_owned(),
+            location: FIRST_USE_LOCATION.to_owned(),
+            tags: None,
+        })
+    }
+
+    /// Notes a subscription and a group that something was just written to.
+    pub(super) fn remember_group(&mut self, subscription: &str, name: &str) {
+        self.remember_subscription(subscription);
+        if let Some(group) = self.group(subscription, name) {
+            self.state.groups.entry(group_key(subscription, name)).or_insert(group);
+        }
+    }
+
+    /// Notes a subscription that something was just written to.
+    pub(super) fn remember_subscription(&mut self, id: &str) {
+        self.state
+            .subscriptions
+            .entry(id.to_lowercase())
+            .or_insert_with(|| Subscription { id: id.to_owned(), name: String::from("sandbox") });
+        self.changed = true;
+    }
+}
+
+fn as_millis(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Seven digits after the point, zeros trimmed.
+pub(super) fn trimmed(time: Timestamp) -> String {
+    let text = seven_digits(time);
+    let text = text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.');
+    format!("{text}Z")
+}
+
+/// `2023-08-23T13:05:38.8480660Z`: exactly seven digits, as Microsoft.Authorization has it.
+pub(super) fn seven_digits(time: Timestamp) -> String {
+    let seconds = time.strftime("%Y-%m-%dT%H:%M:%S");
+    format!("{seconds}.{:07}Z", time.subsec_nanosecond().unsigned_abs() / 100)
+}
+
+/// Whole seconds, as operations and the activity log have it.
+pub(super) fn seconds(millis: i64) -> String {
+    let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Seven digits of a time in milliseconds since 1970, zeros trimmed.
+pub(super) fn millis(millis: i64) -> String {
+    trimmed(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH))
+}

@@ -1,0 +1,110 @@
+//! A sandbox and a plain HTTP client for it; what tests of the sandbox start from.
+
+use keyless::sandbox::{Options, Sandbox};
+use serde_json::Value;
+
+pub(super) const SUB: &str = "22222222-2222-2222-2222-222222222222";
+pub(super) const API: &str = "api-version=2025-06-01";
+pub(super) const RBAC: &str = "api-version=2022-04-01";
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: reqwest::header::HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(super) fn code(&self) -> (u16, &str) {
+        (self.status, self.body["error"]["code"].as_str().unwrap_or_default())
+    }
+
+    pub(super) fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.body["value"].as_array().map_or(0, Vec::len)
+    }
+}
+
+/// A running sandbox and who talks to it.
+pub(super) struct Client {
+    pub(super) sandbox: Sandbox,
+    http: reqwest::Client,
+}
+
+impl Client {
+    pub(super) async fn start(options: Options) -> Self {
+        Self { sandbox: Sandbox::start(options).await.unwrap(), http: http() }
+    }
+
+    pub(super) async fn new() -> Self {
+        Self::start(Options::default()).await
+    }
+
+    /// Sends a request; `path` is a path of the sandbox or a URL that it gave.
+    pub(super) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.sandbox.url()) };
+        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth("any");
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        answer(request).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None).await
+    }
+
+    pub(super) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, Some(body)).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, Some(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Option<Value>) -> Answer {
+        self.send("POST", path, body).await
+    }
+
+    /// A bare request builder, for headers that `send` does not send.
+    pub(super) fn raw(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method.parse().unwrap(), format!("{}{path}", self.sandbox.url()))
+    }
+}
+
+pub(super) fn http() -> reqwest::Client {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+pub(super) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    Answer { status, headers, body }
+}
+
+/// Path of an account, without a query.
+pub(super) fn account(name: &str) -> String {
+    format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/{name}")
+}
+
+/// Body of an account of some kind.
+pub(super) fn body(kind: &str, properties: Value) -> Value {
+    serde_json::json!({"location": "eastus2", "kind": kind, "sku": {"name": "S0"}, "properties": properties})
+}

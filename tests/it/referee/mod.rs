@@ -8,6 +8,7 @@ pub(crate) mod contract;
 mod contract_examples;
 mod contract_recorded;
 mod contract_right;
+mod contract_sandbox;
 mod contract_suite;
 mod contract_wrong;
 pub(crate) mod exchange;
@@ -17,6 +18,7 @@ mod recordings_compare;
 mod recordings_lists;
 mod recordings_masks;
 mod recordings_replay;
+mod wire;
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::contract::exceptions::same;
 use super::contract::value::json_kind;
 
 /// How much of a value is compared.
@@ -68,15 +69,6 @@ const BUILT_IN: [(&str, Mask); 4] = [
     ("/properties/description", Mask::Type),
     ("/properties/roleName", Mask::Type),
     ("/properties/assignableScopes", Mask::Shape),
-];
-
-/// Subjects whose bodies are the same kind of thing.
-const SAME: [(&str, &str); 2] = [
-    ("microsoft.cognitiveservices/deletedaccounts", "microsoft.cognitiveservices/accounts"),
-    (
-        "microsoft.cognitiveservices/locations/resourcegroups/deletedaccounts",
-        "microsoft.cognitiveservices/accounts",
-    ),
 ];
 
 /// The mask of a path, if it has one.
@@ -206,8 +198,4 @@ impl Outlines {
         let path = path.strip_prefix("/value/*").unwrap_or(path);
         self.known.get(&(same(subject).to_owned(), path.to_owned()))
     }
-}
-
-fn same(subject: &str) -> &str {
-    SAME.iter().find(|(of, _)| *of == subject).map_or(subject, |(_, of)| of)
 }

@@ -3,11 +3,9 @@
 //! Input is a cassette; output is what became of each call, and a report of the sandbox's traffic for the contract. Poll URLs are the sandbox's own: a recorded one stands
 //! for the operation of the call that had announced it.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyless::sandbox::{Options, Sandbox};
-use reqwest::{Client, Method};
+use keyless::sandbox::Options;
 use serde_json::json;
 
 use url::Url;
@@ -18,6 +16,7 @@ use super::exchange::{Exchange, Payload};
 use super::recordings_compare::Comparison;
 use super::recordings_lists::{OUTSIDE, PREPARE};
 use super::recordings_masks::Outlines;
+use super::wire::Wire;
 
 /// What became of one recorded call.
 #[derive(Debug)]
@@ -48,38 +47,24 @@ pub(crate) async fn replay(
     calls: &[Exchange],
     contract: &mut Report,
 ) -> Vec<Outcome> {
-    // A second installation is refused, and means what the first one did.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let sandbox = Sandbox::start(Options::default()).await.expect("the sandbox starts");
-    let client = Client::builder().no_proxy().build().expect("a client without TLS");
-    let base = Url::parse(sandbox.url()).expect("the sandbox's URL");
-    let mut replay = Replay {
-        checker,
-        outlines,
-        client,
-        base,
-        operations: BTreeMap::new(),
-        made: BTreeSet::new(),
-        sent: RefCell::default(),
-    };
+    let wire = Wire::start(Options::default()).await;
+    let mut replay = Replay { checker, outlines, wire, operations: BTreeMap::new(), made: BTreeSet::new() };
     for prepare in PREPARE.iter().filter(|prepare| prepare.cassette == name) {
-        let url = replay.base.join(prepare.path).expect("a path");
-        let answer = replay.send(prepare.method, url, &Payload::from_text(prepare.body)).await;
+        let body = Payload::from_text(prepare.body);
+        let answer = replay.wire.send(prepare.method, replay.wire.at(prepare.path), &body).await;
         assert!(answer.status < 300, "{name}: {} {}: {answer:?}", prepare.method, prepare.path);
     }
     for (path, body) in presupposed(calls) {
-        let url = replay.base.join(&path).expect("a path");
-        let answer = replay.send("PUT", url, &body).await;
+        let answer = replay.wire.send("PUT", replay.wire.at(&path), &body).await;
         assert!(answer.status < 300, "{name}: PUT {path}: {answer:?}");
     }
     let mut outcomes = Vec::new();
     for call in calls {
         outcomes.push(replay.call(call).await);
     }
-    for (at, exchange) in replay.sent.take().iter().enumerate() {
+    for (at, exchange) in replay.wire.stop().await.iter().enumerate() {
         contract.add(checker, &format!("replay of {name}, request {at}"), exchange);
     }
-    sandbox.stop().await;
     outcomes
 }
 
@@ -112,14 +97,11 @@ fn presupposed(calls: &[Exchange]) -> Vec<(String, Payload)> {
 struct Replay<'a> {
     checker: &'a Checker,
     outlines: &'a Outlines,
-    client: Client,
-    base: Url,
+    wire: Wire,
     /// By the path of the recorded poll URL.
     operations: BTreeMap<String, Operation>,
     /// Ids, in lower case, of what the cassette made.
     made: BTreeSet<String>,
-    /// What was really sent and answered, for the contract.
-    sent: RefCell<Vec<Exchange>>,
 }
 
 impl Replay<'_> {
@@ -132,14 +114,14 @@ impl Replay<'_> {
         if subject == "polling" {
             return self.poll(recorded).await;
         }
-        let ours = self.send(&recorded.method, self.here(&recorded.url), &recorded.request).await;
+        let ours = self.wire.send(&recorded.method, self.here(&recorded.url), &recorded.request).await;
         self.note(recorded, &ours);
         self.judge(&subject, recorded, &ours)
     }
 
     /// The same path and query at the sandbox.
     fn here(&self, recorded: &Url) -> Url {
-        let mut url = self.base.clone();
+        let mut url = self.wire.at("/");
         url.set_path(recorded.path());
         url.set_query(recorded.query());
         url
@@ -155,7 +137,7 @@ impl Replay<'_> {
         let mut answer = match operation.done.clone() {
             Some(_) if !ends => return Outcome::Skipped,
             Some(answer) => answer,
-            None => self.send("GET", url.clone(), &Payload::Empty).await,
+            None => self.wire.send("GET", url.clone(), &Payload::Empty).await,
         };
         if !ends && is_done(&answer) {
             self.operations.insert(key, Operation { url, done: Some(answer) });
@@ -165,7 +147,7 @@ impl Replay<'_> {
             if !ends || is_done(&answer) {
                 break;
             }
-            answer = self.send("GET", url.clone(), &Payload::Empty).await;
+            answer = self.wire.send("GET", url.clone(), &Payload::Empty).await;
         }
         self.judge("polling", recorded, &answer)
     }
@@ -186,33 +168,6 @@ impl Replay<'_> {
         let comparison = Comparison::new(subject, &self.made, self.outlines);
         let differences = comparison.differences(recorded, ours);
         if differences.is_empty() { Outcome::Agrees } else { Outcome::Differs(differences) }
-    }
-
-    async fn send(&self, method: &str, url: Url, body: &Payload) -> Exchange {
-        let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.client.request(method.clone(), url.clone()).bearer_auth("replay");
-        request = match body {
-            Payload::Empty => request,
-            Payload::Json(value) => request.json(value),
-            Payload::Other(text) => request.body(text.clone()),
-        };
-        let answer = request.send().await.expect("the sandbox answers");
-        let status = answer.status().as_u16();
-        let headers = answer.headers().iter();
-        let response_headers = headers
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let text = answer.text().await.expect("the sandbox finishes its answer");
-        let exchange = Exchange {
-            method: method.to_string(),
-            url,
-            request: body.clone(),
-            status,
-            response_headers,
-            response: Payload::from_text(&text),
-        };
-        self.sent.borrow_mut().push(exchange.clone());
-        exchange
     }
 }
 

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use super::exchange::{Exchange, Payload};
 use operation::{Operation, Part};
-use shape::{Book, ShapeId};
+use shape::{Book, Shape, ShapeId};
 use value::{Finding, Patterns, Rule, Side, Walk};
 
 /// What the descriptions say of an exchange.
@@ -250,7 +250,13 @@ impl Checker {
         let status = exchange.status;
         if status >= 400 {
             check_error(&exchange.response, findings);
-            if let (Some(shape), Payload::Json(value)) = (operation.error, &exchange.response) {
+            // Some old descriptions have errors without the envelope that ARM puts around all of them.
+            let envelope = |shape: &ShapeId| match self.book.get(*shape) {
+                Shape::Object(object) => object.fields.contains_key("error"),
+                _ => false,
+            };
+            let shape = operation.error.filter(envelope);
+            if let (Some(shape), Payload::Json(value)) = (shape, &exchange.response) {
                 let mut walk = self.walk(Side::Answer, false);
                 walk.body(shape, value);
                 findings.append(&mut walk.found);

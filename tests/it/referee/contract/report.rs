@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Formatter, Write as _};
 use std::path::Path;
 
-use super::exceptions::{EXCEPTIONS, LIBERTIES};
+use super::exceptions::{EXCEPTIONS, LIBERTIES, same};
 use super::value::{Finding, Rule, Side};
 use super::{Checked, Checker, Verdict};
 use crate::referee::exchange::{Exchange, read_transcript};
@@ -107,7 +107,9 @@ impl Report {
         }
         if finding.side == Side::Answer && matches!(finding.rule, Rule::UnknownField | Rule::Null) {
             let found = LIBERTIES.iter().position(|liberty| {
-                liberty.rule == finding.rule && liberty.subject == verdict.subject && liberty.path == path
+                liberty.rule == finding.rule
+                    && liberty.subject == same(&verdict.subject)
+                    && liberty.path == path
             });
             if let Some(at) = found {
                 self.liberties.entry(at).or_default().insert(origin.to_owned());

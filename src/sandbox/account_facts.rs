@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::http::{ObjectText, to_json};
 
-/// Kinds whose creation is over before it is answered.
+/// Kinds whose writes are over before they are answered.
 const IMMEDIATE: &[&str] = &["SpeechServices", "QnAMaker"];
 
 /// Read-only facts about one kind.
@@ -274,7 +274,7 @@ pub(super) fn of(kind: &str) -> Option<&'static Facts> {
     KINDS.iter().find(|facts| facts.kind.eq_ignore_ascii_case(kind))
 }
 
-/// Whether creating this kind is no long-running operation.
+/// Whether writing this kind is no long-running operation.
 pub(super) fn is_immediate(kind: &str) -> bool {
     IMMEDIATE.iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
@@ -286,7 +286,11 @@ impl Facts {
 
     /// The account's main endpoint.
     pub(super) fn endpoint(&self, subdomain: Option<&str>, location: &str) -> String {
-        address(self.suffix, subdomain, location)
+        let address = address(self.suffix, subdomain, location);
+        // Speech names its token service where it has no subdomain.
+        let token =
+            if self.kind == "SpeechServices" && subdomain.is_none() { "sts/v1.0/issuetoken" } else { "" };
+        format!("{address}{token}")
     }
 
     /// Adds the read-only maps to a body.
@@ -346,7 +350,7 @@ fn call_rate_limit(facts: &Facts) -> String {
                 "renewalPeriod": 1,
                 "count": 15,
                 "dynamicThrottlingEnabled": true,
-                "matchPatterns": [pattern("", "POST"), pattern("/{id}", "PUT"), pattern("/{id}", "PATCH"), pattern("/{id}", "DELETE")],
+                "matchPatterns": [pattern("", "POST"), pattern("/{id}", "PUT"), pattern("/{id}", "DELETE")],
             }));
             rules.push(json!({
                 "key": format!("{family}.{}.read", collection.replace('/', ".")),

@@ -186,7 +186,7 @@ pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
     refuse_taken_subdomain(world, &account, before.as_deref())?;
     account.modified = world.stamp(&request.caller);
     account.revision += 1;
-    if sent.properties.is_empty() && !identity {
+    if (sent.properties.is_empty() && !identity) || facts::is_immediate(&account.kind) {
         return Ok(store(world, account, place, 200));
     }
     Ok(start(

@@ -147,7 +147,7 @@ pub(super) fn delete(world: &mut World, request: &Request, subscription: &str, n
         "{}/subscriptions/{subscription}/operationresults/{id}?api-version=2021-04-01",
         request.origin
     );
-    Reply::empty(202).with("location", url).with("retry-after", "0")
+    Reply::empty(202).with("location", url)
 }
 
 /// `GET /subscriptions/{s}/resourceGroups`: those that were created or written to.

@@ -228,10 +228,10 @@ pub(super) fn put(world: &mut World, request: &Request, scope: &str, guid: &str)
         permissions: sent.permissions,
         created_on: now.clone(),
         updated_on: now,
-        created_by: old.is_none().then(|| caller.clone()),
+        created_by: None,
         updated_by: Some(caller.clone()),
     };
-    // Azure answers an update with the time of the update as `createdOn`, and remembers better.
+    // Azure answers without an author and with the time of the write as `createdOn`, and remembers better.
     let reply = Reply::text(201, shown(&role, scope));
     role.created_by = Some(caller);
     if let Some(old) = old {

@@ -1,4 +1,5 @@
 //! Integration tests.
 mod referee;
 
+#[cfg(feature = "sandbox")]
 mod sandbox;

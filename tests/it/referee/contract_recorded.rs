@@ -2,16 +2,17 @@
 
 use super::contract::exceptions::{EXCEPTIONS, LIBERTIES};
 use super::contract::report::{Report, Uses};
-use super::{cassette, contract, shared, show, skipped};
+use super::recordings::recordings;
+use super::{contract, show, skipped};
 
 #[test]
 fn contract_holds_for_recorded_traffic_but_for_the_listed_exceptions() {
-    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
+    let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the contract against recorded traffic");
     };
     let mut report = Report::default();
-    for name in cassette::names(&shared) {
-        for (at, exchange) in cassette::read(&shared, &name).iter().enumerate() {
+    for (name, calls) in &recordings.cassettes {
+        for (at, exchange) in calls.iter().enumerate() {
             report.add(checker, &format!("{name}[{at}]"), exchange);
         }
     }

@@ -65,6 +65,7 @@ fn accounts() -> Vec<Call> {
 }
 
 fn roles() -> Vec<Call> {
+    const CUSTOM: &str = "{subscription}/providers/Microsoft.Authorization/roleDefinitions/33333333-3333-4333-8333-333333333333";
     const NAME: &str =
         "{account}/providers/Microsoft.Authorization/roleAssignments/11111111-1111-4111-8111-111111111111";
     let role = format!(
@@ -80,7 +81,6 @@ fn roles() -> Vec<Call> {
         "permissions": [{"actions": [], "notActions": [], "dataActions": ["Microsoft.CognitiveServices/*"],
             "notDataActions": []}],
     }});
-    const CUSTOM: &str = "{subscription}/providers/Microsoft.Authorization/roleDefinitions/33333333-3333-4333-8333-333333333333";
     let account =
         json!({"kind": "AIServices", "sku": {"name": "S0"}, "location": "eastus2", "properties": {}});
     vec![

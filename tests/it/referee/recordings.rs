@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::contract::Checker;
 use super::contract::report::Report;
@@ -31,8 +32,14 @@ pub(crate) struct Recordings {
     pub(crate) outlines: Outlines,
 }
 
+/// The recordings, read once; none without the folder.
+pub(crate) fn recordings() -> Option<&'static Recordings> {
+    static RECORDINGS: OnceLock<Option<Recordings>> = OnceLock::new();
+    RECORDINGS.get_or_init(|| Some(load(&shared()?, contract::checker()?))).as_ref()
+}
+
 /// Read every cassette.
-pub(crate) fn load(shared: &Path, checker: &Checker) -> Recordings {
+fn load(shared: &Path, checker: &Checker) -> Recordings {
     let mut cassettes = Vec::new();
     let mut outlines = Outlines::default();
     for name in cassette::names(shared) {
@@ -49,14 +56,14 @@ pub(crate) fn load(shared: &Path, checker: &Checker) -> Recordings {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recordings_table() {
-    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
+    let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the replay of recordings");
     };
-    let Recordings { cassettes, outlines } = load(&shared, checker);
+    let Recordings { cassettes, outlines } = recordings;
     let mut table = Table::default();
     let mut contract = Report::default();
-    for (name, calls) in &cassettes {
-        let outcomes = replay(checker, &outlines, name, calls, &mut contract).await;
+    for (name, calls) in cassettes {
+        let outcomes = replay(checker, outlines, name, calls, &mut contract).await;
         table.add(name, &outcomes);
     }
     show(&table.text());

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::exchange::{Exchange, Payload};
-use super::recordings::{Recordings, load};
+use super::recordings::{Recordings, recordings};
 use super::recordings_compare::Comparison;
 use super::recordings_masks::{Mask, mask};
 use super::recordings_replay::subject;
-use super::{contract, shared, show, skipped};
+use super::{contract, show, skipped};
 
 /// The calls whose answers are altered.
 const SUBJECTS: [&str; 3] = [
@@ -26,10 +26,9 @@ fn differences(recordings: &Recordings, about: &str, recorded: &Exchange, ours: 
 
 #[test]
 fn comparison_sees_every_altered_property() {
-    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
+    let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the comparison's own test");
     };
-    let recordings = load(&shared, checker);
     let calls = recordings.cassettes.iter().flat_map(|(name, calls)| {
         calls.iter().enumerate().map(move |(at, call)| (format!("{name}[{at}]"), call))
     });
@@ -38,7 +37,7 @@ fn comparison_sees_every_altered_property() {
     let mut kinds = BTreeSet::new();
     for (origin, call) in calls {
         let about = subject(checker, call);
-        let found = differences(&recordings, &about, call, call);
+        let found = differences(recordings, &about, call, call);
         assert!(found.is_empty(), "{origin} differs from itself: {found:?}");
         same += 1;
         let Some(body) = call.response.json().filter(|_| SUBJECTS.contains(&about.as_str())) else {
@@ -55,8 +54,8 @@ fn comparison_sees_every_altered_property() {
             change.apply(&mut body, &path);
             other.response = Payload::Json(body);
             altered += 1;
-            if differences(&recordings, &about, call, &other).is_empty() {
-                if may_be(&recordings, &about, &path, &change, scalar) {
+            if differences(recordings, &about, call, &other).is_empty() {
+                if may_be(recordings, &about, &path, &change, scalar) {
                     tolerated += 1;
                 } else {
                     missed.push(format!("{origin}: {path}: {change:?}"));
@@ -71,10 +70,9 @@ fn comparison_sees_every_altered_property() {
 
 #[test]
 fn comparison_sees_another_status_header_and_error() {
-    let (Some(shared), Some(checker)) = (shared(), contract::checker()) else {
+    let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the comparison's own test");
     };
-    let recordings = load(&shared, checker);
     let calls = recordings.cassettes.iter().flat_map(|(_, calls)| calls);
     let mut seen = 0;
     for call in calls.filter(|call| call.url.path().contains("/roleAssignments/") && call.status >= 400) {
@@ -82,7 +80,7 @@ fn comparison_sees_another_status_header_and_error() {
         let alter = |change: &dyn Fn(&mut Exchange)| {
             let mut other = call.clone();
             change(&mut other);
-            differences(&recordings, &about, call, &other)
+            differences(recordings, &about, call, &other)
         };
         let error = |name: &str| {
             let mut body = call.response.json().cloned().unwrap_or_default();

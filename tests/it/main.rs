@@ -1,5 +1,6 @@
 //! Integration tests.
-mod referee;
 
+#[cfg(feature = "sandbox")]
+mod referee;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -1,3 +1,34 @@
 //! keyless: keyless access to Azure AI, as code.
+//!
+//! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report. The modules stand in that order.
+//! All but loading, reading and applying is pure and synchronous.
+
+pub mod cli;
+
+pub mod finding;
+pub mod id;
+pub mod source;
+pub mod spec;
+
+pub mod kinds;
+pub mod rbac;
+pub mod snapshot;
+
+pub mod read;
+
+pub mod desired;
+pub mod diff;
+pub mod guards;
+pub mod plan;
+
+pub mod apply;
+
+pub mod render;
+pub mod report;
+
+pub mod arm;
+pub mod auth;
+pub mod cloud;
+
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

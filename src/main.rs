@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `keyless` binary: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keyless::cli::run(std::env::args_os())
+}

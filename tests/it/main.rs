@@ -1,5 +1,7 @@
-//! Integration tests.
+//! Integration tests: the real binary and its parts over real HTTP.
 
+mod arm;
+mod reading;
 #[cfg(feature = "sandbox")]
 mod referee;
 #[cfg(feature = "sandbox")]

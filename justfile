@@ -1,0 +1,24 @@
+# `just check` is what has to pass before a change goes in.
+
+default: check
+
+# Everything that .ci/run does, in the same order.
+check: test format lint deny
+
+test:
+    cargo test
+
+format:
+    cargo fmt --check
+
+lint:
+    cargo clippy --all-targets -- -D warnings
+
+deny:
+    cargo deny --offline check bans licenses sources
+
+# Writes the JSON Schemas anew.
+schema:
+    cargo run -q -- schema spec > schema/spec.schema.json
+    cargo run -q -- schema plan > schema/plan.schema.json
+    cargo run -q -- schema report > schema/report.schema.json

@@ -1,0 +1,157 @@
+//! Carries out a plan's steps (IO): side by side where lanes and needs allow, reporting each.
+//!
+//! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
+
+mod write;
+
+use std::collections::BTreeSet;
+
+use tokio::task::JoinSet;
+
+use crate::arm::{Client, Interrupt};
+use crate::plan::document::{FindingEntry, Plan, Requests, Step};
+use crate::report::{Outcome, Report, Status};
+use write::Written;
+
+/// Told of each step as it begins and ends.
+pub trait Progress: Send + Sync {
+    /// A step begins.
+    fn begins(&self, title: &str);
+    /// A step has ended.
+    fn ended(&self, outcome: &Outcome);
+}
+
+/// Carries out all steps of a plan.
+pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress: &dyn Progress) -> Report {
+    let mut run = Run::new(plan);
+    let mut tasks = JoinSet::new();
+    loop {
+        run.skip_hopeless(progress);
+        while let Some(index) = run.next(interrupt.is_triggered()) {
+            progress.begins(&plan.changes[plan.steps[index].change].title);
+            run.lanes.insert(plan.steps[index].lane.clone());
+            run.started[index] = true;
+            let (client, step) = (client.clone(), plan.steps[index].clone());
+            tasks.spawn(async move { (index, write::write(&client, &step).await) });
+        }
+        let Some(joined) = tasks.join_next().await else { break };
+        match joined {
+            Ok((index, written)) => run.end(index, written, progress),
+            // A step that panics is our bug; its lane stays taken, so that nothing is written on top of it.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    run.skip_rest(progress);
+    let counts = client.requests();
+    let requests = Requests { reads: counts.reads, writes: counts.writes };
+    let outcomes = run.outcomes.into_iter().flatten().collect();
+    Report::new(plan, outcomes, run.findings, requests)
+}
+
+/// Where a run stands.
+struct Run<'a> {
+    plan: &'a Plan,
+    started: Vec<bool>,
+    outcomes: Vec<Option<Outcome>>,
+    lanes: BTreeSet<String>,
+    findings: Vec<FindingEntry>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let count = plan.steps.len();
+        Self {
+            plan,
+            started: vec![false; count],
+            outcomes: vec![None; count],
+            lanes: BTreeSet::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn status(&self, index: usize) -> Option<Status> {
+        self.outcomes[index].as_ref().map(|outcome| outcome.status)
+    }
+
+    /// A step that may begin now.
+    fn next(&self, interrupted: bool) -> Option<usize> {
+        let steps = &self.plan.steps;
+        let ended = |index: usize| self.outcomes[index].is_some();
+        let others_ended = || (0..steps.len()).all(|other| steps[other].last || ended(other));
+        let may_begin = |(index, step): &(usize, &Step)| {
+            !self.started[*index]
+                && !ended(*index)
+                && !self.lanes.contains(&step.lane)
+                && step.needs.iter().all(|need| self.status(*need) == Some(Status::Done))
+                && (!step.last || others_ended())
+        };
+        if interrupted { None } else { steps.iter().enumerate().find(may_begin).map(|(index, _)| index) }
+    }
+
+    /// Skips what needs a step that did not succeed, until nothing more follows from that.
+    fn skip_hopeless(&mut self, progress: &dyn Progress) {
+        loop {
+            let hopeless = (0..self.plan.steps.len()).find_map(|index| {
+                let needs = &self.plan.steps[index].needs;
+                let lost =
+                    |need: &&usize| matches!(self.status(**need), Some(Status::Failed | Status::Skipped));
+                if self.outcomes[index].is_some() || self.started[index] {
+                    return None;
+                }
+                needs.iter().find(lost).map(|need| (index, *need))
+            });
+            let Some((index, need)) = hopeless else { return };
+            let needed = &self.plan.changes[self.plan.steps[need].change].title;
+            let reason = format!("it needs {needed}, which did not succeed");
+            self.finish(index, Status::Skipped, Some(reason), Vec::new(), progress);
+        }
+    }
+
+    /// What is left when nothing runs and nothing may begin: only an interrupt leaves anything.
+    fn skip_rest(&mut self, progress: &dyn Progress) {
+        for index in 0..self.plan.steps.len() {
+            if self.outcomes[index].is_none() {
+                let reason = "interrupted before it began".to_owned();
+                self.finish(index, Status::Skipped, Some(reason), Vec::new(), progress);
+            }
+        }
+    }
+
+    fn end(&mut self, index: usize, written: Written, progress: &dyn Progress) {
+        self.lanes.remove(&self.plan.steps[index].lane);
+        let step = &self.plan.steps[index];
+        let title = &self.plan.changes[step.change].title;
+        match written {
+            Written::Done { note, outputs } => self.finish(index, Status::Done, note, outputs, progress),
+            Written::Failed(problem) => {
+                let reason = problem.cause.clone();
+                self.findings.push(problem.at(title, step));
+                self.finish(index, Status::Failed, Some(reason), Vec::new(), progress);
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        index: usize,
+        status: Status,
+        reason: Option<String>,
+        outputs: Vec<crate::report::Output>,
+        progress: &dyn Progress,
+    ) {
+        let step = &self.plan.steps[index];
+        let change = &self.plan.changes[step.change];
+        let outcome = Outcome {
+            action: step.action,
+            title: change.title.clone(),
+            address: change.address.clone(),
+            id: step.target.clone(),
+            source: step.source.clone(),
+            status,
+            reason,
+            outputs,
+        };
+        progress.ended(&outcome);
+        self.outcomes[index] = Some(outcome);
+    }
+}

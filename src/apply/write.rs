@@ -1,0 +1,244 @@
+//! One step: read what is there, lay the patch over it, write, and look at what came of it.
+
+use serde_json::{Map, Value, json};
+
+use crate::arm::{self, Client};
+use crate::diff::field_changes;
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::kinds::{self, Kind, writable};
+use crate::plan::document::{FindingEntry, Step, StepAction, dotted_path};
+use crate::report::Output;
+
+/// How a write ended.
+pub(super) enum Written {
+    /// The resource stands as declared.
+    Done { note: Option<String>, outputs: Vec<Output> },
+    /// It does not, or nobody knows.
+    Failed(Problem),
+}
+
+/// Something to say about a step; the step gives it a place.
+pub(super) struct Problem {
+    code: Code,
+    severity: Severity,
+    /// What was attempted, as a verb in front of the resource's title: `create`.
+    attempt: String,
+    pub(super) cause: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    fn failed(attempt: &str, cause: impl Into<String>, hint: Option<String>) -> Self {
+        let severity = Severity::Error;
+        Self {
+            code: Code::WriteFailed,
+            severity,
+            attempt: format!("failed to {attempt}"),
+            cause: cause.into(),
+            hint,
+        }
+    }
+
+    pub(super) fn at(self, title: &str, step: &Step) -> FindingEntry {
+        FindingEntry {
+            source: step.source.clone(),
+            severity: self.severity,
+            code: self.code.as_str().to_owned(),
+            message: format!("{} {title}", self.attempt),
+            cause: Some(self.cause),
+            hint: self.hint,
+        }
+    }
+}
+
+impl From<Problem> for Written {
+    fn from(problem: Problem) -> Self {
+        Written::Failed(problem)
+    }
+}
+
+pub(super) async fn write(client: &Client, step: &Step) -> Written {
+    let Some(kind) = kinds::by_name(&step.kind) else {
+        let hint = "the plan is from another version of keyless: make it again".to_owned();
+        return Problem::failed(
+            "write",
+            format!("`{}` is not a kind of this version", step.kind),
+            Some(hint),
+        )
+        .into();
+    };
+    let path = format!("{}?api-version={}", step.target, kind.api_version());
+    match step.action {
+        StepAction::Delete => delete(client, &path).await,
+        StepAction::Create | StepAction::Update => put(client, kind, step, &path).await,
+    }
+}
+
+async fn delete(client: &Client, path: &str) -> Written {
+    match client.delete(path).await {
+        Ok(_) => Written::Done { note: None, outputs: Vec::new() },
+        Err(error) if error.kind == arm::Kind::NotFound => {
+            Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() }
+        }
+        Err(error) => Problem::failed("delete", error.to_string(), error.hint()).into(),
+    }
+}
+
+async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
+    let verb = if step.action == StepAction::Create { "create" } else { "update" };
+    let plan_again = Some("someone else is at work here: run `plan` again and look".to_owned());
+    let live = match client.get(path).await {
+        Ok(body) => Some(body),
+        Err(error) if error.kind == arm::Kind::NotFound => None,
+        Err(error) => {
+            return Problem::failed(&format!("read before the {verb}"), error.to_string(), error.hint())
+                .into();
+        }
+    };
+    match (step.action, &live) {
+        (StepAction::Update, None) => {
+            return Problem::failed(verb, "it has gone since the plan was made", plan_again).into();
+        }
+        (StepAction::Create, Some(body))
+            if !field_changes(kind, &step.patch, body).is_empty() && !kind.is_grant() =>
+        {
+            return Problem::failed(
+                verb,
+                "someone created it, otherwise than declared, since the plan was made",
+                plan_again,
+            )
+            .into();
+        }
+        _ => {}
+    }
+    let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
+    let mut body = before.clone();
+    kind.overlay(&mut body, &step.patch);
+    if let Some(stack) = &step.mark {
+        kind.set_mark(&mut body, stack);
+    }
+    if let (true, Some(live)) = (body == before, &live) {
+        let note = Some("it was as declared by then".to_owned());
+        return Written::Done { note, outputs: outputs(kind, live) };
+    }
+    let sent = match &live {
+        Some(live) if kind.refuses_put(live) => client.patch(path, &changed(&before, &body)).await,
+        _ => client.put(path, &body).await,
+    };
+    match sent {
+        Ok(written) => settled(kind, step, &before, &written.body),
+        Err(error) if error.has_code("RoleAssignmentExists") => exists(client, kind, step, error).await,
+        Err(error) => Problem::failed(verb, error.to_string(), error.hint()).into(),
+    }
+}
+
+/// The parts of a body that differ, each top-level member and each member of `properties` whole.
+fn changed(before: &Value, after: &Value) -> Value {
+    let members = |from: &Value, old: &Value| -> Map<String, Value> {
+        let map = from.as_object().cloned().unwrap_or_default();
+        map.into_iter().filter(|(name, value)| old[name.as_str()] != *value).collect()
+    };
+    let mut body = members(after, before);
+    if body.contains_key("properties") {
+        body.insert(
+            "properties".to_owned(),
+            Value::Object(members(&after["properties"], &before["properties"])),
+        );
+    }
+    Value::Object(body)
+}
+
+/// Looks at what Azure says stands there now.
+fn settled(kind: &dyn Kind, step: &Step, before: &Value, body: &Value) -> Written {
+    let other: Vec<String> = field_changes(kind, &step.patch, body)
+        .into_iter()
+        .map(|change| {
+            format!("`{}` is `{}`, not `{}`", dotted_path(&change.path), change.before, change.after)
+        })
+        .collect();
+    if !other.is_empty() {
+        let hint =
+            "a policy may rewrite it after each write, or someone else wrote at the same time".to_owned();
+        return Problem {
+            code: Code::ReadBack,
+            severity: Severity::Error,
+            attempt: "Azure took the write and shows something else for".to_owned(),
+            cause: other.join(", "),
+            hint: Some(hint),
+        }
+        .into();
+    }
+    let surprises = undeclared_changes(kind, step, before, body);
+    if surprises.is_empty() {
+        return Written::Done { note: None, outputs: outputs(kind, body) };
+    }
+    Problem {
+        code: Code::ReadBack,
+        severity: Severity::Error,
+        attempt: "a field that nobody declared changed with the write of".to_owned(),
+        cause: surprises.join(", "),
+        hint: Some(
+            "compare with the portal; `keyless plan` shows whether what is declared still holds".to_owned(),
+        ),
+    }
+    .into()
+}
+
+/// Fields in spec shape that the step did not declare and that differ now from what they were. New ones are the service's defaults.
+fn undeclared_changes(kind: &dyn Kind, step: &Step, before: &Value, after: &Value) -> Vec<String> {
+    let Value::Object(mut undeclared) = kind.to_spec(before) else { return Vec::new() };
+    forget(&mut undeclared, &step.patch);
+    field_changes(kind, &undeclared, after)
+        .into_iter()
+        .map(|change| {
+            format!("`{}` was `{}` and is `{}`", dotted_path(&change.path), change.after, change.before)
+        })
+        .collect()
+}
+
+/// Takes out of `fields` what the patch names.
+fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (name, value) in patch {
+        match (fields.get_mut(name), value) {
+            (Some(Value::Object(inner)), Value::Object(patch)) => forget(inner, patch),
+            _ => {
+                fields.remove(name);
+            }
+        }
+    }
+}
+
+/// Somebody made the same assignment under another name: find it, since it gives what is declared.
+async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error) -> Written {
+    let text = |name: &str| step.patch.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let scope = step.target.rsplit_once("/providers/").map_or("", |(scope, _)| scope);
+    let path = format!(
+        "{scope}/providers/Microsoft.Authorization/{}?api-version={}&$filter=principalId eq '{}'",
+        kind.name(),
+        kind.api_version(),
+        text("principalId")
+    );
+    let same = |body: &Value| {
+        let role = |id: &str| crate::id::trailing_guid(id);
+        let at = body["properties"]["scope"].as_str().and_then(|at| ResourceId::parse(at).ok());
+        at == ResourceId::parse(scope).ok()
+            && role(body["properties"]["roleDefinitionId"].as_str().unwrap_or_default())
+                == role(&text("roleDefinitionId"))
+    };
+    let found = client.list(&path, |body| body).await.ok().and_then(|all| all.into_iter().find(same));
+    match found {
+        Some(body) => {
+            let by = body["properties"]["createdBy"].as_str().unwrap_or("someone");
+            let when = body["properties"]["createdOn"].as_str().unwrap_or("an unknown time");
+            let id = body["id"].as_str().unwrap_or("?");
+            let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
+            Written::Done { note: Some(note), outputs: Vec::new() }
+        }
+        None => Problem::failed("create", error.to_string(), error.hint()).into(),
+    }
+}
+
+fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {
+    kind.outputs(body).into_iter().map(|(name, value)| Output { name: name.to_owned(), value }).collect()
+}

@@ -1,0 +1,408 @@
+//! The client: sends what the exchange machine says, within Azure's limits, only to ARM's origin.
+//!
+//! In: method, path with query, body. Out: the value at the end, or an [`Error`]. It never follows a redirect, never
+//! sends a token outside of its endpoint, never logs a token or a signed query.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::Url;
+use uuid::Uuid;
+
+use super::bucket::{Buckets, Direction, Permit, subscription_of};
+use super::clock::{Clock, Moment};
+use super::error::{Error, Kind};
+use super::exchange::{Done, Exchange, Limits, Method, Next, Outcome, Request};
+use super::interrupt::Interrupt;
+use super::observer::{Event, Observer, What, Why};
+use super::origin::{OriginError, Origins};
+use super::redact::redact;
+use super::{page, wire};
+use crate::auth::Credential;
+use crate::cloud::Endpoint;
+
+/// How a client behaves; the default is for production.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many requests are in flight at most.
+    pub parallelism: usize,
+    /// Retries and operations.
+    pub limits: Limits,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long to wait for a whole answer.
+    pub timeout: Duration,
+    /// How many pages a list may have.
+    pub pages: usize,
+    /// Ctrl-C.
+    pub interrupt: Interrupt,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallelism: 16,
+            limits: Limits::default(),
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_mins(1),
+            pages: 10_000,
+            interrupt: Interrupt::default(),
+        }
+    }
+}
+
+/// Requests sent so far, retries and polls included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// GET, polls too.
+    pub reads: u64,
+    /// PUT, PATCH, POST, DELETE.
+    pub writes: u64,
+}
+
+/// A write that was followed to its good end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The resource at the end; `Null` after a delete.
+    pub body: Value,
+    /// The status that the write itself got; 404 if a repeated delete found nothing left.
+    pub status: u16,
+    /// Azure's id of the write.
+    pub request_id: Option<String>,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// How many polls followed; 0 if it was over at once.
+    pub polls: u32,
+    /// From the first request to the end.
+    pub waited: Duration,
+}
+
+impl Written {
+    /// Whether Azure said that it made something new. Role assignments always say so, connections never.
+    #[must_use]
+    pub fn created(&self) -> bool {
+        self.status == 201
+    }
+}
+
+impl From<Done> for Written {
+    fn from(done: Done) -> Self {
+        Self {
+            body: done.body,
+            status: done.status,
+            request_id: done.request_id,
+            attempts: done.attempts,
+            polls: done.polls,
+            waited: done.took,
+        }
+    }
+}
+
+/// A client of ARM, or of Graph; cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    endpoint: Endpoint,
+    origins: Origins,
+    credential: Credential,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    slots: Semaphore,
+    buckets: Mutex<Buckets>,
+    clock: Clock,
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// What a call is about.
+enum Target<'a> {
+    Own(&'a str),
+    Link(&'a str),
+}
+
+impl Target<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Target::Own(text) | Target::Link(text) => text,
+        }
+    }
+}
+
+/// Reads the body of a success as it comes in.
+pub(super) type Reader<'r, 'f> = &'r mut (dyn FnMut(&[u8]) -> Result<(), String> + Send + 'f);
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.0.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client for an endpoint.
+    pub fn new(
+        endpoint: Endpoint,
+        credential: Credential,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let http = wire::build(&endpoint, &options)
+            .map_err(|what| Error::new(Kind::Network, Method::Get, endpoint.to_string(), what))?;
+        Ok(Self(Arc::new(Inner {
+            http,
+            origins: Origins::new(endpoint.base(), endpoint.hosts()),
+            endpoint,
+            credential,
+            slots: Semaphore::new(options.parallelism.max(1)),
+            options,
+            observer,
+            buckets: Mutex::default(),
+            clock: Clock::start(),
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        })))
+    }
+
+    /// Where it sends to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// Requests sent so far.
+    #[must_use]
+    pub fn requests(&self) -> Counts {
+        Counts { reads: self.0.reads.load(Ordering::Relaxed), writes: self.0.writes.load(Ordering::Relaxed) }
+    }
+
+    /// Reads one thing; `path` holds its query with the api-version.
+    pub async fn get(&self, path: &str) -> Result<Value, Error> {
+        self.run(Method::Get, &Target::Own(path), None, None).await.map(|done| done.body)
+    }
+
+    /// Reads a list with all its pages; each item is projected as it comes in.
+    pub async fn list<T: Send>(
+        &self,
+        path: &str,
+        project: impl Fn(Value) -> T + Send + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let refuse = |kind, what: String| Error::new(kind, Method::Get, redact(path), what);
+        let mut items = Vec::new();
+        let mut seen = HashSet::new();
+        let mut link: Option<String> = None;
+        loop {
+            let mut next = None;
+            let mut read = |bytes: &[u8]| {
+                let page = page::read(bytes, &project)?;
+                items.extend(page.items);
+                next = page.next;
+                Ok(())
+            };
+            let target = link.as_deref().map_or(Target::Own(path), Target::Link);
+            self.run(Method::Get, &target, None, Some(&mut read)).await?;
+            let Some(next) = next else { return Ok(items) };
+            if seen.len() + 1 >= self.0.options.pages {
+                let what = format!("the list has more than {} pages", self.0.options.pages);
+                return Err(refuse(Kind::Unreadable, what));
+            }
+            if !seen.insert(next.clone()) {
+                return Err(refuse(Kind::Unreadable, "the pages of the list lead in a circle".to_owned()));
+            }
+            link = Some(next);
+        }
+    }
+
+    /// Creates or replaces, and follows it to its end.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Written, Error> {
+        self.run(Method::Put, &Target::Own(path), Some(body), None).await.map(Written::from)
+    }
+
+    /// Changes parts, and follows it to its end.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Written, Error> {
+        self.run(Method::Patch, &Target::Own(path), Some(body), None).await.map(Written::from)
+    }
+
+    /// Deletes, and follows it to its end. What is not there is [`Kind::NotFound`].
+    pub async fn delete(&self, path: &str) -> Result<Written, Error> {
+        self.run(Method::Delete, &Target::Own(path), None, None).await.map(Written::from)
+    }
+
+    /// Acts, and follows it to its end; counts as a write, also where it only asks.
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Written, Error> {
+        self.run(Method::Post, &Target::Own(path), body, None).await.map(Written::from)
+    }
+
+    /// Drives one exchange.
+    async fn run(
+        &self,
+        method: Method,
+        target: &Target<'_>,
+        body: Option<&Value>,
+        mut reader: Option<Reader<'_, '_>>,
+    ) -> Result<Done, Error> {
+        let inner = &*self.0;
+        let shown = redact(target.text());
+        let own = match target {
+            Target::Own(path) => inner.origins.join(path),
+            Target::Link(link) => inner.origins.check(link),
+        };
+        if let (Target::Own(_), Err(_)) = (target, &own) {
+            return Err(Error::new(Kind::Invalid, method, shown, "the path cannot stand in a URL"));
+        }
+        let seed = Uuid::new_v4().as_u64_pair().0;
+        let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
+        let mut next =
+            Exchange::start(method, target.text(), inner.options.limits.clone(), seed, inner.clock.now());
+        loop {
+            next = match next {
+                Next::Send(exchange, request) => {
+                    if exchange.attempts() > 1 {
+                        tell(What::Retrying { attempt: exchange.attempts() });
+                    }
+                    let (method, url, body) = match &request {
+                        Request::Call => (method, own.clone(), body),
+                        Request::Resource => (Method::Get, own.clone(), None),
+                        Request::Operation(address) => {
+                            (Method::Get, inner.origins.check(address.expose()), None)
+                        }
+                    };
+                    let reader: Option<Reader<'_, '_>> = match &mut reader {
+                        Some(read) if request == Request::Call => Some(&mut **read),
+                        _ => None,
+                    };
+                    let outcome = inner.send(method, url, body, reader, &tell).await;
+                    exchange.step(outcome, inner.clock.now())
+                }
+                Next::Wait { exchange, until, why } => {
+                    let wait = until.since(inner.clock.now());
+                    tracing::debug!(%method, path = shown, ?wait, %why, "waiting");
+                    match why {
+                        Why::Operation { state } => tell(What::State { state, next_poll: wait }),
+                        why => tell(What::Waiting { wait, why }),
+                    }
+                    let outcome = inner.wait(until).await;
+                    exchange.step(outcome, inner.clock.now())
+                }
+                Next::Done(done) => return Ok(done),
+                Next::GiveUp(error) => {
+                    tracing::debug!(%method, path = shown, %error, "given up");
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Sends one request, once it may go.
+    async fn send(
+        &self,
+        method: Method,
+        url: Result<Url, OriginError>,
+        body: Option<&Value>,
+        reader: Option<Reader<'_, '_>>,
+        tell: &(impl Fn(What) + Sync),
+    ) -> Outcome {
+        let url = match url {
+            Ok(url) => url,
+            Err(refused) => return Outcome::Refused(refused),
+        };
+        // From here to the last line before sending, Ctrl-C means that nothing goes out.
+        let interrupted = self.options.interrupt.triggered();
+        let ready = async {
+            let flight = self.pace(method, url.path(), tell).await;
+            let slot = self.slots.acquire().await;
+            let token = self.credential.token(self.endpoint.scope()).await;
+            (flight, slot, token)
+        };
+        let (mut flight, _slot, token) = tokio::select! {
+            biased;
+            () = interrupted => return Outcome::Interrupted,
+            ready = ready => ready,
+        };
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => {
+                let advice = error.hint().map(str::to_owned);
+                return Outcome::NoToken { what: error.to_string(), advice };
+            }
+        };
+        let counter = if method.is_write() { &self.writes } else { &self.reads };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (outcome, remaining) = wire::send(&self.http, method, &url, body, &token, reader).await;
+        flight.remaining = remaining;
+        if let Outcome::Answer(answer) = &outcome {
+            flight.close_until = answer.throttles_subscription(self.clock.now());
+        }
+        outcome
+    }
+
+    /// Waits until the token bucket grants a request.
+    async fn pace<'a>(&'a self, method: Method, path: &str, tell: &(impl Fn(What) + Sync)) -> Flight<'a> {
+        let direction = Direction::from(method);
+        let subscription = subscription_of(path).to_owned();
+        loop {
+            let now = self.clock.now();
+            let permit = self.buckets().of(&subscription, direction, now).take(now);
+            match permit {
+                Permit::Granted => {
+                    return Flight {
+                        inner: self,
+                        subscription,
+                        direction,
+                        remaining: None,
+                        close_until: None,
+                    };
+                }
+                Permit::WaitUntil(until) => {
+                    let wait = until.since(now);
+                    // A fraction of a second is the normal course of a long run, and no news.
+                    if wait >= Duration::from_secs(1) {
+                        tell(What::Waiting { wait, why: Why::Pacing });
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, until: Moment) -> Outcome {
+        let interrupt = &self.options.interrupt;
+        tokio::select! {
+            biased;
+            () = interrupt.triggered() => Outcome::Interrupted,
+            () = tokio::time::sleep(until.since(self.clock.now())) => Outcome::Waited,
+        }
+    }
+
+    fn buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
+        // Buckets are numbers: a panic elsewhere cannot leave them half changed.
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A granted request; gives its place back however it ends, also when its future is dropped.
+struct Flight<'a> {
+    inner: &'a Inner,
+    subscription: String,
+    direction: Direction,
+    remaining: Option<u64>,
+    close_until: Option<Moment>,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let now = self.inner.clock.now();
+        let mut buckets = self.inner.buckets();
+        let bucket = buckets.of(&self.subscription, self.direction, now);
+        bucket.ended(self.remaining, now);
+        if let Some(until) = self.close_until {
+            bucket.close(until);
+        }
+    }
+}

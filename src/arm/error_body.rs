@@ -1,0 +1,245 @@
+//! Error bodies: from the bytes of an answer that is no success to code, message and details.
+//!
+//! Takes every form that ARM, resource providers, Graph, Entra and proxies send; loses nothing that has words. Pure.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// What a body says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ErrorBody {
+    pub code: Option<String>,
+    pub message: Option<String>,
+    pub details: Vec<Detail>,
+}
+
+/// One of the inner errors of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// ARM's code.
+    pub code: Option<String>,
+    /// What it says.
+    pub message: Option<String>,
+    /// The field or resource it is about.
+    pub target: Option<String>,
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.code, &self.message) {
+            (Some(code), Some(message)) => write!(f, "{code}: {message}")?,
+            (Some(text), None) | (None, Some(text)) => f.write_str(text)?,
+            (None, None) => {}
+        }
+        match &self.target {
+            Some(target) => write!(f, " (target `{target}`)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How much of a page that is not JSON is quoted.
+const WORDS: usize = 24;
+/// Inner errors nest; nobody needs more.
+const DEPTH: usize = 8;
+
+/// Reads an error body that is JSON: also of a failed operation, whose status is 200.
+pub(super) fn read_value(value: &Value) -> ErrorBody {
+    let mut found = ErrorBody::default();
+    match value {
+        Value::Object(map) => match field(map, &["error", "odata.error"]) {
+            // Entra: {"error": "invalid_client", "error_description": "..."}
+            Some(Value::String(code)) => {
+                found.code = Some(code.clone());
+                found.message = text(map, &["error_description", "message"]);
+            }
+            Some(Value::Object(inner)) => from_object(inner, &mut found),
+            _ => from_object(map, &mut found),
+        },
+        // Some providers send a list of errors, or bare text in quotes.
+        Value::Array(items) => {
+            let mut rest = items.iter().filter_map(Value::as_object);
+            if let Some(first) = rest.next() {
+                from_object(first, &mut found);
+            }
+            for item in rest {
+                add_detail(item, &mut found.details, 0);
+            }
+        }
+        Value::String(words) => found.message = Some(words.clone()),
+        _ => {}
+    }
+    found
+}
+
+fn from_object(map: &Map<String, Value>, found: &mut ErrorBody) {
+    found.code = text(map, &["code", "errorCode"]);
+    found.message = text(map, &["message", "errorMessage"]);
+    inner(map, &mut found.details, 0);
+}
+
+fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
+    if depth == DEPTH {
+        return;
+    }
+    if let Some(Value::Array(items)) = field(map, &["details"]) {
+        for item in items.iter().filter_map(Value::as_object) {
+            add_detail(item, details, depth);
+        }
+    }
+    if let Some(Value::Object(deeper)) = field(map, &["innererror"]) {
+        add_detail(deeper, details, depth);
+    }
+}
+
+fn add_detail(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
+    // Microsoft.Web wraps its details once more: {"ErrorEntity": {...}}, and says null where it has nothing.
+    if let Some(Value::Object(entity)) = field(map, &["errorentity"]) {
+        add_detail(entity, details, depth);
+        return;
+    }
+    let detail = Detail {
+        code: text(map, &["code"]),
+        message: text(map, &["message"]),
+        target: text(map, &["target"]),
+    };
+    if (detail.code.is_some() || detail.message.is_some()) && !details.contains(&detail) {
+        details.push(detail);
+    }
+    inner(map, details, depth + 1);
+}
+
+fn field<'a>(map: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    names.iter().find_map(|name| {
+        map.iter()
+            .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null())
+            .map(|(_, value)| value)
+    })
+}
+
+/// A field as text: strings and numbers as they are, old Graph's `{"lang", "value"}` by its value.
+fn text(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    let text = match field(map, names)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Object(inner) => inner.get("value")?.as_str()?.trim().to_owned(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// The first words of a page from a proxy or a gateway, without its tags.
+pub(super) fn first_words(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
+    let visible = match text.find('<') {
+        Some(_) => without_tags(&text),
+        None => text.into_owned(),
+    };
+    let mut words = visible.split_whitespace();
+    let mut quoted = words.by_ref().take(WORDS).collect::<Vec<_>>().join(" ");
+    if quoted.chars().count() > 300 {
+        quoted = quoted.chars().take(300).collect();
+        quoted.push('…');
+    } else if words.next().is_some() {
+        quoted.push_str(" …");
+    }
+    (!quoted.is_empty()).then_some(quoted)
+}
+
+fn without_tags(page: &str) -> String {
+    let mut visible = String::new();
+    let mut rest = page;
+    while let Some(open) = rest.find('<') {
+        visible.push_str(&rest[..open]);
+        visible.push(' ');
+        let tag = &rest[open..];
+        let hidden = ["script", "style"]
+            .iter()
+            .find(|name| tag.get(1..=name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
+        let after_hidden = hidden.map(|name| {
+            let end = tag.to_ascii_lowercase().find(&format!("</{name}"));
+            end.map_or("", |end| &tag[end..])
+        });
+        let tag = after_hidden.unwrap_or(tag);
+        rest = tag.find('>').map_or("", |close| &tag[close + 1..]);
+    }
+    visible.push_str(rest);
+    visible
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &[u8]) -> ErrorBody {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(value) => read_value(&value),
+            Err(_) => ErrorBody { message: first_words(body), ..ErrorBody::default() },
+        }
+    }
+
+    fn said(body: &str) -> (Option<String>, Option<String>) {
+        let body = read(body.as_bytes());
+        (body.code, body.message)
+    }
+
+    #[test]
+    fn each_form_of_error_body_gives_its_code_and_message() {
+        for (body, code, message) in [
+            (r#"{"error":{"code":"A","message":"m"}}"#, Some("A"), Some("m")),
+            (
+                r#"{"Code":"429","Message":"slow","Target":null,"Details":[{"Message":"slow"},{"Code":"429"}]}"#,
+                Some("429"),
+                Some("slow"),
+            ),
+            (r#"{"code":"A","message":"m"}"#, Some("A"), Some("m")),
+            (
+                r#"{"error":"invalid_client","error_description":"AADSTS7000215: no"}"#,
+                Some("invalid_client"),
+                Some("AADSTS7000215: no"),
+            ),
+            (
+                r#"{"odata.error":{"code":"Request_BadRequest","message":{"lang":"en","value":"v"}}}"#,
+                Some("Request_BadRequest"),
+                Some("v"),
+            ),
+            (r#"{"Message":"An error has occurred."}"#, None, Some("An error has occurred.")),
+            (r#"{"status":"Failed","error":{"code":"X","message":"y"}}"#, Some("X"), Some("y")),
+            (r#"[{"code":"A","message":"m"}]"#, Some("A"), Some("m")),
+            (r#""bare text""#, None, Some("bare text")),
+            (r#"{"error":{"code":404,"message":"m"}}"#, Some("404"), Some("m")),
+            (
+                "<html><head><style>b{}</style><title>Blocked</title></head><body><p>by the proxy</p></body></html>",
+                None,
+                Some("Blocked by the proxy"),
+            ),
+            ("upstream connect error", None, Some("upstream connect error")),
+            ("<", None, None),
+            ("<script", None, None),
+            ("", None, None),
+            ("null", None, None),
+            ("{}", None, None),
+        ] {
+            assert_eq!(said(body), (code.map(str::to_owned), message.map(str::to_owned)), "{body}");
+        }
+    }
+
+    #[test]
+    fn inner_errors_are_kept_with_their_targets() {
+        let body = read(
+            br#"{"error":{"code":"Outer","message":"o","details":[{"code":"In","message":"i","target":"sku"}],
+                "innererror":{"code":"Deep","innererror":{"code":"Deeper","message":"d"}}}}"#,
+        );
+        let shown: Vec<String> = body.details.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["In: i (target `sku`)", "Deep", "Deeper: d"]);
+    }
+
+    #[test]
+    fn long_pages_are_cut() {
+        let words = first_words("word ".repeat(1000).as_bytes()).unwrap();
+        assert!(words.ends_with('…') && words.len() < 200, "{words}");
+        let one = first_words("x".repeat(10_000).as_bytes()).unwrap();
+        assert!(one.ends_with('…') && one.len() < 400);
+    }
+}

@@ -1,0 +1,471 @@
+//! One machine for every request: `(state, outcome, now) → Send | Wait | Done | GiveUp`.
+//!
+//! It decides retries and follows long-running operations to their end; ARM and Graph share it. Pure and synchronous: no
+//! clock, no randomness, no network. The client sends what it says and tells it what came back. A finished exchange
+//! cannot be stepped: [`Exchange::step`] takes it by value and hands it on only with `Send` and `Wait`.
+
+mod answer;
+mod operation;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use self::answer::{Answer, Body, Headers};
+use self::operation::Style;
+use super::clock::Moment;
+use super::error::{Details, Effect, Error, Kind};
+use super::error_body::{self, ErrorBody};
+use super::observer::Why;
+use super::origin::{OriginError, origin_of};
+pub use super::retry::Limits;
+use super::retry::{Trouble, backoff, retry_after};
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates or replaces; may be repeated.
+    Put,
+    /// Changes parts; ARM's merge may be repeated.
+    Patch,
+    /// Acts; must not be repeated unless it surely did nothing.
+    Post,
+    /// Deletes; may be repeated.
+    Delete,
+}
+
+impl Method {
+    /// As on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it changes something.
+    #[must_use]
+    pub fn is_write(self) -> bool {
+        self != Method::Get
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// The call itself, with its method and body.
+    Call,
+    /// GET of the address that Azure gave for the operation, verbatim.
+    Operation(SignedUrl),
+    /// GET of what the call wrote.
+    Resource,
+}
+
+/// The address of an operation; its query is a signature, so it is never shown whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedUrl(String);
+
+impl SignedUrl {
+    /// The address itself; only for sending.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::redact::redact(&self.0))
+    }
+}
+
+/// What came of the last `Send` or `Wait`.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Azure answered.
+    Answer(Answer),
+    /// There was no answer.
+    Broken {
+        /// Whether the request may have reached Azure.
+        sent: bool,
+        /// Whether trying again is useless, as with a wrong certificate.
+        lasting: bool,
+        /// What happened, as a fragment.
+        what: String,
+    },
+    /// The wait is over.
+    Waited,
+    /// Ctrl-C.
+    Interrupted,
+    /// Nothing was sent, because of where it would have gone.
+    Refused(OriginError),
+    /// Nothing was sent, because there is no token.
+    NoToken {
+        /// Why not.
+        what: String,
+        /// What to do.
+        advice: Option<String>,
+    },
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub enum Next {
+    /// Send this and come back with its outcome.
+    Send(Exchange, Request),
+    /// Come back at that moment with [`Outcome::Waited`], or earlier with [`Outcome::Interrupted`].
+    Wait {
+        /// To come back to.
+        exchange: Exchange,
+        /// When.
+        until: Moment,
+        /// Why, for people.
+        why: Why,
+    },
+    /// It succeeded.
+    Done(Done),
+    /// It did not.
+    GiveUp(Error),
+}
+
+/// A call at its good end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// The final body: of the answer, of the resource after an operation, or `Null`.
+    pub body: Value,
+    /// The status that the call itself got.
+    pub status: u16,
+    /// Azure's id of the call's request.
+    pub request_id: Option<String>,
+    /// How often the call was sent.
+    pub attempts: u32,
+    /// How many polls followed.
+    pub polls: u32,
+    /// From the first request to the end.
+    pub took: Duration,
+}
+
+/// What was accepted.
+#[derive(Debug, Clone)]
+struct Accepted {
+    status: u16,
+    request_id: Option<String>,
+    attempts: u32,
+    at: Moment,
+}
+
+/// What is being asked at present.
+#[derive(Debug, Clone)]
+enum Phase {
+    Call,
+    Operation { url: SignedUrl, style: Style },
+    Resource,
+}
+
+/// Troubles of the request that is being sent now.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    count: u32,
+    since: Option<Moment>,
+}
+
+/// A call under way.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    method: Method,
+    /// Redacted; only for errors and for telling role assignments.
+    path: String,
+    limits: Limits,
+    seed: u64,
+    began: Moment,
+    phase: Phase,
+    /// How often the present request was sent.
+    sent: u32,
+    tallies: [Tally; 5],
+    /// Whether an earlier sending of the write may have taken effect.
+    unclear: bool,
+    accepted: Option<Accepted>,
+    polls: u32,
+    poll_wait: Duration,
+}
+
+impl Exchange {
+    /// Begins a call; the first thing to do is to send it.
+    #[must_use]
+    pub fn start(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Next {
+        let poll_wait = limits.poll_first;
+        Self {
+            method,
+            path: super::redact::redact(path),
+            limits,
+            seed,
+            began: now,
+            phase: Phase::Call,
+            sent: 0,
+            tallies: [Tally::default(); 5],
+            unclear: false,
+            accepted: None,
+            polls: 0,
+            poll_wait,
+        }
+        .send()
+    }
+
+    /// How often the present request was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.sent
+    }
+
+    /// Takes in what happened and says what to do next.
+    #[must_use]
+    pub fn step(self, outcome: Outcome, now: Moment) -> Next {
+        match outcome {
+            Outcome::Waited => self.send(),
+            Outcome::Answer(answer) => match self.phase {
+                Phase::Call => self.answered(answer, now),
+                Phase::Operation { .. } | Phase::Resource => self.polled(answer, now),
+            },
+            Outcome::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
+            Outcome::Interrupted => self.stop(Kind::Interrupted, "stopped while waiting", now),
+            Outcome::Refused(refused) => self.stop(Kind::Origin, refused.to_string(), now),
+            Outcome::NoToken { what, advice } => match (self.stop(Kind::SignIn, what, now), advice) {
+                (Next::GiveUp(error), Some(advice)) => Next::GiveUp(error.advise(advice)),
+                (next, _) => next,
+            },
+        }
+    }
+
+    fn send(mut self) -> Next {
+        self.sent += 1;
+        let request = match &self.phase {
+            Phase::Call => Request::Call,
+            Phase::Operation { url, .. } => Request::Operation(url.clone()),
+            Phase::Resource => Request::Resource,
+        };
+        if !matches!(request, Request::Call) {
+            self.polls += 1;
+        }
+        Next::Send(self, request)
+    }
+
+    /// The call itself was answered.
+    fn answered(self, answer: Answer, now: Moment) -> Next {
+        let status = answer.status;
+        let body = answer.error_body();
+        match status {
+            200..=299 => self.succeeded(answer, now),
+            300..=399 => self.redirected(&answer, now),
+            // The earlier sending did it.
+            404 if self.method == Method::Delete && self.unclear => {
+                self.accept(&answer, now).done(Value::Null, now)
+            }
+            408 | 429 | 500..=599 => self.faulted(&answer, body, now),
+            409 if body.is("RequestConflict") => {
+                self.trouble(Trouble::Conflict, Why::Conflict, &answer.headers, now, |exchange, now| {
+                    exchange.failure(&answer, body, now)
+                })
+            }
+            400 if body.is("PrincipalNotFound") && self.writes_role_assignment() => {
+                let why = Why::PrincipalNotReplicated;
+                self.trouble(Trouble::Principal, why, &answer.headers, now, |exchange, now| {
+                    exchange.failure(&answer, body, now)
+                })
+            }
+            _ => Next::GiveUp(self.failure(&answer, body, now)),
+        }
+    }
+
+    fn writes_role_assignment(&self) -> bool {
+        let path = self.path.to_ascii_lowercase();
+        self.method == Method::Put && path.contains("/providers/microsoft.authorization/roleassignments/")
+    }
+
+    /// 408, 429 or 5xx, to the call or to a poll.
+    fn faulted(mut self, answer: &Answer, body: ErrorBody, now: Moment) -> Next {
+        let told = retry_after(&answer.headers, now).is_some();
+        let refused = matches!(answer.status, 429 | 503);
+        let calling = matches!(self.phase, Phase::Call);
+        if calling && self.method.is_write() && !refused {
+            self.unclear = true;
+            if self.method == Method::Post {
+                return Next::GiveUp(self.failure(answer, body, now));
+            }
+        }
+        let (trouble, why) = if answer.status == 429 || (refused && told) {
+            (Trouble::Throttled, Why::Throttled { told })
+        } else {
+            (Trouble::Fault, Why::Fault { what: format!("Azure answered {}", answer.status) })
+        };
+        self.trouble(trouble, why, &answer.headers, now, |exchange, now| exchange.failure(answer, body, now))
+    }
+
+    /// There was no answer at all.
+    fn broken(mut self, sent: bool, lasting: bool, what: String, now: Moment) -> Next {
+        if matches!(self.phase, Phase::Call) && sent && self.method.is_write() {
+            self.unclear = true;
+        }
+        let repeatable = !(matches!(self.phase, Phase::Call) && self.method == Method::Post && sent);
+        if lasting || !repeatable {
+            return self.stop(Kind::Network, what, now);
+        }
+        let why = Why::Fault { what: what.clone() };
+        self.trouble(Trouble::Fault, why, &Headers::default(), now, |exchange, now| {
+            exchange.error(Kind::Network, what, now)
+        })
+    }
+
+    /// A success whose body cannot be read: repeated, unless it is a POST, which must not be.
+    fn unreadable(mut self, answer: &Answer, what: String, lasting: bool, now: Moment) -> Next {
+        let calling = matches!(self.phase, Phase::Call);
+        let status = answer.status;
+        let headers = &answer.headers;
+        if calling && self.method.is_write() {
+            self.unclear = true;
+        }
+        let error = move |exchange: Exchange, now| {
+            let mut details = (*exchange.error(Kind::Unreadable, what, now)).clone();
+            details.status = Some(status);
+            details.request_id = headers.request_id();
+            Error::from_details(details)
+        };
+        if lasting || (calling && self.method == Method::Post) {
+            return Next::GiveUp(error(self, now));
+        }
+        let why = Why::Fault { what: format!("Azure's answer ({status}) cannot be read") };
+        self.trouble(Trouble::Fault, why, headers, now, error)
+    }
+
+    fn redirected(self, answer: &Answer, now: Moment) -> Next {
+        let target = answer.headers.get("location").map_or_else(|| "nowhere".to_owned(), origin_of);
+        self.stop(
+            Kind::Origin,
+            format!(
+                "Azure answered {} with a redirect to `{target}`, and redirects are not followed",
+                answer.status
+            ),
+            now,
+        )
+    }
+
+    /// Waits and tries the present request again, or gives up with `error`.
+    fn trouble(
+        mut self,
+        trouble: Trouble,
+        why: Why,
+        headers: &Headers,
+        now: Moment,
+        error: impl FnOnce(Self, Moment) -> Error,
+    ) -> Next {
+        let patience = self.limits.patience(trouble);
+        let tally = &mut self.tallies[trouble as usize];
+        tally.count += 1;
+        let count = tally.count;
+        let since = *tally.since.get_or_insert(now);
+        let told = retry_after(headers, now);
+        let wait = told.unwrap_or_else(|| backoff(patience, count, &mut self.seed));
+        let until = now.after(wait);
+        let hopeless = told.is_some_and(|told| told > self.limits.longest_retry_after);
+        if count >= patience.attempts || until.since(since) > patience.within || hopeless {
+            return Next::GiveUp(error(self, now));
+        }
+        Next::Wait { exchange: self, until, why }
+    }
+
+    fn done(self, body: Value, now: Moment) -> Next {
+        let (status, request_id, attempts) = match self.accepted {
+            Some(accepted) => (accepted.status, accepted.request_id, accepted.attempts),
+            None => (200, None, self.sent),
+        };
+        Next::Done(Done {
+            body,
+            status,
+            request_id,
+            attempts,
+            polls: self.polls,
+            took: now.since(self.began),
+        })
+    }
+
+    fn stop(self, kind: Kind, what: impl Into<String>, now: Moment) -> Next {
+        let what = what.into();
+        Next::GiveUp(self.error(kind, what, now))
+    }
+
+    /// An error without a status.
+    fn error(self, kind: Kind, message: impl Into<String>, now: Moment) -> Error {
+        let effect = self.effect();
+        Error::from_details(Details {
+            kind,
+            status: None,
+            code: None,
+            message: Some(message.into()),
+            details: Vec::new(),
+            request_id: self.accepted.and_then(|accepted| accepted.request_id),
+            attempts: self.sent,
+            took: now.since(self.began),
+            effect,
+            advice: None,
+            method: self.method,
+            path: self.path,
+        })
+    }
+
+    /// An error that Azure answered.
+    fn failure(self, answer: &Answer, body: ErrorBody, now: Moment) -> Error {
+        let kind = match answer.status {
+            404 => Kind::NotFound,
+            401 | 403 => Kind::Denied,
+            429 => Kind::Throttled,
+            409 | 412 => Kind::Conflict,
+            408 | 500.. => Kind::Unavailable,
+            _ => Kind::Invalid,
+        };
+        let mut details = (*self.error(kind, "", now)).clone();
+        details.status = Some(answer.status);
+        details.request_id = answer.headers.request_id();
+        Error::from_details(details).with_body(body)
+    }
+
+    fn effect(&self) -> Effect {
+        match (&self.accepted, self.unclear) {
+            (Some(_), _) if self.method.is_write() => Effect::Accepted,
+            (_, true) => Effect::Unknown,
+            _ => Effect::None,
+        }
+    }
+}
+
+impl ErrorBody {
+    fn is(&self, code: &str) -> bool {
+        self.code.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(code))
+    }
+}
+
+impl Answer {
+    fn error_body(&self) -> ErrorBody {
+        if self.status < 300 {
+            return ErrorBody::default();
+        }
+        match &self.body {
+            Body::Json(value) => error_body::read_value(value),
+            Body::Unreadable { start, .. } => ErrorBody { message: start.clone(), ..ErrorBody::default() },
+            Body::Empty | Body::Taken => ErrorBody::default(),
+        }
+    }
+}

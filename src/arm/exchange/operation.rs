@@ -1,0 +1,259 @@
+//! The part of the machine that follows a write after Azure took it.
+//!
+//! Header and `provisioningState` decide what is long-running, never the status code: a 200 may go on for minutes, and a
+//! 201 may be over. <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>
+
+use serde_json::Value;
+
+use super::{Accepted, Answer, Body, Error, Exchange, Kind, Method, Next, Phase, SignedUrl, Tally};
+use crate::arm::clock::Moment;
+use crate::arm::error_body::{self, ErrorBody};
+use crate::arm::observer::Why;
+use crate::arm::retry::{Trouble, retry_after};
+use std::time::Duration;
+
+/// How an operation's address tells that it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// `Azure-AsyncOperation`: by `status` in the body.
+    Status,
+    /// `Location`: by a status other than 202.
+    Location,
+}
+
+/// What a state means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Going,
+    Succeeded,
+    Failed,
+}
+
+const ASYNC: &str = "azure-asyncoperation";
+const LOCATION: &str = "location";
+const RESOURCE_STATE: &[&str] = &["/properties/provisioningState"];
+const OPERATION_STATE: &[&str] = &["/status", "/properties/provisioningState"];
+/// A server that says `Retry-After: 0` to polls is not asked without pause.
+const SHORTEST_POLL: Duration = Duration::from_millis(100);
+
+/// A state that we do not know is not an end.
+fn progress(state: &str) -> Progress {
+    let is = |word: &str| state.eq_ignore_ascii_case(word);
+    if is("Succeeded") {
+        Progress::Succeeded
+    } else if is("Failed") || is("Canceled") || is("Cancelled") {
+        Progress::Failed
+    } else {
+        Progress::Going
+    }
+}
+
+impl Exchange {
+    /// The call was answered with a success.
+    pub(super) fn succeeded(self, answer: Answer, now: Moment) -> Next {
+        if self.method == Method::Get {
+            return match answer.body {
+                Body::Json(_) | Body::Taken => self.accept(&answer, now).done(answer.body.into_value(), now),
+                Body::Empty => self.unreadable(&answer, "the body is empty".to_owned(), false, now),
+                Body::Unreadable { ref reason, lasting, .. } => {
+                    self.unreadable(&answer, reason.clone(), lasting, now)
+                }
+            };
+        }
+        let operation = match (answer.headers.get(ASYNC), answer.headers.get(LOCATION)) {
+            (Some(url), _) => Some((SignedUrl(url.to_owned()), Style::Status)),
+            (None, Some(url)) if answer.status == 202 => Some((SignedUrl(url.to_owned()), Style::Location)),
+            _ => None,
+        };
+        if let Some((url, style)) = operation {
+            return self.accept(&answer, now).follow(Phase::Operation { url, style }, &answer, now);
+        }
+        if let Body::Unreadable { ref reason, lasting, .. } = answer.body {
+            return self.unreadable(&answer, reason.clone(), lasting, now);
+        }
+        let state = answer.body.state(RESOURCE_STATE).map(progress);
+        let accepted = self.accept(&answer, now);
+        match (accepted.method, state) {
+            (_, Some(Progress::Failed)) => accepted.operation_failed(&answer, now),
+            (Method::Put | Method::Patch | Method::Delete, Some(Progress::Going)) => {
+                accepted.follow(Phase::Resource, &answer, now)
+            }
+            (Method::Put | Method::Patch | Method::Delete, None) if answer.status == 202 => {
+                accepted.follow(Phase::Resource, &answer, now)
+            }
+            // No word of what was written: ask.
+            (Method::Put | Method::Patch, _) if answer.body == Body::Empty => {
+                accepted.follow(Phase::Resource, &answer, now)
+            }
+            _ => accepted.done(answer.body.into_value(), now),
+        }
+    }
+
+    /// Azure took the call; it is never sent again.
+    pub(super) fn accept(mut self, answer: &Answer, now: Moment) -> Self {
+        self.accepted = Some(Accepted {
+            status: answer.status,
+            request_id: answer.headers.request_id(),
+            attempts: self.sent,
+            at: now,
+        });
+        self
+    }
+
+    /// Goes on to ask something else; at once, unless Azure said when.
+    fn follow(mut self, phase: Phase, answer: &Answer, now: Moment) -> Next {
+        self.phase = phase;
+        self.calm();
+        match retry_after(&answer.headers, now) {
+            Some(told) => self.wait(told, "accepted", now),
+            None => self.send(),
+        }
+    }
+
+    /// The present request got a proper answer: past troubles do not count against the next.
+    fn calm(&mut self) {
+        self.sent = 0;
+        self.tallies = [Tally::default(); 5];
+    }
+
+    /// A poll was answered.
+    pub(super) fn polled(self, answer: Answer, now: Moment) -> Next {
+        let body = answer.error_body();
+        match answer.status {
+            200..=299 => {}
+            300..=399 => return self.redirected(&answer, now),
+            404 if self.method == Method::Delete && matches!(self.phase, Phase::Resource) => {
+                return self.done(Value::Null, now);
+            }
+            404 => {
+                let why = Why::NotVisibleYet;
+                return self.trouble(Trouble::NotVisible, why, &answer.headers, now, |exchange, now| {
+                    exchange.failure(&answer, body, now)
+                });
+            }
+            408 | 429 | 500..=599 => return self.faulted(&answer, body, now),
+            // The address of a `Location` answers with what became of the operation itself.
+            400..=499
+                if matches!(self.phase, Phase::Operation { style: Style::Location, .. })
+                    && !matches!(answer.status, 401 | 403) =>
+            {
+                return self.operation_failed(&answer, now);
+            }
+            _ => return Next::GiveUp(self.failure(&answer, body, now)),
+        }
+        if let Body::Unreadable { ref reason, lasting, .. } = answer.body {
+            return self.unreadable(&answer, reason.clone(), lasting, now);
+        }
+        match self.phase {
+            Phase::Operation { style, .. } => self.operation_polled(style, answer, now),
+            Phase::Resource | Phase::Call => self.resource_polled(answer, now),
+        }
+    }
+
+    fn operation_polled(mut self, style: Style, answer: Answer, now: Moment) -> Next {
+        self.calm();
+        let header = match style {
+            Style::Status => ASYNC,
+            Style::Location => LOCATION,
+        };
+        if let Some(url) = answer.headers.get(header)
+            && (style == Style::Status || answer.status == 202)
+        {
+            self.phase = Phase::Operation { url: SignedUrl(url.to_owned()), style };
+        }
+        let state = match style {
+            Style::Status => answer.body.state(OPERATION_STATE),
+            Style::Location => None,
+        };
+        match (state.map(progress), answer.status) {
+            (Some(Progress::Failed), _) => self.operation_failed(&answer, now),
+            (Some(Progress::Going), _) => self.again(&answer, state.unwrap_or_default(), now),
+            (None, 202) => self.again(&answer, "accepted", now),
+            (Some(Progress::Succeeded) | None, _) => self.finish(answer, now),
+        }
+    }
+
+    /// The operation is over; what it made is asked for, since the operation does not show it.
+    fn finish(mut self, answer: Answer, now: Moment) -> Next {
+        match self.method {
+            Method::Put | Method::Patch => {
+                self.phase = Phase::Resource;
+                self.poll_wait = self.limits.poll_first;
+                self.send()
+            }
+            Method::Delete => self.done(Value::Null, now),
+            Method::Get | Method::Post => {
+                let mut body = answer.body.into_value();
+                let properties = body.get_mut("properties").map(Value::take);
+                let is_status = body.get("status").is_some();
+                self.done(if is_status { properties.unwrap_or(body) } else { body }, now)
+            }
+        }
+    }
+
+    fn resource_polled(mut self, answer: Answer, now: Moment) -> Next {
+        if answer.body == Body::Empty {
+            return self.unreadable(&answer, "the body is empty".to_owned(), false, now);
+        }
+        self.calm();
+        let state = answer.body.state(RESOURCE_STATE);
+        match (self.method, state.map(progress)) {
+            (Method::Delete, Some(Progress::Going | Progress::Succeeded) | None) => {
+                self.again(&answer, state.unwrap_or("still there"), now)
+            }
+            (_, Some(Progress::Failed)) => self.operation_failed(&answer, now),
+            (_, Some(Progress::Going)) => self.again(&answer, state.unwrap_or_default(), now),
+            (_, Some(Progress::Succeeded) | None) => self.done(answer.body.into_value(), now),
+        }
+    }
+
+    /// Not over yet: polls again, unless that has gone on for too long.
+    fn again(mut self, answer: &Answer, state: &str, now: Moment) -> Next {
+        let accepted_at = self.accepted.as_ref().map_or(self.began, |accepted| accepted.at);
+        let limit = self.limits.operation;
+        if now.since(accepted_at) >= limit {
+            let what = format!("it is still `{state}` after {} min", limit.as_secs() / 60);
+            return self.stop(Kind::TimedOut, what, now);
+        }
+        let told = retry_after(&answer.headers, now).map(|told| told.max(SHORTEST_POLL));
+        let wait = told.unwrap_or_else(|| {
+            let wait = self.poll_wait;
+            self.poll_wait = wait.saturating_mul(2).min(self.limits.poll_longest);
+            wait
+        });
+        self.wait(wait, state, now)
+    }
+
+    fn wait(self, wait: Duration, state: &str, now: Moment) -> Next {
+        if wait > self.limits.longest_retry_after {
+            let what = format!("Azure asks to wait {} s for it, which is too long", wait.as_secs());
+            return self.stop(Kind::TimedOut, what, now);
+        }
+        let why = Why::Operation { state: state.to_owned() };
+        Next::Wait { exchange: self, until: now.after(wait), why }
+    }
+
+    /// The operation ended badly; Azure's words are in the body of the operation.
+    fn operation_failed(self, answer: &Answer, now: Moment) -> Next {
+        let mut body = match &answer.body {
+            Body::Json(value) => error_body::read_value(failure_in(value)),
+            _ => ErrorBody::default(),
+        };
+        if body.code.is_none() && body.message.is_none() {
+            let state = answer.body.state(OPERATION_STATE).unwrap_or("Failed");
+            body.message = Some(format!("Azure says `{state}` and gives no reason"));
+        }
+        let mut details = (*self.error(Kind::OperationFailed, "", now)).clone();
+        details.status = (answer.status >= 300).then_some(answer.status);
+        details.request_id = answer.headers.request_id().or(details.request_id);
+        Next::GiveUp(Error::from_details(details).with_body(body))
+    }
+}
+
+/// Where a failed operation or resource keeps its reason.
+fn failure_in(value: &Value) -> &Value {
+    ["/error", "/properties/error", "/properties/provisioningError", "/properties/statusMessage"]
+        .iter()
+        .find_map(|pointer| value.pointer(pointer).filter(|found| !found.is_null()))
+        .unwrap_or(value)
+}

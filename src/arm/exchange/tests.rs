@@ -1,0 +1,621 @@
+//! The machine, with numbers for time: one table row or test per rule.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const ACCOUNT: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a?api-version=1";
+const ASSIGNMENT: &str = "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/n?api-version=1";
+const POLL: &str = "https://management.azure.com/op/1?api-version=1&t=T&s=S";
+
+/// Plays outcomes to the machine and keeps time.
+struct Play {
+    next: Option<Next>,
+    now: Moment,
+    log: Vec<String>,
+}
+
+impl Play {
+    fn new(method: Method, path: &str) -> Self {
+        Self::with(method, path, Limits::default())
+    }
+
+    fn with(method: Method, path: &str, limits: Limits) -> Self {
+        let now = Moment(1_000_000);
+        let mut play =
+            Self { next: Some(Exchange::start(method, path, limits, 1, now)), now, log: Vec::new() };
+        play.note();
+        play
+    }
+
+    fn note(&mut self) {
+        let entry = match self.next.as_ref().unwrap() {
+            Next::Send(_, Request::Call) => "send".to_owned(),
+            Next::Send(_, Request::Operation(_)) => "poll".to_owned(),
+            Next::Send(_, Request::Resource) => "read".to_owned(),
+            Next::Wait { .. } => return,
+            Next::Done(_) => "done".to_owned(),
+            Next::GiveUp(error) => format!("{:?}/{:?}", error.kind, error.effect),
+        };
+        self.log.push(entry);
+    }
+
+    /// Gives an outcome to the request that was sent; then lives through the wait, if there is one, and gives its length.
+    fn give(&mut self, outcome: Outcome) -> Option<Duration> {
+        let Some(Next::Send(exchange, _)) = self.next.take() else {
+            panic!("nothing was sent: {:?}", self.log)
+        };
+        self.next = Some(exchange.step(outcome, self.now));
+        self.note();
+        let Some(Next::Wait { until, .. }) = &self.next else { return None };
+        let wait = until.since(self.now);
+        self.now = *until;
+        let Some(Next::Wait { exchange, .. }) = self.next.take() else { unreachable!() };
+        self.next = Some(exchange.step(Outcome::Waited, self.now));
+        self.note();
+        Some(wait)
+    }
+
+    fn sent(&self) -> usize {
+        self.log.iter().filter(|entry| *entry == "send").count()
+    }
+
+    fn error(&self) -> &Error {
+        match &self.next {
+            Some(Next::GiveUp(error)) => error,
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    fn done(&self) -> &Done {
+        match &self.next {
+            Some(Next::Done(done)) => done,
+            other => panic!("not done: {other:?}"),
+        }
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Outcome {
+    let body = if body.is_null() { Body::Empty } else { Body::Json(body) };
+    Outcome::Answer(Answer { status, headers: headers.iter().copied().collect(), body })
+}
+
+fn failing(status: u16, code: &str) -> Outcome {
+    answer(status, &[("x-ms-request-id", "r1")], json!({"error": {"code": code, "message": "m"}}))
+}
+
+fn account(state: &str) -> Value {
+    json!({"name": "a", "properties": {"provisioningState": state}})
+}
+
+fn garbage(status: u16) -> Outcome {
+    let body = Body::unreadable("cut off", b"{");
+    Outcome::Answer(Answer { status, headers: Headers::default(), body })
+}
+
+fn broken(sent: bool) -> Outcome {
+    Outcome::Broken { sent, lasting: false, what: "reset".to_owned() }
+}
+
+/// Each row: a method, the outcomes, and what the machine did, in order.
+#[test]
+fn each_rule_of_retrying() {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let ok = || answer(200, &[], json!({}));
+    for (name, method, outcomes, log) in [
+        ("a read ends at once", Get, vec![ok()], "send done"),
+        ("408 is retried", Get, vec![failing(408, "X"), ok()], "send send done"),
+        ("429 is retried", Put, vec![failing(429, "X"), ok()], "send send done"),
+        ("500 is retried", Put, vec![failing(500, "X"), ok()], "send send done"),
+        ("599 is retried", Delete, vec![failing(599, "X"), ok()], "send send done"),
+        ("a broken read is retried", Get, vec![broken(true), ok()], "send send done"),
+        ("a broken PUT is retried", Put, vec![broken(true), ok()], "send send done"),
+        ("a broken DELETE is retried", Delete, vec![broken(true), ok()], "send send done"),
+        ("a broken PATCH is retried", Patch, vec![broken(true), ok()], "send send done"),
+        ("a POST that may have arrived is not", Post, vec![broken(true)], "send Network/Unknown"),
+        ("a POST that cannot have arrived is", Post, vec![broken(false), ok()], "send send done"),
+        ("a POST is not repeated after 500", Post, vec![failing(500, "X")], "send Unavailable/Unknown"),
+        ("nor after 408", Post, vec![failing(408, "X")], "send Unavailable/Unknown"),
+        ("but after 429", Post, vec![failing(429, "X"), ok()], "send send done"),
+        ("and 503", Post, vec![failing(503, "X"), ok()], "send send done"),
+        ("nor when its answer is unreadable", Post, vec![garbage(200)], "send Unreadable/Unknown"),
+        ("an unreadable read is repeated", Get, vec![garbage(200), ok()], "send send done"),
+        ("an empty read too", Get, vec![answer(200, &[], Value::Null), ok()], "send send done"),
+        ("an unreadable PUT too", Put, vec![garbage(201), ok()], "send send done"),
+        ("RequestConflict is retried", Put, vec![failing(409, "RequestConflict"), ok()], "send send done"),
+        ("another conflict is final", Put, vec![failing(409, "RoleAssignmentExists")], "send Conflict/None"),
+        ("400 is final", Put, vec![failing(400, "BadRequest")], "send Invalid/None"),
+        ("403 is final", Get, vec![failing(403, "AuthorizationFailed")], "send Denied/None"),
+        ("401 is final", Get, vec![failing(401, "X")], "send Denied/None"),
+        ("404 is final", Get, vec![failing(404, "ResourceNotFound")], "send NotFound/None"),
+        ("412 is a conflict", Put, vec![failing(412, "X")], "send Conflict/None"),
+        ("a DELETE of nothing is told", Delete, vec![failing(404, "X")], "send NotFound/None"),
+        ("a repeated one did it", Delete, vec![broken(true), failing(404, "X")], "send send done"),
+        (
+            "but not after a refusal",
+            Delete,
+            vec![failing(429, "X"), failing(404, "X")],
+            "send send NotFound/None",
+        ),
+        (
+            "a refusal after a lost PUT is unclear",
+            Put,
+            vec![broken(true), failing(403, "X")],
+            "send send Denied/Unknown",
+        ),
+        (
+            "PrincipalNotFound elsewhere is final",
+            Put,
+            vec![failing(400, "PrincipalNotFound")],
+            "send Invalid/None",
+        ),
+        (
+            "a redirect is not followed",
+            Get,
+            vec![answer(307, &[("location", "https://x/")], Value::Null)],
+            "send Origin/None",
+        ),
+        ("Ctrl-C ends it", Put, vec![Outcome::Interrupted], "send Interrupted/None"),
+        (
+            "Ctrl-C after a lost PUT",
+            Put,
+            vec![broken(true), Outcome::Interrupted],
+            "send send Interrupted/Unknown",
+        ),
+        (
+            "a wrong certificate is final",
+            Get,
+            vec![Outcome::Broken { sent: false, lasting: true, what: "certificate".to_owned() }],
+            "send Network/None",
+        ),
+    ] {
+        let mut play = Play::new(method, ACCOUNT);
+        for outcome in outcomes {
+            play.give(outcome);
+        }
+        assert_eq!(play.log.join(" "), log, "{name}");
+    }
+}
+
+/// Each row: what a write and the polls were answered, and what the machine did.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of rules")]
+fn each_rule_of_long_running_operations() {
+    use Method::{Delete, Patch, Post, Put};
+    let op = ("Azure-AsyncOperation", POLL);
+    let place = ("Location", POLL);
+    let status = |status: &str| answer(200, &[], json!({"id": "x", "status": status}));
+    let read = |state: &str| answer(200, &[], account(state));
+    let done = || read("Succeeded");
+    for (name, method, outcomes, log) in [
+        (
+            "201 Succeeded without header is over",
+            Put,
+            vec![answer(201, &[], account("Succeeded"))],
+            "send done",
+        ),
+        ("a body without state is over", Put, vec![answer(201, &[], json!({"id": "x"}))], "send done"),
+        (
+            "201 with header is followed, then read",
+            Put,
+            vec![answer(201, &[op], account("Creating")), status("Creating"), status("Succeeded"), done()],
+            "send poll poll read done",
+        ),
+        (
+            "200 with header is followed too",
+            Put,
+            vec![answer(200, &[op], account("Accepted")), status("succeeded"), done()],
+            "send poll read done",
+        ),
+        (
+            "the operation header wins over Location",
+            Patch,
+            vec![answer(202, &[place, op], account("Accepted")), status("Succeeded"), done()],
+            "send poll read done",
+        ),
+        (
+            "202 with Location only is polled until it is not 202",
+            Put,
+            vec![
+                answer(202, &[place], Value::Null),
+                answer(202, &[place], Value::Null),
+                answer(200, &[], Value::Null),
+                done(),
+            ],
+            "send poll poll read done",
+        ),
+        (
+            "201 Creating without header polls the resource",
+            Put,
+            vec![answer(201, &[], account("Creating")), read("Creating"), done()],
+            "send read read done",
+        ),
+        (
+            "a Location on 201 is no operation",
+            Put,
+            vec![answer(201, &[place], account("Succeeded"))],
+            "send done",
+        ),
+        (
+            "unknown states go on",
+            Put,
+            vec![
+                answer(201, &[op], Value::Null),
+                status("ResolvingDNS"),
+                status("Fancy"),
+                status("Succeeded"),
+                done(),
+            ],
+            "send poll poll poll read done",
+        ),
+        (
+            "Failed ends it",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("Failed")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "cANCELED ends it",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("cANCELED")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "a resource that says Failed is an error",
+            Put,
+            vec![answer(200, &[], account("Failed"))],
+            "send OperationFailed/Accepted",
+        ),
+        ("a PUT without a body is read", Put, vec![answer(200, &[], Value::Null), done()], "send read done"),
+        (
+            "202 without any word polls the resource",
+            Put,
+            vec![answer(202, &[], Value::Null), read("Accepted"), done()],
+            "send read read done",
+        ),
+        ("a DELETE that answers 200 is over", Delete, vec![answer(200, &[], Value::Null)], "send done"),
+        ("204 too", Delete, vec![answer(204, &[], Value::Null)], "send done"),
+        (
+            "a DELETE with header is followed and not read",
+            Delete,
+            vec![answer(202, &[op, place], Value::Null), status("Deleting"), status("Succeeded")],
+            "send poll poll done",
+        ),
+        (
+            "a DELETE with 202 alone polls until it is gone",
+            Delete,
+            vec![answer(202, &[], Value::Null), read("Deleting"), failing(404, "ResourceNotFound")],
+            "send read read done",
+        ),
+        (
+            "a POST gives what the operation gives",
+            Post,
+            vec![answer(202, &[place], Value::Null), answer(200, &[], json!({"a": 1}))],
+            "send poll done",
+        ),
+        (
+            "troubles while polling are retried, and never the write",
+            Put,
+            vec![
+                answer(201, &[op], Value::Null),
+                broken(true),
+                failing(500, "X"),
+                failing(429, "X"),
+                garbage(200),
+                status("Succeeded"),
+                failing(404, "X"),
+                broken(false),
+                done(),
+            ],
+            "send poll poll poll poll poll read read read done",
+        ),
+        (
+            "polling a POST is safe to repeat",
+            Post,
+            vec![answer(202, &[op], Value::Null), broken(true), failing(500, "X"), status("Succeeded")],
+            "send poll poll poll done",
+        ),
+        (
+            "a Location that answers 409 is the operation's failure",
+            Delete,
+            vec![answer(202, &[place], Value::Null), failing(409, "Busy")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "a denied poll leaves the outcome open",
+            Put,
+            vec![answer(201, &[op], Value::Null), failing(403, "X")],
+            "send poll Denied/Accepted",
+        ),
+        (
+            "Ctrl-C while polling leaves it open too",
+            Put,
+            vec![answer(201, &[op], Value::Null), Outcome::Interrupted],
+            "send poll Interrupted/Accepted",
+        ),
+        (
+            "after Succeeded the resource may lag",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("Succeeded"), read("Accepted"), done()],
+            "send poll read read done",
+        ),
+        (
+            "an operation without status is checked on the resource",
+            Put,
+            vec![answer(201, &[op], Value::Null), answer(200, &[], json!({"id": "x"})), done()],
+            "send poll read done",
+        ),
+        (
+            "an unreadable body does not matter where a header leads on",
+            Put,
+            vec![
+                Outcome::Answer(Answer {
+                    status: 201,
+                    headers: [op].into_iter().collect(),
+                    body: Body::unreadable("cut", b"{"),
+                }),
+                status("Succeeded"),
+                done(),
+            ],
+            "send poll read done",
+        ),
+    ] {
+        let mut play = Play::new(method, ACCOUNT);
+        for outcome in outcomes {
+            play.give(outcome);
+        }
+        assert_eq!(play.log.join(" "), log, "{name}");
+    }
+}
+
+#[test]
+fn retry_after_is_honoured_whatever_it_is_up_to_two_hours() {
+    for (header, value, wait) in
+        [("Retry-After", "307", 307_000), ("Retry-After", "0", 0), ("x-ms-retry-after-ms", "40", 40)]
+    {
+        for status in [429, 503, 500] {
+            let mut play = Play::new(Method::Get, ACCOUNT);
+            assert_eq!(
+                play.give(answer(status, &[(header, value)], Value::Null)),
+                Some(Duration::from_millis(wait))
+            );
+        }
+    }
+    let mut play = Play::new(Method::Get, ACCOUNT);
+    assert_eq!(play.give(answer(429, &[("Retry-After", "7201")], Value::Null)), None);
+    assert_eq!(play.error().kind, Kind::Throttled);
+}
+
+#[test]
+fn a_wait_says_why() {
+    let why = |path, outcome| {
+        let Next::Send(exchange, _) = Exchange::start(Method::Put, path, Limits::default(), 1, Moment(0))
+        else {
+            panic!()
+        };
+        let Next::Wait { why, .. } = exchange.step(outcome, Moment(0)) else { panic!() };
+        why
+    };
+    assert_eq!(
+        why(ACCOUNT, answer(429, &[("Retry-After", "307")], Value::Null)),
+        Why::Throttled { told: true }
+    );
+    assert_eq!(why(ACCOUNT, failing(429, "X")), Why::Throttled { told: false });
+    assert_eq!(why(ACCOUNT, failing(409, "RequestConflict")), Why::Conflict);
+    assert_eq!(why(ASSIGNMENT, failing(400, "PrincipalNotFound")), Why::PrincipalNotReplicated);
+    assert_eq!(why(ACCOUNT, failing(502, "X")).to_string(), "Azure answered 502");
+    assert_eq!(why(ACCOUNT, broken(true)).to_string(), "reset");
+}
+
+#[test]
+fn attempts_are_bounded_per_sort_of_trouble() {
+    for (outcome, sent, kind) in [
+        (failing(500, "X"), 6, Kind::Unavailable),
+        (broken(true), 6, Kind::Network),
+        (garbage(200), 6, Kind::Unreadable),
+        (failing(429, "X"), 20, Kind::Throttled),
+    ] {
+        let mut play = Play::new(Method::Put, ACCOUNT);
+        while play.give(outcome.clone()).is_some() {}
+        assert_eq!(
+            (play.sent(), play.error().kind, play.error().attempts),
+            (sent, kind, u32::try_from(sent).unwrap())
+        );
+    }
+}
+
+#[test]
+fn a_missing_principal_is_waited_for_about_two_minutes_under_the_same_name() {
+    let mut play = Play::new(Method::Put, ASSIGNMENT);
+    let began = play.now;
+    while play.give(failing(400, "PrincipalNotFound")).is_some() {}
+    let waited = play.now.since(began).as_secs();
+    assert!((90..=120).contains(&waited), "{waited} s");
+    assert_eq!(play.error().code.as_deref(), Some("PrincipalNotFound"));
+
+    let mut play = Play::new(Method::Put, ASSIGNMENT);
+    for _ in 0..5 {
+        play.give(failing(400, "PrincipalNotFound"));
+    }
+    play.give(answer(201, &[], json!({"id": "x"})));
+    assert_eq!((play.done().attempts, play.done().status), (6, 201));
+}
+
+#[test]
+fn a_conflict_is_waited_for_at_most_ten_minutes() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let began = play.now;
+    while play.give(failing(409, "RequestConflict")).is_some() {}
+    let waited = play.now.since(began).as_secs();
+    assert!((300..=600).contains(&waited), "{waited} s");
+}
+
+#[test]
+fn the_first_poll_comes_at_once_and_the_wait_then_doubles_to_ten_seconds() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let going = || answer(200, &[], json!({"status": "Creating"}));
+    assert_eq!(play.give(answer(201, &[("azure-asyncoperation", POLL)], Value::Null)), None);
+    let waits: Vec<u128> = (0..8).map(|_| play.give(going()).unwrap().as_millis()).collect();
+    assert_eq!(waits, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+    let told = answer(200, &[("Retry-After", "3")], json!({"status": "Creating"}));
+    assert_eq!(play.give(told), Some(Duration::from_secs(3)));
+    let none = answer(200, &[("Retry-After", "0")], json!({"status": "Creating"}));
+    assert_eq!(play.give(none), Some(Duration::from_millis(100)));
+
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let accepted = answer(201, &[("azure-asyncoperation", POLL), ("Retry-After", "15")], Value::Null);
+    assert_eq!(play.give(accepted), Some(Duration::from_secs(15)));
+}
+
+#[test]
+fn an_operation_ends_at_its_limit_with_its_outcome_unknown() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let began = play.now;
+    play.give(answer(201, &[("azure-asyncoperation", POLL)], Value::Null));
+    while play.give(answer(200, &[], json!({"status": "Creating"}))).is_some() {}
+    let minutes = play.now.since(began).as_secs() / 60;
+    assert_eq!(minutes, 30);
+    assert_eq!((play.error().kind, play.error().effect), (Kind::TimedOut, Effect::Accepted));
+    assert!(play.error().to_string().contains("still `Creating` after 30 min"), "{}", play.error());
+}
+
+#[test]
+fn the_poll_address_is_used_verbatim_and_follows_azures_newest() {
+    let newer = "https://management.azure.com/op/2?t=%2b%2B&c=x%3d";
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(201, &[("Azure-AsyncOperation", newer)], Value::Null));
+    assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == newer));
+    play.give(answer(200, &[("Azure-AsyncOperation", POLL)], json!({"status": "Creating"})));
+    assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == POLL));
+    assert!(!format!("{:?}", play.next).contains("s=S"), "its signature never shows");
+}
+
+#[test]
+fn a_failed_operation_tells_azures_reason() {
+    let failed = json!({"status": "Failed", "error": {"code": "QuotaExceeded", "message": "Too much.",
+        "details": [{"code": "Inner", "message": "more", "target": "sku"}]}});
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(201, &[("azure-asyncoperation", POLL), ("x-ms-request-id", "r9")], Value::Null));
+    play.give(answer(200, &[], failed));
+    assert_eq!(
+        play.error().to_string(),
+        "the operation failed: QuotaExceeded: Too much.; Inner: more (target `sku`) (request r9)"
+    );
+    assert!(play.error().has_code("quotaexceeded") && play.error().has_code("Inner"));
+}
+
+#[test]
+fn errors_say_what_azure_said_and_how_often_it_was_asked() {
+    let mut play = Play::new(Method::Get, ACCOUNT);
+    play.give(failing(403, "AuthorizationFailed"));
+    assert_eq!(play.error().to_string(), "Azure answered 403 AuthorizationFailed: m (request r1)");
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(500, &[("retry-after", "2")], Value::Null));
+    play.give(failing(400, "Bad"));
+    assert_eq!(
+        play.error().to_string(),
+        "Azure answered 400 Bad: m (request r1, attempt 2, 2 s); whether it took effect is unknown"
+    );
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let status = prop_oneof![
+        4 => Just(200u16), 2 => Just(201), 3 => Just(202), 1 => Just(204), 1 => Just(301), 1 => Just(400),
+        1 => Just(404), 1 => Just(408), 2 => Just(409), 2 => Just(429), 1 => Just(500), 1 => Just(503),
+        1 => 100u16..=999,
+    ];
+    let code = prop_oneof![Just("RequestConflict"), Just("PrincipalNotFound"), Just("X")];
+    let state =
+        prop_oneof![Just("Creating"), Just("Succeeded"), Just("Failed"), Just("Odd"), Just("Accepted")];
+    let body = (0..7u8, code, state).prop_map(|(form, code, state)| match form {
+        0 => Body::Empty,
+        1 => Body::unreadable("cut", b"<"),
+        2 => Body::Json(json!({"status": state})),
+        3 => Body::Json(json!({"properties": {"provisioningState": state}})),
+        4 => Body::Json(json!({"error": {"code": code, "message": "m"}})),
+        5 => Body::Taken,
+        _ => Body::Json(json!([state, 1])),
+    });
+    let header = prop_oneof![
+        4 => Just(vec![]),
+        2 => Just(vec![("Azure-AsyncOperation", POLL)]),
+        2 => Just(vec![("Location", POLL)]),
+        1 => Just(vec![("Retry-After", "0")]),
+        1 => Just(vec![("Retry-After", "3600")]),
+        1 => Just(vec![("Retry-After", "18446744073709551615")]),
+        1 => Just(vec![("Azure-AsyncOperation", POLL), ("Retry-After", "0")]),
+    ];
+    prop_oneof![
+        12 => (status, header, body).prop_map(|(status, headers, body)| {
+            Outcome::Answer(Answer { status, headers: headers.into_iter().collect(), body })
+        }),
+        2 => any::<bool>().prop_map(broken),
+    ]
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    prop_oneof![
+        Just(Method::Get),
+        Just(Method::Put),
+        Just(Method::Patch),
+        Just(Method::Post),
+        Just(Method::Delete)
+    ]
+}
+
+proptest! {
+    /// However Azure answers, for ever in the same round, the exchange ends; and a write that Azure took is not repeated.
+    #[test]
+    fn every_exchange_ends_and_an_accepted_write_is_never_sent_again(
+        method in any_method(),
+        assignment in any::<bool>(),
+        seed in any::<u64>(),
+        outcomes in prop::collection::vec(any_outcome(), 1..12),
+    ) {
+        let path = if assignment { ASSIGNMENT } else { ACCOUNT };
+        let mut now = Moment(1_000);
+        let mut next = Exchange::start(method, path, Limits::default(), seed, now);
+        let mut outcomes = outcomes.iter().cycle();
+        let mut accepted = false;
+        let mut steps = 0u32;
+        loop {
+            steps += 1;
+            prop_assert!(steps < 100_000, "it does not end");
+            next = match next {
+                Next::Send(exchange, request) => {
+                    let calling = request == Request::Call;
+                    prop_assert!(!(calling && accepted), "an accepted {method} was sent again");
+                    let outcome = outcomes.next().expect("a cycle does not end").clone();
+                    let followed = matches!(&outcome, Outcome::Answer(answer) if method.is_write()
+                        && (answer.headers.get("azure-asyncoperation").is_some()
+                            || (answer.status == 202 && answer.headers.get("location").is_some())));
+                    if let Outcome::Answer(answer) = &outcome
+                        && calling
+                        && (200..300).contains(&answer.status)
+                        && (followed || !matches!(answer.body, Body::Unreadable { .. }))
+                        && !(method == Method::Get && answer.body == Body::Empty)
+                    {
+                        accepted = true;
+                    }
+                    exchange.step(outcome, now)
+                }
+                Next::Wait { exchange, until, .. } => {
+                    prop_assert!(until >= now);
+                    now = until;
+                    exchange.step(Outcome::Waited, now)
+                }
+                Next::Done(done) => {
+                    prop_assert!(accepted || done.status == 404, "done without a success");
+                    break;
+                }
+                Next::GiveUp(error) => {
+                    prop_assert!(!error.to_string().contains("t=T"));
+                    prop_assert_eq!(method == Method::Get, error.effect == Effect::None && !method.is_write());
+                    break;
+                }
+            };
+        }
+    }
+}

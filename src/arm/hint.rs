@@ -1,0 +1,137 @@
+//! What to do about an error: by ARM's code, else by its kind. Pure; one table.
+
+use super::error::{Error, Kind};
+
+/// ARM's codes that have a known way out.
+const BY_CODE: &[(&str, &str)] = &[
+    ("ScopeLocked", "a lock on the resource or above forbids this: remove the lock first"),
+    (
+        "RequestDisallowedByPolicy",
+        "an Azure Policy forbids this: the message names the assignment; change the spec or ask for an exemption",
+    ),
+    (
+        "MissingSubscriptionRegistration",
+        "register the provider once: `az provider register --namespace Microsoft.CognitiveServices`",
+    ),
+    ("SubscriptionNotFound", "check the subscription id, and that the credential belongs to its tenant"),
+    ("InvalidSubscriptionId", "check the subscription id in the spec"),
+    (
+        "InvalidAuthenticationTokenTenant",
+        "the credential belongs to another tenant than the subscription: sign in to that tenant",
+    ),
+    (
+        "InvalidAuthenticationTokenAudience",
+        "the token is for another service or cloud: check `--cloud` and `--arm-endpoint`",
+    ),
+    ("ExpiredAuthenticationToken", "the token has expired: sign in again"),
+    ("InvalidAuthenticationToken", "the token is not valid here: sign in again, and check `--cloud`"),
+    ("AuthenticationFailed", "sign in again, and check `--cloud`"),
+    ("ResourceGroupNotFound", "create the resource group first, or correct its name"),
+    (
+        "PrincipalNotFound",
+        "check the object id and its tenant; a principal made a moment ago can take some minutes, and `type` in the spec shortens that",
+    ),
+    (
+        "RoleAssignmentExists",
+        "the same principal already has this role at this scope under another name: run again",
+    ),
+    ("RoleDefinitionDoesNotExist", "check the role's name or GUID"),
+    (
+        "RoleAssignmentLimitExceeded",
+        "the subscription holds as many role assignments as Azure allows: remove some, or assign to groups",
+    ),
+    (
+        "FlagMustBeSetForRestore",
+        "a soft-deleted account has this name: set `onSoftDeleted: restore` or `purge`",
+    ),
+    ("CustomDomainInUse", "choose another `customSubDomainName`: soft-deleted accounts hold theirs too"),
+    ("InsufficientQuota", "ask for more quota, or lower the capacity"),
+    ("RequestConflict", "another operation holds the parent resource: wait for it, then run again"),
+];
+
+pub(super) fn hint(error: &Error) -> Option<String> {
+    if let Some(advice) = &error.advice {
+        return Some(advice.clone());
+    }
+    let text = error.message.as_deref().unwrap_or_default();
+    if error.kind == Kind::Denied
+        && let Some(needed) = needed_permission(text)
+    {
+        return Some(format!("{needed}; a role granted a moment ago takes some minutes to work"));
+    }
+    if let Some((_, hint)) = BY_CODE.iter().find(|(code, _)| error.has_code(code)) {
+        return Some((*hint).to_owned());
+    }
+    let hint = match (error.kind, error.status) {
+        (Kind::Denied, Some(401)) => {
+            "sign in again, and check that the credential belongs to the subscription's tenant and cloud"
+        }
+        (Kind::Denied, _) => "the caller lacks a permission at this scope",
+        (Kind::Throttled, _) => {
+            "Azure limits requests per subscription: try again later, or lower `--parallelism`"
+        }
+        (Kind::Network, _) => {
+            "check the network, DNS and proxy (HTTPS_PROXY, NO_PROXY) between here and Azure"
+        }
+        (Kind::Unavailable, _) => "Azure has a fault: try again later, and see https://status.azure.com",
+        (Kind::Unreadable, _) => "a proxy may answer in Azure's place: check HTTPS_PROXY",
+        (Kind::Origin, _) => {
+            "do not trust what answered: check the endpoint and any proxy before trying again"
+        }
+        (Kind::Interrupted | Kind::TimedOut, _) => {
+            "run again: what already happened is found and not repeated"
+        }
+        (Kind::NotFound | Kind::Conflict | Kind::Invalid | Kind::OperationFailed | Kind::SignIn, _) => {
+            return None;
+        }
+    };
+    Some(hint.to_owned())
+}
+
+/// "does not have authorization to perform action 'A' over scope 'S'", and the linked form with "permission".
+fn needed_permission(message: &str) -> Option<String> {
+    // The linked form first names what the caller does have.
+    let start = message.find("does not have")?;
+    let rest = &message[start..];
+    let (action, rest) = quoted_after(rest, "perform action")?;
+    let scope = quoted_after(rest, "scope").map(|(scope, _)| scope);
+    Some(match scope {
+        Some(scope) => format!("the caller needs `{action}` at `{scope}`"),
+        None => format!("the caller needs `{action}` at this scope"),
+    })
+}
+
+fn quoted_after<'a>(text: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
+    let rest = &text[text.find(words)? + words.len()..];
+    let start = rest.find('\'')? + 1;
+    let length = rest[start..].find('\'')?;
+    Some((&rest[start..start + length], &rest[start + length + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arm::Method;
+
+    fn denied(code: &str, message: &str) -> Option<String> {
+        let mut details = (*Error::new(Kind::Denied, Method::Put, "/x", message)).clone();
+        details.code = Some(code.to_owned());
+        details.status = Some(403);
+        Error::from_details(details).hint()
+    }
+
+    #[test]
+    fn a_denial_names_the_permission_and_the_scope_that_azure_named() {
+        let plain = "The client 'a@b' with object id 'o' does not have authorization to perform action 'Microsoft.Authorization/roleAssignments/write' over scope '/subscriptions/s/resourceGroups/g' or the scope is invalid. If access was recently granted, please refresh your credentials.";
+        assert_eq!(
+            denied("AuthorizationFailed", plain).unwrap(),
+            "the caller needs `Microsoft.Authorization/roleAssignments/write` at `/subscriptions/s/resourceGroups/g`; a role granted a moment ago takes some minutes to work"
+        );
+        let linked = "The client 'a' has permission to perform action 'Microsoft.CognitiveServices/accounts/write' on scope '/x'; however, it does not have permission to perform action(s) 'Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action' on the linked scope(s) '/y' (respectively).";
+        assert!(denied("LinkedAuthorizationFailed", linked).unwrap().starts_with(
+            "the caller needs `Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action` at `/y`"
+        ));
+        assert!(denied("RequestDisallowedByPolicy", "no").unwrap().contains("Azure Policy"));
+        assert!(denied("Other", "it does not have authorization to perform action 'unclosed").is_some());
+    }
+}

@@ -1,0 +1,226 @@
+//! Where a token may go.
+//!
+//! In: an address that an answer named (`nextLink`, `Location`, `Azure-AsyncOperation`). Out: the same as a URL that
+//! leads to ARM, or an error that names where it would have led. Pure; whoever sends asks here first, and sends nothing
+//! to anything else. Redirects are never followed.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// The places that get ARM's token: one origin, and the other ARM hosts of its cloud.
+#[derive(Debug, Clone)]
+pub struct Origins {
+    home: Url,
+    also: &'static [&'static str],
+}
+
+/// An address that gets no request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it leads to `{leads_to}` ({reason}), and the token is only for `{home}`; nothing was sent there")]
+pub struct OriginError {
+    /// Its origin, without path, query or userinfo.
+    pub leads_to: String,
+    /// What is wrong.
+    pub reason: Reason,
+    /// Where the token belongs.
+    pub home: String,
+}
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Not an absolute `https` URL, nor `http` where ARM itself is on loopback.
+    NotAbsolute,
+    /// Another scheme than ARM's.
+    Scheme,
+    /// Another host.
+    Host,
+    /// Another port.
+    Port,
+    /// It holds a user name or password.
+    Userinfo,
+    /// Its path climbs with `..`, or holds a backslash or a control character.
+    Path,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::NotAbsolute => "not an absolute URL",
+            Reason::Scheme => "another scheme",
+            Reason::Host => "another host",
+            Reason::Port => "another port",
+            Reason::Userinfo => "a user name in the address",
+            Reason::Path => "a path that climbs",
+        })
+    }
+}
+
+impl Origins {
+    /// `home` is ARM's base URL; `also` are further ARM hosts of the same cloud, on https and the usual port.
+    #[must_use]
+    pub fn new(home: &Url, also: &'static [&'static str]) -> Self {
+        Self { home: home.clone(), also }
+    }
+
+    /// Checks an address that an answer named; it comes back with its query as it was.
+    pub fn check(&self, address: &str) -> Result<Url, OriginError> {
+        let refuse = |reason| self.refuse(address, reason);
+        // Parsers repair: they drop tabs, turn `\` into `/` and resolve `..`. What needs repair is refused before.
+        if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+            return Err(refuse(Reason::Path));
+        }
+        let lower = address.get(..8).map(str::to_ascii_lowercase).unwrap_or_default();
+        let Some(rest) = ["https://", "http://"]
+            .iter()
+            .find_map(|scheme| lower.starts_with(scheme).then(|| &address[scheme.len()..]))
+        else {
+            return Err(refuse(Reason::NotAbsolute));
+        };
+        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(authority_end);
+        if authority.contains('@') {
+            return Err(refuse(Reason::Userinfo));
+        }
+        if climbs(tail) {
+            return Err(refuse(Reason::Path));
+        }
+        let Ok(url) = Url::parse(address) else { return Err(refuse(Reason::NotAbsolute)) };
+        if url.host() != self.home.host() {
+            let known = url.scheme() == "https" && url.port().is_none() && !self.also.is_empty();
+            return if known && url.host_str().is_some_and(|host| self.also.contains(&host)) {
+                Ok(url)
+            } else {
+                Err(refuse(Reason::Host))
+            };
+        }
+        if url.scheme() != self.home.scheme() {
+            return Err(refuse(Reason::Scheme));
+        }
+        if url.port_or_known_default() != self.home.port_or_known_default() {
+            return Err(refuse(Reason::Port));
+        }
+        Ok(url)
+    }
+
+    /// Puts a path of our own, with its query, behind ARM's base URL.
+    pub fn join(&self, path: &str) -> Result<Url, OriginError> {
+        let rooted = path.starts_with('/') && !path.starts_with("//");
+        if !rooted || climbs(path) || path.chars().any(|c| c.is_control() || c == '\\' || c == '#') {
+            return Err(self.refuse("", Reason::Path));
+        }
+        let base = self.home.as_str().trim_end_matches('/');
+        Url::parse(&format!("{base}{path}")).map_err(|_| self.refuse("", Reason::Path))
+    }
+
+    fn refuse(&self, address: &str, reason: Reason) -> OriginError {
+        OriginError { leads_to: origin_of(address), reason, home: self.home.origin().ascii_serialization() }
+    }
+}
+
+/// Whether a path has a segment `.` or `..`, plain or encoded.
+fn climbs(tail: &str) -> bool {
+    let path = tail.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let plain = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    plain.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+/// Where an address leads, as far as it may be shown: scheme, host, port.
+#[must_use]
+pub fn origin_of(address: &str) -> String {
+    match Url::parse(address) {
+        Ok(url) if url.has_host() => url.origin().ascii_serialization(),
+        _ => {
+            let start = address.split(['?', '#', '@']).next().unwrap_or_default();
+            let shown: String = start.chars().filter(|c| !c.is_control()).take(60).collect();
+            if shown.is_empty() { "nowhere".to_owned() } else { shown }
+        }
+    }
+}
+
+/// Whether a URL stays on this machine.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn azure() -> Origins {
+        Origins::new(&Url::parse("https://management.azure.com/").unwrap(), &["eu.management.azure.com"])
+    }
+
+    #[test]
+    fn arms_own_addresses_pass_with_their_query_as_it_was() {
+        for address in [
+            "https://management.azure.com/subscriptions/s?api-version=1&t=638%3d&c=MII-_%2B",
+            "https://MANAGEMENT.azure.com/a?%24skiptoken=x",
+            "https://management.azure.com:443/a",
+            "https://eu.management.azure.com/a",
+            "https://management.azure.com/a?next=/../b",
+        ] {
+            let url = azure().check(address).unwrap();
+            assert_eq!(url.query(), address.split_once('?').map(|(_, query)| query));
+        }
+    }
+
+    #[test]
+    fn hostile_addresses_are_refused_and_named_without_their_query() {
+        for (address, reason, leads_to) in [
+            ("https://other.example/?t=secret", Reason::Host, "https://other.example"),
+            ("http://management.azure.com/a", Reason::Scheme, "http://management.azure.com"),
+            (
+                "https://management.azure.com@other.example/?s=secret",
+                Reason::Userinfo,
+                "https://other.example",
+            ),
+            ("https://user:secret@management.azure.com/", Reason::Userinfo, "https://management.azure.com"),
+            (
+                "https://management.azure.com.other.example/",
+                Reason::Host,
+                "https://management.azure.com.other.example",
+            ),
+            ("//other.example/", Reason::NotAbsolute, "//other.example/"),
+            ("/subscriptions/s", Reason::NotAbsolute, "/subscriptions/s"),
+            ("https://management.azure.com:8443/a", Reason::Port, "https://management.azure.com:8443"),
+            ("https://OTHER.EXAMPLE/", Reason::Host, "https://other.example"),
+            ("https://xn--mnagement-v2a.azure.com/", Reason::Host, "https://xn--mnagement-v2a.azure.com"),
+            ("https://m\u{e4}nagement.azure.com/", Reason::Host, "https://xn--mnagement-v2a.azure.com"),
+            ("https://management.azure.com./a", Reason::Host, "https://management.azure.com."),
+            ("https://management.azure.com/a/../../b", Reason::Path, "https://management.azure.com"),
+            ("https://management.azure.com/a/%2E%2e/b", Reason::Path, "https://management.azure.com"),
+            ("https://management.azure.com/a/..%2fb", Reason::Path, "https://management.azure.com"),
+            ("https://management.azure.com\\@other.example/", Reason::Path, "https://management.azure.com"),
+            ("https://other\t.example/", Reason::Path, "https://other.example"),
+            ("http://eu.management.azure.com/a", Reason::Host, "http://eu.management.azure.com"),
+            ("https://eu.management.azure.com:8443/a", Reason::Host, "https://eu.management.azure.com:8443"),
+            ("file:///etc/passwd", Reason::NotAbsolute, "file:///etc/passwd"),
+            ("", Reason::NotAbsolute, "nowhere"),
+        ] {
+            let error = azure().check(address).unwrap_err();
+            assert_eq!(error.reason, reason, "{address}");
+            assert_eq!(error.leads_to, leads_to, "{address}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn our_own_paths_stay_behind_the_base() {
+        let url = azure().join("/subscriptions/s?$filter=roleName eq 'x'").unwrap();
+        assert_eq!(url.host_str(), Some("management.azure.com"));
+        assert!(url.query().unwrap().starts_with("$filter=roleName%20eq%20"));
+        for path in
+            ["//other.example/", "subscriptions", "@other.example/", "/a/../b", "/a\\b", "/a#b", "/a\u{0}"]
+        {
+            assert!(azure().join(path).is_err(), "{path}");
+        }
+    }
+}

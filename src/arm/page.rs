@@ -1,0 +1,130 @@
+//! One page of a list: each item is projected as it is read, so that a page of whole bodies never stands in memory.
+//!
+//! In: bytes and a projection. Out: what the projection kept, and the address of the next page. Pure.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// A page.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// Reads a page: an object with a `value` list, and `nextLink` (ARM) or `@odata.nextLink` (Graph).
+pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<Page<T>, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let page = PageSeed(project, PhantomData)
+        .deserialize(&mut deserializer)
+        .and_then(|page| deserializer.end().map(|()| page));
+    page.map_err(|error| format!("the body is not a list ({error})"))
+}
+
+struct PageSeed<'a, F: ?Sized, T>(&'a F, PhantomData<T>);
+
+impl<'de, F: Fn(Value) -> T + ?Sized, T> DeserializeSeed<'de> for PageSeed<'_, F, T> {
+    type Value = Page<T>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `value`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
+        let (mut items, mut next) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "value" if items.is_some() => return Err(A::Error::custom("`value` stands there twice")),
+                "value" => items = Some(map.next_value_seed(ItemsSeed(self.0, PhantomData))?),
+                "nextLink" | "@odata.nextLink" => next = map.next_value::<Option<String>>()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        // An answer without its list is not an empty list: on its word things would be deleted.
+        let items = items.ok_or_else(|| A::Error::missing_field("value"))?;
+        Ok(Page { items, next: next.filter(|link| !link.is_empty()) })
+    }
+}
+
+struct ItemsSeed<'a, F: ?Sized, T>(&'a F, PhantomData<T>);
+
+impl<'de, F: Fn(Value) -> T + ?Sized, T> DeserializeSeed<'de> for ItemsSeed<'_, F, T> {
+    type Value = Vec<T>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for ItemsSeed<'_, F, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element::<Value>()? {
+            items.push((self.0)(item));
+        }
+        Ok(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(body: &str) -> Result<(Vec<String>, Option<String>), String> {
+        let page = read(body.as_bytes(), &|item: Value| item["name"].as_str().unwrap_or("?").to_owned())?;
+        Ok((page.items, page.next))
+    }
+
+    #[test]
+    fn pages_are_read_in_any_order_of_their_keys() {
+        let two = vec!["a".to_owned(), "b".to_owned()];
+        for (body, next) in [
+            (r#"{"value":[{"name":"a"},{"name":"b"}]}"#, None),
+            (r#"{"nextLink":"u","count":2,"value":[{"name":"a"},{"name":"b"}]}"#, Some("u")),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"nextLink":""}"#, None),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"nextLink":null}"#, None),
+            (
+                r#"{"@odata.context":{"x":[1]},"value":[{"name":"a"},{"name":"b"}],"@odata.nextLink":"g"}"#,
+                Some("g"),
+            ),
+        ] {
+            assert_eq!(names(body), Ok((two.clone(), next.map(str::to_owned))), "{body}");
+        }
+        assert_eq!(names(r#"{"value":[]}"#), Ok((vec![], None)));
+    }
+
+    #[test]
+    fn what_is_no_list_is_never_taken_for_an_empty_one() {
+        for body in [
+            "{}",
+            "[]",
+            "null",
+            r#"{"value":null}"#,
+            r#"{"value":{}}"#,
+            r#"{"value":[1"#,
+            r#"{"value":[]} x"#,
+            r#"{"value":[],"value":[]}"#,
+            r#"{"value":[],"nextLink":7}"#,
+            "<html>",
+        ] {
+            assert!(names(body).is_err(), "{body}");
+        }
+    }
+}

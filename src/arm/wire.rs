@@ -1,0 +1,195 @@
+//! One HTTP request and its answer: where `reqwest` ends and our values begin.
+//!
+//! Gives an [`Outcome`] for everything that can happen, classed by whether the request may have reached Azure.
+
+use std::error::Error as StdError;
+use std::time::Instant;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use super::bucket::Direction;
+use super::client::Options;
+use super::clock::Moment;
+use super::exchange::{Answer, Body, Headers, Method, Outcome};
+use super::redact::redact;
+use super::retry::retry_after;
+use crate::auth::Secret;
+use crate::cloud::Endpoint;
+
+/// No answer may be larger.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The HTTP client for an endpoint.
+pub(super) fn build(endpoint: &Endpoint, options: &Options) -> Result<reqwest::Client, String> {
+    // Fails if one is installed already, which is as good.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.timeout)
+        .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
+        .gzip(true);
+    if endpoint.is_loopback() {
+        // HTTP_PROXY would otherwise be asked for 127.0.0.1.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))
+}
+
+/// Sends one request; with the outcome comes what Azure says is left of its limits.
+pub(super) async fn send(
+    http: &reqwest::Client,
+    method: Method,
+    url: &Url,
+    body: Option<&Value>,
+    token: &Secret,
+    reader: Option<super::client::Reader<'_, '_>>,
+) -> (Outcome, Option<u64>) {
+    let id = Uuid::new_v4();
+    let Ok(mut authorization) = HeaderValue::try_from(format!("Bearer {}", token.expose())) else {
+        let what = "the token holds characters that cannot be sent".to_owned();
+        return (Outcome::NoToken { what, advice: None }, None);
+    };
+    authorization.set_sensitive(true);
+    let verb = match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Post => reqwest::Method::POST,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let mut request = http
+        .request(verb, url.clone())
+        .header("authorization", authorization)
+        .header("accept", "application/json")
+        .header("x-ms-client-request-id", id.to_string());
+    match body {
+        Some(body) => request = request.json(body),
+        // Azure's gateway refuses a POST without a length (411).
+        None if method == Method::Post => request = request.header("content-length", "0"),
+        None => {}
+    }
+    let shown = redact(&url[url::Position::BeforePath..]);
+    let began = Instant::now();
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let outcome = broken(&error);
+            tracing::debug!(%method, path = shown, id = %id, ?outcome, "no answer");
+            return (outcome, None);
+        }
+    };
+    let status = response.status().as_u16();
+    let headers = own_headers(response.headers());
+    tracing::debug!(%method, path = shown, id = %id, status, request = headers.request_id(), elapsed = ?began.elapsed(), "answered");
+    let remaining = Direction::from(method)
+        .headers()
+        .iter()
+        .filter_map(|name| headers.get(name)?.trim().parse::<u64>().ok())
+        .min();
+    let body = match collect(response).await {
+        Ok(bytes) => match reader {
+            Some(read) if (200..300).contains(&status) => match read(&bytes) {
+                Ok(()) => Body::Taken,
+                Err(reason) => Body::unreadable(reason, &bytes),
+            },
+            _ => Body::read(&bytes),
+        },
+        Err(CollectError::TooLarge) => {
+            let reason = format!("the body is over {} MiB", LARGEST_ANSWER >> 20);
+            Body::Unreadable { reason, start: None, lasting: true }
+        }
+        Err(CollectError::Broken(error)) if error.is_timeout() => return (broken(&error), remaining),
+        Err(CollectError::Broken(error)) => {
+            Body::unreadable(format!("the body is cut off ({})", chain(&error)), b"")
+        }
+    };
+    (Outcome::Answer(Answer { status, headers, body }), remaining)
+}
+
+enum CollectError {
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+/// The whole body, counted after decompression.
+async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, CollectError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(CollectError::Broken)? {
+        if bytes.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(CollectError::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn own_headers(map: &HeaderMap) -> Headers {
+    map.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
+}
+
+/// Sorts a failure by whether the request may have reached Azure, and whether trying again can help.
+fn broken(error: &reqwest::Error) -> Outcome {
+    let certificate = has_certificate_error(error);
+    let what = if error.is_timeout() {
+        let connecting = error.is_connect();
+        (if connecting { "no connection in time" } else { "no answer in time" }).to_owned()
+    } else {
+        chain(error)
+    };
+    Outcome::Broken { sent: !error.is_connect(), lasting: certificate || error.is_builder(), what }
+}
+
+/// A wrong certificate stays wrong.
+fn has_certificate_error(error: &reqwest::Error) -> bool {
+    let mut source: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(cause) = source {
+        if is_certificate_error(cause) {
+            return true;
+        }
+        // An `io::Error` hides the error it wraps from `source`.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if wrapped.is_some_and(|wrapped| is_certificate_error(wrapped)) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+fn is_certificate_error(error: &(dyn StdError + 'static)) -> bool {
+    matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// The innermost causes in words; the URL stays out, since its query may be a signature.
+fn chain(error: &reqwest::Error) -> String {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !text.is_empty() && causes.last() != Some(&text) {
+            causes.push(text);
+        }
+        source = cause.source();
+    }
+    // Outer texts are "client error (Connect)" and the like.
+    let keep = causes.len().saturating_sub(2);
+    match causes.get(keep..) {
+        Some([]) | None => "the request failed".to_owned(),
+        Some(last) => last.join(": "),
+    }
+}
+
+impl Answer {
+    /// Until when nobody needs to ask anything of this subscription; a single resource's limit does not count.
+    pub(super) fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
+        let Body::Json(body) = &self.body else { return None };
+        let code = body.pointer("/error/code")?.as_str()?;
+        let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);
+        let told = retry_after(&self.headers, now)?;
+        (self.status == 429 && whole).then(|| now.after(told))
+    }
+}

@@ -1,0 +1,131 @@
+//! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use super::Exit;
+use super::options::{Format, Options};
+use super::output::{self, Failure};
+use super::plan::show;
+use super::session::{Checked, Lifts, Session, block_on, check, refuse};
+use super::show::load;
+use crate::apply::apply;
+use crate::finding::Code;
+use crate::plan::document::Plan;
+use crate::plan::saved;
+use crate::render::text;
+use crate::report::Report;
+
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A saved plan (a `.json` file), then spec files, folders of them, or `-`; with both, only what both say is written
+    #[arg(value_name = "[PLAN] [SPEC]...", default_value = "specs")]
+    paths: Vec<PathBuf>,
+    /// Write without asking
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    lifts: Lifts,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let (saved, specs) = match args.paths.split_first() {
+        Some((first, rest)) if first.extension().is_some_and(|extension| extension == "json") => {
+            (Some(load(first)?), rest)
+        }
+        _ => (None, args.paths.as_slice()),
+    };
+    let checked = (!specs.is_empty()).then(|| check(options, specs));
+    if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
+        return refuse(options, checked);
+    }
+    if !args.yes && !io::stdin().is_terminal() {
+        return Err(Failure::new("nobody is there to confirm")
+            .hint("look at `keyless plan`, then run `keyless apply --yes`"));
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = carry_out(options, args, &session, saved, checked).await;
+        session.close().await;
+        exit
+    })
+}
+
+/// The plan to carry out: of specs, or a saved one judged anew on fresh state.
+async fn decide(
+    options: &Options,
+    args: &Args,
+    session: &Session,
+    saved: Option<Plan>,
+    checked: Option<Checked>,
+) -> Result<Plan, Failure> {
+    let fresh = match checked {
+        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow).await?),
+        None => None,
+    };
+    match (saved, fresh) {
+        (None, Some(fresh)) => Ok(fresh),
+        (Some(saved), fresh) => {
+            let mut plan = session.review(options, saved, &args.lifts.allow).await?;
+            if let Some(fresh) = fresh {
+                plan.findings.extend(saved::differing(&plan, &fresh));
+            }
+            Ok(plan)
+        }
+        (None, None) => Err(Failure::new("neither a plan nor a spec was given")),
+    }
+}
+
+async fn carry_out(
+    options: &Options,
+    args: &Args,
+    session: &Session,
+    saved: Option<Plan>,
+    checked: Option<Checked>,
+) -> Result<Exit, Failure> {
+    let plan = decide(options, args, session, saved, checked).await?;
+    let nothing = plan.steps.is_empty();
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan);
+    if options.format == Format::Human || nothing || refused {
+        show(options, &plan)?;
+    }
+    let rest = if plan.has_errors() { Exit::Failure } else { Exit::Success };
+    if refused {
+        output::aside("refused: nothing was written\n");
+        return Ok(if plan.has_errors() { Exit::Failure } else { Exit::Refused });
+    }
+    if nothing {
+        return Ok(rest);
+    }
+    if !args.yes && !confirmed(&plan)? {
+        return Err(Failure::new("not confirmed; nothing was written"));
+    }
+    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
+    session.spinner.clear();
+    match options.format {
+        Format::Human => output::result(&text::report(&report))?,
+        Format::Json => output::json(&report)?,
+    }
+    Ok(if succeeded(&report) { rest } else { Exit::Failure })
+}
+
+/// Whether `--within` forbids part of the plan: then nothing of it is written.
+fn is_pinned_elsewhere(plan: &Plan) -> bool {
+    plan.findings.iter().any(|finding| finding.code == Code::OutsideWithin.as_str())
+}
+
+fn succeeded(report: &Report) -> bool {
+    report.summary.failed == 0 && report.summary.skipped == 0
+}
+
+/// Asks on the terminal.
+fn confirmed(plan: &Plan) -> Result<bool, Failure> {
+    output::aside(&format!("Write this to {}? Only `yes` is taken as yes: ", plan.target.place()));
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new("failed to read the answer").cause(error))?;
+    Ok(answer.trim() == "yes")
+}

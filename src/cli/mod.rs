@@ -1,0 +1,113 @@
+//! The command line: arguments, one file per command, exit codes.
+//!
+//! Results go to stdout, all else to stderr. Whatever happens, the exit code is one of [`Exit`].
+
+mod apply;
+mod completions;
+mod drift;
+mod guid;
+mod options;
+mod output;
+mod plan;
+mod progress;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod schema;
+mod session;
+mod show;
+mod validate;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use options::Options;
+
+/// How a run ended; also the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, or in sync.
+    Success,
+    /// 1: failed; wrong usage and wrong specs too.
+    Failure,
+    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`).
+    Pending,
+    /// 3: a guard refused the plan.
+    Refused,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Pending => 2,
+            Exit::Refused => 3,
+        })
+    }
+}
+
+/// Keyless access to Azure AI, as code.
+#[derive(Debug, Parser)]
+#[command(name = "keyless", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode), 3 refused by a guard.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check specs without asking Azure
+    Validate(validate::Args),
+    /// Show what apply would do
+    Plan(plan::Args),
+    /// Bring Azure to what the specs say
+    Apply(apply::Args),
+    /// Exit 2 if Azure is not as the specs say
+    Drift(drift::Args),
+    /// Show a saved plan
+    Show(show::Args),
+    /// Print the JSON Schema of specs, plans or reports
+    Schema(schema::Args),
+    /// Print what the `guid()` of ARM and Bicep gives for these parts
+    Guid(guid::Args),
+    /// An Azure Resource Manager on this machine, for trying things out
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Runs a command line.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results; clap's own exit code for the rest is 2, which here means "changes pending".
+            let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };
+            return if error.print().is_err() { Exit::Failure.into() } else { exit.into() };
+        }
+    };
+    let Cli { options, command } = cli;
+    options.apply_globally();
+    let exit = match command {
+        Command::Validate(args) => validate::run(&options, &args),
+        Command::Plan(args) => plan::run(&options, &args),
+        Command::Apply(args) => apply::run(&options, &args),
+        Command::Drift(args) => drift::run(&options, &args),
+        Command::Show(args) => show::run(&options, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Guid(args) => guid::run(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command()),
+    };
+    exit.unwrap_or_else(output::Failure::report).into()
+}
+
+pub use output::Failure;

@@ -1,0 +1,126 @@
+//! Options that every command takes.
+//!
+//! Each has an environment variable, but for those that decide what is changed where: `--sandbox`, `--arm-endpoint`, `--yes`
+//! and `--allow` are said on the command line or not at all.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Options {
+    /// Work on the sandbox inside keyless, with its state in STATE; nothing in Azure changes
+    #[arg(
+        long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
+        default_missing_value = ".keyless/sandbox.json", conflicts_with = "arm_endpoint"
+    )]
+    pub sandbox: Option<PathBuf>,
+    /// Work on another Azure Resource Manager than Azure's own, with the token in `KEYLESS_TOKEN`
+    #[arg(long, global = true, value_name = "URL")]
+    pub arm_endpoint: Option<String>,
+    /// Azure's cloud
+    #[arg(long, global = true, value_enum, env = "KEYLESS_CLOUD", hide_env = true, default_value_t = CloudName::Public)]
+    pub cloud: CloudName,
+    /// How to sign in
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOW",
+        env = "KEYLESS_CREDENTIAL",
+        hide_env = true,
+        default_value = "auto"
+    )]
+    pub credential: String,
+    /// How results are written
+    #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
+    pub format: Format,
+    /// A value for `${NAME}` in specs
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment)]
+    pub var: Vec<(String, String)>,
+    /// A YAML file of values for `${NAME}` in specs
+    #[arg(long, global = true, value_name = "FILE", env = "KEYLESS_VAR_FILE", hide_env = true)]
+    pub var_file: Vec<PathBuf>,
+    /// Refuse specs of any other stack
+    #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env = true)]
+    pub stack: Vec<String>,
+    /// Refuse changes outside of this scope
+    #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env = true)]
+    pub within: Option<String>,
+    /// Requests in flight at most
+    #[arg(
+        long, global = true, value_name = "N", env = "KEYLESS_PARALLELISM", hide_env = true, default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=64)
+    )]
+    pub parallelism: u16,
+    /// Show more: notes and unchanged resources, then requests (-vv), then all (-vvv)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Show results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose", env = "KEYLESS_QUIET", hide_env = true)]
+    pub quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, env = "KEYLESS_COLOR", hide_env = true, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// Azure's clouds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CloudName {
+    /// Azure
+    Public,
+    /// Azure Government
+    Usgov,
+    /// Azure operated by 21Vianet
+    China,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// One JSON document
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that has it
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Options {
+    /// Sets what the whole process shares: colour and logs.
+    pub(super) fn apply_globally(&self) {
+        match self.color {
+            Color::Auto => {}
+            Color::Always => anstream::ColorChoice::Always.write_global(),
+            Color::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        let level = match self.verbose {
+            0 | 1 => return,
+            2 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        // Only keyless's own logs: those of the HTTP stack could hold headers.
+        let filter = tracing_subscriber::filter::Targets::new().with_target("keyless", level);
+        let layer =
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).without_time();
+        tracing_subscriber::registry().with(filter).with(layer).init();
+    }
+
+    /// Whether notes and unchanged resources are shown.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+}

@@ -1,0 +1,104 @@
+//! `keyless sandbox`: an Azure Resource Manager on this machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::Exit;
+use super::output::{self, Failure};
+use super::session::block_on;
+use crate::sandbox::{self, Sandbox, Throttle, Tls};
+
+/// Arguments of `sandbox`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until Ctrl-C; prints `listening on URL` first
+    Serve(Serve),
+    /// Forget everything
+    Reset {
+        /// The state file
+        #[arg(long, value_name = "FILE", default_value = ".keyless/sandbox.json")]
+        state: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// A file that keeps the state; without it, the state ends with the process
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Certificate chain in PEM, for HTTPS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key in PEM, for HTTPS
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Milliseconds that each answer takes longer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// Milliseconds that a long-running operation takes
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    operation_time: u64,
+    /// Whether Azure's documented request limits hold
+    #[arg(long, value_enum, default_value_t = ThrottleName::Off)]
+    throttle: ThrottleName,
+    /// Nothing exists before it is created, and tokens are checked
+    #[arg(long)]
+    strict: bool,
+    /// Write every exchange to this file, a JSON line each, without tokens
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ThrottleName {
+    /// No limits
+    Off,
+    /// As documented
+    Documented,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::Serve(serve) => block_on(async { listen(serve).await }),
+        Command::Reset { state } => {
+            sandbox::reset(state)
+                .map_err(|error| Failure::new("failed to reset the sandbox").cause(error))?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+async fn listen(serve: &Serve) -> Result<Exit, Failure> {
+    let tls = serve.tls_cert.clone().zip(serve.tls_key.clone()).map(|(cert, key)| Tls { cert, key });
+    let options = sandbox::Options {
+        listen: serve.listen,
+        state: serve.state.clone(),
+        latency: Duration::from_millis(serve.latency),
+        throttle: match serve.throttle {
+            ThrottleName::Off => Throttle::Off,
+            ThrottleName::Documented => Throttle::Documented,
+        },
+        strict: serve.strict,
+        tls,
+        record: serve.record.clone(),
+        operation_time: Duration::from_millis(serve.operation_time),
+    };
+    let failed = |error| Failure::new("failed to start the sandbox").cause(error);
+    let server = Sandbox::start(options).await.map_err(failed)?;
+    output::result(&format!("listening on {}\n", server.url()))?;
+    tokio::signal::ctrl_c().await.map_err(|error| Failure::new("failed to wait for Ctrl-C").cause(error))?;
+    server.stop().await;
+    Ok(Exit::Success)
+}

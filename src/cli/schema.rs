@@ -1,0 +1,37 @@
+//! `keyless schema`: JSON Schemas of what keyless reads and writes.
+
+use clap::ValueEnum;
+
+use super::Exit;
+use super::output::{self, Failure};
+use crate::plan::document::Plan;
+use crate::report::Report;
+
+/// Arguments of `schema`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which document
+    #[arg(value_enum, default_value_t = Document::Spec)]
+    document: Document,
+}
+
+/// The documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// Spec files
+    Spec,
+    /// What `plan --format json` prints
+    Plan,
+    /// What `apply --format json` prints
+    Report,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let schema = match args.document {
+        Document::Spec => crate::spec::structure::published_schema(),
+        Document::Plan => schemars::schema_for!(Plan).to_value(),
+        Document::Report => schemars::schema_for!(Report).to_value(),
+    };
+    output::json(&schema)?;
+    Ok(Exit::Success)
+}

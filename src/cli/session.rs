@@ -1,0 +1,367 @@
+//! What plan, apply and drift share: specs in, a plan out, and the connection it was made over.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Exit;
+use super::options::{CloudName, Format, Options};
+use super::output::{self, Failure};
+use super::progress::Spinner;
+use crate::arm::{self, Client, Interrupt};
+use crate::auth::{Credential, Secret};
+use crate::cloud::{Cloud, Endpoint};
+use crate::desired::desired;
+use crate::diff::diff;
+use crate::finding::{Code, Finding, Severity};
+use crate::guards::{self, Allow};
+use crate::id::ResourceId;
+use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
+use crate::plan::predict::World;
+use crate::plan::saved;
+use crate::read::{ask_all, read};
+use crate::render::diagnostic;
+use crate::snapshot::Snapshot;
+use crate::source::Sources;
+use crate::spec::variables::VariableInputs;
+use crate::spec::{self, Loaded};
+
+/// Which specs.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Specs {
+    /// Spec files, folders of them, or `-` for stdin
+    #[arg(value_name = "SPEC", default_value = "specs")]
+    pub specs: Vec<PathBuf>,
+}
+
+/// Which guards are lifted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Lifts {
+    /// Let a guard pass: deletes, delete-account, grant, opening or lock-out, everywhere or at one address of the plan
+    #[arg(long, value_name = "RULE[:ADDRESS]")]
+    pub(super) allow: Vec<Allow>,
+}
+
+/// Specs that were read and checked.
+pub(super) struct Checked {
+    /// The stacks.
+    pub stacks: Vec<Loaded>,
+    /// Everything there is to say so far.
+    pub findings: Vec<Finding>,
+    /// The files, for places.
+    pub sources: Sources,
+}
+
+impl Checked {
+    /// Whether a finding is an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Findings as documents hold them.
+    pub(super) fn entries(&self) -> Vec<FindingEntry> {
+        self.findings.iter().map(|finding| FindingEntry::new(finding, &self.sources)).collect()
+    }
+
+    /// Findings as a compiler shows them.
+    pub(super) fn diagnostics(&self) -> String {
+        diagnostic::render(&self.findings, &self.sources, true)
+    }
+}
+
+/// Reads and checks specs; nothing is asked of Azure.
+pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
+    let mut sources = Sources::default();
+    let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
+    let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
+    for loaded in &stacks {
+        if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
+            let message = format!(
+                "this run is pinned to stack `{}`, not `{}`",
+                options.stack.join("`, `"),
+                loaded.spec.stack
+            );
+            let hint = "give the spec of the pinned stack only, or add `--stack` for this one";
+            let span = loaded.document.value_span("/stack");
+            findings.push(Finding::error(Code::StackMismatch, message).at(span).hint(hint));
+        }
+    }
+    Checked { stacks, findings, sources }
+}
+
+/// A run that has a connection.
+pub(super) struct Session {
+    /// Sends requests.
+    pub client: Client,
+    /// Ends waits on Ctrl-C.
+    pub interrupt: Interrupt,
+    /// Where requests go.
+    pub target: Target,
+    /// Shows what goes on.
+    pub spinner: Arc<Spinner>,
+    #[cfg(feature = "sandbox")]
+    sandbox: Option<crate::sandbox::Sandbox>,
+}
+
+impl Session {
+    /// Connects to what the options name.
+    pub(super) async fn connect(options: &Options) -> Result<Self, Failure> {
+        // Twice in one process is harmless: the first provider stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let interrupt = Interrupt::default();
+        let spinner = Arc::new(Spinner::new(options.quiet));
+        #[cfg(feature = "sandbox")]
+        let mut sandbox = None;
+        let (endpoint, credential, target) = if let Some(state) = &options.sandbox {
+            #[cfg(not(feature = "sandbox"))]
+            {
+                let _ = state;
+                return Err(Failure::new("this keyless was built without its sandbox"));
+            }
+            #[cfg(feature = "sandbox")]
+            {
+                let server = start_sandbox(state).await?;
+                let endpoint =
+                    Endpoint::custom(server.url()).map_err(|error| Failure::new(error.to_string()))?;
+                sandbox = Some(server);
+                let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
+                (endpoint, Credential::fixed(Secret::new("sandbox")), target)
+            }
+        } else if let Some(url) = &options.arm_endpoint {
+            let endpoint = Endpoint::custom(url).map_err(|error| {
+                Failure::new(format!("`--arm-endpoint {url}` cannot be used")).cause(error)
+            })?;
+            let token = std::env::var("KEYLESS_TOKEN").map_err(|_| {
+                Failure::new("no token for the endpoint")
+                    .hint("put one into KEYLESS_TOKEN; a sandbox takes any")
+            })?;
+            let target =
+                Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
+            (endpoint, Credential::fixed(Secret::new(token)), target)
+        } else {
+            let cloud = match options.cloud {
+                CloudName::Public => Cloud::Public,
+                CloudName::Usgov => Cloud::UsGov,
+                CloudName::China => Cloud::China,
+            };
+            let credential = sign_in(options, cloud).await?;
+            let name = cloud.addresses().name.to_owned();
+            (
+                Endpoint::arm(cloud),
+                credential,
+                Target { kind: TargetKind::Azure, cloud: Some(name), endpoint: None },
+            )
+        };
+        let client_options = arm::Options {
+            parallelism: usize::from(options.parallelism),
+            interrupt: interrupt.clone(),
+            ..arm::Options::default()
+        };
+        let client = Client::new(endpoint, credential, client_options, spinner.clone())
+            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+        listen_for_interrupt(interrupt.clone());
+        Ok(Self {
+            client,
+            interrupt,
+            target,
+            spinner,
+            #[cfg(feature = "sandbox")]
+            sandbox,
+        })
+    }
+
+    /// Reads Azure and plans.
+    pub(super) async fn plan(
+        &self,
+        options: &Options,
+        checked: Checked,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        self.spinner.say("reading Azure");
+        let snapshot = read(&checked.stacks, &self.client).await;
+        self.spinner.clear();
+        if self.interrupt.is_triggered() {
+            return Err(Failure::new("interrupted while reading; nothing was written"));
+        }
+        let Checked { stacks, mut findings, sources } = checked;
+        let diff = diff(&stacks, desired(&stacks), &snapshot);
+        let requests = self.requests();
+        if let Some(within) = &options.within {
+            findings.extend(outside(within, &diff)?);
+        }
+        let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), None, allowed));
+        plan.findings.sort();
+        Ok(plan)
+    }
+
+    /// Judges a saved plan anew: the same target, live state as it was, guards with this run's lifts.
+    pub(super) async fn review(
+        &self,
+        options: &Options,
+        mut plan: Plan,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        if plan.target != self.target {
+            return Err(Failure::new(format!(
+                "the plan was made for {}, and this run goes to {}",
+                plan.target, self.target
+            ))
+            .hint("apply it where it was made for, or make one for this target"));
+        }
+        self.spinner.say("reading Azure");
+        let mut snapshot = Snapshot::default();
+        ask_all(&crate::kinds::review(&plan), &self.client, &mut snapshot).await;
+        self.spinner.clear();
+        let unread = snapshot.refusals().next().cloned();
+        if let Some(refusal) = unread {
+            let mut failure =
+                Failure::new("what the plan would change could not be read; nothing was written");
+            failure = failure.cause(refusal.message);
+            return Err(match refusal.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+        let now = World::of(&snapshot);
+        plan.findings.retain(|finding| !guards::is_refusal(finding));
+        plan.findings.extend(guards::judge(&plan, &now, None, allowed));
+        plan.findings.extend(saved::stale(&plan, &now));
+        if let Some(within) = &options.within {
+            let scope = pin(within)?;
+            let outside = plan
+                .steps
+                .iter()
+                .filter(|step| ResourceId::parse(&step.target).is_ok_and(|target| !scope.contains(&target)));
+            let findings: Vec<FindingEntry> = outside
+                .map(|step| FindingEntry {
+                    source: step.source.clone(),
+                    severity: Severity::Error,
+                    code: Code::OutsideWithin.as_str().to_owned(),
+                    message: format!(
+                        "`{}` is outside of `{scope}`, to which this run is pinned",
+                        step.target
+                    ),
+                    cause: None,
+                    hint: Some("widen `--within`, or make a plan that stays inside".to_owned()),
+                })
+                .collect();
+            plan.findings.extend(findings);
+        }
+        for stack in plan.steps.iter().filter_map(|step| step.mark.as_ref()) {
+            if !options.stack.is_empty() && !options.stack.contains(stack) {
+                return Err(Failure::new(format!(
+                    "the plan is for stack `{stack}`, to which this run is not pinned"
+                ))
+                .hint(format!("add `--stack {stack}` if it is meant")));
+            }
+        }
+        plan.findings.sort();
+        plan.requests = self.requests();
+        Ok(plan)
+    }
+
+    fn requests(&self) -> Requests {
+        let counts = self.client.requests();
+        Requests { reads: counts.reads, writes: counts.writes }
+    }
+
+    /// Ends what the session started.
+    pub(super) async fn close(self) {
+        self.spinner.clear();
+        #[cfg(feature = "sandbox")]
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+fn pin(within: &str) -> Result<ResourceId, Failure> {
+    ResourceId::parse(within)
+        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
+}
+
+/// Changes that a pinned run must not make.
+fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failure> {
+    use crate::diff::Change;
+    let scope = pin(within)?;
+    let refused = |title: &str, span| {
+        Finding::error(
+            Code::OutsideWithin,
+            format!("{title} is outside of `{scope}`, to which this run is pinned"),
+        )
+        .at(span)
+        .hint("take it out of the spec, or widen `--within`")
+    };
+    let findings = diff.changes.iter().filter_map(|change| match change {
+        Change::Create { desired, .. } | Change::Adopt { desired, .. } | Change::Update { desired, .. } => {
+            (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
+        }
+        Change::Delete { live, span, .. } => {
+            (!scope.contains(&live.scope)).then(|| refused(&live.kind.title(&live.body), *span))
+        }
+        _ => None,
+    });
+    Ok(findings.collect())
+}
+
+async fn sign_in(_options: &Options, _cloud: Cloud) -> Result<Credential, Failure> {
+    Err(Failure::new("signing in to Azure is not possible yet in this version")
+        .hint("`--sandbox` works without Azure; `--arm-endpoint URL` takes a token from KEYLESS_TOKEN"))
+}
+
+#[cfg(feature = "sandbox")]
+async fn start_sandbox(state: &std::path::Path) -> Result<crate::sandbox::Sandbox, Failure> {
+    let options =
+        crate::sandbox::Options { state: Some(state.to_path_buf()), ..crate::sandbox::Options::default() };
+    crate::sandbox::Sandbox::start(options)
+        .await
+        .map_err(|error| Failure::new("failed to start the sandbox").cause(error))
+}
+
+/// The first Ctrl-C lets requests in flight finish; the second ends the process, as usual.
+fn listen_for_interrupt(interrupt: Interrupt) {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupt.trigger();
+            output::aside(
+                "\ninterrupted: waiting for requests in flight; press Ctrl-C again to stop at once\n",
+            );
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Runs a command that talks to Azure.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("failed to start the runtime").cause(error))?
+        .block_on(future)
+}
+
+/// Tells what is wrong with specs and ends: nothing is asked of Azure.
+pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failure> {
+    if options.format == Format::Json {
+        output::json(&super::validate::Findings::new(checked))?;
+    }
+    output::aside(&checked.diagnostics());
+    output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
+    Ok(Exit::Failure)
+}
+
+/// Whether a plan leaves nothing to do and nothing open.
+pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
+    if plan.has_errors() {
+        return Exit::Failure;
+    }
+    if plan.is_refused() {
+        return Exit::Refused;
+    }
+    let drifted = plan.changes.iter().any(|change| change.action == Action::UnmanagedDrift);
+    if plan.summary.pending() > 0 || drifted { pending } else { Exit::Success }
+}

@@ -1,0 +1,32 @@
+//! `keyless show`: a saved plan, as it was shown when it was made.
+
+use std::path::PathBuf;
+
+use super::Exit;
+use super::options::Options;
+use super::output::Failure;
+use super::plan::show;
+use crate::plan::document::Plan;
+use crate::plan::saved;
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A file that `plan --out` wrote
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    show(options, &load(&args.plan)?)?;
+    Ok(Exit::Success)
+}
+
+/// Reads a saved plan.
+pub(super) fn load(path: &std::path::Path) -> Result<Plan, Failure> {
+    let refused =
+        |hint: &str| Failure::new(format!("`{}` cannot be used as a plan", path.display())).hint(hint);
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refused("`keyless plan --out FILE` writes one").cause(error))?;
+    saved::parse(&text).map_err(|error| refused("make it again with `keyless plan --out FILE`").cause(error))
+}

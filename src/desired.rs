@@ -1,0 +1,75 @@
+//! What the specs want to be there: the declared fields of each resource, where each stands, and what it is.
+//!
+//! Made from typed specs by the kinds; pure data from here on.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::id::{Key, ResourceId};
+use crate::kinds::{KINDS, Kind};
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::tree::Document;
+
+/// A declared resource.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// The stack that declares it.
+    pub stack: String,
+    /// Its place in the spec, stable between runs: `accounts/chat-eu`.
+    pub address: String,
+    /// How people name it.
+    pub title: String,
+    /// Its id, should it be created.
+    pub id: ResourceId,
+    /// What it is, whatever it is called.
+    pub key: Key,
+    /// The scope at which it stands: its own id, or what a role assignment is on.
+    pub scope: ResourceId,
+    /// The declared resource that must stand before it.
+    pub parent: Option<Key>,
+    /// What the spec says of it, in spec shape.
+    pub declared: Map<String, Value>,
+    /// Safe values for what the spec leaves out, on creation only.
+    pub defaults: Map<String, Value>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Where its fields are declared, by path with `/` between names.
+    pub spans: BTreeMap<String, Span>,
+    /// Whether to mark it as the stack's if it exists unmarked.
+    pub adopt: bool,
+}
+
+impl Desired {
+    /// Where a field is declared: at the field, or the nearest thing around it; `None` for a default.
+    #[must_use]
+    pub fn span_of(&self, path: &[String]) -> Option<Span> {
+        (1..=path.len()).rev().find_map(|length| self.spans.get(&path[..length].join("/")).copied())
+    }
+}
+
+/// Everything that the stacks declare, in the order of the kinds and then of the specs.
+#[must_use]
+pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
+    KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded))).collect()
+}
+
+/// Notes the place of every value below a pointer, by path relative to it.
+pub(crate) fn collect_spans(
+    document: &Document,
+    pointer: &str,
+    path: &str,
+    value: &Value,
+    spans: &mut BTreeMap<String, Span>,
+) {
+    spans.insert(path.to_owned(), document.value_span(pointer));
+    if let Value::Object(map) = value {
+        for (name, child) in map {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            collect_spans(document, &format!("{pointer}/{escaped}"), &format!("{path}/{name}"), child, spans);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Findings: the one type for everything keyless has to say about a spec, live state or a failed write.
+//!
+//! A finding has a stable code, a severity, a message that does not repeat its source, a place in a spec and a hint.
+//! Stages make findings; only `render` turns them into text.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::source::Span;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The run cannot do what was asked: exit 1, or 3 from a guard.
+    Error,
+    /// Works, and probably is not what was meant.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $about:literal;)*) => {
+        /// The stable code of a finding; the table in docs/findings.md is made from this one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $about] $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// The code as printed.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+
+            /// What the code means, in a line.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self { $(Code::$name => $about,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // Reading files.
+    UnreadableFile = "unreadable-file", "a file or folder cannot be read";
+    NotUtf8 = "not-utf8", "a file holds bytes that are not UTF-8";
+    TooLarge = "too-large", "a file is over 64 MiB, nested deeper than 64 levels, or grows too much through aliases";
+    NoSpecs = "no-specs", "no spec file was found where one was looked for";
+    YamlSyntax = "yaml-syntax", "a file is not well-formed YAML, or uses a feature specs do without";
+    DuplicateKey = "duplicate-key", "a mapping holds a key twice";
+    // Structure.
+    UnknownField = "unknown-field", "a field that specs do not have";
+    MissingField = "missing-field", "a required field is not there";
+    WrongType = "wrong-type", "a value of another type than the field takes";
+    InvalidValue = "invalid-value", "a value outside of what the field takes";
+    UnknownVariable = "unknown-variable", "`${name}` that nothing defines";
+    MalformedReference = "malformed-reference", "`${` that is not a reference";
+    SecretOutsideSecretField = "secret-outside-secret-field", "`${secret.NAME}` in a field that is shown or compared";
+    // Rules of one field or resource.
+    InvalidName = "invalid-name", "a name that Azure does not take, or that a variable cannot have";
+    InvalidGuid = "invalid-guid", "something that should be a GUID is not one";
+    InvalidId = "invalid-id", "something that should be a resource id is not one";
+    InvalidCidr = "invalid-cidr", "an address range that Azure does not take";
+    SubdomainRequired = "subdomain-required", "a setting that needs `customSubDomainName`";
+    UnknownRole = "unknown-role", "no built-in role of that name";
+    RoleWithoutInference = "role-without-inference", "a role on an account that lets nobody call its models";
+    DescriptionTooLong = "description-too-long", "a description that leaves no place for the mark";
+    TypedMark = "typed-mark", "an ownership mark typed into a spec";
+    ConditionVersion = "condition-version", "a conditionVersion that Azure does not take";
+    LookupNotPossible = "lookup-not-possible", "a principal by name, which this version cannot look up";
+    Duplicate = "duplicate", "the same thing declared twice";
+    KeysEnabled = "keys-enabled", "an account whose keys are left on";
+    StackMismatch = "stack-mismatch", "a stack other than the pinned one";
+    OutsideWithin = "outside-within", "a change outside of the pinned scope";
+    // Live state.
+    UnknownState = "unknown-state", "a resource that could not be read";
+    IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
+    ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
+    ImmutableField = "immutable-field", "a change that Azure does not allow on an existing resource";
+    SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
+    ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
+    NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
+    Unmanaged = "unmanaged", "something live that no spec declares";
+    // Guards.
+    GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
+    GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
+    GuardGrant = "guard-grant", "a plan that grants a role which can grant roles, or a role at subscription scope or above";
+    GuardOpening = "guard-opening", "a plan that opens what was closed";
+    GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
+    GuardStale = "guard-stale", "live state changed since the plan was made";
+    // Doing.
+    WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
+    Skipped = "skipped", "a step that was not tried because one it needs failed";
+    ReadBack = "read-back", "after a write, a field that nobody declared had changed";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something to say, about something, somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What sort of thing it is; stable between versions.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One lower-case sentence without final period.
+    pub message: String,
+    /// Where in a spec.
+    pub span: Option<Span>,
+    /// A second place that explains the first, with a label: "first declared here".
+    pub related: Option<(Span, String)>,
+    /// What Azure answered, or another cause, in a line.
+    pub cause: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding of the given severity, so far without place or hint.
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { code, severity, message: message.into(), span: None, related: None, cause: None, hint: None }
+    }
+
+    /// An error.
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// A warning.
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    /// A note.
+    pub fn note(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, message)
+    }
+
+    /// Puts it at a place.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Adds a second place and what is there.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related = Some((span, label.into()));
+        self
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

@@ -1,0 +1,136 @@
+//! Who could do what before and after: grants of great power, and lock-outs.
+
+use uuid::Uuid;
+
+use super::opening::keys_off;
+use super::{Objection, Rule, accounts};
+use crate::id::{ResourceId, trailing_guid};
+use crate::plan::predict::World;
+use crate::rbac::{self, Role};
+
+/// A role assignment as a guard sees it.
+struct Grant<'a> {
+    id: &'a ResourceId,
+    scope: ResourceId,
+    principal: &'a str,
+    role: Option<&'static Role>,
+    role_id: String,
+    condition: &'a str,
+}
+
+fn grants(world: &World) -> Vec<Grant<'_>> {
+    world
+        .resources
+        .iter()
+        .filter_map(|(id, body)| {
+            let properties = &body["properties"];
+            let role_id = properties["roleDefinitionId"].as_str()?;
+            let guid = trailing_guid(role_id);
+            Some(Grant {
+                id,
+                scope: scope_of(id)?,
+                principal: properties["principalId"].as_str()?,
+                role: guid.and_then(rbac::by_id),
+                role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
+                condition: properties["condition"].as_str().unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// The scope stands in an assignment's own id.
+fn scope_of(id: &ResourceId) -> Option<ResourceId> {
+    let lower = id.as_str().to_ascii_lowercase();
+    let at = lower.rfind("/providers/microsoft.authorization/roleassignments/")?;
+    let scope = &id.as_str()[..at];
+    Some(if scope.is_empty() { ResourceId::root() } else { ResourceId::parse(scope).ok()? })
+}
+
+pub(super) fn objections(before: &World, after: &World, caller: Option<Uuid>) -> Vec<Objection> {
+    let (old, new) = (grants(before), grants(after));
+    let mut objections = powerful(&old, &new);
+    objections.extend(nobody_left(before, after, &old, &new));
+    if let Some(caller) = caller {
+        objections.extend(caller_out(&caller.to_string(), &old, &new));
+    }
+    objections
+}
+
+/// Grants that a merged line should not make by itself.
+fn powerful(old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for grant in new {
+        let same = |other: &&Grant<'_>| {
+            other.scope == grant.scope
+                && other.principal.eq_ignore_ascii_case(grant.principal)
+                && other.role_id == grant.role_id
+        };
+        let mut object = |message: String| {
+            objections.push(Objection { rule: Rule::Grant, id: Some(grant.id.clone()), message });
+        };
+        let (role, principal) =
+            (grant.role.map_or(grant.role_id.as_str(), |role| role.name.as_str()), grant.principal);
+        if let Some(was) = old.iter().find(same) {
+            if !was.condition.is_empty() && grant.condition.is_empty() {
+                object(format!("the plan drops the condition under which {principal} has `{role}`"));
+            }
+            continue;
+        }
+        match grant.role {
+            Some(known) if known.can_grant() => {
+                object(format!("the plan gives {principal} `{role}`, a role that can give roles to others"));
+            }
+            None => object(format!(
+                "the plan gives {principal} role {role}, which this version does not know: it might give roles to others"
+            )),
+            Some(_) => {}
+        }
+        if grant.scope.group().is_none() {
+            object(format!("the plan gives {principal} `{role}` on all of `{}`", grant.scope));
+        }
+    }
+    objections
+}
+
+/// Accounts whose models nobody could call any more.
+fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+    let callers = |grants: &[Grant<'_>], account: &ResourceId| {
+        grants
+            .iter()
+            .filter(|grant| grant.scope.contains(account) && grant.role.is_some_and(Role::gives_inference))
+            .count()
+    };
+    let mut objections = Vec::new();
+    for (id, body) in accounts(after) {
+        // On a new account nobody loses anything.
+        let Some(was) = before.resources.get(id) else { continue };
+        let could = !keys_off(was) || callers(old, id) > 0;
+        if keys_off(body) && could && callers(new, id) == 0 {
+            let message = format!(
+                "after the plan nobody could call the models of account `{}`: keys are off, and no role with inference data actions is left",
+                id.name()
+            );
+            objections.push(Objection { rule: Rule::LockOut, id: Some(id.clone()), message });
+        }
+    }
+    objections
+}
+
+/// The caller's own right to write. What it holds through groups is not known here.
+fn caller_out(caller: &str, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+    let writes = |grant: &&Grant<'_>| {
+        grant.principal.eq_ignore_ascii_case(caller)
+            && grant.role.is_none_or(|role| role.can_grant() || role.can_write())
+    };
+    let mut objections = Vec::new();
+    for lost in old.iter().filter(writes) {
+        let kept = new.iter().filter(writes).any(|grant| grant.scope.contains(&lost.scope));
+        if !kept {
+            let role = lost.role.map_or(lost.role_id.as_str(), |role| role.name.as_str());
+            let message =
+                format!("the plan takes `{role}` on `{}` from the identity that carries it out", lost.scope);
+            objections.push(Objection { rule: Rule::LockOut, id: Some(lost.id.clone()), message });
+        }
+    }
+    objections
+}

@@ -1,0 +1,183 @@
+//! Independent refusals: what a plan must not do unless a flag says so by name.
+//!
+//! Pure. Judges the state before and the predicted state after, in ARM's own shape, and shares no code with the planner:
+//! a mistake in how changes are found must not also hide them here.
+
+mod access;
+mod opening;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::plan::document::{FindingEntry, Plan, PlannedChange, StepAction};
+use crate::plan::predict::World;
+
+/// A rule that `--allow` can lift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// More than 10 deletes, or at least 5 and over 30 % of what the stack owns.
+    Deletes,
+    /// Deleting an account.
+    DeleteAccount,
+    /// Granting a role that can grant roles, any role at subscription scope or above, or dropping a condition.
+    Grant,
+    /// Keys off to on, network Deny to Allow or Disabled to Enabled, the whole internet as a rule.
+    Opening,
+    /// Nobody could call the models any more, or the caller could not write any more.
+    LockOut,
+}
+
+/// The rules, as `--allow` names them.
+const RULES: &[(&str, Rule, Code)] = &[
+    ("deletes", Rule::Deletes, Code::GuardDeletes),
+    ("delete-account", Rule::DeleteAccount, Code::GuardDeleteAccount),
+    ("grant", Rule::Grant, Code::GuardGrant),
+    ("opening", Rule::Opening, Code::GuardOpening),
+    ("lock-out", Rule::LockOut, Code::GuardLockOut),
+];
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = RULES.iter().find(|(_, rule, _)| rule == self);
+        f.write_str(entry.map_or("?", |(name, ..)| *name))
+    }
+}
+
+/// What `--allow` lifts: a rule, everywhere or at one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    rule: Rule,
+    address: Option<String>,
+}
+
+impl FromStr for Allow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = match text.split_once(':') {
+            Some((name, address)) => (name, Some(address.to_owned())),
+            None => (text, None),
+        };
+        let known = RULES.iter().find(|(known, ..)| *known == name);
+        let Some((_, rule, _)) = known else {
+            let names: Vec<&str> = RULES.iter().map(|(name, ..)| *name).collect();
+            return Err(format!("no guard is called `{name}`; there are {}", names.join(", ")));
+        };
+        Ok(Self { rule: *rule, address })
+    }
+}
+
+/// One thing that a guard objects to.
+struct Objection {
+    rule: Rule,
+    /// The resource, or none where it is the plan as a whole.
+    id: Option<ResourceId>,
+    message: String,
+}
+
+/// Judges a plan: each objection that no `--allow` lifts is an error, each lifted one a note.
+#[must_use]
+pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
+    let after = before.after(plan);
+    let mut objections = deletes(plan, before);
+    objections.extend(opening::objections(before, &after));
+    objections.extend(access::objections(before, &after, caller));
+    objections.into_iter().map(|objection| finding(plan, objection, allowed)).collect()
+}
+
+/// Whether a finding is a guard's refusal.
+#[must_use]
+pub fn is_refusal(finding: &FindingEntry) -> bool {
+    let guard = |code: &Code| code.as_str() == finding.code;
+    finding.severity == Severity::Error
+        && RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale]).any(guard)
+}
+
+fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry {
+    let Objection { rule, id, message } = objection;
+    let change: Option<&PlannedChange> = id.as_ref().and_then(|id| {
+        plan.changes.iter().find(|change| ResourceId::parse(&change.id).ok().as_ref() == Some(id))
+    });
+    let address = change.map(|change| change.address.clone()).or_else(|| id.map(|id| id.to_string()));
+    let lifted = allowed
+        .iter()
+        .any(|allow| allow.rule == rule && (allow.address.is_none() || allow.address == address));
+    let code = RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
+    let flag = match &address {
+        Some(address) if address.contains(' ') => format!("--allow '{rule}:{address}'"),
+        Some(address) => format!("--allow {rule}:{address}"),
+        None => format!("--allow {rule}"),
+    };
+    FindingEntry {
+        source: change.and_then(|change| change.source.clone()),
+        severity: if lifted { Severity::Note } else { Severity::Error },
+        code: code.to_owned(),
+        message,
+        cause: None,
+        hint: Some(if lifted {
+            "allowed on the command line".to_owned()
+        } else {
+            format!("if it is meant: {flag}")
+        }),
+    }
+}
+
+/// The stack whose mark a body carries, read here a second time on purpose.
+fn owner(body: &Value) -> Option<&str> {
+    if let Some(stack) = body["tags"]["keyless-stack"].as_str() {
+        return Some(stack);
+    }
+    let description = body["properties"]["description"].as_str()?.trim_end();
+    let from = description.rfind("[keyless:")?;
+    description[from..].strip_prefix("[keyless:")?.strip_suffix(']')
+}
+
+/// Limits on deleting.
+fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    let mut owned: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for body in before.resources.values() {
+        if let Some(stack) = owner(body) {
+            owned.entry(stack).or_default().0 += 1;
+        }
+    }
+    for step in plan.steps.iter().filter(|step| step.action == StepAction::Delete) {
+        let Ok(id) = ResourceId::parse(&step.target) else { continue };
+        let body = before.resources.get(&id);
+        if let Some(stack) = body.and_then(owner) {
+            owned.entry(stack).or_default().1 += 1;
+        }
+        if is_account(&id) {
+            let message = format!("the plan deletes account `{}`", id.name());
+            objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
+        }
+    }
+    for (stack, (owned, deleted)) in owned {
+        let much = deleted > 10 || (deleted >= 5 && deleted * 100 > owned * 30);
+        if much {
+            let message =
+                format!("the plan deletes {deleted} of the {owned} things that stack `{stack}` owns");
+            objections.push(Objection { rule: Rule::Deletes, id: None, message });
+        }
+    }
+    objections
+}
+
+/// Whether an id is that of an account itself.
+fn is_account(id: &ResourceId) -> bool {
+    let lower = id.as_str().to_ascii_lowercase();
+    lower
+        .rsplit_once('/')
+        .is_some_and(|(parent, _)| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
+}
+
+/// The accounts of a state.
+fn accounts(world: &World) -> impl Iterator<Item = (&ResourceId, &Value)> {
+    world.resources.iter().filter(|(id, _)| is_account(id))
+}

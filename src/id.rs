@@ -1,0 +1,277 @@
+//! Identifiers of Azure Resource Manager: resource ids, GUIDs and ARM's deterministic `guid()`.
+//!
+//! Pure values used by every stage. Ids compare without regard to case, because ARM echoes whatever
+//! casing the caller used (`resourceGroups` and `resourcegroups` both occur); they print as written.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The namespace of ARM's and Bicep's `guid()` function.
+const ARM_GUID_NAMESPACE: Uuid = Uuid::from_u128(0x11fb_06fb_712d_4ddd_98c7_e71b_bd58_8830);
+
+/// Computes what ARM's and Bicep's `guid(parts...)` gives: UUID v5 of the parts joined by `-`.
+///
+/// Case counts: lower-casing an id gives another GUID.
+#[must_use]
+pub fn arm_guid<S: AsRef<str>>(parts: &[S]) -> Uuid {
+    let name = parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("-");
+    Uuid::new_v5(&ARM_GUID_NAMESPACE, name.as_bytes())
+}
+
+/// The id of a resource, resource group, subscription or other scope, such as `/subscriptions/{s}/resourceGroups/{g}`.
+///
+/// Equality, order and hash ignore ASCII case.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceId(String);
+
+/// A resource id that does not have the form of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResourceIdError {
+    /// It does not start at the root.
+    #[error("a resource id starts with `/`")]
+    NotRooted,
+    /// It has an empty, dotted or otherwise unusable segment.
+    #[error("segment `{segment}` cannot stand in a resource id")]
+    Segment {
+        /// The offending segment.
+        segment: String,
+    },
+    /// It is neither a known kind of scope nor a resource below one.
+    #[error("`{id}` is not the id of a subscription, a resource group, a management group or a resource")]
+    Shape {
+        /// The whole id.
+        id: String,
+    },
+}
+
+impl ResourceId {
+    /// The root scope `/`.
+    #[must_use]
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// The id of a subscription.
+    #[must_use]
+    pub fn subscription(subscription: &str) -> Self {
+        Self(format!("/subscriptions/{subscription}"))
+    }
+
+    /// The id of a resource group.
+    #[must_use]
+    pub fn resource_group(subscription: &str, group: &str) -> Self {
+        Self(format!("/subscriptions/{subscription}/resourceGroups/{group}"))
+    }
+
+    /// The id of a resource of the given type below this id; `provider_type` is like `Microsoft.CognitiveServices/accounts`.
+    #[must_use]
+    pub fn provider(&self, provider_type: &str, name: &str) -> Self {
+        Self(format!("{}/providers/{provider_type}/{name}", self.0.trim_end_matches('/')))
+    }
+
+    /// Reads an id and checks its form.
+    pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
+        let Some(rest) = text.strip_prefix('/') else { return Err(ResourceIdError::NotRooted) };
+        if rest.is_empty() {
+            return Ok(Self::root());
+        }
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let segments: Vec<&str> = rest.split('/').collect();
+        for segment in &segments {
+            let unusable = |c: char| c.is_control() || c.is_whitespace() || "?#%&\\<>:*\"|".contains(c);
+            if segment.is_empty() || *segment == "." || *segment == ".." || segment.chars().any(unusable) {
+                return Err(ResourceIdError::Segment { segment: (*segment).to_owned() });
+            }
+        }
+        let shape = || ResourceIdError::Shape { id: text.to_owned() };
+        let tail = match segments.as_slice() {
+            [s, id, tail @ ..] if s.eq_ignore_ascii_case("subscriptions") => {
+                Uuid::try_parse(id).map_err(|_| shape())?;
+                match tail {
+                    [g, _, tail @ ..] if g.eq_ignore_ascii_case("resourceGroups") => tail,
+                    tail => tail,
+                }
+            }
+            tail => tail,
+        };
+        match tail {
+            [] => {}
+            [p, _, pairs @ ..]
+                if p.eq_ignore_ascii_case("providers") && !pairs.is_empty() && pairs.len() % 2 == 0 => {}
+            _ => return Err(shape()),
+        }
+        Ok(Self(format!("/{rest}")))
+    }
+
+    /// The id as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a resource of a provider stands on: its parent scope, or itself if it is no such resource.
+    #[must_use]
+    pub fn scope(&self) -> ResourceId {
+        let lower = self.0.to_ascii_lowercase();
+        match lower.rfind("/providers/") {
+            Some(0) => Self::root(),
+            Some(at) => Self(self.0[..at].to_owned()),
+            None => self.clone(),
+        }
+    }
+
+    /// The value after the given segment name: `segment_after("resourceGroups")`.
+    #[must_use]
+    pub fn segment_after(&self, name: &str) -> Option<&str> {
+        let mut segments = self.0.split('/').skip(1);
+        while let Some(segment) = segments.next() {
+            let value = segments.next();
+            if segment.eq_ignore_ascii_case(name) {
+                return value;
+            }
+        }
+        None
+    }
+
+    /// The subscription that holds it, if any.
+    #[must_use]
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.segment_after("subscriptions")
+    }
+
+    /// The id of the resource group that holds it, if any.
+    #[must_use]
+    pub fn group(&self) -> Option<ResourceId> {
+        let group = self.segment_after("resourceGroups")?;
+        Some(Self::resource_group(self.subscription_id()?, group))
+    }
+
+    /// The last segment.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether this scope holds `other`, or is it.
+    #[must_use]
+    pub fn contains(&self, other: &ResourceId) -> bool {
+        let (outer, inner) = (self.0.trim_end_matches('/'), other.0.as_str());
+        inner.len() >= outer.len()
+            && inner.as_bytes()[..outer.len()].eq_ignore_ascii_case(outer.as_bytes())
+            && (inner.len() == outer.len() || inner.as_bytes()[outer.len()] == b'/')
+    }
+
+    fn folded(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for ResourceId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for ResourceId {}
+
+impl PartialOrd for ResourceId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ResourceId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl Hash for ResourceId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.folded() {
+            state.write_u8(byte);
+        }
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What makes two things the same thing, whatever they are called.
+///
+/// For most resources the id; for a role assignment scope, principal and role, because anybody may have given it any GUID.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key(String);
+
+impl Key {
+    /// A key from the parts that identify the thing; case does not count.
+    #[must_use]
+    pub fn new(kind: &str, parts: &[&str]) -> Self {
+        Self(format!("{kind}|{}", parts.join("|")).to_ascii_lowercase())
+    }
+}
+
+/// The last segment of an id as a GUID: role definition ids carry different prefixes, and some lists leave the dashes out.
+#[must_use]
+pub fn trailing_guid(id: &str) -> Option<Uuid> {
+    Uuid::try_parse(id.rsplit('/').next().unwrap_or_default()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_compare_without_case_and_print_as_written() {
+        let upper =
+            ResourceId::parse("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/RG")
+                .unwrap();
+        let lower =
+            ResourceId::parse("/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/rg")
+                .unwrap();
+        assert_eq!(upper, lower);
+        assert_eq!(
+            upper.to_string(),
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/RG"
+        );
+        assert_eq!(lower.group(), Some(upper));
+    }
+
+    #[test]
+    fn a_scope_holds_what_is_below_it_and_not_its_neighbours() {
+        let group = ResourceId::resource_group("s", "rg");
+        assert!(group.contains(&ResourceId::resource_group("S", "RG")));
+        assert!(group.contains(&group.provider("Microsoft.CognitiveServices/accounts", "a")));
+        assert!(!group.contains(&ResourceId::resource_group("s", "rg2")));
+        assert!(ResourceId::root().contains(&group));
+        assert!(!group.contains(&ResourceId::subscription("s")));
+    }
+
+    #[test]
+    fn malformed_ids_are_refused() {
+        for bad in [
+            "subscriptions/x",
+            "/subscriptions/not-a-guid",
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/../x",
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/a/providers/Microsoft.X/y",
+            "/subscriptions/00000000-0000-0000-0000-000000000000//resourceGroups/a",
+            "/nonsense/a",
+        ] {
+            assert!(ResourceId::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
+
+mod rules;
+mod shape;
+
+pub(crate) use rules::is_group_name;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability};
+use crate::desired::{Desired, collect_spans};
+use crate::finding::{Code, Finding};
+use crate::id::{Key, ResourceId};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::spec::Loaded;
+use crate::spec::model::{Account, OnSoftDeleted, Spec};
+
+/// The ARM type.
+pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
+const API: &str = "2025-06-01";
+/// The resource provider of groups answers to any of its versions; this one is generally available everywhere.
+const GROUPS_API: &str = "2021-04-01";
+/// The tag that names the stack.
+const MARK: &str = "keyless-stack";
+
+/// The kind.
+pub struct Accounts;
+
+/// The id of a declared account.
+#[must_use]
+pub(crate) fn id_of(spec: &Spec, account: &Account) -> ResourceId {
+    let group = account.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
+    ResourceId::resource_group(&spec.subscription, group).provider(TYPE, &account.name)
+}
+
+/// The address of a declared account.
+#[must_use]
+pub(crate) fn address_of(account: &Account) -> String {
+    match &account.resource_group {
+        Some(group) => format!("resourceGroups/{group}/accounts/{}", account.name),
+        None => format!("accounts/{}", account.name),
+    }
+}
+
+/// The resource groups that a stack names: what it owns lies in them.
+#[must_use]
+pub(crate) fn groups_of(spec: &Spec) -> BTreeSet<ResourceId> {
+    let accounts = spec.accounts.iter().filter_map(|account| account.resource_group.as_ref());
+    spec.resource_group
+        .iter()
+        .chain(accounts)
+        .map(|group| ResourceId::resource_group(&spec.subscription, group))
+        .collect()
+}
+
+/// All groups of the run, by subscription.
+fn groups_by_subscription(stacks: &[Loaded]) -> BTreeMap<ResourceId, BTreeSet<ResourceId>> {
+    let mut groups: BTreeMap<ResourceId, BTreeSet<ResourceId>> = BTreeMap::new();
+    for loaded in stacks {
+        let subscription = ResourceId::subscription(&loaded.spec.subscription);
+        groups.entry(subscription).or_default().extend(groups_of(&loaded.spec));
+    }
+    groups
+}
+
+fn list(scope: &ResourceId) -> Query {
+    Query {
+        path: format!("{scope}/providers/{TYPE}?api-version={API}"),
+        shape: Shape::List,
+        scope: scope.clone(),
+        project: shape::project,
+    }
+}
+
+fn group_query(group: &ResourceId) -> Query {
+    let path = format!("{group}?api-version={GROUPS_API}");
+    Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
+}
+
+fn deleted_query(subscription: &ResourceId) -> Query {
+    Query {
+        path: format!(
+            "{subscription}/providers/Microsoft.CognitiveServices/deletedAccounts?api-version={API}"
+        ),
+        shape: Shape::List,
+        scope: subscription.clone(),
+        project: shape::project,
+    }
+}
+
+/// The lists that show the accounts of these groups: one group by its own list, several by their subscription's,
+/// and again each by its own where the caller may not list the subscription.
+fn lists(subscription: &ResourceId, groups: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
+    if groups.len() == 1 {
+        return groups.iter().map(list).collect();
+    }
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let whole = list(subscription);
+    match snapshot.get(&whole) {
+        Some(Answer::Denied(_)) => groups.iter().map(list).collect(),
+        _ => vec![whole],
+    }
+}
+
+impl Kind for Accounts {
+    fn name(&self) -> &'static str {
+        "accounts"
+    }
+
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
+    fn noun(&self) -> &'static str {
+        "account"
+    }
+
+    fn api_version(&self) -> &'static str {
+        API
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
+        const ONCE: Mutability =
+            Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
+        const FIELDS: &[Field] = &[
+            Field::new("location", Compare::Location).change(NEVER),
+            Field::new("kind", Compare::IgnoreCase).change(NEVER),
+            Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
+            Field::new("disableLocalAuth", Compare::Equal).absent("false").change(Mutability::AfterGrants),
+            Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\""),
+            Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\""),
+            Field::new("networkAcls/bypass", Compare::IgnoreCase),
+            Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]"),
+            Field::new("networkAcls/virtualNetworkRules", Compare::By("id")).absent("[]"),
+            Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
+            Field::new("identity/userAssigned", Compare::Names).absent("[]"),
+            Field::new("allowProjectManagement", Compare::Equal).absent("false"),
+            Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false"),
+            Field::new("allowedFqdnList", Compare::Names).absent("[]"),
+            Field::new("encryption/keySource", Compare::IgnoreCase).absent("\"Microsoft.CognitiveServices\""),
+            Field::new("userOwnedStorage", Compare::By("resourceId")).absent("[]"),
+            Field::new("networkInjections", Compare::By("scenario")).absent("[]"),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        shape::READ_ONLY
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        rules::check(loaded, findings);
+    }
+
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        let groups = groups_by_subscription(stacks);
+        let mut queries: Vec<Query> =
+            groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect();
+        if queries.iter().any(|query| snapshot.get(query).is_none()) {
+            return queries;
+        }
+        // Only what would be created needs to know its group and whether a deleted account holds the name.
+        let live = self.inventory(stacks, snapshot);
+        for loaded in stacks {
+            for account in &loaded.spec.accounts {
+                let id = id_of(&loaded.spec, account);
+                if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
+                    continue;
+                }
+                queries.push(deleted_query(&ResourceId::subscription(&loaded.spec.subscription)));
+                if let Some(group) = id.group().filter(|group| snapshot.get(&list(group)).is_none()) {
+                    queries.push(group_query(&group));
+                }
+            }
+        }
+        queries
+    }
+
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        targets.iter().filter_map(ResourceId::group).map(|group| list(&group)).collect()
+    }
+
+    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+        let mut inventory = Inventory::default();
+        for (subscription, groups) in groups_by_subscription(stacks) {
+            for query in lists(&subscription, &groups, snapshot) {
+                if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+                    inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
+                }
+                for body in snapshot.items(&query) {
+                    let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
+                        continue;
+                    };
+                    let live =
+                        Live { kind: &Accounts, key: key(&id), scope: id.clone(), id, body: body.clone() };
+                    inventory.items.insert(live.key.clone(), live);
+                }
+            }
+        }
+        inventory
+    }
+
+    fn desired(&self, loaded: &Loaded) -> Vec<Desired> {
+        let spec = &loaded.spec;
+        let document = &loaded.document;
+        let mut all = Vec::with_capacity(spec.accounts.len());
+        for (index, account) in spec.accounts.iter().enumerate() {
+            let pointer = format!("/accounts/{index}");
+            let id = id_of(spec, account);
+            let mut spans = BTreeMap::new();
+            let mut declared = Map::new();
+            for (name, value) in
+                document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten()
+            {
+                if matches!(name.as_str(), "name" | "resourceGroup" | "roleAssignments") {
+                    continue;
+                }
+                collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);
+                declared.insert(name.clone(), value.clone());
+            }
+            if !declared.contains_key("location")
+                && let Some(location) = &spec.location
+            {
+                declared.insert("location".to_owned(), json!(location));
+                spans.insert("location".to_owned(), document.value_span("/location"));
+            }
+            if let Some(identity) = declared.get_mut("identity") {
+                shape::long_identity(identity);
+            }
+            let mut defaults = json!({
+                "kind": "AIServices",
+                "sku": "S0",
+                "customSubDomainName": account.name,
+                "disableLocalAuth": true,
+            });
+            if account.identity.is_none() {
+                defaults["identity"] = json!({"systemAssigned": true});
+            }
+            let defaults: Map<String, Value> = match defaults {
+                Value::Object(map) => {
+                    map.into_iter().filter(|(name, _)| !declared.contains_key(name)).collect()
+                }
+                _ => Map::new(),
+            };
+            all.push(Desired {
+                kind: &Accounts,
+                stack: spec.stack.clone(),
+                address: address_of(account),
+                title: format!("account {}", account.name),
+                key: key(&id),
+                scope: id.clone(),
+                id,
+                parent: None,
+                declared,
+                defaults,
+                span: document.value_span(&format!("{pointer}/name")),
+                spans,
+                adopt: spec.adopt,
+            });
+        }
+        all
+    }
+
+    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let Some(group) = desired.id.group() else { return findings };
+        let absent = |query: &Query| matches!(snapshot.get(query), Some(Answer::Absent { .. }));
+        if absent(&list(&group)) || absent(&group_query(&group)) {
+            let message = format!("resource group `{}` does not exist", group.name());
+            let hint = format!("create it first: az group create --name {} --location …", group.name());
+            findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
+        }
+        let subdomain = desired.defaults.get("customSubDomainName").and_then(Value::as_str);
+        if subdomain.is_some_and(|name| !rules::is_subdomain(name)) {
+            let message = format!("the name `{}` cannot serve as the account's subdomain", desired.id.name());
+            let hint = "add `customSubDomainName` with letters, digits and `-`";
+            findings.push(Finding::error(Code::SubdomainRequired, message).at(desired.span).hint(hint));
+        }
+        let Some(subscription) = group.subscription_id().map(ResourceId::subscription) else {
+            return findings;
+        };
+        let query = deleted_query(&subscription);
+        if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+            let message =
+                format!("whether a soft-deleted account holds the name `{}` is not known", desired.id.name());
+            findings.push(Finding::note(Code::SoftDeleted, message).at(desired.span).cause(&refusal.message));
+        }
+        let of_this_name = |body: &&Value| {
+            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+            id.is_some_and(|id| {
+                id.name().eq_ignore_ascii_case(desired.id.name()) && id.group() == desired.id.group()
+            })
+        };
+        if let Some(deleted) = snapshot.items(&query).find(of_this_name) {
+            findings.push(soft_deleted(desired, loaded.spec.on_soft_deleted, deleted));
+        }
+        findings
+    }
+
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let says = |name: &str| desired.declared.contains_key(name);
+        let properties = &body["properties"];
+        if !says("disableLocalAuth") && properties["disableLocalAuth"] != true {
+            findings.push(
+                Finding::warning(Code::KeysEnabled, format!("{} accepts API keys", desired.title))
+                    .at(desired.span)
+                    .hint("`disableLocalAuth: true` turns them off"),
+            );
+        }
+        let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
+        let keyless = desired.declared.get("disableLocalAuth") == Some(&Value::Bool(true));
+        if without && (keyless || says("networkAcls")) {
+            let message = format!(
+                "{} has no customSubDomainName, without which Azure takes neither Entra ID tokens nor network rules",
+                desired.title
+            );
+            let hint = format!(
+                "add `customSubDomainName: {}`; it can be added to a live account",
+                desired.id.name()
+            );
+            findings.push(Finding::error(Code::SubdomainRequired, message).at(desired.span).hint(hint));
+        }
+        findings
+    }
+
+    /// With networkInjections, a PUT that repeats the subdomain is refused as if another account used it:
+    /// <https://github.com/Azure/bicep/issues/17663>.
+    fn refuses_put(&self, body: &Value) -> bool {
+        let properties = &body["properties"];
+        let injected = properties["networkInjections"].as_array().is_some_and(|list| !list.is_empty());
+        injected && !properties["customSubDomainName"].is_null()
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        shape::to_spec(body)
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        shape::overlay(body, patch);
+    }
+
+    fn mark(&self, body: &Value) -> Option<String> {
+        body["tags"][MARK].as_str().map(str::to_owned)
+    }
+
+    fn set_mark(&self, body: &mut Value, stack: &str) {
+        super::merge(&mut body["tags"], &json!({ MARK: stack }));
+    }
+
+    fn title(&self, body: &Value) -> String {
+        format!("account {}", body["name"].as_str().unwrap_or("without name"))
+    }
+
+    fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
+        body["properties"]["endpoint"].as_str().map(|url| ("endpoint", url.to_owned())).into_iter().collect()
+    }
+
+    fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {
+        match path {
+            [name] if name == "disableLocalAuth" => {
+                Some(("API keys", if value == &Value::Bool(true) { "disabled" } else { "enabled" }))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn key(id: &ResourceId) -> Key {
+    Key::new("accounts", &[id.as_str()])
+}
+
+fn soft_deleted(desired: &Desired, wish: OnSoftDeleted, deleted: &Value) -> Finding {
+    let properties = &deleted["properties"];
+    let day = |name: &str| properties[name].as_str().unwrap_or("an unknown time").to_owned();
+    let message = format!(
+        "a soft-deleted account holds the name `{}`: deleted {}, purged by Azure {}",
+        desired.id.name(),
+        day("deletionDate"),
+        day("scheduledPurgeDate")
+    );
+    let location = deleted["location"].as_str().unwrap_or("…");
+    let hint = match wish {
+        OnSoftDeleted::Fail => format!(
+            "recover it with `az cognitiveservices account recover`, or give the name up for good with `az cognitiveservices account purge --location {location}`"
+        ),
+        OnSoftDeleted::Restore | OnSoftDeleted::Purge => {
+            "this version does not restore or purge yet: use `az cognitiveservices account recover` or `purge`".to_owned()
+        }
+    };
+    Finding::error(Code::SoftDeleted, message).at(desired.span).hint(hint)
+}

@@ -1,0 +1,363 @@
+//! Offline rules of accounts: what Azure would refuse, or would take and not do.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{MARK, address_of};
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::cidr;
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::{Account, Identity, NetworkAcls};
+use crate::spec::wording::nearest;
+
+/// Kinds with their pricing tiers, as listed by the service's own SKU list; kinds without tiers were seen elsewhere.
+const KINDS: &[(&str, &[&str])] = &[
+    ("AIServices", &["S0"]),
+    ("AnomalyDetector", &["F0", "S0"]),
+    ("CognitiveServices", &["S0"]),
+    ("ComputerVision", &["DC0", "F0", "S0", "S1"]),
+    ("ContentModerator", &["E0", "F0", "S0", "V0", "V1", "V3"]),
+    ("ContentSafety", &["F0", "S0"]),
+    ("ConversationalLanguageUnderstanding", &["S"]),
+    ("CustomVision.Prediction", &["F0", "S0"]),
+    ("CustomVision.Training", &["F0", "S0"]),
+    ("Face", &["E0", "F0", "S0"]),
+    ("FormRecognizer", &["DC0", "F0", "S0"]),
+    ("HealthInsights", &["F0", "S0"]),
+    ("ImmersiveReader", &["S0", "S1"]),
+    ("Internal.AllInOne", &["S0"]),
+    ("Knowledge", &["S0"]),
+    ("LUIS", &["DC0", "S1", "V0", "V1"]),
+    ("LUIS.Authoring", &["E0", "F0", "S1"]),
+    ("LanguageAuthoring", &["S"]),
+    ("MetricsAdvisor", &["S0"]),
+    ("OpenAI", &["S0"]),
+    ("Personalizer", &["E0", "F0", "S0"]),
+    ("QnAMaker", &[]),
+    ("QnAMaker.v2", &["S0"]),
+    ("SpeechServices", &["DC0", "F0", "S0"]),
+    ("TextAnalytics", &["DC0", "F0", "S", "S0", "S1", "S2", "S3", "S4"]),
+    ("TextTranslation", &["C2", "C3", "C4", "D3", "DC0", "F0", "S1", "S2", "S3", "S4"]),
+    ("TranscriptionIntelligence", &["F0", "S0"]),
+];
+
+/// Members that `null` can clear; the others have a value as long as the account lives.
+const CLEARABLE: &[&str] = &["tags", "encryption"];
+
+/// One account under check: where it stands and where to report.
+struct Check<'a> {
+    loaded: &'a Loaded,
+    pointer: String,
+    account: &'a Account,
+    findings: &'a mut Vec<Finding>,
+}
+
+pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    for (index, account) in loaded.spec.accounts.iter().enumerate() {
+        let mut check = Check { loaded, pointer: format!("/accounts/{index}"), account, findings };
+        check.names();
+        check.nulls();
+        check.kind_and_sku();
+        check.subdomain();
+        check.keys();
+        check.tags();
+        check.ids();
+        if let Some(acls) = &account.network_acls {
+            check.network_acls(acls);
+        }
+    }
+}
+
+/// Whether a name can be the subdomain of an endpoint.
+pub(super) fn is_subdomain(name: &str) -> bool {
+    (2..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+impl Check<'_> {
+    fn span(&self, below: &str) -> Span {
+        self.loaded.document.value_span(&format!("{}{below}", self.pointer))
+    }
+
+    fn report(&mut self, below: &str, code: Code, message: String, hint: &str) {
+        let finding = Finding::error(code, message).at(self.span(below)).hint(hint);
+        self.findings.push(finding);
+    }
+
+    fn names(&mut self) {
+        let name = &self.account.name;
+        let fits = (2..=64).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        if !fits {
+            self.report(
+                "/name",
+                Code::InvalidName,
+                format!("`{name}` cannot name an account"),
+                "2 to 64 letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
+            );
+        }
+        let spec = &self.loaded.spec;
+        if self.account.resource_group.is_none() && spec.resource_group.is_none() {
+            self.report(
+                "",
+                Code::MissingField,
+                format!("account `{name}` has no resource group"),
+                "set `resourceGroup` for the file or for the account",
+            );
+        }
+        if let Some(group) = self.account.resource_group.as_deref()
+            && !is_group_name(group)
+        {
+            self.report(
+                "/resourceGroup",
+                Code::InvalidName,
+                format!("`{group}` cannot name a resource group"),
+                GROUP_NAMES,
+            );
+        }
+        match self.account.location.as_deref().or(spec.location.as_deref()) {
+            None => self.report(
+                "",
+                Code::MissingField,
+                format!("account `{name}` has no location"),
+                "set `location` for the file or for the account, such as `eastus2`",
+            ),
+            Some(location) if !is_location(location) => {
+                let below = if self.account.location.is_some() { "/location" } else { "" };
+                self.report(
+                    below,
+                    Code::InvalidValue,
+                    format!("`{location}` is not a region"),
+                    "write it as in `az account list-locations`, such as `eastus2`",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn nulls(&mut self) {
+        let tree = self.loaded.document.tree.pointer(&self.pointer);
+        for (name, value) in tree.and_then(Value::as_object).into_iter().flatten() {
+            if value.is_null() && !CLEARABLE.contains(&name.as_str()) {
+                self.report(
+                    &format!("/{name}"),
+                    Code::InvalidValue,
+                    format!("`{name}` of an account cannot be cleared"),
+                    "leave the line out to leave the field alone, or write the value you want",
+                );
+            }
+        }
+    }
+
+    fn kind_and_sku(&mut self) {
+        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        let Some((_, skus)) = KINDS.iter().find(|(known, _)| *known == kind) else {
+            let names = KINDS.iter().map(|(known, _)| *known);
+            let message = format!("`{kind}` is not a kind of account known to this version");
+            let finding = match nearest(kind, names) {
+                Some(near) => {
+                    Finding::error(Code::InvalidValue, message).hint(format!("did you mean `{near}`?"))
+                }
+                None => Finding::warning(Code::InvalidValue, message)
+                    .hint("Azure decides; `az cognitiveservices account list-kinds` lists all"),
+            };
+            let finding = finding.at(self.span("/kind"));
+            self.findings.push(finding);
+            return;
+        };
+        let Some(sku) = self.account.sku.as_deref() else { return };
+        if !skus.is_empty() && !skus.contains(&sku) {
+            let hint = match skus {
+                [only] => format!("write `{only}`"),
+                several => format!("it has {}", several.join(", ")),
+            };
+            self.report("/sku", Code::InvalidValue, format!("kind `{kind}` has no sku `{sku}`"), &hint);
+        }
+    }
+
+    fn subdomain(&mut self) {
+        let Some(name) = self.account.custom_sub_domain_name.as_deref() else { return };
+        if name.is_empty()
+            && (self.account.network_acls.is_some() || self.account.disable_local_auth == Some(true))
+        {
+            self.report(
+                "/customSubDomainName",
+                Code::SubdomainRequired,
+                "an account without subdomain takes neither network rules nor Entra ID tokens".to_owned(),
+                "leave the line out to use the account's name, or choose a subdomain",
+            );
+        } else if !is_subdomain(name) {
+            self.report(
+                "/customSubDomainName",
+                Code::InvalidName,
+                format!("`{name}` cannot be a subdomain"),
+                "2 to 64 letters, digits and `-`, beginning and ending with a letter or digit",
+            );
+        }
+    }
+
+    fn keys(&mut self) {
+        if self.account.disable_local_auth == Some(false) {
+            let message = format!("API keys of account `{}` are left on", self.account.name);
+            let finding = Finding::warning(Code::KeysEnabled, message).at(self.span("/disableLocalAuth"));
+            self.findings.push(finding.hint(
+                "`disableLocalAuth: true` turns them off; to leave them as they are, leave the line out",
+            ));
+        }
+    }
+
+    fn tags(&mut self) {
+        let Some(tags) = &self.account.tags else { return };
+        if tags.len() > 49 {
+            let message = format!(
+                "{} tags and the mark of the stack are more than the 50 that Azure takes",
+                tags.len()
+            );
+            self.report("/tags", Code::InvalidValue, message, "drop some");
+        }
+        for (name, value) in tags {
+            let below = format!("/tags/{}", name.replace('~', "~0").replace('/', "~1"));
+            if name.eq_ignore_ascii_case(MARK) {
+                self.report(
+                    &below,
+                    Code::TypedMark,
+                    format!("tag `{MARK}` is keyless's own mark of ownership"),
+                    "remove the line: what a stack creates is marked by itself",
+                );
+            } else if name.is_empty()
+                || name.len() > 512
+                || name.contains(['<', '>', '%', '&', '\\', '?', '/'])
+            {
+                self.report(
+                    &below,
+                    Code::InvalidName,
+                    format!("`{name}` cannot name a tag"),
+                    "1 to 512 characters, none of < > % & \\ ? /",
+                );
+            }
+            if value.as_ref().is_some_and(|value| value.chars().count() > 256) {
+                let message = format!("the value of tag `{name}` is longer than 256 characters");
+                self.report(&below, Code::InvalidValue, message, "shorten it");
+            }
+        }
+    }
+
+    fn ids(&mut self) {
+        let mut ids: Vec<(String, &str, &str)> = Vec::new();
+        if let Some(Identity::Each(parts)) = &self.account.identity {
+            for (index, id) in parts.user_assigned.iter().flatten().enumerate() {
+                ids.push((format!("/identity/userAssigned/{index}"), id, "userAssignedIdentities"));
+            }
+        }
+        for (index, storage) in self.account.user_owned_storage.iter().flatten().enumerate() {
+            ids.push((
+                format!("/userOwnedStorage/{index}/resourceId"),
+                &storage.resource_id,
+                "storageAccounts",
+            ));
+        }
+        for (index, injection) in self.account.network_injections.iter().flatten().enumerate() {
+            if let Some(subnet) = &injection.subnet_arm_id {
+                ids.push((format!("/networkInjections/{index}/subnetArmId"), subnet, "subnets"));
+            }
+        }
+        for (index, rule) in self
+            .account
+            .network_acls
+            .iter()
+            .flat_map(|acls| acls.virtual_network_rules.iter().flatten())
+            .enumerate()
+        {
+            ids.push((format!("/networkAcls/virtualNetworkRules/{index}/id"), &rule.id, "subnets"));
+        }
+        let mut seen: BTreeMap<(String, ResourceId), Span> = BTreeMap::new();
+        for (below, id, collection) in ids {
+            match ResourceId::parse(id) {
+                Ok(parsed) if parsed.segment_after(collection).is_some() => {
+                    let list = below.split('/').take(3).collect::<Vec<_>>().join("/");
+                    let span = self.span(&below);
+                    if let Some(first) = seen.insert((list, parsed), span) {
+                        self.findings.push(
+                            Finding::error(Code::Duplicate, format!("`{id}` is listed twice"))
+                                .at(span)
+                                .related(first, "first listed here")
+                                .hint("remove one of the two"),
+                        );
+                    }
+                }
+                Ok(_) => self.report(
+                    &below,
+                    Code::InvalidId,
+                    format!("`{id}` is not the id of one of `{collection}`"),
+                    "copy the resource id from the portal, or from the `id` that `az … show` prints",
+                ),
+                Err(error) => self.report(
+                    &below,
+                    Code::InvalidId,
+                    format!("not a resource id: {error}"),
+                    "copy the resource id from the portal, or from the `id` that `az … show` prints",
+                ),
+            }
+        }
+    }
+
+    fn network_acls(&mut self, acls: &NetworkAcls) {
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for (index, range) in acls.ip_rules.iter().flatten().enumerate() {
+            let below = format!("/networkAcls/ipRules/{index}");
+            if let Some(problem) = cidr::problem(range) {
+                self.report(&below, Code::InvalidCidr, problem.message, &problem.hint);
+                continue;
+            }
+            let span = self.span(&below);
+            if cidr::is_private(range) {
+                let message =
+                    format!("`{range}` is a private range, which never reaches the public endpoint");
+                self.findings.push(
+                    Finding::warning(Code::InvalidCidr, message)
+                        .at(span)
+                        .hint("Azure documents public addresses only; for private ones use virtualNetworkRules or a private endpoint"),
+                );
+            }
+            if let Some(first) = seen.insert(cidr::canonical(range), span) {
+                self.findings.push(
+                    Finding::error(Code::Duplicate, format!("`{range}` is listed twice"))
+                        .at(span)
+                        .related(first, "first listed here")
+                        .hint("remove one of the two"),
+                );
+            }
+        }
+        let open = acls.default_action == Some(crate::spec::model::DefaultAction::Allow);
+        if open && acls.ip_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
+            let message = format!(
+                "the ipRules of {} have no effect while defaultAction is Allow",
+                address_of(self.account)
+            );
+            let finding =
+                Finding::warning(Code::InvalidValue, message).at(self.span("/networkAcls/defaultAction"));
+            self.findings.push(finding.hint("write `defaultAction: Deny`"));
+        }
+    }
+}
+
+const GROUP_NAMES: &str = "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`";
+
+/// Whether Azure takes it as the name of a resource group.
+pub(crate) fn is_group_name(name: &str) -> bool {
+    let count = name.chars().count();
+    (1..=90).contains(&count)
+        && !name.ends_with('.')
+        && name.chars().all(|c| c.is_alphanumeric() || "_-.()".contains(c))
+}
+
+/// Whether it has the form of a region's name.
+fn is_location(name: &str) -> bool {
+    !name.trim().is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ')
+}

@@ -1,0 +1,228 @@
+//! An account in spec shape and in ARM shape.
+
+use serde_json::{Map, Value, json};
+
+use super::MARK;
+use crate::kinds::merge;
+
+/// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
+pub(super) const READ_ONLY: &[&str] = &[
+    "/id",
+    "/name",
+    "/type",
+    "/etag",
+    "/systemData",
+    "/identity/principalId",
+    "/identity/tenantId",
+    "/identity/userAssignedIdentities/*/principalId",
+    "/identity/userAssignedIdentities/*/clientId",
+    "/properties/abusePenalty",
+    "/properties/backupUpperLimit",
+    "/properties/callRateLimit",
+    "/properties/capabilities",
+    "/properties/commitmentPlanAssociations",
+    "/properties/dateCreated",
+    "/properties/deletionDate",
+    "/properties/endpoint",
+    "/properties/endpoints",
+    "/properties/internalId",
+    "/properties/isMigrated",
+    "/properties/privateEndpointConnections",
+    "/properties/provisioningState",
+    "/properties/quotaLimit",
+    "/properties/scheduledPurgeDate",
+    "/properties/skuChangeInfo",
+];
+
+/// Leaves out the large read-only maps: they are nine tenths of an AIServices body.
+pub(super) fn project(mut body: Value) -> Value {
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        for name in ["callRateLimit", "capabilities", "endpoints", "skuChangeInfo", "quotaLimit"] {
+            properties.remove(name);
+        }
+    }
+    body
+}
+
+/// The members of `properties` that stand in a spec under the same name and in the same shape.
+const SAME: &[&str] = &[
+    "allowProjectManagement",
+    "allowedFqdnList",
+    "customSubDomainName",
+    "disableLocalAuth",
+    "encryption",
+    "networkInjections",
+    "publicNetworkAccess",
+    "restrictOutboundNetworkAccess",
+    "userOwnedStorage",
+];
+
+/// ARM shape to spec shape.
+pub(super) fn to_spec(body: &Value) -> Value {
+    let mut spec = Map::new();
+    let properties = &body["properties"];
+    let mut put = |name: &str, value: &Value| {
+        if !value.is_null() {
+            spec.insert(name.to_owned(), value.clone());
+        }
+    };
+    put("location", &body["location"]);
+    put("kind", &body["kind"]);
+    put("sku", &body["sku"]["name"]);
+    for name in SAME {
+        put(name, &properties[*name]);
+    }
+    if let Value::Object(acls) = &properties["networkAcls"] {
+        let mut acls = acls.clone();
+        if let Some(Value::Array(rules)) = acls.get_mut("ipRules") {
+            for rule in rules {
+                *rule = rule["value"].take();
+            }
+        }
+        put("networkAcls", &Value::Object(acls));
+    }
+    if let Value::Object(_) = &body["identity"] {
+        let (system, users) = identities(&body["identity"]);
+        let users: Vec<&String> = users.keys().collect();
+        put("identity", &json!({"systemAssigned": system, "userAssigned": users}));
+    }
+    if let Value::Object(tags) = &body["tags"] {
+        let tags: Map<String, Value> = tags
+            .iter()
+            .filter(|(name, _)| *name != MARK)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        put("tags", &Value::Object(tags));
+    }
+    Value::Object(spec)
+}
+
+/// Whether there is a system-assigned identity, and the user-assigned ones as ARM writes them.
+fn identities(identity: &Value) -> (bool, Map<String, Value>) {
+    let types = identity["type"].as_str().unwrap_or_default();
+    let has = |wanted: &str| types.split(',').any(|each| each.trim().eq_ignore_ascii_case(wanted));
+    let users = identity["userAssignedIdentities"].as_object().cloned().unwrap_or_default();
+    (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
+}
+
+/// The short forms of `identity` in a spec as the long one.
+pub(super) fn long_identity(identity: &mut Value) {
+    match identity.as_str() {
+        Some("SystemAssigned") => *identity = json!({"systemAssigned": true}),
+        Some("None") => *identity = json!({"systemAssigned": false, "userAssigned": []}),
+        _ => {}
+    }
+}
+
+/// Lays a patch in spec shape over a body in ARM shape.
+pub(super) fn overlay(body: &mut Value, patch: &Map<String, Value>) {
+    for (name, value) in patch {
+        match name.as_str() {
+            "location" | "kind" => merge(body, &json!({ name: value })),
+            "tags" => merge(body, &json!({ "tags": value })),
+            "sku" => merge(body, &json!({"sku": {"name": value}})),
+            "identity" => overlay_identity(&mut body["identity"], value),
+            "networkAcls" => overlay_network_acls(&mut body["properties"]["networkAcls"], value),
+            "userOwnedStorage" => overlay_elements(&mut body["properties"][name], value, "resourceId"),
+            "networkInjections" => overlay_elements(&mut body["properties"][name], value, "scenario"),
+            _ => merge(&mut body["properties"], &json!({ name: value })),
+        }
+    }
+}
+
+fn overlay_identity(identity: &mut Value, patch: &Value) {
+    let (mut system, mut users) = identities(identity);
+    if let Some(wanted) = patch["systemAssigned"].as_bool() {
+        system = wanted;
+    }
+    if let Some(wanted) = patch["userAssigned"].as_array() {
+        users = wanted.iter().filter_map(Value::as_str).map(|id| (id.to_owned(), json!({}))).collect();
+    }
+    let types = match (system, users.is_empty()) {
+        (true, true) => "SystemAssigned",
+        (true, false) => "SystemAssigned, UserAssigned",
+        (false, false) => "UserAssigned",
+        (false, true) => "None",
+    };
+    *identity = json!({ "type": types });
+    if !users.is_empty() {
+        identity["userAssignedIdentities"] = Value::Object(users);
+    }
+}
+
+fn overlay_network_acls(acls: &mut Value, patch: &Value) {
+    let mut patch = patch.clone();
+    if let Some(ranges) = patch.get("ipRules").and_then(Value::as_array) {
+        let rules: Vec<Value> = ranges
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|range| json!({"value": range.strip_suffix("/32").unwrap_or(range)}))
+            .collect();
+        patch["ipRules"] = Value::Array(rules);
+    }
+    if let Some(subnets) = patch.as_object_mut().and_then(|map| map.remove("virtualNetworkRules")) {
+        overlay_elements(&mut acls["virtualNetworkRules"], &subnets, "id");
+    }
+    merge(acls, &patch);
+}
+
+/// Puts the declared elements in place of the live ones; of an element that stays, members that the spec does not name are kept.
+fn overlay_elements(live: &mut Value, declared: &Value, identity: &str) {
+    let Value::Array(declared) = declared else {
+        *live = declared.clone();
+        return;
+    };
+    let same = |left: &Value, right: &Value| match (left[identity].as_str(), right[identity].as_str()) {
+        (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
+        _ => false,
+    };
+    let elements = declared.iter().map(|element| {
+        let mut whole = live.as_array().and_then(|live| live.iter().find(|old| same(old, element))).cloned();
+        merge(whole.get_or_insert(Value::Null), element);
+        whole.unwrap_or_default()
+    });
+    *live = Value::Array(elements.collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid(mut body: Value, patch: &Value) -> Value {
+        overlay(&mut body, patch.as_object().unwrap());
+        body
+    }
+
+    #[test]
+    fn a_system_assigned_identity_leaves_user_assigned_ones_alone() {
+        let live = json!({"identity": {"type": "UserAssigned", "userAssignedIdentities": {"/x": {}}}});
+        let patched = laid(live, &json!({"identity": {"systemAssigned": true}}));
+        assert_eq!(
+            patched["identity"],
+            json!({"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {"/x": {}}})
+        );
+    }
+
+    #[test]
+    fn a_changed_default_action_keeps_the_rules() {
+        let live = json!({"properties": {"networkAcls": {"defaultAction": "Allow", "ipRules": [{"value": "1.2.3.4"}]}}});
+        let patched = laid(live, &json!({"networkAcls": {"defaultAction": "Deny"}}));
+        assert_eq!(
+            patched["properties"]["networkAcls"],
+            json!({"defaultAction": "Deny", "ipRules": [{"value": "1.2.3.4"}]})
+        );
+    }
+
+    #[test]
+    fn members_of_a_kept_subnet_rule_survive() {
+        let live = json!({"properties": {"networkAcls": {"virtualNetworkRules": [{"id": "/A", "state": "Succeeded"}, {"id": "/b"}]}}});
+        let patched = laid(
+            live,
+            &json!({"networkAcls": {"virtualNetworkRules": [{"id": "/a", "ignoreMissingVnetServiceEndpoint": true}]}}),
+        );
+        assert_eq!(
+            patched["properties"]["networkAcls"]["virtualNetworkRules"],
+            json!([{"id": "/a", "state": "Succeeded", "ignoreMissingVnetServiceEndpoint": true}])
+        );
+    }
+}

@@ -1,0 +1,429 @@
+//! Role assignments (`Microsoft.Authorization/roleAssignments`), on an account or at another scope.
+//!
+//! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
+
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::account::{address_of, groups_of, id_of};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, merge};
+use crate::desired::{Desired, collect_spans};
+use crate::finding::Finding;
+use crate::id::{Key, ResourceId, arm_guid, trailing_guid};
+use crate::rbac;
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::spec::Loaded;
+use crate::spec::model::{Principal, Spec};
+
+const TYPE: &str = "Microsoft.Authorization/roleAssignments";
+const API: &str = "2022-04-01";
+/// Azure's limit for a description, the mark included.
+const DESCRIPTION_LIMIT: usize = 512;
+
+/// The kind.
+pub struct RoleAssignments;
+
+/// A declared assignment before its principals are taken apart, wherever in the spec it stands.
+struct Grant<'a> {
+    pointer: String,
+    scope: ResourceId,
+    parent: Option<Key>,
+    place: String,
+    role: &'a str,
+    principals: &'a [Principal],
+    conditional: bool,
+    explicit_version: bool,
+}
+
+/// The scope that a spec's word or id means.
+fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
+    match scope {
+        "subscription" => Some(ResourceId::subscription(&spec.subscription)),
+        "resourceGroup" => {
+            spec.resource_group.as_ref().map(|group| ResourceId::resource_group(&spec.subscription, group))
+        }
+        id => ResourceId::parse(id).ok(),
+    }
+}
+
+/// Every declared assignment of a spec; those whose scope cannot be read are left out (a rule has said so).
+fn grants(spec: &Spec) -> Vec<Grant<'_>> {
+    let mut grants = Vec::new();
+    for (index, account) in spec.accounts.iter().enumerate() {
+        let scope = id_of(spec, account);
+        for (nested, assignment) in account.role_assignments.iter().enumerate() {
+            grants.push(Grant {
+                pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
+                parent: Some(Key::new("accounts", &[scope.as_str()])),
+                scope: scope.clone(),
+                place: address_of(account),
+                role: &assignment.role,
+                principals: &assignment.principals,
+                conditional: assignment.condition.is_some(),
+                explicit_version: assignment.condition_version.is_some(),
+            });
+        }
+    }
+    for (index, assignment) in spec.role_assignments.iter().enumerate() {
+        let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
+        // An assignment on an account of this file waits for it, wherever it is written.
+        let account = spec.accounts.iter().map(|account| id_of(spec, account)).find(|id| id.contains(&scope));
+        grants.push(Grant {
+            pointer: format!("/roleAssignments/{index}"),
+            parent: account.map(|id| Key::new("accounts", &[id.as_str()])),
+            scope,
+            place: assignment.scope.clone(),
+            role: &assignment.role,
+            principals: &assignment.principals,
+            conditional: assignment.condition.is_some(),
+            explicit_version: assignment.condition_version.is_some(),
+        });
+    }
+    grants
+}
+
+/// A role by GUID or by any of its names.
+fn role_id(role: &str) -> Option<Uuid> {
+    Uuid::try_parse(role).ok().or_else(|| rbac::by_name(role).map(|known| known.id))
+}
+
+fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
+    Key::new("roleAssignments", &[scope.as_str(), principal, role])
+}
+
+fn list(scope: &ResourceId) -> Query {
+    let prefix = scope.as_str().trim_end_matches('/');
+    Query {
+        path: format!("{prefix}/providers/{TYPE}?api-version={API}"),
+        shape: Shape::List,
+        scope: scope.clone(),
+        project: |body| body,
+    }
+}
+
+/// At a management group or at the root an unfiltered list would show the whole tree below.
+fn list_at(scope: &ResourceId) -> Query {
+    let mut query = list(scope);
+    query.path.push_str("&$filter=atScope()");
+    query
+}
+
+/// The scopes that a stack's assignments name.
+#[must_use]
+pub(crate) fn scopes_of(spec: &Spec) -> BTreeSet<ResourceId> {
+    grants(spec).into_iter().map(|grant| grant.scope).collect()
+}
+
+/// The scopes of a stack at which an assignment that nobody declares is worth a line: its groups, its accounts, its declared scopes.
+fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
+    let accounts = spec.accounts.iter().map(|account| id_of(spec, account));
+    groups_of(spec).into_iter().chain(accounts).chain(scopes_of(spec)).collect()
+}
+
+/// One list for each subscription, and one for each scope outside of any. Where the caller may not list a subscription,
+/// each watched scope is listed by itself.
+fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let scopes: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
+    let mut queries = Vec::new();
+    for scope in &scopes {
+        let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else {
+            queries.push(list_at(scope));
+            continue;
+        };
+        let whole = list(&subscription);
+        let denied = matches!(snapshot.get(&whole), Some(Answer::Denied(_)));
+        if denied && *scope != subscription {
+            // What is listed for a group shows the accounts in it too.
+            if !scopes.iter().any(|outer| outer != scope && *outer != subscription && outer.contains(scope)) {
+                queries.push(list(scope));
+            }
+        } else {
+            queries.push(whole);
+        }
+    }
+    queries.sort();
+    queries.dedup();
+    queries
+}
+
+/// The text in front of a mark, and the stack it names.
+fn split_mark(description: &str) -> (&str, Option<&str>) {
+    let marked = description.trim_end().strip_suffix(']').and_then(|rest| rest.rsplit_once("[keyless:"));
+    match marked {
+        Some((text, stack)) if !stack.is_empty() && !stack.contains(['[', ']']) => {
+            (text.trim_end(), Some(stack))
+        }
+        _ => (description, None),
+    }
+}
+
+fn marked(text: &str, stack: &str) -> String {
+    let separator = if text.is_empty() { "" } else { " " };
+    format!("{text}{separator}[keyless:{stack}]")
+}
+
+impl Kind for RoleAssignments {
+    fn name(&self) -> &'static str {
+        "roleAssignments"
+    }
+
+    fn blank(&self, id: &ResourceId) -> Value {
+        crate::plan::predict::blank(id, TYPE)
+    }
+
+    fn noun(&self) -> &'static str {
+        "role assignment"
+    }
+
+    fn api_version(&self) -> &'static str {
+        API
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        const FIELDS: &[Field] = &[
+            Field::new("roleDefinitionId", Compare::Identity),
+            Field::new("principalId", Compare::Identity),
+            Field::new("principalType", Compare::IgnoreCase).change(Mutability::Never(
+                "it is a property of the principal itself: correct `type` in the spec",
+            )),
+            Field::new("description", Compare::Equal).absent("\"\""),
+            Field::new("condition", Compare::Text),
+            Field::new("conditionVersion", Compare::Equal),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        &[
+            "/id",
+            "/name",
+            "/type",
+            "/properties/scope",
+            "/properties/createdOn",
+            "/properties/createdBy",
+            "/properties/updatedOn",
+            "/properties/updatedBy",
+        ]
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        rules::check(loaded, findings);
+    }
+
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        lists(stacks, snapshot)
+    }
+
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        let at = |target: &ResourceId| match target.subscription_id() {
+            Some(subscription) => list(&ResourceId::subscription(subscription)),
+            None => list_at(&target.scope()),
+        };
+        targets.iter().map(at).collect()
+    }
+
+    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+        let mut inventory = Inventory::default();
+        let watched: Vec<(ResourceId, BTreeSet<ResourceId>)> = stacks
+            .iter()
+            .map(|loaded| (ResourceId::subscription(&loaded.spec.subscription), watched(&loaded.spec)))
+            .collect();
+        for query in lists(stacks, snapshot) {
+            if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
+            }
+            for body in snapshot.items(&query) {
+                let properties = &body["properties"];
+                let text = |name: &str| properties[name].as_str();
+                let (Some(id), Some(scope), Some(principal), Some(role)) = (
+                    body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()),
+                    text("scope").and_then(|scope| ResourceId::parse(scope).ok()),
+                    text("principalId"),
+                    text("roleDefinitionId").and_then(trailing_guid),
+                ) else {
+                    continue;
+                };
+                let near = |(_, scopes): &(ResourceId, BTreeSet<ResourceId>)| {
+                    scopes.contains(&scope)
+                        || (self.mark(body).is_some() && scopes.iter().any(|outer| outer.contains(&scope)))
+                        || scopes
+                            .iter()
+                            .any(|outer| outer.segment_after("accounts").is_some() && outer.contains(&scope))
+                };
+                if !watched.iter().any(near) {
+                    continue;
+                }
+                let live = Live {
+                    kind: &RoleAssignments,
+                    key: key(&scope, principal, &role.to_string()),
+                    scope,
+                    id,
+                    body: body.clone(),
+                };
+                inventory.items.insert(live.key.clone(), live);
+            }
+        }
+        inventory
+    }
+
+    fn desired(&self, loaded: &Loaded) -> Vec<Desired> {
+        let (spec, document) = (&loaded.spec, &loaded.document);
+        let mut all = Vec::new();
+        for grant in grants(spec) {
+            let Some(role) = role_id(grant.role) else { continue };
+            for (index, principal) in grant.principals.iter().enumerate() {
+                let (Some(id), Some(principal_type)) = (
+                    principal.id.as_deref().and_then(|id| Uuid::try_parse(id).ok()),
+                    principal.principal_type,
+                ) else {
+                    continue;
+                };
+                let at = format!("{}/principals/{index}", grant.pointer);
+                let mut declared = Map::new();
+                let mut spans = BTreeMap::new();
+                for name in ["description", "condition", "conditionVersion"] {
+                    let pointer = format!("{}/{name}", grant.pointer);
+                    if let Some(value) = document.tree.pointer(&pointer) {
+                        collect_spans(document, &pointer, name, value, &mut spans);
+                        declared.insert(name.to_owned(), value.clone());
+                    }
+                }
+                if grant.conditional && !grant.explicit_version {
+                    declared.insert("conditionVersion".to_owned(), json!("2.0"));
+                    spans.insert(
+                        "conditionVersion".to_owned(),
+                        document.value_span(&format!("{}/condition", grant.pointer)),
+                    );
+                }
+                declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
+                declared.insert("principalId".to_owned(), json!(id));
+                declared.insert("principalType".to_owned(), json!(principal_type.as_str()));
+                spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
+                let name =
+                    arm_guid(&[id.to_string().as_str(), role.to_string().as_str(), grant.scope.as_str()]);
+                let role_name = rbac::display_name(role);
+                all.push(Desired {
+                    kind: &RoleAssignments,
+                    stack: spec.stack.clone(),
+                    address: format!("{}/roleAssignments/{role_name}/{id}", grant.place),
+                    title: format!(
+                        "role assignment {role_name} -> {} {id} on {}",
+                        principal_type.as_str(),
+                        scope_name(&grant.scope)
+                    ),
+                    id: grant.scope.provider(TYPE, &name.to_string()),
+                    key: key(&grant.scope, &id.to_string(), &role.to_string()),
+                    scope: grant.scope.clone(),
+                    parent: grant.parent.clone(),
+                    declared,
+                    defaults: Map::new(),
+                    span: document.value_span(&at),
+                    spans,
+                    adopt: spec.adopt,
+                });
+            }
+        }
+        all
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        let properties = &body["properties"];
+        let mut spec = Map::new();
+        for name in [
+            "roleDefinitionId",
+            "principalId",
+            "principalType",
+            "description",
+            "condition",
+            "conditionVersion",
+        ] {
+            if !properties[name].is_null() {
+                spec.insert(name.to_owned(), properties[name].clone());
+            }
+        }
+        if let Some(Value::String(description)) = spec.get_mut("description") {
+            *description = split_mark(description).0.to_owned();
+        }
+        Value::Object(spec)
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        for (name, value) in patch {
+            match name.as_str() {
+                "description" => {
+                    let stack = self.mark(body);
+                    let text = value.as_str().unwrap_or_default();
+                    let text = stack.map_or_else(|| text.to_owned(), |stack| marked(text, &stack));
+                    merge(&mut body["properties"], &json!({ "description": text }));
+                }
+                _ => merge(&mut body["properties"], &json!({ name: value })),
+            }
+        }
+    }
+
+    fn mark(&self, body: &Value) -> Option<String> {
+        split_mark(body["properties"]["description"].as_str()?).1.map(str::to_owned)
+    }
+
+    fn set_mark(&self, body: &mut Value, stack: &str) {
+        let text = body["properties"]["description"].as_str().unwrap_or_default().to_owned();
+        body["properties"]["description"] = json!(marked(split_mark(&text).0, stack));
+    }
+
+    fn title(&self, body: &Value) -> String {
+        let properties = &body["properties"];
+        let text = |name: &str| properties[name].as_str().unwrap_or("?");
+        let role = trailing_guid(text("roleDefinitionId")).map_or_else(|| "?".to_owned(), rbac::display_name);
+        let scope =
+            ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
+        format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
+    }
+
+    fn is_grant(&self) -> bool {
+        true
+    }
+}
+
+/// The id of a role definition as assignments at a scope name it.
+fn definition_id(scope: &ResourceId, role: Uuid) -> ResourceId {
+    let holder = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
+    holder.provider("Microsoft.Authorization/roleDefinitions", &role.to_string())
+}
+
+/// A scope for people: its name, with what it is where that does not show.
+fn scope_name(scope: &ResourceId) -> String {
+    let text = scope.as_str();
+    match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+        [""] => "the tenant root".to_owned(),
+        [_, id] => format!("subscription {id}"),
+        [_, _, _, group] => format!("resource group {group}"),
+        [.., name] => (*name).to_owned(),
+        [] => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_at_the_end_and_are_taken_off_whole() {
+        assert_eq!(split_mark("developers [keyless:ml-dev]"), ("developers", Some("ml-dev")));
+        assert_eq!(split_mark("[keyless:ml-dev]"), ("", Some("ml-dev")));
+        assert_eq!(split_mark("see [keyless:x] for more"), ("see [keyless:x] for more", None));
+        assert_eq!(split_mark("a [keyless:]"), ("a [keyless:]", None));
+        assert_eq!(marked("", "s"), "[keyless:s]");
+    }
+
+    #[test]
+    fn a_new_description_keeps_the_mark() {
+        let mut body = json!({"properties": {"description": "old [keyless:s]"}});
+        let patch = json!({"description": "new"});
+        RoleAssignments.overlay(&mut body, patch.as_object().unwrap());
+        assert_eq!(body["properties"]["description"], "new [keyless:s]");
+    }
+}

@@ -1,0 +1,219 @@
+//! Offline rules of role assignments.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{DESCRIPTION_LIMIT, grants, key, marked, role_id, scope_of};
+use crate::finding::{Code, Finding};
+use crate::id::{Key, ResourceId};
+use crate::rbac;
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::Principal;
+use crate::spec::wording::nearest;
+
+const USE_IDS: &str = "write the object id and its type instead: `{id: …, type: Group}` (az ad group show --group NAME --query id)";
+
+pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let spec = &loaded.spec;
+    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
+    for (index, assignment) in spec.role_assignments.iter().enumerate() {
+        if scope_of(spec, &assignment.scope).is_none() {
+            findings.push(scope_problem(loaded, index, &assignment.scope));
+        }
+    }
+    // Rules on texts hold wherever the assignment stands, a bad scope or not.
+    let nested = spec.accounts.iter().enumerate().flat_map(|(account, declared)| {
+        declared.role_assignments.iter().enumerate().map(move |(index, assignment)| {
+            let pointer = format!("/accounts/{account}/roleAssignments/{index}");
+            (
+                pointer,
+                assignment.description.as_deref(),
+                assignment.condition.is_some(),
+                assignment.condition_version.as_deref(),
+            )
+        })
+    });
+    let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| {
+        let pointer = format!("/roleAssignments/{index}");
+        (
+            pointer,
+            assignment.description.as_deref(),
+            assignment.condition.is_some(),
+            assignment.condition_version.as_deref(),
+        )
+    });
+    for (pointer, description, conditional, version) in nested.chain(scoped) {
+        texts(loaded, &pointer, description, conditional, version, findings);
+    }
+    for grant in grants(spec) {
+        let on_account = grant.scope.segment_after("accounts").is_some();
+        role(loaded, &grant.pointer, grant.role, on_account, findings);
+        for (index, principal) in grant.principals.iter().enumerate() {
+            let at = format!("{}/principals/{index}", grant.pointer);
+            let span = loaded.document.value_span(&at);
+            if let Some(finding) = principal_problem(loaded, &at, principal) {
+                findings.push(finding);
+                continue;
+            }
+            let (Some(id), Some(role)) = (principal.id.as_deref(), role_id(grant.role)) else { continue };
+            let id = Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |id| id.to_string());
+            if let Some(first) = seen.insert(key(&grant.scope, &id, &role.to_string()), span) {
+                let message = format!("`{id}` gets `{}` at this scope twice", rbac::display_name(role));
+                findings.push(
+                    Finding::error(Code::Duplicate, message)
+                        .at(span)
+                        .related(first, "first declared here")
+                        .hint("Azure takes one assignment of a role to a principal at a scope: remove one of the two"),
+                );
+            }
+        }
+    }
+}
+
+fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
+    let span = loaded.document.value_span(&format!("/roleAssignments/{index}/scope"));
+    if scope == "resourceGroup" {
+        return Finding::error(Code::MissingField, "scope `resourceGroup` needs the file's `resourceGroup`")
+            .at(span)
+            .hint("set `resourceGroup` for the file, or write the scope's id");
+    }
+    let hint = match nearest(scope, ["subscription", "resourceGroup"]) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write `subscription`, `resourceGroup`, or the id of a scope".to_owned(),
+    };
+    let message = match ResourceId::parse(scope) {
+        Err(error) if scope.starts_with('/') => format!("not a scope: {error}"),
+        _ => format!("`{scope}` is not a scope"),
+    };
+    Finding::error(Code::InvalidId, message).at(span).hint(hint)
+}
+
+fn texts(
+    loaded: &Loaded,
+    pointer: &str,
+    description: Option<&str>,
+    conditional: bool,
+    version: Option<&str>,
+    findings: &mut Vec<Finding>,
+) {
+    let span = |name: &str| loaded.document.value_span(&format!("{pointer}/{name}"));
+    if let Some(text) = description {
+        if text.to_ascii_lowercase().contains("[keyless:") {
+            findings.push(
+                Finding::error(Code::TypedMark, "`[keyless:…]` is keyless's own mark of ownership")
+                    .at(span("description"))
+                    .hint("remove it: what a stack creates is marked by itself"),
+            );
+        }
+        let room =
+            DESCRIPTION_LIMIT - (marked("x", &loaded.spec.stack).chars().count() - 1).min(DESCRIPTION_LIMIT);
+        let length = text.chars().count();
+        if length > room {
+            let message =
+                format!("a description of {length} characters leaves no place for the mark of the stack");
+            findings.push(Finding::error(Code::DescriptionTooLong, message).at(span("description")).hint(
+                format!("Azure takes {DESCRIPTION_LIMIT} characters, the mark included: keep it to {room}"),
+            ));
+        }
+    }
+    if let Some(version) = version {
+        if version != "2.0" {
+            findings.push(
+                Finding::error(
+                    Code::ConditionVersion,
+                    format!("condition version `{version}` is not accepted by Azure"),
+                )
+                .at(span("conditionVersion"))
+                .hint("write \"2.0\", or leave the line out"),
+            );
+        } else if !conditional {
+            findings.push(
+                Finding::error(Code::ConditionVersion, "a conditionVersion without a condition")
+                    .at(span("conditionVersion"))
+                    .hint("add `condition`, or remove the line"),
+            );
+        }
+    }
+}
+
+fn role(loaded: &Loaded, pointer: &str, name: &str, on_account: bool, findings: &mut Vec<Finding>) {
+    let span = loaded.document.value_span(&format!("{pointer}/role"));
+    let known = match Uuid::try_parse(name) {
+        // A GUID that the catalogue does not know may be a custom role: Azure decides.
+        Ok(id) => rbac::by_id(id),
+        Err(_) => match rbac::by_name(name) {
+            Some(role) => Some(role),
+            None => {
+                let names = rbac::builtin()
+                    .iter()
+                    .flat_map(|role| std::iter::once(&role.name).chain(&role.other_names));
+                let hint = match nearest(name, names.map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "custom roles and rarer built-in ones go by their GUID: az role definition list --name NAME --query [].name".to_owned(),
+                };
+                findings.push(
+                    Finding::error(Code::UnknownRole, format!("no role is known as `{name}`"))
+                        .at(span)
+                        .hint(hint),
+                );
+                return;
+            }
+        },
+    };
+    if let Some(role) = known.filter(|role| on_account && !role.gives_inference()) {
+        findings.push(
+            Finding::note(
+                Code::RoleWithoutInference,
+                format!("`{}` does not let anyone call models", role.name),
+            )
+            .at(span)
+            .hint("`Cognitive Services User` and `Cognitive Services OpenAI User` do"),
+        );
+    }
+}
+
+/// What is wrong with how a principal is named, if anything.
+fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
+    let span = loaded.document.value_span(at);
+    let lookups = [
+        ("user", principal.user.is_some()),
+        ("group", principal.group.is_some()),
+        ("servicePrincipal", principal.service_principal.is_some()),
+        ("managedIdentity", principal.managed_identity.is_some()),
+        ("accountIdentity", principal.account_identity.is_some()),
+        ("me", principal.me.is_some()),
+    ];
+    let named: Vec<&str> = lookups.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    let error = |code, message: String, hint: &str| Some(Finding::error(code, message).at(span).hint(hint));
+    match (principal.id.as_deref(), principal.principal_type, named.as_slice()) {
+        (None, None, []) => {
+            error(Code::MissingField, "an empty principal".to_owned(), "write `id` and `type`")
+        }
+        (None, _, [form]) => error(
+            Code::LookupNotPossible,
+            format!("looking up a principal by `{form}` is not yet possible"),
+            USE_IDS,
+        ),
+        (_, _, [first, ..]) => error(
+            Code::InvalidValue,
+            format!("a principal is named in one way, and here are `{first}` and others"),
+            "keep `id` with `type`, and remove the rest",
+        ),
+        (None, Some(_), []) => {
+            error(Code::MissingField, "a principal with `type` and without `id`".to_owned(), "add `id`")
+        }
+        (Some(_), None, []) => error(
+            Code::MissingField,
+            "a principal with `id` and without `type`".to_owned(),
+            "add `type: User`, `Group` or `ServicePrincipal`: without it Azure refuses principals that are still replicating",
+        ),
+        (Some(id), Some(_), []) if Uuid::try_parse(id).is_err() => Some(
+            Finding::error(Code::InvalidGuid, format!("`{id}` is not an object id"))
+                .at(loaded.document.value_span(&format!("{at}/id")))
+                .hint("object ids are GUIDs: az ad sp show --id APP --query id"),
+        ),
+        _ => None,
+    }
+}

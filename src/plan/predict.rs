@@ -1,0 +1,57 @@
+//! What would be live after a plan: the state that guards judge, and against which a second plan must be empty.
+//!
+//! Pure. Takes what a snapshot shows and a plan's steps.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::id::ResourceId;
+use crate::kinds;
+use crate::plan::document::{Plan, StepAction};
+use crate::snapshot::Snapshot;
+
+/// Live resources in ARM shape, by id.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    /// By id; ids compare without case.
+    pub resources: BTreeMap<ResourceId, Value>,
+}
+
+impl World {
+    /// Everything that a snapshot shows, inherited assignments included.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let identified = |body: &Value| {
+            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
+            Some((id, body.clone()))
+        };
+        Self { resources: snapshot.bodies().filter_map(identified).collect() }
+    }
+
+    /// The state after all steps of a plan have succeeded.
+    #[must_use]
+    pub fn after(&self, plan: &Plan) -> Self {
+        let mut after = self.clone();
+        for step in &plan.steps {
+            let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
+                continue;
+            };
+            if step.action == StepAction::Delete {
+                after.resources.remove(&id);
+                continue;
+            }
+            let body = after.resources.entry(id.clone()).or_insert_with(|| kind.blank(&id));
+            kind.overlay(body, &step.patch);
+            if let Some(stack) = &step.mark {
+                kind.set_mark(body, stack);
+            }
+        }
+        after
+    }
+}
+
+/// A resource of which nothing is known but where it is.
+pub(crate) fn blank(id: &ResourceId, arm_type: &str) -> Value {
+    json!({"id": id, "name": id.name(), "type": arm_type, "properties": {}})
+}

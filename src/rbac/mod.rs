@@ -1,0 +1,172 @@
+//! Roles: what a role permits, by Azure's own rules, and the built-in ones by GUID and every name they had.
+//!
+//! Pure. The catalogue holds facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles,
+//! so a role is its GUID and names are only ways to find it.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A built-in role.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Role {
+    /// GUID of the role definition.
+    pub id: Uuid,
+    /// Its name when the catalogue was made.
+    pub name: String,
+    /// Names it had before, or got since.
+    #[serde(default)]
+    pub other_names: Vec<String>,
+    #[serde(default)]
+    actions: Vec<String>,
+    #[serde(default)]
+    not_actions: Vec<String>,
+    #[serde(default)]
+    data_actions: Vec<String>,
+    #[serde(default)]
+    not_data_actions: Vec<String>,
+}
+
+/// Data actions that a call of a chat or embedding model needs at least one of.
+const INFERENCE: [&str; 3] = [
+    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
+    "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
+];
+
+/// The right to change accounts.
+const WRITE: &str = "Microsoft.CognitiveServices/accounts/write";
+
+/// The right to write role assignments.
+const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
+
+impl Role {
+    /// Whether it lets someone call models with a token.
+    #[must_use]
+    pub fn gives_inference(&self) -> bool {
+        INFERENCE.iter().any(|action| permits(&self.data_actions, &self.not_data_actions, action))
+    }
+
+    /// Whether it lets someone change accounts.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        permits(&self.actions, &self.not_actions, WRITE)
+    }
+
+    /// Whether it lets someone give roles to others.
+    #[must_use]
+    pub fn can_grant(&self) -> bool {
+        permits(&self.actions, &self.not_actions, GRANT)
+    }
+}
+
+fn permits(allowed: &[String], excluded: &[String], action: &str) -> bool {
+    let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
+    any(allowed) && !any(excluded)
+}
+
+/// Whether an action pattern of a role covers an action: `*` stands for any run of characters, `/` too; case does not count.
+#[must_use]
+pub fn matches(pattern: &str, action: &str) -> bool {
+    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == action };
+    let Some(mut rest) = action.strip_prefix(head) else { return false };
+    // Between the first and the last star each piece is taken where it first occurs: later places only leave less.
+    let mut pieces = tail.split('*').peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    false
+}
+
+static BUILTIN: LazyLock<Vec<Role>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("builtin.json")).expect("the catalogue in builtin.json is well-formed")
+});
+
+/// All built-in roles that keyless knows by name, sorted by name.
+#[must_use]
+pub fn builtin() -> &'static [Role] {
+    &BUILTIN
+}
+
+/// Finds a built-in role by GUID.
+#[must_use]
+pub fn by_id(id: Uuid) -> Option<&'static Role> {
+    BUILTIN.iter().find(|role| role.id == id)
+}
+
+/// Finds a built-in role by any of its names; case does not count, as with Azure's own filter.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Role> {
+    BUILTIN.iter().find(|role| {
+        std::iter::once(&role.name).chain(&role.other_names).any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// A role's name for people, or its GUID.
+#[must_use]
+pub fn display_name(id: Uuid) -> String {
+    by_id(id).map_or_else(|| id.to_string(), |role| role.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_cover_what_azure_says_they_cover() {
+        let cases = [
+            ("*", "Microsoft.X/y/read", true),
+            ("*/read", "Microsoft.X/y/read", true),
+            ("*/read", "Microsoft.X/y/write", false),
+            ("Microsoft.CognitiveServices/*", "microsoft.cognitiveservices/accounts/OpenAI/x/action", true),
+            ("Microsoft.CognitiveServices/*/read", "Microsoft.CognitiveServices/accounts/read", true),
+            ("Microsoft.CognitiveServices/*/read", "Microsoft.CognitiveServices/read", false),
+            ("Microsoft.X/*/a/*/b", "Microsoft.X/1/a/2/b", true),
+            ("Microsoft.X/*/a/*/b", "Microsoft.X/1/b", false),
+            ("a*a", "a", false),
+            ("a*b*b", "ab", false),
+            ("Microsoft.X/y/read", "Microsoft.X/y/read/more", false),
+        ];
+        for (pattern, action, expected) in cases {
+            assert_eq!(matches(pattern, action), expected, "{pattern} on {action}");
+        }
+    }
+
+    #[test]
+    fn the_roles_of_the_job_are_known_by_every_name() {
+        let user = by_name("cognitive services user").unwrap();
+        assert_eq!(user.id.to_string(), "a97b65f3-24c7-4388-baec-2e87135dc908");
+        assert!(user.gives_inference() && !user.can_grant());
+        assert_eq!(by_name("Foundry User").unwrap().id, by_name("Azure AI User").unwrap().id);
+        assert!(by_name("Cognitive Services OpenAI User").unwrap().gives_inference());
+        for (name, inference, grant) in [
+            ("Owner", false, true),
+            ("Contributor", false, false),
+            ("Reader", false, false),
+            ("User Access Administrator", false, true),
+            ("Role Based Access Control Administrator", false, true),
+            ("Cognitive Services Contributor", false, false),
+            ("Cognitive Services Data Reader", false, false),
+        ] {
+            let role = by_name(name).unwrap();
+            assert_eq!((role.gives_inference(), role.can_grant()), (inference, grant), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_catalogue_is_sorted_and_has_no_double() {
+        let names: Vec<String> = builtin().iter().map(|role| role.name.to_lowercase()).collect();
+        assert!(names.is_sorted());
+        let mut ids: Vec<Uuid> = builtin().iter().map(|role| role.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), names.len());
+    }
+}

@@ -1,0 +1,270 @@
+//! Makes text harmless that someone else wrote: display names, descriptions, tags, error messages, lines of specs.
+//!
+//! Input: any text. Output: text that shows every character it holds, commands neither a terminal nor a pipeline, and in Markdown is only text. Used by
+//! every renderer. Pure.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Characters that are invisible, or that order or join others: they could make text look like other text. Sorted.
+///
+/// Unicode's format characters, but for the few that are drawn; line and paragraph separators; fillers and variation selectors;
+/// non-characters. Control characters are not listed.
+const INVISIBLE: &[(u32, u32)] = &[
+    (0x00AD, 0x00AD),
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x070F, 0x070F),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x2028, 0x202E),
+    (0x2060, 0x206F),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xFDD0, 0xFDEF),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFFB),
+    (0xFFFE, 0xFFFF),
+    (0x13430, 0x1345F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+];
+
+fn is_hidden(character: char) -> bool {
+    let code = u32::from(character);
+    character.is_control()
+        || code & 0xFFFE == 0xFFFE
+        || (code >= 0xAD && INVISIBLE.iter().any(|(from, to)| (*from..=*to).contains(&code)))
+}
+
+/// A character as text that anyone sees: `\u{202e}`.
+pub(crate) fn escape_into(text: &mut String, character: char) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
+}
+
+/// Text for one line: control, bidirectional, zero-width and other invisible characters, line breaks too, become `\u{..}`, and pipeline commands are broken.
+#[must_use]
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    clean(text, |_| false)
+}
+
+/// Text that may have several lines: as [`sanitize`], but line feeds and tabs stay.
+#[must_use]
+pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
+    clean(text, |character| matches!(character, '\n' | '\t'))
+}
+
+/// A single character of a line, as [`sanitize`] would show it.
+pub(crate) fn push_sanitized(text: &mut String, character: char) {
+    if is_hidden(character) {
+        escape_into(text, character);
+    } else {
+        text.push(character);
+    }
+}
+
+fn clean(text: &str, keeps: fn(char) -> bool) -> Cow<'_, str> {
+    let bad = |character: char| is_hidden(character) && !keeps(character);
+    if !text.contains(bad) {
+        return break_commands(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if bad(character) {
+            escape_into(&mut clean, character);
+        } else {
+            clean.push(character);
+        }
+    }
+    Cow::Owned(break_commands(&clean).into_owned())
+}
+
+/// Breaks what Azure Pipelines (`##vso[`, `##[`) and GitHub Actions (`##[`, and `::` at the beginning of a line) would obey.
+///
+/// For everything that goes to stdout or stderr as text. One character is written as `\u{..}`, so that nothing is hidden.
+#[must_use]
+pub fn break_commands(text: &str) -> Cow<'_, str> {
+    if !(text.contains("##") || text.contains("::")) {
+        return Cow::Borrowed(text);
+    }
+    let mut broken = String::with_capacity(text.len() + 16);
+    for line in text.split_inclusive('\n') {
+        let start = line.len() - line.trim_start().len();
+        let (blank, rest) = line.split_at(start);
+        broken.push_str(blank);
+        let mut rest = match rest.strip_prefix("::") {
+            Some(rest) => {
+                broken.push_str(":\\u{3a}");
+                rest
+            }
+            None => rest,
+        };
+        while let Some(at) = rest.find("##") {
+            let after = &rest[at + 2..];
+            let command = after.starts_with('[')
+                || after.get(..4).is_some_and(|next| next.eq_ignore_ascii_case("vso["));
+            broken.push_str(&rest[..=at]);
+            if command {
+                broken.push_str("\\u{23}");
+                rest = after;
+            } else {
+                // The second `#` may begin a command with a third.
+                rest = &rest[at + 1..];
+            }
+        }
+        broken.push_str(rest);
+    }
+    Cow::Owned(broken)
+}
+
+/// The same for a JSON document: `##` occurs in strings only, where JSON has an escape of its own, so that its meaning stays the same.
+///
+/// No line of a JSON document begins with `::`. Invisible characters are escaped as well.
+#[must_use]
+pub fn sanitize_json(document: &str) -> String {
+    let mut clean = String::with_capacity(document.len() + 16);
+    let mut previous = '\0';
+    for character in document.chars() {
+        if character == '#' && previous == '#' {
+            clean.push_str("\\u0023");
+        } else if is_hidden(character) && !character.is_ascii() {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                // Writing to a string does not fail.
+                let _ = write!(clean, "\\u{unit:04x}");
+            }
+        } else if character == '\u{7f}' {
+            clean.push_str("\\u007f");
+        } else {
+            clean.push(character);
+        }
+        previous = character;
+    }
+    clean
+}
+
+/// One line of text for Markdown: shown as it is, without markup, HTML, links, images, mentions or references to issues.
+#[must_use]
+pub fn markdown(text: &str) -> String {
+    let text = sanitize(text);
+    let mut safe = String::with_capacity(text.len() + 16);
+    for (at, character) in text.char_indices() {
+        let before = &text[..at];
+        match character {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            // A backslash does not stop hosts from reading `@name`, `#1`, `!1` and bare addresses; an entity does.
+            '@' => safe.push_str("&#64;"),
+            '#' => safe.push_str("&#35;"),
+            '!' => safe.push_str("&#33;"),
+            ':' => safe.push_str("&#58;"),
+            '.' if ends_with_www(before) || before.bytes().all(|byte| byte.is_ascii_digit()) => {
+                safe.push_str("&#46;");
+            }
+            // Lists and underlined headings begin a line.
+            '-' | '+' | '=' if before.trim_start().is_empty() => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '|' | '~' | '$' => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            _ => safe.push(character),
+        }
+    }
+    // Blanks at the beginning would make it code.
+    let indent = safe.len() - safe.trim_start().len();
+    format!("{}{}", "&#32;".repeat(safe[..indent].chars().count()), &safe[indent..])
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.len()
+        .checked_sub(3)
+        .and_then(|start| text.get(start..))
+        .is_some_and(|end| end.eq_ignore_ascii_case("www"))
+}
+
+/// Text as code in Markdown; in tables too.
+#[must_use]
+pub fn markdown_code(text: &str) -> String {
+    let text = sanitize(text).replace('|', "\\u{7c}").replace('`', "\\u{60}");
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_or_nobody_sees_is_written_out() {
+        for (text, shown) in [
+            ("plain ä 漢 é 👍", "plain ä 漢 é 👍"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
+            ("zero\u{200b}width\u{200d}\u{feff}", "zero\\u{200b}width\\u{200d}\\u{feff}"),
+            ("two\r\nlines\t", "two\\u{d}\\u{a}lines\\u{9}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+            (
+                "\u{ad}\u{3164}\u{fe0f}\u{2028}\u{fffe}\u{1fffe}",
+                "\\u{ad}\\u{3164}\\u{fe0f}\\u{2028}\\u{fffe}\\u{1fffe}",
+            ),
+        ] {
+            assert_eq!(sanitize(text), shown);
+        }
+        assert_eq!(sanitize_lines("two\r\nlines\t\u{7}"), "two\\u{d}\nlines\t\\u{7}");
+    }
+
+    #[test]
+    fn no_output_line_is_a_pipeline_command() {
+        for (text, broken) in [
+            ("##vso[task.setvariable]x", "#\\u{23}vso[task.setvariable]x"),
+            ("a ##VSO[x] ##[error]y", "a #\\u{23}VSO[x] #\\u{23}[error]y"),
+            ("###[x", "##\\u{23}[x"),
+            ("::set-output name=a::b", ":\\u{3a}set-output name=a::b"),
+            ("a\n  ::error::b", "a\n  :\\u{3a}error::b"),
+            ("a::b ## heading", "a::b ## heading"),
+        ] {
+            assert_eq!(break_commands(text), broken);
+            assert_eq!(break_commands(broken), broken);
+        }
+        assert_eq!(sanitize("::error::x"), ":\\u{3a}error::x");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_loses_its_commands() {
+        let value =
+            serde_json::json!({ "a": "##vso[x] ###[y]", "b": "\u{202e}\u{85}\u{e0041} ä", "c": "::d" });
+        let document = serde_json::to_string_pretty(&value).unwrap();
+        let clean = sanitize_json(&document);
+        assert!(!clean.contains("##") && !clean.contains('\u{202e}') && !clean.contains('\u{e0041}'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).unwrap(), value);
+    }
+
+    #[test]
+    fn markdown_shows_text_and_nothing_else() {
+        for (text, safe) in [
+            ("chat-eu", "chat-eu"),
+            ("<img src=x>", "&lt;img src=x&gt;"),
+            ("@everyone #1 !2", "&#64;everyone &#35;1 &#33;2"),
+            ("![a](https://b)", "&#33;\\[a\\]\\(https&#58;//b\\)"),
+            ("a|b`c`", "a\\|b\\`c\\`"),
+            ("www.x.y", "www&#46;x.y"),
+            ("- x", "\\- x"),
+            ("1. x", "1&#46; x"),
+            ("    code", "&#32;&#32;&#32;&#32;code"),
+            ("a\n# b", "a\\\\u{a}&#35; b"),
+        ] {
+            assert_eq!(markdown(text), safe);
+        }
+        assert_eq!(markdown_code("a`|b\n"), "`a\\u{60}\\u{7c}b\\u{a}`");
+    }
+}

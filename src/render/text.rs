@@ -1,0 +1,295 @@
+//! Plans and reports as text for people: aligned, coloured on a terminal, clear without colour.
+//!
+//! Works on the documents alone, so that a saved plan looks as it did when it was made. Everything that came from Azure or a
+//! spec passes through `sanitize`; styles are ANSI sequences that the output stream strips where they do not belong.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::sanitize::sanitize;
+use crate::finding::Severity;
+use crate::kinds;
+use crate::plan::document::{
+    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
+};
+use crate::report::{Outcome, Report, Status};
+use crate::source::Position;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const CHANGED: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+/// The column of places stands no further right; behind a longer line its place follows after two spaces.
+const WIDEST: usize = 100;
+
+/// How an action shows: its sign and style.
+fn look(action: Action) -> (&'static str, Style) {
+    match action {
+        Action::Create => ("+", GOOD),
+        Action::Update => ("~", CHANGED),
+        Action::Adopt => ("@", CHANGED),
+        Action::Delete => ("-", BAD),
+        Action::Refused | Action::Unknown => ("!", BAD),
+        Action::Unmanaged | Action::UnmanagedDrift => ("?", QUIET),
+        Action::Noop => ("=", QUIET),
+    }
+}
+
+/// A line of a plan: what it says, plain for measuring and styled for showing, and where that is declared.
+struct Line {
+    plain: String,
+    styled: String,
+    place: Option<Position>,
+    /// Whether the place stands in the column of places; behind a title it follows at once.
+    aligned: bool,
+}
+
+/// A plan, or what `drift` found.
+#[must_use]
+pub fn plan(plan: &Plan, verbose: bool) -> String {
+    let mut shown: Vec<&PlannedChange> =
+        plan.changes.iter().filter(|change| verbose || change.action != Action::Noop).collect();
+    // As in the spec: what stands on an account follows it. What no spec declares comes last.
+    shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
+    let mut lines = Vec::new();
+    for change in shown {
+        planned(&mut lines, change);
+    }
+    let mut text = laid_out(&lines);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    findings(&mut text, &plan.findings, verbose);
+    summary(&mut text, plan);
+    text
+}
+
+fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
+    let (sign, style) = look(change.action);
+    let title = sanitize(&change.title);
+    lines.push(Line {
+        plain: format!("  {sign} {title}"),
+        styled: format!("  {style}{sign}{style:#} {STRONG}{title}{STRONG:#}"),
+        place: change.source.clone(),
+        aligned: false,
+    });
+    if let Some(reason) = &change.reason {
+        let reason = sanitize(reason);
+        let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
+        lines.push(Line { plain, styled, place: None, aligned: false });
+    }
+    let labels: Vec<String> = change.fields.iter().map(|field| label(&change.kind, field)).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    for (field, label) in change.fields.iter().zip(&labels) {
+        for (index, (value, style)) in values(&change.kind, change.action, field).iter().enumerate() {
+            let label = if index == 0 { label.as_str() } else { "" };
+            let left = format!("      {label:width$}  ");
+            lines.push(Line {
+                plain: format!("{left}{value}"),
+                styled: format!("{left}{style}{value}{style:#}"),
+                place: field.source.clone(),
+                aligned: true,
+            });
+        }
+    }
+}
+
+/// Lines with their places in one column at the right.
+fn laid_out(lines: &[Line]) -> String {
+    let width = |line: &Line| line.plain.chars().count();
+    let column = lines.iter().filter(|line| line.aligned).map(width).max().unwrap_or(0).min(WIDEST) + 2;
+    let mut text = String::new();
+    for line in lines {
+        let _ = match &line.place {
+            Some(place) => {
+                let gap = if line.aligned { column.saturating_sub(width(line)).max(2) } else { 2 };
+                let (styled, file) = (&line.styled, sanitize(&place.file));
+                writeln!(text, "{styled}{:gap$}{QUIET}{file}:{}{QUIET:#}", "", place.line)
+            }
+            None => writeln!(text, "{}", line.styled),
+        };
+    }
+    text
+}
+
+fn wording(kind: &str, field: &FieldEntry, value: &Value) -> Option<(&'static str, &'static str)> {
+    kinds::by_name(kind)?.wording(&field.path, value)
+}
+
+fn label(kind: &str, field: &FieldEntry) -> String {
+    match wording(kind, field, &field.after) {
+        Some((label, _)) => label.to_owned(),
+        None => sanitize(&dotted_path(&field.path)).into_owned(),
+    }
+}
+
+fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
+    match wording(kind, field, value) {
+        Some((_, word)) => word.to_owned(),
+        None => plain(value),
+    }
+}
+
+/// The lines that show one field: what it becomes, what it was, or which elements come and go.
+fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)> {
+    if action == Action::Create {
+        let default = if field.source.is_none() { "  (default)" } else { "" };
+        return vec![(format!("{}{default}", worded(kind, field, &field.after)), Style::new())];
+    }
+    let (Some(before), Some(after)) = (field.before.as_array(), field.after.as_array()) else {
+        let (before, after) = (worded(kind, field, &field.before), worded(kind, field, &field.after));
+        return vec![(format!("{before} -> {after}"), CHANGED)];
+    };
+    let gone = before.iter().filter(|element| !after.contains(element));
+    let new = after.iter().filter(|element| !before.contains(element));
+    gone.map(|element| (format!("- {}", plain(element)), BAD))
+        .chain(new.map(|element| (format!("+ {}", plain(element)), GOOD)))
+        .collect()
+}
+
+/// A value in a few words.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) => sanitize(text).into_owned(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => {
+            let members = map.iter().map(|(name, value)| format!("{}: {}", sanitize(name), plain(value)));
+            members.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Findings, notes only where asked for: their number is said.
+pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
+    let mut notes = 0;
+    for finding in findings {
+        let style = match finding.severity {
+            Severity::Error => BAD,
+            Severity::Warning => CHANGED,
+            Severity::Note if !verbose => {
+                notes += 1;
+                continue;
+            }
+            Severity::Note => STRONG,
+        };
+        let (severity, code) = (finding.severity, &finding.code);
+        let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
+        if let Some(place) = &finding.source {
+            let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));
+        }
+        if let Some(cause) = &finding.cause {
+            let _ = writeln!(text, "cause: {}", sanitize(cause));
+        }
+        if let Some(hint) = &finding.hint {
+            let _ = writeln!(text, "hint: {}", sanitize(hint));
+        }
+        text.push('\n');
+    }
+    if notes > 0 {
+        let _ = writeln!(text, "{notes} {}; -v shows them\n", plural(notes, "note", "notes"));
+    }
+}
+
+fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
+fn summary(text: &mut String, plan: &Plan) {
+    let counts = &plan.summary;
+    let listed = |parts: &[(usize, &str)]| {
+        let some =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        some.collect::<Vec<_>>().join(", ")
+    };
+    let pending = listed(&[
+        (counts.create, "to create"),
+        (counts.update, "to update"),
+        (counts.adopt, "to adopt"),
+        (counts.delete, "to delete"),
+    ]);
+    let rest = listed(&[
+        (counts.unknown, "unknown"),
+        (counts.refused, "refused"),
+        (counts.noop, "unchanged"),
+        (counts.unmanaged, "unmanaged"),
+    ]);
+    let broken = counts.unknown + counts.refused > 0;
+    let head = match (pending.is_empty(), broken) {
+        (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
+        (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
+        (true, false) => format!("{GOOD}No changes{GOOD:#}"),
+    };
+    let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
+    let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));
+    target(text, &plan.target);
+}
+
+fn requests(requests: Requests) -> String {
+    let Requests { reads, writes } = requests;
+    let count =
+        |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    format!("{}, {}", count(reads, "read", "reads"), count(writes, "write", "writes"))
+}
+
+fn target(text: &mut String, target: &Target) {
+    let _ = writeln!(text, "{STRONG}Target:{STRONG:#} {}", sanitize(&target.to_string()));
+}
+
+/// One step, as it ends.
+#[must_use]
+pub fn outcome(outcome: &Outcome) -> String {
+    let done = match outcome.action {
+        StepAction::Create => "created",
+        StepAction::Update => "updated",
+        StepAction::Delete => "deleted",
+    };
+    let (word, style) = match outcome.status {
+        Status::Done => (done, GOOD),
+        Status::Failed => ("failed", BAD),
+        Status::Skipped => ("skipped", CHANGED),
+    };
+    let title = sanitize(&outcome.title);
+    let mut text = laid_out(&[Line {
+        plain: format!("  {word:8} {title}"),
+        styled: format!("  {style}{word:8}{style:#} {title}"),
+        place: outcome.source.clone(),
+        aligned: false,
+    }]);
+    // Why a step failed stands among the findings, with what to do.
+    if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
+        let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
+    }
+    text
+}
+
+/// What is left to say when all steps have ended.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let mut text = String::from("\n");
+    findings(&mut text, &report.findings, true);
+    for step in &report.steps {
+        for output in &step.outputs {
+            let _ =
+                writeln!(text, "{} of {}: {}", output.name, sanitize(&step.title), sanitize(&output.value));
+        }
+    }
+    let tally = &report.summary;
+    let style = if tally.failed + tally.skipped == 0 { GOOD } else { BAD };
+    let _ = writeln!(
+        text,
+        "{style}Applied:{style:#} {} done, {} failed, {} skipped. {}.",
+        tally.done,
+        tally.failed,
+        tally.skipped,
+        requests(report.requests)
+    );
+    target(&mut text, &report.target);
+    text
+}

@@ -1,0 +1,145 @@
+//! What Azure answered: queries as values, their answers, and nothing else.
+//!
+//! Pure. `read` fills a snapshot; `desired`, `diff` and `plan` only look things up in it. Asking for something that was never
+//! queried is a bug of ours, not "absent".
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::id::ResourceId;
+use crate::kinds::KINDS;
+use crate::spec::Loaded;
+
+/// One read of Azure.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Path and query string, api-version included.
+    pub path: String,
+    /// One resource, or a list followed through all its pages.
+    pub shape: Shape,
+    /// The scope that the answer speaks about.
+    pub scope: ResourceId,
+    /// Takes from each item what is needed; bodies are large and mostly read-only.
+    pub project: fn(Value) -> Value,
+}
+
+/// What a query gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A single resource.
+    One,
+    /// A paged list.
+    List,
+}
+
+impl PartialEq for Query {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for Query {}
+
+impl PartialOrd for Query {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Query {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.path.cmp(&other.path)
+    }
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was tried and what Azure answered.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// What came of a query. Only `Absent` means that a thing is not there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The items; for a single resource exactly one.
+    Found(Vec<Value>),
+    /// Azure says it is not there; the code tells what exactly is missing.
+    Absent {
+        /// ARM's error code, such as `ResourceGroupNotFound`.
+        code: String,
+    },
+    /// The caller may not read it.
+    Denied(Refusal),
+    /// It could not be read.
+    Failed(Refusal),
+}
+
+impl Answer {
+    /// The refusal, if there is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Answer::Denied(refusal) | Answer::Failed(refusal) => Some(refusal),
+            Answer::Found(_) | Answer::Absent { .. } => None,
+        }
+    }
+}
+
+/// All answers so far.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    answers: BTreeMap<String, Answer>,
+}
+
+impl Snapshot {
+    /// Stores an answer.
+    pub fn insert(&mut self, query: &Query, answer: Answer) {
+        self.answers.insert(query.path.clone(), answer);
+    }
+
+    /// The answer to a query, or `None` while it has not been asked.
+    #[must_use]
+    pub fn get(&self, query: &Query) -> Option<&Answer> {
+        self.answers.get(&query.path)
+    }
+
+    /// Everything that could not be read.
+    pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.answers.values().filter_map(Answer::refusal)
+    }
+
+    /// Everything that was found, whatever was asked.
+    pub fn bodies(&self) -> impl Iterator<Item = &Value> {
+        self.answers.values().flat_map(|answer| match answer {
+            Answer::Found(items) => items.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// The items that a query found; none where it found nothing.
+    pub fn items(&self, query: &Query) -> impl Iterator<Item = &Value> {
+        match self.get(query) {
+            Some(Answer::Found(items)) => items.as_slice(),
+            _ => &[],
+        }
+        .iter()
+    }
+}
+
+/// The queries that are still open: what the kinds need to know, less what has been answered.
+#[must_use]
+pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let mut open: Vec<Query> = KINDS
+        .iter()
+        .flat_map(|kind| kind.queries(stacks, snapshot))
+        .filter(|query| snapshot.get(query).is_none())
+        .collect();
+    open.sort();
+    open.dedup();
+    open
+}

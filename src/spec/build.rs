@@ -1,0 +1,458 @@
+//! From YAML events to a [`Document`]: the work behind `tree::parse`.
+//!
+//! Input: a file's text. Output: tree, places, findings. Keeps its own stack instead of recursing, and counts what it builds: depth, values, and
+//! how much aliases multiply. Goes on after every problem that leaves the rest readable. Pure.
+
+mod entries;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
+};
+
+use entries::{Entries, Key, merge};
+
+use super::scalar::{self, Scalar};
+use super::tree::{Children, Document, MAX_DEPTH, Node, Place, escape};
+use super::wording::short;
+use crate::finding::{Code, Finding};
+use crate::source::{FileId, Span};
+
+/// Most values in a file, aliases expanded; a spec of 5 MB has about half a million.
+const MAX_VALUES: usize = 2_000_000;
+/// How much larger than the file a document may become through aliases.
+const MAX_GROWTH: usize = 10;
+/// Growth up to this weight is harmless whatever the ratio: twenty accounts may share one list of addresses.
+const FREE_WEIGHT: usize = 8 << 20;
+/// What a value weighs beside its text.
+const VALUE_WEIGHT: usize = 32;
+
+/// Problems after which the rest of a file is not read.
+const MAX_FINDINGS: usize = 1000;
+
+type Fits = fn(&Value) -> bool;
+
+/// The tags of YAML's core schema for scalars that are not text, and what they say.
+const SCALAR_TAGS: &[(&str, Fits)] = &[
+    ("null", Value::is_null),
+    ("bool", Value::is_boolean),
+    ("int", |value| value.is_i64() || value.is_u64()),
+    ("float", Value::is_number),
+];
+
+/// A finished value on its way into its parent.
+#[derive(Clone)]
+struct Built {
+    value: Value,
+    node: Node,
+    role: Role,
+    /// Levels of lists and mappings in it.
+    depth: usize,
+    values: usize,
+    weight: usize,
+    /// Pointers from here to values that findings speak about.
+    reported: Vec<String>,
+}
+
+/// What a value may be where a key is expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A scalar: a key if it is text.
+    Scalar,
+    /// `<<` without quotes.
+    Merge,
+    /// A list or mapping: no key.
+    Collection,
+    /// Something a finding speaks about already.
+    Unreadable,
+}
+
+enum Frame {
+    List { start: usize, anchor: usize, items: Vec<Value>, nodes: Vec<Node>, size: Size },
+    Map { start: usize, anchor: usize, entries: Entries, size: Size },
+}
+
+/// What a list or mapping holds so far.
+#[derive(Default)]
+struct Size {
+    depth: usize,
+    values: usize,
+    weight: usize,
+    end: usize,
+    reported: Vec<String>,
+}
+
+pub(super) struct Builder<'t> {
+    file: FileId,
+    text: &'t str,
+    findings: Vec<Finding>,
+    stack: Vec<Frame>,
+    anchors: HashMap<usize, Built>,
+    root: Option<Built>,
+    documents: usize,
+    /// Values with aliases expanded.
+    values: usize,
+    /// Weight as written, and with aliases expanded.
+    written: usize,
+    expanded: usize,
+}
+
+/// The rest of the file cannot be read; why is among the findings.
+struct Stop;
+
+impl<'t> Builder<'t> {
+    pub(super) fn new(file: FileId, text: &'t str) -> Self {
+        Self {
+            file,
+            text,
+            findings: Vec::new(),
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            documents: 0,
+            values: 0,
+            written: 0,
+            expanded: 0,
+        }
+    }
+
+    pub(super) fn build(mut self) -> (Option<Document>, Vec<Finding>) {
+        let mut options = Options::default();
+        options.emit_comments = false;
+        options.emit_unresolved_aliases = true;
+        // The parser looks ahead of its events and counts flow and block apart; `open` counts them together.
+        options.flow_nesting_limit = MAX_DEPTH;
+        options.block_nesting_limit = MAX_DEPTH;
+        for next in Parser::new_from_str_with_options(self.text, options) {
+            let step = match next {
+                Ok((event, span)) => self.event(event, &span),
+                Err(error) => Err(self.scan_error(&error)),
+            };
+            if step.is_err() {
+                return (None, self.findings);
+            }
+            if self.findings.len() >= MAX_FINDINGS {
+                let note = format!("after {MAX_FINDINGS} problems the rest of the file is not read");
+                let last = self.findings.last().and_then(|finding| finding.span);
+                let note = Finding::note(Code::YamlSyntax, note);
+                self.findings.push(Finding { span: last, ..note });
+                return (None, self.findings);
+            }
+        }
+        match self.root.take() {
+            Some(root) if !root.value.is_null() => {
+                let document = Document {
+                    file: self.file,
+                    tree: root.value,
+                    places: root.node,
+                    reported: root.reported.into_iter().collect::<BTreeSet<_>>(),
+                    substituted: BTreeMap::new(),
+                };
+                (Some(document), self.findings)
+            }
+            _ => {
+                if self.findings.is_empty() {
+                    let finding = Finding::error(Code::YamlSyntax, "the file is empty")
+                        .hint("a spec begins with `version: 1`, `stack:` and `subscription:`");
+                    self.report(finding, Place::default());
+                }
+                (None, self.findings)
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), Stop> {
+        let place =
+            span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let finding = Finding::error(
+                        Code::YamlSyntax,
+                        "a second document begins here; a file holds one spec",
+                    )
+                    .hint("put each spec into a file of its own");
+                    self.report(finding, place);
+                    return Err(Stop);
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(VALUE_WEIGHT + text.len());
+                let built = self.scalar(&text, style, tag.as_deref(), place);
+                self.deliver(built, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_collection_tag(tag.as_deref(), "seq", place);
+                let size = Size { end: place.end, ..Size::default() };
+                let frame =
+                    Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
+                self.open(frame, place)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_collection_tag(tag.as_deref(), "map", place);
+                let size = Size { end: place.end, ..Size::default() };
+                self.open(Frame::Map { start: place.start, anchor, entries: Entries::default(), size }, place)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(place),
+            Event::Alias(anchor) => self.alias(anchor, place),
+            Event::UnresolvedAlias(name) => {
+                let message = format!("no anchor `&{}` stands before this alias", short(&name));
+                let finding = Finding::error(Code::YamlSyntax, message)
+                    .hint("define the anchor further up, or put the value in quotes if the `*` is meant");
+                self.report(finding, place);
+                self.deliver(unreadable(place), 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, frame: Frame, place: Place) -> Result<(), Stop> {
+        self.count(VALUE_WEIGHT);
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(self.too_deep(place));
+        }
+        self.stack.push(frame);
+        Ok(())
+    }
+
+    fn close(&mut self, end: Place) -> Result<(), Stop> {
+        let Some(frame) = self.stack.pop() else { return Ok(()) };
+        let (built, anchor) = match frame {
+            Frame::List { start, anchor, items, nodes, size } => {
+                (collection(Value::Array(items), Children::List(nodes), start, end, size), anchor)
+            }
+            Frame::Map { start, anchor, entries, size } => {
+                let Entries { map, nodes, merged, .. } = entries;
+                let mut built = collection(Value::Object(map), Children::Map(nodes), start, end, size);
+                for merged in merged {
+                    merge(&mut built, merged);
+                }
+                (built, anchor)
+            }
+        };
+        self.deliver(built, anchor)
+    }
+
+    /// Puts a finished value where it belongs: as root, element, key or value.
+    fn deliver(&mut self, built: Built, anchor: usize) -> Result<(), Stop> {
+        if anchor != 0 {
+            // The copy kept for aliases counts as well: anchors inside of anchors multiply.
+            self.grow(&built);
+            self.anchors.insert(anchor, built.clone());
+        }
+        self.check_size(built.node.value)?;
+        let problem = match self.stack.last_mut() {
+            None => {
+                self.root = Some(built);
+                None
+            }
+            Some(Frame::List { items, nodes, size, .. }) => {
+                size.add(&built, &items.len().to_string());
+                items.push(built.value);
+                nodes.push(built.node);
+                None
+            }
+            Some(Frame::Map { entries, size, .. }) => {
+                size.end = size.end.max(built.node.value.end);
+                match std::mem::take(&mut entries.key) {
+                    Key::Awaited => entries.take_key(&built, self.file),
+                    Key::Text(key, place) => {
+                        size.add(&built, &escape(&key));
+                        entries.map.insert(key.clone(), built.value);
+                        entries.nodes.insert(key, Node { key: Some(place), ..built.node });
+                        None
+                    }
+                    Key::Merge(place) => entries.take_merged(built, place),
+                    Key::Refused => None,
+                }
+            }
+        };
+        if let Some((finding, place)) = problem {
+            self.report(finding, place);
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Stop> {
+        let Some(anchored) = self.anchors.get(&anchor) else {
+            self.report(
+                Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"),
+                place,
+            );
+            return self.deliver(unreadable(place), 0);
+        };
+        // Counted before it is copied.
+        let (values, weight, depth) = (anchored.values, anchored.weight, anchored.depth);
+        self.values += values;
+        self.expanded += weight;
+        self.check_size(place)?;
+        if self.stack.len() + depth > MAX_DEPTH {
+            return Err(self.too_deep(place));
+        }
+        let Some(mut built) = self.anchors.get(&anchor).cloned() else { return Ok(()) };
+        built.node.value = place;
+        self.deliver(built, 0)
+    }
+
+    /// Counts a value as it is written.
+    fn count(&mut self, weight: usize) {
+        self.values += 1;
+        self.written += weight;
+        self.expanded += weight;
+    }
+
+    fn grow(&mut self, by: &Built) {
+        self.values += by.values;
+        self.expanded += by.weight;
+    }
+
+    fn check_size(&mut self, place: Place) -> Result<(), Stop> {
+        let (message, hint) = if self.expanded > FREE_WEIGHT && self.expanded / MAX_GROWTH > self.written {
+            let message =
+                format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
+            (message, "write the values out, or share fewer of them")
+        } else if self.values > MAX_VALUES {
+            (format!("the file holds more than {MAX_VALUES} values"), "split it into several specs")
+        } else {
+            return Ok(());
+        };
+        self.report(Finding::error(Code::TooLarge, message).hint(hint), place);
+        Err(Stop)
+    }
+
+    fn too_deep(&mut self, place: Place) -> Stop {
+        let message = format!("lists and mappings are nested deeper than {MAX_DEPTH} levels");
+        self.report(Finding::error(Code::TooLarge, message).hint("a spec needs about eight"), place);
+        Stop
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Built {
+        let plain = style == ScalarStyle::Plain;
+        let mut built = Built {
+            value: Value::String(text.to_owned()),
+            node: Node { value: place, ..Node::default() },
+            role: if plain && tag.is_none() && text == "<<" { Role::Merge } else { Role::Scalar },
+            depth: 0,
+            values: 1,
+            weight: VALUE_WEIGHT + text.len(),
+            reported: Vec::new(),
+        };
+        let is_text = tag.map_or(!plain, |tag| tag.is_yaml_core_schema_tag("str"));
+        if is_text {
+            return built;
+        }
+        let problem = match (scalar::read(text), tag) {
+            (_, Some(tag)) if !SCALAR_TAGS.iter().any(|(name, _)| tag.is_yaml_core_schema_tag(name)) => {
+                Some(foreign_tag(tag))
+            }
+            (Scalar::Value(value), Some(tag))
+                if !SCALAR_TAGS
+                    .iter()
+                    .any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
+            {
+                let message = format!("`{}` is not what its tag says", short(text));
+                Some(Finding::error(Code::YamlSyntax, message).hint("leave the tag out"))
+            }
+            (Scalar::Value(value), _) => {
+                if !value.is_string() {
+                    built.node.raw = Some(text.into());
+                }
+                built.value = value;
+                None
+            }
+            (Scalar::TooBig, _) => {
+                let message = format!("`{}` is a number beyond 64 bits", short(text));
+                Some(Finding::error(Code::InvalidValue, message).hint("put it in quotes if text is meant"))
+            }
+            (Scalar::NotFinite, _) => {
+                let message = format!("`{}` is not a finite number", short(text));
+                Some(Finding::error(Code::InvalidValue, message).hint("put it in quotes if text is meant"))
+            }
+        };
+        if let Some(finding) = problem {
+            self.report(finding, place);
+            return unreadable(place);
+        }
+        built
+    }
+
+    fn check_collection_tag(&mut self, tag: Option<&Tag>, own: &str, place: Place) {
+        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema_tag(own)) {
+            self.report(foreign_tag(tag), place);
+        }
+    }
+
+    fn scan_error(&mut self, error: &ScanError) -> Stop {
+        let start = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        let place = Place { start, end: start };
+        if *error.kind() == ErrorKind::RecursionLimitExceeded {
+            return self.too_deep(place);
+        }
+        let finding = Finding::error(Code::YamlSyntax, format!("not well-formed YAML: {}", error.kind()));
+        let hint = match error.kind() {
+            ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
+                "indent with spaces"
+            }
+            ErrorKind::UndeclaredTagHandle => "put a value that begins with `!` in quotes",
+            ErrorKind::UnexpectedCharacter { .. } => "put a value that begins with this character in quotes",
+            ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
+                "put a value that holds `: ` in quotes, and check the indentation"
+            }
+            _ => "check the indentation, and whether quotes and brackets before this place are closed",
+        };
+        self.report(finding.hint(hint), place);
+        Stop
+    }
+
+    fn report(&mut self, finding: Finding, place: Place) {
+        self.findings.push(finding.at(Span { file: self.file, start: place.start, end: place.end }));
+    }
+}
+
+impl Size {
+    fn add(&mut self, child: &Built, token: &str) {
+        self.depth = self.depth.max(child.depth);
+        self.values += child.values;
+        self.weight += child.weight + token.len();
+        self.end = self.end.max(child.node.value.end);
+        self.reported.extend(child.reported.iter().map(|below| format!("/{token}{below}")));
+    }
+}
+
+fn collection(value: Value, children: Children, start: usize, end: Place, size: Size) -> Built {
+    // A block ends where its last value does; a flow collection at its bracket.
+    let end = if end.end > end.start { end.end } else { size.end };
+    Built {
+        value,
+        node: Node { key: None, value: Place { start, end: end.max(start) }, raw: None, children },
+        role: Role::Collection,
+        depth: size.depth + 1,
+        values: size.values + 1,
+        weight: size.weight + VALUE_WEIGHT,
+        reported: size.reported,
+    }
+}
+
+/// What stands for a value that cannot be read: nothing, and not to be judged again.
+fn unreadable(place: Place) -> Built {
+    Built {
+        value: Value::Null,
+        node: Node { value: place, ..Node::default() },
+        role: Role::Unreadable,
+        depth: 0,
+        values: 1,
+        weight: VALUE_WEIGHT,
+        reported: vec![String::new()],
+    }
+}
+
+fn foreign_tag(tag: &Tag) -> Finding {
+    let (handle, suffix) = tag.original_parts();
+    let message = format!("specs do without tags such as `{}`", short(&format!("{handle}{suffix}")));
+    Finding::error(Code::YamlSyntax, message)
+        .hint("leave the tag out, or put the value in quotes if the `!` is meant")
+}

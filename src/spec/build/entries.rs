@@ -1,0 +1,134 @@
+//! The entries of one mapping while it is built: which key is awaited, which are taken, and what `<<` brings.
+//!
+//! Input: finished keys and values in turn. Output: the mapping's entries, or a finding for a key that cannot be. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::super::tree::{Children, Node, Place};
+use super::super::wording::short;
+use super::{Built, Role};
+use crate::finding::{Code, Finding};
+use crate::source::{FileId, Span};
+
+/// What a mapping holds so far.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) map: Map<String, Value>,
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) key: Key,
+    /// Where `<<` stands, and what it brings.
+    pub(super) merge: Option<Place>,
+    pub(super) merged: Vec<Built>,
+}
+
+/// What stands before the next value.
+#[derive(Default)]
+pub(super) enum Key {
+    #[default]
+    Awaited,
+    Text(String, Place),
+    Merge(Place),
+    /// One that cannot be; its value is read and dropped.
+    Refused,
+}
+
+impl Entries {
+    /// Takes a value as the next key; a finding if it cannot be one.
+    pub(super) fn take_key(&mut self, built: &Built, file: FileId) -> Option<(Finding, Place)> {
+        let place = built.node.value;
+        let twice = |key: &str, first: Place| {
+            let first = Span { file, start: first.start, end: first.end };
+            let message = format!("`{}` is set twice", short(key));
+            Finding::error(Code::DuplicateKey, message)
+                .related(first, "first set here")
+                .hint("remove one of the two")
+        };
+        let (key, finding) = match (&built.value, built.role) {
+            (_, Role::Unreadable) => (Key::Refused, None),
+            (_, Role::Merge) => {
+                if let Some(first) = self.merge {
+                    (Key::Refused, Some(twice("<<", first)))
+                } else {
+                    self.merge = Some(place);
+                    (Key::Merge(place), None)
+                }
+            }
+            (Value::String(text), _) => match self.nodes.get(text.as_str()) {
+                Some(first) => (Key::Refused, Some(twice(text, first.key.unwrap_or(first.value)))),
+                None => (Key::Text(text.clone(), place), None),
+            },
+            (_, Role::Collection) => {
+                let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
+                (Key::Refused, Some(finding.hint("put a value that begins with `{` or `[` in quotes")))
+            }
+            _ => {
+                let raw = built.node.raw.as_deref().unwrap_or_default();
+                let message = match built.value {
+                    Value::Null => "a key is missing here".to_owned(),
+                    _ => format!("the key `{}` is not text", short(raw)),
+                };
+                (Key::Refused, Some(Finding::error(Code::YamlSyntax, message).hint("put the key in quotes")))
+            }
+        };
+        self.key = key;
+        finding.map(|finding| (finding, place))
+    }
+
+    /// Takes the value of `<<`: a mapping, or a list of them.
+    pub(super) fn take_merged(&mut self, built: Built, place: Place) -> Option<(Finding, Place)> {
+        match (built.value, built.node.children) {
+            (Value::Object(map), children @ Children::Map(_)) => {
+                let node = Node { children, ..built.node };
+                self.merged.push(Built { value: Value::Object(map), node, ..built });
+                None
+            }
+            (Value::Array(items), Children::List(nodes)) if items.iter().all(Value::is_object) => {
+                // Depth and size of the list stand for each of its elements: nothing is counted too low.
+                for (value, node) in items.into_iter().zip(nodes) {
+                    let depth = built.depth;
+                    self.merged.push(Built {
+                        depth,
+                        value,
+                        node,
+                        role: Role::Collection,
+                        values: 0,
+                        weight: 0,
+                        reported: Vec::new(),
+                    });
+                }
+                None
+            }
+            _ if built.role == Role::Unreadable => None,
+            _ => {
+                let finding =
+                    Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
+                Some((finding.hint("put the key in quotes if `<<` is meant"), place))
+            }
+        }
+    }
+}
+
+/// Adds what a merged mapping has and the mapping itself has not; of several, the first goes before.
+pub(super) fn merge(into: &mut Built, merged: Built) {
+    let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else {
+        return;
+    };
+    let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else {
+        return;
+    };
+    for (key, place) in places {
+        if map.contains_key(&key) {
+            continue;
+        }
+        if let Some(value) = values.remove(&key) {
+            map.insert(key.clone(), value);
+            nodes.insert(key, place);
+        }
+    }
+    into.depth = into.depth.max(merged.depth);
+    into.values += merged.values;
+    into.weight += merged.weight;
+    into.reported.extend(merged.reported);
+}

@@ -1,0 +1,284 @@
+//! Reads spec files: the only part of reading a spec that does IO.
+//!
+//! Input: paths as they stand on the command line, and standard input. Output: the files' text among the [`Sources`], and a finding for
+//! every one that cannot be read. A walk through a folder never follows a link out of it, so that a pull request cannot have a token file shown in a
+//! diagnostic; a file named on the command line may be a link, because whoever names it can read it anyway.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::finding::{Code, Finding, Severity};
+use crate::source::{FileId, Sources, Span};
+
+/// Largest file in bytes.
+pub const MAX_BYTES: u64 = 64 << 20;
+/// Deepest nesting of folders.
+const MAX_FOLDERS: usize = 64;
+/// What standard input is called.
+pub const STDIN: &str = "<stdin>";
+
+/// Loads files, folders and `-`: what could be read, in order, and what could not.
+///
+/// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones.
+pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<FileId>, Vec<Finding>) {
+    let mut loader = Loader { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new() };
+    let mut stdin = Some(stdin);
+    for path in paths {
+        if path.as_os_str() == "-" {
+            if let Some(stdin) = stdin.take() {
+                loader.add(STDIN, stdin);
+            }
+            continue;
+        }
+        match fs::metadata(path) {
+            Err(error) => loader.unreadable(path, &error),
+            Ok(about) if about.is_dir() => loader.folder(path),
+            Ok(_) => loader.file(path),
+        }
+    }
+    (loader.files, loader.findings)
+}
+
+/// Loads files of variables: what could be read, in order, and what could not. Each is one file; a folder is refused.
+pub fn load_variables(paths: &[PathBuf], sources: &mut Sources) -> (Vec<FileId>, Vec<Finding>) {
+    let mut loader = Loader { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new() };
+    for path in paths {
+        // One that is named twice counts at its last place too.
+        loader.seen.clear();
+        loader.file(path);
+    }
+    (loader.files, loader.findings)
+}
+
+struct Loader<'s> {
+    sources: &'s mut Sources,
+    /// Canonical paths of what is loaded.
+    seen: BTreeSet<PathBuf>,
+    files: Vec<FileId>,
+    findings: Vec<Finding>,
+}
+
+impl Loader<'_> {
+    fn folder(&mut self, folder: &Path) {
+        let root = match folder.canonicalize() {
+            Ok(root) => root,
+            Err(error) => return self.unreadable(folder, &error),
+        };
+        let mut found = Vec::new();
+        let before = self.findings.len();
+        self.walk(folder, &root, 0, &mut BTreeSet::from([root.clone()]), &mut found);
+        let failed = self.findings[before..].iter().any(|finding| finding.severity == Severity::Error);
+        if found.is_empty() && !failed {
+            let message = format!("the folder `{}` holds no spec", shown(folder));
+            let hint = "a spec is a file that ends in `.yaml` or `.yml`; hidden files are left out";
+            self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
+        }
+        found.sort();
+        for path in found {
+            self.file(&path);
+        }
+    }
+
+    /// Collects the specs below a folder. Each real folder is walked once, whatever links lead to it.
+    fn walk(
+        &mut self,
+        folder: &Path,
+        root: &Path,
+        depth: usize,
+        walked: &mut BTreeSet<PathBuf>,
+        found: &mut Vec<PathBuf>,
+    ) {
+        if depth > MAX_FOLDERS {
+            let message =
+                format!("folders are nested deeper than {MAX_FOLDERS} levels in `{}`", shown(folder));
+            self.findings
+                .push(Finding::error(Code::TooLarge, message).hint("name the folder that holds the specs"));
+            return;
+        }
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable(folder, &error),
+        };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let wanted = is_spec(&path);
+            let about = match fs::metadata(&path) {
+                Ok(about) => about,
+                // A link to nowhere matters only where it is called a spec.
+                Err(_) if !wanted => continue,
+                Err(error) => {
+                    self.unreadable(&path, &error);
+                    continue;
+                }
+            };
+            if !(about.is_dir() || (about.is_file() && wanted)) {
+                continue;
+            }
+            let real = match path.canonicalize() {
+                Ok(real) => real,
+                Err(error) => {
+                    self.unreadable(&path, &error);
+                    continue;
+                }
+            };
+            if link && !real.starts_with(root) {
+                let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
+                // A link called a spec was meant to be read; a linked folder may hold anything.
+                let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
+                let finding = Finding::new(severity, Code::UnreadableFile, message);
+                self.findings.push(
+                    finding.hint("name what it points to on the command line, or copy it into the folder"),
+                );
+                continue;
+            }
+            if about.is_file() {
+                found.push(path);
+            } else if walked.insert(real) {
+                self.walk(&path, root, depth + 1, walked, found);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        // Opened before it is looked at: what is checked is what is read.
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Err(error) => self.unreadable(path, &error),
+            Ok((about, _)) if about.is_dir() => {
+                let message = format!("`{}` is a folder", shown(path));
+                self.findings.push(Finding::error(Code::UnreadableFile, message).hint("name a file"));
+            }
+            Ok((about, _)) if about.len() > MAX_BYTES => self.too_large(&shown(path)),
+            Ok((_, file)) => {
+                // A pipe such as `/dev/fd/63` has no canonical path.
+                if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())) {
+                    self.add(&shown(path), file);
+                }
+            }
+        }
+    }
+
+    /// Reads a file to its end, but never more than the limit, and adds it.
+    fn add(&mut self, name: &str, from: impl Read) {
+        let mut bytes = Vec::new();
+        match from.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
+            Err(error) => {
+                let message = format!("`{name}` cannot be read");
+                self.findings.push(Finding::error(Code::UnreadableFile, message).cause(error.to_string()));
+            }
+            Ok(_) if bytes.len() as u64 > MAX_BYTES => self.too_large(name),
+            Ok(_) => match String::from_utf8(bytes) {
+                Ok(text) => self.files.push(self.sources.add(name, text)),
+                Err(error) => self.not_utf8(name, error),
+            },
+        }
+    }
+
+    fn not_utf8(&mut self, name: &str, error: std::string::FromUtf8Error) {
+        let at = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        let bad = bytes[at];
+        let hint = match bytes.as_slice() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file seems to be UTF-16: save it as UTF-8",
+            _ => "save the file as UTF-8",
+        };
+        // The readable part is kept, so that the finding can show its place.
+        bytes.truncate(at);
+        let file = self.sources.add(name, String::from_utf8(bytes).unwrap_or_default());
+        let message = format!("byte {at} of `{name}`, 0x{bad:02x}, is not UTF-8");
+        self.findings
+            .push(Finding::error(Code::NotUtf8, message).at(Span { file, start: at, end: at }).hint(hint));
+    }
+
+    fn too_large(&mut self, name: &str) {
+        let message = format!("`{name}` is over {} MiB", MAX_BYTES >> 20);
+        self.findings.push(Finding::error(Code::TooLarge, message).hint("split it into several specs"));
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        let name = shown(path);
+        let (message, hint) = match error.kind() {
+            io::ErrorKind::NotFound => (
+                format!("there is no file or folder `{name}`"),
+                "name spec files or folders on the command line, or `-` for standard input",
+            ),
+            io::ErrorKind::PermissionDenied => {
+                (format!("`{name}` may not be read"), "give whoever runs the command the right to read it")
+            }
+            _ => (format!("`{name}` cannot be read"), "check that it is a file or folder that can be opened"),
+        };
+        let finding = Finding::error(Code::UnreadableFile, message).hint(hint);
+        self.findings.push(match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => finding,
+            _ => finding.cause(error.to_string()),
+        });
+    }
+}
+
+fn is_spec(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// A path as it is shown; what a terminal would obey in it is written out.
+fn shown(path: &Path) -> String {
+    crate::render::sanitize::sanitize(&path.to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_from(paths: &[&Path]) -> (Vec<String>, Vec<Finding>) {
+        let mut sources = Sources::default();
+        let paths = paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
+        let (files, findings) = load(&paths, &mut sources, b"from: stdin\n".as_slice());
+        (files.iter().map(|file| sources.file(*file).text.clone()).collect(), findings)
+    }
+
+    #[test]
+    fn folders_give_their_specs_sorted_and_without_hidden_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("b/.git")).unwrap();
+        for name in
+            ["c.yaml", "a.yml", "b/x.yaml", ".hidden.yaml", "b/.git/y.yaml", "notes.txt", "d.yaml.bak"]
+        {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let (texts, findings) = load_from(&[folder.path()]);
+        assert_eq!(texts, ["a.yml", "b/x.yaml", "c.yaml"]);
+        assert!(findings.is_empty(), "{findings:?}");
+    }
+
+    #[test]
+    fn a_file_named_twice_is_loaded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        fs::write(&file, "a").unwrap();
+        let roundabout = folder.path().join(".").join("a.yaml");
+        let (texts, findings) =
+            load_from(&[&file, folder.path(), &roundabout, Path::new("-"), Path::new("-")]);
+        assert_eq!(texts, ["a", "from: stdin\n"]);
+        assert!(findings.is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_or_holds_no_spec_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (texts, findings) = load_from(&[folder.path(), &folder.path().join("gone.yaml")]);
+        assert!(texts.is_empty());
+        assert_eq!(
+            findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            [Code::NoSpecs, Code::UnreadableFile]
+        );
+        assert!(findings.iter().all(|finding| finding.hint.is_some()));
+        assert!(findings[1].message.contains("gone.yaml"));
+    }
+}

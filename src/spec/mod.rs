@@ -1,0 +1,132 @@
+//! Specs: from files to typed values.
+//!
+//! The stages stand in [`read`]: load (the only IO) → parse → put variables in → check the structure → typed [`model::Spec`]. Each
+//! stage tells all it finds, with its place. What a field may hold beyond its type is the kinds' concern.
+mod build;
+pub mod load;
+pub mod model;
+pub mod rules;
+mod scalar;
+mod schema;
+pub mod structure;
+pub mod tree;
+pub mod variables;
+pub(crate) mod wording;
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::finding::{Code, Finding, Severity};
+use crate::source::{FileId, Sources, Span};
+use tree::Document;
+use variables::{VariableInputs, Variables};
+
+/// Findings of one file after which no more are told.
+const MAX_FINDINGS: usize = 1000;
+
+/// A spec that was read without an error.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The tree with its variables put in, and its places.
+    pub document: Document,
+    /// The same, typed.
+    pub spec: model::Spec,
+}
+
+/// Reads specs: those without errors, in the order of their files, and everything found in all of them.
+pub fn read(
+    paths: &[PathBuf],
+    inputs: &VariableInputs,
+    sources: &mut Sources,
+    stdin: impl Read,
+) -> (Vec<Loaded>, Vec<Finding>) {
+    let (files, mut findings) = load::load(paths, sources, stdin);
+    let (outside, problems) = outside(inputs, sources);
+    // What a broken file of variables would have defined is not known: references are not called unknown then.
+    let complete = !has_error(&problems);
+    findings.extend(problems);
+    let mut loaded = Vec::new();
+    let mut damaged = Vec::new();
+    for file in files {
+        let (one, mut problems) = read_file(file, &outside, sources, &mut damaged);
+        if !complete {
+            problems.retain(|finding| finding.code != Code::UnknownVariable);
+        }
+        findings.extend(problems);
+        loaded.extend(one.filter(|_| complete));
+    }
+    // Of a damaged file the rules say what they can; nothing further is done with it.
+    damaged.extend(loaded.iter().cloned());
+    if complete {
+        let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
+        let untold = |finding: &Finding| finding.span.is_none_or(|span| !told.contains(&span));
+        findings.extend(rules::check(&damaged).into_iter().filter(untold));
+    }
+    findings.sort_by_key(|finding| finding.span.map(|span| (span.file, span.start)));
+    (loaded, findings)
+}
+
+/// Reads the variables from outside of the specs.
+fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Finding>) {
+    let (files, mut findings) = load::load_variables(&inputs.files, sources);
+    let mut documents = Vec::new();
+    for file in files {
+        let (document, problems) = tree::parse(file, sources);
+        documents.extend(document);
+        findings.extend(problems);
+    }
+    let (variables, problems) = Variables::new(inputs, &documents);
+    findings.extend(problems);
+    (variables, findings)
+}
+
+/// Reads one file: all of its findings, in the order of the file, and the spec if none of them is an error.
+fn read_file(
+    file: FileId,
+    outside: &Variables,
+    sources: &Sources,
+    damaged: &mut Vec<Loaded>,
+) -> (Option<Loaded>, Vec<Finding>) {
+    let (document, mut findings) = tree::parse(file, sources);
+    let loaded = document.and_then(|mut document| {
+        findings.extend(variables::substitute(&mut document, outside, sources));
+        structure::settle(&mut document);
+        findings.extend(structure::check(&document));
+        if has_error(&findings) {
+            damaged.extend(rest_of(document));
+            return None;
+        }
+        match model::Spec::deserialize(&document.tree) {
+            Ok(spec) => Some(Loaded { document, spec }),
+            Err(error) => {
+                let finding =
+                    Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
+                let finding = finding.at(document.span_of("")).cause(error.to_string());
+                findings.push(finding.hint("this is a mistake in keyless: please report it with the spec"));
+                None
+            }
+        }
+    });
+    findings.sort_by_key(|finding| finding.span);
+    if findings.len() > MAX_FINDINGS {
+        let more = findings.len() - MAX_FINDINGS;
+        findings.truncate(MAX_FINDINGS);
+        let note = Finding::note(Code::TooLarge, format!("{more} more problems in this file are not shown"));
+        findings.push(Finding { span: findings.last().and_then(|last| last.span), ..note });
+    }
+    (loaded, findings)
+}
+
+/// What can still be read of a document in which something is wrong.
+fn rest_of(mut document: Document) -> Option<Loaded> {
+    document.tree = structure::salvage(&document)?;
+    let spec = model::Spec::deserialize(&document.tree).ok()?;
+    Some(Loaded { document, spec })
+}
+
+fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}

@@ -1,0 +1,103 @@
+//! Rules that concern a file as a whole, or several files of one run.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::Loaded;
+use crate::desired::desired;
+use crate::finding::{Code, Finding};
+use crate::id::Key;
+use crate::kinds::KINDS;
+use crate::kinds::account::is_group_name;
+use crate::source::Span;
+
+/// Checks all rules that need no Azure.
+#[must_use]
+pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut names: BTreeMap<&str, Span> = BTreeMap::new();
+    for loaded in stacks {
+        file(loaded, &mut findings);
+        let span = loaded.document.value_span("/stack");
+        if let Some(first) = names.insert(&loaded.spec.stack, span) {
+            findings.push(
+                Finding::error(Code::Duplicate, format!("two files declare stack `{}`", loaded.spec.stack))
+                    .at(span)
+                    .related(first, "first declared here")
+                    .hint("one file is one stack: each would revoke what the other grants"),
+            );
+        }
+        for kind in KINDS {
+            kind.check(loaded, &mut findings);
+        }
+    }
+    doubles(stacks, &mut findings);
+    findings
+}
+
+/// What one file says of itself.
+fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let spec = &loaded.spec;
+    let at = |pointer: &str| loaded.document.value_span(pointer);
+    let fits = (1..=63).contains(&spec.stack.len())
+        && spec.stack.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && spec.stack.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c));
+    if !fits {
+        findings.push(
+            Finding::error(Code::InvalidName, format!("`{}` cannot name a stack", spec.stack))
+                .at(at("/stack"))
+                .hint(
+                    "1 to 63 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
+                ),
+        );
+    }
+    for (pointer, name, id) in [
+        ("/subscription", "a subscription", Some(&spec.subscription)),
+        ("/tenant", "a tenant", spec.tenant.as_ref()),
+    ] {
+        if let Some(id) = id
+            && !is_hyphenated_guid(id)
+        {
+            findings.push(
+                Finding::error(Code::InvalidGuid, format!("`{id}` is not the id of {name}"))
+                    .at(at(pointer))
+                    .hint("it is a GUID: az account show --query '{subscription: id, tenant: tenantId}'"),
+            );
+        }
+    }
+    if let Some(group) = spec.resource_group.as_deref()
+        && !is_group_name(group)
+    {
+        findings.push(
+            Finding::error(Code::InvalidName, format!("`{group}` cannot name a resource group"))
+                .at(at("/resourceGroup"))
+                .hint("1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`"),
+        );
+    }
+}
+
+/// Whether it is a GUID in the form that ids hold: others would parse and then name nothing.
+fn is_hyphenated_guid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
+}
+
+/// The same account, or the same assignment by two files. (The same assignment twice in one file is the kind's to say.)
+fn doubles(stacks: &[Loaded], findings: &mut Vec<Finding>) {
+    let mut seen: BTreeMap<Key, (Span, String)> = BTreeMap::new();
+    for wanted in desired(stacks) {
+        let Some((first, stack)) = seen.insert(wanted.key.clone(), (wanted.span, wanted.stack.clone()))
+        else {
+            continue;
+        };
+        if wanted.kind.is_grant() && stack == wanted.stack {
+            continue;
+        }
+        findings.push(
+            Finding::error(Code::Duplicate, format!("{} is declared twice", wanted.title))
+                .at(wanted.span)
+                .related(first, "first declared here")
+                .hint("declare it in one place: two declarations would overwrite each other"),
+        );
+    }
+}

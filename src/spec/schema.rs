@@ -1,0 +1,125 @@
+//! The JSON Schema of specs, made from the types in `model`.
+//!
+//! Output: one schema that `structure` checks parsed specs against, and one for editors, which see a spec before its variables are put in. Pure.
+
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use super::model::Spec;
+
+/// The schema of a spec whose variables have been put in (JSON Schema draft 2020-12).
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Spec>();
+    bound_integers(&mut schema);
+    schema.to_value()
+}
+
+/// The schema of a spec as it is written, for editors: where true or false, a number or one of several words stands, `${name}` may stand too.
+#[must_use]
+pub fn published_schema() -> Value {
+    let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Spec>();
+    bound_integers(&mut schema);
+    AllowReferences.transform(&mut schema);
+    let mut schema = schema.to_value();
+    schema["title"] = json!("keyless spec");
+    schema["properties"]["variables"]["additionalProperties"] =
+        json!({ "type": ["string", "number", "boolean", "null"] });
+    schema["$defs"]["Reference"] = json!({
+        "description": "The value of a variable.",
+        "type": "string",
+        "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$",
+    });
+    schema
+}
+
+/// Writes out the range that a number's format stands for: formats are not checked, and serde would fail without a good message.
+fn bound_integers(schema: &mut Schema) {
+    const RANGES: &[(&str, i64, u64)] = &[
+        ("int32", i32::MIN as i64, i32::MAX as u64),
+        ("uint16", 0, u16::MAX as u64),
+        ("uint32", 0, u32::MAX as u64),
+        ("uint64", 0, u64::MAX),
+    ];
+    let format = schema.get("format").and_then(Value::as_str);
+    if let Some((_, min, max)) = RANGES.iter().find(|(name, ..)| format == Some(name)) {
+        for (keyword, limit) in [("minimum", json!(min)), ("maximum", json!(max))] {
+            if schema.get(keyword).is_none() {
+                schema.insert(keyword.to_owned(), limit);
+            }
+        }
+        schema.remove("format");
+    }
+    transform_subschemas(&mut bound_integers, schema);
+}
+
+struct AllowReferences;
+
+impl Transform for AllowReferences {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(object) = schema.as_object_mut() else { return };
+        let typed = match object.get("type") {
+            Some(Value::String(name)) => is_typed(name),
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is_typed),
+            _ => false,
+        };
+        let words = object.contains_key("enum")
+            || object.get("oneOf").and_then(Value::as_array).is_some_and(|cases| {
+                cases.iter().all(|case| case.get("const").is_some() || case.get("enum").is_some())
+            });
+        if !typed && !words {
+            return;
+        }
+        let mut own = std::mem::take(object);
+        // What editors show beside the field stays on the field.
+        for keyword in ["title", "description", "default"] {
+            if let Some(value) = own.remove(keyword) {
+                object.insert(keyword.to_owned(), value);
+            }
+        }
+        object.insert("anyOf".to_owned(), json!([own, { "$ref": "#/$defs/Reference" }]));
+    }
+}
+
+fn is_typed(name: &str) -> bool {
+    matches!(name, "boolean" | "integer" | "number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(disable_local_auth: &Value, access: &Value, name: &Value) -> Value {
+        json!({ "version": 1, "stack": "s", "subscription": "x", "accounts": [
+            { "name": name, "disableLocalAuth": disable_local_auth, "publicNetworkAccess": access, "identity": "None" }
+        ]})
+    }
+
+    #[test]
+    fn editors_take_a_reference_where_a_typed_value_stands_and_the_check_does_not() {
+        let published = jsonschema::validator_for(&published_schema()).unwrap();
+        let checked = jsonschema::validator_for(&schema()).unwrap();
+        let plain = spec(&json!(true), &json!("Enabled"), &json!("a"));
+        assert!(published.is_valid(&plain) && checked.is_valid(&plain));
+        let cleared = spec(&json!(null), &json!(null), &json!("a"));
+        assert!(published.is_valid(&cleared) && checked.is_valid(&cleared));
+        let with_references = spec(&json!("${keys_off}"), &json!("${access}"), &json!("a-${env}"));
+        assert!(published.is_valid(&with_references) && !checked.is_valid(&with_references));
+        for wrong in [json!("yes"), json!("x${a}"), json!("${a}${b}"), json!("${1}"), json!("${}"), json!(1)]
+        {
+            assert!(!published.is_valid(&spec(&wrong, &json!("Enabled"), &json!("a"))), "{wrong}");
+            assert!(!published.is_valid(&spec(&json!(true), &wrong, &json!("a"))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn both_schemas_are_draft_2020_12_and_keep_the_descriptions() {
+        for schema in [schema(), published_schema()] {
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+            let field = &schema["$defs"]["Account"]["properties"]["disableLocalAuth"];
+            assert_eq!(field["description"], "Whether API keys are refused. On creation: true.");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Whether a document has the structure of a spec.
+//!
+//! Input: a document with its variables put in. Output: every structural problem at once, each at its place and in our words. The rules
+//! are the JSON Schema of `model`; what Azure takes beyond types and names of fields is the kinds' concern. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+pub use super::schema::{published_schema, schema};
+use super::tree::{Document, escape};
+use super::wording::{listed, nearest, short};
+use crate::finding::{Code, Finding};
+
+struct Rules {
+    schema: Value,
+    validator: Validator,
+}
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| {
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema)
+        .expect("the schema is made from our own types, and a test compiles it: it is valid");
+    Rules { schema, validator }
+});
+
+/// Lists whose elements have a name, what one is called, and the fields that may hold its name.
+const NOUNS: &[(&str, &str, &[&str])] = &[
+    ("accounts", "account", &["name"]),
+    ("roleAssignments", "role assignment", &["role"]),
+    (
+        "principals",
+        "principal",
+        &["user", "group", "servicePrincipal", "managedIdentity", "accountIdentity", "id"],
+    ),
+    ("deployments", "deployment", &["name"]),
+    ("projects", "project", &["name"]),
+    ("connections", "connection", &["name"]),
+    ("raiPolicies", "content filter", &["name"]),
+    ("virtualNetworkRules", "virtual network rule", &["id"]),
+];
+
+/// Finds every structural problem of a document, in the order of the file.
+#[must_use]
+pub fn check(document: &Document) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut mismatched = BTreeSet::new();
+    let mut others = Vec::new();
+    for problem in problems(&document.tree) {
+        if document.reported.contains(&problem.pointer) {
+            continue;
+        }
+        if problem.takes.is_empty() {
+            others.push(problem);
+        } else if mismatched.insert(problem.pointer.clone()) {
+            findings.push(mismatch(document, &problem));
+        }
+    }
+    // A value of the wrong type breaks other rules too; one finding is enough.
+    others.retain(|problem| !mismatched.contains(&problem.pointer));
+    let misspelt = others.iter().filter_map(|problem| match &problem.kind {
+        Kind::Unknown(names) => {
+            Some(problem.meant(names).into_iter().flatten().map(|name| (problem.pointer.as_str(), name)))
+        }
+        _ => None,
+    });
+    let misspelt = misspelt.flatten().collect::<BTreeSet<_>>();
+    for problem in &others {
+        match &problem.kind {
+            // It is there, under a name that has a finding already.
+            Kind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
+            _ => other(document, problem, &mut findings),
+        }
+    }
+    // Aliases show a problem at its one place as often as they are used.
+    findings.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
+    findings.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.hint == b.hint);
+    findings
+}
+
+/// Gives fields that take text what was typed behind `--var`, where it looked like a number or like true or false.
+pub fn settle(document: &mut Document) {
+    if !document.substituted.values().any(|substituted| substituted.argument) {
+        return;
+    }
+    let wrong =
+        problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
+    for pointer in wrong.collect::<Vec<_>>() {
+        let typed = document.substituted.get(&pointer).filter(|substituted| substituted.argument);
+        if let (Some(typed), Some(value)) = (typed, document.tree.pointer_mut(&pointer)) {
+            *value = Value::String(typed.text.clone());
+        }
+    }
+}
+
+/// One problem, with the alternatives of the schema resolved.
+struct Problem {
+    pointer: String,
+    /// The schema that the value breaks.
+    rule: &'static Value,
+    kind: Kind,
+    /// What the field takes instead, where the value is nothing of that; else empty.
+    takes: Vec<Takes>,
+}
+
+enum Kind {
+    Mismatch,
+    Unknown(Vec<String>),
+    Missing(String),
+    TooFew(u64),
+    Limit,
+    Other(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Takes {
+    Type(&'static str),
+    Word(&'static str),
+}
+
+impl Problem {
+    fn takes_text(&self) -> bool {
+        self.takes.iter().any(|takes| matches!(takes, Takes::Type("string") | Takes::Word(_)))
+    }
+
+    /// The names of the fields that the broken schema knows.
+    fn known(&self) -> impl Iterator<Item = &'static str> + Clone {
+        let fields = self.rule.get("properties").and_then(Value::as_object);
+        fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str)
+    }
+
+    /// The fields that unknown ones were probably meant to be. After so many mistakes in one place nobody misspelt anything, and comparing is slow.
+    fn meant(&self, unknown: &[String]) -> Vec<Option<&'static str>> {
+        const COMPARED: usize = 50;
+        let near = |(index, name): (usize, &String)| {
+            (index < COMPARED).then(|| nearest(name, self.known())).flatten()
+        };
+        unknown.iter().enumerate().map(near).collect()
+    }
+}
+
+/// Everything that is wrong with a tree.
+fn problems(tree: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for error in RULES.validator.iter_errors(tree) {
+        resolve(&error, &mut problems);
+    }
+    problems
+}
+
+/// Turns an error into what is really wrong: of alternatives, the one whose nature the value has.
+fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
+    let pointer = error.instance_path().as_str().to_owned();
+    let path = error.schema_path().as_str();
+    let rule =
+        path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
+    let mut takes = Vec::new();
+    let kind = match error.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            let mut best: Option<Vec<Problem>> = None;
+            for branch in context {
+                let mut inside = Vec::new();
+                for error in branch {
+                    resolve(error, &mut inside);
+                }
+                let natures =
+                    inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
+                let natures = natures.flat_map(|problem| problem.takes.clone()).collect::<Vec<_>>();
+                let null =
+                    inside.iter().all(|problem| problem.rule.get("type").is_some_and(|name| name == "null"));
+                if natures.is_empty() && !null {
+                    if best.as_ref().is_none_or(|best| inside.len() < best.len()) {
+                        best = Some(inside);
+                    }
+                } else {
+                    takes.extend(natures);
+                }
+            }
+            if takes.iter().any(|takes| matches!(takes, Takes::Word(_))) {
+                // The words are the text it takes.
+                takes.retain(|takes| *takes != Takes::Type("string"));
+            }
+            if let Some(best) = best {
+                problems.extend(best);
+                return;
+            }
+            Kind::Mismatch
+        }
+        ValidationErrorKind::Type { .. } => {
+            takes = types(rule);
+            Kind::Mismatch
+        }
+        ValidationErrorKind::Constant { .. } => {
+            takes.extend(rule.get("const").and_then(Value::as_str).map(Takes::Word));
+            Kind::Mismatch
+        }
+        ValidationErrorKind::Enum { .. } => {
+            let words = rule.get("enum").and_then(Value::as_array).into_iter().flatten();
+            takes.extend(words.filter_map(Value::as_str).map(Takes::Word));
+            Kind::Mismatch
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => Kind::Unknown(unexpected.clone()),
+        ValidationErrorKind::Required { property } => {
+            Kind::Missing(property.as_str().unwrap_or_default().to_owned())
+        }
+        ValidationErrorKind::MinItems { limit } => Kind::TooFew(*limit),
+        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => Kind::Limit,
+        _ => Kind::Other(short(&error.masked().to_string())),
+    };
+    takes.dedup();
+    problems.push(Problem { pointer, rule, kind, takes });
+}
+
+/// The types that a schema names, but for null, which no message needs to offer.
+fn types(rule: &'static Value) -> Vec<Takes> {
+    let names = match rule.get("type") {
+        Some(Value::Array(names)) => names.as_slice(),
+        Some(name) => std::slice::from_ref(name),
+        None => &[],
+    };
+    names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(Takes::Type).collect()
+}
+
+/// The finding about a value that is nothing of what its field takes.
+fn mismatch(document: &Document, problem: &Problem) -> Finding {
+    let pointer = problem.pointer.as_str();
+    let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
+    let words = problem.takes.iter().filter_map(|takes| match takes {
+        Takes::Word(word) => Some(*word),
+        Takes::Type(_) => None,
+    });
+    let mut takes = words.clone().map(|word| format!("`{word}`")).collect::<Vec<_>>();
+    takes.extend(problem.takes.iter().filter_map(|takes| match takes {
+        Takes::Type(name) => Some(type_words(name).to_owned()),
+        Takes::Word(_) => None,
+    }));
+    let last = takes.pop().unwrap_or_else(|| "nothing".to_owned());
+    let takes = if takes.is_empty() { last } else { format!("{} or {last}", takes.join(", ")) };
+    let wrong_word = value.is_string() && words.clone().next().is_some();
+    let given = match value {
+        Value::String(text) if wrong_word => format!("`{}`", short(text)),
+        _ => shown(document, pointer, value),
+    };
+    let code = if wrong_word { Code::InvalidValue } else { Code::WrongType };
+    let message = match field(pointer) {
+        None => format!("a spec is {takes}, not {given}"),
+        Some(field) => format!("{field} takes {takes}, not {given}"),
+    };
+    let finding = Finding::error(code, message).at(document.span_of(pointer));
+    let hint = if wrong_word {
+        let text = value.as_str().unwrap_or_default();
+        nearest(text, words).map(|word| format!("did you mean `{word}`?"))
+    } else {
+        hint_for_type(document, problem, value)
+    };
+    match hint.or_else(|| about(&field(pointer)?, problem.rule)) {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    }
+}
+
+fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Option<String> {
+    let takes = |name| problem.takes.contains(&Takes::Type(name));
+    let variable = document.substituted.get(&problem.pointer).map(|substituted| short(&substituted.name));
+    match value {
+        Value::Null => Some("give it a value, or leave the line out".to_owned()),
+        Value::String(text) if takes("boolean") => match text.to_ascii_lowercase().as_str() {
+            "yes" | "y" | "on" | "true" | "1" => Some("write `true`, without quotes".to_owned()),
+            "no" | "n" | "off" | "false" | "0" => Some("write `false`, without quotes".to_owned()),
+            _ => None,
+        },
+        Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
+            format!("put the value of `{name}` in quotes, where it is set")
+        } else {
+            let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
+            format!("put it in quotes: `\"{}\"`", short(&raw))
+        }),
+        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) if takes("array") => {
+            Some("begin each element with `- ` on a line of its own, or write `[a, b]`".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The findings about what is not a mismatch.
+fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
+    let pointer = problem.pointer.as_str();
+    let field = field(pointer).unwrap_or_else(|| "the spec".to_owned());
+    match &problem.kind {
+        Kind::Unknown(names) => {
+            let thing = thing(&document.tree, pointer);
+            for (name, meant) in names.iter().zip(problem.meant(names)) {
+                let message = format!("{thing} has no field `{}`", short(name));
+                let hint = match meant {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("its fields are {}", listed(problem.known())),
+                };
+                let span = document.key_span(&format!("{pointer}/{}", escape(name)));
+                findings.push(Finding::error(Code::UnknownField, message).at(span).hint(hint));
+            }
+        }
+        Kind::Missing(name) => {
+            let message = format!("{} needs `{name}`", thing(&document.tree, pointer));
+            let finding = Finding::error(Code::MissingField, message).at(document.key_span(pointer));
+            let rule = problem.rule.get("properties").and_then(|fields| fields.get(name));
+            findings.push(match rule.and_then(|rule| about(&format!("`{name}`"), rule)) {
+                Some(about) => finding.hint(about),
+                None => finding,
+            });
+        }
+        Kind::TooFew(limit) => {
+            let message = format!(
+                "{field} needs at least {limit} {}",
+                if *limit == 1 { "element" } else { "elements" }
+            );
+            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
+        }
+        Kind::Limit => {
+            let limit = |keyword| problem.rule.get(keyword).map(Value::to_string);
+            let takes = match (limit("minimum"), limit("maximum")) {
+                (Some(min), Some(max)) if min == max => format!("takes {min}"),
+                (Some(min), Some(max)) => format!("takes {min} to {max}"),
+                (Some(min), None) => format!("takes {min} or more"),
+                (None, Some(max)) => format!("takes at most {max}"),
+                (None, None) => "takes another number".to_owned(),
+            };
+            let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
+            let message = format!("{field} {takes}, not {value}");
+            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
+        }
+        Kind::Other(text) => {
+            let message = format!("{field} is not valid: {text}");
+            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
+        }
+        // Mismatches were told before; one without any alternative cannot arise from our schema.
+        Kind::Mismatch => {
+            findings.push(
+                Finding::error(Code::WrongType, format!("{field} is not valid"))
+                    .at(document.span_of(pointer)),
+            );
+        }
+    }
+}
+
+/// What a field is for, from the schema.
+fn about(field: &str, rule: &Value) -> Option<String> {
+    let description = rule.get("description").and_then(Value::as_str)?;
+    Some(format!("{field}: {}", description.trim_end_matches('.')))
+}
+
+fn type_words(name: &str) -> &str {
+    match name {
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "string" => "text",
+        "array" => "a list",
+        "object" => "a mapping",
+        other => other,
+    }
+}
+
+/// A value in a message, as it is written in the file.
+fn shown(document: &Document, pointer: &str, value: &Value) -> String {
+    let raw = match document.substituted.get(pointer) {
+        Some(substituted) => substituted.text.clone(),
+        None => document.raw(pointer).map_or_else(|| value.to_string(), str::to_owned),
+    };
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) => format!("`{}`", short(&raw)),
+        Value::Number(_) => format!("the number `{}`", short(&raw)),
+        Value::String(text) => format!("the string `{}`", short(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+/// The field that a pointer ends in, in words; none for the whole spec.
+fn field(pointer: &str) -> Option<String> {
+    let mut tokens = pointer.split('/').skip(1).collect::<Vec<_>>();
+    let last = super::tree::unescape(tokens.pop()?);
+    if last.parse::<usize>().is_err() {
+        return Some(format!("`{}`", short(&last)));
+    }
+    // A number may also be the name of a field, such as a tag's; the difference does not matter to the reader.
+    Some(match tokens.pop() {
+        Some(owner) => format!("an element of `{}`", short(&super::tree::unescape(owner))),
+        None => format!("`{last}`"),
+    })
+}
+
+/// What a pointer points to, by the name people gave it: "role assignment `Reader` of account `chat-eu`".
+fn thing(tree: &Value, pointer: &str) -> String {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return "the spec".to_owned() };
+    let of = |owner: &str| match owner {
+        "" => String::new(),
+        owner => format!(" of {}", thing(tree, owner)),
+    };
+    let element = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
+    let Some((owner, name_of_list)) = element else {
+        return format!("`{}`{}", short(&super::tree::unescape(last)), of(parent));
+    };
+    match NOUNS.iter().find(|(name, ..)| *name == name_of_list) {
+        None => format!("an element of `{}`{}", short(name_of_list), of(owner)),
+        Some((_, noun, fields)) => {
+            let value = tree.pointer(pointer);
+            let name = fields.iter().find_map(|field| value?.get(field)?.as_str());
+            match name {
+                Some(name) => format!("{noun} `{}`{}", short(name), of(owner)),
+                None => format!("{noun} at `{}`", short(pointer)),
+            }
+        }
+    }
+}
+
+mod salvage;
+#[cfg(test)]
+mod tests;
+
+pub(super) use salvage::salvage;

@@ -1,0 +1,152 @@
+//! From the text of a file to a tree with positions.
+//!
+//! Input: a loaded file. Output: the JSON value that its YAML says, a place in the file for every key and value, and every problem found on
+//! the way. Pure; never recursive before the depth is known to be small, so that no input overflows the stack. What the tree should hold is
+//! not known here: see `structure`.
+//!
+//! The YAML events come from serde-saphyr's parser directly instead of through serde, which would stop at the first problem and hide how a scalar was written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::build::Builder;
+use crate::finding::Finding;
+use crate::source::{FileId, Sources, Span};
+
+/// Deepest nesting of lists and mappings in a spec.
+pub const MAX_DEPTH: usize = 64;
+
+/// A file as a tree, with places.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file it was read from.
+    pub file: FileId,
+    /// What it says.
+    pub tree: Value,
+    /// The places of `tree`, node by node.
+    pub(super) places: Node,
+    /// Pointers to values that a finding already speaks about; what stands there is a stand-in and not to be judged again.
+    pub(super) reported: BTreeSet<String>,
+    /// Pointers to values that one reference stood for.
+    pub(super) substituted: BTreeMap<String, Substituted>,
+}
+
+/// What is known about a value that one reference stood for.
+#[derive(Debug, Clone)]
+pub(super) struct Substituted {
+    /// The variable's name.
+    pub(super) name: String,
+    /// Its value as it was written.
+    pub(super) text: String,
+    /// Whether it comes from outside of YAML, where all is text: a field that takes text gets the text instead of a number.
+    pub(super) argument: bool,
+}
+
+/// A range of bytes in the document's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// The places of one value and of what it holds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Node {
+    pub(super) key: Option<Place>,
+    pub(super) value: Place,
+    /// The characters of an unquoted scalar that is not text: `1.10` is no longer visible in the number.
+    pub(super) raw: Option<Arc<str>>,
+    pub(super) children: Children,
+}
+
+/// What a value holds.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Children {
+    #[default]
+    None,
+    Map(BTreeMap<String, Node>),
+    List(Vec<Node>),
+}
+
+/// Parses a file: the document, where one can be made out, and every problem found.
+///
+/// A document comes back beside problems that do not hide the rest of it (a key set twice, a number that JSON cannot hold), so that all
+/// problems of a file can be told at once.
+#[must_use]
+pub fn parse(file: FileId, sources: &Sources) -> (Option<Document>, Vec<Finding>) {
+    Builder::new(file, &sources.file(file).text).build()
+}
+
+impl Document {
+    /// Where the value at a JSON pointer stands, or else its nearest ancestor.
+    #[must_use]
+    pub fn value_span(&self, pointer: &str) -> Span {
+        let (node, _) = self.nearest(pointer);
+        self.span(node.value)
+    }
+
+    /// Where the key of the value at a JSON pointer stands; for an element of a list, the element.
+    #[must_use]
+    pub fn key_span(&self, pointer: &str) -> Span {
+        let (node, _) = self.nearest(pointer);
+        self.span(node.key.unwrap_or(node.value))
+    }
+
+    /// Where a finding about the value at a JSON pointer belongs: the value, or its key where the value is empty or a block.
+    #[must_use]
+    pub fn span_of(&self, pointer: &str) -> Span {
+        let (node, exact) = self.nearest(pointer);
+        let inline = node.value.end > node.value.start && matches!(node.children, Children::None);
+        match node.key {
+            Some(key) if !inline || !exact => self.span(key),
+            _ => self.span(node.value),
+        }
+    }
+
+    /// The characters of an unquoted scalar that is not text, as they stand in the file.
+    #[must_use]
+    pub fn raw(&self, pointer: &str) -> Option<&str> {
+        match self.nearest(pointer) {
+            (node, true) => node.raw.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The node at a pointer and true, or its nearest existing ancestor and false.
+    fn nearest(&self, pointer: &str) -> (&Node, bool) {
+        let mut node = &self.places;
+        for token in pointer.split('/').skip(1) {
+            let child = match &node.children {
+                Children::None => None,
+                Children::Map(children) => children.get(&unescape(token)),
+                Children::List(children) => token.parse::<usize>().ok().and_then(|index| children.get(index)),
+            };
+            match child {
+                Some(child) => node = child,
+                None => return (node, false),
+            }
+        }
+        (node, true)
+    }
+
+    fn span(&self, place: Place) -> Span {
+        Span { file: self.file, start: place.start, end: place.end }
+    }
+}
+
+/// One token of a JSON pointer, escaped.
+#[must_use]
+pub fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+/// One token of a JSON pointer, as it was before [`escape`].
+#[must_use]
+pub fn unescape(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
+#[cfg(test)]
+mod tests;

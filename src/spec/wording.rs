@@ -1,0 +1,68 @@
+//! Words that the findings of reading have in common. Pure.
+
+use strsim::normalized_damerau_levenshtein;
+
+/// Longest part of a spec that a message repeats, in characters.
+const SHORT: usize = 60;
+/// Names longer than this are not compared: the comparison takes the product of both lengths.
+const COMPARABLE: usize = 64;
+const SIMILAR: f64 = 0.6;
+
+/// A part of a spec as a message repeats it: not endlessly.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The name that was probably meant, if one is near enough.
+pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wrong.chars().count() > COMPARABLE {
+        return None;
+    }
+    // Case, `-` and `_` are what people most often get wrong, and nothing is nearer than that.
+    let fold = |text: &str| {
+        text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>()
+    };
+    let folded = fold(wrong);
+    let mut best: Option<(f64, &str)> = None;
+    for name in names {
+        let likeness = normalized_damerau_levenshtein(&folded, &fold(name));
+        if likeness >= SIMILAR && best.is_none_or(|(most, _)| likeness > most) {
+            best = Some((likeness, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// `a`, `b` and `c`, in backticks.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    match names.pop() {
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} and {last}", names.join(", ")),
+        None => "none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_forgives_case_underscores_and_a_slip_but_not_everything() {
+        let names = ["location", "disableLocalAuth", "tags"];
+        assert_eq!(nearest("locaton", names), Some("location"));
+        assert_eq!(nearest("disable_local_auth", names), Some("disableLocalAuth"));
+        assert_eq!(nearest("TAGS", names), Some("tags"));
+        assert_eq!(nearest("principals", names), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), names), None);
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(short(&"ä".repeat(100)), format!("{}…", "ä".repeat(60)));
+        assert_eq!(short("kurz"), "kurz");
+    }
+}

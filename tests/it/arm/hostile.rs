@@ -1,0 +1,108 @@
+//! The token goes to ARM and nowhere else: hostile addresses in every place where an answer may put one.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use keyless::arm::{Effect, Kind};
+use serde_json::{Value, json};
+
+use super::client;
+use super::server::{Server, answer};
+
+const PATH: &str = "/subscriptions/s/resourceGroups/g?api-version=1";
+
+/// A listener that nobody may connect to.
+struct Untouched(TcpListener);
+
+impl Untouched {
+    fn listen() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+
+    /// The kernel keeps connections until they are accepted: none waits, so none was made.
+    fn check(&self, name: &str) {
+        let error = self.0.accept().expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::WouldBlock, "{name}");
+    }
+}
+
+/// The eight hostile forms; `arm` is `127.0.0.1:PORT`.
+fn hostile(arm: &str, other: u16) -> Vec<(&'static str, String)> {
+    vec![
+        ("another host", format!("http://localhost:{other}/x?t=secret")),
+        ("another scheme", format!("https://{arm}/x?t=secret")),
+        ("ARM as the user name", format!("http://{arm}@127.0.0.1:{other}/x?t=secret")),
+        ("ARM as the start of a host", format!("http://127.0.0.1.localhost:{other}/x?t=secret")),
+        ("without a scheme", format!("//127.0.0.1:{other}/x?t=secret")),
+        ("another port", format!("http://127.0.0.1:{other}/x?t=secret")),
+        ("upper case", format!("HTTP://LOCALHOST:{other}/x?t=secret")),
+        ("a path that climbs", format!("http://{arm}/a/../../b?t=secret")),
+    ]
+}
+
+/// How an answer leads to an address.
+type Trap = fn(&str) -> (u16, Vec<(&'static str, String)>, Value);
+
+const TRAPS: &[(&str, &str, Trap)] = &[
+    ("GET", "nextLink", |url| (200, vec![], json!({"value": [], "nextLink": url}))),
+    ("PUT", "Location", |url| (202, vec![("Location", url.to_owned())], Value::Null)),
+    ("PUT", "Azure-AsyncOperation", |url| (201, vec![("Azure-AsyncOperation", url.to_owned())], Value::Null)),
+    ("GET", "redirect", |url| (307, vec![("Location", url.to_owned())], Value::Null)),
+    ("PUT", "redirect", |url| (308, vec![("Location", url.to_owned())], Value::Null)),
+];
+
+#[tokio::test]
+async fn no_hostile_address_gets_a_connection() {
+    for (method, place, trap) in TRAPS {
+        let other = Untouched::listen();
+        let server = Server::start().await;
+        let arm = server.base.trim_start_matches("http://").to_owned();
+        for (index, (form, url)) in hostile(&arm, other.port()).into_iter().enumerate() {
+            let name = format!("{place}: {form}");
+            let (status, headers, body) = trap(&url);
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            server.then([answer(status, &headers, &body)]);
+            let client = client(&server.base);
+            let error = match *method {
+                "GET" => client.list(PATH, |item| item).await.map(|_| ()).unwrap_err(),
+                _ => client.put(PATH, &json!({})).await.map(|_| ()).unwrap_err(),
+            };
+            assert_eq!(error.kind, Kind::Origin, "{name}: {error}");
+            assert!(!error.to_string().contains("secret"), "{name}: {error}");
+            assert!(!format!("{error:?}").contains("secret"), "{name}: {error:?}");
+            let accepted = *method == "PUT" && *place != "redirect";
+            assert_eq!(error.effect == Effect::Accepted, accepted, "{name}");
+            assert_eq!(server.seen().len(), index + 1, "{name}: ARM itself was asked again");
+            other.check(&name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_below_arms_origin_is_followed() {
+    // Without this, the test above would also pass on a client that follows nothing.
+    let server = Server::start().await;
+    let link = format!("{}/next?t=1&s=%2b", server.base);
+    server.then([
+        answer(200, &[], &json!({"value": [1], "nextLink": link})),
+        answer(200, &[], &json!({"value": [2]})),
+        answer(202, &[("Location", &link)], &Value::Null),
+        answer(200, &[], &Value::Null),
+        answer(200, &[], &json!({"name": "a"})),
+    ]);
+    let client = client(&server.base);
+    assert_eq!(client.list(PATH, |item| item).await.unwrap(), [json!(1), json!(2)]);
+    assert_eq!(client.put(PATH, &json!({})).await.unwrap().body, json!({"name": "a"}));
+    let seen = server.seen();
+    for poll in [&seen[1], &seen[3]] {
+        assert_eq!(poll.target, "/next?t=1&s=%2b", "verbatim");
+        assert!(poll.header("authorization").is_some());
+    }
+}

@@ -1,0 +1,152 @@
+//! Reads: one thing, lists with pages, and what goes wrong with them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyless::arm::{Counts, Kind, Options};
+use serde_json::{Value, json};
+
+use super::server::{Play, Server, answer, owned};
+use super::{TOKEN, Witness, client, client_with, options};
+
+const PATH: &str = "/subscriptions/s/providers/Microsoft.CognitiveServices/accounts?api-version=1";
+
+#[tokio::test]
+async fn a_read_carries_what_arm_needs_and_the_filter_as_given() {
+    let server = Server::playing([answer(200, &[], &json!({"a": 1})), answer(200, &[], &json!({}))]).await;
+    let client = client(&server.base);
+    assert_eq!(client.get("/x?api-version=1&$filter=principalId eq 'p'").await.unwrap(), json!({"a": 1}));
+    client.get("/x").await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].target.replace("%27", "'"), "/x?api-version=1&$filter=principalId%20eq%20'p'");
+    assert_eq!(seen[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    assert_eq!(seen[0].header("user-agent"), Some(concat!("keyless/", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(seen[0].header("accept-encoding"), Some("gzip"));
+    let ids: Vec<_> = seen.iter().map(|seen| seen.header("x-ms-client-request-id").unwrap()).collect();
+    assert_eq!(ids[0].len(), 36);
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(client.requests(), Counts { reads: 2, writes: 0 });
+}
+
+#[tokio::test]
+async fn pages_are_followed_and_items_projected() {
+    let server = Server::start().await;
+    let link = |page: u32| format!("{}/p?$skipToken={page}", server.base);
+    server.then([
+        answer(200, &[], &json!({"value": [{"name": "a", "big": [0, 1, 2]}], "nextLink": link(2)})),
+        answer(429, &[("retry-after", "0")], &Value::Null),
+        answer(200, &[], &json!({"value": [{"name": "b"}], "nextLink": link(3)})),
+        answer(200, &[], &json!({"value": [], "nextLink": ""})),
+    ]);
+    let client = client(&server.base);
+    let names = client.list(PATH, |item| item["name"].as_str().map(str::to_owned)).await.unwrap();
+    assert_eq!(names, [Some("a".to_owned()), Some("b".to_owned())]);
+    assert_eq!(client.requests().reads, 4);
+}
+
+#[tokio::test]
+async fn a_list_that_leads_in_a_circle_or_never_ends_is_an_error_and_not_a_short_list() {
+    let server = Server::start().await;
+    let page =
+        |n: u32| answer(200, &[], &json!({"value": [1], "nextLink": format!("{}/p?n={n}", server.base)}));
+    server.then([page(1), page(2), page(1)]);
+    let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
+    assert!(error.kind == Kind::Unreadable && error.to_string().contains("circle"), "{error}");
+
+    server.then((0..10).map(page));
+    let few = Options { pages: 5, ..options() };
+    let error = client_with(&server.base, few, Arc::new(Witness::default()))
+        .list(PATH, |item| item)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("more than 5 pages"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_is_an_error_and_not_an_empty_list() {
+    for body in [json!({}), json!([]), json!({"value": null})] {
+        let server = Server::start().await;
+        server.forever(answer(200, &[], &body), Duration::ZERO);
+        let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
+        assert_eq!((error.kind, error.attempts), (Kind::Unreadable, 6), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn unreadable_answers_are_asked_for_again_and_items_not_counted_twice() {
+    let page = json!({"value": [1, 2]});
+    let cut = Play::CutOff { status: 200, headers: vec![], body: page.to_string().into_bytes() };
+    let html = Play::Answer { status: 200, headers: vec![], body: b"<html>Sign in</html>".to_vec() };
+    let server = Server::playing([cut, html, Play::Hangup, answer(200, &[], &page)]).await;
+    assert_eq!(client(&server.base).list(PATH, |item| item).await.unwrap(), [json!(1), json!(2)]);
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn an_answer_over_64_mib_is_refused_at_once() {
+    let mut body = vec![b' '; (64 << 20) + 1];
+    body[0] = b'{';
+    let server = Server::playing([Play::Answer { status: 200, headers: vec![], body }]).await;
+    let error = client(&server.base).get("/x").await.unwrap_err();
+    assert!(error.kind == Kind::Unreadable && error.to_string().contains("64 MiB"), "{error}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_a_network_error() {
+    let server = Server::start().await;
+    server.forever(Play::Silence, Duration::ZERO);
+    let mut options = Options { timeout: Duration::from_millis(40), ..options() };
+    options.limits.fault.attempts = 2;
+    let error = client_with(&server.base, options, Arc::new(Witness::default())).get("/x").await.unwrap_err();
+    assert_eq!((error.kind, error.attempts), (Kind::Network, 2));
+    assert!(error.to_string().contains("no answer in time"), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_a_network_error_with_a_hint() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = client(&format!("http://{closed}")).get("/x").await.unwrap_err();
+    assert_eq!(error.kind, Kind::Network);
+    assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
+    assert!(error.hint().unwrap().contains("proxy"));
+}
+
+#[tokio::test]
+async fn a_proxys_page_is_quoted_with_its_status() {
+    let page = b"<html><head><title>403</title></head><body>Blocked by policy</body></html>".to_vec();
+    let headers = owned(&[("x-ms-request-id", "r1")]);
+    let server = Server::playing([Play::Answer { status: 403, headers, body: page }]).await;
+    let error = client(&server.base).get("/x").await.unwrap_err();
+    assert_eq!(error.to_string(), "Azure answered 403: 403 Blocked by policy (request r1)");
+    assert_eq!((error.kind, error.status), (Kind::Denied, Some(403)));
+}
+
+#[tokio::test]
+async fn no_more_requests_are_in_flight_than_allowed() {
+    let server = Server::start().await;
+    server.forever(answer(200, &[], &json!({})), Duration::from_millis(20));
+    let few = Options { parallelism: 3, ..options() };
+    let client = client_with(&server.base, few, Arc::new(Witness::default()));
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get("/x").await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(server.seen().len(), 20);
+    assert!((2..=3).contains(&server.most_in_flight()), "{}", server.most_in_flight());
+}
+
+#[tokio::test]
+async fn a_path_that_could_leave_arm_is_refused_before_anything_is_sent() {
+    let server = Server::start().await;
+    for path in ["//evil/x", "x", "/a/../b", "@evil/"] {
+        let error = client(&server.base).get(path).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid, "{path}");
+    }
+    assert!(server.seen().is_empty());
+}

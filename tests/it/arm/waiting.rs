@@ -1,0 +1,109 @@
+//! Waits: told to the observer, ended by Ctrl-C.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyless::arm::observer::{What, Why};
+use keyless::arm::{Effect, Interrupt, Kind, Options};
+use serde_json::{Value, json};
+
+use super::server::{Play, Server, answer};
+use super::{Witness, client_with, options};
+
+const PATH: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a?api-version=1";
+
+fn interruptible() -> (Options, Interrupt, Arc<Witness>) {
+    let interrupt = Interrupt::default();
+    let witness = Witness { interrupt_on_wait: Some(interrupt.clone()), ..Witness::default() };
+    (Options { interrupt: interrupt.clone(), ..options() }, interrupt, Arc::new(witness))
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_told_to_the_observer_whole_and_ctrl_c_ends_the_wait() {
+    let server = Server::playing([answer(429, &[("Retry-After", "307")], &Value::Null)]).await;
+    let (options, _, witness) = interruptible();
+    let error = client_with(&server.base, options, witness.clone()).get(PATH).await.unwrap_err();
+    assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::None));
+    let seen = witness.seen.lock().unwrap();
+    let [What::Waiting { wait, why: Why::Throttled { told: true } }] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    // Told as what is left of it, a moment after it began.
+    assert!((Duration::from_mins(5)..=Duration::from_secs(307)).contains(wait), "{wait:?}");
+}
+
+#[tokio::test]
+async fn retries_and_states_are_told() {
+    let server = Server::start().await;
+    let poll = format!("{}/op", server.base);
+    server.then([
+        answer(503, &[], &Value::Null),
+        answer(201, &[("Azure-AsyncOperation", &poll)], &Value::Null),
+        answer(200, &[], &json!({"status": "Creating"})),
+        answer(200, &[], &json!({"status": "Succeeded"})),
+        answer(200, &[], &json!({})),
+    ]);
+    let witness = Arc::new(Witness::default());
+    client_with(&server.base, options(), witness.clone()).put(PATH, &json!({})).await.unwrap();
+    let seen = witness.seen.lock().unwrap();
+    let told: Vec<String> = seen
+        .iter()
+        .map(|what| match what {
+            What::Waiting { why, .. } => format!("waiting: {why}"),
+            What::Retrying { attempt } => format!("attempt {attempt}"),
+            What::State { state, .. } => format!("state {state}"),
+        })
+        .collect();
+    assert_eq!(told, ["waiting: Azure answered 503", "attempt 2", "state Creating"]);
+}
+
+#[tokio::test]
+async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
+    let server = Server::start().await;
+    let poll = format!("{}/op?t=secret", server.base);
+    server.then([answer(201, &[("Azure-AsyncOperation", &poll), ("Retry-After", "600")], &Value::Null)]);
+    let (options, _, witness) = interruptible();
+    let client = client_with(&server.base, options, witness);
+    let error = client.put(PATH, &json!({})).await.unwrap_err();
+    assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::Accepted));
+    assert!(error.to_string().contains("its outcome is unknown"), "{error}");
+    assert!(error.hint().unwrap().contains("run again"));
+    let error = client.get(PATH).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Interrupted, "nothing begins after Ctrl-C");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_finishes_after_ctrl_c() {
+    let (options, interrupt, witness) = interruptible();
+    let pull = interrupt.clone();
+    let server = Server::playing([Play::After(Arc::new(move || pull.trigger()))]).await;
+    let client = client_with(&server.base, options, witness);
+    assert_eq!(client.get(PATH).await.unwrap(), json!({}));
+    assert!(interrupt.is_triggered());
+}
+
+#[tokio::test]
+async fn requests_are_paced_by_what_azure_says_is_left() {
+    let server = Server::start().await;
+    // Nothing left: at 25 a second the next read waits, which the observer of a longer wait would be told.
+    let empty = [("x-ms-ratelimit-remaining-subscription-reads", "0")];
+    server.then([answer(200, &empty, &json!({})), answer(200, &[], &json!({}))]);
+    let throttled = json!({"error": {"code": "SubscriptionRequestsThrottled", "message": "m"}});
+    server.then([answer(429, &[("Retry-After", "307")], &throttled)]);
+    let (options, _, witness) = interruptible();
+    let client = client_with(&server.base, options, witness.clone());
+    client.get(PATH).await.unwrap();
+    client.get(PATH).await.unwrap();
+    // One request learns that the subscription is throttled; another does not even try.
+    let (first, second) = tokio::join!(client.get(PATH), async {
+        while server.seen().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        client.get(PATH).await
+    });
+    assert_eq!(first.unwrap_err().kind, Kind::Interrupted);
+    assert_eq!(second.unwrap_err().kind, Kind::Interrupted);
+    assert_eq!(server.seen().len(), 3);
+}

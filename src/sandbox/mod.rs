@@ -14,6 +14,7 @@ mod admin;
 mod base64url;
 mod caller;
 mod deleted;
+mod domain;
 mod errors;
 mod exchange;
 mod filter;

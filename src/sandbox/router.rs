@@ -9,7 +9,9 @@ use axum::http::Method;
 use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
-use super::{accounts, deleted, errors, groups, operations, role_assignments, role_definitions, versions};
+use super::{
+    accounts, deleted, domain, errors, groups, operations, role_assignments, role_definitions, versions,
+};
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
@@ -123,6 +125,10 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["deletedaccounts"]) => {
             only(request, &Method::GET, || deleted::list(world, request, subscription))
         }
+        (None, ["checkdomainavailability"]) if request.method == Method::POST => {
+            domain::check(world, request)
+        }
+        (None, ["checkdomainavailability"]) => not_allowed(request),
         (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
             let place = deleted::Place {
                 subscription,

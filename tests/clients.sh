@@ -70,7 +70,7 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(AZURE_|ARM_|MSI_|IDENTITY_|KEYLESS_)' || true)
 export NO_PROXY=localhost,127.0.0.1
 export WORK=$work KEYLESS=$keyless AZ=$cache/venv/bin/az ROWS=$work/rows.tsv
-export TENANT=11111111-1111-4111-8111-111111111111 SUBSCRIPTION=22222222-2222-4222-8222-222222222222
+export TENANT=11111111-1111-1111-1111-111111111111 SUBSCRIPTION=22222222-2222-2222-2222-222222222222
 export CLIENT_ID=44444444-4444-4444-8444-444444444444 CLIENT_SECRET=not-a-secret-of-anyone
 export CA=$work/tls/ca.pem
 : >"$ROWS"

@@ -33,6 +33,8 @@ account() { # WHAT PATTERN QUERY SUBCOMMAND... : of our account
     tsv "$what" "$pattern" "$query" cognitiveservices account "$@" --resource-group $GROUP --name $NAME
 }
 
+check 'cloud register, by discovery' nothing "$AZ" cloud register --name found --endpoint-resource-manager "$ARM"
+tsv 'cloud show: the authority that was found' "$ARM*" endpoints.activeDirectory cloud show --name found
 sign_in
 tsv 'account show' "$SUBSCRIPTION sandbox" "join(' ', [id, environmentName])" account show
 
@@ -53,16 +55,16 @@ tsv 'account list' $NAME '[].name' cognitiveservices account list
 account 'account update' ai tags.team update --tags team=ai
 account 'account identity assign' SystemAssigned type identity assign
 account 'account identity show' 'SystemAssigned ????????-????-????-????-????????????' "join(' ', [type, principalId])" identity show
-account 'account identity remove' None type identity remove
-account 'account network-rule add (address)' 203.0.113.7 'networkAcls.ipRules[].value || ipRules[].value || properties.networkAcls.ipRules[].value' \
+account 'account identity remove' None identity.type identity remove
+account 'account network-rule add (address)' 203.0.113.7 'properties.networkAcls.ipRules[].value' \
     network-rule add --ip-address 203.0.113.7
 account 'account network-rule add (range)' '203.0.113.7 198.51.100.0/24' \
-    'ipRules[].value || properties.networkAcls.ipRules[].value' network-rule add --ip-address 198.51.100.0/24
+    'properties.networkAcls.ipRules[].value' network-rule add --ip-address 198.51.100.0/24
 account 'account network-rule add (subnet)' '*subnets/app' \
-    'virtualNetworkRules[].id || properties.networkAcls.virtualNetworkRules[].id' network-rule add \
+    'properties.networkAcls.virtualNetworkRules[].id' network-rule add \
     --subnet "$SCOPE/resourceGroups/$GROUP/providers/Microsoft.Network/virtualNetworks/vnet/subnets/app"
 account 'account network-rule list' '203.0.113.7 198.51.100.0/24' 'ipRules[].value' network-rule list
-account 'account network-rule remove' 198.51.100.0/24 'ipRules[].value || properties.networkAcls.ipRules[].value' \
+account 'account network-rule remove' 198.51.100.0/24 'properties.networkAcls.ipRules[].value' \
     network-rule remove --ip-address 203.0.113.7
 
 key() { "$AZ" cognitiveservices account keys list --resource-group $GROUP --name $NAME --query "$1" --output tsv; }
@@ -108,6 +110,26 @@ plain 'role assignment delete (by role)' nothing role assignment delete --assign
 assignment=$("$AZ" role assignment list --scope "$ID" --query '[0].id' --output tsv || true)
 plain 'role assignment delete (by id)' nothing role assignment delete --ids "$assignment"
 tsv 'role assignment list --scope, afterwards' 0 'length(@)' role assignment list --scope "$ID"
+
+plain 'lock create' CanNotDelete lock create --name keep --lock-type CanNotDelete --resource-group $GROUP --query level
+plain 'lock list' keep lock list --resource-group $GROUP --query '[].name'
+plain 'role assignment delete, locked' 'exit 1: *ScopeLocked*' role assignment delete --resource-group $GROUP --role 'Walk reader'
+account 'account delete, locked' 'exit 1: *ScopeLocked*' id delete
+plain 'lock delete' nothing lock delete --name keep --resource-group $GROUP
+
+tsv 'role assignment create --assignee USER' 'User' principalType role assignment create --assignee alice@contoso.com \
+    --role 'Cognitive Services OpenAI User' --scope "$ID"
+tsv 'role assignment list: the name of a user' alice@contoso.com '[].principalName' role assignment list --scope "$ID"
+tsv 'ad user show' alice@contoso.com userPrincipalName ad user show --id alice@contoso.com
+tsv 'ad group show' developers displayName ad group show --group developers
+tsv 'ad sp show' "$CLIENT_ID" appId ad sp show --id "$CLIENT_ID"
+tsv 'role assignment list --assignee USER' 'Cognitive Services OpenAI User' '[].roleDefinitionName' \
+    role assignment list --all --assignee alice@contoso.com
+plain 'role assignment delete --assignee USER' nothing role assignment delete --assignee alice@contoso.com --scope "$ID"
+tsv 'monitor activity-log list' true \
+    "length([?operationName.value=='Microsoft.Authorization/roleAssignments/write' && status.value=='Succeeded']) > \`3\`" \
+    monitor activity-log list --resource-group $GROUP --offset 1h
+
 plain 'role definition delete, in use' 'exit 1: *RoleDefinitionHasAssignments*' role definition delete --name 'Walk reader'
 plain 'role assignment delete --resource-group' nothing role assignment delete --resource-group $GROUP --role 'Walk reader'
 plain 'role definition delete' nothing role definition delete --name 'Walk reader'

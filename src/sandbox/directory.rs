@@ -98,9 +98,9 @@ struct SentApplication {
 pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
     match request.method {
         Method::GET => Reply::json(200, &all(world)),
-        Method::POST => match serde_json::from_slice(&request.body) {
+        Method::POST => match request.sandbox_json() {
             Ok(sent) => Reply::json(200, &take(world, sent)),
-            Err(error) => errors::sandbox_invalid(&error.to_string()),
+            Err(refusal) => refusal,
         },
         _ => errors::method_not_allowed(request.method.as_str()),
     }

@@ -77,6 +77,15 @@ impl Request {
         format!("{}{}?{}", self.origin, self.path, query.finish())
     }
 
+    /// The body of a request to the sandbox itself.
+    pub(super) fn sandbox_json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Reply> {
+        // Through a map, because a struct would take a list for its fields.
+        let body: Map<String, Value> = serde_json::from_slice(&self.body)
+            .map_err(|error| errors::sandbox_invalid(&error.to_string()))?;
+        serde_json::from_value(Value::Object(body))
+            .map_err(|error| errors::sandbox_invalid(&error.to_string()))
+    }
+
     /// The body as a JSON object, or ARM's complaint.
     pub(super) fn json_object(&self) -> Result<Map<String, Value>, Reply> {
         match serde_json::from_slice(&self.body) {

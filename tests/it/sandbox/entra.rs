@@ -9,6 +9,8 @@ use super::client::{Answer, Client, SUB, answer, form};
 
 const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 const APP: &str = "44444444-4444-4444-4444-444444444444";
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 const LIST: &str = "/subscriptions?api-version=2022-12-01";
 
 async fn strict() -> Client {
@@ -27,8 +29,11 @@ fn secret<'a>(secret: &'a str, scope: &'a str) -> [(&'static str, &'a str); 4] {
 fn claims(token: &Value) -> Value {
     let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: String =
-        payload.chars().map(|letter| format!("{:06b}", alphabet.find(letter).unwrap())).collect();
+    let bits = payload
+        .chars()
+        .map(|letter| format!("{:06b}", alphabet.find(letter).unwrap()))
+        .collect::<Vec<_>>()
+        .concat();
     let bytes: Vec<u8> = bits
         .as_bytes()
         .chunks_exact(8)
@@ -40,7 +45,7 @@ fn claims(token: &Value) -> Value {
 /// A token with these claims that nobody signed.
 fn unsigned(claims: &Value) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: String = claims.to_string().bytes().map(|byte| format!("{byte:08b}")).collect();
+    let bits = claims.to_string().bytes().map(|byte| format!("{byte:08b}")).collect::<Vec<_>>().concat();
     let text: String = bits
         .as_bytes()
         .chunks(6)
@@ -110,7 +115,7 @@ async fn requests_without_the_needed_parts_are_refused_in_entras_form() {
     let client = Client::new().await;
     let scope = ("scope", "https://a/.default");
     let grant = ("grant_type", "client_credentials");
-    let cases: [(&[(&str, &str)], &str, u64); 6] = [
+    let cases: [(Fields, &str, u64); 6] = [
         (&[("client_id", APP)], "invalid_request", 900_144),
         (&[grant, scope], "invalid_request", 900_144),
         (&[("grant_type", "password"), ("client_id", APP), scope], "unsupported_grant_type", 70003),

@@ -128,7 +128,17 @@ fn spellings(path: &[String], value: &Value) -> Vec<Value> {
     match value {
         Value::String(text) if last == "location" => vec![json!(text.to_uppercase()), json!(spaced(text))],
         Value::String(text) if last == "condition" => vec![json!(format!("  {text}\n"))],
-        Value::String(text) if ["kind", "customSubDomainName", "publicNetworkAccess", "defaultAction", "bypass", "keySource"].contains(&last) => {
+        Value::String(text)
+            if [
+                "kind",
+                "customSubDomainName",
+                "publicNetworkAccess",
+                "defaultAction",
+                "bypass",
+                "keySource",
+            ]
+            .contains(&last) =>
+        {
             vec![json!(text.to_uppercase())]
         }
         Value::Array(items) if !items.is_empty() => {

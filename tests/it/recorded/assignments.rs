@@ -25,7 +25,9 @@ fn assignments() -> Option<(usize, Vec<Value>)> {
     assert!(count > 3_000, "{count} role assignments");
     let mut distinct: BTreeMap<(String, String, String), Value> = BTreeMap::new();
     for Body { place, value } in all {
-        let text = |name: &str| value["properties"][name].as_str().unwrap_or_else(|| panic!("{place}: {value}")).to_lowercase();
+        let text = |name: &str| {
+            value["properties"][name].as_str().unwrap_or_else(|| panic!("{place}: {value}")).to_lowercase()
+        };
         let role = trailing_guid(&text("roleDefinitionId")).unwrap_or_else(|| panic!("{place}: {value}"));
         // Later ones replace earlier ones, as in life.
         distinct.insert((text("scope"), text("principalId"), role.to_string()), value);
@@ -97,7 +99,12 @@ fn every_recorded_role_assignment_equals_its_own_spec_and_each_field_altered_is_
         }
     }
     assert!(conditions > 0, "no recorded condition");
-    assert!(compare_as(&read, wanted, &snapshot).changes.iter().all(|change| matches!(change, Change::NoOp { .. })));
+    assert!(
+        compare_as(&read, wanted, &snapshot)
+            .changes
+            .iter()
+            .all(|change| matches!(change, Change::NoOp { .. }))
+    );
     println!("{count} recorded role assignments, {} of them different, {altered} alterations", all.len());
 }
 
@@ -108,10 +115,17 @@ fn a_write_carries_everything_writable_of_a_recorded_role_assignment() {
         let mut live = body.clone();
         live["properties"]["invented"] = json!({"a": "b"});
         let before = writable(kind(), &live);
-        let names: BTreeSet<&str> = before["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let names: BTreeSet<&str> =
+            before["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         let expected: BTreeSet<&str> = [
-            "condition", "conditionVersion", "delegatedManagedIdentityResourceId", "description", "invented", "principalId",
-            "principalType", "roleDefinitionId",
+            "condition",
+            "conditionVersion",
+            "delegatedManagedIdentityResourceId",
+            "description",
+            "invented",
+            "principalId",
+            "principalType",
+            "roleDefinitionId",
         ]
         .into_iter()
         .filter(|name| !live["properties"][*name].is_null())

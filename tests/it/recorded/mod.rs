@@ -32,8 +32,10 @@ struct Read {
 #[track_caller]
 fn read(text: &str) -> Read {
     let mut sources = Sources::default();
-    let (stacks, findings) = spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
-    let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let (stacks, findings) =
+        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    let errors: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(errors.is_empty() && stacks.len() == 1, "{errors:#?}\n{text}");
     Read { stacks, sources, findings }
 }
@@ -80,7 +82,9 @@ fn plan(diff: Diff, read: &Read) -> Plan {
 /// Paths of the fields that a change shows, with dots.
 fn paths(change: &Change) -> Vec<String> {
     let fields = match change {
-        Change::Update { fields, .. } | Change::Create { fields, .. } | Change::Refused { fields, .. } => fields.as_slice(),
+        Change::Update { fields, .. } | Change::Create { fields, .. } | Change::Refused { fields, .. } => {
+            fields.as_slice()
+        }
         _ => &[],
     };
     fields.iter().map(|field| field.path.join("/")).collect()

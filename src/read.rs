@@ -44,7 +44,9 @@ fn unanswered(error: &arm::Error) -> Answer {
     let refusal =
         || Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() };
     match error.kind {
-        arm::Kind::NotFound if error.says_absent() => Answer::Absent { code: error.code.clone().unwrap_or_default() },
+        arm::Kind::NotFound if error.says_absent() => {
+            Answer::Absent { code: error.code.clone().unwrap_or_default() }
+        }
         arm::Kind::Denied => Answer::Denied(refusal()),
         _ => Answer::Failed(refusal()),
     }

@@ -11,3 +11,5 @@ mod reading;
 mod recorded;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod scenarios;

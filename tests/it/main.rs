@@ -10,6 +10,8 @@ mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;
 #[cfg(feature = "sandbox")]
+mod referee;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod scenarios;

@@ -97,11 +97,13 @@ fn play(folder: &Path) {
             "{name}: {} (exit, reads, writes)\n{run}",
             step.args
         );
-        // Steps run side by side: the order in which they end says nothing.
         let mut progress: Vec<&str> = run.stderr.lines().collect();
-        if step.args.starts_with("apply") {
-            progress.sort_unstable();
-        }
+        // Steps run side by side: the order in which they end says nothing.
+        let steps = progress
+            .iter()
+            .filter(|line| line.starts_with("  created") || line.starts_with("  updated"))
+            .count();
+        progress[..steps].sort_unstable();
         shown += &[
             "$ keyless ",
             &step.args,

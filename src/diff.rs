@@ -13,7 +13,7 @@ use crate::kinds::{Compare, Field, Inventory, KINDS, Kind, Live, Mutability, cid
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{Prune, Unmanaged};
+use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,15 @@ pub enum Change {
         /// What is declared.
         desired: Desired,
         /// Every value it would get.
+        fields: Vec<FieldChange>,
+        /// A soft-deleted resource that is purged first, for good.
+        purge: Option<ResourceId>,
+    },
+    /// It is soft-deleted: it is brought back, then to what is declared.
+    Restore {
+        /// What is declared.
+        desired: Desired,
+        /// The fields that differ from what it was.
         fields: Vec<FieldChange>,
     },
     /// It is as declared, unmarked, and the stack adopts.
@@ -127,7 +136,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     };
     let mut diff = Diff::default();
     // What a parent's fate means for its children, by key.
-    let mut parents: BTreeMap<Key, Refusal> = BTreeMap::new();
+    let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
     for wanted in desired {
         let inventory = inventory(wanted.kind);
@@ -141,13 +150,13 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             },
         };
         if let Change::Unknown { desired, refusal } = &change {
-            parents.insert(desired.key.clone(), refusal.clone());
+            parents.insert(desired.key.clone(), Fate::Unknown(refusal.clone()));
         }
         if let Change::Refused { desired, .. } = &change
             && !inventory.items.contains_key(&desired.key)
         {
-            let message = format!("{} is not there and cannot be created", desired.title);
-            parents.insert(desired.key.clone(), Refusal { message, hint: None });
+            let why = format!("{} is not there and cannot be created", desired.title);
+            parents.insert(desired.key.clone(), Fate::Refused(why));
         }
         diff.changes.push(change);
     }
@@ -158,6 +167,13 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         undeclared(stacks, inventory, &declared, &mut diff);
     }
     diff
+}
+
+/// What became of a resource on which others stand, where that keeps them from being created.
+#[derive(Debug, Clone)]
+enum Fate {
+    Unknown(Refusal),
+    Refused(String),
 }
 
 /// A declared resource that could not be read: never a write, never "no changes".
@@ -175,12 +191,13 @@ fn absent(
     desired: Desired,
     loaded: &Loaded,
     snapshot: &Snapshot,
-    parents: &BTreeMap<Key, Refusal>,
+    parents: &BTreeMap<Key, Fate>,
     findings: &mut Vec<Finding>,
 ) -> Change {
-    if let Some(refusal) = desired.parent.as_ref().and_then(|parent| parents.get(parent)) {
-        let refusal = refusal.clone();
-        return Change::Unknown { desired, refusal };
+    match desired.parent.as_ref().and_then(|parent| parents.get(parent)).cloned() {
+        Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
+        Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
+        None => {}
     }
     let mut fields = Vec::new();
     for (values, given) in [(&desired.declared, true), (&desired.defaults, false)] {
@@ -198,15 +215,24 @@ fn absent(
             });
         }
     }
+    let remains = desired.kind.remains(&desired, snapshot);
     let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);
     let refused = obstacles
         .iter()
         .find(|finding| finding.severity == Severity::Error)
         .map(|finding| finding.message.clone());
     findings.extend(obstacles);
-    match refused {
-        Some(why) => Change::Refused { desired, fields, why },
-        None => Change::Create { desired, fields },
+    match (refused, remains, loaded.spec.on_soft_deleted) {
+        (Some(why), ..) => Change::Refused { desired, fields, why },
+        (None, Some(remains), OnSoftDeleted::Restore) => match compare(desired, &remains, findings) {
+            Change::Refused { desired, fields, why } => Change::Refused { desired, fields, why },
+            Change::Update { desired, fields, .. } => Change::Restore { desired, fields },
+            Change::NoOp { desired, .. } | Change::Adopt { desired, .. } => {
+                Change::Restore { desired, fields: Vec::new() }
+            }
+            other => other,
+        },
+        (None, remains, _) => Change::Create { desired, fields, purge: remains.map(|remains| remains.id) },
     }
 }
 

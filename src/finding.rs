@@ -87,6 +87,7 @@ codes! {
     LookupNotPossible = "lookup-not-possible", "a principal by name, which this version cannot look up";
     Duplicate = "duplicate", "the same thing declared twice";
     KeysEnabled = "keys-enabled", "an account whose keys are left on";
+    TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
@@ -101,6 +102,7 @@ codes! {
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
+    GuardPurge = "guard-purge", "a plan that removes a soft-deleted account for good";
     GuardGrant = "guard-grant", "a plan that grants a role which can grant roles, or a role at subscription scope or above";
     GuardOpening = "guard-opening", "a plan that opens what was closed";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";

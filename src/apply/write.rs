@@ -70,23 +70,44 @@ pub(super) async fn write(client: &Client, step: &Step) -> Written {
     };
     let path = format!("{}?api-version={}", step.target, kind.api_version());
     match step.action {
-        StepAction::Delete => delete(client, &path).await,
+        StepAction::Delete => delete(client, "delete", &path).await,
+        StepAction::Purge => delete(client, "purge", &path).await,
+        StepAction::Restore => restore(client, kind, step, &path).await,
         StepAction::Create | StepAction::Update => put(client, kind, step, &path).await,
     }
 }
 
-async fn delete(client: &Client, path: &str) -> Written {
+async fn delete(client: &Client, verb: &str, path: &str) -> Written {
     match client.delete(path).await {
         Ok(_) => Written::Done { note: None, outputs: Vec::new() },
         Err(error) if error.kind == arm::Kind::NotFound => {
             Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() }
         }
-        Err(error) => Problem::failed("delete", error.to_string(), error.hint()).into(),
+        Err(error) => Problem::failed(verb, error.to_string(), error.hint()).into(),
     }
 }
 
+/// Brings back what was soft-deleted, unless an earlier run has done so, then writes what is declared.
+async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
+    let gone = match client.get(path).await {
+        Ok(_) => false,
+        Err(error) if error.kind == arm::Kind::NotFound => true,
+        Err(error) => {
+            return Problem::failed("read before the restore of", error.to_string(), error.hint()).into();
+        }
+    };
+    if gone && let Err(error) = client.put(path, &kind.restoring(&step.patch)).await {
+        return Problem::failed("restore", error.to_string(), error.hint()).into();
+    }
+    put(client, kind, step, path).await
+}
+
 async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
-    let verb = if step.action == StepAction::Create { "create" } else { "update" };
+    let verb = match step.action {
+        StepAction::Create => "create",
+        StepAction::Restore => "bring the restored resource to what is declared:",
+        _ => "update",
+    };
     let plan_again = Some("someone else is at work here: run `plan` again and look".to_owned());
     let live = match client.get(path).await {
         Ok(body) => Some(body),
@@ -97,7 +118,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         }
     };
     match (step.action, &live) {
-        (StepAction::Update, None) => {
+        (StepAction::Update | StepAction::Restore, None) => {
             return Problem::failed(verb, "it has gone since the plan was made", plan_again).into();
         }
         (StepAction::Create, Some(body))

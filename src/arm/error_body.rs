@@ -130,7 +130,7 @@ fn text(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
 }
 
 /// The first words of a page from a proxy or a gateway, without its tags.
-pub(super) fn first_words(body: &[u8]) -> Option<String> {
+pub(crate) fn first_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
     let visible = match text.find('<') {
         Some(_) => without_tags(&text),

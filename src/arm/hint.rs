@@ -70,6 +70,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         (Kind::Throttled, _) => {
             "Azure limits requests per subscription: try again later, or lower `--parallelism`"
         }
+        (Kind::Network, _) if text.contains("certificate") => {
+            "the certificate is not trusted here: a proxy that inspects TLS, and a sandbox, need their authority's certificate (`SSL_CERT_FILE` names it)"
+        }
         (Kind::Network, _) => {
             "check the network, DNS and proxy (HTTPS_PROXY, NO_PROXY) between here and Azure"
         }

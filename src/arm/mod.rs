@@ -20,6 +20,8 @@ pub mod retry;
 mod wire;
 
 pub use client::{Client, Counts, Options, Written};
+pub(crate) use error_body::first_words;
+
 pub use error::{Effect, Error, Kind};
 pub use exchange::{Limits, Method};
 pub use interrupt::Interrupt;

@@ -133,7 +133,7 @@ fn own_headers(map: &HeaderMap) -> Headers {
 
 /// Sorts a failure by whether the request may have reached Azure, and whether trying again can help.
 fn broken(error: &reqwest::Error) -> Outcome {
-    let certificate = has_certificate_error(error);
+    let certificate = is_certificate_error(error);
     let what = if error.is_timeout() {
         let connecting = error.is_connect();
         (if connecting { "no connection in time" } else { "no answer in time" }).to_owned()
@@ -144,24 +144,14 @@ fn broken(error: &reqwest::Error) -> Outcome {
 }
 
 /// A wrong certificate stays wrong.
-fn has_certificate_error(error: &reqwest::Error) -> bool {
-    let mut source: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(cause) = source {
-        if is_certificate_error(cause) {
-            return true;
-        }
-        // An `io::Error` hides the error it wraps from `source`.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if wrapped.is_some_and(|wrapped| is_certificate_error(wrapped)) {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
-}
-
 fn is_certificate_error(error: &(dyn StdError + 'static)) -> bool {
-    matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // An `io::Error` hides the error it wraps from `source`, and they wrap each other.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.is_some_and(|wrapped| is_certificate_error(wrapped))
+        || error.source().is_some_and(is_certificate_error)
 }
 
 /// The innermost causes in words; the URL stays out, since its query may be a signature.
@@ -191,5 +181,22 @@ impl Answer {
         let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);
         let told = retry_after(&self.headers, now)?;
         (self.status == 429 && whole).then(|| now.after(told))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_certificate_is_found_however_deep_it_is_wrapped() {
+        let wrong = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let twice = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, wrong()));
+        assert!(is_certificate_error(&wrong()));
+        assert!(is_certificate_error(&twice));
+        assert!(!is_certificate_error(&io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset))));
+        assert!(!is_certificate_error(&io::Error::other(rustls::Error::HandshakeNotComplete)));
     }
 }

@@ -3,8 +3,25 @@
 //! In: the chosen credential and the environment. Out: tokens, cached, for scopes. IO: Entra ID, managed identity, the
 //! developer tools. Never shows a token, key or assertion, in `Debug` neither.
 
+mod choose;
+mod claims;
+mod entra;
+mod explain;
+mod tools;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use azure_core::credentials::TokenCredential;
+use tokio::sync::Mutex;
+use url::Url;
+
+pub use choose::Kind;
+pub use claims::Claims;
+
+use crate::cloud::{Cloud, Endpoint};
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,15 +47,50 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// No token.
+/// No credential, or no token from it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// The credential could not give one.
+    /// No credential has that name.
+    #[error("there is no credential `{name}`: it is one of {known}")]
+    Unknown {
+        /// As given.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// The environment lacks what the credential needs.
+    #[error("`{credential}` needs {missing}")]
+    Missing {
+        /// Which credential.
+        credential: Kind,
+        /// Variables.
+        missing: String,
+        /// What to do.
+        advice: String,
+    },
+    /// This build does not have it.
+    #[error("`{credential}` is not supported in this build")]
+    Unsupported {
+        /// Which credential.
+        credential: Kind,
+    },
+    /// `auto` found nothing.
+    #[error(
+        "no credential was found: the environment declares none, no managed identity answers, and neither `az` nor `azd` is installed"
+    )]
+    NothingFound,
+    /// `KEYLESS_TOKEN` with one of Azure's clouds.
+    #[error("`KEYLESS_TOKEN` is for sandboxes and tests, and `{endpoint}` is Azure")]
+    TokenForAzure {
+        /// Where it would have gone.
+        endpoint: String,
+    },
+    /// The credential could not give a token.
     #[error("`{credential}` gave no token: {reason}")]
     NoToken {
         /// Which credential.
-        credential: String,
-        /// Why, without secrets.
+        credential: Kind,
+        /// Why, in one line without secrets.
         reason: String,
         /// What to do.
         advice: String,
@@ -49,42 +101,205 @@ impl AuthError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        match self {
-            AuthError::NoToken { advice, .. } => Some(advice),
+        Some(match self {
+            AuthError::Missing { advice, .. } | AuthError::NoToken { advice, .. } => advice,
+            AuthError::Unsupported { .. } => {
+                "use `github-oidc`, `workload-identity` or `managed-identity`, which need no certificate, or `client-secret`"
+            }
+            AuthError::NothingFound => "run `az login`, or name one with `--credential`",
+            AuthError::TokenForAzure { .. } => {
+                "unset it and sign in with `--credential`, or name a sandbox with `--arm-endpoint`"
+            }
+            AuthError::Unknown { .. } => return None,
+        })
+    }
+}
+
+/// The environment variables that signing in looks at.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process; those that are not Unicode or empty count as not set.
+    #[must_use]
+    pub fn process() -> Self {
+        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        std::env::vars_os().filter_map(unicode).collect()
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+/// What signing in depends on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose authority is asked.
+    pub cloud: Cloud,
+    /// The tenant, if the spec declares one.
+    pub tenant: Option<String>,
+    /// Variables.
+    pub environment: Environment,
+    /// How long a token may take.
+    pub timeout: Duration,
+    /// How long `auto` waits for a managed identity to show itself.
+    pub probe: Duration,
+    /// For tests: a server on this machine that gets what would go to Entra ID and to the metadata service.
+    pub loopback: Option<Url>,
+}
+
+impl Settings {
+    /// The settings of a production run.
+    #[must_use]
+    pub fn new(cloud: Cloud, environment: Environment) -> Self {
+        Self {
+            cloud,
+            tenant: None,
+            environment,
+            timeout: Duration::from_secs(10),
+            probe: Duration::from_secs(1),
+            loopback: None,
         }
     }
 }
 
-/// A credential, shared by all clients of a run.
-#[derive(Clone, Debug)]
-pub struct Credential(Arc<Source>);
+/// A credential, shared by all clients of a run; cheap to clone.
+#[derive(Clone)]
+pub struct Credential(Arc<Inner>);
 
-#[derive(Debug)]
+struct Inner {
+    source: Source,
+    why: String,
+    timeout: Duration,
+    slots: Mutex<HashMap<String, Arc<Mutex<Slot>>>>,
+}
+
 enum Source {
     /// A token that was handed in, for sandboxes and tests.
     Fixed(Secret),
+    Azure {
+        kind: Kind,
+        credential: Arc<dyn TokenCredential>,
+        scrub: Vec<Secret>,
+    },
+}
+
+/// The last that is known for one scope.
+#[derive(Default)]
+struct Slot {
+    token: Option<(Secret, SystemTime)>,
+    failure: Option<(AuthError, Instant)>,
+}
+
+/// Tokens are renewed that long before they expire, so that none expires on its way.
+const MARGIN: Duration = Duration::from_mins(5);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credential").field(&self.name()).finish()
+    }
 }
 
 impl Credential {
     /// A token that was handed in; it serves every scope and is never renewed.
     #[must_use]
     pub fn fixed(token: Secret) -> Self {
-        Self(Arc::new(Source::Fixed(token)))
+        Self::with(Source::Fixed(token), "a token was handed in".to_owned(), Duration::from_secs(10))
+    }
+
+    /// `KEYLESS_TOKEN` for an endpoint; refused for Azure's clouds.
+    pub fn from_variable(token: Secret, endpoint: &Endpoint) -> Result<Self, AuthError> {
+        match endpoint.cloud() {
+            Some(_) => Err(AuthError::TokenForAzure { endpoint: endpoint.to_string() }),
+            None => Ok(Self::fixed(token)),
+        }
+    }
+
+    /// The credential of that kind; `auto` looks for one, which may take as long as the probe.
+    pub async fn sign_in(kind: Kind, settings: &Settings) -> Result<Self, AuthError> {
+        let wire = entra::Wire::new(settings);
+        let (kind, why) = match kind {
+            Kind::Auto => choose::automatic(settings, &wire).await?,
+            kind => (kind, "it was asked for".to_owned()),
+        };
+        let credential = entra::build(kind, settings, &wire)?;
+        tracing::info!(credential = %kind, %why, "signing in");
+        let scrub = entra::SECRET_VARIABLES
+            .iter()
+            .filter_map(|name| settings.environment.get(name))
+            .map(Secret::new)
+            .collect();
+        Ok(Self::with(Source::Azure { kind, credential, scrub }, why, settings.timeout))
+    }
+
+    fn with(source: Source, why: String, timeout: Duration) -> Self {
+        Self(Arc::new(Inner { source, why, timeout, slots: Mutex::default() }))
     }
 
     /// Which credential it is, for people.
     #[must_use]
-    pub fn name(&self) -> &str {
-        match &*self.0 {
-            Source::Fixed(_) => "fixed token",
+    pub fn name(&self) -> &'static str {
+        match &self.0.source {
+            Source::Fixed(_) => "token",
+            Source::Azure { kind, .. } => kind.as_str(),
         }
     }
 
-    /// A token for a scope.
-    #[expect(clippy::unused_async, reason = "the other credentials ask Entra ID")]
-    pub async fn token(&self, _scope: &str) -> Result<Secret, AuthError> {
-        match &*self.0 {
-            Source::Fixed(token) => Ok(token.clone()),
+    /// Why it was taken, as a fragment.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.0.why
+    }
+
+    /// A token for a scope: from the cache, or asked for once however many tasks wait.
+    pub async fn token(&self, scope: &str) -> Result<Secret, AuthError> {
+        let (kind, credential, scrub) = match &self.0.source {
+            Source::Fixed(token) => return Ok(token.clone()),
+            Source::Azure { kind, credential, scrub } => (*kind, credential, scrub),
+        };
+        let asked = Instant::now();
+        let slot = Arc::clone(self.0.slots.lock().await.entry(scope.to_owned()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some((token, expires)) = &slot.token
+            && SystemTime::now() + MARGIN < *expires
+        {
+            return Ok(token.clone());
         }
+        // Whoever waited here while another task asked in vain takes that answer, instead of asking in turn.
+        if let Some((error, at)) = &slot.failure
+            && *at >= asked
+        {
+            return Err(error.clone());
+        }
+        let scopes = [scope];
+        let answer = tokio::time::timeout(self.0.timeout, credential.get_token(&scopes, None)).await;
+        let failure = match answer {
+            Ok(Ok(token)) => {
+                let secret = Secret::new(token.token.secret());
+                slot.token = Some((secret.clone(), token.expires_on.into()));
+                return Ok(secret);
+            }
+            Ok(Err(error)) => explain::failure(kind, &error, scrub),
+            Err(_) => explain::too_slow(kind, self.0.timeout),
+        };
+        slot.failure = Some((failure.clone(), Instant::now()));
+        Err(failure)
     }
 }

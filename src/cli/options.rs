@@ -34,7 +34,7 @@ pub struct Options {
         hide_env = true,
         default_value = "auto"
     )]
-    pub credential: String,
+    pub credential: crate::auth::Kind,
     /// How results are written
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
     pub format: Format,

@@ -9,7 +9,7 @@ use super::options::{CloudName, Format, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
 use crate::arm::{self, Client, Interrupt};
-use crate::auth::{Credential, Secret};
+use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::desired;
 use crate::diff::diff;
@@ -37,7 +37,7 @@ pub(super) struct Specs {
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
 }
@@ -93,6 +93,7 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 pub(super) struct Session {
     /// Sends requests.
     pub client: Client,
+    credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
     /// Where requests go.
@@ -137,7 +138,9 @@ impl Session {
             })?;
             let target =
                 Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
-            (endpoint, Credential::fixed(Secret::new(token)), target)
+            let credential = Credential::from_variable(Secret::new(token), &endpoint)
+                .map_err(|error| not_signed_in(&error))?;
+            (endpoint, credential, target)
         } else {
             let cloud = match options.cloud {
                 CloudName::Public => Cloud::Public,
@@ -157,17 +160,24 @@ impl Session {
             interrupt: interrupt.clone(),
             ..arm::Options::default()
         };
-        let client = Client::new(endpoint, credential, client_options, spinner.clone())
+        let client = Client::new(endpoint, credential.clone(), client_options, spinner.clone())
             .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
         listen_for_interrupt(interrupt.clone());
         Ok(Self {
             client,
+            credential,
             interrupt,
             target,
             spinner,
             #[cfg(feature = "sandbox")]
             sandbox,
         })
+    }
+
+    /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
+    async fn claims(&self) -> Result<Claims, Failure> {
+        let token = self.credential.token(self.client.endpoint().scope()).await;
+        token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
 
     /// Reads Azure and plans.
@@ -177,6 +187,7 @@ impl Session {
         checked: Checked,
         allowed: &[Allow],
     ) -> Result<Plan, Failure> {
+        let claims = self.claims().await?;
         self.spinner.say("reading Azure");
         let snapshot = read(&checked.stacks, &self.client).await;
         self.spinner.clear();
@@ -184,13 +195,14 @@ impl Session {
             return Err(Failure::new("interrupted while reading; nothing was written"));
         }
         let Checked { stacks, mut findings, sources } = checked;
+        findings.extend(stacks.iter().filter_map(|loaded| foreign_tenant(loaded, &claims)));
         let diff = diff(&stacks, desired(&stacks), &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
-        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), None, allowed));
+        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), claims.oid, allowed));
         plan.findings.sort();
         Ok(plan)
     }
@@ -209,6 +221,7 @@ impl Session {
             ))
             .hint("apply it where it was made for, or make one for this target"));
         }
+        let claims = self.claims().await?;
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &mut snapshot).await;
@@ -225,7 +238,7 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
-        plan.findings.extend(guards::judge(&plan, &now, None, allowed));
+        plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
         plan.findings.extend(saved::stale(&plan, &now));
         if let Some(within) = &options.within {
             let scope = pin(within)?;
@@ -276,6 +289,19 @@ impl Session {
     }
 }
 
+/// A declared tenant that is not the caller's.
+fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
+    let (declared, tid) = (loaded.spec.tenant.as_deref()?, claims.tid?);
+    (!declared.eq_ignore_ascii_case(&tid.to_string())).then(|| {
+        Finding::error(
+            Code::TenantMismatch,
+            format!("the caller is signed in to tenant `{tid}`, not `{declared}`"),
+        )
+        .at(loaded.document.value_span("/tenant"))
+        .hint("sign in to the declared tenant, or correct the line")
+    })
+}
+
 fn pin(within: &str) -> Result<ResourceId, Failure> {
     ResourceId::parse(within)
         .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
@@ -294,7 +320,10 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         .hint("take it out of the spec, or widen `--within`")
     };
     let findings = diff.changes.iter().filter_map(|change| match change {
-        Change::Create { desired, .. } | Change::Adopt { desired, .. } | Change::Update { desired, .. } => {
+        Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Adopt { desired, .. }
+        | Change::Update { desired, .. } => {
             (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
         }
         Change::Delete { live, span, .. } => {
@@ -305,9 +334,23 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
     Ok(findings.collect())
 }
 
-async fn sign_in(_options: &Options, _cloud: Cloud) -> Result<Credential, Failure> {
-    Err(Failure::new("signing in to Azure is not possible yet in this version")
-        .hint("`--sandbox` works without Azure; `--arm-endpoint URL` takes a token from KEYLESS_TOKEN"))
+/// Signs in to one of Azure's clouds, and says how.
+async fn sign_in(options: &Options, cloud: Cloud) -> Result<Credential, Failure> {
+    let settings = Settings::new(cloud, Environment::process());
+    let credential =
+        Credential::sign_in(options.credential, &settings).await.map_err(|error| not_signed_in(&error))?;
+    if !options.quiet {
+        output::aside(&format!("signing in with {}: {}\n", credential.name(), credential.why()));
+    }
+    Ok(credential)
+}
+
+fn not_signed_in(error: &AuthError) -> Failure {
+    let failure = Failure::new("failed to sign in").cause(error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 #[cfg(feature = "sandbox")]

@@ -25,6 +25,8 @@ pub enum Rule {
     Deletes,
     /// Deleting an account.
     DeleteAccount,
+    /// Removing a soft-deleted account for good.
+    Purge,
     /// Granting a role that can grant roles, any role at subscription scope or above, or dropping a condition.
     Grant,
     /// Keys off to on, network Deny to Allow or Disabled to Enabled, the whole internet as a rule.
@@ -37,6 +39,7 @@ pub enum Rule {
 const RULES: &[(&str, Rule, Code)] = &[
     ("deletes", Rule::Deletes, Code::GuardDeletes),
     ("delete-account", Rule::DeleteAccount, Code::GuardDeleteAccount),
+    ("purge", Rule::Purge, Code::GuardPurge),
     ("grant", Rule::Grant, Code::GuardGrant),
     ("opening", Rule::Opening, Code::GuardOpening),
     ("lock-out", Rule::LockOut, Code::GuardLockOut),
@@ -157,6 +160,13 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
             let message = format!("the plan deletes account `{}`", id.name());
             objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
         }
+    }
+    for step in plan.steps.iter().filter(|step| step.action == StepAction::Purge) {
+        let Ok(id) = ResourceId::parse(&step.target) else { continue };
+        let message =
+            format!("the plan purges the soft-deleted account `{}`: nothing brings it back then", id.name());
+        let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
+        objections.push(Objection { rule: Rule::Purge, id: account, message });
     }
     for (stack, (owned, deleted)) in owned {
         let much = deleted > 10 || (deleted >= 5 && deleted * 100 > owned * 30);

@@ -53,6 +53,14 @@ pub trait Kind: Sync {
     fn obstacles(&self, _desired: &Desired, _loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
     }
+    /// What is left of a declared thing that was soft-deleted.
+    fn remains(&self, _desired: &Desired, _snapshot: &Snapshot) -> Option<Live> {
+        None
+    }
+    /// What brings a soft-deleted one back, as the body of a PUT.
+    fn restoring(&self, _patch: &Map<String, Value>) -> Value {
+        Value::Null
+    }
     /// What there is to say about a declared thing that is live, beyond its differences.
     fn notices(&self, _desired: &Desired, _body: &Value) -> Vec<Finding> {
         Vec::new()

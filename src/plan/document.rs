@@ -92,6 +92,8 @@ impl Target {
 pub enum Action {
     /// It is made.
     Create,
+    /// It is brought back from soft deletion.
+    Restore,
     /// Its fields change.
     Update,
     /// It goes.
@@ -116,6 +118,8 @@ pub enum Action {
 pub struct Summary {
     /// To be created.
     pub create: usize,
+    /// To be brought back from soft deletion.
+    pub restore: usize,
     /// To be updated.
     pub update: usize,
     /// To be deleted.
@@ -138,6 +142,7 @@ impl Summary {
     pub(super) fn count(&mut self, action: Action) {
         match action {
             Action::Create => self.create += 1,
+            Action::Restore => self.restore += 1,
             Action::Update => self.update += 1,
             Action::Delete => self.delete += 1,
             Action::Adopt => self.adopt += 1,
@@ -155,7 +160,7 @@ impl Summary {
     /// Writes that are pending.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.create + self.update + self.delete + self.adopt
+        self.create + self.restore + self.update + self.delete + self.adopt
     }
 }
 
@@ -300,6 +305,10 @@ pub struct Requests {
 pub enum StepAction {
     /// Makes a resource that was absent.
     Create,
+    /// Brings a soft-deleted resource back, then to what is declared.
+    Restore,
+    /// Removes a soft-deleted resource for good.
+    Purge,
     /// Changes one that was there.
     Update,
     /// Deletes one.

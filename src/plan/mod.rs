@@ -88,7 +88,18 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
         reason: Some(reason),
     };
     match change {
-        Change::Create { desired, fields } => declared(Action::Create, desired, fields, None),
+        Change::Create { desired, fields, purge } => {
+            let reason = purge
+                .is_some()
+                .then(|| "a soft-deleted one of this name is purged first, for good".to_owned());
+            declared(Action::Create, desired, fields, reason)
+        }
+        Change::Restore { desired, fields } => declared(
+            Action::Restore,
+            desired,
+            fields,
+            Some("it is brought back from soft deletion".to_owned()),
+        ),
         Change::Adopt { desired, live } => PlannedChange {
             id: live.id.to_string(),
             ..declared(Action::Adopt, desired, &[], Some("it gets the stack's mark, nothing else".to_owned()))

@@ -37,7 +37,7 @@ impl World {
             let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
                 continue;
             };
-            if step.action == StepAction::Delete {
+            if matches!(step.action, StepAction::Delete | StepAction::Purge) {
                 after.resources.remove(&id);
                 continue;
             }

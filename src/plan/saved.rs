@@ -61,6 +61,9 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
             continue;
         };
+        if step.action == StepAction::Purge {
+            continue;
+        }
         let live = now.resources.get(&id).map(|body| super::hash(&writable(kind, body)));
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
@@ -95,6 +98,8 @@ fn finding(plan: &Plan, step: &Step, what: &str) -> FindingEntry {
     let title = plan.changes.get(step.change).map_or(step.target.as_str(), |change| change.title.as_str());
     let verb = match step.action {
         StepAction::Create => "create",
+        StepAction::Restore => "restore",
+        StepAction::Purge => "purge",
         StepAction::Update => "update",
         StepAction::Delete => "delete",
     };

@@ -24,14 +24,27 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
     let mut deletes: Vec<Draft> = Vec::new();
     for (index, change) in changes.iter().enumerate() {
         match change {
-            Change::Create { desired, .. } => {
+            Change::Create { desired, purge, .. } => {
+                if let Some(deleted) = purge {
+                    let mut draft = written(index, desired, None, sources);
+                    deleted.as_str().clone_into(&mut draft.step.target);
+                    draft.step.action = StepAction::Purge;
+                    drafts.push(draft);
+                }
+                let purged = purge.as_ref().map(|_| drafts.len() - 1);
                 let mut whole = desired.defaults.clone();
                 whole.extend(desired.declared.clone());
                 let mut draft = written(index, desired, None, sources);
                 draft.step.patch = whole;
                 draft.step.mark = Some(desired.stack.clone());
-                draft.step.needs =
-                    desired.parent.iter().filter_map(|parent| created(changes, &drafts, parent)).collect();
+                let parent = desired.parent.iter().filter_map(|parent| created(changes, &drafts, parent));
+                draft.step.needs = parent.chain(purged).collect();
+                drafts.push(draft);
+            }
+            Change::Restore { desired, .. } => {
+                let mut draft = written(index, desired, None, sources);
+                draft.step.action = StepAction::Restore;
+                draft.step.patch.clone_from(&desired.declared);
                 drafts.push(draft);
             }
             Change::Adopt { desired, live } => {
@@ -68,10 +81,13 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
             | Change::Unknown { .. } => {}
         }
     }
+    // What stands on an account goes before the account.
+    deletes.sort_by_key(|draft| !draft.grant);
     for mut late in after_grants.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| {
             let overlapping = other.scope.contains(&late.scope) || late.scope.contains(&other.scope);
-            !other.step.last && overlapping && (other.grant || other.step.target == late.step.target)
+            let before = if other.step.last { other.grant && !late.grant } else { true };
+            before && overlapping && (other.grant || other.step.target == late.step.target)
         });
         late.step.needs = needed.map(|(index, _)| index).collect();
         drafts.push(late);
@@ -82,7 +98,9 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
 /// The step that creates what has this key, if one does.
 fn created(changes: &[Change], drafts: &[Draft], parent: &crate::id::Key) -> Option<usize> {
     drafts.iter().position(|draft| match &changes[draft.step.change] {
-        Change::Create { desired, .. } => desired.key == *parent,
+        Change::Create { desired, .. } | Change::Restore { desired, .. } => {
+            desired.key == *parent && draft.step.action != StepAction::Purge
+        }
         _ => false,
     })
 }

@@ -28,7 +28,7 @@ const WIDEST: usize = 100;
 /// How an action shows: its sign and style.
 fn look(action: Action) -> (&'static str, Style) {
     match action {
-        Action::Create => ("+", GOOD),
+        Action::Create | Action::Restore => ("+", GOOD),
         Action::Update => ("~", CHANGED),
         Action::Adopt => ("@", CHANGED),
         Action::Delete => ("-", BAD),
@@ -76,7 +76,8 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         place: change.source.clone(),
         aligned: false,
     });
-    if let Some(reason) = &change.reason {
+    // Why something could not be read stands among the findings, with what to do.
+    if let Some(reason) = change.reason.as_ref().filter(|_| change.action != Action::Unknown) {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
         lines.push(Line { plain, styled, place: None, aligned: false });
@@ -135,7 +136,8 @@ fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
 
 /// The lines that show one field: what it becomes, what it was, or which elements come and go.
 fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)> {
-    if action == Action::Create {
+    let absent = action == Action::Refused && field.before.is_null();
+    if action == Action::Create || absent {
         let default = if field.source.is_none() { "  (default)" } else { "" };
         return vec![(format!("{}{default}", worded(kind, field, &field.after)), Style::new())];
     }
@@ -210,6 +212,7 @@ fn summary(text: &mut String, plan: &Plan) {
     };
     let pending = listed(&[
         (counts.create, "to create"),
+        (counts.restore, "to restore"),
         (counts.update, "to update"),
         (counts.adopt, "to adopt"),
         (counts.delete, "to delete"),
@@ -247,6 +250,8 @@ fn target(text: &mut String, target: &Target) {
 pub fn outcome(outcome: &Outcome) -> String {
     let done = match outcome.action {
         StepAction::Create => "created",
+        StepAction::Restore => "restored",
+        StepAction::Purge => "purged",
         StepAction::Update => "updated",
         StepAction::Delete => "deleted",
     };

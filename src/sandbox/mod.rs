@@ -15,11 +15,14 @@ mod base64url;
 mod caller;
 mod deleted;
 mod errors;
+mod exchange;
 mod filter;
 mod gate;
 mod groups;
 mod http;
+mod listen;
 mod operations;
+mod record;
 mod role_assignments;
 mod role_definitions;
 mod router;
@@ -108,6 +111,30 @@ pub enum Error {
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate or its key cannot be read.
+    #[error("failed to read `{}`", path.display())]
+    Pem {
+        /// The PEM file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("failed to use certificate `{}`", path.display())]
+    Certificate {
+        /// The certificate's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+    /// The transcript cannot be written.
+    #[error("failed to use transcript `{}`", path.display())]
+    Record {
+        /// The transcript.
+        path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },

@@ -84,7 +84,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Options of a file that nobody else may read: state holds what account keys derive from.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);
     #[cfg(unix)]

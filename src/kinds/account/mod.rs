@@ -125,11 +125,14 @@ impl Kind for Accounts {
 
     fn fields(&self) -> &'static [Field] {
         const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
+        const KIND: Mutability = Mutability::Never(
+            "Azure fixes it when the account is created, but for its own upgrade of OpenAI accounts, which keyless does not start",
+        );
         const ONCE: Mutability =
             Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
         const FIELDS: &[Field] = &[
             Field::new("location", Compare::Location).change(NEVER),
-            Field::new("kind", Compare::IgnoreCase).change(NEVER),
+            Field::new("kind", Compare::IgnoreCase).change(KIND),
             Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
             Field::new("disableLocalAuth", Compare::Equal).absent("false").change(Mutability::AfterGrants),
             Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\""),
@@ -290,16 +293,26 @@ impl Kind for Accounts {
                 format!("whether a soft-deleted account holds the name `{}` is not known", desired.id.name());
             findings.push(Finding::note(Code::SoftDeleted, message).at(desired.span).cause(&refusal.message));
         }
-        let of_this_name = |body: &&Value| {
-            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
-            id.is_some_and(|id| {
-                id.name().eq_ignore_ascii_case(desired.id.name()) && id.group() == desired.id.group()
-            })
-        };
-        if let Some(deleted) = snapshot.items(&query).find(of_this_name) {
-            findings.push(soft_deleted(desired, loaded.spec.on_soft_deleted, deleted));
+        if loaded.spec.on_soft_deleted == OnSoftDeleted::Fail
+            && let Some(remains) = self.remains(desired, snapshot)
+        {
+            findings.push(soft_deleted(desired, &remains.body));
         }
         findings
+    }
+
+    fn remains(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Live> {
+        let subscription = ResourceId::subscription(desired.id.subscription_id()?);
+        snapshot.items(&deleted_query(&subscription)).find_map(|body| {
+            let id = ResourceId::parse(body["id"].as_str()?).ok()?;
+            let same = id.name().eq_ignore_ascii_case(desired.id.name()) && id.group() == desired.id.group();
+            let scope = desired.id.clone();
+            same.then(|| Live { kind: &Accounts, id, key: desired.key.clone(), scope, body: body.clone() })
+        })
+    }
+
+    fn restoring(&self, patch: &Map<String, Value>) -> Value {
+        json!({"location": patch.get("location"), "properties": {"restore": true}})
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
@@ -375,23 +388,16 @@ fn key(id: &ResourceId) -> Key {
     Key::new("accounts", &[id.as_str()])
 }
 
-fn soft_deleted(desired: &Desired, wish: OnSoftDeleted, deleted: &Value) -> Finding {
+fn soft_deleted(desired: &Desired, deleted: &Value) -> Finding {
     let properties = &deleted["properties"];
     let day = |name: &str| properties[name].as_str().unwrap_or("an unknown time").to_owned();
     let message = format!(
-        "a soft-deleted account holds the name `{}`: deleted {}, purged by Azure {}",
+        "a soft-deleted account holds the name `{}`: deleted {}, to be purged by Azure {}",
         desired.id.name(),
         day("deletionDate"),
         day("scheduledPurgeDate")
     );
-    let location = deleted["location"].as_str().unwrap_or("…");
-    let hint = match wish {
-        OnSoftDeleted::Fail => format!(
-            "recover it with `az cognitiveservices account recover`, or give the name up for good with `az cognitiveservices account purge --location {location}`"
-        ),
-        OnSoftDeleted::Restore | OnSoftDeleted::Purge => {
-            "this version does not restore or purge yet: use `az cognitiveservices account recover` or `purge`".to_owned()
-        }
-    };
+    let hint =
+        "`onSoftDeleted: restore` in the spec brings it back, `onSoftDeleted: purge` gives it up for good";
     Finding::error(Code::SoftDeleted, message).at(desired.span).hint(hint)
 }

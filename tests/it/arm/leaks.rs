@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use keyless::auth::{Credential, Secret};
+use keyless::auth::{Credential, Kind, Secret, Settings};
+use keyless::cloud::Cloud;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -37,6 +38,35 @@ impl<'a> MakeWriter<'a> for Log {
 fn forms(secret: &str) -> Vec<String> {
     let codes: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();
     vec![secret.to_owned(), codes.join(", ")]
+}
+
+const CLIENT_SECRET: &str = "Q2xpZW50LXNlY3JldC10aGF0LW11c3Qtbm90LWxlYWs";
+const REQUEST_TOKEN: &str = "UmVxdWVzdC10b2tlbi10aGF0LW11c3Qtbm90LWxlYWs";
+
+/// Signs in with a secret, and with a job's token.
+async fn sign_in(server: &Server) {
+    let token = json!({"token_type": "Bearer", "expires_in": 3600, "access_token": TOKEN});
+    let (entra, github) = (answer(200, &[], &token), answer(200, &[], &json!({"value": REQUEST_TOKEN})));
+    server.then([entra.clone(), github, entra]);
+    let url = format!("{}/github", server.base);
+    let variables = [
+        ("AZURE_TENANT_ID", "tenant"),
+        ("AZURE_CLIENT_ID", "app"),
+        ("AZURE_CLIENT_SECRET", CLIENT_SECRET),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", &url),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", REQUEST_TOKEN),
+    ];
+    let environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut settings = Settings::new(Cloud::Public, environment);
+    settings.loopback = Some(server.base.parse().unwrap());
+    for kind in [Kind::ClientSecret, Kind::GithubOidc] {
+        let credential = Credential::sign_in(kind, &settings).await.unwrap();
+        assert_eq!(credential.token("https://management.azure.com/.default").await.unwrap().expose(), TOKEN);
+    }
+    let seen = server.seen();
+    assert!(seen.iter().any(|seen| seen.body.contains(CLIENT_SECRET)), "the server got the secret");
+    assert!(seen.iter().any(|seen| seen.head.contains(REQUEST_TOKEN)), "the server got the job's token");
 }
 
 #[test]
@@ -72,12 +102,18 @@ fn logs_events_and_errors_hold_no_secret() {
         assert_eq!(seen.len(), 4);
         assert!(seen.iter().all(|seen| seen.head.contains(TOKEN)), "the server got the token");
         assert!(seen[1].target.contains(signature), "the server got the signature");
+        sign_in(&server).await;
     });
     let credential = Credential::fixed(Secret::new(TOKEN));
     write!(shown, "{credential:?}").unwrap();
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(logged.contains("answered") && logged.contains("/op?api-version=1&t=REDACTED"), "{logged}");
-    for secret in forms(TOKEN).into_iter().chain(forms(signature)) {
+    assert!(
+        logged.contains("answered")
+            && logged.contains("typespec")
+            && logged.contains("/op?api-version=1&t=REDACTED"),
+        "{logged}"
+    );
+    for secret in [TOKEN, signature, CLIENT_SECRET, REQUEST_TOKEN].into_iter().flat_map(forms) {
         assert!(!logged.contains(&secret), "logged: {logged}");
         assert!(!shown.contains(&secret), "shown: {shown}");
     }

@@ -29,6 +29,17 @@ async fn a_read_carries_what_arm_needs_and_the_filter_as_given() {
 }
 
 #[tokio::test]
+async fn compressed_answers_are_read() {
+    // gzip of `{"a":1}`
+    let body = vec![
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 84, 178, 50, 172, 5, 0, 175, 172, 27, 86, 7, 0, 0, 0,
+    ];
+    let headers = owned(&[("content-encoding", "gzip"), ("content-type", "application/json")]);
+    let server = Server::playing([Play::Answer { status: 200, headers, body }]).await;
+    assert_eq!(client(&server.base).get("/x").await.unwrap(), json!({"a": 1}));
+}
+
+#[tokio::test]
 async fn pages_are_followed_and_items_projected() {
     let server = Server::start().await;
     let link = |page: u32| format!("{}/p?$skipToken={page}", server.base);

@@ -7,6 +7,7 @@ mod leaks;
 mod lists;
 mod recorded;
 mod server;
+mod signing;
 mod waiting;
 mod writes;
 

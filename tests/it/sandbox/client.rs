@@ -46,6 +46,11 @@ impl Client {
         Self { sandbox: Sandbox::start(options).await.unwrap(), http: http() }
     }
 
+    /// Talks to a sandbox with a client of its own making, to one that serves TLS for example.
+    pub(super) fn with(sandbox: Sandbox, http: reqwest::Client) -> Self {
+        Self { sandbox, http }
+    }
+
     pub(super) async fn new() -> Self {
         Self::start(Options::default()).await
     }
@@ -88,9 +93,13 @@ impl Client {
 }
 
 pub(super) fn http() -> reqwest::Client {
+    http_builder().build().unwrap()
+}
+
+pub(super) fn http_builder() -> reqwest::ClientBuilder {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
 pub(super) async fn answer(request: reqwest::RequestBuilder) -> Answer {

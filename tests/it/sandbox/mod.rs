@@ -1,7 +1,9 @@
-//! The sandbox over real HTTP, and against what Azure was recorded to answer.
+//! The sandbox as its clients see it: over HTTP, from outside.
 
 mod accounts;
 mod client;
 mod lifecycle;
 mod recordings;
 mod roles;
+mod tls;
+mod transcript;

@@ -1,0 +1,106 @@
+//! What holds for every sequence of answers.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let status = prop_oneof![
+        4 => Just(200u16), 2 => Just(201), 3 => Just(202), 1 => Just(204), 1 => Just(301), 1 => Just(400),
+        1 => Just(404), 1 => Just(408), 2 => Just(409), 2 => Just(429), 1 => Just(500), 1 => Just(503),
+        1 => 100u16..=999,
+    ];
+    let code = prop_oneof![Just("RequestConflict"), Just("PrincipalNotFound"), Just("X")];
+    let state =
+        prop_oneof![Just("Creating"), Just("Succeeded"), Just("Failed"), Just("Odd"), Just("Accepted")];
+    let body = (0..7u8, code, state).prop_map(|(form, code, state)| match form {
+        0 => Body::Empty,
+        1 => Body::unreadable("cut", b"<"),
+        2 => Body::Json(json!({"status": state})),
+        3 => Body::Json(json!({"properties": {"provisioningState": state}})),
+        4 => Body::Json(json!({"error": {"code": code, "message": "m"}})),
+        5 => Body::Taken,
+        _ => Body::Json(json!([state, 1])),
+    });
+    let header = prop_oneof![
+        4 => Just(vec![]),
+        2 => Just(vec![("Azure-AsyncOperation", POLL)]),
+        2 => Just(vec![("Location", POLL)]),
+        1 => Just(vec![("Retry-After", "0")]),
+        1 => Just(vec![("Retry-After", "3600")]),
+        1 => Just(vec![("Retry-After", "18446744073709551615")]),
+        1 => Just(vec![("Azure-AsyncOperation", POLL), ("Retry-After", "0")]),
+    ];
+    prop_oneof![
+        12 => (status, header, body).prop_map(|(status, headers, body)| {
+            Outcome::Answer(Answer { status, headers: headers.into_iter().collect(), body })
+        }),
+        2 => any::<bool>().prop_map(broken),
+    ]
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    prop_oneof![
+        Just(Method::Get),
+        Just(Method::Put),
+        Just(Method::Patch),
+        Just(Method::Post),
+        Just(Method::Delete)
+    ]
+}
+
+proptest! {
+    /// However Azure answers, for ever in the same round, the exchange ends; and a write that Azure took is not repeated.
+    #[test]
+    fn every_exchange_ends_and_an_accepted_write_is_never_sent_again(
+        method in any_method(),
+        assignment in any::<bool>(),
+        seed in any::<u64>(),
+        outcomes in prop::collection::vec(any_outcome(), 1..12),
+    ) {
+        let path = if assignment { ASSIGNMENT } else { ACCOUNT };
+        let mut now = Moment(1_000);
+        let mut next = Exchange::start(method, path, Limits::default(), seed, now);
+        let mut outcomes = outcomes.iter().cycle();
+        let mut accepted = false;
+        let mut steps = 0u32;
+        loop {
+            steps += 1;
+            prop_assert!(steps < 100_000, "it does not end");
+            next = match next {
+                Next::Send(exchange, request) => {
+                    let calling = request == Request::Call;
+                    prop_assert!(!(calling && accepted), "an accepted {method} was sent again");
+                    let outcome = outcomes.next().expect("a cycle does not end").clone();
+                    let followed = matches!(&outcome, Outcome::Answer(answer) if method.is_write()
+                        && (answer.headers.get("azure-asyncoperation").is_some()
+                            || (answer.status == 202 && answer.headers.get("location").is_some())));
+                    if let Outcome::Answer(answer) = &outcome
+                        && calling
+                        && (200..300).contains(&answer.status)
+                        && (followed || !matches!(answer.body, Body::Unreadable { .. }))
+                        && !(method == Method::Get && answer.body == Body::Empty)
+                    {
+                        accepted = true;
+                    }
+                    exchange.step(outcome, now)
+                }
+                Next::Wait { exchange, until, .. } => {
+                    prop_assert!(until >= now);
+                    now = until;
+                    exchange.step(Outcome::Waited, now)
+                }
+                Next::Done(done) => {
+                    prop_assert!(accepted || done.status == 404, "done without a success");
+                    break;
+                }
+                Next::GiveUp(error) => {
+                    prop_assert!(!error.to_string().contains("t=T"));
+                    prop_assert_eq!(method == Method::Get, error.effect == Effect::None && !method.is_write());
+                    break;
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Failed sign-ins in one line: what went wrong, without secrets, and what to do next. Pure.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use super::{AuthError, Kind, Secret};
+
+/// Entra ID's error codes that have a known way out.
+const BY_CODE: &[(&str, &str)] = &[
+    ("AADSTS7000215", "the client secret is wrong: use its value, not its id"),
+    ("AADSTS7000222", "the client secret has expired: make a new one"),
+    ("AADSTS700016", "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
+    ("AADSTS90002", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
+    ("AADSTS900023", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
+    ("AADSTS70025", "the application has no federated credential: add one for this issuer and subject"),
+    ("AADSTS700211", "no federated credential of the application has this issuer: add one"),
+    (
+        "AADSTS700212",
+        "the audience of the token is not the one of the application's federated credential: check `--cloud`",
+    ),
+    (
+        "AADSTS700213",
+        "no federated credential of the application has the subject in the message: add one for this repository, branch or environment",
+    ),
+    (
+        "AADSTS70021",
+        "no federated credential of the application has the subject in the message: add one for this repository, branch or environment",
+    ),
+    ("AADSTS500011", "the tenant does not know this endpoint: check `--arm-endpoint` and `--cloud`"),
+    ("AADSTS50076", "multi-factor authentication is asked for: run `az login` again"),
+    ("AADSTS50079", "multi-factor authentication is asked for: run `az login` again"),
+    ("AADSTS70043", "the sign-in has expired: run `az login` again"),
+    ("AADSTS700082", "the sign-in has expired: run `az login` again"),
+];
+
+/// What `azure_core` puts around an error that it does not repeat.
+const NOISE: &str = "non-transport error occurred";
+
+/// What usually helps for a credential.
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::AzureCli => {
+            "run `az login` (with `--tenant` for another tenant), or name another `--credential`"
+        }
+        Kind::AzureDeveloperCli => "run `azd auth login`, or name another `--credential`",
+        Kind::ManagedIdentity => {
+            "assign a managed identity to this machine or app; for a user-assigned one set AZURE_CLIENT_ID to its client id"
+        }
+        Kind::WorkloadIdentity => {
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE and the application's federated credential"
+        }
+        Kind::GithubOidc => {
+            "give the job `permissions: id-token: write`, and check AZURE_CLIENT_ID, AZURE_TENANT_ID and the application's federated credential"
+        }
+        Kind::AzurePipelines => {
+            "check the service connection, and map SYSTEM_ACCESSTOKEN: $(System.AccessToken) into the step"
+        }
+        Kind::ClientSecret => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+        Kind::ClientCertificate | Kind::Auto => "name another `--credential`",
+    }
+}
+
+/// A variable that is not set.
+pub(super) fn missing(kind: Kind, names: &[&str]) -> AuthError {
+    let missing = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    AuthError::Missing { credential: kind, missing, advice: advice(kind).to_owned() }
+}
+
+/// A sign-in that took too long.
+pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
+    let reason = format!("it did not answer within {} s", limit.as_secs());
+    let tool = matches!(kind, Kind::AzureCli | Kind::AzureDeveloperCli);
+    let network = "check the network and proxy between here and Entra ID, or name another `--credential`";
+    AuthError::NoToken {
+        credential: kind,
+        reason,
+        advice: (if tool { "try it by hand: `az account get-access-token`" } else { network }).to_owned(),
+    }
+}
+
+/// A sign-in that failed; whatever is in `scrub` is taken out of its words.
+pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static), scrub: &[Secret]) -> AuthError {
+    // The outermost text only repeats the credential's name and adds a link.
+    let mut causes = Vec::new();
+    let mut next = error.source().or(Some(error));
+    while let Some(cause) = next {
+        let text = one_line(&cause.to_string());
+        let told = causes.iter().any(|earlier: &String| earlier.contains(&text));
+        if !text.is_empty() && !told && !text.starts_with(NOISE) {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    let mut reason = causes.join(": ");
+    for secret in scrub {
+        reason = reason.replace(secret.expose(), "REDACTED");
+    }
+    let reason = match reason.char_indices().nth(600) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.trim_end_matches('.').to_owned(),
+    };
+    let by_code = BY_CODE.iter().find(|(code, _)| has_word(&reason, code));
+    let advice = by_code.map_or_else(|| advice(kind), |(_, advice)| advice);
+    AuthError::NoToken { credential: kind, reason, advice: advice.to_owned() }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `word` stands in `text` and does not go on: `AADSTS70021` is not `AADSTS700213`.
+fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| !text[at + word.len()..].starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> Layer {
+        let (first, rest) = texts.split_first().expect("at least one text");
+        Layer { text: first, source: (!rest.is_empty()).then(|| Box::new(layers(rest))) }
+    }
+
+    #[test]
+    fn a_failure_is_one_line_with_its_causes_and_without_secrets() {
+        let error = layers(&[
+            "XCredential authentication failed. outer\nTo troubleshoot, visit https://x",
+            "AADSTS700213: no match\r\nTrace ID: 1, sent s3cret.",
+            "deeper",
+        ]);
+        let AuthError::NoToken { reason, advice, .. } =
+            failure(Kind::GithubOidc, &error, &[Secret::new("s3cret")])
+        else {
+            panic!("another error");
+        };
+        assert_eq!(reason, "AADSTS700213: no match Trace ID: 1, sent REDACTED.: deeper");
+        assert!(advice.contains("repository, branch"), "{advice}");
+    }
+
+    #[test]
+    fn codes_are_told_apart_and_other_failures_get_the_credentials_advice() {
+        let advice = |text| match failure(Kind::ClientSecret, &layers(&[text]), &[]) {
+            AuthError::NoToken { advice, .. } => advice,
+            other => panic!("{other}"),
+        };
+        assert!(advice("AADSTS7000215: x").contains("its value"));
+        assert!(advice("AADSTS7000222: x").contains("expired"));
+        assert!(advice("AADSTS70002159: x").contains("AZURE_CLIENT_SECRET"));
+    }
+}

@@ -1,0 +1,35 @@
+//! The developer tools: looked for on PATH, and run.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::process::{Output, Stdio};
+
+use azure_identity::Executor;
+
+use super::Environment;
+
+/// Whether a tool is on PATH.
+pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {
+    let Some(path) = environment.get("PATH") else { return false };
+    let names: &[String] =
+        if cfg!(windows) { &[format!("{tool}.cmd"), format!("{tool}.exe")] } else { &[tool.to_owned()] };
+    std::env::split_paths(path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+}
+
+/// Runs a tool without a terminal, and ends it when nobody waits for it any more.
+#[derive(Debug)]
+pub(super) struct Shell {
+    pub path: Option<OsString>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Shell {
+    async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
+        let mut command = tokio::process::Command::new(program);
+        command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
+        command.output().await
+    }
+}

@@ -1,0 +1,197 @@
+//! One exchange: from an HTTP request to an HTTP answer.
+//!
+//! The only part of the sandbox that waits. A write is answered after it is on disk, and
+//! recorded, if it is, before the client has its answer. Handlers see none of this.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, State as Shared};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::http::{Caller, Reply, Request};
+use super::listen::Cut;
+use super::record::Exchange;
+use super::server::Rim;
+use super::stats::is_write;
+use super::{admin, caller, errors, gate, router};
+
+/// ARM takes bodies of up to 4 MB.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Answers one request.
+pub(super) async fn serve(
+    Shared(rim): Shared<Arc<Rim>>,
+    ConnectInfo(_cut): ConnectInfo<Cut>,
+    request: axum::extract::Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let authority = authority(&parts).unwrap_or_default().to_owned();
+    let scheme = if rim.certificate.is_some() { "https" } else { "http" };
+    let origin = format!("{scheme}://{authority}");
+    let body = to_bytes(body, BODY_LIMIT).await;
+    let reply = match &body {
+        Ok(body) => answer(&rim, &parts, &origin, body).await,
+        Err(_) => errors::content_too_large(),
+    };
+    if !rim.latency.is_zero() {
+        tokio::time::sleep(rim.latency).await;
+    }
+    let headers = headers(&parts, &reply);
+    if let Some(recorder) = &rim.recorder {
+        let recorded = recorder.write(&Exchange {
+            method: parts.method.as_str(),
+            url: &format!("{origin}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str())),
+            request_headers: &parts.headers,
+            request_body: body.as_deref().unwrap_or_default(),
+            status: reply.status,
+            response_headers: &headers,
+            response_body: &reply.body,
+        });
+        if let Err(error) = recorded {
+            tracing::error!(%error, "an exchange was not recorded");
+        }
+    }
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Host and port by which the client calls us.
+fn authority(parts: &Parts) -> Option<&str> {
+    let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
+    parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host)
+}
+
+async fn answer(rim: &Rim, parts: &Parts, origin: &str, body: &[u8]) -> Reply {
+    let named = |host: &str| rim.certificate.as_ref().is_some_and(|certificate| certificate.covers(host));
+    if let Some(why) = gate::refusal(&parts.headers, authority(parts), named) {
+        rim.world().stats.refuse();
+        return errors::error(403, "SandboxRefused", why);
+    }
+    let segments = segments(&parts.uri);
+    let caller = match caller::of(parts.headers.get("authorization").and_then(|value| value.to_str().ok())) {
+        Some(caller) => caller,
+        None if admin::is_ours(&segments) => nobody(),
+        None => {
+            let mut world = rim.world();
+            world.stats.refuse();
+            let authority = format!("https://login.microsoftonline.com/{}", world.state.tenant);
+            return errors::authentication_missing(&authority);
+        }
+    };
+    let request = Request {
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        segments,
+        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
+        body: body.to_vec(),
+        origin: origin.to_owned(),
+        caller,
+    };
+    let (reply, change) = in_the_world(rim, &request);
+    match change {
+        Some(change) => match rim.save(change).await {
+            Ok(()) => reply,
+            Err(why) => errors::not_saved(&why),
+        },
+        None => reply,
+    }
+}
+
+/// Lets the world answer, and gives the number of the change if there was one.
+fn in_the_world(rim: &Rim, request: &Request) -> (Reply, Option<u64>) {
+    let mut world = rim.world();
+    world.advance_to(Timestamp::now());
+    world.changed = false;
+    let reply = if admin::is_ours(&request.segments) {
+        admin::answer(&mut world, request)
+    } else {
+        world.stats.count(&request.method, &request.segments);
+        router::answer(&mut world, request)
+    };
+    // Counted under the lock, so that a snapshot never holds less than its number says.
+    let change = world.changed.then(|| rim.changes.fetch_add(1, Ordering::SeqCst) + 1);
+    (reply, change)
+}
+
+/// Who asks the sandbox itself something.
+fn nobody() -> Caller {
+    Caller { object_id: String::new(), name: String::new(), kind: "User" }
+}
+
+/// Path segments, decoded; bytes that are no text stay readable.
+fn segments(uri: &Uri) -> Vec<String> {
+    uri.path().split('/').filter(|segment| !segment.is_empty()).map(decoded).collect()
+}
+
+fn decoded(segment: &str) -> String {
+    // `+` means itself in a path; everything else is as in a form.
+    let escaped = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(escaped.as_bytes())
+        .next()
+        .map_or_else(|| segment.to_owned(), |(name, _)| name.into_owned())
+}
+
+/// An answer's headers, with those that ARM puts on each.
+fn headers(parts: &Parts, reply: &Reply) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    };
+    let id = Uuid::new_v4().to_string();
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    put("cache-control", "no-cache");
+    put("pragma", "no-cache");
+    put("expires", "-1");
+    put("strict-transport-security", "max-age=31536000; includeSubDomains");
+    put("x-content-type-options", "nosniff");
+    put("x-ms-request-id", &id);
+    put("x-ms-correlation-request-id", text("x-ms-correlation-request-id").unwrap_or(&id));
+    put("x-ms-routing-request-id", &format!("SANDBOX:{}:{id}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
+    if let Some(id) = text("x-ms-client-request-id") {
+        put("x-ms-client-request-id", id);
+    }
+    let segments = segments(&parts.uri);
+    if reply.status != 401 && reply.status != 403 && segments.first().is_some_and(|first| first != "_sandbox")
+    {
+        for (name, value) in remaining(&parts.method, &segments) {
+            put(name, value);
+        }
+    }
+    for (name, value) in &reply.headers {
+        put(name, value);
+    }
+    if !reply.body.is_empty() {
+        put("content-type", "application/json; charset=utf-8");
+    }
+    headers
+}
+
+/// What is left of the caller's quota, as Azure reported it in 2025 to someone who used none.
+fn remaining(method: &Method, segments: &[String]) -> [(&'static str, &'static str); 2] {
+    match *method {
+        Method::DELETE => [
+            ("x-ms-ratelimit-remaining-subscription-deletes", "799"),
+            ("x-ms-ratelimit-remaining-subscription-global-deletes", "11999"),
+        ],
+        _ if is_write(method, segments) => [
+            ("x-ms-ratelimit-remaining-subscription-writes", "799"),
+            ("x-ms-ratelimit-remaining-subscription-global-writes", "11999"),
+        ],
+        _ => [
+            ("x-ms-ratelimit-remaining-subscription-reads", "1099"),
+            ("x-ms-ratelimit-remaining-subscription-global-reads", "16499"),
+        ],
+    }
+}

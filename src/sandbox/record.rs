@@ -1,0 +1,291 @@
+//! The transcript: every exchange as one JSON line, without secrets.
+//!
+//! Input is what came in and what went out; output a line in a file, flushed before the client
+//! has its answer. Secrets are recognised by where they stand: headers, fields and parameters
+//! with known names. What cannot be read is not written, because nobody can tell what is in it.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::HeaderMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::Error;
+use super::http::to_json;
+use super::store::private;
+
+const REDACTED: &str = "REDACTED";
+/// Headers whose value is a secret.
+const HEADERS: &[&str] = &[
+    "api-key",
+    "authorization",
+    "cookie",
+    "ocp-apim-subscription-key",
+    "proxy-authorization",
+    "secret",
+    "set-cookie",
+    "x-identity-header",
+    "x-ms-authorization-auxiliary",
+];
+/// Fields of bodies and forms whose value is a secret, whatever they stand in.
+const FIELDS: &[&str] = &[
+    "access_token",
+    "accesskeyid",
+    "accountkey",
+    "apikey",
+    "assertion",
+    "client_assertion",
+    "client_secret",
+    "clientsecret",
+    "code",
+    "code_verifier",
+    "credentials",
+    "device_code",
+    "eventhubconnectionstring",
+    "id_token",
+    "key1",
+    "key2",
+    "migrationtoken",
+    "pat",
+    "password",
+    "qnaazuresearchendpointkey",
+    "refresh_token",
+    "sas",
+    "secret",
+    "secretaccesskey",
+    "secrets",
+    "secrettext",
+    "storageaccountconnectionstring",
+];
+/// Parameters that sign the URL of an operation.
+const SIGNATURE: &[&str] = &["t", "c", "s", "h"];
+
+/// A transcript that is being written.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    file: Mutex<File>,
+}
+
+/// What there is to record of one exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exchange<'a> {
+    pub(super) method: &'a str,
+    pub(super) url: &'a str,
+    pub(super) request_headers: &'a HeaderMap,
+    pub(super) request_body: &'a [u8],
+    /// 0 if the connection was dropped instead of an answer.
+    pub(super) status: u16,
+    pub(super) response_headers: &'a HeaderMap,
+    pub(super) response_body: &'a [u8],
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    method: &'a str,
+    url: String,
+    request_headers: Map<String, Value>,
+    request_body: Value,
+    status: u16,
+    response_headers: Map<String, Value>,
+    response_body: Value,
+}
+
+impl Recorder {
+    /// Opens a transcript; what is in it stays.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let opened = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| private().append(true).open(path));
+        match opened {
+            Ok(file) => Ok(Self { file: Mutex::new(file) }),
+            Err(source) => Err(Error::Record { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Appends an exchange.
+    pub(super) fn write(&self, exchange: &Exchange) -> std::io::Result<()> {
+        let mut line = to_json(&line(exchange));
+        line.push('\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(line.as_bytes())?;
+        file.flush()
+    }
+}
+
+fn line<'a>(exchange: &Exchange<'a>) -> Line<'a> {
+    Line {
+        method: exchange.method,
+        url: redact_url(exchange.url),
+        request_headers: redact_headers(exchange.request_headers),
+        request_body: redact_body(exchange.request_headers, exchange.request_body),
+        status: exchange.status,
+        response_headers: redact_headers(exchange.response_headers),
+        response_body: redact_body(exchange.response_headers, exchange.response_body),
+    }
+}
+
+fn redact_headers(headers: &HeaderMap) -> Map<String, Value> {
+    let mut shown: Map<String, Value> = Map::new();
+    for (name, value) in headers {
+        let value = match value.to_str() {
+            _ if HEADERS.contains(&name.as_str()) => REDACTED.to_owned(),
+            Ok(text) if text.starts_with("http") => redact_url(text),
+            Ok(text) => text.to_owned(),
+            Err(_) => REDACTED.to_owned(),
+        };
+        match shown.get_mut(name.as_str()) {
+            Some(Value::String(before)) => {
+                before.push_str(", ");
+                before.push_str(&value);
+            }
+            _ => {
+                shown.insert(name.to_string(), Value::String(value));
+            }
+        }
+    }
+    shown
+}
+
+/// A URL without the values that sign it, or that are secrets by name.
+fn redact_url(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
+    if url.query().is_none() {
+        return text.to_owned();
+    }
+    let signed = url.path().to_lowercase().contains("/operationresults/");
+    let secret = |name: &str| {
+        let name = name.to_lowercase();
+        FIELDS.contains(&name.as_str()) || name == "sig" || (signed && SIGNATURE.contains(&name.as_str()))
+    };
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    if !pairs.iter().any(|(name, _)| secret(name)) {
+        return text.to_owned();
+    }
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(pairs.iter().map(|(name, value)| (name, if secret(name) { REDACTED } else { value })));
+    url.into()
+}
+
+fn redact_body(headers: &HeaderMap, body: &[u8]) -> Value {
+    if body.is_empty() {
+        return Value::Null;
+    }
+    if let Ok(mut value) = serde_json::from_slice(body) {
+        redact_fields(&mut value);
+        return value;
+    }
+    let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in url::form_urlencoded::parse(body) {
+            let secret = FIELDS.contains(&name.to_lowercase().as_str());
+            form.append_pair(&name, if secret { REDACTED } else { &value });
+        }
+        return Value::String(form.finish());
+    }
+    Value::String(format!("<{} bytes that are no JSON>", body.len()))
+}
+
+fn redact_fields(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if FIELDS.contains(&name.to_lowercase().as_str()) {
+                    // An error's `code` is no authorization code.
+                    let is_error = name == "code" && value.as_str().is_some_and(is_error_code);
+                    if !is_error {
+                        redact_all(value);
+                    }
+                } else {
+                    redact_fields(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact_fields),
+        Value::String(text) if text.contains("/operationResults/") => *text = redact_url(text),
+        _ => {}
+    }
+}
+
+/// `ResourceNotFound` and its like: letters alone, and short.
+fn is_error_code(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|letter| letter.is_ascii_alphabetic() || letter == b'_')
+}
+
+/// Takes away every value below, and keeps the shape: a null is no secret, and says that there is none.
+fn redact_all(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(redact_all),
+        Value::Array(items) => items.iter_mut().for_each(redact_all),
+        Value::Null | Value::Bool(_) => {}
+        Value::String(_) | Value::Number(_) => *value = Value::String(REDACTED.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_headers_urls_forms_and_bodies() {
+        let sent = headers(&[
+            ("authorization", "Bearer hush"),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-ms-client-request-id", "mine"),
+        ]);
+        let poll = "https://localhost/subscriptions/s/providers/P/locations/l/operationResults/o?api-version=1&t=hush&c=hush&s=hush&h=hush";
+        let answered = headers(&[("azure-asyncoperation", poll)]);
+        let shown = line(&Exchange {
+            method: "POST",
+            url: poll,
+            request_headers: &sent,
+            request_body: b"grant_type=client_credentials&client_id=me&client_secret=hush",
+            status: 200,
+            response_headers: &answered,
+            response_body: br#"{"access_token":"hush","key1":"hush","properties":{"credentials":{"key":"hush","none":null}},"tags":{"a":"b"}}"#,
+        });
+        let text = to_json(&shown);
+        assert!(!text.contains("hush"), "{text}");
+        assert_eq!(shown.url.matches("REDACTED").count(), 4);
+        assert_eq!(
+            shown.request_body,
+            json!("grant_type=client_credentials&client_id=me&client_secret=REDACTED")
+        );
+        assert_eq!(
+            shown.response_body["properties"]["credentials"],
+            json!({"key": "REDACTED", "none": null})
+        );
+        assert_eq!(
+            (&shown.response_body["tags"], &shown.request_headers["x-ms-client-request-id"]),
+            (&json!({"a": "b"}), &json!("mine"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_as_it_is() {
+        let text = "http://127.0.0.1:1/subscriptions?api-version=2022-12-01&$filter=a%20eq%20'b'&t=1";
+        assert_eq!(redact_url(text), text);
+        let error = br#"{"error":{"code":"ResourceNotFound","message":"m"}}"#;
+        assert_eq!(redact_body(&HeaderMap::new(), error)["error"]["code"], "ResourceNotFound");
+        assert_eq!(redact_body(&HeaderMap::new(), b""), Value::Null);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_written() {
+        let torn = br#"{"properties":{"credentials":{"key":"hush"#;
+        assert_eq!(redact_body(&HeaderMap::new(), torn), json!("<41 bytes that are no JSON>"));
+    }
+}

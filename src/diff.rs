@@ -385,6 +385,7 @@ pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
         Compare::IgnoreCase => texts(str::to_lowercase),
         Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),
         Compare::Text => texts(without_white_space),
+        Compare::TextToItsEnd => texts(|text| text.trim_end().to_owned()),
         Compare::Cidrs => sets(cidr::canonical),
         Compare::Names => sets(str::to_lowercase),
         Compare::By(identity) => same_elements(identity, declared, live),
@@ -432,25 +433,30 @@ fn covers(identity: &str, declared: &Value, live: &Value) -> bool {
 
 /// Live things that nobody declares: ours are deleted, the others are named.
 fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>, diff: &mut Diff) {
+    let stacks: Vec<(&Loaded, Domain)> =
+        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
-        let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|loaded| loaded.spec.stack == mark));
-        let drift =
-            stacks.iter().any(|loaded| loaded.spec.unmanaged == Unmanaged::Fail && in_domain(loaded, live));
+        let owner =
+            mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
+        let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
+        let drift = stacks.iter().filter(inside).any(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift };
         let change = match (owner, mark.is_some()) {
             (None, true) => continue, // another stack's, which is not in this run
+            // A list of a whole subscription shows what is none of the stacks' business.
+            (None, false) if !stacks.iter().any(|stack| inside(&stack)) => continue,
             (None, false) => unmanaged("no spec declares it"),
-            (Some(loaded), _) if loaded.spec.prune == Prune::None => {
+            (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if !inventory.gaps.is_empty() => {
+            (Some(_), _) if incomplete(inventory, live) => {
                 unmanaged("no longer declared, but the list is incomplete")
             }
-            (Some(loaded), _) if !in_domain(loaded, live) => {
+            (Some(owner), _) if !inside(&owner) => {
                 unmanaged("carries the stack's mark outside of its groups and scopes")
             }
-            (Some(loaded), _) => Change::Delete {
+            (Some((loaded, _)), _) => Change::Delete {
                 live: live.clone(),
                 stack: loaded.spec.stack.clone(),
                 span: loaded.document.value_span("/stack"),
@@ -460,10 +466,20 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
     }
 }
 
-/// Whether a live thing lies in what a stack speaks for: the resource groups it names, and its declared scopes.
-fn in_domain(loaded: &Loaded, live: &Live) -> bool {
-    let (groups, scopes) = crate::kinds::domain(&loaded.spec);
+/// What a stack speaks for: the resource groups it names, and its declared scopes.
+type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
+
+fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
     groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
+}
+
+/// Whether something near a live thing could not be read: one unreadable subscription does not stop the others.
+fn incomplete(inventory: &Inventory, live: &Live) -> bool {
+    let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
+    inventory
+        .gaps
+        .iter()
+        .any(|gap| gap.scope.contains(&live.scope) || subscription(&gap.scope) == subscription(&live.scope))
 }
 
 /// The declared change as a patch in spec shape.

@@ -5,22 +5,26 @@ Written from the design page alone, without looking at the Rust sources: it is t
 reads cases as JSON lines and writes one JSON line for each: the changes as [action, key, sorted changed paths], and the codes of
 the guards that refuse the plan. Python's standard library only.
 
-A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [ARM body, ...]},
-"resourceGroups": [...], "unreadable": {"accounts": [id, ...], "roleAssignments": [subscription id, ...]}, "caller": object id or absent}.
-Principals in the specs are object ids already. `roles` (a file of role definitions) is the first argument.
+A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [...], "deletedAccounts": [...]},
+"missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "caller": object id or null}:
+`live` is all that the answers show, `unreadable` the scopes of which no answer came. Principals are object ids. The first argument
+is a file of role definitions.
 
 What the design leaves open, and what is decided here:
- 1. Something declared that bears another stack's mark, and a change of an immutable field, is the action `refused`, with the paths
-    that differ. Immutable: kind, location, and a custom subdomain that exists already (adding the first one is an update).
- 2. `adopt: true` gives `adopt` whether or not fields differ as well; without it a differing unmarked thing is an `update` and stays unmarked.
- 3. The domain is at or below a resource group that the spec names, or a scope that it declares.
- 4. `prune: none` lists what would be deleted as `unmanaged`. What bears the mark of a stack that is not loaded is nobody's here: not listed.
- 5. A thing that one loaded stack marked and another declares is refused for the latter and not deleted for the former.
- 6. `deletes` counts over the whole plan for 10, and per stack for 30 % of the marked things in its domain.
- 7. `lock-out` compares before and after: somebody could call (keys on, or an inference role at or above), afterwards nobody can.
-    A new account locks nobody out. If the assignments cannot be read, turning keys off is refused: nobody is known to keep a right.
- 8. Absent live fields have ARM's defaults only where a recording shows one; an absent `bypass` therefore differs from any declared value.
- 9. An unreadable list hides all it would have shown: what is declared is `unknown`, the rest is not listed.
+ 1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
+    location, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
+    there, or under the name of a soft-deleted one; a new assignment on a new account that is itself refused, or unknown likewise.
+ 2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
+ 3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
+ 4. `prune: none` lists as `unmanaged` what would be deleted, and so does an incomplete list of that kind in the same subscription.
+    What bears the mark of a stack that is not in the run is nobody's here. What bears a mark of the run outside of the stack's domain
+    is never deleted; whether it is worth a line is left open (`unmanaged?`).
+ 5. What nobody declared is worth a line if it is an account in a domain, or an assignment at a declared scope, a named group, or at
+    or below a declared account. `unmanaged: fail` of a stack makes such lines drift inside its domain.
+ 6. `deletes` counts 10 over the whole plan, and 30 % for each stack of the marked things in its domain.
+ 7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
+    A new account locks nobody out. The caller's rights to write accounts and to write assignments count apart.
+ 8. A role that is not in the file might do anything: giving it needs the guard's leave.
 """
 
 import ipaddress
@@ -76,6 +80,8 @@ class Roles:
 
     def permits(self, guid, action, data):
         yes, no = ("dataActions", "notDataActions") if data else ("actions", "notActions")
+        if guid not in self.permissions:
+            return not data
         return any(
             any(wildcard(p, action) for p in block.get(yes) or []) and not any(wildcard(p, action) for p in block.get(no) or [])
             for block in self.permissions.get(guid, [])
@@ -112,20 +118,21 @@ def group_id(subscription, group):
 def desired(spec, roles):
     """Accounts and assignments that one spec declares, and its domain."""
     subscription, stack = spec["subscription"], spec["stack"]
-    accounts, assignments, domain = [], [], []
+    accounts, assignments, groups, scopes = [], [], set(), set()
     if spec.get("resourceGroup"):
-        domain.append(group_id(subscription, spec["resourceGroup"]))
+        groups.add(low(group_id(subscription, spec["resourceGroup"])))
 
     def assign(scope, entry):
         for principal in entry["principals"]:
             guid = roles.guid(entry["role"])
+            scopes.add(low(scope).rstrip("/"))
             assignments.append({
                 "key": (low(scope).rstrip("/"), low(principal["id"]), guid), "type": principal.get("type"), "entry": entry, "spec": spec,
             })
 
     for account in spec.get("accounts") or []:
-        group = group_id(account.get("subscription") or subscription, account.get("resourceGroup") or spec.get("resourceGroup"))
-        domain.append(group)
+        group = group_id(subscription, account.get("resourceGroup") or spec.get("resourceGroup"))
+        groups.add(low(group))
         scope = f"{group}/providers/Microsoft.CognitiveServices/accounts/{account['name']}"
         location = account.get("location") or spec.get("location")
         accounts.append({"key": low(scope), "account": account, "location": location, "spec": spec})
@@ -134,9 +141,8 @@ def desired(spec, roles):
     for entry in spec.get("roleAssignments") or []:
         scope = {"resourceGroup": group_id(subscription, spec.get("resourceGroup")), "subscription": f"/subscriptions/{subscription}"}
         scope = scope.get(entry["scope"], entry["scope"])
-        domain.append(scope)
         assign(scope, entry)
-    return {"stack": stack, "spec": spec, "accounts": accounts, "assignments": assignments, "domain": domain}
+    return {"stack": stack, "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes}
 
 
 # ---- fields of an account ------------------------------------------------------------------------------------------------------
@@ -150,31 +156,26 @@ def address_set(rules):
     return sorted(network(rule if isinstance(rule, str) else rule["value"]) for rule in rules or [])
 
 
-def elements(rules, identity):
-    """A list whose elements match by identity; absent and false sub-fields are the same."""
-    return {low(rule[identity]): {k: v for k, v in rule.items() if k != identity and v not in (None, False)} for rule in rules or []}
-
-
 def same_elements(want, have, identity):
-    """Each declared sub-field equal, no element too many or too few; a sub-field that is not declared does not count."""
-    live, spec = elements(have, identity), {low(rule[identity]): rule for rule in want or []}
-    if set(live) != set(spec):
+    """As many, each found by its identity and with every sub-field that is declared of it; false and absent are the same."""
+    live = {low(rule[identity]): rule for rule in have or []}
+    if len(want or []) != len(have or []):
         return False
-    for name, rule in spec.items():
+    for rule in want or []:
+        if low(rule[identity]) not in live:
+            return False
         for field, value in rule.items():
-            if field != identity and (value or None) != (live[name].get(field) or None):
-                if not (isinstance(value, str) and low(value) == low(live[name].get(field))):
-                    return False
+            found = live[low(rule[identity])].get(field)
+            if field != identity and (value or None) != (found or None) and (not isinstance(value, str) or low(value) != low(found)):
+                return False
     return True
 
 
 def same_field(field, want, have):
-    if want is None and field not in ABSENT:
-        return have is None
     want = ABSENT.get(field) if want is None else want
     have = ABSENT.get(field) if have is None else have
     if field == "allowedFqdnList":
-        return sorted(want) == sorted(have)
+        return sorted(map(low, want)) == sorted(map(low, have))
     if field == "userOwnedStorage":
         return same_elements(want, have, "resourceId")
     if field == "networkInjections":
@@ -211,7 +212,10 @@ def leaves(prefix, want, have, paths):
         path, old = f"{prefix}/{name}", (have or {}).get(name)
         if isinstance(value, dict):
             leaves(path, value, old, paths)
-        elif value != old and not (isinstance(value, str) and prefix.endswith("/encryption") and low(value) == low(old)):
+            continue
+        if name == "keySource" and old is None:
+            old = "Microsoft.CognitiveServices"
+        if value != old:
             paths.append(path)
 
 
@@ -229,8 +233,11 @@ def account_paths(account, location, live):
     if "identity" in account and not same_identity(account["identity"], live.get("identity")):
         paths.append("/identity")
     if "tags" in account:
-        want = {name: None for name in live.get("tags") or {} if name != TAG} if account["tags"] is None else account["tags"]
-        leaves("/tags", want, live.get("tags"), paths)
+        others = [name for name in live.get("tags") or {} if name != TAG]
+        if account["tags"] is None:
+            paths += ["/tags"] if others else []
+        else:
+            leaves("/tags", account["tags"], live.get("tags"), paths)
     for field in ACCOUNT_PROPERTIES:
         if field in account and not same_field(field, account[field], have.get(field)):
             (frozen if field == "customSubDomainName" and have.get(field) else paths).append(f"/properties/{field}")
@@ -272,7 +279,10 @@ def creation_paths(account, location):
     paths += [f"/tags/{name}" for name, value in (new.get("tags") or {}).items() if value is not None]
     paths += [f"/properties/{name}" for name in ACCOUNT_PROPERTIES if new.get(name) is not None]
     paths += [f"/properties/networkAcls/{name}" for name, value in (new.get("networkAcls") or {}).items() if value is not None]
-    leaves("/properties/encryption", new.get("encryption") or {}, {}, paths)
+    encryption = new.get("encryption") or {}
+    paths += [f"/properties/encryption/{name}" for name, value in encryption.items() if value is not None and not isinstance(value, dict)]
+    inner = encryption.get("keyVaultProperties") or {}
+    paths += [f"/properties/encryption/keyVaultProperties/{name}" for name, value in inner.items() if value is not None]
     return sorted(paths)
 
 
@@ -287,28 +297,30 @@ def mark_of(body):
 
 
 def squash(text):
-    return re.sub(r"\s+", "", text or "")
+    """White space does not count, but for what stands in quotes."""
+    parts = (text or "").split("'")
+    return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in enumerate(parts))
 
 
-def assignment_paths(entry, live):
-    paths, have = [], live["properties"]
-    if "description" in entry and (entry["description"] or "").strip() != MARK.sub("", have.get("description") or "").strip():
+def assignment_paths(item, live):
+    paths, frozen, have, entry = [], [], live["properties"], item["entry"]
+    if low(item["type"]) != low(have.get("principalType")):
+        frozen.append("/properties/principalType")
+    if "description" in entry and (entry["description"] or "").rstrip() != MARK.sub("", have.get("description") or "").rstrip():
         paths.append("/properties/description")
     if "condition" in entry:
         if squash(entry["condition"]) != squash(have.get("condition")):
             paths.append("/properties/condition")
         if entry["condition"] and have.get("conditionVersion") != "2.0":
             paths.append("/properties/conditionVersion")
-        if not entry["condition"] and have.get("condition") and have.get("conditionVersion"):
-            paths.append("/properties/conditionVersion")
-    return sorted(paths)
+    return sorted(paths + frozen), frozen
 
 
 def assignment_creation_paths(item):
-    paths = ["/properties/principalId", "/properties/roleDefinitionId"]
-    paths += ["/properties/principalType"] if item["type"] else []
-    paths += ["/properties/description"] if item["entry"].get("description") else []
-    paths += ["/properties/condition", "/properties/conditionVersion"] if item["entry"].get("condition") else []
+    entry = item["entry"]
+    paths = ["/properties/principalType"]
+    paths += ["/properties/description"] if entry.get("description") is not None else []
+    paths += ["/properties/condition", "/properties/conditionVersion"] if entry.get("condition") else []
     return sorted(paths)
 
 
@@ -316,77 +328,157 @@ def assignment_creation_paths(item):
 
 
 def judge(spec, mark, paths, frozen):
-    if (mark is not None and mark != spec["stack"]) or frozen:
-        return "refused"
-    if mark is None and spec.get("adopt"):
-        return "adopt"
-    return "update" if paths else "noop"
+    if mark is not None and mark != spec["stack"]:
+        return "refused", []
+    if frozen:
+        return "refused", paths
+    if mark is None and spec.get("adopt") and not paths:
+        return "adopt", []
+    return ("update", paths) if paths else ("noop", [])
 
 
-def plan(case, roles):
-    stacks = [desired(spec, roles) for spec in case["specs"]]
-    blind = case.get("unreadable") or {}
-    blind_accounts = {low(i) for i in blind.get("accounts") or []}
-    blind_lists = {low(i) for i in blind.get("roleAssignments") or []}
-    accounts = {low(body["id"]): body for body in case["live"]["accounts"] if low(body["id"]) not in blind_accounts}
-    live = {}
-    for body in case["live"]["roleAssignments"]:
-        p = body["properties"]
-        live[(low(p["scope"]).rstrip("/"), low(p["principalId"]), last(p["roleDefinitionId"]))] = body
-    hidden = lambda scope: scope.split("/")[2:3] and scope.split("/")[2] in blind_lists
-    live = {key: body for key, body in live.items() if not hidden(key[0])}
+def subscription_of(scope):
+    return "/".join(low(scope).split("/")[:3])
 
-    changes, writes = {}, {}
-    for stack in stacks:
-        for item in stack["accounts"]:
-            key, body = item["key"], accounts.get(item["key"])
-            if key in blind_accounts:
-                changes[key] = ("unknown", [])
-            elif body is None:
-                changes[key] = ("create", creation_paths(item["account"], item["location"]))
-            else:
-                paths, frozen = account_paths(item["account"], item["location"], body)
-                changes[key] = (judge(item["spec"], mark_of(body), paths, frozen), paths)
-            writes[key] = item
-        for item in stack["assignments"]:
-            key, body = item["key"], live.get(item["key"])
-            if hidden(key[0]):
-                changes[key] = ("unknown", [])
-            elif body is None:
-                changes[key] = ("create", assignment_creation_paths(item))
-            else:
-                paths = assignment_paths(item["entry"], body)
-                changes[key] = (judge(item["spec"], mark_of(body), paths, []), paths)
-            writes[key] = item
 
-    owned = {stack["stack"]: 0 for stack in stacks}
-    deleted_by = {stack["stack"]: 0 for stack in stacks}
-    for key, body in list(accounts.items()) + list(live.items()):
-        scope, mark = key if isinstance(key, str) else key[0], mark_of(body)
-        inside = [stack for stack in stacks if any(within(scope, outer) for outer in stack["domain"])]
-        mine = [stack for stack in inside if stack["stack"] == mark]
-        if mine:
-            owned[mark] += 1
-        if key in changes or not inside:
-            continue
-        if mine and mine[0]["spec"].get("prune", "owned") == "owned":
-            changes[key] = ("delete", [])
-            deleted_by[mark] += 1
-        elif mine or mark is None:
-            changes[key] = ("unmanaged", [])
-    codes = guards(case, changes, writes, accounts, live, hidden, roles)
-    total = sum(deleted_by.values())
-    if total > 10 or any(deleted_by[s] >= 5 and deleted_by[s] > 0.3 * owned[s] for s in owned):
-        codes.add("deletes")
-    listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in changes.items()]
-    return {"changes": sorted(listed), "guards": sorted(codes)}
+class Case:
+    def __init__(self, case, roles):
+        self.roles, self.caller = roles, low(case.get("caller"))
+        self.stacks = [desired(spec, roles) for spec in case["specs"]]
+        self.accounts = {low(body["id"]): body for body in case["live"]["accounts"]}
+        self.grants = {}
+        for body in case["live"]["roleAssignments"]:
+            p = body["properties"]
+            self.grants[(low(p["scope"]).rstrip("/"), low(p["principalId"]), last(p["roleDefinitionId"]))] = body
+        self.deleted = {}
+        for body in case["live"]["deletedAccounts"]:
+            part = low(body["id"]).split("/")
+            group = f"/subscriptions/{part[2]}/resourcegroups/{part[part.index('resourcegroups') + 1]}"
+            self.deleted[f"{group}/providers/microsoft.cognitiveservices/accounts/{part[-1]}"] = body
+        self.blind = {kind: [low(scope) for scope in scopes] for kind, scopes in case["unreadable"].items()}
+        self.missing = [low(group) for group in case["missingGroups"]]
+        self.changes, self.declared, self.fates = {}, {}, {}
+        self.owned = {stack["stack"]: 0 for stack in self.stacks}
+        self.gone = dict(self.owned)
+
+    def hidden(self, kind, scope):
+        return any(within(scope, outer) for outer in self.blind[kind])
+
+    def plan(self):
+        for stack in self.stacks:
+            for item in stack["accounts"]:
+                self.declared[item["key"]] = item
+                self.changes[item["key"]] = self.account(item)
+        for stack in self.stacks:
+            own = [item["key"] for item in stack["accounts"]]
+            for item in stack["assignments"]:
+                self.declared[item["key"]] = item
+                self.changes[item["key"]] = self.assignment(item, own)
+        for key, body in list(self.accounts.items()) + list(self.grants.items()):
+            self.undeclared(key, body)
+        codes = self.guards()
+        listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in self.changes.items()]
+        return {"changes": sorted(listed), "guards": sorted(codes)}
+
+    def account(self, item):
+        key, spec = item["key"], item["spec"]
+        body, remains = self.accounts.get(key), self.deleted.get(key)
+        wish = spec.get("onSoftDeleted", "fail")
+        if body is not None:
+            return judge(spec, mark_of(body), *account_paths(item["account"], item["location"], body))
+        if self.hidden("accounts", key):
+            return "unknown", []
+        if any(within(key, group) for group in self.missing) or (remains and wish == "fail"):
+            return "refused", creation_paths(item["account"], item["location"])
+        if remains and wish == "restore":
+            action, paths = judge(spec, mark_of(remains), *account_paths(item["account"], item["location"], remains))
+            return ("refused" if action == "refused" else "restore"), paths
+        return "create", creation_paths(item["account"], item["location"])
+
+    def assignment(self, item, own):
+        key, body = item["key"], self.grants.get(item["key"])
+        if body is not None:
+            return judge(item["spec"], mark_of(body), *assignment_paths(item, body))
+        if self.hidden("roleAssignments", key[0]):
+            return "unknown", []
+        for account in own:
+            fate = self.changes[account][0]
+            if within(key[0], account) and account not in self.accounts and fate in ("refused", "unknown"):
+                return fate, []
+        return "create", assignment_creation_paths(item)
+
+    def undeclared(self, key, body):
+        kind, scope = ("accounts", key) if isinstance(key, str) else ("roleAssignments", key[0])
+        mark = mark_of(body)
+        inside = [s for s in self.stacks if any(within(scope, g) for g in s["groups"]) or scope in s["scopes"]]
+        owner = next((s for s in self.stacks if s["stack"] == mark), None)
+        if owner in inside:
+            self.owned[mark] += 1
+        if key in self.changes or (mark is not None and owner is None):
+            return
+        drift = any(s["spec"].get("unmanaged") == "fail" for s in inside)
+        listed = ("unmanaged-drift" if drift else "unmanaged", [])
+        if owner is None:
+            watched = kind == "accounts" and inside
+            for s in self.stacks if kind == "roleAssignments" else []:
+                watched = watched or scope in s["groups"] | s["scopes"] or any(within(scope, a["key"]) for a in s["accounts"])
+            if watched:
+                self.changes[key] = listed
+        elif owner not in inside:
+            self.changes[key] = ("unmanaged?", [])
+        elif owner["spec"].get("prune") == "none" or any(subscription_of(b) == subscription_of(scope) for b in self.blind[kind]):
+            self.changes[key] = listed
+        else:
+            self.changes[key] = ("delete", [])
+            self.gone[mark] += 1
+
+    def guards(self):
+        codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
+        made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
+        if sum(self.gone.values()) > 10 or any(self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
+            codes.add("deletes")
+        callers = lambda keys, account: any(self.roles.infers(k[2]) and within(account, k[0]) for k in keys)
+        for key, (action, _) in self.changes.items():
+            item, body = self.declared.get(key), self.accounts.get(key) if isinstance(key, str) else self.grants.get(key)
+            if not isinstance(key, str):
+                had = body and body["properties"].get("condition")
+                if action == "create" and (self.roles.grants(key[2]) or above_group(key[0])):
+                    codes.add("grant")
+                if action == "update" and had and "condition" in item["entry"] and not item["entry"]["condition"]:
+                    codes.add("grant")
+                continue
+            if action == "delete":
+                codes.add("delete-account")
+            if action == "create" and key in self.deleted:
+                codes.add("purge")
+            if action not in ("create", "restore", "update", "adopt", "noop"):
+                continue
+            was, now = after_account("noop", None, body), after_account(action, item, body)
+            if now[3] - (was[3] if body else set()):
+                codes.add("opening")
+            if body is None:
+                continue
+            if (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow"):
+                codes.add("opening")
+        for key, body in self.accounts.items():
+            action = self.changes.get(key, ("noop", []))[0]
+            was, now = after_account("noop", None, body)[0], after_account(action, self.declared.get(key), body)[0]
+            if action != "delete" and now and (not was or callers(self.grants, key)) and not callers(kept | made, key):
+                codes.add("lock-out")
+        mine = lambda keys: [key for key in keys if key[1] == self.caller]
+        for right in (GRANT, WRITE):
+            holds = lambda key: self.roles.permits(key[2], right, False)
+            for key in mine(set(self.grants) - kept):
+                if holds(key) and not any(within(key[0], other[0]) and holds(other) for other in mine(kept | made)):
+                    codes.add("lock-out")
+        return codes
 
 
 def after_account(action, item, body):
     """(keys off, public network, default action, open addresses) of the account once the plan is applied."""
     have = (body or {}).get("properties") or {}
     want = {} if item is None else (creation(item["account"], None)[0] if action == "create" else item["account"])
-    want = want if action in ("create", "update", "adopt") else {}
+    want = want if action in ("create", "restore", "update") else {}
     value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
     acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
     if "networkAcls" in want:
@@ -395,52 +487,11 @@ def after_account(action, item, body):
     return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
 
 
-def guards(case, changes, writes, accounts, live, hidden, roles):
-    codes = set()
-    remaining = {key for key in live if changes.get(key, ("noop", []))[0] != "delete"}
-    for key, (action, paths) in changes.items():
-        if isinstance(key, str):
-            if action == "delete":
-                codes.add("delete-account")
-                continue
-            if action not in ("create", "update", "adopt", "noop", "refused", "unmanaged"):
-                continue
-            was, now = after_account("noop", None, accounts.get(key)), after_account(action, writes.get(key), accounts.get(key))
-            if now[3] - (was[3] if action != "create" else set()):
-                codes.add("opening")
-            if action == "create":
-                continue
-            if (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow"):
-                codes.add("opening")
-            if now[0]:
-                callers = lambda keys: any(roles.infers(k[2]) and within(key, k[0]) for k in keys)
-                created = {k for k, (a, _) in changes.items() if not isinstance(k, str) and a == "create"}
-                could = not was[0] or callers(live)
-                if could and not callers(remaining | created):
-                    if not hidden(key) or not was[0]:
-                        codes.add("lock-out")
-            continue
-        if action == "create" and (roles.grants(key[2]) or above_group(key[0])):
-            codes.add("grant")
-        had = live[key]["properties"].get("condition") if key in live else None
-        if action in ("update", "adopt") and had and "condition" in writes[key]["entry"] and not writes[key]["entry"]["condition"]:
-            codes.add("grant")
-    me = low(case.get("caller"))
-    mine = lambda keys: {k for k in keys if k[1] == me}
-    gone = mine(live) - mine(remaining)
-    for action in (GRANT, WRITE):
-        for key in gone:
-            if roles.permits(key[2], action, False):
-                if not any(within(key[0], k[0]) and roles.permits(k[2], action, False) for k in mine(remaining)):
-                    codes.add("lock-out")
-    return codes
-
-
 def main():
     roles = Roles(sys.argv[1])
     for line in sys.stdin:
         if line.strip():
-            print(json.dumps(plan(json.loads(line), roles)))
+            print(json.dumps(Case(json.loads(line), roles).plan()))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
-use keyless::desired::desired;
-use keyless::diff::diff;
+use keyless::desired::{Desired, desired};
+use keyless::diff::{Change, diff};
 use keyless::finding::Severity;
 use keyless::guards;
+use keyless::kinds::Live;
 use keyless::plan;
 use keyless::plan::document::{Plan, Requests, Target, TargetKind};
 use keyless::plan::predict::World;
@@ -18,6 +19,7 @@ use keyless::spec::{self, Loaded};
 
 use super::live::Azure;
 use super::rng::Rng;
+use super::specs::grant_key;
 
 /// What the caller may not read.
 #[derive(Debug, Clone, Default)]
@@ -70,11 +72,6 @@ pub(super) fn within(scope: &str, outer: &str) -> bool {
     let (scope, outer) = (scope.to_lowercase(), outer.to_lowercase());
     let outer = outer.trim_end_matches('/');
     scope == outer || scope.starts_with(&format!("{outer}/"))
-}
-
-/// Whether two scopes lie on one line from the root.
-fn in_line(one: &str, two: &str) -> bool {
-    within(one, two) || within(two, one)
 }
 
 pub(super) fn scope_of(assignment: &Value) -> &str {
@@ -195,16 +192,58 @@ pub(super) fn parse(texts: &[String]) -> Read {
     Read { stacks, sources }
 }
 
-/// The plan, guards included.
-pub(super) fn plan(read: &Read, snapshot: &Snapshot, caller: Option<&str>) -> Plan {
+/// The plan, guards included, and what each of its changes is about.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Account id, or scope, principal and role; in lower case; in the order of the plan's changes.
+    pub(super) keys: Vec<String>,
+}
+
+pub(super) fn plan(read: &Read, snapshot: &Snapshot, caller: Option<&str>) -> Planned {
     let diff = diff(&read.stacks, desired(&read.stacks), snapshot);
+    let keys = diff.changes.iter().map(key_of).collect();
     let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
     let mut plan = plan::plan(diff, &[], &read.sources, target, Requests::default());
     let caller = caller.and_then(|id| uuid::Uuid::try_parse(id).ok());
     let refusals = guards::judge(&plan, &World::of(snapshot), caller, &[]);
     plan.findings.extend(refusals);
     plan.findings.sort();
-    plan
+    Planned { plan, keys }
+}
+
+fn key_of(change: &Change) -> String {
+    let of_spec = |desired: &Desired| match desired.kind.name() {
+        "accounts" => desired.id.to_string().to_lowercase(),
+        _ => {
+            let text = |name: &str| desired.declared[name].as_str().unwrap_or_default().to_owned();
+            let role = text("roleDefinitionId");
+            grant_key(
+                desired.scope.as_str(),
+                &text("principalId"),
+                role.rsplit('/').next().unwrap_or_default(),
+            )
+        }
+    };
+    let of_live = |live: &Live| match live.kind.name() {
+        "accounts" => live.id.to_string().to_lowercase(),
+        _ => key_of_assignment(&live.body),
+    };
+    match change {
+        Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Adopt { desired, .. }
+        | Change::Update { desired, .. }
+        | Change::Refused { desired, .. }
+        | Change::NoOp { desired, .. }
+        | Change::Unknown { desired, .. } => of_spec(desired),
+        Change::Delete { live, .. } | Change::Unmanaged { live, .. } => of_live(live),
+    }
+}
+
+pub(super) fn key_of_assignment(body: &Value) -> String {
+    let text = |name: &str| body["properties"][name].as_str().unwrap_or_default();
+    let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default();
+    grant_key(scope_of(body), text("principalId"), role)
 }
 
 /// Codes of the guards that refuse a plan, without their common beginning.

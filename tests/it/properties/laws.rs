@@ -10,7 +10,7 @@ fn generated_cases_cover_every_action() {
     let mut passed = 0;
     let total = 2000;
     for seed in 0..total {
-        let plan = Case::new(seed).plan();
+        let plan = Case::new(seed).plan().plan;
         let mut actions: Vec<String> =
             plan.changes.iter().map(|change| format!("{:?}", change.action)).collect();
         actions.extend(arm::guard_codes(&plan).into_iter().map(|code| format!("guard {code}")));

@@ -8,12 +8,13 @@
 mod arm;
 mod laws;
 mod live;
+mod reference;
 mod rng;
 mod specs;
 
 use serde_json::Value;
 
-use self::arm::{Blindness, Read, Seen};
+use self::arm::{Blindness, Planned, Read, Seen};
 use self::live::Azure;
 use self::rng::Rng;
 use self::specs::Specs;
@@ -54,7 +55,7 @@ impl Case {
         Self { seed, specs, azure, blindness, caller, read, seen }
     }
 
-    fn plan(&self) -> keyless::plan::document::Plan {
+    fn plan(&self) -> Planned {
         arm::plan(&self.read, &self.seen.snapshot, self.caller)
     }
 }

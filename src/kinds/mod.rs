@@ -129,6 +129,8 @@ pub enum Compare {
     Location,
     /// As text without regard to white space.
     Text,
+    /// As text without regard to white space at its end, which does not survive in front of a mark.
+    TextToItsEnd,
     /// As a set of IPv4 addresses and ranges.
     Cidrs,
     /// As a set of texts without regard to case.

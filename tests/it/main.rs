@@ -6,6 +6,7 @@ mod common;
 mod docs;
 #[cfg(feature = "sandbox")]
 mod product;
+mod properties;
 mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;

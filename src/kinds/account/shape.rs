@@ -92,7 +92,10 @@ pub(super) fn to_spec(body: &Value) -> Value {
             .filter(|(name, _)| *name != MARK)
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        put("tags", &Value::Object(tags));
+        // With nothing but the mark there are no tags to clear.
+        if !tags.is_empty() {
+            put("tags", &Value::Object(tags));
+        }
     }
     Value::Object(spec)
 }

@@ -190,7 +190,7 @@ impl Kind for RoleAssignments {
             Field::new("principalType", Compare::IgnoreCase).change(Mutability::Never(
                 "it is a property of the principal itself: correct `type` in the spec",
             )),
-            Field::new("description", Compare::Equal).absent("\"\""),
+            Field::new("description", Compare::TextToItsEnd).absent("\"\""),
             Field::new("condition", Compare::Text),
             Field::new("conditionVersion", Compare::Equal),
         ];

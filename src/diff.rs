@@ -160,9 +160,19 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         diff.changes.push(change);
     }
-    for (_, inventory) in &inventories {
-        for gap in &inventory.gaps {
+    for (kind, inventory) in &inventories {
+        for gap in inventory.gaps.iter().chain(&inventory.partial) {
             diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
+        }
+        for gap in &inventory.partial {
+            let message = format!(
+                "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
+                kind.noun(),
+                gap.scope
+            );
+            let hint = "Reader on the subscription makes the list whole";
+            diff.findings
+                .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
         undeclared(stacks, inventory, &declared, &mut diff);
     }
@@ -435,16 +445,16 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
         let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|loaded| loaded.spec.stack == mark));
-        let drift =
-            stacks.iter().any(|loaded| loaded.spec.unmanaged == Unmanaged::Fail && in_domain(loaded, live));
-        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift };
+        let strict =
+            stacks.iter().find(|loaded| loaded.spec.unmanaged == Unmanaged::Fail && in_domain(loaded, live));
+        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some() };
         let change = match (owner, mark.is_some()) {
             (None, true) => continue, // another stack's, which is not in this run
             (None, false) => unmanaged("no spec declares it"),
             (Some(loaded), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if !inventory.gaps.is_empty() => {
+            (Some(_), _) if !inventory.is_complete() => {
                 unmanaged("no longer declared, but the list is incomplete")
             }
             (Some(loaded), _) if !in_domain(loaded, live) => {
@@ -456,6 +466,13 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
                 span: loaded.document.value_span("/stack"),
             },
         };
+        if let (Change::Unmanaged { .. }, Some(strict)) = (&change, strict) {
+            let message = format!("{} is live, and no spec declares it", live.kind.title(&live.body));
+            let finding =
+                Finding::warning(Code::Unmanaged, message).at(strict.document.value_span("/unmanaged"));
+            diff.findings
+                .push(finding.hint("declare it, or delete it; with `unmanaged: list` it is no drift"));
+        }
         diff.changes.push(change);
     }
 }

@@ -193,6 +193,8 @@ pub struct Inventory {
     pub items: BTreeMap<Key, Live>,
     /// Scopes that could not be read.
     pub gaps: Vec<Gap>,
+    /// Scopes of which only parts could be read: what is seen counts, and nothing is deleted on its word.
+    pub partial: Vec<Gap>,
 }
 
 /// A scope about which nothing is known.
@@ -205,6 +207,12 @@ pub struct Gap {
 }
 
 impl Inventory {
+    /// Whether every list was read whole.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty() && self.partial.is_empty()
+    }
+
     /// Why nothing can be said about things at a scope, if so.
     #[must_use]
     pub fn gap(&self, scope: &ResourceId) -> Option<&Gap> {

@@ -109,8 +109,10 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
         Fault::denied(),
     );
     let run = folder.keyless("plan --format json").exits(0);
-    assert_eq!(run.changes("delete").len(), 1, "{run}");
     assert_eq!(run.changes("unknown").len(), 0, "{run}");
+    // What was read may be less than what is there: nothing goes on its word, and that is said.
+    assert_eq!(run.changes("delete").len(), 0, "{run}");
+    assert!(run.findings().iter().any(|finding| finding.starts_with("incomplete-read")), "{run}");
 }
 
 #[test]

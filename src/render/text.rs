@@ -287,7 +287,8 @@ pub fn outcome(outcome: &Outcome) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = String::from("\n");
     findings(&mut text, &report.findings, true);
-    let outputs = report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
+    let outputs =
+        report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
     // A resource that was written twice shows the same twice.
     let mut told = Vec::new();
     for (title, output) in outputs {

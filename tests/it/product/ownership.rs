@@ -297,3 +297,20 @@ fn a_delete_outside_of_the_pinned_scope_is_refused() {
     folder.keyless(&format!("apply a.yaml --yes --within {other}")).exits(1);
     assert!(azure.take_writes().is_empty());
 }
+
+#[test]
+fn a_soft_deleted_account_comes_back_only_where_the_spec_says_so() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&[ALICE], "onSoftDeleted: restore\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&account("chat"));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let writes = azure.take_writes();
+    assert_eq!(writes[0].body["properties"]["restore"], true, "{writes:?}");
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    assert_eq!(principals(&azure, &account("chat")), [ALICE]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}

@@ -193,7 +193,6 @@ fn appear(world: &mut World, field: &str, value: &str, set: &Set) {
         _ => return,
     };
     world.state.principals.insert(id.to_string(), principal);
-    world.changed = true;
 }
 
 /// Whether an object fits a condition; nothing if Graph would not understand it.
@@ -298,10 +297,11 @@ fn batch(world: &mut World, request: &Request) -> Reply {
             }
             None => refusal(world, request, 400, "BadRequest", "Invalid batch request step."),
         };
-        let content: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let status = reply.status;
+        let content: Value = serde_json::from_slice(&reply.content.text()).unwrap_or_default();
         answers.push(json!({
             "id": text("id"),
-            "status": reply.status,
+            "status": status,
             "headers": {"Content-Type": "application/json"},
             "body": content,
         }));

@@ -482,7 +482,7 @@ def after_account(action, item, body):
     value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
     acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
     if "networkAcls" in want:
-        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (want["networkAcls"] or NETWORK_ABSENT).items()})
+        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]).items()})
     wide = {rule for rule in address_set(acls["ipRules"]) if rule.endswith("/0")}
     return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
 

@@ -48,6 +48,8 @@ pub enum Change {
         desired: Desired,
         /// The fields that differ from what it was.
         fields: Vec<FieldChange>,
+        /// Whether it carries the stack's mark afterwards.
+        mark: bool,
     },
     /// It is as declared, unmarked, and the stack adopts.
     Adopt {
@@ -224,15 +226,21 @@ fn absent(
     findings.extend(obstacles);
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => Change::Refused { desired, fields, why },
-        (None, Some(remains), OnSoftDeleted::Restore) => match compare(desired, &remains, findings) {
-            Change::Refused { desired, fields, why } => Change::Refused { desired, fields, why },
-            Change::Update { desired, fields, .. } => Change::Restore { desired, fields },
-            Change::NoOp { desired, .. } | Change::Adopt { desired, .. } => {
-                Change::Restore { desired, fields: Vec::new() }
-            }
-            other => other,
-        },
+        (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, remains, _) => Change::Create { desired, fields, purge: remains.map(|remains| remains.id) },
+    }
+}
+
+/// A declared resource that is soft-deleted and is to be brought back.
+fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Change {
+    let ours = desired.kind.mark(&remains.body).is_some();
+    match compare(desired, remains, findings) {
+        Change::Update { desired, fields, adopt, .. } => {
+            Change::Restore { desired, fields, mark: adopt || ours }
+        }
+        Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
+        Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
+        refused => refused,
     }
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
 mod arm;
+mod fuzz;
 mod judge;
 mod laws;
 mod live;

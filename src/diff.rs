@@ -162,9 +162,19 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         diff.changes.push(change);
     }
-    for (_, inventory) in &inventories {
-        for gap in &inventory.gaps {
+    for (kind, inventory) in &inventories {
+        for gap in inventory.gaps.iter().chain(&inventory.partial) {
             diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
+        }
+        for gap in &inventory.partial {
+            let message = format!(
+                "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
+                kind.noun(),
+                gap.scope
+            );
+            let hint = "Reader on the subscription makes the list whole";
+            diff.findings
+                .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
         undeclared(stacks, inventory, &declared, &mut diff);
     }
@@ -448,8 +458,9 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
         let owner =
             mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
-        let drift = stacks.iter().filter(inside).any(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift };
+        let strict =
+            stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
+        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some() };
         let change = match (owner, mark.is_some()) {
             (None, true) => continue, // another stack's, which is not in this run
             // A list of a whole subscription shows what is none of the stacks' business.
@@ -458,7 +469,7 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
             (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if incomplete(inventory, live) => {
+            (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
                 unmanaged("no longer declared, but the list is incomplete")
             }
             (Some(owner), _) if !inside(&owner) => {
@@ -470,6 +481,13 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
                 span: loaded.document.value_span("/stack"),
             },
         };
+        if let (Change::Unmanaged { .. }, Some((strict, _))) = (&change, strict) {
+            let message = format!("{} is live, and no spec declares it", live.kind.title(&live.body));
+            let finding =
+                Finding::warning(Code::Unmanaged, message).at(strict.document.value_span("/unmanaged"));
+            diff.findings
+                .push(finding.hint("declare it, or delete it; with `unmanaged: list` it is no drift"));
+        }
         diff.changes.push(change);
     }
 }
@@ -479,15 +497,6 @@ type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
 
 fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
     groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
-}
-
-/// Whether something near a live thing could not be read: one unreadable subscription does not stop the others.
-fn incomplete(inventory: &Inventory, live: &Live) -> bool {
-    let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
-    inventory
-        .gaps
-        .iter()
-        .any(|gap| gap.scope.contains(&live.scope) || subscription(&gap.scope) == subscription(&live.scope))
 }
 
 /// The declared change as a patch in spec shape.

@@ -195,6 +195,8 @@ pub struct Inventory {
     pub items: BTreeMap<Key, Live>,
     /// Scopes that could not be read.
     pub gaps: Vec<Gap>,
+    /// Scopes of which only parts could be read: what is seen counts, and nothing is deleted on its word.
+    pub partial: Vec<Gap>,
 }
 
 /// A scope about which nothing is known.
@@ -207,6 +209,16 @@ pub struct Gap {
 }
 
 impl Inventory {
+    /// Whether a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
+    #[must_use]
+    pub fn is_incomplete_near(&self, scope: &ResourceId) -> bool {
+        let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
+        self.gaps
+            .iter()
+            .chain(&self.partial)
+            .any(|gap| gap.scope.contains(scope) || subscription(&gap.scope) == subscription(scope))
+    }
+
     /// Why nothing can be said about things at a scope, if so.
     #[must_use]
     pub fn gap(&self, scope: &ResourceId) -> Option<&Gap> {

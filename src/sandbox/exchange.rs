@@ -5,29 +5,50 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State as Shared};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::faults::{self, Break, Hit};
 use super::http::{Caller, Reply, Request, segments};
 use super::listen::Cut;
 use super::record::Exchange;
 use super::server::Rim;
-use super::stats::is_write;
-use super::{errors, gate, services};
+use super::{admin, errors, gate, services};
 
 /// ARM takes bodies of up to 4 MB.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// How long the first part of a torn body has to leave.
+const FLUSH: Duration = Duration::from_millis(20);
+
+/// What becomes of a request.
+#[derive(Debug)]
+struct Outcome {
+    reply: Reply,
+    /// Nothing is sent: the connection breaks.
+    cut: bool,
+    /// How much of the body is sent before the connection breaks.
+    truncate: Option<usize>,
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self { reply, cut: false, truncate: None }
+    }
+}
 
 /// Answers one request.
 pub(super) async fn serve(
     Shared(rim): Shared<Arc<Rim>>,
-    ConnectInfo(_cut): ConnectInfo<Cut>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -36,32 +57,55 @@ pub(super) async fn serve(
     let origin = format!("{scheme}://{authority}");
     let id = Uuid::new_v4().to_string();
     let body = to_bytes(body, BODY_LIMIT).await;
-    let reply = match &body {
+    let outcome = match &body {
         Ok(body) => answer(&rim, &parts, &id, &origin, body).await,
-        Err(_) => errors::content_too_large(),
+        Err(_) => errors::content_too_large().into(),
     };
     if !rim.latency.is_zero() {
         tokio::time::sleep(rim.latency).await;
     }
+    let reply = outcome.reply;
     let headers = headers(&parts, &id, &reply);
+    let sent = outcome.truncate.map_or(reply.body.len(), |length| length.min(reply.body.len()));
     if let Some(recorder) = &rim.recorder {
+        let empty = HeaderMap::new();
         let recorded = recorder.write(&Exchange {
             method: parts.method.as_str(),
             url: &format!("{origin}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             request_headers: &parts.headers,
             request_body: body.as_deref().unwrap_or_default(),
-            status: reply.status,
-            response_headers: &headers,
-            response_body: &reply.body,
+            status: if outcome.cut { 0 } else { reply.status },
+            response_headers: if outcome.cut { &empty } else { &headers },
+            response_body: if outcome.cut { &[] } else { &reply.body[..sent] },
         });
         if let Err(error) = recorded {
             tracing::error!(%error, "an exchange was not recorded");
         }
     }
-    let mut response = Response::new(Body::from(reply.body));
+    if outcome.cut {
+        cut.now();
+    }
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
+    if outcome.truncate.is_some() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+        *response.body_mut() = torn(reply.body, sent);
+    } else {
+        *response.body_mut() = Body::from(reply.body);
+    }
     response
+}
+
+/// The first part of a body, after which the connection breaks.
+fn torn(mut body: Vec<u8>, sent: usize) -> Body {
+    body.truncate(sent);
+    let end = async {
+        // What was sent shall leave before the connection breaks.
+        tokio::time::sleep(FLUSH).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    };
+    Body::from_stream(stream::once(async { Ok(body) }).chain(stream::once(end)))
 }
 
 /// Host and port by which the client calls us.
@@ -70,11 +114,11 @@ fn authority(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host)
 }
 
-async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -> Reply {
+async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -> Outcome {
     let named = |host: &str| rim.certificate.as_ref().is_some_and(|certificate| certificate.covers(host));
     if let Some(why) = gate::refusal(&parts.headers, authority(parts), named) {
         rim.world().stats.refuse();
-        return errors::error(403, "SandboxRefused", why);
+        return errors::error(403, "SandboxRefused", why).into();
     }
     let request = Request {
         method: parts.method.clone(),
@@ -89,6 +133,41 @@ async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -
         origin: origin.to_owned(),
         caller: Caller::nobody(),
     };
+    match hit(rim, &request) {
+        None => effect(rim, request).await.into(),
+        Some(hit) => suffer(rim, request, hit).await,
+    }
+}
+
+fn hit(rim: &Rim, request: &Request) -> Option<Hit> {
+    if admin::is_ours(&request.segments) {
+        return None;
+    }
+    let mut world = rim.world();
+    let hit = faults::hit(&mut world.faults, request)?;
+    if !hit.effect || hit.breaks == Some(Break::Before) {
+        // Those that have an effect are counted where they have it.
+        world.stats.count(&request.method, &request.segments);
+    }
+    Some(hit)
+}
+
+/// Answers a request to which a fault happens.
+async fn suffer(rim: &Rim, request: Request, hit: Hit) -> Outcome {
+    tokio::time::sleep(Duration::from_millis(hit.delay)).await;
+    if hit.breaks == Some(Break::Before) {
+        return Outcome { reply: Reply::empty(503), cut: true, truncate: None };
+    }
+    let mut reply = if hit.effect { effect(rim, request).await } else { Reply::empty(503) };
+    match hit.reply {
+        Some(instead) => reply = instead,
+        None => reply.headers.extend(hit.headers),
+    }
+    Outcome { reply, cut: hit.breaks == Some(Break::After), truncate: hit.truncate }
+}
+
+/// Lets a request have its effect, which is on disk afterwards.
+async fn effect(rim: &Rim, request: Request) -> Reply {
     let (reply, change) = in_the_world(rim, request);
     match change {
         Some(change) => match rim.save(change).await {
@@ -113,9 +192,9 @@ fn in_the_world(rim: &Rim, request: Request) -> (Reply, Option<u64>) {
 /// An answer's headers, with those that ARM puts on each.
 fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(HeaderName::from_static(name), value);
+    let mut put = |name: &str, value: &str| {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            headers.append(name, value);
         }
     };
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -130,13 +209,6 @@ fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     if let Some(id) = text("x-ms-client-request-id") {
         put("x-ms-client-request-id", id);
     }
-    let segments = segments(parts.uri.path());
-    if reply.status != 401 && reply.status != 403 && segments.first().is_some_and(|first| first != "_sandbox")
-    {
-        for (name, value) in remaining(&parts.method, &segments) {
-            put(name, value);
-        }
-    }
     for (name, value) in &reply.headers {
         put(name, value);
     }
@@ -144,22 +216,4 @@ fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
         put("content-type", "application/json; charset=utf-8");
     }
     headers
-}
-
-/// What is left of the caller's quota, as Azure reported it in 2025 to someone who used none.
-fn remaining(method: &Method, segments: &[String]) -> [(&'static str, &'static str); 2] {
-    match *method {
-        Method::DELETE => [
-            ("x-ms-ratelimit-remaining-subscription-deletes", "799"),
-            ("x-ms-ratelimit-remaining-subscription-global-deletes", "11999"),
-        ],
-        _ if is_write(method, segments) => [
-            ("x-ms-ratelimit-remaining-subscription-writes", "799"),
-            ("x-ms-ratelimit-remaining-subscription-global-writes", "11999"),
-        ],
-        _ => [
-            ("x-ms-ratelimit-remaining-subscription-reads", "1099"),
-            ("x-ms-ratelimit-remaining-subscription-global-reads", "16499"),
-        ],
-    }
 }

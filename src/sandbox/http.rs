@@ -3,6 +3,8 @@
 //! Everything between the rim (`server`) and the handlers speaks in these two types, so that
 //! handlers stay free of sockets and clocks. Nothing here knows Azure.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -100,7 +102,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
     /// JSON text; empty means no content.
     pub(super) body: Vec<u8>,
 }
@@ -122,8 +124,8 @@ impl Reply {
     }
 
     /// The same answer with one more header.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 }

@@ -16,8 +16,9 @@ use super::listen::{Certificate, Connections, Cut, Identity};
 use super::record::Recorder;
 use super::state::State;
 use super::store::Store;
+use super::throttle::Buckets;
 use super::world::World;
-use super::{Error, Options};
+use super::{Error, Options, Throttle};
 
 /// How long `stop` waits for answers in flight.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -60,6 +61,9 @@ impl Sandbox {
         let state = loaded.unwrap_or_else(|| State::new(fresh_secret()));
         let operation_time = SignedDuration::try_from(options.operation_time).unwrap_or(SignedDuration::MAX);
 
+        let mut world = World::new(state, options.strict, operation_time);
+        world.throttle = (options.throttle == Throttle::Documented).then(Buckets::default);
+
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
@@ -67,7 +71,7 @@ impl Sandbox {
         let url = url_of(bound, certificate.as_ref());
         let connections = Connections::take(listener, identity).map_err(failed)?;
         let rim = Arc::new(Rim {
-            world: Mutex::new(World::new(state, options.strict, operation_time)),
+            world: Mutex::new(world),
             store: store.map(Arc::new),
             saved: AsyncMutex::new(0),
             changes: std::sync::atomic::AtomicU64::new(0),

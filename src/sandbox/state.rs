@@ -65,9 +65,6 @@ pub(super) struct State {
     /// The activity log, newest first within a subscription.
     #[serde(default)]
     pub(super) events: BTreeMap<String, Event>,
-    /// How many events there ever were.
-    #[serde(default)]
-    pub(super) event_count: u64,
 }
 
 impl State {
@@ -91,7 +88,6 @@ impl State {
             principals: BTreeMap::new(),
             locks: BTreeMap::new(),
             events: BTreeMap::new(),
-            event_count: 0,
         }
     }
 }
@@ -348,6 +344,9 @@ pub(super) struct Event {
     pub(super) correlation_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client_request_id: Option<String>,
+    /// What was sent, where it holds no secrets and clients look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::faults::Fault;
 use super::http::Caller;
 use super::state::{Group, Operation, Stamp, State, Subscription, group_key};
 use super::stats::Stats;
+use super::throttle::Buckets;
 
 /// Location of a resource group that was never created but used.
 const FIRST_USE_LOCATION: &str = "eastus";
@@ -25,6 +27,10 @@ pub(super) struct World {
     pub(super) strict: bool,
     /// How long an operation takes.
     pub(super) operation_time: SignedDuration,
+    /// What shall go wrong.
+    pub(super) faults: Vec<Fault>,
+    /// Limits of requests, if there are any.
+    pub(super) throttle: Option<Buckets>,
     /// Set by handlers that changed the state.
     pub(super) changed: bool,
 }
@@ -37,6 +43,8 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             strict,
             operation_time,
+            faults: Vec::new(),
+            throttle: None,
             changed: false,
         }
     }

@@ -14,3 +14,5 @@ mod recorded;
 mod referee;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod scenarios;

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, one_account,
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, listed,
+    one_account,
 };
 
 /// The GUID that somebody gave an assignment by hand.
@@ -75,7 +76,7 @@ fn adopting_marks_what_was_made_by_hand_and_nothing_else() {
 fn an_adopted_account_gets_the_mark_and_keeps_its_tags() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     azure.patch(&account("chat"), json!({"tags": {"cost": "7"}}));
     folder.write("a.yaml", spec(&[], "adopt: true\n"));
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 to adopt"]);
@@ -87,7 +88,7 @@ fn an_adopted_account_gets_the_mark_and_keeps_its_tags() {
 fn an_account_made_by_hand_is_not_marked_by_an_update() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
     folder.keyless("apply a.yaml --yes").exits(0);
     assert_eq!(azure.get(&account("chat"))["tags"], json!({"team": "ml"}));
@@ -127,9 +128,7 @@ fn at_group(principals: &[&str]) -> String {
     let mut text = head("team-a");
     if !principals.is_empty() {
         text.push_str("roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n");
-        for principal in principals {
-            text.push_str(&format!("      - {{id: {principal}, type: Group}}\n"));
-        }
+        text.push_str(&listed(principals, "Group"));
     }
     text
 }

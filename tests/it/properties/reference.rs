@@ -46,6 +46,7 @@ fn case_line(case: &Case) -> Value {
         "live": {"accounts": case.seen.accounts, "roleAssignments": case.seen.assignments, "deletedAccounts": case.seen.deleted},
         "missingGroups": case.azure.missing_groups,
         "unreadable": {"accounts": case.seen.blind_accounts, "roleAssignments": case.seen.blind_assignments},
+        "partial": case.seen.partial,
         "caller": case.caller,
     })
 }

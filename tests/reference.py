@@ -6,8 +6,8 @@ reads cases as JSON lines and writes one JSON line for each: the changes as [act
 the guards that refuse the plan. Python's standard library only.
 
 A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [...], "deletedAccounts": [...]},
-"missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "caller": object id or null}:
-`live` is all that the answers show, `unreadable` the scopes of which no answer came. Principals are object ids. The first argument
+"missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
+`live` is all that the answers show, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
 is a file of role definitions.
 
 What the design leaves open, and what is decided here:
@@ -356,6 +356,8 @@ class Case:
             group = f"/subscriptions/{part[2]}/resourcegroups/{part[part.index('resourcegroups') + 1]}"
             self.deleted[f"{group}/providers/microsoft.cognitiveservices/accounts/{part[-1]}"] = body
         self.blind = {kind: [low(scope) for scope in scopes] for kind, scopes in case["unreadable"].items()}
+        near = {"accounts": [], "roleAssignments": case["partial"]}
+        self.incomplete = {kind: {subscription_of(scope) for scope in self.blind[kind] + near[kind]} for kind in near}
         self.missing = [low(group) for group in case["missingGroups"]]
         self.changes, self.declared, self.fates = {}, {}, {}
         self.owned = {stack["stack"]: 0 for stack in self.stacks}
@@ -426,7 +428,7 @@ class Case:
                 self.changes[key] = listed
         elif owner not in inside:
             self.changes[key] = ("unmanaged?", [])
-        elif owner["spec"].get("prune") == "none" or any(subscription_of(b) == subscription_of(scope) for b in self.blind[kind]):
+        elif owner["spec"].get("prune") == "none" or subscription_of(scope) in self.incomplete[kind]:
             self.changes[key] = listed
         else:
             self.changes[key] = ("delete", [])
@@ -482,7 +484,7 @@ def after_account(action, item, body):
     value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
     acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
     if "networkAcls" in want:
-        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (want["networkAcls"] or NETWORK_ABSENT).items()})
+        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]).items()})
     wide = {rule for rule in address_set(acls["ipRules"]) if rule.endswith("/0")}
     return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::kinds::{Compare, Field, Kind, Mutability, cidr};
+use crate::kinds::{Compare, Field, Kind, Mutability, cidr, spelled};
 use crate::source::Span;
 
 /// One field that differs.
@@ -63,7 +63,8 @@ fn walk(kind: &dyn Kind, path: &[String], declared: &Value, live: &Value, change
     if let (Value::Object(map), None) = (declared, field) {
         for (name, value) in map {
             let path = [path, std::slice::from_ref(name)].concat();
-            walk(kind, &path, value, live.get(name).unwrap_or(&Value::Null), changes);
+            let found = live.as_object().and_then(|live| live.get(spelled(live, name)));
+            walk(kind, &path, value, found.unwrap_or(&Value::Null), changes);
         }
         return;
     }

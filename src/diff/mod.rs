@@ -38,6 +38,8 @@ pub enum Change {
         desired: Desired,
         /// The fields that differ from what it was.
         fields: Vec<FieldChange>,
+        /// Whether it carries the stack's mark afterwards.
+        mark: bool,
     },
     /// It is as declared, unmarked, and the stack adopts.
     Adopt {
@@ -224,15 +226,21 @@ fn absent(
     findings.extend(obstacles);
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => Change::Refused { desired, fields, why },
-        (None, Some(remains), OnSoftDeleted::Restore) => match compare(desired, &remains, findings) {
-            Change::Refused { desired, fields, why } => Change::Refused { desired, fields, why },
-            Change::Update { desired, fields, .. } => Change::Restore { desired, fields },
-            Change::NoOp { desired, .. } | Change::Adopt { desired, .. } => {
-                Change::Restore { desired, fields: Vec::new() }
-            }
-            other => other,
-        },
+        (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, remains, _) => Change::Create { desired, fields, purge: remains.map(|remains| remains.id) },
+    }
+}
+
+/// A declared resource that is soft-deleted and is to be brought back.
+fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Change {
+    let ours = desired.kind.mark(&remains.body).is_some();
+    match compare(desired, remains, findings) {
+        Change::Update { desired, fields, adopt, .. } => {
+            Change::Restore { desired, fields, mark: adopt || ours }
+        }
+        Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
+        Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
+        refused => refused,
     }
 }
 
@@ -322,7 +330,7 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
             (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if incomplete(inventory, live) => {
+            (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
                 unmanaged("no longer declared, but the list is incomplete")
             }
             (Some(owner), _) if !inside(&owner) => {
@@ -350,14 +358,4 @@ type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
 
 fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
     groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
-}
-
-/// Whether something near a live thing could not be read: one unreadable subscription does not stop the others.
-fn incomplete(inventory: &Inventory, live: &Live) -> bool {
-    let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
-    inventory
-        .gaps
-        .iter()
-        .chain(&inventory.partial)
-        .any(|gap| gap.scope.contains(&live.scope) || subscription(&gap.scope) == subscription(&live.scope))
 }

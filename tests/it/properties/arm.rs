@@ -66,6 +66,8 @@ pub(super) struct Seen {
     pub(super) deleted: Vec<Value>,
     pub(super) blind_accounts: Vec<String>,
     pub(super) blind_assignments: Vec<String>,
+    /// Subscriptions whose assignments could be listed in parts only.
+    pub(super) partial: Vec<String>,
 }
 
 pub(super) fn within(scope: &str, outer: &str) -> bool {
@@ -113,6 +115,9 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
             id.eq_ignore_ascii_case(&scope)
                 && loaded.spec.role_assignments.iter().any(|entry| entry.scope == "subscription")
         });
+        if kind == "roleAssignments" && denied && subscription {
+            seen.partial.push(scope.clone());
+        }
         match kind {
             "accounts" if !(denied && subscription) => seen.blind_accounts.push(scope),
             "roleAssignments" if !(denied && subscription) || itself => seen.blind_assignments.push(scope),

@@ -545,8 +545,8 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
     let stacks = specs.trees.len();
     let mut taken: Vec<String> =
         specs.grants.iter().map(|grant| grant_key(&grant.scope, &grant.principal, &grant.role)).collect();
-    let count = if rng.chance(12) { rng.between(6, 16) } else { rng.below(4) };
-    let hoard = rng.chance(50).then(|| rng.below(stacks));
+    let count = if rng.chance(12) { rng.between(6, 16 + 8 * (stacks - 1)) } else { rng.below(4) };
+    let hoard = (count < 16 && rng.chance(50)).then(|| rng.below(stacks));
     for number in 0..count {
         let stack = hoard.unwrap_or_else(|| rng.below(stacks));
         let subscription = specs.trees[stack]["subscription"].as_str().unwrap_or_default();

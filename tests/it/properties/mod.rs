@@ -6,11 +6,15 @@
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
 mod arm;
+mod fuzz;
+mod judge;
 mod laws;
 mod live;
 mod reference;
 mod rng;
 mod specs;
+
+use std::cell::OnceCell;
 
 use serde_json::Value;
 
@@ -28,6 +32,8 @@ struct Case {
     caller: Option<&'static str>,
     read: Read,
     seen: Seen,
+    planned: Planned,
+    later: OnceCell<(Azure, Planned)>,
 }
 
 impl Case {
@@ -52,10 +58,20 @@ impl Case {
         let caller = rng.chance(30).then_some(specs::CALLER);
         let read = arm::parse(&specs.trees.iter().map(specs::yaml).collect::<Vec<_>>());
         let seen = arm::read(&read.stacks, &azure, &blindness);
-        Self { seed, specs, azure, blindness, caller, read, seen }
+        let planned = arm::plan(&read, &seen.snapshot, caller);
+        Self { seed, specs, azure, blindness, caller, read, seen, planned, later: OnceCell::new() }
     }
 
-    fn plan(&self) -> Planned {
+    /// Azure once the plan is carried out as predicted, and the plan that is made then.
+    fn later(&self) -> &(Azure, Planned) {
+        self.later.get_or_init(|| {
+            let azure = laws::afterwards(self, &self.planned.plan);
+            let planned = laws::again(self, &azure);
+            (azure, planned)
+        })
+    }
+
+    fn plan_anew(&self) -> Planned {
         arm::plan(&self.read, &self.seen.snapshot, self.caller)
     }
 }

@@ -73,7 +73,7 @@ fn advance(world: &mut World, request: &Request) -> Reply {
     let real = world.now.saturating_sub(SignedDuration::from_secs(world.state.clock_ahead_seconds));
     world.state.clock_ahead_seconds = ahead;
     // The clock is no table that would notice.
-    world.state.whole = true;
+    world.state.clock_moved = true;
     world.advance_to(real.unwrap_or(world.now));
     clock(world)
 }

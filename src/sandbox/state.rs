@@ -39,6 +39,9 @@ pub(super) struct State {
     /// Whether everything is unsaved, not only what the tables marked.
     #[serde(skip)]
     pub(super) whole: bool,
+    /// Whether the clock was moved since it was last written down.
+    #[serde(skip)]
+    pub(super) clock_moved: bool,
     pub(super) tenant: String,
     /// Root of account keys and token signatures.
     pub(super) secret: String,
@@ -84,6 +87,7 @@ impl State {
             version: VERSION,
             snapshot: String::new(),
             whole: false,
+            clock_moved: false,
             tenant: TENANT.to_owned(),
             secret,
             clock_ahead_seconds: 0,
@@ -123,12 +127,12 @@ impl State {
 
     /// Whether anything is unsaved.
     pub(super) fn is_changed(&mut self) -> bool {
-        self.whole || self.tables().iter().any(|(_, table)| table.marks() > 0)
+        self.whole || self.clock_moved || self.tables().iter().any(|(_, table)| table.marks() > 0)
     }
 
     /// Takes what is unsaved for saved.
     pub(super) fn forget_changes(&mut self) {
-        self.whole = false;
+        (self.whole, self.clock_moved) = (false, false);
         for (_, table) in self.tables() {
             table.forget_marks();
         }
@@ -141,6 +145,7 @@ impl State {
             self.whole = true;
             return String::new();
         }
+        self.clock_moved = false;
         let mut line = format!("{{\"clockAheadSeconds\":{},\"tables\":{{", self.clock_ahead_seconds);
         let changed = self.tables().into_iter().filter(|(_, table)| table.marks() > 0);
         let tables: Vec<String> =

@@ -18,6 +18,7 @@ mod show;
 mod validate;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -90,7 +91,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Help and version are results; clap's own exit code for the rest is 2, which here means "changes pending".
             let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };
-            return if error.print().is_err() { Exit::Failure.into() } else { exit.into() };
+            return match error.print() {
+                // Whoever reads has seen enough: `keyless --help | head`.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Failure.into(),
+                _ => exit.into(),
+            };
         }
     };
     let Cli { options, command } = cli;

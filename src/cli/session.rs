@@ -86,6 +86,8 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
             findings.push(Finding::error(Code::StackMismatch, message).at(span).hint(hint));
         }
     }
+    // Each stage told what it found; a reader goes through the file.
+    findings.sort_by_key(|finding| finding.span);
     Checked { stacks, findings, sources }
 }
 

@@ -1,6 +1,12 @@
 //! Integration tests: the real binary and its parts over real HTTP.
 
 mod arm;
+#[cfg(feature = "sandbox")]
+mod common;
+#[cfg(feature = "sandbox")]
+mod product;
 mod reading;
+#[cfg(feature = "sandbox")]
+mod recorded;
 #[cfg(feature = "sandbox")]
 mod sandbox;

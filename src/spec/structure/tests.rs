@@ -1,3 +1,5 @@
+//! Tests of structural findings: every problem at once, in our words.
+
 use serde_json::json;
 
 use super::super::tree::parse;

@@ -1,3 +1,5 @@
+//! Tests of the tree and its places.
+
 use serde_json::json;
 
 use super::*;

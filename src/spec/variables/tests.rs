@@ -1,3 +1,5 @@
+//! Tests of references and their values.
+
 use serde_json::json;
 
 use super::super::tree::parse;

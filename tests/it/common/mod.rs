@@ -1,0 +1,74 @@
+//! What integration tests of the binary start from: an empty folder, an empty environment, and a sandbox behind a wire that sees and can spoil everything.
+//!
+//! Nothing here knows how keyless works; it knows the command line, HTTP and the spec's format.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+pub(crate) mod azure;
+pub(crate) mod run;
+
+pub(crate) use azure::{Azure, Fault};
+pub(crate) use run::{Folder, Run};
+
+use std::path::{Path, PathBuf};
+
+/// The subscription of these tests.
+pub(crate) const SUB: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
+/// Principals.
+pub(crate) const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub(crate) const BOB: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+pub(crate) const CAROL: &str = "cccccccc-0000-4000-8000-000000000003";
+/// Built-in roles.
+pub(crate) const CS_USER: &str = "a97b65f3-24c7-4388-baec-2e87135dc908";
+pub(crate) const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+
+/// The folder of shared facts, or a line that says that it is not there.
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is not there", path.display());
+    None
+}
+
+/// The head of a spec in the usual group.
+pub(crate) fn head(stack: &str) -> String {
+    format!("version: 1\nstack: {stack}\nsubscription: {SUB}\nresourceGroup: rg\nlocation: eastus2\n")
+}
+
+/// A spec of one account, with further lines of it.
+pub(crate) fn one_account(stack: &str, name: &str, lines: &str) -> String {
+    let mut spec = format!("{}accounts:\n  - name: {name}\n", head(stack));
+    for line in lines.lines() {
+        spec.push_str("    ");
+        spec.push_str(line);
+        spec.push('\n');
+    }
+    spec
+}
+
+/// Lines that give *Cognitive Services User* on the account they stand in.
+pub(crate) fn grants(principals: &[&str]) -> String {
+    let mut lines = String::from("roleAssignments:\n  - role: Cognitive Services User\n    principals:\n");
+    for principal in principals {
+        lines.push_str(&format!("      - {{id: {principal}, type: User}}\n"));
+    }
+    lines
+}
+
+/// The path of an account of the usual group.
+pub(crate) fn account(name: &str) -> String {
+    format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/{name}")
+}
+
+/// The path of a role assignment.
+pub(crate) fn assignment(scope: &str, name: &str) -> String {
+    format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
+}
+
+/// The id of a role definition.
+pub(crate) fn role(guid: &str) -> String {
+    format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleDefinitions/{guid}")
+}

@@ -1,0 +1,162 @@
+//! Changes behind keyless's back, one at a time: field, before, after, spec line.
+
+use serde_json::{Value, json};
+
+use crate::common::{ALICE, Azure, Folder, account, assignment, grants, one_account};
+
+const SPEC: &str = "\
+disableLocalAuth: true
+publicNetworkAccess: Disabled
+networkAcls:
+  defaultAction: Deny
+  ipRules: [203.0.113.0/24, 198.51.100.7]
+tags:
+  team: ml
+";
+
+/// An applied spec: lines 1 to 5 are the head, the account's name is on line 7.
+fn applied() -> (Azure, Folder, String) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let grants = format!("{}    description: calls the models\n", grants(&[ALICE]));
+    let spec = one_account("team-a", "chat", &format!("{SPEC}{grants}"));
+    folder.write("a.yaml", &spec);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    azure.take_seen();
+    (azure, folder, spec)
+}
+
+/// The line of the spec that holds a text, from 1.
+fn line(spec: &str, text: &str) -> u64 {
+    spec.lines().position(|line| line.contains(text)).unwrap() as u64 + 1
+}
+
+/// What `drift` says of the only field that differs.
+#[track_caller]
+fn only_field(folder: &Folder) -> (Value, Value, Value, u64) {
+    let run = folder.keyless("drift a.yaml --format json").exits(2);
+    let changes = run.changes("update");
+    let [change] = changes.as_slice() else { panic!("one change\n{run}") };
+    let [field] = change["fields"].as_array().unwrap().as_slice() else { panic!("one field\n{run}") };
+    assert_eq!(field["source"]["file"], "a.yaml", "{run}");
+    let at = field["source"]["line"].as_u64().unwrap();
+    (field["path"].clone(), field["before"].clone(), field["after"].clone(), at)
+}
+
+/// Changes something, and expects one field to differ until `apply` closes it.
+#[track_caller]
+fn drifts(change: impl FnOnce(&Azure), path: &str, before: Value, after: Value, text: &str) {
+    let (azure, folder, spec) = applied();
+    change(&azure);
+    assert_eq!(only_field(&folder), (json!(path), before, after, line(&spec, text)));
+    let human = folder.keyless("drift a.yaml").exits(2);
+    let place = format!("a.yaml:{}", line(&spec, text));
+    assert!(human.stdout.contains(&place) && human.stdout.contains("1 to update"), "{human}");
+    assert!(azure.take_writes().is_empty(), "drift writes nothing");
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    assert_eq!(azure.take_writes().len(), 1, "one write closes it");
+    folder.keyless("drift a.yaml").exits(0);
+}
+
+#[test]
+fn keys_turned_on_by_hand_are_drift() {
+    let change = |azure: &Azure| {
+        azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
+    };
+    drifts(change, "disableLocalAuth", json!(false), json!(true), "disableLocalAuth");
+}
+
+#[test]
+fn keys_turned_on_are_said_in_plain_words() {
+    let (azure, folder, _) = applied();
+    azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
+    folder.keyless("drift a.yaml").exits(2).says(&["API keys", "enabled -> disabled"]);
+}
+
+#[test]
+fn an_address_added_by_hand_is_drift() {
+    let change = |azure: &Azure| {
+        let acls = json!({"defaultAction": "Deny", "ipRules": [
+            {"value": "203.0.113.0/24"}, {"value": "198.51.100.7"}, {"value": "192.0.2.1"}]});
+        azure.patch(&account("chat"), json!({"properties": {"networkAcls": acls}}));
+    };
+    let (before, after) =
+        (json!(["203.0.113.0/24", "198.51.100.7", "192.0.2.1"]), json!(["203.0.113.0/24", "198.51.100.7"]));
+    drifts(change, "networkAcls.ipRules", before, after, "ipRules");
+}
+
+#[test]
+fn addresses_in_another_order_or_spelling_are_no_drift() {
+    let (azure, folder, _) = applied();
+    let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7/32"}, {"value": "203.0.113.0/24"}]});
+    azure.patch(&account("chat"), json!({"properties": {"networkAcls": acls}}));
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn a_tag_changed_by_hand_is_drift_and_one_added_is_not() {
+    let change = |azure: &Azure| {
+        azure.patch(
+            &account("chat"),
+            json!({"tags": {"team": "other", "keyless-stack": "team-a", "cost": "7"}}),
+        );
+    };
+    drifts(change, "tags.team", json!("other"), json!("ml"), "team: ml");
+}
+
+#[test]
+fn a_network_opened_by_hand_is_drift() {
+    let change = |azure: &Azure| {
+        azure.patch(&account("chat"), json!({"properties": {"publicNetworkAccess": "Enabled"}}));
+    };
+    drifts(change, "publicNetworkAccess", json!("Enabled"), json!("Disabled"), "publicNetworkAccess");
+}
+
+#[test]
+fn a_description_changed_by_hand_is_drift() {
+    let change = |azure: &Azure| {
+        let grant = &azure.grants_at(&account("chat"))[0];
+        let mut properties = grant["properties"].clone();
+        properties["description"] = json!("something else [keyless:team-a]");
+        azure.put(grant["id"].as_str().unwrap(), json!({ "properties": properties }));
+    };
+    drifts(change, "description", json!("something else"), json!("calls the models"), "description");
+}
+
+#[test]
+fn a_deleted_assignment_is_drift_and_comes_back() {
+    let (azure, folder, spec) = applied();
+    let name = azure.grants_at(&account("chat"))[0]["name"].as_str().unwrap().to_owned();
+    azure.delete(&assignment(&account("chat"), &name));
+    let run = folder.keyless("drift a.yaml --format json").exits(2);
+    let created = run.changes("create");
+    let [change] = created.as_slice() else { panic!("one to create\n{run}") };
+    assert_eq!(change["kind"], "roleAssignments");
+    assert_eq!(change["source"]["line"], line(&spec, ALICE));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(azure.grants_at(&account("chat"))[0]["name"], name, "under its old name");
+}
+
+#[test]
+fn a_deleted_account_is_drift_and_the_soft_deleted_one_is_named() {
+    let (azure, folder, spec) = applied();
+    azure.delete(&account("chat"));
+    let run = folder.keyless("drift a.yaml --format json").exits(1);
+    assert_eq!(run.changes("refused")[0]["kind"], "accounts", "{run}");
+    assert!(run.findings().contains(&format!("soft-deleted@{}", line(&spec, "name: chat"))), "{run}");
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(1);
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn fields_that_the_spec_leaves_out_are_never_drift() {
+    let (azure, folder, _) = applied();
+    azure.patch(
+        &account("chat"),
+        json!({"identity": {"type": "None"}, "properties": {
+            "restrictOutboundNetworkAccess": true, "allowedFqdnList": ["a.example"], "allowProjectManagement": true}}),
+    );
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+}

@@ -1,0 +1,197 @@
+//! What could not be read is unknown: never a write, never "no changes", never a delete; exit 1. Others go on.
+
+use crate::common::{ALICE, Azure, BOB, Fault, Folder, SUB, account, grants, one_account};
+
+const OTHER: &str = "9e0d7a40-3333-4444-8555-666677778888";
+
+/// Answers that are no answer.
+fn troubles() -> Vec<(&'static str, Fault)> {
+    let whole = "{\"value\": [{\"id\": \"/subscriptions/";
+    vec![
+        ("denied", Fault::denied()),
+        ("fault", Fault::error(500, "InternalServerError", "An error has occurred.")),
+        ("truncated", Fault::Answer(200, "application/json", whole.to_owned())),
+        ("cut off", Fault::CutOff),
+        ("a proxy's page", Fault::Answer(200, "text/html", "<html><h1>Sign in</h1></html>".to_owned())),
+        ("another document", Fault::Answer(200, "application/json", "[]".to_owned())),
+        ("a list that is none", Fault::Answer(200, "application/json", "{\"value\": {}}".to_owned())),
+        ("no list at all", Fault::Answer(200, "application/json", "{}".to_owned())),
+        ("an empty body", Fault::Answer(200, "application/json", String::new())),
+    ]
+}
+
+/// Two stacks in two subscriptions, both applied; of the first a line is gone, of the second one is new.
+fn world() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let other = |principals| one_account("team-b", "other", &grants(principals)).replace(SUB, OTHER);
+    folder.write("specs/a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
+    folder.write("specs/b.yaml", other(&[ALICE]));
+    folder.keyless("apply --yes").exits(0);
+    folder.write("specs/a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.write("specs/b.yaml", other(&[ALICE, BOB]));
+    azure.take_seen();
+    (azure, folder)
+}
+
+#[test]
+fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
+    for (what, fault) in troubles() {
+        let (azure, folder) = world();
+        let path =
+            format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts?");
+        azure.spoil("GET", &path, fault);
+        let run = folder.keyless("plan --format json").exits(1);
+        let unknown = run.changes("unknown");
+        assert_eq!(unknown.len(), 1, "{what}: {run}");
+        assert_eq!(unknown[0]["kind"], "accounts");
+        assert!(run.findings().contains(&"unknown-state@7".to_owned()), "{what}: {run}");
+        assert_eq!(run.json()["incomplete"].as_array().unwrap().len(), 1, "{what}: {run}");
+        let human = folder.keyless("plan").exits(1);
+        assert!(
+            !human.stdout.contains("No changes") && human.stdout.contains("1 unknown"),
+            "{what}: {human}"
+        );
+        folder.keyless("drift").exits(1);
+        assert!(azure.take_writes().is_empty(), "{what}");
+
+        folder.keyless("apply --yes").exits(1);
+        let writes = azure.take_writes();
+        assert!(!writes.iter().any(|seen| seen.path() == account("chat")), "{what}: {writes:?}");
+        assert!(
+            writes.iter().any(|seen| seen.method == "PUT" && seen.target.contains(OTHER)),
+            "{what}: the other goes on"
+        );
+    }
+}
+
+#[test]
+fn an_assignment_list_that_cannot_be_read_permits_neither_grant_nor_revocation() {
+    for (what, fault) in troubles() {
+        let (azure, folder) = world();
+        // In whatever scope it is asked.
+        azure.spoil(
+            "GET",
+            &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
+            fault.clone(),
+        );
+        azure.spoil(
+            "GET",
+            &format!(
+                "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Authorization/roleAssignments?"
+            ),
+            fault.clone(),
+        );
+        azure.spoil("GET", "/accounts/chat/providers/Microsoft.Authorization/roleAssignments?", fault);
+        let run = folder.keyless("plan --format json").exits(1);
+        assert_eq!(run.changes("unknown").len(), 1, "{what}: {run}");
+        assert!(run.changes("delete").is_empty(), "{what}: {run}");
+        assert_eq!(run.changes("create").len(), 1, "{what}: the other stack's: {run}");
+        folder.keyless("apply --yes").exits(1).says(&["1 done"]);
+        let writes = azure.take_writes();
+        assert_eq!(writes.len(), 1, "{what}: {writes:?}");
+        assert!(writes[0].target.contains(OTHER), "{what}: {writes:?}");
+        assert_eq!(azure.grants_at(&account("chat")).len(), 2, "{what}: nothing was revoked");
+    }
+}
+
+#[test]
+fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
+    let (azure, folder) = world();
+    azure.spoil(
+        "GET",
+        &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    let run = folder.keyless("plan --format json").exits(0);
+    assert_eq!(run.changes("delete").len(), 1, "{run}");
+    assert_eq!(run.changes("unknown").len(), 0, "{run}");
+}
+
+#[test]
+fn nothing_is_created_where_nothing_could_be_read() {
+    for (what, fault) in troubles() {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+        azure.spoil("GET", "/providers/", fault);
+        let run = folder.keyless("plan a.yaml --format json").exits(1);
+        assert_eq!(run.changes("unknown").len(), 2, "{what}: {run}");
+        folder.keyless("apply a.yaml --yes").exits(1);
+        assert!(azure.take_writes().is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn an_assignment_of_an_account_that_could_not_be_read_is_not_created() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    azure.spoil("GET", "CognitiveServices/accounts?", Fault::denied());
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
+    assert_eq!(run.changes("unknown").len(), 2, "{run}");
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn a_missing_resource_group_is_a_finding_and_not_a_write() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
+    azure.put(&group, serde_json::json!({"location": "eastus2"}));
+    azure.delete(&group);
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
+    assert!(run.findings().contains(&"resource-group-missing@7".to_owned()), "{run}");
+    assert_eq!(run.changes("create").len(), 0, "{run}");
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn whether_a_deleted_account_holds_the_name_is_a_note_where_it_may_not_be_asked() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    azure.spoil("GET", "/deletedAccounts", Fault::denied());
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    assert_eq!(run.findings(), ["soft-deleted@7"], "{run}");
+    assert_eq!(run.json()["findings"][0]["severity"], "note");
+    assert_eq!(run.changes("create").len(), 1);
+}
+
+#[test]
+fn a_soft_deleted_account_of_that_name_is_found_while_planning() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", serde_json::json!({}));
+    azure.delete(&account("chat"));
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
+    assert_eq!(run.changes("refused").len(), 1, "{run}");
+    assert_eq!(run.changes("unknown").len(), 1, "the assignment waits for it: {run}");
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_others_alone_and_says_what_azure_said() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let two = one_account("team-a", "chat", &grants(&[ALICE]));
+    let second = one_account("team-a", "talk", &grants(&[ALICE]));
+    folder.write("a.yaml", format!("{two}{}", second.split_once("accounts:\n").unwrap().1));
+    azure.spoil(
+        "PUT",
+        "/accounts/chat?",
+        Fault::error(409, "CustomDomainInUse", "Please pick a different name."),
+    );
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1).json();
+    assert_eq!(run["summary"], serde_json::json!({"done": 2, "failed": 1, "skipped": 1}));
+    let finding = &run["findings"][0];
+    assert_eq!(finding["code"], "write-failed");
+    assert_eq!(finding["source"]["line"], 7, "Azure's error points to the line");
+    assert!(finding["cause"].as_str().unwrap().contains("CustomDomainInUse: Please pick a different name"));
+    assert!(finding["hint"].as_str().unwrap().contains("customSubDomainName"));
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}

@@ -1,0 +1,105 @@
+//! When API keys go off: after everybody who needs one has another way in.
+
+use serde_json::json;
+
+use crate::common::{ALICE, Azure, BOB, Fault, account, grants, one_account};
+
+fn live() -> Azure {
+    let azure = Azure::start();
+    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    azure
+}
+
+fn spec() -> String {
+    one_account(
+        "team-a",
+        "chat",
+        &format!("disableLocalAuth: true\ntags: {{team: ml}}\n{}", grants(&[ALICE, BOB])),
+    )
+}
+
+#[test]
+fn keys_of_a_live_account_go_off_in_a_write_of_their_own_after_the_assignments() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml").exits(0).says(&["API keys", "enabled -> disabled"]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let writes = azure.take_writes();
+    assert_eq!(writes.len(), 4, "{writes:?}");
+    let last = writes.last().unwrap();
+    assert_eq!(last.path(), account("chat"));
+    assert_eq!(last.body["properties"]["disableLocalAuth"], true);
+    let (grants, others): (Vec<_>, Vec<_>) =
+        writes[..3].iter().partition(|seen| seen.path().contains("roleAssignments"));
+    assert_eq!(grants.len(), 2);
+    assert_eq!(others[0].body["tags"], json!({"team": "ml"}));
+    assert_eq!(others[0].body["properties"]["disableLocalAuth"], false, "not yet");
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn keys_stay_on_when_an_assignment_fails() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    azure.spoil("PUT", "roleAssignments/", Fault::denied());
+    let run = folder.keyless("apply a.yaml --yes").exits(1);
+    assert!(run.stdout.contains("1 done, 2 failed, 1 skipped"), "{run}");
+    assert!(run.stdout.contains("AuthorizationFailed"), "{run}");
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false);
+    let sent = azure.take_writes();
+    assert!(!sent.iter().any(|seen| seen.body["properties"]["disableLocalAuth"] == true), "{sent:?}");
+    // Once the obstacle has gone, the next apply does the rest.
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["3 done"]);
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_new_account_is_born_without_keys() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("plan a.yaml").exits(0).says(&["API keys", "disabled  (default)"]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let writes = azure.take_writes();
+    assert_eq!(writes[0].body["properties"]["disableLocalAuth"], true);
+    assert!(writes[1].path().contains("roleAssignments"), "the assignment waits for its account");
+}
+
+#[test]
+fn a_replaced_grant_is_revoked_last_and_not_at_all_if_its_successor_failed() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[BOB])));
+    azure.spoil("PUT", "roleAssignments/", Fault::denied());
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["0 done, 1 failed, 1 skipped"]);
+    assert!(azure.take_writes().iter().all(|seen| seen.method == "PUT"));
+    assert_eq!(azure.grants_at(&account("chat")).len(), 1, "Alice keeps hers");
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let methods: Vec<String> = azure.take_writes().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(methods, ["PUT", "DELETE"]);
+}
+
+#[test]
+fn keys_are_never_asked_for() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    for command in ["plan a.yaml", "apply a.yaml --yes", "drift a.yaml"] {
+        folder.keyless(command);
+    }
+    let seen = azure.take_seen();
+    assert!(seen.len() > 8);
+    assert!(
+        !seen.iter().any(|seen| seen.target.to_lowercase().contains("key") || seen.method == "POST"),
+        "{seen:?}"
+    );
+}

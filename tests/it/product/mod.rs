@@ -1,0 +1,18 @@
+//! The main job through the real binary: what the product promises, asserted by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod drift;
+mod guards;
+mod guid;
+mod hostile;
+mod incomplete;
+mod keys;
+mod mistakes;
+mod network;
+mod ownership;
+mod quickstart;
+mod requests;
+mod saved;
+mod streams;
+mod structure;

@@ -1,0 +1,276 @@
+//! What is ours, what is not, and what happens to either.
+
+use serde_json::json;
+
+use crate::common::{
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, one_account,
+};
+
+/// The GUID that somebody gave an assignment by hand.
+const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+
+/// An account and its grants, applied.
+fn applied(principals: &[&str], extra: &str) -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(principals, extra));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    (azure, folder)
+}
+
+/// `extra` stands among the lines of the head.
+fn spec(principals: &[&str], extra: &str) -> String {
+    let lines = if principals.is_empty() { String::new() } else { grants(principals) };
+    one_account("team-a", "chat", &lines).replacen("accounts:", &format!("{extra}accounts:"), 1)
+}
+
+fn principals(azure: &Azure, scope: &str) -> Vec<String> {
+    let all = azure.grants_at(scope);
+    let mut all: Vec<String> =
+        all.iter().map(|body| body["properties"]["principalId"].as_str().unwrap().to_owned()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn role_assignment_made_by_hand_satisfies_the_spec_without_a_write() {
+    let (azure, folder) = applied(&[], "");
+    azure.grant(&account("chat"), BY_HAND, CS_USER, ALICE, Some("by hand"));
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(0);
+    assert_eq!(run.changes("noop").len(), 2, "{run}");
+    assert_eq!(run.findings(), ["not-ours@11"], "{run}");
+    folder
+        .keyless("plan a.yaml -v")
+        .exits(0)
+        .says(&["declared, not ours: removing the line will not revoke it"]);
+    assert!(azure.take_writes().is_empty());
+    // Scope, principal and role in any casing are the same.
+    let text = spec(&[&ALICE.to_uppercase()], "").replace("resourceGroup: rg\n", "resourceGroup: RG\n");
+    folder.write("a.yaml", text.replace("Cognitive Services User", CS_USER));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn adopting_marks_what_was_made_by_hand_and_nothing_else() {
+    let (azure, folder) = applied(&[], "");
+    azure.grant(&account("chat"), BY_HAND, CS_USER, ALICE, Some("by hand"));
+    folder.write("a.yaml", spec(&[ALICE], "adopt: true\n"));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(2).says(&["1 to adopt"]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let writes = azure.take_writes();
+    assert_eq!(writes.len(), 1);
+    assert_eq!(writes[0].path(), assignment(&account("chat"), BY_HAND), "under the name it had");
+    let live = azure.get(&assignment(&account("chat"), BY_HAND));
+    assert_eq!(live["properties"]["description"], "by hand [keyless:team-a]");
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    // From now on removing the line revokes.
+    folder.write("a.yaml", spec(&[], ""));
+    folder.keyless("apply a.yaml --yes --allow lock-out").exits(0).says(&["1 to delete"]);
+    assert!(azure.grants_at(&account("chat")).is_empty());
+}
+
+#[test]
+fn an_adopted_account_gets_the_mark_and_keeps_its_tags() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.patch(&account("chat"), json!({"tags": {"cost": "7"}}));
+    folder.write("a.yaml", spec(&[], "adopt: true\n"));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 to adopt"]);
+    assert_eq!(azure.get(&account("chat"))["tags"], json!({"cost": "7", "keyless-stack": "team-a"}));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn an_account_made_by_hand_is_not_marked_by_an_update() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(azure.get(&account("chat"))["tags"], json!({"team": "ml"}));
+}
+
+#[test]
+fn a_removed_line_revokes_what_keyless_made_and_leaves_what_it_did_not() {
+    let (azure, folder) = applied(&[ALICE, BOB], "");
+    azure.grant(&account("chat"), BY_HAND, CS_USER, CAROL, Some("by hand"));
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    let deleted = run.changes("delete");
+    assert_eq!(deleted.len(), 1, "{run}");
+    assert!(deleted[0]["title"].as_str().unwrap().contains(BOB), "{run}");
+    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    folder.keyless("drift a.yaml").exits(2);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(principals(&azure, &account("chat")), [ALICE, CAROL]);
+    let writes = azure.take_writes();
+    assert_eq!(writes.iter().map(|seen| seen.method.as_str()).collect::<Vec<_>>(), ["DELETE"]);
+}
+
+#[test]
+fn the_last_line_of_an_account_revokes_too() {
+    let (azure, folder) = applied(&[ALICE], "");
+    folder.write("a.yaml", spec(&[], ""));
+    // With keys off nobody is left then: that takes a word.
+    folder.keyless("apply a.yaml --yes").exits(3);
+    assert!(azure.take_writes().is_empty());
+    folder.keyless("apply a.yaml --yes --allow lock-out").exits(0).says(&["1 to delete", "1 done"]);
+    assert!(azure.grants_at(&account("chat")).is_empty());
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+/// A spec with grants at the group and nothing else.
+fn at_group(principals: &[&str]) -> String {
+    let mut text = head("team-a");
+    if !principals.is_empty() {
+        text.push_str("roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n");
+        for principal in principals {
+            text.push_str(&format!("      - {{id: {principal}, type: Group}}\n"));
+        }
+    }
+    text
+}
+
+#[test]
+fn the_last_line_of_a_group_revokes_too_and_so_does_an_emptied_stack() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", at_group(&[ALICE]));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
+    assert_eq!(principals(&azure, &group), [ALICE]);
+    folder.write("a.yaml", at_group(&[]));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 to delete", "1 done"]);
+    assert!(azure.grants_at(&group).is_empty());
+}
+
+#[test]
+fn with_prune_none_a_removed_line_is_listed_and_revokes_nothing() {
+    let (azure, folder) = applied(&[ALICE, BOB], "");
+    folder.write("a.yaml", spec(&[ALICE], "prune: none\n"));
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(0);
+    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert!(run.changes("delete").is_empty());
+    assert!(azure.take_writes().is_empty());
+    assert_eq!(principals(&azure, &account("chat")), [ALICE, BOB]);
+}
+
+#[test]
+fn a_thing_that_carries_another_stacks_mark_is_refused() {
+    let (azure, folder) = applied(&[ALICE], "");
+    folder.write("b.yaml", spec(&[ALICE], "").replace("stack: team-a", "stack: team-b"));
+    let run = folder.keyless("apply b.yaml --yes --format json").exits(1);
+    assert_eq!(run.changes("refused").len(), 2, "{run}");
+    assert_eq!(
+        run.findings().iter().filter(|finding| finding.starts_with("foreign-mark@")).count(),
+        2,
+        "{run}"
+    );
+    assert!(azure.take_writes().is_empty());
+    // Adopting takes nothing over either.
+    folder.write("b.yaml", spec(&[ALICE], "adopt: true\n").replace("stack: team-a", "stack: team-b"));
+    folder.keyless("apply b.yaml --yes").exits(1);
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn another_stacks_things_are_neither_listed_nor_revoked() {
+    let (azure, folder) = applied(&[ALICE], "");
+    folder.write("b.yaml", at_group(&[BOB]).replace("stack: team-a", "stack: team-b"));
+    let run = folder.keyless("apply b.yaml --yes").exits(0);
+    assert!(!run.stdout.contains(ALICE), "{run}");
+    assert_eq!(principals(&azure, &account("chat")), [ALICE]);
+}
+
+#[test]
+fn what_nobody_declares_is_listed_and_fails_drift_only_where_asked() {
+    let (azure, folder) = applied(&[ALICE], "");
+    azure.grant(&account("chat"), BY_HAND, READER, BOB, None);
+    let run = folder.keyless("drift a.yaml").exits(0);
+    assert!(run.stdout.contains("1 unmanaged") && run.stdout.contains(BOB), "{run}");
+    folder.write("a.yaml", spec(&[ALICE], "unmanaged: fail\n"));
+    folder.keyless("drift a.yaml").exits(2).says(&[BOB]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert!(azure.take_writes().is_empty(), "it is listed, not removed");
+}
+
+#[test]
+fn a_mark_outside_of_the_stacks_domain_permits_no_delete() {
+    let (azure, folder) = applied(&[ALICE], "");
+    // Someone plants the stack's mark on an assignment of another group.
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
+    azure.grant(&elsewhere, BY_HAND, READER, BOB, Some("bait [keyless:team-a]"));
+    let subscription = format!("/subscriptions/{SUB}");
+    azure.grant(
+        &subscription,
+        "12345678-aaaa-4bbb-8ccc-0123456789ac",
+        READER,
+        CAROL,
+        Some("[keyless:team-a]"),
+    );
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(0);
+    assert!(run.changes("delete").is_empty(), "{run}");
+    assert!(azure.take_writes().is_empty());
+    assert_eq!(principals(&azure, &elsewhere), [BOB]);
+}
+
+#[test]
+fn a_mark_typed_into_a_spec_is_an_error() {
+    let folder = Folder::new();
+    let lines = "tags: {keyless-stack: team-b}\nroleAssignments:\n  - role: Reader\n    principals: [{id: aaaaaaaa-0000-4000-8000-000000000001, type: User}]\n    description: \"x [Keyless:team-b]\"\n";
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    let run = folder.keyless("validate a.yaml --format json").exits(1);
+    let found = run.findings();
+    assert!(
+        found.contains(&"typed-mark@8".to_owned()) && found.contains(&"typed-mark@12".to_owned()),
+        "{run}"
+    );
+}
+
+#[test]
+fn two_files_of_one_stack_are_an_error() {
+    let folder = Folder::new();
+    folder.write("specs/a.yaml", at_group(&[ALICE]));
+    folder.write("specs/b.yaml", at_group(&[BOB]));
+    folder.keyless("validate").exits(1).complains(&["two files declare stack `team-a`"]);
+}
+
+#[test]
+fn pinned_runs_refuse_other_stacks_and_other_scopes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    let run = folder.keyless("apply a.yaml --yes --stack team-b").exits(1);
+    assert!(run.stderr.contains("stack-mismatch"), "{run}");
+    assert!(azure.take_seen().is_empty(), "nothing was even asked");
+    folder.keyless("plan a.yaml --stack team-a").exits(0);
+
+    let group = format!("/subscriptions/{SUB}/resourceGroups/other");
+    folder.keyless(&format!("plan a.yaml --within {group}")).exits(1).says(&["outside-within"]);
+    folder
+        .keyless(&format!("apply a.yaml --yes --within {group}"))
+        .exits(1)
+        .complains(&["nothing was written"]);
+    assert!(azure.take_writes().is_empty());
+    folder.keyless("plan a.yaml --within nonsense").exits(1).complains(&["is not a scope"]);
+    let group = format!("/subscriptions/{SUB}/resourceGroups/RG");
+    folder.keyless(&format!("apply a.yaml --yes --within {group}")).exits(0);
+    // The environment pins as well.
+    folder
+        .with_env("plan a.yaml --detailed-exitcode", &[("KEYLESS_STACK", "team-b")])
+        .exits(1)
+        .complains(&["stack-mismatch"]);
+}
+
+#[test]
+fn a_delete_outside_of_the_pinned_scope_is_refused() {
+    let (azure, folder) = applied(&[ALICE, BOB], "");
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    let other = account("other");
+    folder.keyless(&format!("apply a.yaml --yes --within {other}")).exits(1);
+    assert!(azure.take_writes().is_empty());
+}

@@ -1,0 +1,112 @@
+//! How many requests a plan takes, and how many of them wait for others.
+
+use keyless::snapshot::{Answer, Query, Snapshot, missing};
+use keyless::source::Sources;
+use keyless::spec::variables::VariableInputs;
+use keyless::spec::{self, Loaded};
+use serde_json::Value;
+
+use crate::common::{ALICE, Azure, BOB, CAROL, Folder, grants, one_account};
+
+fn three_grants() -> String {
+    one_account("team-a", "chat", &grants(&[ALICE, BOB, CAROL]))
+}
+
+fn load(spec: &str) -> Vec<Loaded> {
+    let folder = Folder::new();
+    let path = folder.write("a.yaml", spec);
+    let (stacks, findings) =
+        spec::read(&[path], &VariableInputs::default(), &mut Sources::default(), std::io::empty());
+    assert!(findings.is_empty(), "{findings:?}");
+    stacks
+}
+
+/// Answers waves of queries until none is open: how many each had.
+fn waves(stacks: &[Loaded], answer: impl Fn(&Query) -> Answer) -> Vec<usize> {
+    let mut snapshot = Snapshot::default();
+    let mut waves = Vec::new();
+    loop {
+        let open = missing(stacks, &snapshot);
+        if open.is_empty() {
+            return waves;
+        }
+        waves.push(open.len());
+        assert!(waves.len() < 10, "no end: {open:?}");
+        for query in open {
+            snapshot.insert(&query, answer(&query));
+        }
+    }
+}
+
+#[test]
+fn one_account_with_three_assignments_plans_with_few_requests_in_two_waves() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", three_grants());
+    folder.keyless("plan a.yaml").exits(0).says(&["4 to create"]);
+    let new = azure.take_seen();
+    assert!(new.len() <= 4, "{new:?}");
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+
+    let before = azure.counts();
+    let plan = folder.keyless("plan a.yaml --format json").exits(0).json();
+    let after = azure.counts();
+    assert_eq!(azure.take_seen().len(), 2, "the list of accounts and the list of assignments");
+    assert_eq!((after.0 - before.0, after.1 - before.1), (2, 0), "the sandbox counted the same");
+    assert_eq!(plan["requests"]["reads"], 2, "and so did keyless");
+
+    let stacks = load(&three_grants());
+    let nothing = waves(&stacks, |_| Answer::Found(Vec::new()));
+    assert!(nothing.len() <= 2 && nothing.iter().sum::<usize>() <= 4, "{nothing:?}");
+    let account = azure.get(&crate::common::account("chat"));
+    let there = waves(&stacks, |query| {
+        let found = query.path.contains("CognitiveServices/accounts?");
+        Answer::Found(if found { vec![account.clone()] } else { Vec::new() })
+    });
+    assert_eq!(there, [2], "all that is known to be needed is asked at once");
+}
+
+#[test]
+fn reading_ends_whatever_is_answered() {
+    let refusal = || keyless::snapshot::Refusal { message: "no".into(), hint: None };
+    let answers: [fn(&Query, keyless::snapshot::Refusal) -> Answer; 4] = [
+        |_, _| Answer::Absent { code: "ResourceGroupNotFound".into() },
+        |_, refusal| Answer::Denied(refusal),
+        |_, refusal| Answer::Failed(refusal),
+        |_, _| Answer::Found(vec![Value::Null, serde_json::json!({"id": 7, "properties": []})]),
+    ];
+    for answer in answers {
+        let waves = waves(&load(&three_grants()), |query| answer(query, refusal()));
+        assert!(waves.len() <= 3, "{waves:?}");
+    }
+}
+
+#[test]
+fn many_accounts_and_assignments_take_no_more_reads_than_one() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = one_account("team-a", "chat0", &grants(&[ALICE, BOB]));
+    for index in 1..40 {
+        let one = one_account("team-a", &format!("chat{index}"), &grants(&[ALICE, BOB]));
+        spec.push_str(one.split_once("accounts:\n").unwrap().1);
+    }
+    folder.write("a.yaml", spec);
+    folder.keyless("apply a.yaml --yes -q").exits(0).says(&["120 done"]);
+    azure.take_seen();
+    folder
+        .keyless("plan a.yaml --detailed-exitcode")
+        .exits(0)
+        .says(&["No changes; 120 unchanged", "2 reads"]);
+    assert_eq!(azure.take_seen().len(), 2);
+}
+
+#[test]
+fn a_plan_of_the_same_state_is_the_same_byte_for_byte() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", three_grants());
+    let plan = || folder.keyless("plan a.yaml --format json").exits(0).stdout;
+    let first = plan();
+    assert!((0..5).all(|_| plan() == first));
+}

@@ -1,0 +1,256 @@
+//! Exit codes, streams, and the ways to name specs.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::common::{ALICE, Azure, BOB, Folder, Run, account, grants, head, one_account};
+
+fn spec() -> String {
+    one_account("team-a", "chat", &grants(&[ALICE]))
+}
+
+/// Checks a document against a schema that the binary itself prints.
+#[track_caller]
+fn fits(run: &Run, schema: &str) {
+    let schema = Folder::new().keyless(&format!("schema {schema}")).exits(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let problems: Vec<String> = validator.iter_errors(&run.json()).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:?}\n{run}");
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let folder = Folder::new();
+    for arguments in ["--help", "-h", "--version", "help", "plan --help", "apply -h", "help drift"] {
+        let run = folder.keyless(arguments).exits(0);
+        assert!(!run.stdout.is_empty() && run.stderr.is_empty(), "{arguments}: {run}");
+    }
+    folder.keyless("--version").says(&[concat!("keyless ", env!("CARGO_PKG_VERSION"))]);
+    let help = folder.keyless("--help").stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("Exit codes: 0 done or in sync, 1 failed, 2 changes pending"), "{help}");
+    assert!(help.contains("3 refused by a guard"), "{help}");
+}
+
+#[test]
+fn misuse_exits_1_and_says_so_on_stderr() {
+    let folder = Folder::new();
+    for arguments in [
+        "",
+        "nonsense",
+        "plan --nonsense",
+        "plan --format xml",
+        "plan --parallelism 0",
+        "plan --var novalue",
+        "plan --sandbox --arm-endpoint http://127.0.0.1:1",
+        "apply --yes=maybe",
+        "guid",
+        "completions",
+        "plan -q -v",
+    ] {
+        let run = folder.keyless(arguments).exits(1);
+        assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{arguments}: {run}");
+    }
+}
+
+#[test]
+fn failures_before_azure_exit_1_with_a_hint() {
+    let folder = Folder::new();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan missing.yaml --sandbox").exits(1).complains(&["missing.yaml"]);
+    folder.keyless("plan --sandbox").exits(1).complains(&["specs"]);
+    folder.keyless("plan a.yaml --arm-endpoint http://127.0.0.1:1").exits(1).complains(&["KEYLESS_TOKEN"]);
+    folder.keyless("plan a.yaml --arm-endpoint http://arm.example").exits(1).complains(&["--arm-endpoint"]);
+    folder.write("state.json", "{\"not\": \"ours\"}");
+    let run = folder.keyless("plan a.yaml --sandbox=state.json").exits(1);
+    assert!(run.stderr.contains("state.json") && run.stdout.is_empty(), "{run}");
+}
+
+#[test]
+fn exit_codes_say_what_a_pipeline_needs_to_know() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
+    folder.keyless("drift a.yaml").exits(2);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    folder.keyless("drift a.yaml").exits(0);
+    // 1 outranks 2.
+    azure.delete(&account("chat"));
+    folder.keyless("drift a.yaml").exits(1);
+}
+
+#[test]
+fn documents_are_one_json_value_on_stdout_and_fit_their_schemas() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    assert!(run.stderr.is_empty(), "{run}");
+    fits(&run, "plan");
+    assert_eq!(run.json()["summary"]["create"], 2);
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(0);
+    fits(&run, "report");
+    assert_eq!(run.json()["steps"].as_array().unwrap().len(), 2);
+    assert_eq!(run.json()["steps"][0]["outputs"][0]["name"], "endpoint");
+    fits(&folder.keyless("drift a.yaml --format json").exits(0), "plan");
+    fits(&folder.keyless("apply a.yaml --yes --format json").exits(0), "plan");
+    let wrong = folder.with_stdin("plan - --format json", "version: 2\n").exits(1);
+    assert!(!wrong.json()["findings"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_spec_fits_the_schema_that_editors_use() {
+    let schema = Folder::new().keyless("schema spec").exits(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let spec: Value = serde_saphyr::from_str(include_str!("../../../specs/quickstart.yaml")).unwrap();
+    assert!(validator.is_valid(&spec));
+    assert!(!validator.is_valid(&serde_json::json!({"version": 1})), "and it can refuse");
+}
+
+#[test]
+fn progress_and_findings_go_to_stderr_and_results_to_stdout() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let run = folder.keyless("apply a.yaml --yes").exits(0);
+    assert!(run.stderr.contains("created  account chat") && !run.stdout.contains("created "), "{run}");
+    assert!(run.stdout.contains("Applied: 2 done"), "{run}");
+    let quiet = folder.keyless("plan a.yaml -q").exits(0);
+    assert!(quiet.stderr.is_empty() && !quiet.stdout.is_empty(), "{quiet}");
+    assert!(!run.stdout.contains('\u{1b}'), "no colour where there is no terminal");
+    let coloured = folder.keyless("plan a.yaml --color always").exits(0);
+    assert!(coloured.stdout.contains('\u{1b}'), "{coloured}");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    // More than a pipe holds.
+    let mut text = one_account("team-a", "chat0", "");
+    for index in 1..400 {
+        text.push_str(&format!("  - name: chat{index}\n"));
+    }
+    folder.write("a.yaml", text);
+    for arguments in
+        [vec!["plan", "a.yaml"], vec!["plan", "a.yaml", "--format", "json"], vec!["schema"], vec!["--help"]]
+    {
+        let mut child =
+            folder.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = [0];
+        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn specs_come_from_files_folders_and_stdin() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let group = |stack: &str| {
+        format!(
+            "{}roleAssignments: [{{scope: resourceGroup, role: Reader, principals: [{{id: {BOB}, type: User}}]}}]\n",
+            head(stack)
+        )
+    };
+    folder.with_stdin("plan -", spec()).exits(0).says(&["<stdin>:7", "2 to create"]);
+    folder.write("specs/a.yaml", spec());
+    folder.write("specs/more/b.yml", group("team-b"));
+    folder.write("specs/notes.txt", "not a spec");
+    folder.write("specs/.hidden.yaml", "not: a spec");
+    folder.keyless("plan").exits(0).says(&["specs/a.yaml:7", "specs/more/b.yml:6", "3 to create"]);
+    folder.keyless("plan specs").exits(0).says(&["3 to create"]);
+    folder.keyless("plan specs/a.yaml specs/more/b.yml").exits(0).says(&["3 to create"]);
+    folder.with_stdin("plan specs/a.yaml -", group("team-c")).exits(0).says(&["3 to create"]);
+    folder.write("empty/readme.md", "");
+    folder.keyless("plan empty").exits(1).complains(&["no-specs"]);
+}
+
+#[test]
+fn two_stacks_in_one_run_are_both_carried_out_and_stay_apart() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", spec());
+    folder.write("specs/b.yaml", one_account("team-b", "talk", &grants(&[BOB])));
+    folder.keyless("apply --yes").exits(0).says(&["4 done"]);
+    assert_eq!(azure.get(&account("chat"))["tags"]["keyless-stack"], "team-a");
+    assert_eq!(azure.get(&account("talk"))["tags"]["keyless-stack"], "team-b");
+    folder.keyless("drift").exits(0).says(&["No changes; 4 unchanged", "2 reads"]);
+    folder.keyless("drift specs/a.yaml").exits(0).says(&["No changes; 2 unchanged"]);
+}
+
+#[test]
+fn variables_come_from_the_command_line_a_file_the_environment_and_the_spec() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let text = one_account("team-a", "chat-${env}", "sku: ${sku}\n").replacen(
+        "accounts:",
+        "variables: {env: dev, sku: S0}\naccounts:",
+        1,
+    );
+    folder.write("a.yaml", &text);
+    folder.write("prod.yaml", "env: prod\n");
+    folder.keyless("plan a.yaml").exits(0).says(&["account chat-dev"]);
+    folder.with_env("plan a.yaml", &[("KEYLESS_VAR_ENV", "test")]).exits(0).says(&["account chat-test"]);
+    folder
+        .with_env("plan a.yaml --var-file prod.yaml", &[("KEYLESS_VAR_ENV", "test")])
+        .exits(0)
+        .says(&["account chat-prod"]);
+    folder.keyless("plan a.yaml --var-file prod.yaml --var env=cli").exits(0).says(&["account chat-cli"]);
+    folder.write("b.yaml", one_account("team-a", "chat-${nobody}", ""));
+    folder.keyless("plan b.yaml").exits(1).complains(&["unknown-variable", "b.yaml:7:"]);
+}
+
+#[test]
+fn apply_without_a_terminal_and_without_yes_writes_nothing() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    for stdin in ["", "yes\n"] {
+        folder.with_stdin("apply a.yaml", stdin).exits(1).complains(&["nobody is there to confirm", "--yes"]);
+    }
+    assert!(azure.take_seen().is_empty());
+    // No variable of the environment stands for it.
+    let environment = [("KEYLESS_YES", "1"), ("KEYLESS_APPLY_YES", "true"), ("KEYLESS_ALLOW", "all")];
+    folder.with_env("apply a.yaml", &environment).exits(1);
+    assert!(azure.take_seen().is_empty());
+}
+
+#[test]
+fn no_variable_of_the_environment_chooses_the_target() {
+    let azure = Azure::start();
+    let folder = Folder::new();
+    folder.write("a.yaml", spec());
+    let environment =
+        [("KEYLESS_TOKEN", "t"), ("KEYLESS_ARM_ENDPOINT", azure.url()), ("KEYLESS_SANDBOX", "state.json")];
+    folder.with_env("plan a.yaml", &environment).exits(1);
+    assert!(azure.take_seen().is_empty());
+    assert!(!folder.path().join("state.json").exists());
+}
+
+#[test]
+fn a_proxy_in_the_environment_does_not_reach_loopback() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let proxy = "http://127.0.0.1:9";
+    let environment =
+        [("HTTP_PROXY", proxy), ("http_proxy", proxy), ("ALL_PROXY", proxy), ("HTTPS_PROXY", proxy)];
+    folder.with_env("plan a.yaml", &environment).exits(0).says(&["2 to create"]);
+}
+
+#[test]
+fn completions_are_written_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let run = Folder::new().keyless(&format!("completions {shell}")).exits(0);
+        assert!(run.stdout.contains("detailed-exitcode"), "{shell}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Rules about the project itself that nothing else enforces.
+
+use std::path::{Path, PathBuf};
+
+use keyless::finding::Code;
+
+use crate::common::Folder;
+
+const LONGEST: usize = 500;
+/// Files that still have to be split.
+const TOO_LONG: &[&str] = &["src/arm/exchange/tests.rs"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder, with its text.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut folders = vec![root().join(folder)];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let relative = |path: &Path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    files.iter().map(|path| (relative(path), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn no_file_is_longer_than_can_be_read_at_once() {
+    let all = sources("src");
+    assert!(all.len() > 50, "the walk finds the files");
+    for (name, text) in all {
+        let lines = text.lines().count();
+        let excused = TOO_LONG.contains(&name.as_str());
+        assert!(lines <= LONGEST || excused, "{name} has {lines} lines, over {LONGEST}: split it by meaning");
+        assert!(lines > LONGEST || !excused, "{name} is short enough by now: take it off the list");
+    }
+}
+
+#[test]
+fn the_sandbox_imports_nothing_of_what_it_judges() {
+    let sandbox = sources("src/sandbox");
+    assert!(sandbox.len() > 10);
+    for (name, text) in &sandbox {
+        for (number, line) in text.lines().enumerate() {
+            let mut rest = line;
+            while let Some((_, after)) = rest.split_once("crate::") {
+                assert!(after.starts_with("sandbox"), "{name}:{}: {line}", number + 1);
+                rest = after;
+            }
+            assert!(!line.contains("keyless::"), "{name}:{}: {line}", number + 1);
+        }
+        // `super` must not climb out either.
+        let depth = name.split('/').count() - 3 + usize::from(!name.ends_with("mod.rs"));
+        let climbs = vec!["super"; depth + 1].join("::");
+        assert!(!text.contains(&climbs), "{name} climbs out with {climbs}");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (name, text) in sources("src").into_iter().chain(sources("tests")) {
+        let text = text.trim_start();
+        assert!(text.is_empty() || text.starts_with("//!"), "{name} does not open with //!");
+    }
+}
+
+#[test]
+fn every_code_of_a_finding_is_used_and_unique() {
+    let all = sources("src");
+    let mut texts = Vec::new();
+    for code in Code::ALL {
+        texts.push(code.as_str());
+        let name = format!("Code::{code:?}");
+        let used = |(file, text): &&(String, String)| {
+            file != "src/finding.rs"
+                && text.match_indices(&name).any(|(at, _)| {
+                    !text[at + name.len()..].starts_with(|next: char| next.is_ascii_alphanumeric())
+                })
+        };
+        if PLANNED.contains(&code.as_str()) {
+            assert!(!all.iter().any(|file| used(&file)), "{code} is used by now: take it off the list");
+        } else {
+            assert!(all.iter().any(|file| used(&file)), "{code} is used nowhere");
+        }
+        assert!(
+            !code.about().is_empty()
+                && code
+                    .as_str()
+                    .bytes()
+                    .all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        );
+    }
+    let count = texts.len();
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), count);
+}
+
+/// Codes of what is announced and not yet there.
+const PLANNED: &[&str] = &["incomplete-read", "unmanaged", "skipped"];
+
+#[test]
+fn committed_schemas_are_those_that_the_binary_prints() {
+    for document in ["spec", "plan", "report"] {
+        let file = root().join(format!("schema/{document}.schema.json"));
+        let committed =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let printed = Folder::new().keyless(&format!("schema {document}")).exits(0).stdout;
+        assert_eq!(committed, printed, "{} is out of date: run `just schema`", file.display());
+    }
+}

@@ -1,0 +1,1 @@
+//! Recorded traffic as the referee of reading and comparing.

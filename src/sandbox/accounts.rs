@@ -11,7 +11,7 @@ use super::account_write::{self as write, Mode, Write};
 use super::errors;
 use super::http::{Reply, Request, page};
 use super::operations::announce;
-use super::state::{Account, DeletedAccount, Operation, Principal, account_key};
+use super::state::{Account, DeletedAccount, Operation, Principal, account_key, derived_id};
 use super::world::World;
 
 const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -217,6 +217,7 @@ pub(super) fn soft_delete(world: &mut World, key: &str) {
     let purge_at = deleted_at.saturating_add(RETENTION_MILLIS);
     world.state.deleted_accounts.insert(key.to_owned(), DeletedAccount { account, deleted_at, purge_at });
     super::role_assignments::forget_scope(world, key);
+    super::locks::forget_scope(world, key);
     world.changed = true;
 }
 
@@ -322,15 +323,19 @@ fn start(world: &mut World, request: &Request, mut account: Account, place: Plac
 fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
     let reply = shown(status, &account, place);
     if let Some(identity) = &account.identity {
-        let mut known = |id: &str, name: &str| {
-            let principal = Principal { kind: String::from("ServicePrincipal"), name: name.to_owned() };
-            world.state.principals.insert(id.to_owned(), principal);
+        let mut known = |id: &str, client: String, name: &str| {
+            world.state.principals.entry(id.to_owned()).or_insert_with(|| Principal {
+                app_id: Some(client),
+                managed: true,
+                ..Principal::new("ServicePrincipal", name)
+            });
         };
         if let Some(id) = &identity.principal_id {
-            known(id, &account.name);
+            known(id, derived_id(&format!("client:{id}")).to_string(), &account.name);
         }
         for (resource, assigned) in &identity.user_assigned_identities {
-            known(&assigned.principal_id, resource.rsplit('/').next().unwrap_or_default());
+            let name = resource.rsplit('/').next().unwrap_or_default();
+            known(&assigned.principal_id, assigned.client_id.clone(), name);
         }
     }
     world.state.accounts.insert(place.key(), account);

@@ -5,6 +5,7 @@
 use axum::http::Method;
 use serde_json::json;
 
+use super::directory;
 use super::errors;
 use super::http::{Reply, Request};
 use super::state::State;
@@ -20,6 +21,7 @@ pub(super) fn is_ours(segments: &[String]) -> bool {
 pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
     let path: Vec<&str> = request.segments.iter().skip(1).map(String::as_str).collect();
     match (path.as_slice(), &request.method) {
+        (["directory"], _) => directory::answer(world, request),
         (["stats"], &Method::GET) => Reply::json(200, &world.stats),
         (["reset"], &Method::POST) => {
             let secret = std::mem::take(&mut world.state.secret);

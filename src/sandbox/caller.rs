@@ -1,48 +1,78 @@
-//! Who is asking: reads the claims of a bearer token.
+//! Who is asking: reads a bearer token, and when strict checks it.
 //!
-//! Unless strict, any token is accepted, and one without readable claims is the owner's.
+//! Unless strict, any token is accepted, and one without readable claims is the owner's. When
+//! strict, only unexpired tokens of this sandbox's own Entra count, for the service that is asked.
 
-use serde::Deserialize;
+use jiff::Timestamp;
 
-use super::base64url;
-use super::http::Caller;
+use super::errors;
+use super::http::{Caller, Reply, Request};
+use super::token::{self, Claims};
+use super::world::World;
 
 /// Object id of whoever sends a token that says nothing.
 pub(super) const OWNER: &str = "33333333-3333-3333-3333-333333333333";
 
-#[derive(Debug, Default, Deserialize)]
-struct Claims {
-    oid: Option<String>,
-    upn: Option<String>,
-    unique_name: Option<String>,
-    appid: Option<String>,
-    azp: Option<String>,
+/// A service that takes tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    Arm,
+    Graph,
 }
 
-/// The caller behind an `Authorization` header, or none if there is no bearer token in it.
-pub(super) fn of(authorization: Option<&str>) -> Option<Caller> {
-    let (scheme, token) = authorization?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-        return None;
+impl Audience {
+    /// Resources that tokens may be for, beside the sandbox's own address.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Arm => &["https://management.core.windows.net", "https://management.azure.com"],
+            Self::Graph => &["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"],
+        }
     }
-    let claims = claims(token.trim()).unwrap_or_default();
+}
+
+/// The caller behind a request, or the 401 that it gets.
+pub(super) fn of(world: &World, request: &Request, audience: Audience) -> Result<Caller, Reply> {
+    let missing = || errors::authentication_missing(&format!("{}/{}", request.origin, world.state.tenant));
+    let token = bearer(request.header("authorization")).ok_or_else(missing)?;
+    if world.strict {
+        return Ok(caller(checked(world, request, audience, token)?));
+    }
+    Ok(caller(token::read(token).unwrap_or_default()))
+}
+
+fn bearer(authorization: Option<&str>) -> Option<&str> {
+    let (scheme, token) = authorization?.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+fn checked(world: &World, request: &Request, audience: Audience, token: &str) -> Result<Claims, Reply> {
+    let claims = token::verify(&world.state.secret, token).ok_or_else(errors::token_invalid)?;
+    let now = world.now.as_second();
+    if claims.exp <= now {
+        let shown =
+            |second| Timestamp::from_second(second).unwrap_or_default().strftime("%-m/%-d/%Y %-I:%M:%S %p");
+        return Err(errors::token_expired(&shown(claims.exp).to_string(), &shown(now).to_string()));
+    }
+    let wanted = claims.aud.trim_end_matches('/');
+    let known = audience.names();
+    if known.iter().any(|name| name.eq_ignore_ascii_case(wanted))
+        || wanted.eq_ignore_ascii_case(&request.origin)
+    {
+        Ok(claims)
+    } else {
+        Err(errors::token_audience(&claims.aud))
+    }
+}
+
+fn caller(claims: Claims) -> Caller {
     let object_id = claims.oid.unwrap_or_else(|| OWNER.to_owned());
     let app = claims.appid.or(claims.azp);
     let user = claims.upn.or(claims.unique_name);
-    Some(match (user, app) {
+    match (user, app) {
         (Some(name), _) => Caller { object_id, name, kind: "User" },
         (None, Some(name)) => Caller { object_id, name, kind: "Application" },
         (None, None) => Caller { object_id, name: String::from("owner@sandbox.invalid"), kind: "User" },
-    })
-}
-
-fn claims(token: &str) -> Option<Claims> {
-    let mut parts = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    serde_json::from_slice(&base64url::decode(payload)?).ok()
+    }
 }
 
 #[cfg(test)]
@@ -51,12 +81,19 @@ mod tests {
 
     #[test]
     fn claims_name_the_caller_and_their_absence_means_the_owner() {
-        let payload = base64url::encode(br#"{"oid":"o","appid":"a"}"#);
-        let caller = of(Some(&format!("Bearer x.{payload}.y"))).unwrap();
-        assert_eq!((caller.object_id.as_str(), caller.name.as_str(), caller.kind), ("o", "a", "Application"));
-        assert_eq!(of(Some("bearer anything")).unwrap().object_id, OWNER);
+        let text = |text: &str| Some(text.to_owned());
+        let app = caller(Claims { oid: text("o"), appid: text("a"), ..Claims::default() });
+        assert_eq!((app.object_id.as_str(), app.name.as_str(), app.kind), ("o", "a", "Application"));
+        let user = caller(Claims { oid: text("o"), appid: text("a"), upn: text("u"), ..Claims::default() });
+        assert_eq!((user.name.as_str(), user.kind), ("u", "User"));
+        assert_eq!(caller(Claims::default()).object_id, OWNER);
+    }
+
+    #[test]
+    fn only_bearer_tokens_count() {
+        assert_eq!(bearer(Some("bearer anything")), Some("anything"));
         for header in [None, Some("Bearer "), Some("Basic abc"), Some("Bearer")] {
-            assert_eq!(of(header), None);
+            assert_eq!(bearer(header), None);
         }
     }
 }

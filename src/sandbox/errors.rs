@@ -50,6 +50,45 @@ pub(super) fn authentication_missing(authority: &str) -> Reply {
         .with("www-authenticate", challenge)
 }
 
+pub(super) fn token_invalid() -> Reply {
+    error(401, "InvalidAuthenticationToken", "The access token is invalid.").with(
+        "www-authenticate",
+        "Bearer error=\"invalid_token\", error_description=\"The access token is invalid.\"",
+    )
+}
+
+pub(super) fn token_expired(expired: &str, now: &str) -> Reply {
+    let message =
+        format!("The access token expiry UTC time '{expired}' is earlier than current UTC time '{now}'.");
+    error(401, "ExpiredAuthenticationToken", &message)
+        .with("www-authenticate", format!("Bearer error=\"invalid_token\", error_description=\"{message}\""))
+}
+
+pub(super) fn token_audience(audience: &str) -> Reply {
+    let message = format!(
+        "The access token has been obtained for wrong audience or resource '{audience}'. It should exactly match with \
+         one of the allowed audiences 'https://management.core.windows.net/','https://management.core.windows.net',\
+         'https://management.azure.com/','https://management.azure.com'."
+    );
+    error(401, "InvalidAuthenticationTokenAudience", &message).with(
+        "www-authenticate",
+        "Bearer error=\"invalid_token\", error_description=\"The access token is for another audience.\"",
+    )
+}
+
+pub(super) fn scope_locked(scope: &str, verb: &str, locked: &str) -> Reply {
+    let message = format!(
+        "The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{locked}'. Please \
+         remove the lock and try again."
+    );
+    error(409, "ScopeLocked", &message)
+}
+
+/// A request to the sandbox itself that it does not understand.
+pub(super) fn sandbox_invalid(why: &str) -> Reply {
+    bad_request("SandboxInvalid", why)
+}
+
 pub(super) fn missing_api_version() -> Reply {
     bad_request(
         "MissingApiVersionParameter",

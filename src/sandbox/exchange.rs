@@ -9,17 +9,17 @@ use std::sync::atomic::Ordering;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::http::{Caller, Reply, Request};
+use super::http::{Caller, Reply, Request, segments};
 use super::listen::Cut;
 use super::record::Exchange;
 use super::server::Rim;
 use super::stats::is_write;
-use super::{admin, caller, errors, gate, router};
+use super::{errors, gate, services};
 
 /// ARM takes bodies of up to 4 MB.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -34,15 +34,16 @@ pub(super) async fn serve(
     let authority = authority(&parts).unwrap_or_default().to_owned();
     let scheme = if rim.certificate.is_some() { "https" } else { "http" };
     let origin = format!("{scheme}://{authority}");
+    let id = Uuid::new_v4().to_string();
     let body = to_bytes(body, BODY_LIMIT).await;
     let reply = match &body {
-        Ok(body) => answer(&rim, &parts, &origin, body).await,
+        Ok(body) => answer(&rim, &parts, &id, &origin, body).await,
         Err(_) => errors::content_too_large(),
     };
     if !rim.latency.is_zero() {
         tokio::time::sleep(rim.latency).await;
     }
-    let headers = headers(&parts, &reply);
+    let headers = headers(&parts, &id, &reply);
     if let Some(recorder) = &rim.recorder {
         let recorded = recorder.write(&Exchange {
             method: parts.method.as_str(),
@@ -69,35 +70,26 @@ fn authority(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host)
 }
 
-async fn answer(rim: &Rim, parts: &Parts, origin: &str, body: &[u8]) -> Reply {
+async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -> Reply {
     let named = |host: &str| rim.certificate.as_ref().is_some_and(|certificate| certificate.covers(host));
     if let Some(why) = gate::refusal(&parts.headers, authority(parts), named) {
         rim.world().stats.refuse();
         return errors::error(403, "SandboxRefused", why);
     }
-    let segments = segments(&parts.uri);
-    let caller = match caller::of(parts.headers.get("authorization").and_then(|value| value.to_str().ok())) {
-        Some(caller) => caller,
-        None if admin::is_ours(&segments) => nobody(),
-        None => {
-            let mut world = rim.world();
-            world.stats.refuse();
-            let authority = format!("https://login.microsoftonline.com/{}", world.state.tenant);
-            return errors::authentication_missing(&authority);
-        }
-    };
     let request = Request {
         method: parts.method.clone(),
         path: parts.uri.path().to_owned(),
-        segments,
+        segments: segments(parts.uri.path()),
         query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
+        headers: parts.headers.clone(),
         body: body.to_vec(),
+        id: id.to_owned(),
         origin: origin.to_owned(),
-        caller,
+        caller: Caller::nobody(),
     };
-    let (reply, change) = in_the_world(rim, &request);
+    let (reply, change) = in_the_world(rim, request);
     match change {
         Some(change) => match rim.save(change).await {
             Ok(()) => reply,
@@ -108,61 +100,37 @@ async fn answer(rim: &Rim, parts: &Parts, origin: &str, body: &[u8]) -> Reply {
 }
 
 /// Lets the world answer, and gives the number of the change if there was one.
-fn in_the_world(rim: &Rim, request: &Request) -> (Reply, Option<u64>) {
+fn in_the_world(rim: &Rim, request: Request) -> (Reply, Option<u64>) {
     let mut world = rim.world();
     world.advance_to(Timestamp::now());
     world.changed = false;
-    let reply = if admin::is_ours(&request.segments) {
-        admin::answer(&mut world, request)
-    } else {
-        world.stats.count(&request.method, &request.segments);
-        router::answer(&mut world, request)
-    };
+    let reply = services::answer(&mut world, request);
     // Counted under the lock, so that a snapshot never holds less than its number says.
     let change = world.changed.then(|| rim.changes.fetch_add(1, Ordering::SeqCst) + 1);
     (reply, change)
 }
 
-/// Who asks the sandbox itself something.
-fn nobody() -> Caller {
-    Caller { object_id: String::new(), name: String::new(), kind: "User" }
-}
-
-/// Path segments, decoded; bytes that are no text stay readable.
-fn segments(uri: &Uri) -> Vec<String> {
-    uri.path().split('/').filter(|segment| !segment.is_empty()).map(decoded).collect()
-}
-
-fn decoded(segment: &str) -> String {
-    // `+` means itself in a path; everything else is as in a form.
-    let escaped = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(escaped.as_bytes())
-        .next()
-        .map_or_else(|| segment.to_owned(), |(name, _)| name.into_owned())
-}
-
 /// An answer's headers, with those that ARM puts on each.
-fn headers(parts: &Parts, reply: &Reply) -> HeaderMap {
+fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.append(HeaderName::from_static(name), value);
         }
     };
-    let id = Uuid::new_v4().to_string();
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     put("cache-control", "no-cache");
     put("pragma", "no-cache");
     put("expires", "-1");
     put("strict-transport-security", "max-age=31536000; includeSubDomains");
     put("x-content-type-options", "nosniff");
-    put("x-ms-request-id", &id);
-    put("x-ms-correlation-request-id", text("x-ms-correlation-request-id").unwrap_or(&id));
+    put("x-ms-request-id", id);
+    put("x-ms-correlation-request-id", text("x-ms-correlation-request-id").unwrap_or(id));
     put("x-ms-routing-request-id", &format!("SANDBOX:{}:{id}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
     if let Some(id) = text("x-ms-client-request-id") {
         put("x-ms-client-request-id", id);
     }
-    let segments = segments(&parts.uri);
+    let segments = segments(parts.uri.path());
     if reply.status != 401 && reply.status != 403 && segments.first().is_some_and(|first| first != "_sandbox")
     {
         for (name, value) in remaining(&parts.method, &segments) {

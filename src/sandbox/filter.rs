@@ -1,33 +1,35 @@
-//! `OData` filters as far as ARM and Graph clients use them: terms joined by `and`.
+//! `OData` filters as far as ARM and Graph clients use them: terms joined by `and`, and by `or`.
 //!
-//! `name eq 'value'` (also unquoted, also `ge` and `le`) and `name('argument')`. Pure.
+//! `name eq 'value'` (also unquoted, also `ge` and `le`), `name in ('a', 'b')`, `name('argument')`
+//! and `name/any(x:x eq 'value')`, whose parts are arguments. Pure.
 
 /// One condition of a filter. Names are lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Term {
     Compare { name: String, operator: String, value: String },
     Call { name: String, arguments: Vec<String> },
+    In { name: String, values: Vec<String> },
 }
 
 /// Terms of a filter, or nothing if it is not of the known form.
 pub(super) fn parse(filter: &str) -> Option<Vec<Term>> {
+    let mut found = parse_alternatives(filter)?;
+    if found.len() == 1 { found.pop() } else { None }
+}
+
+/// Alternatives of a filter (`or`), each a list of terms (`and`), as Graph has them.
+pub(super) fn parse_alternatives(filter: &str) -> Option<Vec<Vec<Term>>> {
+    let mut alternatives = Vec::new();
     let mut terms = Vec::new();
     let mut words = tokens(filter)?.into_iter().peekable();
     loop {
         let name = words.next()?.word()?.to_lowercase();
         match words.next()? {
-            Token::Open => {
-                let mut arguments = Vec::new();
-                loop {
-                    match words.next()? {
-                        Token::Close => break,
-                        Token::Comma => {}
-                        Token::Text(text) | Token::Word(text) => arguments.push(text),
-                        Token::Open => return None,
-                    }
-                }
-                terms.push(Term::Call { name, arguments });
-            }
+            Token::Open => terms.push(Term::Call { name, arguments: list(&mut words)? }),
+            Token::Word(operator) if operator.eq_ignore_ascii_case("in") => match words.next()? {
+                Token::Open => terms.push(Term::In { name, values: list(&mut words)? }),
+                _ => return None,
+            },
             Token::Word(operator) => {
                 let operator = operator.to_lowercase();
                 if !["eq", "ne", "ge", "le", "gt", "lt"].contains(&operator.as_str()) {
@@ -39,9 +41,28 @@ pub(super) fn parse(filter: &str) -> Option<Vec<Term>> {
             _ => return None,
         }
         match words.next() {
-            None => return Some(terms),
+            None => {
+                alternatives.push(terms);
+                return Some(alternatives);
+            }
             Some(Token::Word(word)) if word.eq_ignore_ascii_case("and") => {}
+            Some(Token::Word(word)) if word.eq_ignore_ascii_case("or") => {
+                alternatives.push(std::mem::take(&mut terms));
+            }
             Some(_) => return None,
+        }
+    }
+}
+
+/// The rest of a list in parentheses.
+fn list(words: &mut impl Iterator<Item = Token>) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    loop {
+        match words.next()? {
+            Token::Close => return Some(found),
+            Token::Comma => {}
+            Token::Text(text) | Token::Word(text) => found.push(text),
+            Token::Open => return None,
         }
     }
 }
@@ -126,6 +147,26 @@ mod tests {
                 compare("eventtimestamp", "ge", "2023-08-23T12:59:20Z")
             ])
         );
+    }
+
+    #[test]
+    fn graphs_forms_are_understood() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            parse("servicePrincipalNames/any(c:c eq 'x')"),
+            Some(vec![Term::Call {
+                name: "serviceprincipalnames/any".into(),
+                arguments: words(&["c:c", "eq", "x"])
+            }])
+        );
+        assert_eq!(
+            parse_alternatives("id in ('a', 'b') or displayName eq 'c' and mail eq 'd'"),
+            Some(vec![
+                vec![Term::In { name: "id".into(), values: words(&["a", "b"]) }],
+                vec![compare("displayname", "eq", "c"), compare("mail", "eq", "d")]
+            ])
+        );
+        assert_eq!(parse_alternatives("a eq 'b' or"), None);
     }
 
     #[test]

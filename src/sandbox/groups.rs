@@ -139,6 +139,7 @@ pub(super) fn delete(world: &mut World, request: &Request, subscription: &str, n
         accounts::soft_delete(world, &account);
     }
     role_assignments::forget_scope(world, &key);
+    super::locks::forget_scope(world, &key);
     world.state.groups.remove(&key);
     world.state.deleted_groups.insert(key.clone());
     world.changed = true;

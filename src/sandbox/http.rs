@@ -3,7 +3,7 @@
 //! Everything between the rim (`server`) and the handlers speaks in these two types, so that
 //! handlers stay free of sockets and clocks. Nothing here knows Azure.
 
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -20,6 +20,13 @@ pub(super) struct Caller {
     pub(super) kind: &'static str,
 }
 
+impl Caller {
+    /// Nobody, as long as no token was read.
+    pub(super) fn nobody() -> Self {
+        Self { object_id: String::new(), name: String::new(), kind: "User" }
+    }
+}
+
 /// One request, decoded as far as every handler needs it.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
@@ -29,7 +36,10 @@ pub(super) struct Request {
     /// Path segments, percent-decoded, without empty ones.
     pub(super) segments: Vec<String>,
     pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// Id of this exchange, which the answer's headers name.
+    pub(super) id: String,
     /// Scheme and authority under which the client reached us; links are built on it.
     pub(super) origin: String,
     pub(super) caller: Caller,
@@ -39,6 +49,20 @@ impl Request {
     /// First value of a query parameter; names compare without case, as ARM does.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The URL that was called.
+    pub(super) fn url(&self) -> String {
+        if self.query.is_empty() {
+            return format!("{}{}", self.origin, self.path);
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        format!("{}{}?{query}", self.origin, self.path)
     }
 
     /// The same URL with another `$skipToken`.
@@ -51,6 +75,15 @@ impl Request {
         }
         query.append_pair("$skipToken", token);
         format!("{}{}?{}", self.origin, self.path, query.finish())
+    }
+
+    /// The body of a request to the sandbox itself.
+    pub(super) fn sandbox_json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Reply> {
+        // Through a map, because a struct would take a list for its fields.
+        let body: Map<String, Value> = serde_json::from_slice(&self.body)
+            .map_err(|error| errors::sandbox_invalid(&error.to_string()))?;
+        serde_json::from_value(Value::Object(body))
+            .map_err(|error| errors::sandbox_invalid(&error.to_string()))
     }
 
     /// The body as a JSON object, or ARM's complaint.
@@ -93,6 +126,19 @@ impl Reply {
         self.headers.push((name, value.into()));
         self
     }
+}
+
+/// Segments of a path, percent-decoded, without empty ones; bytes that are no text stay readable.
+pub(super) fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(decoded).collect()
+}
+
+fn decoded(segment: &str) -> String {
+    // `+` means itself in a path; everything else is as in a form.
+    let escaped = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(escaped.as_bytes())
+        .next()
+        .map_or_else(|| segment.to_owned(), |(name, _)| name.into_owned())
 }
 
 /// JSON text of a value of ours.

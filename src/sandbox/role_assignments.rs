@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::directory;
 use super::errors;
 use super::filter::{Term, parse};
 use super::http::{Reply, Request, page, to_json};
@@ -201,15 +202,20 @@ fn principal_type(world: &mut World, id: &str, sent: Option<&str>) -> Result<Str
         })
     });
     let sent = sent.transpose()?;
+    if let Some(known) = world.state.principals.get_mut(id).filter(|known| known.unknown_for_puts > 0) {
+        known.unknown_for_puts -= 1;
+        world.changed = true;
+        return Err(errors::principal_not_found(id, &world.state.tenant));
+    }
     match (world.state.principals.get(id), sent) {
         (Some(known), Some(sent)) if known.kind != sent => Err(errors::principal_type(id, &known.kind, sent)),
         (Some(known), _) => Ok(known.kind.clone()),
         (None, _) if world.strict => Err(errors::principal_not_found(id, &world.state.tenant)),
         // On first use a principal is what it is said to be.
         (None, Some(sent)) => {
-            let principal =
-                Principal { kind: sent.to_owned(), name: format!("{}-{}", sent.to_lowercase(), &id[..8]) };
+            let principal = Principal::new(sent, &format!("{}-{}", sent.to_lowercase(), &id[..8]));
             world.state.principals.insert(id.to_owned(), principal);
+            world.changed = true;
             Ok(sent.to_owned())
         }
         (None, None) => Ok(String::from("User")),
@@ -263,10 +269,11 @@ pub(super) fn forget_scope(world: &mut World, scope: &str) {
 struct Wanted {
     /// Only at or above the scope.
     at_or_above: bool,
-    principal: Option<String>,
+    /// Only these principals'.
+    principals: Option<Vec<String>>,
 }
 
-fn wanted(request: &Request) -> Result<Wanted, Reply> {
+fn wanted(world: &World, request: &Request) -> Result<Wanted, Reply> {
     let mut wanted = Wanted::default();
     let filter = request.query("$filter").unwrap_or_default().trim();
     if filter.is_empty() {
@@ -276,10 +283,12 @@ fn wanted(request: &Request) -> Result<Wanted, Reply> {
         match term {
             Term::Call { name, .. } if name == "atscope" => wanted.at_or_above = true,
             Term::Call { name, arguments } if name == "assignedto" && arguments.len() == 1 => {
-                wanted.principal = arguments.into_iter().next();
+                let mut principals = arguments;
+                principals.extend(directory::groups_of(world, &principals[0]));
+                wanted.principals = Some(principals);
             }
             Term::Compare { name, operator, value } if name == "principalid" && operator == "eq" => {
-                wanted.principal = Some(value);
+                wanted.principals = Some(vec![value]);
             }
             _ => return Err(errors::bad_filter()),
         }
@@ -289,7 +298,7 @@ fn wanted(request: &Request) -> Result<Wanted, Reply> {
 
 /// `GET {scope}/.../roleAssignments`.
 pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Reply, Reply> {
-    let wanted = wanted(request)?;
+    let wanted = wanted(world, request)?;
     let all = &world.state.role_assignments;
     let mut found: Vec<(&str, &RoleAssignment)> = Vec::new();
     for above in scope::ancestors(scope) {
@@ -302,8 +311,10 @@ pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Repl
     if !wanted.at_or_above {
         found.extend(all.below(scope));
     }
-    if let Some(principal) = &wanted.principal {
-        found.retain(|(_, assignment)| assignment.principal_id.eq_ignore_ascii_case(principal));
+    if let Some(principals) = &wanted.principals {
+        found.retain(|(_, assignment)| {
+            principals.iter().any(|principal| assignment.principal_id.eq_ignore_ascii_case(principal))
+        });
     }
     let items = found.into_iter().map(|(place, assignment)| {
         let text: Box<dyn FnOnce() -> String> = Box::new(move || shown(assignment, scope));

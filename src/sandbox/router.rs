@@ -9,7 +9,10 @@ use axum::http::Method;
 use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
-use super::{accounts, deleted, errors, groups, operations, role_assignments, role_definitions, versions};
+use super::{
+    accounts, activity, deleted, domain, errors, groups, locks, operations, role_assignments,
+    role_definitions, versions,
+};
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
@@ -22,6 +25,9 @@ fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if let ["subscriptions", id, ..] = names.as_slice() {
         check_subscription(world, segments.get(1).map_or(*id, String::as_str))?;
+    }
+    if let Some(refusal) = locks::refusal(world, request) {
+        return Err(refusal);
     }
     match names.as_slice() {
         ["subscriptions"] => {
@@ -84,6 +90,7 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
     match target.namespace.to_lowercase().as_str() {
         "microsoft.cognitiveservices" => cognitive_services(world, request, target),
         "microsoft.authorization" => authorization(world, request, target),
+        "microsoft.insights" => insights(world, request, target),
         _ => {
             versions::check(request, "", target.namespace)?;
             Err(errors::invalid_namespace(target.namespace))
@@ -123,6 +130,10 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["deletedaccounts"]) => {
             only(request, &Method::GET, || deleted::list(world, request, subscription))
         }
+        (None, ["checkdomainavailability"]) if request.method == Method::POST => {
+            domain::check(world, request)
+        }
+        (None, ["checkdomainavailability"]) => not_allowed(request),
         (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
             let place = deleted::Place {
                 subscription,
@@ -162,10 +173,25 @@ fn account(
     }
 }
 
+fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    match (target.above, types.as_slice()) {
+        ([_, subscription], ["eventtypes", "management", "values"]) => {
+            versions::check(request, "microsoft.insights/eventtypes", "eventtypes")?;
+            match request.method {
+                Method::GET => activity::list(world, request, subscription),
+                _ => not_allowed(request),
+            }
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
 fn authorization(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     let Some((kind, names)) = target.rest.split_first() else { return unknown_type(request, target) };
     let kind = kind.to_lowercase();
-    if !["roleassignments", "roledefinitions", "permissions"].contains(&kind.as_str()) {
+    if !["roleassignments", "roledefinitions", "permissions", "locks"].contains(&kind.as_str()) {
         return unknown_type(request, target);
     }
     versions::check(request, &format!("microsoft.authorization/{kind}"), &target.rest[0])?;
@@ -184,6 +210,10 @@ fn authorization(world: &mut World, request: &Request, target: &Target) -> Resul
         ("roledefinitions", &Method::PUT, [guid]) => role_definitions::put(world, request, scope, guid),
         ("roledefinitions", &Method::DELETE, [guid]) => Ok(role_definitions::delete(world, scope, guid)),
         ("permissions", &Method::GET, []) => Ok(role_definitions::permissions(world, request, scope)),
+        ("locks", &Method::GET, []) => locks::list(world, request, scope),
+        ("locks", &Method::GET, [name]) => Ok(locks::get(world, scope, name)),
+        ("locks", &Method::PUT, [name]) => locks::put(world, request, scope, name),
+        ("locks", &Method::DELETE, [name]) => Ok(locks::delete(world, scope, name)),
         (_, _, [] | [_]) => not_allowed(request),
         _ => unknown_type(request, target),
     }

@@ -60,6 +60,14 @@ pub(super) struct State {
     pub(super) role_definitions: BTreeMap<String, RoleDefinition>,
     #[serde(default)]
     pub(super) principals: BTreeMap<String, Principal>,
+    #[serde(default)]
+    pub(super) locks: BTreeMap<String, Lock>,
+    /// The activity log, newest first within a subscription.
+    #[serde(default)]
+    pub(super) events: BTreeMap<String, Event>,
+    /// How many events there ever were.
+    #[serde(default)]
+    pub(super) event_count: u64,
 }
 
 impl State {
@@ -81,6 +89,9 @@ impl State {
             role_assignments: RoleAssignments::default(),
             role_definitions: BTreeMap::new(),
             principals: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            events: BTreeMap::new(),
+            event_count: 0,
         }
     }
 }
@@ -256,6 +267,87 @@ pub(super) struct Principal {
     /// `User`, `Group` or `ServicePrincipal`.
     pub(super) kind: String,
     pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) upn: Option<String>,
+    /// Whether an application's principal is a managed identity.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) managed: bool,
+    /// SHA-256 of its secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) secrets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) federated: Vec<Federated>,
+    /// Object ids of a group's members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) members: Vec<String>,
+    /// How many more assignments are refused because it is not replicated yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) unknown_for_puts: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Principal {
+    /// A principal with a name and nothing else.
+    pub(super) fn new(kind: &str, name: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            app_id: None,
+            upn: None,
+            managed: false,
+            secrets: Vec::new(),
+            federated: Vec::new(),
+            members: Vec::new(),
+            unknown_for_puts: 0,
+        }
+    }
+}
+
+/// Whose assertions an application takes for its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Federated {
+    pub(super) issuer: String,
+    pub(super) subject: String,
+}
+
+/// A management lock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Lock {
+    /// As the creating URL had it.
+    pub(super) scope: String,
+    pub(super) name: String,
+    /// `CanNotDelete`, `ReadOnly` or `NotSpecified`.
+    pub(super) level: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) notes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owners: Option<Value>,
+}
+
+/// A write, as the activity log keeps it. The time is microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event {
+    pub(super) at: i64,
+    pub(super) action: String,
+    pub(super) resource: String,
+    pub(super) method: String,
+    pub(super) uri: String,
+    pub(super) status: u16,
+    pub(super) caller: String,
+    pub(super) object_id: String,
+    /// `User` or `Application`.
+    pub(super) kind: String,
+    pub(super) correlation_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_request_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,6 +93,11 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "microsoft.authorization/locks",
+        &["2015-01-01", "2015-06-01", "2016-09-01", "2017-04-01", "2020-05-01"],
+    ),
+    ("microsoft.insights/eventtypes", &["2014-04-01", "2015-04-01", "2017-03-01-preview"]),
+    (
         "resources",
         &[
             "2014-04-01",

@@ -87,7 +87,7 @@ pub enum OnSoftDeleted {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Account {
-    /// 2 to 64 letters, digits, `.`, `_` and `-`, beginning and ending with a letter or digit.
+    /// 2 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
     pub name: String,
     /// Its resource group, where it is not the file's.
     pub resource_group: Option<String>,

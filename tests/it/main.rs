@@ -3,6 +3,9 @@
 mod arm;
 #[cfg(feature = "sandbox")]
 mod common;
+mod docs;
+#[cfg(feature = "sandbox")]
+mod faults;
 #[cfg(feature = "sandbox")]
 mod product;
 mod reading;

@@ -39,16 +39,35 @@ impl Answer {
 pub(super) struct Client {
     pub(super) sandbox: Sandbox,
     http: reqwest::Client,
+    token: String,
 }
 
 impl Client {
     pub(super) async fn start(options: Options) -> Self {
-        Self { sandbox: Sandbox::start(options).await.unwrap(), http: http() }
+        Self::with(Sandbox::start(options).await.unwrap(), http())
     }
 
     /// Talks to a sandbox with a client of its own making, to one that serves TLS for example.
     pub(super) fn with(sandbox: Sandbox, http: reqwest::Client) -> Self {
-        Self { sandbox, http }
+        Self { sandbox, http, token: String::from("any") }
+    }
+
+    /// A strict sandbox, whose directory knows one application: this client.
+    pub(super) async fn strict(options: Options) -> Self {
+        let mut client = Self::start(Options { strict: true, ..options }).await;
+        let app = "44444444-4444-4444-4444-444444444444";
+        let known = serde_json::json!({"servicePrincipals": [{"displayName": "client", "appId": app, "secret": "s"}]});
+        assert_eq!(client.post("/_sandbox/directory", Some(known)).await.status, 200);
+        let scope = format!("{}/.default", client.sandbox.url());
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", app),
+            ("client_secret", "s"),
+            ("scope", &scope),
+        ];
+        let token = answer(form(client.raw("POST", "/common/oauth2/v2.0/token"), &fields)).await;
+        token.body["access_token"].as_str().unwrap().clone_into(&mut client.token);
+        client
     }
 
     pub(super) async fn new() -> Self {
@@ -59,7 +78,7 @@ impl Client {
     pub(super) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let url =
             if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.sandbox.url()) };
-        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth("any");
+        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -108,6 +127,12 @@ pub(super) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let text = response.text().await.unwrap();
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
     Answer { status, headers, body }
+}
+
+/// A form, as Entra takes it.
+pub(super) fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    request.header("content-type", "application/x-www-form-urlencoded").body(text)
 }
 
 /// Path of an account, without a query.

@@ -144,12 +144,28 @@ async fn groups_exist_on_first_use_until_they_are_deleted() {
 
 #[tokio::test]
 async fn when_strict_nothing_exists_before_it_is_made() {
-    let client = Client::start(Options { strict: true, ..Options::default() }).await;
+    let client = Client::strict(Options::default()).await;
     assert_eq!(
         client.get(&format!("/subscriptions/{SUB}/resourceGroups/rg?{GROUPS}")).await.code(),
         (404, "SubscriptionNotFound")
     );
     assert_eq!(client.get(&format!("/subscriptions?{GROUPS}")).await.len(), 0);
+    let made = client.post("/_sandbox/directory", Some(json!({"subscriptions": [{"id": SUB}]}))).await;
+    assert_eq!(made.status, 200);
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg?{GROUPS}");
+    assert_eq!(client.get(&group).await.code(), (404, "ResourceGroupNotFound"));
+    assert_eq!(client.put(&group, json!({"location": "eastus2"})).await.status, 201);
+    assert_eq!(client.put(&path("chat"), body("AIServices", json!({}))).await.status, 201);
+    let stranger = json!({"properties": {
+        "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7",
+        "principalId": "55555555-5555-5555-5555-555555555555",
+        "principalType": "User",
+    }});
+    let assignment = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-000000000001?{RBAC}",
+        account("chat")
+    );
+    assert_eq!(client.put(&assignment, stranger).await.code(), (400, "PrincipalNotFound"));
 }
 
 #[tokio::test]

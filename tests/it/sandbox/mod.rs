@@ -1,8 +1,12 @@
-//! The sandbox as its clients see it: over HTTP, from outside.
+//! The sandbox over real HTTP, and against what Azure was recorded to answer.
 
 mod accounts;
+mod activity;
 mod client;
+mod entra;
+mod graph;
 mod lifecycle;
+mod locks;
 mod recordings;
 mod roles;
 mod tls;

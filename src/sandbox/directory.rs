@@ -1,0 +1,209 @@
+//! Who is in the directory, and `/_sandbox/directory`, which puts them there.
+//!
+//! Subscriptions come the same way: with `--strict` both must be made before they are used.
+//! Secrets are kept as hashes and never shown.
+
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::account_write::user_assigned;
+use super::entra::hashed;
+use super::errors;
+use super::http::{Reply, Request};
+use super::state::{Federated, Principal, Subscription, derived_id};
+use super::world::World;
+
+/// An application's principal.
+pub(super) fn by_app_id<'w>(world: &'w World, app_id: &str) -> Option<(&'w str, &'w Principal)> {
+    let found = world.state.principals.iter().find(|(_, principal)| {
+        principal.app_id.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(app_id))
+    });
+    found.map(|(id, principal)| (id.as_str(), principal))
+}
+
+/// Groups that someone is in, directly or through others.
+pub(super) fn groups_of(world: &World, id: &str) -> Vec<String> {
+    let mut found: Vec<String> = vec![id.to_lowercase()];
+    let mut next = 0;
+    while let Some(member) = found.get(next).cloned() {
+        for (group, principal) in &world.state.principals {
+            if !found.contains(group)
+                && principal.members.iter().any(|known| known.eq_ignore_ascii_case(&member))
+            {
+                found.push(group.clone());
+            }
+        }
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Sent {
+    subscriptions: Vec<SentSubscription>,
+    users: Vec<SentUser>,
+    groups: Vec<SentGroup>,
+    service_principals: Vec<SentApplication>,
+    remove: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentSubscription {
+    id: Uuid,
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SentUser {
+    id: Option<Uuid>,
+    user_principal_name: String,
+    display_name: Option<String>,
+    #[serde(default)]
+    unknown_for_puts: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SentGroup {
+    id: Option<Uuid>,
+    display_name: String,
+    /// Object ids.
+    #[serde(default)]
+    members: Vec<Uuid>,
+    #[serde(default)]
+    unknown_for_puts: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SentApplication {
+    id: Option<Uuid>,
+    app_id: Option<Uuid>,
+    display_name: String,
+    secret: Option<String>,
+    #[serde(default)]
+    federated_credentials: Vec<Federated>,
+    /// Resource id of a user-assigned identity, whose ids follow from it.
+    managed_identity: Option<String>,
+    #[serde(default)]
+    unknown_for_puts: u32,
+}
+
+/// `GET` and `POST /_sandbox/directory`.
+pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
+    match request.method {
+        Method::GET => Reply::json(200, &all(world)),
+        Method::POST => match request.sandbox_json() {
+            Ok(sent) => Reply::json(200, &take(world, sent)),
+            Err(refusal) => refusal,
+        },
+        _ => errors::method_not_allowed(request.method.as_str()),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    display_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_principal_name: Option<&'a str>,
+}
+
+fn shown<'a>(id: &'a str, principal: &'a Principal) -> Shown<'a> {
+    Shown {
+        id,
+        kind: &principal.kind,
+        display_name: &principal.name,
+        app_id: principal.app_id.as_deref(),
+        user_principal_name: principal.upn.as_deref(),
+    }
+}
+
+fn all(world: &World) -> Value {
+    let principals: Vec<Shown> = world.state.principals.iter().map(|(id, known)| shown(id, known)).collect();
+    let subscriptions: Vec<&Subscription> = world.state.subscriptions.values().collect();
+    json!({"tenant": world.state.tenant, "subscriptions": subscriptions, "principals": principals})
+}
+
+/// Adds what was sent, and answers with the ids.
+fn take(world: &mut World, sent: Sent) -> Value {
+    for subscription in sent.subscriptions {
+        let id = subscription.id.to_string();
+        let name = subscription.name.unwrap_or_else(|| String::from("sandbox"));
+        world.state.subscriptions.insert(id.clone(), Subscription { id, name });
+    }
+    let mut made: Vec<(String, Principal)> = Vec::new();
+    for user in sent.users {
+        let id = user.id.unwrap_or_else(|| user_id(&user.user_principal_name));
+        let name = user.display_name.as_deref().unwrap_or(&user.user_principal_name);
+        let principal = Principal {
+            upn: Some(user.user_principal_name.clone()),
+            unknown_for_puts: user.unknown_for_puts,
+            ..Principal::new("User", name)
+        };
+        made.push((id.to_string(), principal));
+    }
+    for group in sent.groups {
+        let id = group.id.unwrap_or_else(|| group_id(&group.display_name));
+        let principal = Principal {
+            members: group.members.iter().map(Uuid::to_string).collect(),
+            unknown_for_puts: group.unknown_for_puts,
+            ..Principal::new("Group", &group.display_name)
+        };
+        made.push((id.to_string(), principal));
+    }
+    for app in sent.service_principals {
+        made.push(application(app));
+    }
+    for (id, principal) in &made {
+        world.state.principals.insert(id.clone(), principal.clone());
+    }
+    for id in sent.remove {
+        world.state.principals.remove(&id.to_lowercase());
+        world.state.subscriptions.remove(&id.to_lowercase());
+    }
+    world.changed = true;
+    let made: Vec<Shown> = made.iter().map(|(id, principal)| shown(id, principal)).collect();
+    json!({"principals": made})
+}
+
+fn application(sent: SentApplication) -> (String, Principal) {
+    let assigned = sent.managed_identity.as_deref().map(user_assigned);
+    let app_id = sent.app_id.map(|id| id.to_string());
+    let app_id = app_id
+        .or_else(|| assigned.as_ref().map(|ids| ids.client_id.clone()))
+        .unwrap_or_else(|| derived_id(&format!("app:{}", sent.display_name)).to_string());
+    let id =
+        sent.id.map(|id| id.to_string()).or_else(|| assigned.as_ref().map(|ids| ids.principal_id.clone()));
+    // The same id that signing in would have given it.
+    let id = id.unwrap_or_else(|| derived_id(&format!("application:{app_id}")).to_string());
+    let principal = Principal {
+        app_id: Some(app_id),
+        managed: assigned.is_some(),
+        secrets: sent.secret.iter().map(|secret| hashed(secret)).collect(),
+        federated: sent.federated_credentials,
+        unknown_for_puts: sent.unknown_for_puts,
+        ..Principal::new("ServicePrincipal", &sent.display_name)
+    };
+    (id, principal)
+}
+
+/// Object id of a user who was given none.
+pub(super) fn user_id(upn: &str) -> Uuid {
+    derived_id(&format!("user:{}", upn.to_lowercase()))
+}
+
+/// Object id of a group that was given none.
+pub(super) fn group_id(name: &str) -> Uuid {
+    derived_id(&format!("group:{}", name.to_lowercase()))
+}

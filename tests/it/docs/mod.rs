@@ -1,0 +1,156 @@
+//! Pages of docs/ that are made from the code, and a check that they are current.
+//!
+//! `KEYLESS_BLESS=1 cargo test --test it docs` writes them anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use keyless::finding::Code;
+use keyless::spec::structure;
+use serde_json::Value;
+
+fn is_current(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("KEYLESS_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "{name} is not what the code says: KEYLESS_BLESS=1 cargo test --test it docs");
+}
+
+#[test]
+fn the_page_of_findings_is_current() {
+    let mut page = String::from(
+        "# Findings\n\nEvery message of keyless has a code that stays the same between versions. This page is made from the code.\n\n| code | meaning |\n| --- | --- |\n",
+    );
+    for code in Code::ALL {
+        let _ = writeln!(page, "| `{code}` | {} |", code.about());
+    }
+    is_current("docs/findings.md", &page);
+}
+
+#[test]
+fn the_page_of_fields_is_current() {
+    let schema = structure::schema();
+    let mut page = String::from(
+        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n",
+    );
+    section(&mut page, "The file", &schema);
+    let definitions = schema["$defs"].as_object().unwrap();
+    for name in ORDER {
+        section(&mut page, &title(name), &definitions[*name]);
+    }
+    let listed: Vec<&String> =
+        definitions.iter().filter(|(_, each)| each["properties"].is_object()).map(|(name, _)| name).collect();
+    for name in listed {
+        assert!(ORDER.contains(&name.as_str()), "{name} is missing from ORDER");
+    }
+    is_current("docs/spec.md", &page);
+}
+
+/// The objects of a spec, in reading order.
+const ORDER: &[&str] = &[
+    "Account",
+    "IdentityParts",
+    "NetworkAcls",
+    "VirtualNetworkRule",
+    "Encryption",
+    "KeyVaultProperties",
+    "UserOwnedStorage",
+    "NetworkInjection",
+    "RoleAssignment",
+    "ScopedRoleAssignment",
+    "Principal",
+];
+
+fn title(name: &str) -> String {
+    match name {
+        "Account" => "An account (`accounts`)",
+        "IdentityParts" => "The long form of `identity`",
+        "NetworkAcls" => "`networkAcls`",
+        "VirtualNetworkRule" => "An element of `virtualNetworkRules`",
+        "Encryption" => "`encryption`",
+        "KeyVaultProperties" => "`keyVaultProperties`",
+        "UserOwnedStorage" => "An element of `userOwnedStorage`",
+        "NetworkInjection" => "An element of `networkInjections`",
+        "RoleAssignment" => "A role assignment on an account",
+        "ScopedRoleAssignment" => "A role assignment at another scope (`roleAssignments` of the file)",
+        "Principal" => "A principal",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn section(page: &mut String, title: &str, object: &Value) {
+    let about = object["description"].as_str().unwrap_or_default().replace('\n', " ");
+    let _ = write!(page, "\n## {title}\n\n{about}\n\n| field | takes | |\n| --- | --- | --- |\n");
+    let required: Vec<&str> =
+        object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, field) in object["properties"].as_object().unwrap() {
+        let about = field["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let needed = if required.contains(&name.as_str()) { " **required**" } else { "" };
+        let _ = writeln!(page, "| `{name}`{needed} | {} | {about} |", takes(field));
+    }
+}
+
+/// What a field takes, in a few words.
+fn takes(field: &Value) -> String {
+    if let Some(name) = field["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        return words(name);
+    }
+    if let Some(list) = field["anyOf"].as_array().or_else(|| field["oneOf"].as_array()) {
+        let some = list.iter().filter(|each| each["type"] != "null").map(takes);
+        return some.collect::<Vec<_>>().join(" or ");
+    }
+    let types = match &field["type"] {
+        Value::Array(types) => {
+            types.iter().filter_map(Value::as_str).filter(|each| *each != "null").collect()
+        }
+        Value::String(one) => vec![one.as_str()],
+        _ => vec![],
+    };
+    match types.first() {
+        Some(&"array") => format!("list of {}", takes(&field["items"])),
+        Some(&"object") => "map".to_owned(),
+        Some(&"boolean") => "true, false".to_owned(),
+        Some(&"string") => "text".to_owned(),
+        Some(&"integer") => "number".to_owned(),
+        _ => "any scalar".to_owned(),
+    }
+}
+
+/// An enumeration by its words, an object by its name.
+fn words(name: &str) -> String {
+    let schema = structure::schema();
+    let definition = &schema["$defs"][name];
+    let mut words: Vec<String> = Vec::new();
+    collect(definition, &mut words);
+    if words.is_empty() || definition["properties"].is_object() {
+        noun(name).to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+/// What an object is called where it is an element or a value.
+fn noun(name: &str) -> &str {
+    match name {
+        "Account" => "accounts, see below",
+        "RoleAssignment" | "ScopedRoleAssignment" => "role assignments, see below",
+        "Principal" => "principals, see below",
+        "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" => "objects, see below",
+        "IdentityParts" => "an object, see below",
+        _ => "object, see below",
+    }
+}
+
+fn collect(definition: &Value, words: &mut Vec<String>) {
+    let texts = definition["enum"].as_array().into_iter().flatten().chain(definition.get("const"));
+    words.extend(texts.filter_map(Value::as_str).map(|word| format!("`{word}`")));
+    for inner in ["oneOf", "anyOf"].iter().filter_map(|key| definition[*key].as_array()).flatten() {
+        match inner["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            Some(name) => words.push(self::words(name)),
+            None => collect(inner, words),
+        }
+    }
+}

@@ -175,7 +175,7 @@ fn chain(error: &reqwest::Error) -> String {
 
 impl Answer {
     /// Until when nobody needs to ask anything of this subscription; a single resource's limit does not count.
-    pub(super) fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
+    pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
         let Body::Json(body) = &self.body else { return None };
         let code = body.pointer("/error/code")?.as_str()?;
         let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);

@@ -37,15 +37,22 @@ async fn ask(client: &Client, query: &Query) -> Answer {
         Shape::One => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
         Shape::List => client.list(&query.path, query.project).await,
     };
-    answer.map_or_else(|error| unanswered(&error), Answer::Found)
+    answer.map_or_else(|error| unanswered(query.shape, &error), Answer::Found)
 }
 
-fn unanswered(error: &arm::Error) -> Answer {
+fn unanswered(shape: Shape, error: &arm::Error) -> Answer {
     let refusal =
         || Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() };
     match error.kind {
-        arm::Kind::NotFound => Answer::Absent { code: error.code.clone().unwrap_or_default() },
+        arm::Kind::NotFound if is_absence(shape, error) => {
+            Answer::Absent { code: error.code.clone().unwrap_or_default() }
+        }
         arm::Kind::Denied => Answer::Denied(refusal()),
         _ => Answer::Failed(refusal()),
     }
+}
+
+/// Of a list only the group can be absent; any other 404 says nothing about what would be in it.
+fn is_absence(shape: Shape, error: &arm::Error) -> bool {
+    error.says_absent() && (shape == Shape::One || error.has_code("ResourceGroupNotFound"))
 }

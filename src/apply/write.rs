@@ -80,7 +80,7 @@ pub(super) async fn write(client: &Client, step: &Step) -> Written {
 async fn delete(client: &Client, verb: &str, path: &str) -> Written {
     match client.delete(path).await {
         Ok(_) => Written::Done { note: None, outputs: Vec::new() },
-        Err(error) if error.kind == arm::Kind::NotFound => {
+        Err(error) if error.says_absent() => {
             Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() }
         }
         Err(error) => Problem::failed(verb, error.to_string(), error.hint()).into(),
@@ -91,7 +91,7 @@ async fn delete(client: &Client, verb: &str, path: &str) -> Written {
 async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
     let gone = match client.get(path).await {
         Ok(_) => false,
-        Err(error) if error.kind == arm::Kind::NotFound => true,
+        Err(error) if error.says_absent() => true,
         Err(error) => {
             return Problem::failed("read before the restore of", error.to_string(), error.hint()).into();
         }
@@ -110,8 +110,13 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
     };
     let plan_again = Some("someone else is at work here: run `plan` again and look".to_owned());
     let live = match client.get(path).await {
+        // The write would otherwise replace everything with what little there is.
+        Ok(body) if !body["properties"].is_object() => {
+            let cause = "the answer is not a resource of Azure";
+            return Problem::failed(&format!("read before the {verb}"), cause, None).into();
+        }
         Ok(body) => Some(body),
-        Err(error) if error.kind == arm::Kind::NotFound => None,
+        Err(error) if error.says_absent() => None,
         Err(error) => {
             return Problem::failed(&format!("read before the {verb}"), error.to_string(), error.hint())
                 .into();

@@ -141,6 +141,13 @@ impl Error {
         self.code.as_deref().into_iter().chain(inner).any(|found| found.eq_ignore_ascii_case(code))
     }
 
+    /// Whether ARM says that the thing is not there. A 404 without a code is a proxy's, and a subscription that is "not found" may be one that
+    /// the caller cannot see.
+    #[must_use]
+    pub fn says_absent(&self) -> bool {
+        self.kind == Kind::NotFound && self.code.is_some() && !self.has_code("SubscriptionNotFound")
+    }
+
     /// What to do about it, in a line, if there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

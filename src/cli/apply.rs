@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use super::Exit;
+use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
@@ -87,8 +88,10 @@ async fn carry_out(
     let plan = decide(options, args, session, saved, checked).await?;
     let nothing = plan.steps.is_empty();
     let refused = plan.is_refused() || is_pinned_elsewhere(&plan);
-    if options.format == Format::Human || nothing || refused {
+    if nothing || refused {
         show(options, &plan)?;
+    } else if options.format == Format::Human {
+        output::result(&text::plan(&plan, options.is_verbose()))?;
     }
     let rest = if plan.has_errors() { Exit::Failure } else { Exit::Success };
     if refused {
@@ -103,10 +106,7 @@ async fn carry_out(
     }
     let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
     session.spinner.clear();
-    match options.format {
-        Format::Human => output::result(&text::report(&report))?,
-        Format::Json => output::json(&report)?,
-    }
+    Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
 }
 

@@ -4,6 +4,7 @@
 
 mod apply;
 mod completions;
+mod document;
 mod drift;
 mod guid;
 mod options;

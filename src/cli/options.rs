@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use super::document::ReportFile;
 use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -38,6 +39,9 @@ pub struct Options {
     /// How results are written
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
     pub format: Format,
+    /// Write the result to a file too, as human, json, markdown or sarif
+    #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env = true)]
+    pub report: Vec<ReportFile>,
     /// A value for `${NAME}` in specs
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment)]
     pub var: Vec<(String, String)>,
@@ -85,6 +89,8 @@ pub enum Format {
     Human,
     /// One JSON document
     Json,
+    /// Markdown, for a comment on a pull request
+    Markdown,
 }
 
 /// When to use colour.

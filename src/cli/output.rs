@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use super::Exit;
-use crate::render::sanitize::{break_commands, sanitize, sanitize_json};
+use crate::render::sanitize::{break_commands, sanitize};
 
 /// Why a command ended early: a message, its causes, and what to do.
 #[derive(Debug)]
@@ -57,13 +57,6 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::new("failed to write the result").cause(error)),
         Ok(()) => Ok(()),
     }
-}
-
-/// Writes a document to stdout, as JSON.
-pub(super) fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Failure::new("failed to write the result as JSON").cause(error))?;
-    result(&format!("{}\n", sanitize_json(&text)))
 }
 
 /// Writes anything that is not the result to stderr. That nobody may be listening there is no reason to stop.

@@ -1,15 +1,14 @@
 //! `keyless plan`: what apply would do.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Exit;
-use super::options::{Format, Options};
-use super::output::{self, Failure};
+use super::document::{Document, json, save};
+use super::options::Options;
+use super::output::Failure;
 use super::session::{Lifts, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
-use crate::render::text;
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +28,7 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let Some(plan) = compute(options, &args.specs, &args.lifts.allow)? else { return Ok(Exit::Failure) };
     if let Some(path) = &args.out {
-        save(&plan, path)?;
+        save(path, &json(&plan)?)?;
     }
     show(options, &plan)?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
@@ -52,21 +51,5 @@ pub(super) fn compute(options: &Options, specs: &Specs, allowed: &[Allow]) -> Re
 
 /// Writes a plan as a result.
 pub(super) fn show(options: &Options, plan: &Plan) -> Result<(), Failure> {
-    match options.format {
-        Format::Human => output::result(&text::plan(plan, options.is_verbose())),
-        Format::Json => output::json(plan),
-    }
-}
-
-/// Saves a plan: whole, or not at all.
-fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
-    let failed = || Failure::new(format!("failed to save the plan as `{}`", path.display()));
-    let text = serde_json::to_string_pretty(plan).map_err(|error| failed().cause(error))?;
-    let mut name = path.file_name().ok_or_else(failed)?.to_owned();
-    name.push(".new");
-    let draft = path.with_file_name(name);
-    let written = std::fs::File::create(&draft)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&draft, path));
-    written.map_err(|error| failed().cause(error))
+    Document::Plan(plan).write(options)
 }

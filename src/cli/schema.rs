@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::Exit;
+use super::document::json;
 use super::output::{self, Failure};
 use crate::plan::document::Plan;
 use crate::report::Report;
@@ -32,6 +33,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Plan => schemars::schema_for!(Plan).to_value(),
         Document::Report => schemars::schema_for!(Report).to_value(),
     };
-    output::json(&schema)?;
+    output::result(&json(&schema)?)?;
     Ok(Exit::Success)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Exit;
+use super::document::Document;
 use super::options::{CloudName, Format, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
@@ -391,8 +392,12 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 
 /// Tells what is wrong with specs and ends: nothing is asked of Azure.
 pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failure> {
-    if options.format == Format::Json {
-        output::json(&super::validate::Findings::new(checked))?;
+    let entries = checked.entries();
+    let document = Document::Findings(&entries);
+    if options.format == Format::Human {
+        document.write_reports(options)?;
+    } else {
+        document.write(options)?;
     }
     output::aside(&checked.diagnostics());
     output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));

@@ -263,6 +263,15 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
+/// A member of an object, made if it is not there. What is no object becomes one: not everything that answers is Azure.
+pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let map = value.as_object_mut().expect("it was made an object a line before");
+    map.entry(name.to_owned()).or_insert(Value::Null)
+}
+
 /// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
 pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {

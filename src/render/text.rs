@@ -120,14 +120,14 @@ fn wording(kind: &str, field: &FieldEntry, value: &Value) -> Option<(&'static st
     kinds::by_name(kind)?.wording(&field.path, value)
 }
 
-fn label(kind: &str, field: &FieldEntry) -> String {
+pub(super) fn label(kind: &str, field: &FieldEntry) -> String {
     match wording(kind, field, &field.after) {
         Some((label, _)) => label.to_owned(),
         None => sanitize(&dotted_path(&field.path)).into_owned(),
     }
 }
 
-fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
+pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
     match wording(kind, field, value) {
         Some((_, word)) => word.to_owned(),
         None => plain(value),
@@ -234,7 +234,7 @@ fn summary(text: &mut String, plan: &Plan) {
     target(text, &plan.target);
 }
 
-fn requests(requests: Requests) -> String {
+pub(super) fn requests(requests: Requests) -> String {
     let Requests { reads, writes } = requests;
     let count =
         |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
@@ -243,6 +243,14 @@ fn requests(requests: Requests) -> String {
 
 fn target(text: &mut String, target: &Target) {
     let _ = writeln!(text, "{STRONG}Target:{STRONG:#} {}", sanitize(&target.to_string()));
+}
+
+/// What `validate` found, for a file: on a terminal, people see it as a compiler shows it.
+#[must_use]
+pub fn validation(entries: &[FindingEntry]) -> String {
+    let mut text = String::new();
+    findings(&mut text, entries, true);
+    text
 }
 
 /// One step, as it ends.

@@ -12,4 +12,6 @@ mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;
 #[cfg(feature = "sandbox")]
+mod referee;
+#[cfg(feature = "sandbox")]
 mod sandbox;

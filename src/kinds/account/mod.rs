@@ -363,7 +363,7 @@ impl Kind for Accounts {
     }
 
     fn set_mark(&self, body: &mut Value, stack: &str) {
-        super::merge(&mut body["tags"], &json!({ MARK: stack }));
+        super::merge(super::member(body, "tags"), &json!({ MARK: stack }));
     }
 
     fn title(&self, body: &Value) -> String {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::MARK;
-use crate::kinds::merge;
+use crate::kinds::{cidr, member, merge};
 
 /// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
 pub(super) const READ_ONLY: &[&str] = &[
@@ -76,7 +76,7 @@ pub(super) fn to_spec(body: &Value) -> Value {
         let mut acls = acls.clone();
         if let Some(Value::Array(rules)) = acls.get_mut("ipRules") {
             for rule in rules {
-                *rule = rule["value"].take();
+                *rule = rule.get("value").cloned().unwrap_or_default();
             }
         }
         put("networkAcls", &Value::Object(acls));
@@ -121,13 +121,17 @@ pub(super) fn overlay(body: &mut Value, patch: &Map<String, Value>) {
             "location" | "kind" => merge(body, &json!({ name: value })),
             "tags" => merge(body, &json!({ "tags": value })),
             "sku" => merge(body, &json!({"sku": {"name": value}})),
-            "identity" => overlay_identity(&mut body["identity"], value),
-            "networkAcls" => overlay_network_acls(&mut body["properties"]["networkAcls"], value),
-            "userOwnedStorage" => overlay_elements(&mut body["properties"][name], value, "resourceId"),
-            "networkInjections" => overlay_elements(&mut body["properties"][name], value, "scenario"),
-            _ => merge(&mut body["properties"], &json!({ name: value })),
+            "identity" => overlay_identity(member(body, "identity"), value),
+            "networkAcls" => overlay_network_acls(property(body, name), value),
+            "userOwnedStorage" => overlay_elements(property(body, name), value, "resourceId"),
+            "networkInjections" => overlay_elements(property(body, name), value, "scenario"),
+            _ => merge(member(body, "properties"), &json!({ name: value })),
         }
     }
+}
+
+fn property<'a>(body: &'a mut Value, name: &str) -> &'a mut Value {
+    member(member(body, "properties"), name)
 }
 
 fn overlay_identity(identity: &mut Value, patch: &Value) {
@@ -152,16 +156,22 @@ fn overlay_identity(identity: &mut Value, patch: &Value) {
 
 fn overlay_network_acls(acls: &mut Value, patch: &Value) {
     let mut patch = patch.clone();
-    if let Some(ranges) = patch.get("ipRules").and_then(Value::as_array) {
-        let rules: Vec<Value> = ranges
-            .iter()
-            .filter_map(Value::as_str)
-            .map(|range| json!({"value": range.strip_suffix("/32").unwrap_or(range)}))
-            .collect();
-        patch["ipRules"] = Value::Array(rules);
+    let Some(map) = patch.as_object_mut() else { return };
+    if let Some(Value::Array(ranges)) = map.get("ipRules") {
+        let live = acls["ipRules"].as_array();
+        let rules = ranges.iter().filter_map(Value::as_str).map(|range| {
+            let same = |rule: &&Value| {
+                rule["value"].as_str().is_some_and(|value| cidr::canonical(value) == cidr::canonical(range))
+            };
+            // A rule that stays keeps what else it says.
+            let kept = live.and_then(|live| live.iter().find(same)).cloned();
+            kept.unwrap_or_else(|| json!({"value": range.strip_suffix("/32").unwrap_or(range)}))
+        });
+        let rules = rules.collect();
+        map.insert("ipRules".to_owned(), Value::Array(rules));
     }
-    if let Some(subnets) = patch.as_object_mut().and_then(|map| map.remove("virtualNetworkRules")) {
-        overlay_elements(&mut acls["virtualNetworkRules"], &subnets, "id");
+    if let Some(subnets) = map.remove("virtualNetworkRules") {
+        overlay_elements(member(acls, "virtualNetworkRules"), &subnets, "id");
     }
     merge(acls, &patch);
 }

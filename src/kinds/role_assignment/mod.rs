@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::account::{address_of, groups_of, id_of};
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, merge};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merge};
 use crate::desired::{Desired, collect_spans};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, arm_guid, trailing_guid};
@@ -358,9 +358,9 @@ impl Kind for RoleAssignments {
                     let stack = self.mark(body);
                     let text = value.as_str().unwrap_or_default();
                     let text = stack.map_or_else(|| text.to_owned(), |stack| marked(text, &stack));
-                    merge(&mut body["properties"], &json!({ "description": text }));
+                    merge(member(body, "properties"), &json!({ "description": text }));
                 }
-                _ => merge(&mut body["properties"], &json!({ name: value })),
+                _ => merge(member(body, "properties"), &json!({ name: value })),
             }
         }
     }
@@ -371,7 +371,7 @@ impl Kind for RoleAssignments {
 
     fn set_mark(&self, body: &mut Value, stack: &str) {
         let text = body["properties"]["description"].as_str().unwrap_or_default().to_owned();
-        body["properties"]["description"] = json!(marked(split_mark(&text).0, stack));
+        *member(member(body, "properties"), "description") = json!(marked(split_mark(&text).0, stack));
     }
 
     fn title(&self, body: &Value) -> String {

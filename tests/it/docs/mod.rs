@@ -12,7 +12,7 @@ use serde_json::Value;
 fn is_current(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("KEYLESS_BLESS").is_some() {
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("docs/ can be written");
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(found == text, "{name} is not what the code says: KEYLESS_BLESS=1 cargo test --test it docs");
@@ -86,7 +86,7 @@ fn section(page: &mut String, title: &str, object: &Value) {
     let _ = write!(page, "\n## {title}\n\n{about}\n\n| field | takes | |\n| --- | --- | --- |\n");
     let required: Vec<&str> =
         object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    for (name, field) in object["properties"].as_object().unwrap() {
+    for (name, field) in object["properties"].as_object().expect("an object of the schema has properties") {
         let about = field["description"].as_str().unwrap_or_default().replace('\n', " ");
         let needed = if required.contains(&name.as_str()) { " **required**" } else { "" };
         let _ = writeln!(page, "| `{name}`{needed} | {} | {about} |", takes(field));

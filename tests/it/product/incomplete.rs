@@ -16,6 +16,11 @@ fn troubles() -> Vec<(&'static str, Fault)> {
         ("another document", Fault::Answer(200, "application/json", "[]".to_owned())),
         ("a list that is none", Fault::Answer(200, "application/json", "{\"value\": {}}".to_owned())),
         ("no list at all", Fault::Answer(200, "application/json", "{}".to_owned())),
+        ("a proxy's 404", Fault::Answer(404, "text/html", "<html>not found</html>".to_owned())),
+        (
+            "no such subscription",
+            Fault::error(404, "SubscriptionNotFound", "The subscription 's' could not be found."),
+        ),
         ("an empty body", Fault::Answer(200, "application/json", String::new())),
     ]
 }
@@ -167,8 +172,7 @@ fn a_soft_deleted_account_of_that_name_is_found_while_planning() {
     azure.delete(&account("chat"));
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
     let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
-    assert_eq!(run.changes("refused").len(), 1, "{run}");
-    assert_eq!(run.changes("unknown").len(), 1, "the assignment waits for it: {run}");
+    assert_eq!(run.changes("refused").len(), 2, "the account, and the assignment that stands on it: {run}");
     assert!(azure.take_writes().is_empty());
 }
 
@@ -194,4 +198,20 @@ fn a_write_that_fails_leaves_the_others_alone_and_says_what_azure_said() {
     azure.heal();
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_write_begins_from_a_resource_or_not_at_all() {
+    for strange in ["[]", "\"text\"", "7", "{}", "{\"properties\": []}", "null"] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        azure.make_account(
+            "chat",
+            serde_json::json!({"customSubDomainName": "chat", "disableLocalAuth": true}),
+        );
+        folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+        azure.spoil("GET", "/accounts/chat?", Fault::Answer(200, "application/json", strange.to_owned()));
+        folder.keyless("apply a.yaml --yes").exits(1).says(&["0 done, 1 failed"]);
+        assert!(azure.take_writes().is_empty(), "{strange}");
+    }
 }

@@ -1,0 +1,170 @@
+//! Plans, reports and findings as Markdown, for comments on pull requests.
+//!
+//! Works on the documents alone. All text from outside is escaped: no markup, links, images, mentions or HTML gets through.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::sanitize::{markdown, markdown_code};
+use super::text::{label, requests, worded};
+use crate::finding::Severity;
+use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
+use crate::report::{Report, Status};
+use crate::source::Position;
+
+/// A plan, or what `drift` found.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    let counts = &plan.summary;
+    let mut text = String::from("## keyless plan\n\n");
+    let parts = [
+        (counts.create, "to create"),
+        (counts.restore, "to restore"),
+        (counts.update, "to update"),
+        (counts.adopt, "to adopt"),
+        (counts.delete, "to delete"),
+        (counts.unknown, "unknown"),
+        (counts.refused, "refused"),
+        (counts.noop, "unchanged"),
+        (counts.unmanaged, "unmanaged"),
+    ];
+    let some: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let said = if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") };
+    let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
+    let mut shown: Vec<&PlannedChange> =
+        plan.changes.iter().filter(|change| change.action != Action::Noop).collect();
+    shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
+    if !shown.is_empty() {
+        text.push_str(
+            "| | resource or field | before | after | declared |\n| --- | --- | --- | --- | --- |\n",
+        );
+    }
+    for change in shown {
+        let (word, title) = (word(change.action), markdown(&change.title));
+        let reason =
+            change.reason.as_ref().map(|reason| format!("<br>{}", markdown(reason))).unwrap_or_default();
+        let _ =
+            writeln!(text, "| **{word}** | **{title}**{reason} | | | {} |", place(change.source.as_ref()));
+        for field in &change.fields {
+            let _ = writeln!(
+                text,
+                "| | {} | {} | {} | {} |",
+                markdown(&label(&change.kind, field)),
+                before(change, field),
+                value(&change.kind, field, &field.after),
+                field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)))
+            );
+        }
+    }
+    findings(&mut text, &plan.findings);
+    text
+}
+
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Restore => "restore",
+        Action::Update => "update",
+        Action::Delete => "delete",
+        Action::Adopt => "adopt",
+        Action::Noop => "unchanged",
+        Action::Refused => "refused",
+        Action::Unmanaged | Action::UnmanagedDrift => "unmanaged",
+        Action::Unknown => "unknown",
+    }
+}
+
+fn before(change: &PlannedChange, field: &FieldEntry) -> String {
+    if change.action == Action::Create { String::new() } else { value(&change.kind, field, &field.before) }
+}
+
+fn value(kind: &str, field: &FieldEntry, value: &Value) -> String {
+    markdown_code(&worded(kind, field, value))
+}
+
+fn place(source: Option<&Position>) -> String {
+    source.map(|source| markdown_code(&format!("{}:{}", source.file, source.line))).unwrap_or_default()
+}
+
+fn target(target: &Target) -> String {
+    format!("Target: {}.", markdown(&target.to_string()))
+}
+
+/// Findings as a list; notes folded away.
+fn findings(text: &mut String, findings: &[FindingEntry]) {
+    let (notes, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
+        findings.iter().partition(|finding| finding.severity == Severity::Note);
+    for (group, folded) in [(loud, false), (notes, true)] {
+        if group.is_empty() {
+            continue;
+        }
+        text.push('\n');
+        if folded {
+            let _ = writeln!(text, "<details><summary>notes: {}</summary>\n", group.len());
+        }
+        for finding in group {
+            let _ = writeln!(
+                text,
+                "- **{}** `{}` {} {}",
+                finding.severity,
+                finding.code,
+                markdown(&finding.message),
+                place(finding.source.as_ref())
+            );
+            for (label, more) in [("cause", &finding.cause), ("hint", &finding.hint)] {
+                if let Some(more) = more {
+                    let _ = writeln!(text, "  <br>{label}: {}", markdown(more));
+                }
+            }
+        }
+        if folded {
+            text.push_str("\n</details>\n");
+        }
+    }
+}
+
+/// What `apply` did.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let tally = &report.summary;
+    let mut text = format!(
+        "## keyless apply\n\n**{} done, {} failed, {} skipped.** {}. {}\n\n",
+        tally.done,
+        tally.failed,
+        tally.skipped,
+        requests(report.requests),
+        target(&report.target)
+    );
+    if !report.steps.is_empty() {
+        text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
+    }
+    for step in &report.steps {
+        let status = match step.status {
+            Status::Done => "done",
+            Status::Failed => "**failed**",
+            Status::Skipped => "skipped",
+        };
+        let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {status} | {} | {reason} | {} |",
+            markdown(&step.title),
+            place(step.source.as_ref())
+        );
+    }
+    findings(&mut text, &report.findings);
+    text
+}
+
+/// What `validate` found.
+#[must_use]
+pub fn validation(entries: &[FindingEntry]) -> String {
+    let mut text = String::from("## keyless validate\n");
+    if entries.is_empty() {
+        text.push_str("\nNothing to say: the specs are valid.\n");
+    }
+    findings(&mut text, entries);
+    text
+}

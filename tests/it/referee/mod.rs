@@ -1,0 +1,41 @@
+//! Referees: what others wrote, held against keyless and its sandbox.
+//!
+//! Input are the folders `openapi`, `recordings` and `clients` of `../shared`; output are tables and failures.
+//! Nothing here may import code of the product that it judges, but for starting the sandbox.
+
+mod cassette;
+pub(crate) mod contract;
+mod contract_examples;
+mod contract_recorded;
+mod contract_right;
+mod contract_sandbox;
+mod contract_suite;
+mod contract_wrong;
+pub(crate) mod exchange;
+mod recordings;
+mod recordings_blind;
+mod recordings_compare;
+mod recordings_lists;
+mod recordings_masks;
+mod recordings_replay;
+mod wire;
+
+use std::path::PathBuf;
+
+/// The folder of foreign material beside the project, if it is there.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    folder.join("openapi").is_dir().then_some(folder)
+}
+
+/// Say on one line that a check did not run.
+#[expect(clippy::print_stderr, reason = "a check that did not run must be seen in the test's output")]
+pub(crate) fn skipped(what: &str) {
+    eprintln!("SKIPPED {what}: ../shared is not here");
+}
+
+/// Print a table or a list that a reader asked for with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "the tables are the tests' product")]
+pub(crate) fn show(text: &str) {
+    println!("{text}");
+}

@@ -152,7 +152,7 @@ fn storm(world: &World, folder: &Folder, size: Size, seed: u64, calm: &Calm) -> 
     assert_eq!(world.state(), calm.state, "seed {seed}: it ended elsewhere");
     let most = calm.requests * 5 / 2;
     assert!(log.len() <= most, "seed {seed}: {} requests, at most {most} are due", log.len());
-    assert!(replaced * 5 > log.len(), "seed {seed}: only {replaced} of {} answers were replaced", log.len());
+    assert!(replaced * 7 > log.len(), "seed {seed}: only {replaced} of {} answers were replaced", log.len());
     Outcome { applies, replaced, requests: log.len(), took }
 }
 

@@ -206,7 +206,11 @@ mod tests {
         bucket.ended(Some(10), Moment(0));
         assert_eq!(drain(&mut bucket, Moment(0)).0, 7, "10 left, 3 still under way");
         bucket.ended(Some(1_099), Moment(0));
-        assert_eq!(drain(&mut bucket, Moment(0)).0, 1_099 - 9 - 10, "it may be older than what was said before");
+        assert_eq!(
+            drain(&mut bucket, Moment(0)).0,
+            1_099 - 9 - 10,
+            "it may be older than what was said before"
+        );
         bucket.ended(None, Moment(0));
         assert_eq!(drain(&mut bucket, Moment(0)).0, 0);
     }

@@ -264,8 +264,7 @@ impl Client {
         }
         let seed = Uuid::new_v4().as_u64_pair().0;
         let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
-        let start =
-            if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
+        let start = if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
         let mut next = start(method, target.text(), inner.options.limits.clone(), seed, inner.clock.now());
         loop {
             next = match next {
@@ -369,13 +368,8 @@ impl Inner {
             let permit = self.buckets().of(&subscription, direction, now).take(now);
             match permit {
                 Permit::Granted => {
-                    let flight = Flight {
-                        inner: self,
-                        subscription,
-                        direction,
-                        remaining: None,
-                        close_until: None,
-                    };
+                    let flight =
+                        Flight { inner: self, subscription, direction, remaining: None, close_until: None };
                     return (flight, slot);
                 }
                 Permit::WaitUntil(until) => {

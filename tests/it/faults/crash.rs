@@ -100,7 +100,13 @@ impl<'a> Stage<'a> {
         }
         self.converged(&what);
         let end = self.world.state();
-        assert_eq!(end, self.end, "{}, {what}: it ended elsewhere\n{}", self.scene.name, differences(&end, &self.end));
+        assert_eq!(
+            end,
+            self.end,
+            "{}, {what}: it ended elsewhere\n{}",
+            self.scene.name,
+            differences(&end, &self.end)
+        );
         Point::Converged
     }
 
@@ -118,7 +124,11 @@ impl<'a> Stage<'a> {
         self.world.settle();
         if run.code != 0 {
             // It may say that somebody else was at work; then it has to be the truth and the next one ends it.
-            assert!(run.stderr.contains("error") || run.stdout.contains("error"), "{}, {what}: {run}", self.scene.name);
+            assert!(
+                run.stderr.contains("error") || run.stdout.contains("error"),
+                "{}, {what}: {run}",
+                self.scene.name
+            );
             let again = self.folder.keyless(&self.apply());
             assert_eq!(again.code, 0, "{}, {what}: {again}\nafter {run}", self.scene.name);
         }
@@ -172,7 +182,10 @@ fn every_crash_point() {
     let world = World::start();
     let seeds: u64 = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let mut all = 0;
-    println!("{:<12} {:>8} {:>6} {:>6} {:>6} {:>6} {:>12}", "scene", "requests", "writes", "before", "after", "late", "not reached");
+    println!(
+        "{:<12} {:>8} {:>6} {:>6} {:>6} {:>6} {:>12}",
+        "scene", "requests", "writes", "before", "after", "late", "not reached"
+    );
     for scene in SCENES {
         let stage = Stage::set(&world, scene);
         let mut counts = [0; 3];
@@ -192,7 +205,11 @@ fn every_crash_point() {
         }
         let writes = stage.writes.iter().filter(|write| **write).count();
         let [before, after, late] = counts;
-        println!("{:<12} {:>8} {writes:>6} {before:>6} {after:>6} {late:>6} {missed:>12}", scene.name, stage.writes.len());
+        println!(
+            "{:<12} {:>8} {writes:>6} {before:>6} {after:>6} {late:>6} {missed:>12}",
+            scene.name,
+            stage.writes.len()
+        );
         all += before + after + late;
     }
     println!("{all} crash points, all converged to the undisturbed end");

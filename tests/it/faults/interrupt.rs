@@ -35,7 +35,11 @@ fn ctrl_c_lets_writes_in_flight_finish_and_begins_no_other() {
         assert_eq!(skipped.len(), 1, "{run}");
         assert!(skipped[0]["reason"].as_str().unwrap().contains("interrupted"), "{run}");
         assert!(skipped[0]["source"]["line"].as_u64().is_some(), "{run}");
-        assert_eq!(world.principals(&account("chat")).len(), 2, "what was said to be done is done, and no more");
+        assert_eq!(
+            world.principals(&account("chat")).len(),
+            2,
+            "what was said to be done is done, and no more"
+        );
         world.settle();
         world.proxy.reset();
         folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
@@ -100,8 +104,9 @@ fn a_wait_of_307_seconds_is_shown_and_ends_at_ctrl_c() {
     let world = World::start();
     let folder = world.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
-    let throttled = super::Reply::error(429, "SubscriptionRequestsThrottled", "Please try again after '307' seconds.")
-        .with("retry-after", "307");
+    let throttled =
+        super::Reply::error(429, "SubscriptionRequestsThrottled", "Please try again after '307' seconds.")
+            .with("retry-after", "307");
     world.proxy.script(nth(0, Seen::is_write, Act::Answer(throttled.clone())));
     let going = Going::start(&folder, "apply a.yaml --yes --format json");
     going.complains("waiting 307 s");

@@ -26,7 +26,10 @@ fn an_account_that_cannot_be_made_takes_only_its_own_with_it() {
         spec += &grants(&[ALICE, BOB]).lines().fold(String::new(), |all, line| all + "    " + line + "\n");
     }
     folder.write("a.yaml", &spec);
-    world.proxy.script(each(puts_account("bad"), Act::Answer(Reply::error(400, "InvalidApiSetId", "The account type is invalid."))));
+    world.proxy.script(each(
+        puts_account("bad"),
+        Act::Answer(Reply::error(400, "InvalidApiSetId", "The account type is invalid.")),
+    ));
     let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
     let report = run.json();
     assert_eq!(report["summary"], json!({"done": 3, "failed": 1, "skipped": 2}), "{run}");
@@ -76,7 +79,10 @@ fn keys_stay_on_when_a_grant_failed() {
     let world = World::start();
     let folder = world.folder();
     world.account("chat", json!({}), json!({"customSubDomainName": "chat"}));
-    folder.write("a.yaml", one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE, BOB]))));
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE, BOB]))),
+    );
     world.proxy.script(super::nth(
         0,
         |seen| seen.method == "PUT" && seen.holds("/roleAssignments/"),
@@ -111,9 +117,12 @@ fn a_refusal_by_policy_names_the_policy_at_the_line() {
     }]}});
     for body in [long, short] {
         world.proxy.script(each(puts_account("chat"), Act::Answer(Reply::json(403, &body))));
-        folder
-            .keyless("apply a.yaml --yes")
-            .exits(1)
-            .says(&["a.yaml:7:", "RequestDisallowedByPolicy", "No public network", "hint: ", "policy"]);
+        folder.keyless("apply a.yaml --yes").exits(1).says(&[
+            "a.yaml:7:",
+            "RequestDisallowedByPolicy",
+            "No public network",
+            "hint: ",
+            "policy",
+        ]);
     }
 }

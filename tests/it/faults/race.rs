@@ -27,17 +27,26 @@ fn an_address_added_between_plan_and_write_survives_where_it_is_not_declared() {
         let rules: Vec<_> = rules.iter().map(|rule| json!({ "value": rule })).collect();
         json!({"defaultAction": "Allow", "ipRules": rules, "virtualNetworkRules": []})
     };
-    for lines in ["tags: {team: ml}\n", "networkAcls: {defaultAction: Deny}\n", "publicNetworkAccess: Disabled\n"] {
+    for lines in
+        ["tags: {team: ml}\n", "networkAcls: {defaultAction: Deny}\n", "publicNetworkAccess: Disabled\n"]
+    {
         let world = World::start();
         let folder = world.folder();
         let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true, "networkAcls": acls(&["198.51.100.7"])});
         world.account("chat", json!({}), properties);
         folder.write("a.yaml", one_account("team-a", "chat", lines));
         // The read directly before the write is where the plan ends and the write begins.
-        world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/accounts/chat"), Act::HoldBefore));
+        world.proxy.script(nth(
+            0,
+            |seen| seen.method == "GET" && seen.ends("/accounts/chat"),
+            Act::HoldBefore,
+        ));
         let going = Going::start(&folder, "apply a.yaml --yes");
         let held = world.held();
-        world.patch(&account("chat"), json!({"properties": {"networkAcls": acls(&["198.51.100.7", "203.0.113.9"])}}));
+        world.patch(
+            &account("chat"),
+            json!({"properties": {"networkAcls": acls(&["198.51.100.7", "203.0.113.9"])}}),
+        );
         held.release();
         going.end().exits(0);
         assert_eq!(ip_rules(&world), ["198.51.100.7", "203.0.113.9"], "{lines}");
@@ -79,12 +88,18 @@ fn a_saved_plan_is_refused_with_the_name_of_what_changed_since() {
         world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "was [keyless:team-a]");
         let lines = format!("tags: {{team: ml}}\n{}", grants(&[ALICE]));
         folder.write("a.yaml", one_account("team-a", "chat", &lines));
-        folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to create, 1 to update, 1 to delete"]);
+        folder
+            .keyless("plan a.yaml --out plan.json")
+            .exits(0)
+            .says(&["1 to create, 1 to update, 1 to delete"]);
         change(&world);
         let before = world.state();
         world.proxy.take_log();
         let run = folder.keyless("apply plan.json --yes").exits(3).says(&["guard-stale"]);
-        assert!(run.stdout.lines().any(|line| line.contains(name) && line.contains("since it was made")), "{name}: {run}");
+        assert!(
+            run.stdout.lines().any(|line| line.contains(name) && line.contains("since it was made")),
+            "{name}: {run}"
+        );
         assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
         assert_eq!(world.state(), before);
     }
@@ -146,9 +161,11 @@ fn forty_times_two_applies_at_once() {
     let slow = World::with(Options { operation_time: Duration::from_millis(150), ..Options::default() });
     let mut ends = std::collections::BTreeMap::new();
     for _ in 0..20 {
-        for (name, world, prepare) in
-            [("new, at once", &quick, (|_| {}) as fn(&World)), ("live, at once", &quick, live_with_keys), ("new, 150 ms", &slow, |_| {})]
-        {
+        for (name, world, prepare) in [
+            ("new, at once", &quick, (|_| {}) as fn(&World)),
+            ("live, at once", &quick, live_with_keys),
+            ("new, 150 ms", &slow, |_| {}),
+        ] {
             let mut codes = two_at_once(world, &lines, prepare);
             codes.sort_unstable();
             *ends.entry((name, codes)).or_insert(0) += 1;
@@ -172,7 +189,11 @@ fn an_account_deleted_during_the_apply_is_told_and_the_next_run_says_what_to_do(
     held.release();
     let run = going.end().exits(1);
     let report = run.json();
-    assert_eq!(report["summary"]["done"].as_u64().unwrap() + report["summary"]["failed"].as_u64().unwrap(), 3, "{run}");
+    assert_eq!(
+        report["summary"]["done"].as_u64().unwrap() + report["summary"]["failed"].as_u64().unwrap(),
+        3,
+        "{run}"
+    );
     let failed = report["steps"].as_array().unwrap().iter().filter(|step| step["status"] == "failed").count();
     assert!(failed >= 1, "{run}");
     world.settle();
@@ -203,7 +224,11 @@ fn an_account_deleted_between_plan_and_write_is_not_made_anew() {
 /// What nobody declared survives also if Azure's answer to the restore is lost and it is asked again.
 #[test]
 fn a_restore_whose_answer_is_lost_resets_nothing() {
-    for act in [Act::DropAfter, Act::AnswerAfter(super::Reply::error(500, "InternalServerError", "x")), Act::Truncate] {
+    for act in [
+        Act::DropAfter,
+        Act::AnswerAfter(super::Reply::error(500, "InternalServerError", "x")),
+        Act::Truncate,
+    ] {
         let world = World::start();
         let folder = world.folder();
         let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7"}], "virtualNetworkRules": []});

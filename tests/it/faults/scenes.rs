@@ -32,7 +32,9 @@ pub(super) const SCENES: &[Scene] = &[
 ];
 
 /// A watch for `World::proxy`: keys of an account in use are off only if somebody may call its models.
-pub(super) fn nobody_locked_out(in_use: &'static [&'static str]) -> impl Fn(&[Value], &[Value]) -> Option<String> {
+pub(super) fn nobody_locked_out(
+    in_use: &'static [&'static str],
+) -> impl Fn(&[Value], &[Value]) -> Option<String> {
     move |accounts, grants| {
         accounts.iter().find_map(|body| {
             let name = body["name"].as_str()?;
@@ -44,7 +46,8 @@ pub(super) fn nobody_locked_out(in_use: &'static [&'static str]) -> impl Fn(&[Va
                 let scope = properties["scope"].as_str().unwrap_or_default();
                 let role = properties["roleDefinitionId"].as_str().unwrap_or_default();
                 role.ends_with(CS_USER)
-                    && format!("{}/", account(name).to_lowercase()).starts_with(&format!("{}/", scope.to_lowercase()))
+                    && format!("{}/", account(name).to_lowercase())
+                        .starts_with(&format!("{}/", scope.to_lowercase()))
             });
             (!has_role).then(|| format!("keys of `{name}` are off and nobody has a role"))
         })
@@ -63,7 +66,9 @@ fn create() -> String {
         spec += &format!("  - name: {name}\n    tags: {tags}\n    roleAssignments:\n");
         spec += &lines("Cognitive Services User", &[ALICE, BOB], "calls the models");
     }
-    spec + &format!("roleAssignments:\n  - {{scope: resourceGroup, role: Reader, principals: [{{id: {CAROL}, type: User}}]}}\n")
+    spec + &format!(
+        "roleAssignments:\n  - {{scope: resourceGroup, role: Reader, principals: [{{id: {CAROL}, type: User}}]}}\n"
+    )
 }
 
 /// Two accounts that are called with keys.
@@ -92,7 +97,8 @@ fn by_hand(world: &World) {
 }
 
 fn adopt() -> String {
-    let spec = head("team-a") + "adopt: true\naccounts:\n  - name: chat\n    disableLocalAuth: true\n    roleAssignments:\n";
+    let spec = head("team-a")
+        + "adopt: true\naccounts:\n  - name: chat\n    disableLocalAuth: true\n    roleAssignments:\n";
     spec + &lines("Cognitive Services User", &[ALICE, BOB, CAROL], "calls the models")
 }
 
@@ -113,14 +119,17 @@ fn revoke() -> String {
 
 /// An account of ours that was deleted, with settings that the spec does not name.
 fn soft_deleted(world: &World) {
-    let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7"}], "virtualNetworkRules": []});
-    let properties = json!({"customSubDomainName": "chat", "networkAcls": acls, "publicNetworkAccess": "Disabled"});
+    let acls =
+        json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7"}], "virtualNetworkRules": []});
+    let properties =
+        json!({"customSubDomainName": "chat", "networkAcls": acls, "publicNetworkAccess": "Disabled"});
     world.account("chat", json!({"keyless-stack": "team-a", "cost": "7"}), properties);
     world.delete(&account("chat"));
 }
 
 fn restore() -> String {
-    let spec = head("team-a") + "onSoftDeleted: restore\naccounts:\n  - name: chat\n    tags: {team: ml}\n    disableLocalAuth: true\n    roleAssignments:\n";
+    let spec = head("team-a")
+        + "onSoftDeleted: restore\naccounts:\n  - name: chat\n    tags: {team: ml}\n    disableLocalAuth: true\n    roleAssignments:\n";
     spec + &lines("Cognitive Services User", &[ALICE, BOB], "calls the models")
 }
 
@@ -132,7 +141,11 @@ fn purge() -> String {
 fn mixture(world: &World) {
     ours(world);
     world.account("search", json!({}), json!({"customSubDomainName": "search"}));
-    world.account("speech", json!({"keyless-stack": "team-a", "cost": "7"}), json!({"customSubDomainName": "speech"}));
+    world.account(
+        "speech",
+        json!({"keyless-stack": "team-a", "cost": "7"}),
+        json!({"customSubDomainName": "speech"}),
+    );
     world.delete(&account("speech"));
     let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
     world.grant(&group, "11111111-0000-4000-8000-000000000004", READER, ALICE, "by hand");
@@ -141,8 +154,12 @@ fn mixture(world: &World) {
 fn all() -> String {
     let mut spec = head("team-a") + "onSoftDeleted: restore\nadopt: true\naccounts:\n";
     for name in ["chat", "search", "speech", "vision"] {
-        spec += &format!("  - name: {name}\n    disableLocalAuth: true\n    tags: {{team: ml}}\n    roleAssignments:\n");
+        spec += &format!(
+            "  - name: {name}\n    disableLocalAuth: true\n    tags: {{team: ml}}\n    roleAssignments:\n"
+        );
         spec += &lines("Cognitive Services User", &[BOB, CAROL], "calls the models");
     }
-    spec + &format!("roleAssignments:\n  - {{scope: resourceGroup, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}\n")
+    spec + &format!(
+        "roleAssignments:\n  - {{scope: resourceGroup, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}\n"
+    )
 }

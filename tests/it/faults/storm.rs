@@ -91,7 +91,9 @@ fn fault(seen: &Seen, dice: u64) -> Act {
         7 => Act::DropBefore,
         // Once in a while Azure says nothing of when, or a second.
         _ if dice % 10 == 0 => Act::Answer(internal().without("retry-after")),
-        _ => Act::Answer(Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.").with("retry-after", "1")),
+        _ => Act::Answer(
+            Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.").with("retry-after", "1"),
+        ),
     }
 }
 
@@ -105,7 +107,9 @@ fn keys_went_off_last(log: &[Seen], size: Size) {
         });
         let Some(off) = off else { continue };
         let before = log[..off.index].iter().filter(stood).filter(|seen| {
-            seen.path().to_lowercase().starts_with(&format!("{account}/providers/microsoft.authorization/roleassignments/"))
+            seen.path()
+                .to_lowercase()
+                .starts_with(&format!("{account}/providers/microsoft.authorization/roleassignments/"))
         });
         let grants: std::collections::BTreeSet<&str> = before.map(Seen::path).collect();
         assert_eq!(grants.len(), size.principals, "keys of {account} went off before its grants stood");
@@ -181,7 +185,10 @@ fn twenty_storms() {
     let size = Size { accounts: 20, principals: 10 };
     let (world, folder, calm) = set(size);
     println!("quiet: {} requests", calm.requests);
-    println!("{:>4} {:>8} {:>9} {:>9} {:>6} {:>7}", "seed", "applies", "requests", "replaced", "ratio", "seconds");
+    println!(
+        "{:>4} {:>8} {:>9} {:>9} {:>6} {:>7}",
+        "seed", "applies", "requests", "replaced", "ratio", "seconds"
+    );
     for seed in 1..=20 {
         let Outcome { applies, replaced, requests, took } = storm(&world, &folder, size, seed, &calm);
         let hundredths = requests * 100 / calm.requests;

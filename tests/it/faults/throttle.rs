@@ -27,14 +27,19 @@ impl Bucket {
     /// What is left after this request, or nothing if it is refused.
     fn take(&mut self) -> Option<u64> {
         let now = Instant::now();
-        self.level = (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(self.capacity);
+        self.level =
+            (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(self.capacity);
         self.at = now;
         if self.level < 1.0 {
             self.refused += 1;
             return None;
         }
         self.level -= 1.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the capacity")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the capacity"
+        )]
         Some(self.level as u64)
     }
 }
@@ -57,7 +62,10 @@ fn granted(principals: usize, bucket: Bucket) -> (World, Folder, Arc<Mutex<Bucke
         }
         match counter.lock().unwrap().take() {
             Some(left) => Act::Tell("x-ms-ratelimit-remaining-subscription-writes", left.to_string()),
-            None => Act::Answer(Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.").with("retry-after", "1")),
+            None => Act::Answer(
+                Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.")
+                    .with("retry-after", "1"),
+            ),
         }
     });
     folder.keyless("apply a.yaml --yes --parallelism 8").exits(0);
@@ -81,7 +89,10 @@ fn four_hundred_grants_within_the_documented_limits() {
     let (world, _folder, bucket) = granted(400, Bucket::new(200.0, 10.5));
     let refused = bucket.lock().unwrap().refused;
     let writes = world.proxy.log().iter().filter(|seen| seen.is_write()).count();
-    println!("400 grants, documented limits: {writes} writes, {refused} refused, {} s (bound: 20 s)", start.elapsed().as_secs());
+    println!(
+        "400 grants, documented limits: {writes} writes, {refused} refused, {} s (bound: 20 s)",
+        start.elapsed().as_secs()
+    );
     assert_eq!(refused, 0);
     assert_eq!(writes, 400);
 }

@@ -33,7 +33,8 @@ impl World {
     }
 
     pub(super) fn with(options: Options) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (send, held) = channel();
         let (sandbox, proxy, url, http) = runtime.block_on(async {
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -166,7 +167,8 @@ impl World {
     pub(super) fn principals(&self, scope: &str) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let grants = self.list("Microsoft.Authorization/roleAssignments");
-        let here = grants.iter().filter(|body| text(&body["properties"]["scope"]).eq_ignore_ascii_case(scope));
+        let here =
+            grants.iter().filter(|body| text(&body["properties"]["scope"]).eq_ignore_ascii_case(scope));
         let mut all: Vec<String> = here.map(|body| text(&body["properties"]["principalId"])).collect();
         all.sort();
         all
@@ -175,8 +177,19 @@ impl World {
 
 fn forget_volatile(value: &mut Value) {
     const VOLATILE: [&str; 13] = [
-        "etag", "systemData", "createdOn", "createdBy", "updatedOn", "updatedBy", "dateCreated", "internalId", "deletionDate",
-        "scheduledPurgeDate", "callRateLimit", "capabilities", "endpoints",
+        "etag",
+        "systemData",
+        "createdOn",
+        "createdBy",
+        "updatedOn",
+        "updatedBy",
+        "dateCreated",
+        "internalId",
+        "deletionDate",
+        "scheduledPurgeDate",
+        "callRateLimit",
+        "capabilities",
+        "endpoints",
     ];
     match value {
         Value::Object(map) => {
@@ -223,7 +236,8 @@ impl Going {
 
     /// SIGINT, once; returns when keyless has said that it heard.
     pub(super) fn interrupt(&self) {
-        let status = Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status().unwrap();
+        let status =
+            Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status().unwrap();
         assert!(status.success());
         self.complains("interrupted: ");
     }

@@ -184,6 +184,9 @@ struct Tally {
     since: Option<Moment>,
 }
 
+/// Codes that say that another operation holds the account; the second is a 400 or a 409, with the account's state in its text.
+const BUSY: [&str; 2] = ["RequestConflict", "AccountProvisioningStateInvalid"];
+
 /// A call under way.
 #[derive(Debug, Clone)]
 pub struct Exchange {
@@ -288,7 +291,7 @@ impl Exchange {
                 self.accept(&answer, now).done(Value::Null, now)
             }
             408 | 429 | 500..=599 => self.faulted(&answer, body, now),
-            409 if body.is("RequestConflict") => {
+            400 | 409 if BUSY.iter().any(|code| body.is(code)) => {
                 self.trouble(Trouble::Conflict, Why::Conflict, &answer.headers, now, |exchange, now| {
                     exchange.failure(&answer, body, now)
                 })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyless::sandbox::Options;
 use serde_json::Value;
 
 use super::scenes::{SCENES, Scene, nobody_locked_out};
@@ -48,7 +49,7 @@ impl<'a> Stage<'a> {
         stage.writes = world.proxy.take_log().iter().map(super::Seen::is_write).collect();
         assert!(stage.writes.iter().filter(|write| **write).count() > 1, "{}: nothing to lose", scene.name);
         stage.converged("undisturbed");
-        stage.end = world.state();
+        stage.end = world.settled_state();
         stage
     }
 
@@ -99,7 +100,7 @@ impl<'a> Stage<'a> {
             assert_eq!(run.code, 0, "{}, {what}: {run}", self.scene.name);
         }
         self.converged(&what);
-        let end = self.world.state();
+        let end = self.world.settled_state();
         assert_eq!(
             end,
             self.end,
@@ -160,6 +161,16 @@ fn differences(left: &Value, right: &Value) -> String {
 }
 
 #[test]
+fn an_apply_meets_what_a_killed_one_left_under_way() {
+    let world = World::with(Options { operation_time: Duration::from_millis(300), ..Options::default() });
+    for name in ["create", "update"] {
+        let stage = Stage::set(&world, SCENES.iter().find(|scene| scene.name == name).unwrap());
+        let first = stage.writes.iter().position(|write| *write).unwrap();
+        assert_eq!(stage.kill(first, When::After, 0), Point::Converged);
+    }
+}
+
+#[test]
 fn an_apply_killed_at_any_write_is_ended_by_the_next() {
     let world = World::start();
     let mut points = 0;
@@ -211,6 +222,17 @@ fn every_crash_point() {
             stage.writes.len()
         );
         all += before + after + late;
+    }
+    // Operations take time: the next apply meets what is still being written.
+    let slow = World::with(Options { operation_time: Duration::from_millis(300), ..Options::default() });
+    for scene in SCENES {
+        let stage = Stage::set(&slow, scene);
+        let mut count = 0;
+        for k in (0..stage.writes.len()).filter(|k| stage.writes[*k]) {
+            count += usize::from(stage.kill(k, When::After, k as u64) == Point::Converged);
+        }
+        println!("{:<12} {count} times while operations were under way", scene.name);
+        all += count;
     }
     println!("{all} crash points, all converged to the undisturbed end");
     assert!(all >= 200, "only {all} points");

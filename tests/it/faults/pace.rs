@@ -238,9 +238,7 @@ fn documented() -> (Counter, Counter) {
 fn a_thousand_grants_take_what_the_documented_limits_take_and_none_is_refused() {
     // 200 at once, the other 800 at 10 a second.
     let bound = Duration::from_secs(80);
-    for (told, seed) in
-        [Told::Nothing, Told::Remaining].into_iter().zip(0..)
-    {
+    for (told, seed) in [Told::Nothing, Told::Remaining].into_iter().zip(0..) {
         let (reads, writes) = documented();
         let (took, refused) = Simulation::new(1000, told, reads, writes, seed).run();
         assert_eq!(refused, 0, "{told:?}, seed {seed}");

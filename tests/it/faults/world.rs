@@ -163,6 +163,20 @@ impl World {
         state
     }
 
+    /// The state once no operation is under way.
+    pub(super) fn settled_state(&self) -> Value {
+        let start = Instant::now();
+        loop {
+            let state = self.state();
+            let under_way = |body: &Value| body["properties"]["provisioningState"] != "Succeeded";
+            if !state["accounts"].as_array().unwrap().iter().any(under_way) {
+                return state;
+            }
+            assert!(start.elapsed() < PATIENCE, "an operation does not end: {state}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Principals that have a role exactly at a scope, sorted.
     pub(super) fn principals(&self, scope: &str) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -14,7 +14,7 @@ use super::proxy::{Held, Proxy};
 use crate::common::{Folder, Run, SUB, account, assignment, role};
 
 /// Longer than anything here takes, so that a hang is a failure and not a hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Azure as these tests have it.
 pub(super) struct World {

@@ -8,6 +8,7 @@ mod docs;
 mod faults;
 #[cfg(feature = "sandbox")]
 mod product;
+mod properties;
 mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;
@@ -15,3 +16,5 @@ mod recorded;
 mod referee;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod scenarios;

@@ -6,7 +6,7 @@ use crate::common::{ALICE, Azure, BOB, Fault, account, grants, one_account};
 
 fn live() -> Azure {
     let azure = Azure::start();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
     azure
 }
 

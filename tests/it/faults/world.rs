@@ -108,9 +108,17 @@ impl World {
 
     #[track_caller]
     fn must(&self, method: &str, path: &str, body: Option<Value>) -> Value {
-        let (status, body) = self.send(method, path, body);
-        assert!(status < 300, "{method} {path}: {status} {body}");
-        body
+        let start = Instant::now();
+        loop {
+            let (status, answer) = self.send(method, path, body.clone());
+            if status < 300 {
+                return answer;
+            }
+            // By hand one waits until an operation is over.
+            let busy = answer["error"]["code"] == "AccountProvisioningStateInvalid";
+            assert!(busy && start.elapsed() < PATIENCE, "{method} {path}: {status} {answer}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[track_caller]

@@ -78,7 +78,9 @@ impl Observer for Spinner {
     fn event(&self, event: &Event) {
         match &event.what {
             What::Waiting { wait, why } => {
-                let text = format!("waiting {} s: {why}", wait.as_secs().max(1));
+                // Some of Azure's 307 s have passed by now, and it is still 307 s that it asked for.
+                let seconds = wait.as_millis().div_ceil(1000);
+                let text = format!("waiting {seconds} s: {why}");
                 self.say(&text);
                 if !self.shown && !self.quiet && *wait >= WORTH_A_LINE {
                     self.line(&format!("{} {}: {}\n", event.method, sanitize(&event.path), sanitize(&text)));

@@ -286,6 +286,21 @@ pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     map.entry(name.to_owned()).or_insert(Value::Null)
 }
 
+/// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.
+#[must_use]
+pub(crate) fn spelled<'a>(map: &'a Map<String, Value>, name: &'a str) -> &'a str {
+    if map.contains_key(name) {
+        return name;
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
+}
+
+/// Why an answer with an item that cannot be placed says nothing about what is absent.
+pub(crate) fn unplaced(query: &Query) -> Gap {
+    let message = format!("GET {}: an item of the list has no id that can be read", query.path);
+    Gap { scope: query.scope.clone(), refusal: Refusal { message, hint: None } }
+}
+
 /// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
 pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
@@ -297,10 +312,11 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
     let Value::Object(map) = target else { return };
     for (key, change) in changes {
+        let key = spelled(map, key).to_owned();
         if change.is_null() {
-            map.remove(key);
+            map.remove(&key);
         } else {
-            merge(map.entry(key.clone()).or_insert(Value::Null), change);
+            merge(map.entry(key).or_insert(Value::Null), change);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::errors;
 use super::filter::{Term, parse};
-use super::http::{Reply, Request, page, to_json};
+use super::http::{Reply, Request, page, to_json, written};
 use super::scope;
 use super::state::{Event, derived_id};
 use super::stats::is_write;
@@ -69,9 +69,9 @@ pub(super) fn log(world: &mut World, request: &Request, reply: &Reply) {
     let key = format!("{instant}{:06}", 999_999_usize.saturating_sub(same.count()));
     world.state.events.insert(key, event);
     while world.state.events.len() > MEMORY {
-        world.state.events.pop_last();
+        let oldest = world.state.events.last_key_value().map(|(key, _)| key.clone());
+        world.state.events.remove(&oldest.unwrap_or_default());
     }
-    world.changed = true;
 }
 
 /// Bodies of role assignments are logged: from them clients tell who was granted what.
@@ -186,9 +186,8 @@ pub(super) fn list(world: &World, request: &Request, subscription: &str) -> Resu
     }
     let select = request.query("$select");
     let items = found.iter().map(|(key, event, end)| {
-        let text: Box<dyn FnOnce() -> String> =
-            Box::new(move || to_json(&selected(shown(world, subscription, key, event, *end), select)));
-        (key.as_str(), text)
+        let event = move || to_json(&selected(shown(world, subscription, key, event, *end), select));
+        (key.as_str(), move || written(event()))
     });
     Ok(page(request, PAGE, items))
 }

@@ -11,6 +11,7 @@ use super::directory;
 use super::errors;
 use super::faults;
 use super::http::{Reply, Request};
+use super::seed;
 use super::state::State;
 use super::stats::Stats;
 use super::world::{World, seven_digits};
@@ -31,13 +32,13 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
         (["faults"], &Method::POST) => faults::replace(&mut world.faults, request),
         (["clock"], &Method::GET) => clock(world),
         (["clock"], &Method::POST) => advance(world, request),
+        (["seed"], _) => seed::answer(world, request),
         (["directory"], _) => directory::answer(world, request),
         (["stats"], &Method::GET) => Reply::json(200, &world.stats),
         (["reset"], &Method::POST) => {
             let secret = std::mem::take(&mut world.state.secret);
-            world.state = State::new(secret);
+            world.state = State { whole: true, ..State::new(secret) };
             world.stats = Stats::default();
-            world.changed = true;
             Reply::json(200, &json!({"reset": true}))
         }
         (["stats" | "reset" | "faults" | "clock"], _) => errors::method_not_allowed(request.method.as_str()),
@@ -71,7 +72,8 @@ fn advance(world: &mut World, request: &Request) -> Reply {
     }
     let real = world.now.saturating_sub(SignedDuration::from_secs(world.state.clock_ahead_seconds));
     world.state.clock_ahead_seconds = ahead;
-    world.changed = true;
+    // The clock is no table that would notice.
+    world.state.clock_moved = true;
     world.advance_to(real.unwrap_or(world.now));
     clock(world)
 }

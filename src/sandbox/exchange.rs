@@ -4,7 +4,6 @@
 //! recorded, if it is, before the client has its answer. Handlers see none of this.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -18,7 +17,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::faults::{self, Break, Hit};
-use super::http::{Caller, Reply, Request, segments};
+use super::http::{Caller, Content, Reply, Request, segments};
 use super::listen::Cut;
 use super::record::Exchange;
 use super::server::Rim;
@@ -30,7 +29,6 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 const FLUSH: Duration = Duration::from_millis(20);
 
 /// What becomes of a request.
-#[derive(Debug)]
 struct Outcome {
     reply: Reply,
     /// Nothing is sent: the connection breaks.
@@ -64,37 +62,54 @@ pub(super) async fn serve(
     if !rim.latency.is_zero() {
         tokio::time::sleep(rim.latency).await;
     }
-    let reply = outcome.reply;
+    let Outcome { reply, cut: breaks, truncate } = outcome;
     let headers = headers(&parts, &id, &reply);
-    let sent = outcome.truncate.map_or(reply.body.len(), |length| length.min(reply.body.len()));
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut content = reply.content;
     if let Some(recorder) = &rim.recorder {
+        let text = content.text();
+        let sent = truncate.map_or(text.len(), |length| length.min(text.len()));
         let empty = HeaderMap::new();
         let recorded = recorder.write(&Exchange {
             method: parts.method.as_str(),
             url: &format!("{origin}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             request_headers: &parts.headers,
             request_body: body.as_deref().unwrap_or_default(),
-            status: if outcome.cut { 0 } else { reply.status },
-            response_headers: if outcome.cut { &empty } else { &headers },
-            response_body: if outcome.cut { &[] } else { &reply.body[..sent] },
+            status: if breaks { 0 } else { status.as_u16() },
+            response_headers: if breaks { &empty } else { &headers },
+            response_body: if breaks { &[] } else { &text[..sent] },
         });
         if let Err(error) = recorded {
             tracing::error!(%error, "an exchange was not recorded");
         }
+        content = Content::Whole(text);
     }
-    if outcome.cut {
+    if breaks {
         cut.now();
     }
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
-    if outcome.truncate.is_some() {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
-        *response.body_mut() = torn(reply.body, sent);
-    } else {
-        *response.body_mut() = Body::from(reply.body);
+    match truncate {
+        Some(length) => {
+            let text = content.text();
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+            *response.body_mut() = torn(text, length);
+        }
+        None => *response.body_mut() = streamed(content),
     }
     response
+}
+
+/// A body that is written while it is sent, unless it is small.
+fn streamed(content: Content) -> Body {
+    let mut parts = content.parts().peekable();
+    let first = parts.next().unwrap_or_default();
+    if parts.peek().is_none() {
+        return Body::from(first);
+    }
+    let parts = std::iter::once(first).chain(parts).map(Ok::<_, std::convert::Infallible>);
+    Body::from_stream(stream::iter(parts))
 }
 
 /// The first part of a body, after which the connection breaks.
@@ -182,11 +197,8 @@ async fn effect(rim: &Rim, request: Request) -> Reply {
 fn in_the_world(rim: &Rim, request: Request) -> (Reply, Option<u64>) {
     let mut world = rim.world();
     world.advance_to(Timestamp::now());
-    world.changed = false;
     let reply = services::answer(&mut world, request);
-    // Counted under the lock, so that a snapshot never holds less than its number says.
-    let change = world.changed.then(|| rim.changes.fetch_add(1, Ordering::SeqCst) + 1);
-    (reply, change)
+    (reply, rim.take_down(&mut world))
 }
 
 /// An answer's headers, with those that ARM puts on each.
@@ -212,7 +224,7 @@ fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     for (name, value) in &reply.headers {
         put(name, value);
     }
-    if !reply.body.is_empty() {
+    if !reply.content.is_empty() {
         put("content-type", "application/json; charset=utf-8");
     }
     headers

@@ -77,7 +77,7 @@ pub(super) struct Fault {
 }
 
 /// What happens to a request that was hit.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub(super) struct Hit {
     pub(super) delay: u64,
     pub(super) breaks: Option<Break>,

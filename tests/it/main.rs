@@ -5,6 +5,8 @@ mod arm;
 mod common;
 mod docs;
 #[cfg(feature = "sandbox")]
+mod faults;
+#[cfg(feature = "sandbox")]
 mod product;
 mod properties;
 mod reading;

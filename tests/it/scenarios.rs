@@ -122,12 +122,19 @@ fn play(folder: &Path) {
         let found = live.pointer(&expected.at).unwrap_or(&Value::Null);
         assert_eq!(*found, expected.is, "{name}: {} {}", expected.path, expected.at);
     }
-    let shown = shown.replace(azure.url(), "http://ENDPOINT");
+    let shown = without_hashes(&shown.replace(azure.url(), "http://ENDPOINT"));
     insta::with_settings!({
         snapshot_path => folder, prepend_module_to_snapshot => false, omit_expression => true, description => &scenario.about,
     }, {
         insta::assert_snapshot!("output", shown);
     });
+}
+
+/// A plan's fingerprint holds its endpoint, whose port is another each time.
+fn without_hashes(text: &str) -> String {
+    let mut parts = text.split("\"sha256:");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "\"sha256:HASH" + &part[64..])
 }
 
 fn folders() -> Vec<PathBuf> {
@@ -142,7 +149,9 @@ fn folders() -> Vec<PathBuf> {
 fn every_scenario_goes_as_it_is_written() {
     let all = folders();
     assert!(all.len() >= 7, "{all:?}");
-    all.iter().for_each(|folder| play(folder));
+    for folder in &all {
+        play(folder);
+    }
 }
 
 #[test]

@@ -217,3 +217,37 @@ fn a_write_begins_from_a_resource_or_not_at_all() {
         assert!(azure.take_writes().is_empty(), "{strange}");
     }
 }
+
+#[test]
+fn one_list_that_could_not_be_read_permits_no_delete_in_the_others() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
+    let spec = |principals: &[&str]| {
+        let scoped = format!(
+            "roleAssignments: [{{scope: {elsewhere}, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}]\n"
+        );
+        format!("{}{scoped}", one_account("team-a", "chat", &grants(principals)))
+    };
+    folder.write("a.yaml", spec(&[ALICE, BOB]));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec(&[ALICE]));
+    azure.spoil(
+        "GET",
+        &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    let whole = folder.keyless("plan a.yaml --format json").exits(0);
+    assert!(whole.changes("delete").is_empty(), "the list of the subscription is the whole one: {whole}");
+    assert_eq!(whole.changes("unmanaged").len(), 1, "{whole}");
+    azure.spoil(
+        "GET",
+        &format!("{elsewhere}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    azure.take_seen();
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
+    assert!(run.changes("delete").is_empty(), "{run}");
+    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert!(azure.take_writes().is_empty());
+}

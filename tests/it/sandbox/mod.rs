@@ -10,6 +10,7 @@ mod lifecycle;
 mod locks;
 mod recordings;
 mod roles;
+mod seed;
 mod time;
 mod tls;
 mod transcript;

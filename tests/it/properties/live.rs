@@ -196,6 +196,9 @@ pub(super) fn generate(specs: &Specs, rng: &mut Rng) -> Azure {
         azure.assignments.push(Item { body, label: Label::Declared });
     }
     undeclared(specs, &mut azure, rng, gone);
+    if azure.missing_groups.is_empty() {
+        contrived(specs, &mut azure, rng);
+    }
     rng.shuffle(&mut azure.accounts);
     rng.shuffle(&mut azure.assignments);
     azure
@@ -265,6 +268,60 @@ fn speaks_for(specs: &Specs, stack: usize, scope: &str) -> bool {
     );
     groups.iter().any(|group| scope == *group || scope.starts_with(&format!("{group}/")))
         || specs.grants.iter().any(|grant| grant.stack == stack && grant.scope.to_lowercase() == scope)
+}
+
+/// Cases that chance would hardly make: deletes spread over stacks, planted marks, a caller that keeps one right and loses another.
+fn contrived(specs: &Specs, azure: &mut Azure, rng: &mut Rng) {
+    let mut add =
+        |stack: usize, group: &str, principal: String, role: &str, mark: Option<&str>, rng: &mut Rng| {
+            let subscription = specs.trees[stack]["subscription"].as_str().unwrap_or_default();
+            let scope = group_id(subscription, group);
+            let inside = speaks_for(specs, stack, &scope);
+            let grant = Grant {
+                stack,
+                scope,
+                principal,
+                principal_type: "ServicePrincipal".to_owned(),
+                role: role.to_owned(),
+                entry: Value::Object(Map::new()),
+            };
+            let description = mark.map(|mark| marked("contrived", mark));
+            let label = if mark.is_some() { Label::Leftover { stack, inside } } else { Label::Stranger };
+            let body = assignment_body(&grant, description.as_deref(), None, rng);
+            azure.assignments.push(Item { body, label });
+        };
+    let groups: Vec<Option<String>> =
+        specs.trees.iter().map(|tree| tree["resourceGroup"].as_str().map(str::to_owned)).collect();
+    let reader = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+    match rng.below(30) {
+        0 | 1 if specs.trees.len() == 3 => {
+            for (stack, group) in groups.iter().enumerate() {
+                for _ in 0..4 {
+                    add(
+                        stack,
+                        group.as_deref().unwrap_or("rg-a"),
+                        rng.guid(),
+                        reader,
+                        Some(STACKS[stack]),
+                        rng,
+                    );
+                }
+            }
+        }
+        2 => {
+            for number in 0..21 {
+                let group = if number < 5 { groups[0].as_deref().unwrap_or("rg-a") } else { "rg-elsewhere" };
+                add(0, group, rng.guid(), reader, Some(STACKS[0]), rng);
+            }
+        }
+        3 | 4 => {
+            let group = groups[0].as_deref().unwrap_or("rg-a");
+            let principal = CALLER.to_owned();
+            add(0, group, principal.clone(), "f58310d9-a9f6-439a-9e8d-f62e7b41a168", Some(STACKS[0]), rng);
+            add(0, group, principal, "25fbc0a9-bd7c-42a3-aa1a-3b75d497ee68", None, rng);
+        }
+        _ => {}
+    }
 }
 
 /// Things that no spec declares.

@@ -119,16 +119,18 @@ fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_
     objections
 }
 
-/// The caller's own right to write. What it holds through groups is not known here.
+/// The caller's own rights to write: accounts and assignments, each by itself. What it holds through groups is not known here.
 fn caller_out(caller: &str, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
-    let writes = |grant: &&Grant<'_>| {
-        grant.principal.eq_ignore_ascii_case(caller)
-            && grant.role.is_none_or(|role| role.can_grant() || role.can_write())
-    };
+    let rights: [fn(&Role) -> bool; 2] = [Role::can_grant, Role::can_write];
     let mut objections = Vec::new();
-    for lost in old.iter().filter(writes) {
-        let kept = new.iter().filter(writes).any(|grant| grant.scope.contains(&lost.scope));
-        if !kept {
+    for lost in old {
+        let taken = rights.iter().any(|right| {
+            let holds = |grant: &&Grant<'_>| {
+                grant.principal.eq_ignore_ascii_case(caller) && grant.role.is_none_or(right)
+            };
+            holds(&lost) && !new.iter().filter(holds).any(|grant| grant.scope.contains(&lost.scope))
+        });
+        if taken {
             let role = lost.role.map_or(lost.role_id.as_str(), |role| role.name.as_str());
             let message =
                 format!("the plan takes `{role}` on `{}` from the identity that carries it out", lost.scope);

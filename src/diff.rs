@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Open};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, Field, Inventory, KINDS, Kind, Live, Mutability, cidr};
@@ -138,7 +138,19 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
-    for wanted in desired {
+    // What could not be made out may be any of the live ones.
+    let open: BTreeSet<&str> =
+        desired.iter().filter(|each| each.open.is_some()).map(|each| each.kind.name()).collect();
+    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
+    for mut wanted in desired {
+        if let Some(open) = wanted.open.take() {
+            diff.changes.push(unresolved(wanted, open, &mut diff.findings));
+            continue;
+        }
+        if let Some(first) = seen.insert(wanted.key.clone(), wanted.span) {
+            diff.changes.push(double(wanted, first, &mut diff.findings));
+            continue;
+        }
         let inventory = inventory(wanted.kind);
         let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
@@ -160,11 +172,18 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         diff.changes.push(change);
     }
-    for (_, inventory) in &inventories {
+    for (kind, inventory) in &inventories {
         for gap in &inventory.gaps {
             diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
         }
-        undeclared(stacks, inventory, &declared, &mut diff);
+        let withheld = if !inventory.gaps.is_empty() {
+            Some("no longer declared, but the list is incomplete")
+        } else if open.contains(kind.name()) {
+            Some("not declared as far as is known, but a principal could not be made out")
+        } else {
+            None
+        };
+        undeclared(stacks, inventory, withheld, &declared, &mut diff);
     }
     diff
 }
@@ -174,6 +193,34 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
 enum Fate {
     Unknown(Refusal),
     Refused(String),
+}
+
+/// A declared resource of which it is not known what it is: never a write, never "no changes".
+fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Finding>) -> Change {
+    match open {
+        Open::Unknown(finding) => {
+            let refusal = Refusal { message: finding.message.clone(), hint: finding.hint.clone() };
+            findings.push(finding);
+            Change::Unknown { desired, refusal }
+        }
+        Open::Refused(finding) => {
+            let why = finding.message.clone();
+            findings.push(finding);
+            Change::Refused { desired, fields: Vec::new(), why }
+        }
+    }
+}
+
+/// Two names that turned out to mean the same.
+fn double(desired: Desired, first: Span, findings: &mut Vec<Finding>) -> Change {
+    let why = format!("{} is declared twice, under two names", desired.title);
+    findings.push(
+        Finding::error(Code::Duplicate, why.clone())
+            .at(desired.span)
+            .related(first, "first declared here")
+            .hint("remove one of the two"),
+    );
+    Change::Refused { desired, fields: Vec::new(), why }
 }
 
 /// A declared resource that could not be read: never a write, never "no changes".
@@ -430,8 +477,14 @@ fn covers(identity: &str, declared: &Value, live: &Value) -> bool {
     })
 }
 
-/// Live things that nobody declares: ours are deleted, the others are named.
-fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>, diff: &mut Diff) {
+/// Live things that nobody declares: ours are deleted, unless that is withheld for a reason, the others are named.
+fn undeclared(
+    stacks: &[Loaded],
+    inventory: &Inventory,
+    withheld: Option<&'static str>,
+    declared: &BTreeSet<Key>,
+    diff: &mut Diff,
+) {
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
         let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|loaded| loaded.spec.stack == mark));
@@ -444,9 +497,7 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
             (Some(loaded), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if !inventory.gaps.is_empty() => {
-                unmanaged("no longer declared, but the list is incomplete")
-            }
+            (Some(_), _) if withheld.is_some() => unmanaged(withheld.unwrap_or_default()),
             (Some(loaded), _) if !in_domain(loaded, live) => {
                 unmanaged("carries the stack's mark outside of its groups and scopes")
             }

@@ -40,6 +40,7 @@ mod state;
 mod stats;
 mod store;
 mod token;
+mod user_assigned_identity;
 mod versions;
 mod world;
 

@@ -5,6 +5,8 @@ mod arm;
 mod common;
 mod docs;
 #[cfg(feature = "sandbox")]
+mod principals;
+#[cfg(feature = "sandbox")]
 mod product;
 mod reading;
 #[cfg(feature = "sandbox")]

@@ -54,9 +54,23 @@ pub struct Desired {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Open {
     /// What it means was asked, and nobody answered.
-    Unknown(Finding),
+    Unknown(Box<Finding>),
     /// It means nothing, or more than one thing.
-    Refused(Finding),
+    Refused(Box<Finding>),
+}
+
+impl Open {
+    /// Nobody answered.
+    #[must_use]
+    pub fn unknown(finding: Finding) -> Self {
+        Self::Unknown(Box::new(finding))
+    }
+
+    /// It means nothing, or more than one thing.
+    #[must_use]
+    pub fn refused(finding: Finding) -> Self {
+        Self::Refused(Box::new(finding))
+    }
 }
 
 impl Desired {

@@ -200,12 +200,12 @@ fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Finding>) -> Chan
     match open {
         Open::Unknown(finding) => {
             let refusal = Refusal { message: finding.message.clone(), hint: finding.hint.clone() };
-            findings.push(finding);
+            findings.push(*finding);
             Change::Unknown { desired, refusal }
         }
         Open::Refused(finding) => {
             let why = finding.message.clone();
-            findings.push(finding);
+            findings.push(*finding);
             Change::Refused { desired, fields: Vec::new(), why }
         }
     }

@@ -103,11 +103,7 @@ impl<'a> Form<'a> {
         if let (Some(id), Some(principal_type)) = (id, principal_type) {
             return Uuid::try_parse(id).ok().map(|id| Form::Id(id, *principal_type));
         }
-        let named = [
-            (Set::Users, user),
-            (Set::Groups, group),
-            (Set::ServicePrincipals, service_principal),
-        ];
+        let named = [(Set::Users, user), (Set::Groups, group), (Set::ServicePrincipals, service_principal)];
         if let Some((set, name)) = named.into_iter().find_map(|(set, name)| Some((set, name.as_deref()?))) {
             return Some(Form::Named(set, name));
         }
@@ -222,9 +218,7 @@ fn object(body: Value) -> Value {
 pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     let answer = form.query().and_then(|query| snapshot.get(&query).cloned());
     match form {
-        Form::Id(id, principal_type) => {
-            Ok(Resolved { id: *id, principal_type: *principal_type, name: None })
-        }
+        Form::Id(id, principal_type) => Ok(Resolved { id: *id, principal_type: *principal_type, name: None }),
         Form::Named(set, name) => match answer {
             Some(Answer::Found(items)) => one_of(*set, name, &items, span),
             other => Err(unread(form, other.as_ref(), span)),
@@ -237,7 +231,7 @@ pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resol
                 id.map(|id| Resolved { id, principal_type: PrincipalType::ServicePrincipal, name })
                     .ok_or_else(|| unread(form, None, span))
             }
-            Some(Answer::Absent { .. }) => Err(Open::Refused(
+            Some(Answer::Absent { .. }) => Err(Open::refused(
                 Finding::error(Code::PrincipalNotFound, format!("{} does not exist", form.shown()))
                     .at(span)
                     .hint("check the id: az identity list --query [].id"),
@@ -245,13 +239,10 @@ pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resol
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
-        Form::AccountIdentity(_) => Err(Open::Refused(
-            Finding::error(
-                Code::PrincipalUnread,
-                format!("{} cannot be looked up yet", form.shown()),
-            )
-            .at(span)
-            .hint("write its object id and type: `{id: …, type: ServicePrincipal}`"),
+        Form::AccountIdentity(_) => Err(Open::refused(
+            Finding::error(Code::PrincipalUnread, format!("{} cannot be looked up yet", form.shown()))
+                .at(span)
+                .hint("write its object id and type: `{id: …, type: ServicePrincipal}`"),
         )),
     }
 }
@@ -263,7 +254,7 @@ fn one_of(set: Set, name: &str, items: &[Value], span: Span) -> Result<Resolved,
     let mut ids: Vec<Uuid> = items.iter().filter_map(id).collect();
     ids.sort();
     match (items, ids.as_slice()) {
-        ([], _) => Err(Open::Refused(
+        ([], _) => Err(Open::refused(
             Finding::error(Code::PrincipalNotFound, format!("the directory has no {}", form.shown()))
                 .at(span)
                 .hint(advice(set, name)),
@@ -276,7 +267,7 @@ fn one_of(set: Set, name: &str, items: &[Value], span: Span) -> Result<Resolved,
         (_, [_, _, ..]) => {
             let listed = ids.iter().take(5).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
             let more = if ids.len() > 5 { ", …" } else { "" };
-            Err(Open::Refused(
+            Err(Open::refused(
                 Finding::error(
                     Code::PrincipalAmbiguous,
                     format!("{} could be {} principals: {listed}{more}", form.shown(), ids.len()),
@@ -298,7 +289,9 @@ fn advice(set: Set, name: &str) -> &'static str {
         Set::Users => {
             "check the sign-in name, which may differ from the mail address: az ad user list --display-name NAME; guests have one with `#EXT#`"
         }
-        Set::Groups => "check the spelling and the tenant: az ad group list --filter \"startswith(displayName,'…')\"",
+        Set::Groups => {
+            "check the spelling and the tenant: az ad group list --filter \"startswith(displayName,'…')\""
+        }
         Set::ServicePrincipals if Uuid::try_parse(name).is_ok() => {
             "a GUID here is an application's client id; an object id goes by `id` and `type: ServicePrincipal`"
         }
@@ -315,14 +308,14 @@ fn unread(form: &Form<'_>, answer: Option<&Answer>, span: Span) -> Open {
         Some(Refusal { message, .. }) => finding.cause(message),
         None => finding.cause("the answer does not say who it is"),
     };
-    Open::Unknown(finding.hint(WITHOUT_GRAPH))
+    Open::unknown(finding.hint(WITHOUT_GRAPH))
 }
 
 /// The caller, where it is a person at a terminal.
 fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     let caller = snapshot.caller;
     let refused = |message: &str, hint: &str| {
-        Err(Open::Refused(Finding::error(Code::NotInteractive, message).at(span).hint(hint)))
+        Err(Open::refused(Finding::error(Code::NotInteractive, message).at(span).hint(hint)))
     };
     match caller.id {
         _ if !caller.interactive => refused(

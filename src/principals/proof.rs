@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::words::{encoded, quoted};
 use super::object;
+use super::words::{encoded, quoted};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Part, Query, Shape, Snapshot};
@@ -31,10 +31,7 @@ pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
     let applications = ids.chunks(IN).map(|ids| {
         let listed = ids.iter().map(|id| quoted(id)).collect::<Vec<_>>().join(",");
         let filter = encoded(&format!("appId in ({listed})"));
-        Part {
-            url: format!("/servicePrincipals?$filter={filter}&$select=id,displayName,appId"),
-            body: None,
-        }
+        Part { url: format!("/servicePrincipals?$filter={filter}&$select=id,displayName,appId"), body: None }
     });
     Query {
         path: "graph:/directoryObjects/getByIds".to_owned(),

@@ -116,10 +116,12 @@ fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
         .flatten()
         .filter_map(|answer| Some((answer["id"].as_str()?, answer)))
         .collect();
-    let outcome = |(id, part): (usize, &&Part)| answers.get(id.to_string().as_str()).map_or_else(
-        || Outcome::Failed(refused(part, "Microsoft Graph left it out of its answer", None)),
-        |answer| read(answer, part),
-    );
+    let outcome = |(id, part): (usize, &&Part)| {
+        answers.get(id.to_string().as_str()).map_or_else(
+            || Outcome::Failed(refused(part, "Microsoft Graph left it out of its answer", None)),
+            |answer| read(answer, part),
+        )
+    };
     parts.iter().enumerate().map(outcome).collect()
 }
 
@@ -169,7 +171,8 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart_by_their_ids_and_statuses() {
-        let parts = [part("/users?a"), part("/groups?b"), part("/groups?c"), part("/groups?d"), part("/users?e")];
+        let parts =
+            [part("/users?a"), part("/groups?b"), part("/groups?c"), part("/groups?d"), part("/users?e")];
         let parts: Vec<&Part> = parts.iter().collect();
         let body = json!({"responses": [
             {"id": "2", "status": 429, "headers": {"Retry-After": "7"}, "body": {"error": {"code": "TooManyRequests"}}},
@@ -193,7 +196,8 @@ mod tests {
     fn whatever_is_answered_is_no_reason_to_panic() {
         let parts = [part("/users?a")];
         let parts: Vec<&Part> = parts.iter().collect();
-        for body in [json!(null), json!([]), json!({"responses": 7}), json!({"responses": [null, {"id": 0}]})] {
+        for body in [json!(null), json!([]), json!({"responses": 7}), json!({"responses": [null, {"id": 0}]})]
+        {
             assert!(matches!(unpack(&body, &parts)[0], Outcome::Failed(_)), "{body}");
         }
         for status in [json!(200), json!("200"), json!(-1)] {

@@ -243,8 +243,9 @@ fn get_by_ids(world: &World, request: &Request) -> Result<Reply, Reply> {
         .get("types")
         .and_then(Value::as_array)
         .map(|types| types.iter().filter_map(Value::as_str).collect());
-    let asks_for_any =
-        types.as_ref().is_some_and(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case("directoryObject")));
+    let asks_for_any = types
+        .as_ref()
+        .is_some_and(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case("directoryObject")));
     let mut found = Vec::new();
     for id in ids.iter().filter_map(Value::as_str).map(str::to_lowercase) {
         let Some(principal) = world.state.principals.get(&id) else {

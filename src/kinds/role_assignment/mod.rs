@@ -218,7 +218,8 @@ impl Kind for RoleAssignments {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
         let listed = queries.iter().all(|query| snapshot.get(query).is_some());
-        let principals = stacks.iter().flat_map(|loaded| grants(&loaded.spec)).flat_map(|grant| grant.principals);
+        let principals =
+            stacks.iter().flat_map(|loaded| grants(&loaded.spec)).flat_map(|grant| grant.principals);
         queries.extend(principals.filter_map(|principal| Form::of(principal)?.query()));
         if listed {
             let unproven = self.unproven(stacks, snapshot);
@@ -348,8 +349,7 @@ impl Kind for RoleAssignments {
 
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
         let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
-        let finding =
-            desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
+        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
         finding.into_iter().collect()
     }
 

@@ -59,7 +59,8 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             let (Some(form), Some(role)) = (Form::of(principal), role_id(grant.role)) else { continue };
             let id = form.label();
             if let Some(first) = seen.insert(key(&grant.scope, &id, &role.to_string()), span) {
-                let message = format!("{} gets `{}` at this scope twice", form.shown(), rbac::display_name(role));
+                let message =
+                    format!("{} gets `{}` at this scope twice", form.shown(), rbac::display_name(role));
                 findings.push(
                     Finding::error(Code::Duplicate, message)
                         .at(span)
@@ -239,11 +240,9 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
             let hint = "az identity show --resource-group GROUP --name NAME --query id";
             match ResourceId::parse(id) {
                 Err(problem) => error(Code::InvalidId, format!("not a resource id: {problem}"), hint),
-                Ok(parsed) if !parsed.as_str().to_ascii_lowercase().contains(&provider) => error(
-                    Code::InvalidId,
-                    format!("`{id}` is not the id of a user-assigned identity"),
-                    hint,
-                ),
+                Ok(parsed) if !parsed.as_str().to_ascii_lowercase().contains(&provider) => {
+                    error(Code::InvalidId, format!("`{id}` is not the id of a user-assigned identity"), hint)
+                }
                 Ok(_) => None,
             }
         }

@@ -58,7 +58,10 @@ fn two_groups_of_one_name_are_an_error_with_both_ids_and_nothing_is_revoked_mean
     assert_eq!(plan.findings(), ["principal-ambiguous@11"], "{plan}");
     let finding = plan.json()["findings"][0].clone();
     let text = finding.to_string();
-    assert!(text.contains(ML) && text.contains(OTHER_ML) && text.contains("`{id: …, type: Group}`"), "{text}");
+    assert!(
+        text.contains(ML) && text.contains(OTHER_ML) && text.contains("`{id: …, type: Group}`"),
+        "{text}"
+    );
     assert_eq!(plan.changes("refused").len(), 1, "{plan}");
     assert_eq!(plan.changes("delete").len(), 0, "either of the live ones could be the declared one: {plan}");
     folder.keyless("apply a.yaml --yes").exits(1);
@@ -74,7 +77,7 @@ fn a_name_that_nobody_has_is_an_error_at_its_line() {
     let plan = folder.keyless("plan a.yaml --format json").exits(1);
     assert_eq!(plan.findings(), ["principal-not-found@11"], "{plan}");
     let column = plan.json()["findings"][0]["source"]["column"].as_u64().unwrap();
-    assert_eq!(column, 30, "at the name itself: {plan}");
+    assert_eq!(column, 32, "at the name itself: {plan}");
     folder.keyless("drift a.yaml").exits(1);
     folder.keyless("validate a.yaml").exits(0);
 }
@@ -93,7 +96,11 @@ fn a_directory_that_may_not_be_read_leaves_the_assignment_unknown() {
         {"id": "1", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}},
     ]});
     for fault in [
-        Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+        Fault::error(
+            403,
+            "Authorization_RequestDenied",
+            "Insufficient privileges to complete the operation.",
+        ),
         Fault::Answer(200, "application/json", part.to_string()),
         Fault::Answer(200, "text/html", "<html>a proxy</html>".to_owned()),
         Fault::Answer(200, "application/json", "{}".to_owned()),
@@ -133,7 +140,8 @@ fn forty_principals_of_three_stacks_take_two_requests_to_graph() {
     for (stack, from, to) in [("s1", 0, 14), ("s2", 14, 28), ("s3", 28, 40)] {
         let mut text = format!("{}roleAssignments:\n", head(stack));
         for index in from..to {
-            let who = if index % 2 == 0 { format!("group: g{index}") } else { format!("user: u{index}@x.org") };
+            let who =
+                if index % 2 == 0 { format!("group: g{index}") } else { format!("user: u{index}@x.org") };
             let role = if index % 3 == 0 { "Reader" } else { CS_USER };
             text.push_str(&format!(
                 "  - scope: resourceGroup\n    role: {role}\n    principals: [{{{who}}}]\n"
@@ -171,7 +179,10 @@ fn wrongly_named_principals_are_found_without_azure() {
         ("group: g, user: a@b.c", "named in one way"),
         ("me: false", "names nobody"),
         ("managedIdentity: app", "not a resource id"),
-        ("managedIdentity: /subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg", "user-assigned identity"),
+        (
+            "managedIdentity: /subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg",
+            "user-assigned identity",
+        ),
         ("accountIdentity: chst", "did you mean `chat`?"),
     ] {
         folder.write("a.yaml", spec(&[principal]));

@@ -103,7 +103,7 @@ codes! {
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
-    Unmanaged = "unmanaged", "something live that no spec declares";
+    Unmanaged = "unmanaged", "something live that no spec declares, where the stack calls that drift";
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
@@ -114,7 +114,6 @@ codes! {
     GuardStale = "guard-stale", "live state changed since the plan was made";
     // Doing.
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
-    Skipped = "skipped", "a step that was not tried because one it needs failed";
     ReadBack = "read-back", "after a write, a field that nobody declared had changed";
 }
 

@@ -123,6 +123,10 @@ impl<'a> Run<'a> {
         let title = &self.plan.changes[step.change].title;
         match written {
             Written::Done { note, outputs } => self.finish(index, Status::Done, note, outputs, progress),
+            Written::NotTried => {
+                let reason = Some("interrupted before anything was written".to_owned());
+                self.finish(index, Status::Skipped, reason, Vec::new(), progress);
+            }
             Written::Failed(problem) => {
                 let reason = problem.cause.clone();
                 self.findings.push(problem.at(title, step));

@@ -16,6 +16,8 @@ pub(super) enum Written {
     Done { note: Option<String>, outputs: Vec<Output> },
     /// It does not, or nobody knows.
     Failed(Problem),
+    /// Ctrl-C came before anything was sent that could change something.
+    NotTried,
 }
 
 /// Something to say about a step; the step gives it a place.
@@ -83,8 +85,16 @@ async fn delete(client: &Client, verb: &str, path: &str) -> Written {
         Err(error) if error.says_absent() => {
             Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() }
         }
-        Err(error) => Problem::failed(verb, error.to_string(), error.hint()).into(),
+        Err(error) => unwritten(verb, &error),
     }
+}
+
+/// The end of a step whose request did not succeed.
+fn unwritten(attempt: &str, error: &arm::Error) -> Written {
+    if error.kind == arm::Kind::Interrupted && error.effect == arm::Effect::None {
+        return Written::NotTried;
+    }
+    Problem::failed(attempt, error.to_string(), error.hint()).into()
 }
 
 /// Brings back what was soft-deleted, unless an earlier run has done so, then writes what is declared.
@@ -92,14 +102,23 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
     let gone = match client.get(path).await {
         Ok(_) => false,
         Err(error) if error.says_absent() => true,
-        Err(error) => {
-            return Problem::failed("read before the restore of", error.to_string(), error.hint()).into();
-        }
+        Err(error) => return unwritten("read before the restore of", &error),
     };
-    if gone && let Err(error) = client.put(path, &kind.restoring(&step.patch)).await {
-        return Problem::failed("restore", error.to_string(), error.hint()).into();
+    // Repeated after it took effect, this would be a PUT of a live resource that leaves everything out.
+    if gone && let Err(error) = client.put_once(path, &kind.restoring(&step.patch)).await {
+        let came_back = error.effect == arm::Effect::Unknown && client.get(path).await.is_ok();
+        if !came_back {
+            return unwritten("restore", &error);
+        }
     }
-    put(client, kind, step, path).await
+    match put(client, kind, step, path).await {
+        Written::NotTried if gone => {
+            let cause = "interrupted once it was back, before what is declared was written";
+            let hint = "run again: what already happened is found and not repeated".to_owned();
+            Problem::failed("end the restore of", cause, Some(hint)).into()
+        }
+        written => written,
+    }
 }
 
 async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
@@ -117,10 +136,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         }
         Ok(body) => Some(body),
         Err(error) if error.says_absent() => None,
-        Err(error) => {
-            return Problem::failed(&format!("read before the {verb}"), error.to_string(), error.hint())
-                .into();
-        }
+        Err(error) => return unwritten(&format!("read before the {verb}"), &error),
     };
     match (step.action, &live) {
         (StepAction::Update | StepAction::Restore, None) => {
@@ -155,7 +171,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
     match sent {
         Ok(written) => settled(kind, step, &before, &written.body),
         Err(error) if error.has_code("RoleAssignmentExists") => exists(client, kind, step, error).await,
-        Err(error) => Problem::failed(verb, error.to_string(), error.hint()).into(),
+        Err(error) => unwritten(verb, &error),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 use uuid::Uuid;
 
@@ -128,13 +128,15 @@ struct Counters {
 /// What a call is about.
 enum Target<'a> {
     Own(&'a str),
+    /// Like `Own`, for a write that must not be repeated once it may have taken effect.
+    Once(&'a str),
     Link(&'a str),
 }
 
 impl Target<'_> {
     fn text(&self) -> &str {
         match self {
-            Target::Own(text) | Target::Link(text) => text,
+            Target::Own(text) | Target::Once(text) | Target::Link(text) => text,
         }
     }
 }
@@ -252,6 +254,12 @@ impl Client {
         self.run(Method::Put, &Target::Own(path), Some(body), None).await.map(Written::from)
     }
 
+    /// Like [`Client::put`], for a body that must not be sent again once it may have taken effect. What became of it is
+    /// then [`Effect::Unknown`](super::Effect::Unknown).
+    pub async fn put_once(&self, path: &str, body: &Value) -> Result<Written, Error> {
+        self.run(Method::Put, &Target::Once(path), Some(body), None).await.map(Written::from)
+    }
+
     /// Changes parts, and follows it to its end.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Written, Error> {
         self.run(Method::Patch, &Target::Own(path), Some(body), None).await.map(Written::from)
@@ -292,16 +300,16 @@ impl Client {
         let inner = &*self.0;
         let shown = redact(target.text());
         let own = match target {
-            Target::Own(path) => inner.origins.join(path),
+            Target::Own(path) | Target::Once(path) => inner.origins.join(path),
             Target::Link(link) => inner.origins.check(link),
         };
-        if let (Target::Own(_), Err(_)) = (target, &own) {
+        if let (Target::Own(_) | Target::Once(_), Err(_)) = (target, &own) {
             return Err(Error::new(Kind::Invalid, method, shown, "the path cannot stand in a URL"));
         }
         let seed = Uuid::new_v4().as_u64_pair().0;
         let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
-        let mut next =
-            Exchange::start(method, target.text(), inner.options.limits.clone(), seed, inner.clock.now());
+        let start = if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
+        let mut next = start(method, target.text(), inner.options.limits.clone(), seed, inner.clock.now());
         loop {
             next = match next {
                 Next::Send(exchange, request) => {
@@ -359,8 +367,7 @@ impl Inner {
         // From here to the last line before sending, Ctrl-C means that nothing goes out.
         let interrupted = self.options.interrupt.triggered();
         let ready = async {
-            let flight = self.pace(method, url.path(), tell).await;
-            let slot = self.slots.acquire().await;
+            let (flight, slot) = self.pace(method, url.path(), tell).await;
             let token = self.credential.token(self.endpoint.scope()).await;
             (flight, slot, token)
         };
@@ -387,24 +394,31 @@ impl Inner {
         outcome
     }
 
-    /// Waits until the token bucket grants a request.
-    async fn pace<'a>(&'a self, method: Method, path: &str, tell: &(impl Fn(What) + Sync)) -> Flight<'a> {
+    /// Waits for a place in flight at which the token bucket grants a request.
+    ///
+    /// The place comes first: a permit that waits for a place would hold although Azure has said meanwhile that less is
+    /// left. It is given back during a wait, so that other directions and subscriptions go on.
+    async fn pace<'a>(
+        &'a self,
+        method: Method,
+        path: &str,
+        tell: &(impl Fn(What) + Sync),
+    ) -> (Flight<'a>, SemaphorePermit<'a>) {
         let direction = Direction::from(method);
         let subscription = subscription_of(path).to_owned();
         loop {
+            // Invariant: nobody closes the semaphore.
+            let slot = self.slots.acquire().await.expect("the semaphore is never closed");
             let now = self.clock.now();
             let permit = self.buckets().of(&subscription, direction, now).take(now);
             match permit {
                 Permit::Granted => {
-                    return Flight {
-                        inner: self,
-                        subscription,
-                        direction,
-                        remaining: None,
-                        close_until: None,
-                    };
+                    let flight =
+                        Flight { inner: self, subscription, direction, remaining: None, close_until: None };
+                    return (flight, slot);
                 }
                 Permit::WaitUntil(until) => {
+                    drop(slot);
                     let wait = until.since(now);
                     // A fraction of a second is the normal course of a long run, and no news.
                     if wait >= Duration::from_secs(1) {

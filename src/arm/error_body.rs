@@ -91,6 +91,29 @@ fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
     if let Some(Value::Object(deeper)) = field(map, &["innererror"]) {
         add_detail(deeper, details, depth);
     }
+    if let Some(Value::Array(items)) = field(map, &["additionalInfo"]) {
+        for item in items.iter().filter_map(Value::as_object) {
+            add_policy(item, details);
+        }
+    }
+}
+
+/// Which policy refused it, in `additionalInfo`; the message names it in some answers only.
+fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
+    let Some(Value::Object(info)) = field(map, &["info"]) else { return };
+    let named = |names: &[&str]| text(info, names).map(|name| format!("`{name}`"));
+    let assignment = named(&["policyAssignmentDisplayName", "policyAssignmentName", "policyAssignmentId"]);
+    let definition = named(&["policyDefinitionDisplayName", "policyDefinitionName", "policyDefinitionId"]);
+    let message = match (assignment, definition) {
+        (Some(assignment), Some(definition)) => format!("policy assignment {assignment} of {definition}"),
+        (Some(assignment), None) => format!("policy assignment {assignment}"),
+        (None, Some(definition)) => format!("policy {definition}"),
+        (None, None) => return,
+    };
+    let detail = Detail { message: Some(message), ..Detail::default() };
+    if !details.contains(&detail) {
+        details.push(detail);
+    }
 }
 
 fn add_detail(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
@@ -233,6 +256,17 @@ mod tests {
         );
         let shown: Vec<String> = body.details.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["In: i (target `sku`)", "Deep", "Deeper: d"]);
+    }
+
+    #[test]
+    fn the_policy_that_refused_is_named_from_the_particulars() {
+        let body = read(
+            br#"{"error":{"code":"RequestDisallowedByPolicy","message":"Resource 'x' was disallowed by policy.","additionalInfo":[
+                {"type":"PolicyViolation","info":{"policyDefinitionDisplayName":"No keys","policyAssignmentName":"a1","policyAssignmentId":"/s"}},
+                {"type":"Other","info":{"x":1}}, {"type":"PolicyViolation","info":{"policyAssignmentId":"/t"}}]}}"#,
+        );
+        let shown: Vec<String> = body.details.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["policy assignment `a1` of `No keys`", "policy assignment `/t`"]);
     }
 
     #[test]

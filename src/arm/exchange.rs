@@ -186,10 +186,15 @@ struct Tally {
     since: Option<Moment>,
 }
 
+/// Codes that say that another operation holds the account; the second is a 400 or a 409, with the account's state in its text.
+const BUSY: [&str; 2] = ["RequestConflict", "AccountProvisioningStateInvalid"];
+
 /// A call under way.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     method: Method,
+    /// Whether the call must not be sent again once it may have taken effect.
+    once: bool,
     /// Redacted; only for errors and for telling role assignments.
     path: String,
     limits: Limits,
@@ -210,9 +215,20 @@ impl Exchange {
     /// Begins a call; the first thing to do is to send it.
     #[must_use]
     pub fn start(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Next {
+        Self::new(method, path, limits, seed, now).send()
+    }
+
+    /// Begins a call that must not be sent again once it may have taken effect, whatever its method allows.
+    #[must_use]
+    pub fn start_once(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Next {
+        Self { once: true, ..Self::new(method, path, limits, seed, now) }.send()
+    }
+
+    fn new(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Self {
         let poll_wait = limits.poll_first;
         Self {
             method,
+            once: method == Method::Post,
             path: super::redact::redact(path),
             limits,
             seed,
@@ -225,7 +241,6 @@ impl Exchange {
             polls: 0,
             poll_wait,
         }
-        .send()
     }
 
     /// How often the present request was sent.
@@ -278,7 +293,7 @@ impl Exchange {
                 self.accept(&answer, now).done(Value::Null, now)
             }
             408 | 429 | 500..=599 => self.faulted(&answer, body, now),
-            409 if body.is("RequestConflict") => {
+            400 | 409 if BUSY.iter().any(|code| body.is(code)) => {
                 self.trouble(Trouble::Conflict, Why::Conflict, &answer.headers, now, |exchange, now| {
                     exchange.failure(&answer, body, now)
                 })
@@ -305,7 +320,7 @@ impl Exchange {
         let calling = matches!(self.phase, Phase::Call);
         if calling && self.method.is_write() && !refused {
             self.unclear = true;
-            if self.method == Method::Post {
+            if self.once {
                 return Next::GiveUp(self.failure(answer, body, now));
             }
         }
@@ -322,7 +337,7 @@ impl Exchange {
         if matches!(self.phase, Phase::Call) && sent && self.method.is_write() {
             self.unclear = true;
         }
-        let repeatable = !(matches!(self.phase, Phase::Call) && self.method == Method::Post && sent);
+        let repeatable = !(matches!(self.phase, Phase::Call) && self.once && sent);
         if lasting || !repeatable {
             return self.stop(Kind::Network, what, now);
         }
@@ -332,7 +347,7 @@ impl Exchange {
         })
     }
 
-    /// A success whose body cannot be read: repeated, unless it is a POST, which must not be.
+    /// A success whose body cannot be read: repeated, unless it must not be.
     fn unreadable(mut self, answer: &Answer, what: String, lasting: bool, now: Moment) -> Next {
         let calling = matches!(self.phase, Phase::Call);
         let status = answer.status;
@@ -346,7 +361,7 @@ impl Exchange {
             details.request_id = headers.request_id();
             Error::from_details(details)
         };
-        if lasting || (calling && self.method == Method::Post) {
+        if lasting || (calling && self.once) {
             return Next::GiveUp(error(self, now));
         }
         let why = Why::Fault { what: format!("Azure's answer ({status}) cannot be read") };

@@ -47,6 +47,7 @@ const BY_CODE: &[(&str, &str)] = &[
     ("CustomDomainInUse", "choose another `customSubDomainName`: soft-deleted accounts hold theirs too"),
     ("InsufficientQuota", "ask for more quota, or lower the capacity"),
     ("RequestConflict", "another operation holds the parent resource: wait for it, then run again"),
+    ("AccountProvisioningStateInvalid", "another operation holds the account: wait for it, then run again"),
 ];
 
 pub(super) fn hint(error: &Error) -> Option<String> {

@@ -17,7 +17,7 @@ pub enum Trouble {
     Fault,
     /// 429, or 503 with a time.
     Throttled,
-    /// 409 `RequestConflict`.
+    /// 409 `RequestConflict`, or `AccountProvisioningStateInvalid`.
     Conflict,
     /// 400 `PrincipalNotFound`.
     Principal,

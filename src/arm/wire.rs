@@ -102,12 +102,20 @@ pub(super) async fn send(
             let reason = format!("the body is over {} MiB", LARGEST_ANSWER >> 20);
             Body::Unreadable { reason, start: None, lasting: true }
         }
-        Err(CollectError::Broken(error)) if error.is_timeout() => return (broken(&error), remaining),
+        // Without its code, a refusal says too little to be believed: a 404 may be of the resource or of what it stands on.
+        Err(CollectError::Broken(error)) if error.is_timeout() || is_refusal(status) => {
+            return (broken(&error), remaining);
+        }
         Err(CollectError::Broken(error)) => {
             Body::unreadable(format!("the body is cut off ({})", chain(&error)), b"")
         }
     };
     (Outcome::Answer(Answer { status, headers, body }), remaining)
+}
+
+/// Whether a status ends a call, as its body says why.
+fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 429)
 }
 
 enum CollectError {
@@ -175,7 +183,7 @@ fn chain(error: &reqwest::Error) -> String {
 
 impl Answer {
     /// Until when nobody needs to ask anything of this subscription; a single resource's limit does not count.
-    pub(super) fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
+    pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
         let Body::Json(body) = &self.body else { return None };
         let code = body.pointer("/error/code")?.as_str()?;
         let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);

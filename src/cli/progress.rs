@@ -1,6 +1,7 @@
 //! Progress on a terminal, and the lines of steps as they end.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,41 +15,48 @@ use crate::report::Outcome;
 
 /// A spinner that says what is going on; silent where stderr is no terminal.
 pub(super) struct Spinner {
-    bar: Option<ProgressBar>,
+    shown: bool,
     quiet: bool,
+    /// The line on the terminal, while there is one: a cleared one does not come back.
+    bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Spinner {
     pub(super) fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
-        let bar = shown.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}");
-            let bar = ProgressBar::new_spinner()
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        Self { bar, quiet }
+        Self { shown: !quiet && std::io::stderr().is_terminal(), quiet, bar: Mutex::default() }
+    }
+
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        // A panic elsewhere leaves a line on the terminal and nothing worse.
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn say(&self, what: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(sanitize(what).into_owned());
+        if self.shown {
+            self.bar().get_or_insert_with(spinner).set_message(sanitize(what).into_owned());
         }
     }
 
     pub(super) fn clear(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar().take() {
             bar.finish_and_clear();
         }
     }
 
     fn line(&self, line: &str) {
-        match &self.bar {
+        match &*self.bar() {
             Some(bar) => bar.suspend(|| aside(line)),
             None => aside(line),
         }
     }
+}
+
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}");
+    let bar =
+        ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }
 
 impl Progress for Spinner {
@@ -70,9 +78,11 @@ impl Observer for Spinner {
     fn event(&self, event: &Event) {
         match &event.what {
             What::Waiting { wait, why } => {
-                let text = format!("waiting {} s: {why}", wait.as_secs().max(1));
+                // Some of Azure's 307 s have passed by now, and it is still 307 s that it asked for.
+                let seconds = wait.as_millis().div_ceil(1000);
+                let text = format!("waiting {seconds} s: {why}");
                 self.say(&text);
-                if self.bar.is_none() && !self.quiet && *wait >= WORTH_A_LINE {
+                if !self.shown && !self.quiet && *wait >= WORTH_A_LINE {
                     self.line(&format!("{} {}: {}\n", event.method, sanitize(&event.path), sanitize(&text)));
                 }
             }

@@ -129,6 +129,8 @@ pub enum Compare {
     Location,
     /// As text without regard to white space.
     Text,
+    /// As text without regard to white space at its end, which does not survive in front of a mark.
+    TextToItsEnd,
     /// As a set of IPv4 addresses and ranges.
     Cidrs,
     /// As a set of texts without regard to case.
@@ -193,6 +195,8 @@ pub struct Inventory {
     pub items: BTreeMap<Key, Live>,
     /// Scopes that could not be read.
     pub gaps: Vec<Gap>,
+    /// Scopes of which only parts could be read: what is seen counts, and nothing is deleted on its word.
+    pub partial: Vec<Gap>,
 }
 
 /// A scope about which nothing is known.
@@ -205,6 +209,16 @@ pub struct Gap {
 }
 
 impl Inventory {
+    /// Whether a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
+    #[must_use]
+    pub fn is_incomplete_near(&self, scope: &ResourceId) -> bool {
+        let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
+        self.gaps
+            .iter()
+            .chain(&self.partial)
+            .any(|gap| gap.scope.contains(scope) || subscription(&gap.scope) == subscription(scope))
+    }
+
     /// Why nothing can be said about things at a scope, if so.
     #[must_use]
     pub fn gap(&self, scope: &ResourceId) -> Option<&Gap> {
@@ -272,6 +286,21 @@ pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     map.entry(name.to_owned()).or_insert(Value::Null)
 }
 
+/// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.
+#[must_use]
+pub(crate) fn spelled<'a>(map: &'a Map<String, Value>, name: &'a str) -> &'a str {
+    if map.contains_key(name) {
+        return name;
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
+}
+
+/// Why an answer with an item that cannot be placed says nothing about what is absent.
+pub(crate) fn unplaced(query: &Query) -> Gap {
+    let message = format!("GET {}: an item of the list has no id that can be read", query.path);
+    Gap { scope: query.scope.clone(), refusal: Refusal { message, hint: None } }
+}
+
 /// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
 pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
@@ -283,10 +312,11 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
     let Value::Object(map) = target else { return };
     for (key, change) in changes {
+        let key = spelled(map, key).to_owned();
         if change.is_null() {
-            map.remove(key);
+            map.remove(&key);
         } else {
-            merge(map.entry(key.clone()).or_insert(Value::Null), change);
+            merge(map.entry(key).or_insert(Value::Null), change);
         }
     }
 }

@@ -94,7 +94,7 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
                 .then(|| "a soft-deleted one of this name is purged first, for good".to_owned());
             declared(Action::Create, desired, fields, reason)
         }
-        Change::Restore { desired, fields } => declared(
+        Change::Restore { desired, fields, .. } => declared(
             Action::Restore,
             desired,
             fields,

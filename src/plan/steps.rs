@@ -41,10 +41,11 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 draft.step.needs = parent.chain(purged).collect();
                 drafts.push(draft);
             }
-            Change::Restore { desired, .. } => {
+            Change::Restore { desired, mark, .. } => {
                 let mut draft = written(index, desired, None, sources);
                 draft.step.action = StepAction::Restore;
                 draft.step.patch.clone_from(&desired.declared);
+                draft.step.mark = mark.then(|| desired.stack.clone());
                 drafts.push(draft);
             }
             Change::Adopt { desired, live } => {

@@ -287,10 +287,14 @@ pub fn outcome(outcome: &Outcome) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = String::from("\n");
     findings(&mut text, &report.findings, true);
-    for step in &report.steps {
-        for output in &step.outputs {
-            let _ =
-                writeln!(text, "{} of {}: {}", output.name, sanitize(&step.title), sanitize(&output.value));
+    let outputs =
+        report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
+    // A resource that was written twice shows the same twice.
+    let mut told = Vec::new();
+    for (title, output) in outputs {
+        if !told.contains(&(title, output)) {
+            told.push((title, output));
+            let _ = writeln!(text, "{} of {}: {}", output.name, sanitize(title), sanitize(&output.value));
         }
     }
     let tally = &report.summary;

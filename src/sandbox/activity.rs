@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::errors;
 use super::filter::{Term, parse};
-use super::http::{Reply, Request, page, to_json};
+use super::http::{Reply, Request, page, to_json, written};
 use super::scope;
 use super::state::{Event, derived_id};
 use super::stats::is_write;
@@ -17,6 +17,8 @@ use super::world::{World, seconds, seven_digits};
 
 /// Events on one page: about 100 KB, as in Azure.
 const PAGE: usize = 50;
+/// Bytes of a body that are logged at most.
+const BODY: usize = 4096;
 /// How many writes are remembered.
 const MEMORY: usize = 20_000;
 
@@ -47,10 +49,8 @@ pub(super) fn log(world: &mut World, request: &Request, reply: &Reply) {
         return;
     };
     let at = world.now.as_microsecond();
-    world.state.event_count += 1;
     let event = Event {
         at,
-        action,
         resource,
         method: request.method.to_string(),
         uri: request.url(),
@@ -59,16 +59,26 @@ pub(super) fn log(world: &mut World, request: &Request, reply: &Reply) {
         object_id: request.caller.object_id.clone(),
         kind: request.caller.kind.to_owned(),
         correlation_id: request.header("x-ms-correlation-request-id").unwrap_or(&request.id).to_owned(),
+        body: sent(&action, request),
         client_request_id: request.header("x-ms-client-request-id").map(str::to_owned),
+        action,
     };
     // The newest sorts first.
-    let newest_first = (i64::MAX - at, u64::MAX - world.state.event_count);
-    let key = format!("{}/{:019}/{:020}", subscription.to_lowercase(), newest_first.0, newest_first.1);
+    let instant = format!("{}/{:019}/", subscription.to_lowercase(), i64::MAX - at);
+    let same = world.state.events.range(instant.clone()..).take_while(|(key, _)| key.starts_with(&instant));
+    let key = format!("{instant}{:06}", 999_999_usize.saturating_sub(same.count()));
     world.state.events.insert(key, event);
     while world.state.events.len() > MEMORY {
-        world.state.events.pop_last();
+        let oldest = world.state.events.last_key_value().map(|(key, _)| key.clone());
+        world.state.events.remove(&oldest.unwrap_or_default());
     }
-    world.changed = true;
+}
+
+/// Bodies of role assignments are logged: from them clients tell who was granted what.
+fn sent(action: &str, request: &Request) -> Option<String> {
+    let kept = action.to_lowercase().starts_with("microsoft.authorization/roleassignments/");
+    (kept && (1..=BODY).contains(&request.body.len()))
+        .then(|| String::from_utf8(request.body.clone()).ok())?
 }
 
 /// `Microsoft.CognitiveServices/accounts/write` and the id of the resource.
@@ -176,9 +186,8 @@ pub(super) fn list(world: &World, request: &Request, subscription: &str) -> Resu
     }
     let select = request.query("$select");
     let items = found.iter().map(|(key, event, end)| {
-        let text: Box<dyn FnOnce() -> String> =
-            Box::new(move || to_json(&selected(shown(world, subscription, key, event, *end), select)));
-        (key.as_str(), text)
+        let event = move || to_json(&selected(shown(world, subscription, key, event, *end), select));
+        (key.as_str(), move || written(event()))
     });
     Ok(page(request, PAGE, items))
 }
@@ -228,6 +237,8 @@ fn shown(world: &World, subscription: &str, key: &str, event: &Event, end: bool)
     if end {
         properties["statusCode"] = json!(code_name(event.status));
         properties["serviceRequestId"] = Value::Null;
+    } else if let Some(body) = &event.body {
+        properties["requestbody"] = json!(body);
     }
     json!({
         "authorization": {"action": event.action, "scope": event.resource},

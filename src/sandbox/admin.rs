@@ -3,14 +3,21 @@
 //! They are no part of Azure, need no token, and change things by POST only.
 
 use axum::http::Method;
+use jiff::SignedDuration;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::directory;
 use super::errors;
+use super::faults;
 use super::http::{Reply, Request};
+use super::seed;
 use super::state::State;
 use super::stats::Stats;
-use super::world::World;
+use super::world::{World, seven_digits};
+
+/// How far the clock can be put forward, in seconds.
+const AHEAD_LIMIT: i64 = 100 * 366 * 24 * 3600;
 
 /// Whether a path is ours.
 pub(super) fn is_ours(segments: &[String]) -> bool {
@@ -21,16 +28,52 @@ pub(super) fn is_ours(segments: &[String]) -> bool {
 pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
     let path: Vec<&str> = request.segments.iter().skip(1).map(String::as_str).collect();
     match (path.as_slice(), &request.method) {
+        (["faults"], &Method::GET) => faults::list(&world.faults),
+        (["faults"], &Method::POST) => faults::replace(&mut world.faults, request),
+        (["clock"], &Method::GET) => clock(world),
+        (["clock"], &Method::POST) => advance(world, request),
+        (["seed"], _) => seed::answer(world, request),
         (["directory"], _) => directory::answer(world, request),
         (["stats"], &Method::GET) => Reply::json(200, &world.stats),
         (["reset"], &Method::POST) => {
             let secret = std::mem::take(&mut world.state.secret);
-            world.state = State::new(secret);
+            world.state = State { whole: true, ..State::new(secret) };
             world.stats = Stats::default();
-            world.changed = true;
             Reply::json(200, &json!({"reset": true}))
         }
-        (["stats" | "reset"], _) => errors::method_not_allowed(request.method.as_str()),
+        (["stats" | "reset" | "faults" | "clock"], _) => errors::method_not_allowed(request.method.as_str()),
         _ => errors::unknown_path(&request.path),
     }
+}
+
+/// `GET /_sandbox/clock`: the sandbox's time, and how far it is ahead of the real one.
+fn clock(world: &World) -> Reply {
+    Reply::json(
+        200,
+        &json!({"now": seven_digits(world.now), "aheadSeconds": world.state.clock_ahead_seconds}),
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u32,
+}
+
+/// `POST /_sandbox/clock`: lets time pass, and everything happen that is due then.
+fn advance(world: &mut World, request: &Request) -> Reply {
+    let sent: Advance = match request.sandbox_json() {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal,
+    };
+    let ahead = world.state.clock_ahead_seconds.saturating_add(i64::from(sent.advance_seconds));
+    if ahead > AHEAD_LIMIT {
+        return errors::sandbox_invalid("the clock cannot run more than a hundred years ahead");
+    }
+    let real = world.now.saturating_sub(SignedDuration::from_secs(world.state.clock_ahead_seconds));
+    world.state.clock_ahead_seconds = ahead;
+    // The clock is no table that would notice.
+    world.state.clock_moved = true;
+    world.advance_to(real.unwrap_or(world.now));
+    clock(world)
 }

@@ -3,7 +3,7 @@
 use super::account_body as body;
 use super::accounts::{PAGE, same_place};
 use super::errors;
-use super::http::{Reply, Request, page};
+use super::http::{Item, Reply, Request, page};
 use super::operations::announce;
 use super::state::{DeletedAccount, Operation, account_key, derived_id};
 use super::world::World;
@@ -36,8 +36,11 @@ pub(super) fn list(world: &World, request: &Request, subscription: &str) -> Repl
     let found =
         world.state.deleted_accounts.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
     let items = found.map(|(key, deleted)| {
-        let text: Box<dyn FnOnce() -> String> = Box::new(move || body::deleted(deleted));
-        (key.as_str(), text)
+        let item = move || -> Item {
+            let deleted = deleted.clone();
+            Box::new(move || body::deleted(&deleted))
+        };
+        (key.as_str(), item)
     });
     page(request, PAGE, items)
 }
@@ -64,6 +67,7 @@ pub(super) fn purge(world: &mut World, request: &Request, place: Place) -> Reply
         account: None,
         started_at: world.now.as_millisecond(),
         done_at: world.done_at(),
+        over: false,
     };
     world.state.deleted_accounts.remove(&key);
     let id = derived_id(&id).to_string();

@@ -28,7 +28,7 @@ pub(super) fn groups_of(world: &World, id: &str) -> Vec<String> {
     let mut found: Vec<String> = vec![id.to_lowercase()];
     let mut next = 0;
     while let Some(member) = found.get(next).cloned() {
-        for (group, principal) in &world.state.principals {
+        for (group, principal) in world.state.principals.iter() {
             if !found.contains(group)
                 && principal.members.iter().any(|known| known.eq_ignore_ascii_case(&member))
             {
@@ -172,7 +172,6 @@ fn take(world: &mut World, sent: Sent) -> Value {
         world.state.principals.remove(&id.to_lowercase());
         world.state.subscriptions.remove(&id.to_lowercase());
     }
-    world.changed = true;
     let made: Vec<Shown> = made.iter().map(|(id, principal)| shown(id, principal)).collect();
     json!({"principals": made})
 }

@@ -258,7 +258,6 @@ fn first_use(world: &mut World, client: &str) -> (String, Principal) {
         ..Principal::new("ServicePrincipal", &format!("app-{}", client.get(..8).unwrap_or(client)))
     };
     world.state.principals.insert(id.clone(), principal.clone());
-    world.changed = true;
     (id, principal)
 }
 

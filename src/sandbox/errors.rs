@@ -84,6 +84,16 @@ pub(super) fn scope_locked(scope: &str, verb: &str, locked: &str) -> Reply {
     error(409, "ScopeLocked", &message)
 }
 
+pub(super) fn throttled(subscription: &str, operation: &str, seconds: i64) -> Reply {
+    let message = format!(
+        "Number of requests for subscription '{subscription}' and operation '{operation}' exceeded the backend storage \
+         limit. Please try again after '{seconds}' seconds."
+    );
+    error(429, "SubscriptionRequestsThrottled", &message)
+        .with("retry-after", seconds.to_string())
+        .with("x-ms-failure-cause", "gateway")
+}
+
 /// A request to the sandbox itself that it does not understand.
 pub(super) fn sandbox_invalid(why: &str) -> Reply {
     bad_request("SandboxInvalid", why)

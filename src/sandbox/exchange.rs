@@ -4,30 +4,49 @@
 //! recorded, if it is, before the client has its answer. Handlers see none of this.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State as Shared};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::http::{Caller, Reply, Request, segments};
+use super::faults::{self, Break, Hit};
+use super::http::{Caller, Content, Reply, Request, segments};
 use super::listen::Cut;
 use super::record::Exchange;
 use super::server::Rim;
-use super::stats::is_write;
-use super::{errors, gate, services};
+use super::{admin, errors, gate, services};
 
 /// ARM takes bodies of up to 4 MB.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// How long the first part of a torn body has to leave.
+const FLUSH: Duration = Duration::from_millis(20);
+
+/// What becomes of a request.
+struct Outcome {
+    reply: Reply,
+    /// Nothing is sent: the connection breaks.
+    cut: bool,
+    /// How much of the body is sent before the connection breaks.
+    truncate: Option<usize>,
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self { reply, cut: false, truncate: None }
+    }
+}
 
 /// Answers one request.
 pub(super) async fn serve(
     Shared(rim): Shared<Arc<Rim>>,
-    ConnectInfo(_cut): ConnectInfo<Cut>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -36,32 +55,72 @@ pub(super) async fn serve(
     let origin = format!("{scheme}://{authority}");
     let id = Uuid::new_v4().to_string();
     let body = to_bytes(body, BODY_LIMIT).await;
-    let reply = match &body {
+    let outcome = match &body {
         Ok(body) => answer(&rim, &parts, &id, &origin, body).await,
-        Err(_) => errors::content_too_large(),
+        Err(_) => errors::content_too_large().into(),
     };
     if !rim.latency.is_zero() {
         tokio::time::sleep(rim.latency).await;
     }
+    let Outcome { reply, cut: breaks, truncate } = outcome;
     let headers = headers(&parts, &id, &reply);
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut content = reply.content;
     if let Some(recorder) = &rim.recorder {
+        let text = content.text();
+        let sent = truncate.map_or(text.len(), |length| length.min(text.len()));
+        let empty = HeaderMap::new();
         let recorded = recorder.write(&Exchange {
             method: parts.method.as_str(),
             url: &format!("{origin}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             request_headers: &parts.headers,
             request_body: body.as_deref().unwrap_or_default(),
-            status: reply.status,
-            response_headers: &headers,
-            response_body: &reply.body,
+            status: if breaks { 0 } else { status.as_u16() },
+            response_headers: if breaks { &empty } else { &headers },
+            response_body: if breaks { &[] } else { &text[..sent] },
         });
         if let Err(error) = recorded {
             tracing::error!(%error, "an exchange was not recorded");
         }
+        content = Content::Whole(text);
     }
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if breaks {
+        cut.now();
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
+    match truncate {
+        Some(length) => {
+            let text = content.text();
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+            *response.body_mut() = torn(text, length);
+        }
+        None => *response.body_mut() = streamed(content),
+    }
     response
+}
+
+/// A body that is written while it is sent, unless it is small.
+fn streamed(content: Content) -> Body {
+    let mut parts = content.parts().peekable();
+    let first = parts.next().unwrap_or_default();
+    if parts.peek().is_none() {
+        return Body::from(first);
+    }
+    let parts = std::iter::once(first).chain(parts).map(Ok::<_, std::convert::Infallible>);
+    Body::from_stream(stream::iter(parts))
+}
+
+/// The first part of a body, after which the connection breaks.
+fn torn(mut body: Vec<u8>, sent: usize) -> Body {
+    body.truncate(sent);
+    let end = async {
+        // What was sent shall leave before the connection breaks.
+        tokio::time::sleep(FLUSH).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    };
+    Body::from_stream(stream::once(async { Ok(body) }).chain(stream::once(end)))
 }
 
 /// Host and port by which the client calls us.
@@ -70,11 +129,11 @@ fn authority(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host)
 }
 
-async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -> Reply {
+async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -> Outcome {
     let named = |host: &str| rim.certificate.as_ref().is_some_and(|certificate| certificate.covers(host));
     if let Some(why) = gate::refusal(&parts.headers, authority(parts), named) {
         rim.world().stats.refuse();
-        return errors::error(403, "SandboxRefused", why);
+        return errors::error(403, "SandboxRefused", why).into();
     }
     let request = Request {
         method: parts.method.clone(),
@@ -89,6 +148,41 @@ async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -
         origin: origin.to_owned(),
         caller: Caller::nobody(),
     };
+    match hit(rim, &request) {
+        None => effect(rim, request).await.into(),
+        Some(hit) => suffer(rim, request, hit).await,
+    }
+}
+
+fn hit(rim: &Rim, request: &Request) -> Option<Hit> {
+    if admin::is_ours(&request.segments) {
+        return None;
+    }
+    let mut world = rim.world();
+    let hit = faults::hit(&mut world.faults, request)?;
+    if !hit.effect || hit.breaks == Some(Break::Before) {
+        // Those that have an effect are counted where they have it.
+        world.stats.count(&request.method, &request.segments);
+    }
+    Some(hit)
+}
+
+/// Answers a request to which a fault happens.
+async fn suffer(rim: &Rim, request: Request, hit: Hit) -> Outcome {
+    tokio::time::sleep(Duration::from_millis(hit.delay)).await;
+    if hit.breaks == Some(Break::Before) {
+        return Outcome { reply: Reply::empty(503), cut: true, truncate: None };
+    }
+    let mut reply = if hit.effect { effect(rim, request).await } else { Reply::empty(503) };
+    match hit.reply {
+        Some(instead) => reply = instead,
+        None => reply.headers.extend(hit.headers),
+    }
+    Outcome { reply, cut: hit.breaks == Some(Break::After), truncate: hit.truncate }
+}
+
+/// Lets a request have its effect, which is on disk afterwards.
+async fn effect(rim: &Rim, request: Request) -> Reply {
     let (reply, change) = in_the_world(rim, request);
     match change {
         Some(change) => match rim.save(change).await {
@@ -103,19 +197,16 @@ async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -
 fn in_the_world(rim: &Rim, request: Request) -> (Reply, Option<u64>) {
     let mut world = rim.world();
     world.advance_to(Timestamp::now());
-    world.changed = false;
     let reply = services::answer(&mut world, request);
-    // Counted under the lock, so that a snapshot never holds less than its number says.
-    let change = world.changed.then(|| rim.changes.fetch_add(1, Ordering::SeqCst) + 1);
-    (reply, change)
+    (reply, rim.take_down(&mut world))
 }
 
 /// An answer's headers, with those that ARM puts on each.
 fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(HeaderName::from_static(name), value);
+    let mut put = |name: &str, value: &str| {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            headers.append(name, value);
         }
     };
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -130,36 +221,11 @@ fn headers(parts: &Parts, id: &str, reply: &Reply) -> HeaderMap {
     if let Some(id) = text("x-ms-client-request-id") {
         put("x-ms-client-request-id", id);
     }
-    let segments = segments(parts.uri.path());
-    if reply.status != 401 && reply.status != 403 && segments.first().is_some_and(|first| first != "_sandbox")
-    {
-        for (name, value) in remaining(&parts.method, &segments) {
-            put(name, value);
-        }
-    }
     for (name, value) in &reply.headers {
         put(name, value);
     }
-    if !reply.body.is_empty() {
+    if !reply.content.is_empty() {
         put("content-type", "application/json; charset=utf-8");
     }
     headers
-}
-
-/// What is left of the caller's quota, as Azure reported it in 2025 to someone who used none.
-fn remaining(method: &Method, segments: &[String]) -> [(&'static str, &'static str); 2] {
-    match *method {
-        Method::DELETE => [
-            ("x-ms-ratelimit-remaining-subscription-deletes", "799"),
-            ("x-ms-ratelimit-remaining-subscription-global-deletes", "11999"),
-        ],
-        _ if is_write(method, segments) => [
-            ("x-ms-ratelimit-remaining-subscription-writes", "799"),
-            ("x-ms-ratelimit-remaining-subscription-global-writes", "11999"),
-        ],
-        _ => [
-            ("x-ms-ratelimit-remaining-subscription-reads", "1099"),
-            ("x-ms-ratelimit-remaining-subscription-global-reads", "16499"),
-        ],
-    }
 }

@@ -12,6 +12,8 @@ use super::http::{Reply, Request};
 use super::state::Principal;
 use super::world::{World, seconds};
 
+/// Graph names its own host here, however it was reached.
+const METADATA: &str = "https://graph.microsoft.com/v1.0/$metadata";
 /// Items on a page if the client does not say.
 const PAGE: usize = 100;
 /// Items on a page at most.
@@ -72,7 +74,7 @@ fn one(world: &mut World, request: &Request, path: &[String]) -> Result<Reply, R
             let (principal, set) = found.ok_or_else(|| not_found(world, request, id))?;
             let mut body = selected(request, shown(world, id, principal, set));
             body.insert(String::from("@odata.type"), json!(format!("#microsoft.graph.{}", set.odata)));
-            Ok(entity(request, "directoryObjects", body))
+            Ok(entity("directoryObjects", body))
         }
         (&Method::GET, ["me"]) => {
             let id = request.caller.object_id.to_lowercase();
@@ -113,11 +115,11 @@ fn by_id(world: &mut World, request: &Request, set: &Set, id: &str) -> Result<Re
             && (*key == id || principal.upn.as_deref().is_some_and(|upn| upn.eq_ignore_ascii_case(id)))
     });
     let (key, principal) = found.ok_or_else(|| not_found(world, request, id))?;
-    Ok(entity(request, set.path, selected(request, shown(world, key, principal, set))))
+    Ok(entity(set.path, selected(request, shown(world, key, principal, set))))
 }
 
-fn entity(request: &Request, set: &str, mut body: Map<String, Value>) -> Reply {
-    let context = format!("{}/v1.0/$metadata#{set}/$entity", request.origin);
+fn entity(set: &str, mut body: Map<String, Value>) -> Reply {
+    let context = format!("{METADATA}#{set}/$entity");
     body.insert(String::from("@odata.context"), json!(context));
     Reply::json(200, &body)
 }
@@ -162,7 +164,7 @@ fn list(world: &mut World, request: &Request, set: &Set) -> Result<Reply, Reply>
     };
     let skip: usize = request.query("$skiptoken").and_then(|token| token.parse().ok()).unwrap_or_default();
     let items: Vec<_> = found.into_iter().skip(skip).take(size).map(|body| selected(request, body)).collect();
-    let mut body = json!({"@odata.context": format!("{}/v1.0/$metadata#{}", request.origin, set.path)});
+    let mut body = json!({"@odata.context": format!("{METADATA}#{}", set.path)});
     if request.query("$count") == Some("true") {
         body["@odata.count"] = json!(count);
     }
@@ -193,7 +195,6 @@ fn appear(world: &mut World, field: &str, value: &str, set: &Set) {
         _ => return,
     };
     world.state.principals.insert(id.to_string(), principal);
-    world.changed = true;
 }
 
 /// Whether an object fits a condition; nothing if Graph would not understand it.
@@ -266,8 +267,9 @@ fn get_by_ids(world: &World, request: &Request) -> Result<Reply, Reply> {
             found.push(body);
         }
     }
-    let context = format!("{}/v1.0/$metadata#directoryObjects", request.origin);
-    Ok(Reply::json(200, &json!({"@odata.context": context, "value": found})))
+    let context = format!("{METADATA}#directoryObjects");
+    let reply = Reply::json(200, &json!({"@odata.context": context, "value": found}));
+    Ok(reply.with("location", "https://graph.microsoft.com"))
 }
 
 /// Unless strict, any id may become a principal by being used; until then nobody knows of what type. Only who asks for
@@ -289,7 +291,7 @@ fn member_of(world: &World, request: &Request, set: &Set, id: &str) -> Result<Re
             body
         })
         .collect();
-    let context = format!("{}/v1.0/$metadata#directoryObjects", request.origin);
+    let context = format!("{METADATA}#directoryObjects");
     Ok(Reply::json(200, &json!({"@odata.context": context, "value": groups})))
 }
 
@@ -313,10 +315,11 @@ fn batch(world: &mut World, request: &Request) -> Reply {
             }
             None => refusal(world, request, 400, "BadRequest", "Invalid batch request step."),
         };
-        let content: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let status = reply.status;
+        let content: Value = serde_json::from_slice(&reply.content.text()).unwrap_or_default();
         answers.push(json!({
             "id": text("id"),
-            "status": reply.status,
+            "status": status,
             "headers": {"Content-Type": "application/json"},
             "body": content,
         }));
@@ -372,7 +375,16 @@ fn shown(world: &World, id: &str, principal: &Principal, set: &Set) -> Map<Strin
                 "servicePrincipalType": if principal.managed { "ManagedIdentity" } else { "Application" },
                 "signInAudience": if principal.managed { Value::Null } else { json!("AzureADMyOrg") },
                 "tags": [], "addIns": [], "appRoles": [], "keyCredentials": [], "oauth2PermissionScopes": [],
-                "passwordCredentials": [],
+                "passwordCredentials": [], "applicationTemplateId": null, "disabledByMicrosoftStatus": null,
+                "loginUrl": null, "logoutUrl": null, "notes": null, "notificationEmailAddresses": [],
+                "preferredSingleSignOnMode": null, "preferredTokenSigningKeyThumbprint": null,
+                "tokenEncryptionKeyId": null, "samlSingleSignOnSettings": null,
+                "resourceSpecificApplicationPermissions": [],
+                "info": {
+                    "logoUrl": null, "marketingUrl": null, "privacyStatementUrl": null, "supportUrl": null,
+                    "termsOfServiceUrl": null,
+                },
+                "verifiedPublisher": {"displayName": null, "verifiedPublisherId": null, "addedDateTime": null},
             })
         }
     };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::account_write::read_tags;
 use super::accounts;
 use super::errors;
-use super::http::{Reply, Request, page, to_json};
+use super::http::{Reply, Request, page, to_json, written};
 use super::role_assignments;
 use super::state::{Group, SUBSCRIPTION, Subscription, derived_id, group_key};
 use super::world::World;
@@ -141,8 +141,7 @@ pub(super) fn delete(world: &mut World, request: &Request, subscription: &str, n
     role_assignments::forget_scope(world, &key);
     super::locks::forget_scope(world, &key);
     world.state.groups.remove(&key);
-    world.state.deleted_groups.insert(key.clone());
-    world.changed = true;
+    world.state.deleted_groups.insert(key.clone(), true);
     let id = derived_id(&format!("{key}:{}", world.now.as_millisecond())).simple();
     let url = format!(
         "{}/subscriptions/{subscription}/operationresults/{id}?api-version=2021-04-01",
@@ -155,10 +154,7 @@ pub(super) fn delete(world: &mut World, request: &Request, subscription: &str, n
 pub(super) fn list(world: &World, request: &Request, subscription: &str) -> Reply {
     let prefix = format!("/subscriptions/{subscription}/").to_lowercase();
     let groups = world.state.groups.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
-    let items = groups.map(|(key, group)| {
-        let text: Box<dyn FnOnce() -> String> = Box::new(move || shown(group));
-        (key.as_str(), text)
-    });
+    let items = groups.map(|(key, group)| (key.as_str(), move || written(shown(group))));
     page(request, PAGE, items)
 }
 
@@ -199,10 +195,7 @@ pub(super) fn subscriptions(world: &World, request: &Request) -> Reply {
     let known = world.state.subscriptions.iter().map(|(key, known)| (key.as_str(), known));
     let waiting = waiting.iter().filter(|_| world.state.subscriptions.is_empty() && !world.strict);
     let all = known.chain(waiting.map(|(key, known)| (key.as_str(), known)));
-    let items = all.map(|(key, known)| {
-        let text: Box<dyn FnOnce() -> String> = Box::new(move || shown_subscription(world, known));
-        (key, text)
-    });
+    let items = all.map(|(key, known)| (key, move || written(shown_subscription(world, known))));
     page(request, PAGE, items)
 }
 

@@ -3,11 +3,16 @@
 //! Everything between the rim (`server`) and the handlers speaks in these two types, so that
 //! handlers stay free of sockets and clocks. Nothing here knows Azure.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::errors;
+
+/// Bytes that are sent at once, if there are so many.
+const PART: usize = 32 * 1024;
 
 /// Who sent a request, as far as the token tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,24 +101,74 @@ impl Request {
     }
 }
 
+/// One element of a list, written when it is sent.
+pub(super) type Item = Box<dyn FnOnce() -> String + Send>;
+
+/// An element that is written already.
+pub(super) fn written(text: String) -> Item {
+    Box::new(move || text)
+}
+
+/// What an answer says; nothing if it is empty.
+pub(super) enum Content {
+    /// Text that is written already.
+    Whole(Vec<u8>),
+    /// A list, whose elements may be large: `{"value":[`, elements, end.
+    List { items: Vec<Item>, end: String },
+}
+
+impl Content {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Whole(text) if text.is_empty())
+    }
+
+    /// The text in parts of some size, each written when it is asked for.
+    pub(super) fn parts(self) -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
+        let (items, end) = match self {
+            Self::Whole(text) => return Box::new(std::iter::once(text)),
+            Self::List { items, end } => (items, end),
+        };
+        let separated = items.into_iter().enumerate().map(|(index, item)| {
+            let mut text = item();
+            text.insert_str(0, if index == 0 { "{\"value\":[" } else { "," });
+            text
+        });
+        let mut texts = separated.chain(std::iter::once(end));
+        Box::new(std::iter::from_fn(move || {
+            let mut part = texts.next()?.into_bytes();
+            while part.len() < PART {
+                let Some(text) = texts.next() else { break };
+                part.extend(text.into_bytes());
+            }
+            Some(part)
+        }))
+    }
+
+    /// The whole text.
+    pub(super) fn text(self) -> Vec<u8> {
+        match self {
+            Self::Whole(text) => text,
+            list @ Self::List { .. } => list.parts().flatten().collect(),
+        }
+    }
+}
+
 /// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    /// JSON text; empty means no content.
-    pub(super) body: Vec<u8>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
+    pub(super) content: Content,
 }
 
 impl Reply {
     /// An answer without content.
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self::text(status, Vec::new())
     }
 
     /// An answer with JSON text that is already written.
     pub(super) fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+        Self { status, headers: Vec::new(), content: Content::Whole(body.into()) }
     }
 
     /// An answer with a JSON value.
@@ -122,8 +177,8 @@ impl Reply {
     }
 
     /// The same answer with one more header.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 }
@@ -189,47 +244,41 @@ impl ObjectText {
     }
 }
 
-/// Writes one page of a list: at most `size` items after `after`, and a link to the rest.
+/// Makes one page of a list: at most `size` items after the page before, and a link to the rest.
 ///
-/// `items` gives (key, text) in ascending order of keys; the key of the last item on a page
+/// `items` gives (key, item) in ascending order of keys; the key of the last item on a page
 /// is the token of the next, so a list that changes between pages neither repeats nor loses.
-pub(super) fn page<'a, Text: AsRef<str>>(
+pub(super) fn page<'a>(
     request: &Request,
     size: usize,
-    items: impl Iterator<Item = (&'a str, Box<dyn FnOnce() -> Text + 'a>)>,
+    items: impl Iterator<Item = (&'a str, impl FnOnce() -> Item)>,
 ) -> Reply {
-    let after = match request.query("$skipToken").map(decode_token) {
-        None => None,
-        Some(Some(key)) => Some(key),
-        Some(None) => {
-            return errors::bad_request("InvalidSkipToken", "The skip token is not valid.");
-        }
+    let after = match after(request) {
+        Ok(after) => after,
+        Err(refusal) => return refusal,
     };
-    let mut body = String::from("{\"value\":[");
-    let (mut count, mut last) = (0, None);
-    let mut more = false;
-    for (key, text) in items {
-        if after.as_deref().is_some_and(|after| key <= after) {
-            continue;
-        }
-        if count == size {
-            more = true;
-            break;
-        }
-        if count > 0 {
-            body.push(',');
-        }
-        body.push_str(text().as_ref());
-        count += 1;
+    let mut items = items.skip_while(|(key, _)| after.as_deref().is_some_and(|after| *key <= after));
+    let (mut shown, mut last) = (Vec::new(), None);
+    for (key, item) in items.by_ref().take(size) {
+        shown.push(item());
         last = Some(key);
     }
-    body.push(']');
-    if let (true, Some(key)) = (more, last) {
-        body.push_str(",\"nextLink\":");
-        body.push_str(&to_json(&request.next_link(&encode_token(key))));
+    let mut end = String::from(if shown.is_empty() { "{\"value\":[]" } else { "]" });
+    if let (Some(_), Some(key)) = (items.next(), last) {
+        end.push_str(",\"nextLink\":");
+        end.push_str(&to_json(&request.next_link(&encode_token(key))));
     }
-    body.push('}');
-    Reply::text(200, body)
+    end.push('}');
+    Reply { status: 200, headers: Vec::new(), content: Content::List { items: shown, end } }
+}
+
+/// The key after which a page begins.
+pub(super) fn after(request: &Request) -> Result<Option<String>, Reply> {
+    match request.query("$skipToken").map(decode_token) {
+        None => Ok(None),
+        Some(Some(key)) => Ok(Some(key)),
+        Some(None) => Err(errors::bad_request("InvalidSkipToken", "The skip token is not valid.")),
+    }
 }
 
 fn encode_token(key: &str) -> String {

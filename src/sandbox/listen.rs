@@ -158,6 +158,13 @@ impl Listener for Connections {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
+impl Cut {
+    /// Takes effect at the next attempt to send.
+    pub(super) fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Connected<IncomingStream<'_, Connections>> for Cut {
     fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
         stream.io().cut.clone()

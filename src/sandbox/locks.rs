@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::errors;
 use super::filter::{Term, parse};
-use super::http::{Reply, Request, page, to_json};
+use super::http::{Reply, Request, page, to_json, written};
 use super::scope;
 use super::state::Lock;
 use super::stats::is_write;
@@ -83,7 +83,6 @@ pub(super) fn put(world: &mut World, request: &Request, scope: &str, name: &str)
     if let Some(subscription) = scope::subscription(scope) {
         world.remember_subscription(subscription);
     }
-    world.changed = true;
     let new = world.state.locks.insert(key(scope, name), lock).is_none();
     Ok(Reply::text(if new { 201 } else { 200 }, text))
 }
@@ -91,7 +90,6 @@ pub(super) fn put(world: &mut World, request: &Request, scope: &str, name: &str)
 /// `DELETE {scope}/.../locks/{name}`: 200, or 204 if there was none.
 pub(super) fn delete(world: &mut World, scope: &str, name: &str) -> Reply {
     let gone = world.state.locks.remove(&key(scope, name)).is_some();
-    world.changed |= gone;
     Reply::empty(if gone { 200 } else { 204 })
 }
 
@@ -111,10 +109,7 @@ pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Repl
         .locks
         .iter()
         .filter(|(_, lock)| covers(&lock.scope, scope) || (below && covers(scope, &lock.scope)));
-    let items = found.map(|(key, lock)| {
-        let text: Box<dyn FnOnce() -> String> = Box::new(move || shown(lock));
-        (key.as_str(), text)
-    });
+    let items = found.map(|(key, lock)| (key.as_str(), move || written(shown(lock))));
     Ok(page(request, PAGE, items))
 }
 

@@ -116,7 +116,6 @@ fn remember(world: &mut World, object_id: &str, client_id: &str, name: &str) {
             ..Principal::new("ServicePrincipal", name)
         };
         world.state.principals.insert(object_id.to_owned(), principal);
-        world.changed = true;
     }
 }
 

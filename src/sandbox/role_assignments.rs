@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::directory;
 use super::errors;
 use super::filter::{Term, parse};
-use super::http::{Reply, Request, page, to_json};
+use super::http::{self, Reply, Request, page, to_json, written};
 use super::role_definitions;
 use super::scope;
 use super::state::{Principal, RoleAssignment};
@@ -175,7 +175,6 @@ pub(super) fn put(world: &mut World, request: &Request, scope: &str, name: &str)
         world.remember_subscription(subscription);
     }
     world.state.role_assignments.insert(assignment);
-    world.changed = true;
     Ok(reply)
 }
 
@@ -204,7 +203,6 @@ fn principal_type(world: &mut World, id: &str, sent: Option<&str>) -> Result<Str
     let sent = sent.transpose()?;
     if let Some(known) = world.state.principals.get_mut(id).filter(|known| known.unknown_for_puts > 0) {
         known.unknown_for_puts -= 1;
-        world.changed = true;
         return Err(errors::principal_not_found(id, &world.state.tenant));
     }
     match (world.state.principals.get(id), sent) {
@@ -215,7 +213,6 @@ fn principal_type(world: &mut World, id: &str, sent: Option<&str>) -> Result<Str
         (None, Some(sent)) => {
             let principal = Principal::new(sent, &format!("{}-{}", sent.to_lowercase(), &id[..8]));
             world.state.principals.insert(id.to_owned(), principal);
-            world.changed = true;
             Ok(sent.to_owned())
         }
         (None, None) => Ok(String::from("User")),
@@ -223,7 +220,7 @@ fn principal_type(world: &mut World, id: &str, sent: Option<&str>) -> Result<Str
 }
 
 fn refuse_new(world: &World, scope: &str, role: &str, principal: &str) -> Result<(), Reply> {
-    let twin = world.state.role_assignments.at(scope).any(|(_, other)| {
+    let twin = world.state.role_assignments.at(scope, None).any(|(_, other)| {
         other.role.eq_ignore_ascii_case(role) && other.principal_id.eq_ignore_ascii_case(principal)
     });
     if twin {
@@ -232,7 +229,7 @@ fn refuse_new(world: &World, scope: &str, role: &str, principal: &str) -> Result
     if let (true, Some(subscription)) = (world.strict, scope::subscription(scope)) {
         let subscription = format!("/subscriptions/{subscription}");
         let all = &world.state.role_assignments;
-        if all.at(&subscription).count() + all.below(&subscription).count() >= LIMIT {
+        if all.at(&subscription, None).chain(all.below(&subscription, None)).take(LIMIT).count() == LIMIT {
             return Err(errors::bad_request(
                 "RoleAssignmentLimitExceeded",
                 "No more role assignments can be created.",
@@ -247,7 +244,6 @@ pub(super) fn delete(world: &mut World, scope: &str, name: &str) -> Reply {
     if at_scope(world, scope, name).is_none() {
         return Reply::empty(204);
     }
-    world.changed = true;
     match world.state.role_assignments.remove(name) {
         Some(assignment) => Reply::text(200, shown(&assignment, scope)),
         None => Reply::empty(204),
@@ -257,8 +253,11 @@ pub(super) fn delete(world: &mut World, scope: &str, name: &str) -> Reply {
 /// Drops the assignments at and below a scope that is no more.
 pub(super) fn forget_scope(world: &mut World, scope: &str) {
     let all = &world.state.role_assignments;
-    let gone: Vec<String> =
-        all.at(scope).chain(all.below(scope)).map(|(_, assignment)| assignment.name.clone()).collect();
+    let gone: Vec<String> = all
+        .at(scope, None)
+        .chain(all.below(scope, None))
+        .map(|(_, assignment)| assignment.name.clone())
+        .collect();
     for name in gone {
         world.state.role_assignments.remove(&name);
     }
@@ -299,26 +298,26 @@ fn wanted(world: &World, request: &Request) -> Result<Wanted, Reply> {
 /// `GET {scope}/.../roleAssignments`.
 pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Reply, Reply> {
     let wanted = wanted(world, request)?;
+    let after = http::after(request)?;
+    let after = after.as_deref();
     let all = &world.state.role_assignments;
-    let mut found: Vec<(&str, &RoleAssignment)> = Vec::new();
-    for above in scope::ancestors(scope) {
-        found.extend(all.at(&above));
-        if above == "/" && scope::subscription(scope).is_some() {
-            found.extend(all.below(MANAGEMENT_GROUPS));
-        }
-    }
-    found.extend(all.at(scope));
-    if !wanted.at_or_above {
-        found.extend(all.below(scope));
-    }
-    if let Some(principals) = &wanted.principals {
-        found.retain(|(_, assignment)| {
-            principals.iter().any(|principal| assignment.principal_id.eq_ignore_ascii_case(principal))
-        });
-    }
-    let items = found.into_iter().map(|(place, assignment)| {
-        let text: Box<dyn FnOnce() -> String> = Box::new(move || shown(assignment, scope));
-        (place, text)
+    // The order of places: from the tenant down.
+    let ancestors = scope::ancestors(scope);
+    let above = ancestors.iter().flat_map(|above| {
+        let management = above == "/" && scope::subscription(scope).is_some();
+        let management = management.then(|| all.below(MANAGEMENT_GROUPS, after));
+        all.at(above, after).chain(management.into_iter().flatten())
     });
-    Ok(page(request, PAGE, items))
+    let below = (!wanted.at_or_above).then(|| all.below(scope, after));
+    let found = above.chain(all.at(scope, after)).chain(below.into_iter().flatten());
+    let found = found.filter(|(_, assignment)| {
+        wanted.principals.as_ref().is_none_or(|principals| {
+            principals.iter().any(|principal| assignment.principal_id.eq_ignore_ascii_case(principal))
+        })
+    });
+    Ok(page(
+        request,
+        PAGE,
+        found.map(|(place, assignment)| (place, move || written(shown(assignment, scope)))),
+    ))
 }

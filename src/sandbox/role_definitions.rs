@@ -58,6 +58,11 @@ pub(super) fn find<'w>(world: &'w World, guid: &str) -> Option<&'w RoleDefinitio
     world.state.role_definitions.get(&guid).or_else(|| built_in(&guid))
 }
 
+/// GUIDs of the built-in roles.
+pub(super) fn built_in_guids() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|role| role.guid.as_str())
+}
+
 fn built_in(guid: &str) -> Option<&'static RoleDefinition> {
     BUILT_IN.iter().find(|role| role.guid.eq_ignore_ascii_case(guid))
 }
@@ -240,7 +245,6 @@ pub(super) fn put(world: &mut World, request: &Request, scope: &str, guid: &str)
         role.created_by.clone_from(&old.created_by);
     }
     world.state.role_definitions.insert(key, role);
-    world.changed = true;
     Ok(reply)
 }
 
@@ -254,10 +258,7 @@ pub(super) fn delete(world: &mut World, scope: &str, guid: &str) -> Reply {
         return errors::bad_request("BuiltInRoleUpdateNotAllowed", "A built-in role cannot be deleted.");
     }
     match world.state.role_definitions.remove(&guid.to_lowercase()) {
-        Some(role) => {
-            world.changed = true;
-            Reply::text(200, shown(&role, scope))
-        }
+        Some(role) => Reply::text(200, shown(&role, scope)),
         None => Reply::empty(204),
     }
 }
@@ -272,7 +273,7 @@ pub(super) fn permissions(world: &World, request: &Request, scope: &str) -> Repl
     places.push(scope.to_lowercase());
     let granted: Vec<&Permission> = places
         .iter()
-        .flat_map(|place| world.state.role_assignments.at(place))
+        .flat_map(|place| world.state.role_assignments.at(place, None))
         .filter(|(_, assignment)| assignment.principal_id.eq_ignore_ascii_case(&request.caller.object_id))
         .filter_map(|(_, assignment)| find(world, &assignment.role))
         .flat_map(|role| &role.permissions)

@@ -2,6 +2,7 @@
 //!
 //! Input are the options; output is a running sandbox. What happens to a request is `exchange`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use super::listen::{Certificate, Connections, Cut, Identity};
 use super::record::Recorder;
 use super::state::State;
 use super::store::Store;
+use super::throttle::Buckets;
 use super::world::World;
-use super::{Error, Options};
+use super::{Error, Options, Throttle};
 
 /// How long `stop` waits for answers in flight.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -39,7 +41,7 @@ pub(super) struct Rim {
     /// Which change is on disk.
     saved: AsyncMutex<u64>,
     /// Which change was made last.
-    pub(super) changes: std::sync::atomic::AtomicU64,
+    changes: AtomicU64,
     pub(super) latency: Duration,
     pub(super) recorder: Option<Recorder>,
     /// Set if HTTPS is served.
@@ -60,6 +62,9 @@ impl Sandbox {
         let state = loaded.unwrap_or_else(|| State::new(fresh_secret()));
         let operation_time = SignedDuration::try_from(options.operation_time).unwrap_or(SignedDuration::MAX);
 
+        let mut world = World::new(state, options.strict, operation_time);
+        world.throttle = (options.throttle == Throttle::Documented).then(Buckets::default);
+
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
@@ -67,10 +72,10 @@ impl Sandbox {
         let url = url_of(bound, certificate.as_ref());
         let connections = Connections::take(listener, identity).map_err(failed)?;
         let rim = Arc::new(Rim {
-            world: Mutex::new(World::new(state, options.strict, operation_time)),
+            world: Mutex::new(world),
             store: store.map(Arc::new),
             saved: AsyncMutex::new(0),
-            changes: std::sync::atomic::AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             latency: options.latency,
             recorder,
             certificate,
@@ -80,6 +85,11 @@ impl Sandbox {
             .with_state(Arc::clone(&rim))
             .into_make_service_with_connect_info::<Cut>();
         let (stop, mut stopped) = watch::channel(false);
+        // Folds what a killed sandbox left behind.
+        if let Err(why) = rim.fold().await {
+            let path = options.state.clone().unwrap_or_default();
+            return Err(Error::State { path, source: std::io::Error::other(why) });
+        }
         let task = tokio::spawn(async move {
             let drained = async move {
                 // An error means that the sandbox was dropped: stop as well.
@@ -106,7 +116,7 @@ impl Sandbox {
         {
             task.abort();
         }
-        if let Err(why) = self.rim.save(u64::MAX).await {
+        if let Err(why) = self.rim.fold().await {
             tracing::error!(%why, "the sandbox's state was not saved");
         }
     }
@@ -144,22 +154,88 @@ impl Rim {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a change is on disk.
+    /// Takes down what a request changed, and gives the number of the change if there was one.
+    pub(super) fn take_down(&self, world: &mut World) -> Option<u64> {
+        if !world.state.is_changed() {
+            return None;
+        }
+        if self.store.is_none() {
+            world.state.forget_changes();
+            return None;
+        }
+        let line = world.state.drain();
+        world.unsaved.extend(line.into_bytes());
+        // Counted under the lock, so that nothing is written that its number does not cover.
+        Some(self.changes.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// Waits until a change is on disk. Changes that come together are written together.
     pub(super) async fn save(&self, change: u64) -> Result<(), String> {
-        use std::sync::atomic::Ordering;
         let Some(store) = self.store.clone() else { return Ok(()) };
         let mut saved = self.saved.lock().await;
-        if *saved >= change || (change == u64::MAX && *saved == self.changes.load(Ordering::SeqCst)) {
+        if *saved >= change {
             return Ok(());
         }
-        let (text, reached) = {
-            let world = self.world();
-            let text = serde_json::to_vec(&world.state).map_err(|error| error.to_string())?;
-            (text, self.changes.load(Ordering::SeqCst))
+        let snapshot = store.wants_snapshot();
+        let (unsaved, reached) = {
+            let mut world = self.world();
+            let unsaved = if snapshot || world.state.whole {
+                Unsaved::snapshot(&mut world)?
+            } else {
+                Unsaved::Lines(std::mem::take(&mut world.unsaved))
+            };
+            (unsaved, self.changes.load(Ordering::SeqCst))
         };
-        let written = tokio::task::spawn_blocking(move || store.save(&text)).await;
-        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let written = tokio::task::spawn_blocking(move || unsaved.write(&store)).await;
+        let written = written
+            .map_err(|error| error.to_string())
+            .and_then(|done| done.map_err(|error| error.to_string()));
+        if let Err(why) = written {
+            // What was taken out is nowhere now but in the state.
+            self.world().state.whole = true;
+            return Err(why);
+        }
         *saved = reached;
         Ok(())
+    }
+
+    /// Folds the journal into the snapshot, so that one file holds everything.
+    async fn fold(&self) -> Result<(), String> {
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        let mut saved = self.saved.lock().await;
+        if !store.has_lines() && *saved == self.changes.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let (unsaved, reached) = {
+            let mut world = self.world();
+            (Unsaved::snapshot(&mut world)?, self.changes.load(Ordering::SeqCst))
+        };
+        unsaved.write(&store).map_err(|error| error.to_string())?;
+        *saved = reached;
+        Ok(())
+    }
+}
+
+/// What goes to disk next.
+enum Unsaved {
+    Snapshot { name: String, text: Vec<u8> },
+    Lines(Vec<u8>),
+}
+
+impl Unsaved {
+    /// The whole state, under a name that no journal has yet.
+    fn snapshot(world: &mut World) -> Result<Self, String> {
+        world.state.snapshot = Uuid::new_v4().to_string();
+        let text = serde_json::to_vec(&world.state).map_err(|error| error.to_string())?;
+        world.state.forget_changes();
+        world.unsaved = Vec::new();
+        Ok(Self::Snapshot { name: world.state.snapshot.clone(), text })
+    }
+
+    fn write(self, store: &Store) -> std::io::Result<()> {
+        match self {
+            Self::Snapshot { name, text } => store.save(&name, &text),
+            Self::Lines(lines) => store.append(&lines),
+        }
     }
 }

@@ -1,21 +1,25 @@
 //! What the sandbox remembers: plain data, as the state file holds it.
 //!
 //! Ids are kept as clients sent them and looked up by their lower-case form, because ARM
-//! echoes casing and compares without it. No behaviour beyond look-up lives here.
+//! echoes casing and compares without it. No behaviour lives here, but what is unsaved is known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+use super::assignment_table::RoleAssignments;
+use super::table::{Journaled, Table};
 
 /// Tenant of every sandbox that was not told another.
 pub(super) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 /// Subscription that a sandbox lists as long as none was used.
 pub(super) const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
 /// Layout of the state file; another one is refused.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// With so many changes a snapshot is shorter than a line of a journal.
+const MANY: usize = 5000;
 /// Namespace of the ids that the sandbox gives out, so that equal histories give equal ids.
 const IDS: Uuid = Uuid::from_u128(0x7f1c_2f0e_41d3_4b60_9c3a_5b1e_0d6a_2e11);
 
@@ -29,6 +33,15 @@ pub(super) fn derived_id(label: &str) -> Uuid {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct State {
     pub(super) version: u32,
+    /// Which snapshot this is: its journal names it.
+    #[serde(default)]
+    pub(super) snapshot: String,
+    /// Whether everything is unsaved, not only what the tables marked.
+    #[serde(skip)]
+    pub(super) whole: bool,
+    /// Whether the clock was moved since it was last written down.
+    #[serde(skip)]
+    pub(super) clock_moved: bool,
     pub(super) tenant: String,
     /// Root of account keys and token signatures.
     pub(super) secret: String,
@@ -36,38 +49,35 @@ pub(super) struct State {
     #[serde(default)]
     pub(super) clock_ahead_seconds: i64,
     #[serde(default)]
-    pub(super) subscriptions: BTreeMap<String, Subscription>,
+    pub(super) subscriptions: Table<Subscription>,
     #[serde(default)]
-    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) groups: Table<Group>,
     /// Groups that were deleted: they no longer exist on first use.
     #[serde(default)]
-    pub(super) deleted_groups: BTreeSet<String>,
+    pub(super) deleted_groups: Table<bool>,
     #[serde(default)]
-    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) accounts: Table<Account>,
     #[serde(default)]
-    pub(super) deleted_accounts: BTreeMap<String, DeletedAccount>,
+    pub(super) deleted_accounts: Table<DeletedAccount>,
     /// How often an account of this id was created.
     #[serde(default)]
-    pub(super) incarnations: BTreeMap<String, u32>,
+    pub(super) incarnations: Table<u32>,
     #[serde(default)]
-    pub(super) operations: BTreeMap<String, Operation>,
-    /// Operations that are not yet done.
-    #[serde(default)]
+    pub(super) operations: Table<Operation>,
+    /// Operations that are not yet over.
+    #[serde(skip)]
     pub(super) pending: BTreeSet<String>,
     #[serde(default)]
     pub(super) role_assignments: RoleAssignments,
     #[serde(default)]
-    pub(super) role_definitions: BTreeMap<String, RoleDefinition>,
+    pub(super) role_definitions: Table<RoleDefinition>,
     #[serde(default)]
-    pub(super) principals: BTreeMap<String, Principal>,
+    pub(super) principals: Table<Principal>,
     #[serde(default)]
-    pub(super) locks: BTreeMap<String, Lock>,
+    pub(super) locks: Table<Lock>,
     /// The activity log, newest first within a subscription.
     #[serde(default)]
-    pub(super) events: BTreeMap<String, Event>,
-    /// How many events there ever were.
-    #[serde(default)]
-    pub(super) event_count: u64,
+    pub(super) events: Table<Event>,
 }
 
 impl State {
@@ -75,24 +85,101 @@ impl State {
     pub(super) fn new(secret: String) -> Self {
         Self {
             version: VERSION,
+            snapshot: String::new(),
+            whole: false,
+            clock_moved: false,
             tenant: TENANT.to_owned(),
             secret,
             clock_ahead_seconds: 0,
-            subscriptions: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            deleted_groups: BTreeSet::new(),
-            accounts: BTreeMap::new(),
-            deleted_accounts: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
-            operations: BTreeMap::new(),
+            subscriptions: Table::default(),
+            groups: Table::default(),
+            deleted_groups: Table::default(),
+            accounts: Table::default(),
+            deleted_accounts: Table::default(),
+            incarnations: Table::default(),
+            operations: Table::default(),
             pending: BTreeSet::new(),
             role_assignments: RoleAssignments::default(),
-            role_definitions: BTreeMap::new(),
-            principals: BTreeMap::new(),
-            locks: BTreeMap::new(),
-            events: BTreeMap::new(),
-            event_count: 0,
+            role_definitions: Table::default(),
+            principals: Table::default(),
+            locks: Table::default(),
+            events: Table::default(),
         }
+    }
+
+    /// All tables, by the names under which a journal has them.
+    fn tables(&mut self) -> [(&'static str, &mut dyn Journaled); 12] {
+        [
+            ("accounts", &mut self.accounts),
+            ("deletedAccounts", &mut self.deleted_accounts),
+            ("deletedGroups", &mut self.deleted_groups),
+            ("events", &mut self.events),
+            ("groups", &mut self.groups),
+            ("incarnations", &mut self.incarnations),
+            ("locks", &mut self.locks),
+            ("operations", &mut self.operations),
+            ("principals", &mut self.principals),
+            ("roleAssignments", &mut self.role_assignments),
+            ("roleDefinitions", &mut self.role_definitions),
+            ("subscriptions", &mut self.subscriptions),
+        ]
+    }
+
+    /// Whether anything is unsaved.
+    pub(super) fn is_changed(&mut self) -> bool {
+        self.whole || self.clock_moved || self.tables().iter().any(|(_, table)| table.marks() > 0)
+    }
+
+    /// Takes what is unsaved for saved.
+    pub(super) fn forget_changes(&mut self) {
+        (self.whole, self.clock_moved) = (false, false);
+        for (_, table) in self.tables() {
+            table.forget_marks();
+        }
+    }
+
+    /// What is unsaved, as a line for the journal. Empty if only a snapshot will do.
+    pub(super) fn drain(&mut self) -> String {
+        let marks: usize = self.tables().iter().map(|(_, table)| table.marks()).sum();
+        if self.whole || marks > MANY {
+            self.whole = true;
+            return String::new();
+        }
+        self.clock_moved = false;
+        let mut line = format!("{{\"clockAheadSeconds\":{},\"tables\":{{", self.clock_ahead_seconds);
+        let changed = self.tables().into_iter().filter(|(_, table)| table.marks() > 0);
+        let tables: Vec<String> =
+            changed.map(|(name, table)| format!("\"{name}\":{}", table.drain())).collect();
+        line.push_str(&tables.join(","));
+        line.push_str("}}\n");
+        line
+    }
+
+    /// Takes over a line of a journal.
+    pub(super) fn apply(&mut self, line: &[u8]) -> Result<(), serde_json::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        struct Line {
+            clock_ahead_seconds: i64,
+            tables: BTreeMap<String, BTreeMap<String, Value>>,
+        }
+        let line: Line = serde_json::from_slice(line)?;
+        self.clock_ahead_seconds = line.clock_ahead_seconds;
+        for (name, entries) in line.tables {
+            let Some((_, table)) = self.tables().into_iter().find(|(known, _)| *known == name) else {
+                return Err(serde::de::Error::custom(format!("there is no table `{name}`")));
+            };
+            for (key, value) in entries {
+                table.apply(key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores what is not saved because it follows from the rest.
+    pub(super) fn rebuild(&mut self) {
+        let open = self.operations.iter().filter(|(_, operation)| !operation.over);
+        self.pending = open.map(|(id, _)| id.clone()).collect();
     }
 }
 
@@ -226,6 +313,9 @@ pub(super) struct Operation {
     pub(super) account: Option<String>,
     pub(super) started_at: i64,
     pub(super) done_at: i64,
+    /// Whether what it does at its end was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) over: bool,
 }
 
 /// A custom role, or a built-in one.
@@ -348,6 +438,9 @@ pub(super) struct Event {
     pub(super) correlation_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client_request_id: Option<String>,
+    /// What was sent, where it holds no secrets and clients look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -371,80 +464,4 @@ pub(super) struct RoleAssignment {
     pub(super) updated_on: String,
     pub(super) created_by: String,
     pub(super) updated_by: String,
-}
-
-/// Role assignments, found by name (unique in a tenant) and by scope.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<RoleAssignment>", into = "Vec<RoleAssignment>")]
-pub(super) struct RoleAssignments {
-    by_name: BTreeMap<String, RoleAssignment>,
-    /// `scope`, a space, `name`, all lower case: sorted as lists are, and a page token.
-    by_scope: BTreeMap<String, String>,
-}
-
-impl From<Vec<RoleAssignment>> for RoleAssignments {
-    fn from(list: Vec<RoleAssignment>) -> Self {
-        let mut all = Self::default();
-        for assignment in list {
-            all.insert(assignment);
-        }
-        all
-    }
-}
-
-impl From<RoleAssignments> for Vec<RoleAssignment> {
-    fn from(all: RoleAssignments) -> Self {
-        all.by_name.into_values().collect()
-    }
-}
-
-impl RoleAssignments {
-    fn place(scope: &str, name: &str) -> String {
-        format!("{scope} {name}").to_lowercase()
-    }
-
-    pub(super) fn insert(&mut self, assignment: RoleAssignment) {
-        let name = assignment.name.to_lowercase();
-        self.remove(&name);
-        self.by_scope.insert(Self::place(&assignment.scope, &name), name.clone());
-        self.by_name.insert(name, assignment);
-    }
-
-    pub(super) fn remove(&mut self, name: &str) -> Option<RoleAssignment> {
-        let assignment = self.by_name.remove(&name.to_lowercase())?;
-        self.by_scope.remove(&Self::place(&assignment.scope, name));
-        Some(assignment)
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&RoleAssignment> {
-        self.by_name.get(&name.to_lowercase())
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &RoleAssignment> {
-        self.by_name.values()
-    }
-
-    /// Those at exactly this scope, with their places.
-    pub(super) fn at<'a>(
-        &'a self,
-        scope: &str,
-    ) -> impl Iterator<Item = (&'a str, &'a RoleAssignment)> + use<'a> {
-        self.range(format!("{scope} ").to_lowercase())
-    }
-
-    /// Those below this scope, with their places.
-    pub(super) fn below<'a>(
-        &'a self,
-        scope: &str,
-    ) -> impl Iterator<Item = (&'a str, &'a RoleAssignment)> + use<'a> {
-        // The tenant's own stand at "/ name", which its prefix "/" covers too.
-        self.range(format!("{}/", scope.trim_end_matches('/')).to_lowercase())
-            .filter(|(place, _)| !place.starts_with("/ "))
-    }
-
-    fn range(&self, prefix: String) -> impl Iterator<Item = (&str, &RoleAssignment)> + use<'_> {
-        let from = self.by_scope.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
-        from.take_while(move |(place, _)| place.starts_with(prefix.as_str()))
-            .filter_map(|(place, name)| Some((place.as_str(), self.by_name.get(name)?)))
-    }
 }

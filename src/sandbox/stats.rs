@@ -62,7 +62,7 @@ pub(super) fn is_write(method: &Method, segments: &[String]) -> bool {
 }
 
 /// A path with its names taken out: `/subscriptions/{}/resourceGroups/{}/providers/...`.
-fn pattern(segments: &[String]) -> String {
+pub(super) fn pattern(segments: &[String]) -> String {
     let mut text = String::new();
     let mut is_name = false;
     for (index, segment) in segments.iter().enumerate() {

@@ -26,7 +26,6 @@ pub(super) fn get(world: &mut World, request: &Request, group: &str, name: &str)
             ..Principal::new("ServicePrincipal", name)
         };
         world.state.principals.insert(ids.principal_id.clone(), principal);
-        world.changed = true;
     }
     Reply::json(
         200,

@@ -1,13 +1,15 @@
 //! State, time and rules of a running sandbox: what handlers change.
 //!
-//! The rim sets `now` before each request and looks at `changed` after it; handlers take no
+//! The rim sets `now` before each request and takes down what changed after it; handlers take no
 //! clock, no randomness and no files, so equal requests at equal times give equal answers.
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::faults::Fault;
 use super::http::Caller;
 use super::state::{Group, Operation, Stamp, State, Subscription, group_key};
 use super::stats::Stats;
+use super::throttle::Buckets;
 
 /// Location of a resource group that was never created but used.
 const FIRST_USE_LOCATION: &str = "eastus";
@@ -25,8 +27,12 @@ pub(super) struct World {
     pub(super) strict: bool,
     /// How long an operation takes.
     pub(super) operation_time: SignedDuration,
-    /// Set by handlers that changed the state.
-    pub(super) changed: bool,
+    /// What shall go wrong.
+    pub(super) faults: Vec<Fault>,
+    /// Limits of requests, if there are any.
+    pub(super) throttle: Option<Buckets>,
+    /// Lines for the journal that are not yet on disk.
+    pub(super) unsaved: Vec<u8>,
 }
 
 impl World {
@@ -37,7 +43,9 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             strict,
             operation_time,
-            changed: false,
+            faults: Vec::new(),
+            throttle: None,
+            unsaved: Vec::new(),
         }
     }
 
@@ -55,13 +63,15 @@ impl World {
             .collect();
         for id in due {
             self.state.pending.remove(&id);
-            let account = self.state.operations.get(&id).and_then(|operation| operation.account.clone());
+            let Some(operation) = self.state.operations.get_mut(&id) else { continue };
+            operation.over = true;
+            let account = operation.account.clone();
             if let Some(account) = account.and_then(|key| self.state.accounts.get_mut(&key)) {
                 account.transition = None;
                 account.revision += 1;
             }
         }
-        self.state.deleted_accounts.retain(|_, deleted| deleted.purge_at > now);
+        self.state.deleted_accounts.retain(|deleted| deleted.purge_at > now);
     }
 
     /// `2023-07-25T04:50:15.0581066Z`, without trailing zeros, as `systemData` has it.
@@ -77,11 +87,10 @@ impl World {
     pub(super) fn start_operation(&mut self, id: String, operation: Operation) {
         let forgotten = (self.now.as_millisecond()).saturating_sub(as_millis(OPERATION_MEMORY));
         if self.state.operations.len() > 1000 {
-            self.state.operations.retain(|_, operation| operation.done_at > forgotten);
+            self.state.operations.retain(|operation| operation.done_at > forgotten);
         }
         self.state.pending.insert(id.clone());
         self.state.operations.insert(id, operation);
-        self.changed = true;
     }
 
     /// When an operation that starts now is done, in milliseconds since 1970.
@@ -100,7 +109,7 @@ impl World {
         if let Some(group) = self.state.groups.get(&key) {
             return Some(group.clone());
         }
-        if self.strict || self.state.deleted_groups.contains(&key) {
+        if self.strict || self.state.deleted_groups.contains_key(&key) {
             return None;
         }
         Some(Group {
@@ -115,17 +124,14 @@ impl World {
     pub(super) fn remember_group(&mut self, subscription: &str, name: &str) {
         self.remember_subscription(subscription);
         if let Some(group) = self.group(subscription, name) {
-            self.state.groups.entry(group_key(subscription, name)).or_insert(group);
+            self.state.groups.insert_if_absent(group_key(subscription, name), || group);
         }
     }
 
     /// Notes a subscription that something was just written to.
     pub(super) fn remember_subscription(&mut self, id: &str) {
-        self.state
-            .subscriptions
-            .entry(id.to_lowercase())
-            .or_insert_with(|| Subscription { id: id.to_owned(), name: String::from("sandbox") });
-        self.changed = true;
+        let new = || Subscription { id: id.to_owned(), name: String::from("sandbox") };
+        self.state.subscriptions.insert_if_absent(id.to_lowercase(), new);
     }
 }
 

@@ -16,7 +16,7 @@ check() { # WHAT PATTERN COMMAND...
     if ((code)); then
         got="exit $code: $(grep -vE '^(WARNING|Traceback|  )' "$WORK/err" | tr -s '\r\n\t ' ' ' | cut -c1-300)"
     else
-        got=$(tr -s '\r\n\t ' ' ' <"$WORK/out" | sed 's/ $//' | cut -c1-400)
+        got=$(tr -s '\r\n\t ' ' ' <"$WORK/out" | sed 's/ $//')
     fi
     row "$what" "$pattern" "${got:-nothing}"
 }

@@ -11,6 +11,6 @@ for *cells, ok in rows:
     print("  ".join(clip(cell, width).ljust(width) for cell, width in zip(cells, widths)) + "  " + ok)
 wrong = [row for row in rows if row[4] != "ok"]
 for client, what, expected, got, _ in wrong:
-    print(f"\nNOT OK {client}: {what}\n  expected {expected}\n  got      {got}")
+    print(f"\nNOT OK {client}: {what}\n  expected {expected}\n  got      {clip(got, 1000)}")
 print(f"\n{len(rows)} checks, {len(rows) - len(wrong)} ok, {len(wrong)} not ok, {sys.argv[2]} s")
 sys.exit(1 if wrong or not rows else 0)

@@ -5,9 +5,12 @@ mod arm;
 mod common;
 mod docs;
 #[cfg(feature = "sandbox")]
+mod faults;
+#[cfg(feature = "sandbox")]
 mod principals;
 #[cfg(feature = "sandbox")]
 mod product;
+mod properties;
 mod reading;
 #[cfg(feature = "sandbox")]
 mod recorded;
@@ -15,3 +18,5 @@ mod recorded;
 mod referee;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod scenarios;

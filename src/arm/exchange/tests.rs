@@ -126,6 +126,13 @@ fn each_rule_of_retrying() {
         ("an empty read too", Get, vec![answer(200, &[], Value::Null), ok()], "send send done"),
         ("an unreadable PUT too", Put, vec![garbage(201), ok()], "send send done"),
         ("RequestConflict is retried", Put, vec![failing(409, "RequestConflict"), ok()], "send send done"),
+        (
+            "a busy account too",
+            Put,
+            vec![failing(409, "AccountProvisioningStateInvalid"), ok()],
+            "send send done",
+        ),
+        ("also as a 400", Put, vec![failing(400, "AccountProvisioningStateInvalid"), ok()], "send send done"),
         ("another conflict is final", Put, vec![failing(409, "RoleAssignmentExists")], "send Conflict/None"),
         ("400 is final", Put, vec![failing(400, "BadRequest")], "send Invalid/None"),
         ("403 is final", Get, vec![failing(403, "AuthorizationFailed")], "send Denied/None"),
@@ -408,6 +415,28 @@ fn a_wait_says_why() {
     assert_eq!(why(ASSIGNMENT, failing(400, "PrincipalNotFound")), Why::PrincipalNotReplicated);
     assert_eq!(why(ACCOUNT, failing(502, "X")).to_string(), "Azure answered 502");
     assert_eq!(why(ACCOUNT, broken(true)).to_string(), "reset");
+}
+
+#[test]
+fn a_call_that_goes_once_is_repeated_only_if_it_surely_did_nothing() {
+    for (outcome, repeated) in [
+        (failing(429, "X"), true),
+        (failing(503, "X"), true),
+        (broken(false), true),
+        (failing(500, "X"), false),
+        (broken(true), false),
+        (garbage(201), false),
+    ] {
+        let start = Exchange::start_once(Method::Put, ACCOUNT, Limits::default(), 1, Moment(0));
+        let Next::Send(exchange, _) = start else { panic!("a call begins with a request") };
+        match exchange.step(outcome.clone(), Moment(0)) {
+            Next::Wait { .. } => assert!(repeated, "{outcome:?}"),
+            Next::GiveUp(error) => {
+                assert!(!repeated && error.effect == Effect::Unknown, "{outcome:?}: {error}")
+            }
+            next => panic!("{outcome:?}: {next:?}"),
+        }
+    }
 }
 
 #[test]

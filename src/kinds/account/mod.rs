@@ -197,6 +197,7 @@ impl Kind for Accounts {
                 }
                 for body in snapshot.items(&query) {
                     let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
+                        inventory.gaps.push(super::unplaced(&query));
                         continue;
                     };
                     let live =
@@ -361,7 +362,8 @@ impl Kind for Accounts {
     }
 
     fn mark(&self, body: &Value) -> Option<String> {
-        body["tags"][MARK].as_str().map(str::to_owned)
+        let tags = body["tags"].as_object()?;
+        tags.get(super::spelled(tags, MARK))?.as_str().map(str::to_owned)
     }
 
     fn set_mark(&self, body: &mut Value, stack: &str) {

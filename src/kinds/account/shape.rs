@@ -89,10 +89,13 @@ pub(super) fn to_spec(body: &Value) -> Value {
     if let Value::Object(tags) = &body["tags"] {
         let tags: Map<String, Value> = tags
             .iter()
-            .filter(|(name, _)| *name != MARK)
+            .filter(|(name, _)| !name.eq_ignore_ascii_case(MARK))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        put("tags", &Value::Object(tags));
+        // With nothing but the mark there are no tags to clear.
+        if !tags.is_empty() {
+            put("tags", &Value::Object(tags));
+        }
     }
     Value::Object(spec)
 }

@@ -191,7 +191,7 @@ impl Kind for RoleAssignments {
             Field::new("principalType", Compare::IgnoreCase).change(Mutability::Never(
                 "it is a property of the principal itself: correct `type` in the spec",
             )),
-            Field::new("description", Compare::Equal).absent("\"\""),
+            Field::new("description", Compare::TextToItsEnd).absent("\"\""),
             Field::new("condition", Compare::Text),
             Field::new("conditionVersion", Compare::Equal),
         ];
@@ -242,6 +242,14 @@ impl Kind for RoleAssignments {
             .iter()
             .map(|loaded| (ResourceId::subscription(&loaded.spec.subscription), watched(&loaded.spec)))
             .collect();
+        for loaded in stacks {
+            let whole = list(&ResourceId::subscription(&loaded.spec.subscription));
+            if let Some(Answer::Denied(refusal)) = snapshot.get(&whole) {
+                inventory.partial.push(Gap { scope: whole.scope.clone(), refusal: refusal.clone() });
+            }
+        }
+        inventory.partial.sort_by(|a, b| a.scope.cmp(&b.scope));
+        inventory.partial.dedup_by(|a, b| a.scope == b.scope);
         for query in lists(stacks, snapshot) {
             if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
                 inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });

@@ -50,6 +50,17 @@ async fn a_put_whose_answer_was_lost_is_sent_again_and_a_post_is_not() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_cut_off_is_asked_for_again() {
+    let gone =
+        json!({"error": {"code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}});
+    let cut = Play::CutOff { status: 404, headers: Vec::new(), body: gone.to_string().into_bytes() };
+    let server = Server::playing([cut, answer(404, &[], &gone)]).await;
+    let error = client(&server.base).get(ASSIGNMENT).await.unwrap_err();
+    assert!(error.kind == Kind::NotFound && error.says_absent(), "{error}");
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn a_principal_that_is_not_replicated_yet_is_waited_for() {
     let missing = answer(400, &[], &json!({"error": {"code": "PrincipalNotFound", "message": "m"}}));
     let mut script = vec![missing; 5];

@@ -216,7 +216,7 @@ impl Azure {
 
     /// Makes an account by hand.
     #[track_caller]
-    pub(crate) fn make_account(&self, name: &str, properties: Value) {
+    pub(crate) fn make_account(&self, name: &str, properties: &Value) {
         let body = json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "properties": properties});
         self.put(&account(name), body);
     }

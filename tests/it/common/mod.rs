@@ -10,6 +10,7 @@ pub(crate) mod run;
 pub(crate) use azure::{Azure, Fault};
 pub(crate) use run::{Folder, Run};
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// The subscription of these tests.
@@ -51,11 +52,14 @@ pub(crate) fn one_account(stack: &str, name: &str, lines: &str) -> String {
 
 /// Lines that give *Cognitive Services User* on the account they stand in.
 pub(crate) fn grants(principals: &[&str]) -> String {
-    let mut lines = String::from("roleAssignments:\n  - role: Cognitive Services User\n    principals:\n");
-    for principal in principals {
-        lines.push_str(&format!("      - {{id: {principal}, type: User}}\n"));
-    }
-    lines
+    let lines = "roleAssignments:\n  - role: Cognitive Services User\n    principals:\n";
+    format!("{lines}{}", listed(principals, "User"))
+}
+
+/// A line for each principal.
+pub(crate) fn listed<T: Display>(principals: impl IntoIterator<Item = T>, kind: &str) -> String {
+    let line = |text: String, principal| text + &format!("      - {{id: {principal}, type: {kind}}}\n");
+    principals.into_iter().fold(String::new(), line)
 }
 
 /// The path of an account of the usual group.

@@ -5,6 +5,8 @@
 mod ids;
 mod names;
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::common::{Azure, one_account};
@@ -34,7 +36,7 @@ fn add_group(azure: &Azure, id: &str, name: &str) {
 fn spec(principals: &[&str]) -> String {
     let mut lines = String::from("roleAssignments:\n  - role: Cognitive Services User\n    principals:\n");
     for principal in principals {
-        lines.push_str(&format!("      - {{{principal}}}\n"));
+        let _ = writeln!(lines, "      - {{{principal}}}");
     }
     one_account("team-a", "chat", &lines)
 }

@@ -1,5 +1,7 @@
 //! Names looked up in the directory.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
@@ -143,9 +145,7 @@ fn forty_principals_of_three_stacks_take_two_requests_to_graph() {
             let who =
                 if index % 2 == 0 { format!("group: g{index}") } else { format!("user: u{index}@x.org") };
             let role = if index % 3 == 0 { "Reader" } else { CS_USER };
-            text.push_str(&format!(
-                "  - scope: resourceGroup\n    role: {role}\n    principals: [{{{who}}}]\n"
-            ));
+            let _ = write!(text, "  - scope: resourceGroup\n    role: {role}\n    principals: [{{{who}}}]\n");
         }
         folder.write(&format!("specs/{stack}.yaml"), text);
     }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::common::{ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, grants, head, one_account};
+use crate::common::{
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, grants, head, listed, one_account,
+};
 
 /// A guard's case: what is live, the spec, the rule, and the address that lifts it alone.
 struct Case {
@@ -29,9 +31,7 @@ fn many(count: u32) -> String {
         "{}roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n",
         head("team-a")
     );
-    for index in 0..count {
-        text.push_str(&format!("      - {{id: {}, type: User}}\n", principal(index)));
-    }
+    text.push_str(&listed((0..count).map(principal), "User"));
     text
 }
 
@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
         let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "192.0.2.1"}]});
         azure.make_account(
             "chat",
-            json!({"customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Disabled", "networkAcls": acls}),
+            &json!({"customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Disabled", "networkAcls": acls}),
         );
         azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", CS_USER, ALICE, None);
     };
@@ -72,7 +72,8 @@ fn cases() -> Vec<Case> {
             rule: "lock-out",
             address: chat(),
             live: |azure, _| {
-                azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": false}))
+                azure
+                    .make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
             },
             spec: account("disableLocalAuth: true\n"),
         },
@@ -139,7 +140,7 @@ fn what_lies_below_a_guards_limit_passes() {
         folder.keyless("apply a.yaml --yes -q").exits(0);
     }
     // Closing needs no word, and neither does taking over an account whose keys are off.
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder.write(
         "b.yaml",
         one_account("team-b", "chat", &format!("publicNetworkAccess: Disabled\n{}", grants(&[CAROL]))),

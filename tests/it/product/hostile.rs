@@ -41,7 +41,7 @@ const FORMATS: [&str; 2] = ["human", "json"];
 fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     azure.patch(&account("chat"), json!({"tags": {"team": HOSTILE}}));
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", CS_USER, ALICE, Some(HOSTILE));
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ac", READER, BOB, Some(HOSTILE));
@@ -111,10 +111,11 @@ fn hostile_endpoints_and_names_reach_no_stream_raw() {
 fn hostile_specs_are_refused_in_words_and_reach_no_stream_raw() {
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");
     for (name, last) in "bcdefghijk".chars().zip("abcdefghij".chars()) {
-        bomb.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{last}"); 10].join(", ")));
+        bomb += &[&format!("{name}: &{name} ["), vec![format!("*{last}"); 10].join(", ").as_str(), "]\n"]
+            .concat();
     }
     let deep = format!("version: 1\na: {}", "[".repeat(100_000));
-    let blocks: String = (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let blocks = (0..3_000).fold(String::new(), |text, depth| text + &" ".repeat(depth) + "a:\n");
     let escaped =
         HOSTILE.replace('\r', "\\r").replace('\n', "\\n").replace('\u{1b}', "\\e").replace('\u{7}', "\\a");
     let named = format!("version: 1\nstack: \"{}\"\nx: 1\n", escaped.replace('\u{9b}', "\\x9b"));
@@ -155,7 +156,7 @@ fn a_file_over_64_mib_is_refused() {
 fn a_link_out_of_the_folder_is_not_followed_and_its_text_not_shown() {
     let folder = Folder::new();
     folder.write("token.txt", "eyJhbGciOi.SECRET.signature\n");
-    folder.write("specs/a.yaml", format!("{}", head("team-a")));
+    folder.write("specs/a.yaml", head("team-a"));
     std::os::unix::fs::symlink(folder.path().join("token.txt"), folder.path().join("specs/b.yaml")).unwrap();
     let run = folder.keyless("validate").exits(1).complains(&["link out of the folder"]);
     assert!(!run.stderr.contains("SECRET"), "{run}");

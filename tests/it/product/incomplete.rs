@@ -109,8 +109,10 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
         Fault::denied(),
     );
     let run = folder.keyless("plan --format json").exits(0);
-    assert_eq!(run.changes("delete").len(), 1, "{run}");
     assert_eq!(run.changes("unknown").len(), 0, "{run}");
+    // What was read may be less than what is there: nothing goes on its word, and that is said.
+    assert_eq!(run.changes("delete").len(), 0, "{run}");
+    assert!(run.findings().iter().any(|finding| finding.starts_with("incomplete-read")), "{run}");
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn whether_a_deleted_account_holds_the_name_is_a_note_where_it_may_not_be_asked(
 fn a_soft_deleted_account_of_that_name_is_found_while_planning() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", serde_json::json!({}));
+    azure.make_account("chat", &serde_json::json!({}));
     azure.delete(&account("chat"));
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
     let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
@@ -207,11 +209,45 @@ fn a_write_begins_from_a_resource_or_not_at_all() {
         let folder = azure.folder();
         azure.make_account(
             "chat",
-            serde_json::json!({"customSubDomainName": "chat", "disableLocalAuth": true}),
+            &serde_json::json!({"customSubDomainName": "chat", "disableLocalAuth": true}),
         );
         folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
         azure.spoil("GET", "/accounts/chat?", Fault::Answer(200, "application/json", strange.to_owned()));
         folder.keyless("apply a.yaml --yes").exits(1).says(&["0 done, 1 failed"]);
         assert!(azure.take_writes().is_empty(), "{strange}");
     }
+}
+
+#[test]
+fn one_list_that_could_not_be_read_permits_no_delete_in_the_others() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
+    let spec = |principals: &[&str]| {
+        let scoped = format!(
+            "roleAssignments: [{{scope: {elsewhere}, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}]\n"
+        );
+        format!("{}{scoped}", one_account("team-a", "chat", &grants(principals)))
+    };
+    folder.write("a.yaml", spec(&[ALICE, BOB]));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec(&[ALICE]));
+    azure.spoil(
+        "GET",
+        &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    let whole = folder.keyless("plan a.yaml --format json").exits(0);
+    assert!(whole.changes("delete").is_empty(), "the list of the subscription is the whole one: {whole}");
+    assert_eq!(whole.changes("unmanaged").len(), 1, "{whole}");
+    azure.spoil(
+        "GET",
+        &format!("{elsewhere}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    azure.take_seen();
+    let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
+    assert!(run.changes("delete").is_empty(), "{run}");
+    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert!(azure.take_writes().is_empty());
 }

@@ -9,7 +9,7 @@ fn nulls(at: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Null => found.push(at.to_owned()),
         Value::Object(map) => {
-            map.iter().for_each(|(name, value)| nulls(&format!("{at}/{name}"), value, found))
+            map.iter().for_each(|(name, value)| nulls(&format!("{at}/{name}"), value, found));
         }
         Value::Array(items) => items.iter().for_each(|value| nulls(&format!("{at}[]"), value, found)),
         _ => {}
@@ -23,7 +23,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
     let subnet = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/app";
     azure.make_account(
         "chat",
-        json!({
+        &json!({
             "customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Enabled",
             "networkAcls": {"defaultAction": "Allow", "bypass": "AzureServices", "ipRules": [{"value": "192.0.2.1"}],
                 "virtualNetworkRules": [{"id": subnet, "ignoreMissingVnetServiceEndpoint": true}]},
@@ -78,7 +78,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
 fn a_field_that_no_version_of_keyless_knows_is_carried() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     // The sandbox would not show such a field: the wire adds it to what GET shows.
     azure.spoil(
         "GET",
@@ -99,7 +99,7 @@ fn a_field_that_no_version_of_keyless_knows_is_carried() {
 fn a_user_assigned_identity_survives_a_declared_system_assigned_one() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     let id = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/u";
     azure.patch(
         &account("chat"),
@@ -119,7 +119,7 @@ fn a_declared_empty_list_empties_and_null_clears_a_tag() {
     let folder = azure.folder();
     azure.make_account(
         "chat",
-        json!({"customSubDomainName": "chat", "disableLocalAuth": true,
+        &json!({"customSubDomainName": "chat", "disableLocalAuth": true,
             "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "192.0.2.1"}]}}),
     );
     azure.patch(&account("chat"), json!({"tags": {"old": "1", "kept": "2"}}));
@@ -136,7 +136,7 @@ fn a_declared_empty_list_empties_and_null_clears_a_tag() {
 fn a_change_of_an_immutable_field_is_refused_with_its_reason_and_nothing_is_written() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     for lines in ["location: westus\n", "kind: OpenAI\n", "customSubDomainName: other\n"] {
         folder.write("a.yaml", one_account("team-a", "chat", lines));
         let run = folder.keyless("apply a.yaml --yes --format json").exits(1);

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, one_account,
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, listed,
+    one_account,
 };
 
 /// The GUID that somebody gave an assignment by hand.
@@ -75,7 +76,7 @@ fn adopting_marks_what_was_made_by_hand_and_nothing_else() {
 fn an_adopted_account_gets_the_mark_and_keeps_its_tags() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     azure.patch(&account("chat"), json!({"tags": {"cost": "7"}}));
     folder.write("a.yaml", spec(&[], "adopt: true\n"));
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 to adopt"]);
@@ -87,7 +88,7 @@ fn an_adopted_account_gets_the_mark_and_keeps_its_tags() {
 fn an_account_made_by_hand_is_not_marked_by_an_update() {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
     folder.keyless("apply a.yaml --yes").exits(0);
     assert_eq!(azure.get(&account("chat"))["tags"], json!({"team": "ml"}));
@@ -127,9 +128,7 @@ fn at_group(principals: &[&str]) -> String {
     let mut text = head("team-a");
     if !principals.is_empty() {
         text.push_str("roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n");
-        for principal in principals {
-            text.push_str(&format!("      - {{id: {principal}, type: Group}}\n"));
-        }
+        text.push_str(&listed(principals, "Group"));
     }
     text
 }
@@ -219,6 +218,30 @@ fn a_mark_outside_of_the_stacks_domain_permits_no_delete() {
 }
 
 #[test]
+fn a_mark_is_no_authorisation_where_a_declared_scope_or_another_stack_makes_it_seen() {
+    let (azure, folder) = applied(&[ALICE], "");
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
+    azure.grant(&elsewhere, BY_HAND, READER, BOB, Some("bait [keyless:team-a]"));
+    // A declared scope counts by itself, not with all below it.
+    let at_subscription = "roleAssignments: [{scope: subscription, role: Reader, principals: [{id: cccccccc-0000-4000-8000-000000000003, type: User}]}]\n";
+    folder.write("a.yaml", spec(&[ALICE], at_subscription));
+    let run = folder.keyless("plan a.yaml --allow grant --format json").exits(0);
+    assert!(run.changes("delete").is_empty(), "{run}");
+    let unmanaged = run.changes("unmanaged");
+    assert_eq!(unmanaged.len(), 1, "{run}");
+    assert!(unmanaged[0]["reason"].as_str().unwrap().contains("outside"), "{run}");
+    // Nor does the domain of a stack that happens to be in the same run.
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    folder.write(
+        "b.yaml",
+        at_group(&[CAROL]).replace("team-a", "team-b").replace("resourceGroup: rg", "resourceGroup: other"),
+    );
+    let run = folder.keyless("apply a.yaml b.yaml --yes").exits(0);
+    assert!(!run.stdout.contains("to delete"), "{run}");
+    assert_eq!(principals(&azure, &elsewhere), [BOB, CAROL]);
+}
+
+#[test]
 fn a_mark_typed_into_a_spec_is_an_error() {
     let folder = Folder::new();
     let lines = "tags: {keyless-stack: team-b}\nroleAssignments:\n  - role: Reader\n    principals: [{id: aaaaaaaa-0000-4000-8000-000000000001, type: User}]\n    description: \"x [Keyless:team-b]\"\n";
@@ -273,4 +296,21 @@ fn a_delete_outside_of_the_pinned_scope_is_refused() {
     let other = account("other");
     folder.keyless(&format!("apply a.yaml --yes --within {other}")).exits(1);
     assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn a_soft_deleted_account_comes_back_only_where_the_spec_says_so() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&[ALICE], "onSoftDeleted: restore\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&account("chat"));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let writes = azure.take_writes();
+    assert_eq!(writes[0].body["properties"]["restore"], true, "{writes:?}");
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    assert_eq!(principals(&azure, &account("chat")), [ALICE]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
 }

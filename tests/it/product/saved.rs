@@ -7,7 +7,7 @@ use crate::common::{ALICE, Azure, BOB, CAROL, Folder, READER, SUB, account, gran
 fn planned() -> (Azure, Folder) {
     let azure = Azure::start();
     let folder = azure.folder();
-    azure.make_account("chat", json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder
         .write("a.yaml", one_account("team-a", "chat", &format!("tags: {{team: ml}}\n{}", grants(&[ALICE]))));
     folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to create, 1 to update"]);

@@ -131,10 +131,8 @@ fn a_reader_that_leaves_early_is_no_error() {
     let azure = Azure::start();
     let folder = azure.folder();
     // More than a pipe holds.
-    let mut text = one_account("team-a", "chat0", "");
-    for index in 1..400 {
-        text.push_str(&format!("  - name: chat{index}\n"));
-    }
+    let many = |text: String, index| text + &format!("  - name: chat{index}\n");
+    let text = (1..400).fold(one_account("team-a", "chat0", ""), many);
     folder.write("a.yaml", text);
     for arguments in
         [vec!["plan", "a.yaml"], vec!["plan", "a.yaml", "--format", "json"], vec!["schema"], vec!["--help"]]

@@ -67,13 +67,13 @@ fn every_recorded_account_equals_its_own_spec() {
         assert_eq!(errors.count(), 0, "{place}: {:?}", diff.findings);
         assert!(plan(diff, &read).steps.is_empty());
     }
-    println!("{} recorded accounts equal their own specs", all.len());
+    eprintln!("{} recorded accounts equal their own specs", all.len());
 }
 
 /// Compares an altered declaration with a body.
 fn altered(read: &Read, altered: &Altered, snapshot: &Snapshot) -> keyless::diff::Diff {
     let mut wanted = desired(&read.stacks);
-    wanted[0].declared = altered.declared.clone();
+    wanted[0].declared.clone_from(&altered.declared);
     compare_as(read, wanted, snapshot)
 }
 
@@ -132,7 +132,7 @@ fn each_field_of_a_recorded_account_altered_alone_is_exactly_that_change() {
             );
         }
     }
-    println!("{} settings, {alterations} alterations, {refused} refused: {seen:?}", all.len());
+    eprintln!("{} settings, {alterations} alterations, {refused} refused: {seen:?}", all.len());
     for path in [
         "location",
         "kind",
@@ -262,7 +262,7 @@ fn a_write_carries_everything_writable_of_a_recorded_account_and_nothing_else() 
         kind().overlay(&mut same, known);
         assert_eq!(same, before, "{place}: its own settings change it");
     }
-    println!("{} recorded accounts are carried whole", all.len());
+    eprintln!("{} recorded accounts are carried whole", all.len());
 }
 
 /// The reference for [`writable`]: takes out what is read-only, and the nulls.
@@ -318,5 +318,5 @@ fn recorded_soft_deleted_accounts_hold_their_names() {
             "{place}: {told:?}"
         );
     }
-    println!("{} recorded soft-deleted accounts were found", all.len());
+    eprintln!("{} recorded soft-deleted accounts were found", all.len());
 }

@@ -105,7 +105,7 @@ fn every_recorded_role_assignment_equals_its_own_spec_and_each_field_altered_is_
             .iter()
             .all(|change| matches!(change, Change::NoOp { .. }))
     );
-    println!("{count} recorded role assignments, {} of them different, {altered} alterations", all.len());
+    eprintln!("{count} recorded role assignments, {} of them different, {altered} alterations", all.len());
 }
 
 #[test]

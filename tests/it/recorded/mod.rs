@@ -4,6 +4,7 @@
 //! Recorded error bodies are the concern of `arm::recorded`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stderr, reason = "a referee says how much it saw")]
 
 mod accounts;
 mod alter;

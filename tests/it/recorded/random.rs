@@ -253,5 +253,5 @@ fn recorded_bodies_with_one_value_replaced_make_nothing_panic() {
         }
     }
     assert!(taken > 1_000, "only {taken}");
-    println!("{taken} mutated bodies");
+    eprintln!("{taken} mutated bodies");
 }

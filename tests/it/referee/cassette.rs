@@ -95,6 +95,7 @@ fn call(name: &str, at: usize, text: &str) -> Exchange {
     Exchange {
         method: request.method,
         url: Url::parse(&request.uri).unwrap_or_else(|error| panic!("{name}[{at}]: {error}")),
+        request_headers: BTreeMap::new(),
         request: payload(request.body.as_deref()),
         status: response.status.code,
         response_headers: headers

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use url::Url;
 
@@ -173,6 +175,7 @@ fn add(
         let mut exchange = Exchange {
             method: operation.method.clone(),
             url: url.clone(),
+            request_headers: BTreeMap::new(),
             request: request.map_or(Payload::Empty, |body| Payload::Json(body.clone())),
             status,
             response_headers: headers

@@ -2,6 +2,8 @@
 //!
 //! Output are small exchanges that keep the contract; a test says so, or a spoiled one would prove nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use url::Url;
 
@@ -21,6 +23,7 @@ fn exchange(method: &str, path: &str, version: &str, request: Value, status: u16
     Exchange {
         method: method.to_owned(),
         url: Url::parse(&url).expect("a right URL"),
+        request_headers: BTreeMap::new(),
         request: payload(request),
         status,
         response_headers: [].into(),

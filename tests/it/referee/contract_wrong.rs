@@ -215,6 +215,18 @@ fn wrong_request_that_the_server_refuses_is_a_note() {
 }
 
 #[test]
+fn wrong_request_is_a_note_only_if_a_test_sent_it_by_hand() {
+    let Some(checker) = contract::checker() else { return skipped("the note on a test's own requests") };
+    let mut exchange = right::account_put();
+    ask(&mut exchange, "/properties/disableLocalAuths", json!(true));
+    assert_eq!(judge(checker, &exchange).violations.len(), 1);
+    exchange.request_headers.insert("host".to_owned(), "127.0.0.1".to_owned());
+    assert_eq!(judge(checker, &exchange).notes.len(), 1);
+    exchange.request_headers.insert("user-agent".to_owned(), "keyless/1".to_owned());
+    assert_eq!(judge(checker, &exchange).violations.len(), 1);
+}
+
+#[test]
 fn exchange_that_no_description_covers_is_counted_not_passed() {
     let Some(checker) = contract::checker() else { return skipped("the count of what is not described") };
     let mut exchange = right::account_get();

@@ -47,6 +47,8 @@ impl Payload {
 pub(crate) struct Exchange {
     pub(crate) method: String,
     pub(crate) url: Url,
+    /// Names in lower case; empty if the recorder kept none.
+    pub(crate) request_headers: BTreeMap<String, String>,
     pub(crate) request: Payload,
     pub(crate) status: u16,
     /// Names in lower case.
@@ -65,6 +67,7 @@ impl Exchange {
         Ok(Self {
             method: text("method")?,
             url: absolute(&text("url")?)?,
+            request_headers: headers(&record["request_headers"]),
             request: Payload::from_record(record.get("request_body")),
             status: status.ok_or("`status` is not a status code")?,
             response_headers: headers(&record["response_headers"]),

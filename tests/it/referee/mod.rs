@@ -18,6 +18,7 @@ mod recordings_compare;
 mod recordings_lists;
 mod recordings_masks;
 mod recordings_replay;
+mod transcripts;
 mod wire;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! of the product that is used.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use keyless::sandbox::{Options, Sandbox};
 use reqwest::{Client, Method};
@@ -35,8 +36,22 @@ impl Wire {
     }
 
     pub(crate) async fn send(&self, method: &str, url: Url, body: &Payload) -> Exchange {
+        self.send_with(&BTreeMap::new(), method, url, body).await
+    }
+
+    /// Send with headers besides those that every request has.
+    pub(crate) async fn send_with(
+        &self,
+        headers: &BTreeMap<String, String>,
+        method: &str,
+        url: Url,
+        body: &Payload,
+    ) -> Exchange {
         let verb = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.client.request(verb, url.clone()).bearer_auth("referee");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
         request = match body {
             Payload::Empty => request,
             Payload::Json(value) => request.json(value),
@@ -52,6 +67,7 @@ impl Wire {
         let exchange = Exchange {
             method: method.to_owned(),
             url,
+            request_headers: BTreeMap::new(),
             request: body.clone(),
             status,
             response_headers,

@@ -17,6 +17,14 @@ fn kept(state: &Path) -> Options {
     Options { state: Some(state.to_owned()), ..Options::default() }
 }
 
+/// What a kill leaves is what was answered: both files are read without stopping the sandbox.
+#[expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+fn copy_as_a_kill_leaves_it(state: &Path, copy: &Path) {
+    let journal = |path: &Path| path.with_extension("json.journal");
+    std::fs::copy(state, copy).unwrap();
+    std::fs::copy(journal(state), journal(copy)).unwrap();
+}
+
 #[tokio::test]
 async fn state_survives_a_restart_and_a_kill() {
     let folder = tempfile::tempdir().unwrap();
@@ -33,9 +41,8 @@ async fn state_survives_a_restart_and_a_kill() {
     );
     client.put(&assignment, grant).await;
     let before = client.get(&path("chat")).await.body;
-    // What a kill leaves is what was answered: the file is read without stopping the sandbox.
     let copy = folder.path().join("copy.json");
-    std::fs::copy(&state, &copy).unwrap();
+    copy_as_a_kill_leaves_it(&state, &copy);
     client.sandbox.stop().await;
     for file in [&state, &copy] {
         let client = Client::start(kept(file)).await;
@@ -236,8 +243,40 @@ async fn writes_that_arrive_together_are_all_on_disk() {
         async move { client.put(&path(&format!("a{index}")), body("Face", json!({}))).await.status }
     });
     assert!(futures_util::future::join_all(writes).await.iter().all(|status| *status == 201));
-    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
-    assert_eq!(saved["accounts"].as_object().unwrap().len(), 40);
+    let copy = folder.path().join("copy.json");
+    copy_as_a_kill_leaves_it(&state, &copy);
+    let copied = Client::start(kept(&copy)).await;
+    let list = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?{API}");
+    assert_eq!(copied.get(&list).await.len(), 40);
+    // A start folds what a kill left, and a stop what was written since: one file holds everything.
+    client.sandbox.stop().await;
+    for file in [&state, &copy] {
+        let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!(saved["accounts"].as_object().unwrap().len(), 40);
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_reset_or_due_stays_so_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    let hour = std::time::Duration::from_hours(1);
+    let client = Client::start(Options { operation_time: hour, ..kept(&state) }).await;
+    client.put(&path("gone"), body("Face", json!({}))).await;
+    client.put(&path("busy"), body("AIServices", json!({}))).await;
+    client.post("/_sandbox/clock", Some(json!({"advanceSeconds": 3601}))).await;
+    assert_eq!(client.get(&path("busy")).await.body["properties"]["provisioningState"], "Succeeded");
+    client.delete(&path("gone")).await;
+    let busy = client.get(&path("busy")).await.body;
+    let copy = folder.path().join("copy.json");
+    copy_as_a_kill_leaves_it(&state, &copy);
+    let restarted = Client::start(kept(&copy)).await;
+    assert_eq!(restarted.get(&path("gone")).await.status, 404);
+    assert_eq!(restarted.get(&path("busy")).await.body, busy);
+    client.post("/_sandbox/reset", None).await;
+    let copy = folder.path().join("empty.json");
+    copy_as_a_kill_leaves_it(&state, &copy);
+    assert_eq!(Client::start(kept(&copy)).await.get(&path("busy")).await.status, 404);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Report {
     /// Of these, in a version that is described, not only a neighbouring one.
     pub(crate) exact: usize,
     pub(crate) bodies: usize,
+    /// Exchanges whose client named itself.
+    pub(crate) named: usize,
     pub(crate) not_described: BTreeMap<String, usize>,
     pub(crate) operations: BTreeMap<String, usize>,
     pub(crate) violations: Vec<Violation>,
@@ -62,10 +64,17 @@ impl Display for Violation {
 /// Statuses by which a server says that the request itself was wrong.
 const REFUSALS: [u16; 6] = [400, 404, 405, 409, 415, 422];
 
+/// Whether a test sent this itself, to play a person or another program: every client under test names itself. Cassettes
+/// and kept transcripts have no headers of the connection, and nobody's hand in them.
+fn by_hand(exchange: &Exchange) -> bool {
+    exchange.request_headers.contains_key("host") && !exchange.request_headers.contains_key("user-agent")
+}
+
 impl Report {
     /// Check one exchange; `origin` says where it stands.
     pub(crate) fn add(&mut self, checker: &Checker, origin: &str, exchange: &Exchange) {
         self.exchanges += 1;
+        self.named += usize::from(exchange.request_headers.contains_key("user-agent"));
         let verdict = match checker.check(exchange) {
             Verdict::NotDescribed(label) => {
                 *self.not_described.entry(label).or_default() += 1;
@@ -102,6 +111,11 @@ impl Report {
         }
         if finding.side == Side::Request && refused {
             let note = format!("refused with {}: {:?} {path}", exchange.status, finding.rule);
+            *self.notes.entry(note).or_default() += 1;
+            return false;
+        }
+        if finding.side == Side::Request && by_hand(exchange) {
+            let note = format!("sent by a test's own hand: {:?} {path}", finding.rule);
             *self.notes.entry(note).or_default() += 1;
             return false;
         }
@@ -144,6 +158,7 @@ impl Report {
         self.checked += other.checked;
         self.exact += other.exact;
         self.bodies += other.bodies;
+        self.named += other.named;
         self.excepted += other.excepted;
         self.violations.extend(other.violations);
         self.unreadable.extend(other.unreadable);

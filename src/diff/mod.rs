@@ -2,33 +2,25 @@
 //!
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, gives changes.
 
+mod compare;
+mod open;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::desired::{Desired, Open};
+use compare::leaves;
+pub use compare::{FieldChange, equal, field_changes, patch};
+use open::{double, unresolved};
+
+use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Compare, Field, Inventory, KINDS, Kind, Live, Mutability, cidr};
+use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
-
-/// One field that differs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldChange {
-    /// Its path in spec shape.
-    pub path: Vec<String>,
-    /// The live value; `null` where there is none.
-    pub before: Value,
-    /// The declared value, or the default of a creation; `null` where it is to go.
-    pub after: Value,
-    /// Where it is declared; `None` for a default.
-    pub span: Option<Span>,
-    /// Whether it may change, and when.
-    pub change: Mutability,
-}
 
 /// What would have to happen to one resource.
 #[derive(Debug, Clone)]
@@ -48,6 +40,8 @@ pub enum Change {
         desired: Desired,
         /// The fields that differ from what it was.
         fields: Vec<FieldChange>,
+        /// Whether it carries the stack's mark afterwards.
+        mark: bool,
     },
     /// It is as declared, unmarked, and the stack adopts.
     Adopt {
@@ -138,7 +132,6 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
-    // What could not be made out may be any of the live ones.
     let open: BTreeSet<&str> =
         desired.iter().filter(|each| each.open.is_some()).map(|each| each.kind.name()).collect();
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
@@ -173,17 +166,20 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         diff.changes.push(change);
     }
     for (kind, inventory) in &inventories {
-        for gap in &inventory.gaps {
+        for gap in inventory.gaps.iter().chain(&inventory.partial) {
             diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
         }
-        let withheld = if !inventory.gaps.is_empty() {
-            Some("no longer declared, but the list is incomplete")
-        } else if open.contains(kind.name()) {
-            Some("not declared as far as is known, but a principal could not be made out")
-        } else {
-            None
-        };
-        undeclared(stacks, inventory, withheld, &declared, &mut diff);
+        for gap in &inventory.partial {
+            let message = format!(
+                "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
+                kind.noun(),
+                gap.scope
+            );
+            let hint = "Reader on the subscription makes the list whole";
+            diff.findings
+                .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
+        }
+        undeclared(stacks, inventory, &declared, &open, &mut diff);
     }
     diff
 }
@@ -193,34 +189,6 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
 enum Fate {
     Unknown(Refusal),
     Refused(String),
-}
-
-/// A declared resource of which it is not known what it is: never a write, never "no changes".
-fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Finding>) -> Change {
-    match open {
-        Open::Unknown(finding) => {
-            let refusal = Refusal { message: finding.message.clone(), hint: finding.hint.clone() };
-            findings.push(*finding);
-            Change::Unknown { desired, refusal }
-        }
-        Open::Refused(finding) => {
-            let why = finding.message.clone();
-            findings.push(*finding);
-            Change::Refused { desired, fields: Vec::new(), why }
-        }
-    }
-}
-
-/// Two names that turned out to mean the same.
-fn double(desired: Desired, first: Span, findings: &mut Vec<Finding>) -> Change {
-    let why = format!("{} is declared twice, under two names", desired.title);
-    findings.push(
-        Finding::error(Code::Duplicate, why.clone())
-            .at(desired.span)
-            .related(first, "first declared here")
-            .hint("remove one of the two"),
-    );
-    Change::Refused { desired, fields: Vec::new(), why }
 }
 
 /// A declared resource that could not be read: never a write, never "no changes".
@@ -271,34 +239,21 @@ fn absent(
     findings.extend(obstacles);
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => Change::Refused { desired, fields, why },
-        (None, Some(remains), OnSoftDeleted::Restore) => match compare(desired, &remains, findings) {
-            Change::Refused { desired, fields, why } => Change::Refused { desired, fields, why },
-            Change::Update { desired, fields, .. } => Change::Restore { desired, fields },
-            Change::NoOp { desired, .. } | Change::Adopt { desired, .. } => {
-                Change::Restore { desired, fields: Vec::new() }
-            }
-            other => other,
-        },
+        (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, remains, _) => Change::Create { desired, fields, purge: remains.map(|remains| remains.id) },
     }
 }
 
-/// Calls back for each value that shows as a line of its own.
-fn leaves(
-    kind: &dyn Kind,
-    path: &[String],
-    value: &Value,
-    found: &mut impl FnMut(&[String], &Value, Mutability),
-) {
-    let field = field(kind, path);
-    match (value, field.map(|field| field.compare)) {
-        (_, Some(Compare::Identity)) | (Value::Null, _) => {}
-        (Value::Object(map), None) => {
-            for (name, child) in map {
-                leaves(kind, &[path, std::slice::from_ref(name)].concat(), child, found);
-            }
+/// A declared resource that is soft-deleted and is to be brought back.
+fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Change {
+    let ours = desired.kind.mark(&remains.body).is_some();
+    match compare(desired, remains, findings) {
+        Change::Update { desired, fields, adopt, .. } => {
+            Change::Restore { desired, fields, mark: adopt || ours }
         }
-        _ => found(path, value, field.map_or(Mutability::InPlace, |field| field.change)),
+        Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
+        Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
+        refused => refused,
     }
 }
 
@@ -368,168 +323,62 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Each declared field that differs from a live body.
-#[must_use]
-pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Value) -> Vec<FieldChange> {
-    let live = kind.to_spec(body);
-    let mut changes = Vec::new();
-    for (name, value) in declared {
-        walk(kind, std::slice::from_ref(name), value, live.get(name).unwrap_or(&Value::Null), &mut changes);
-    }
-    changes
-}
-
-fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
-    kind.fields().iter().find(|field| field.path.split('/').eq(path.iter().map(String::as_str)))
-}
-
-fn walk(kind: &dyn Kind, path: &[String], declared: &Value, live: &Value, changes: &mut Vec<FieldChange>) {
-    let field = field(kind, path);
-    if let (Value::Object(map), None) = (declared, field) {
-        for (name, value) in map {
-            let path = [path, std::slice::from_ref(name)].concat();
-            walk(kind, &path, value, live.get(name).unwrap_or(&Value::Null), changes);
-        }
-        return;
-    }
-    let compare = field.map_or(Compare::Equal, |field| field.compare);
-    let meant: Value = field.and_then(|field| field.absent).map_or(Value::Null, |json| {
-        serde_json::from_str(json).expect("an `absent` in a field table is JSON")
-    });
-    let effective = |value: &Value| if value.is_null() { meant.clone() } else { value.clone() };
-    if equal(compare, &effective(declared), &effective(live)) {
-        return;
-    }
-    changes.push(FieldChange {
-        path: path.to_vec(),
-        before: effective(live),
-        after: declared.clone(),
-        span: None,
-        change: field.map_or(Mutability::InPlace, |field| field.change),
-    });
-}
-
-/// Whether two values mean the same.
-#[must_use]
-pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
-    let folded = |value: &Value, fold: fn(&str) -> String| value.as_str().map(fold);
-    let texts = |fold: fn(&str) -> String| match (folded(declared, fold), folded(live, fold)) {
-        (Some(declared), Some(live)) => declared == live,
-        _ => declared == live,
-    };
-    let sets = |fold: fn(&str) -> String| {
-        let set = |value: &Value| -> Option<BTreeSet<String>> {
-            value.as_array()?.iter().map(|each| each.as_str().map(fold)).collect()
-        };
-        match (set(declared), set(live)) {
-            (Some(declared), Some(live)) => declared == live,
-            _ => declared == live,
-        }
-    };
-    match compare {
-        Compare::Identity => true,
-        Compare::Equal => declared == live,
-        Compare::IgnoreCase => texts(str::to_lowercase),
-        Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),
-        Compare::Text => texts(without_white_space),
-        Compare::Cidrs => sets(cidr::canonical),
-        Compare::Names => sets(str::to_lowercase),
-        Compare::By(identity) => same_elements(identity, declared, live),
-    }
-}
-
-/// Leaves out white space, but for what stands in quotes.
-fn without_white_space(text: &str) -> String {
-    let mut quoted = false;
-    text.chars()
-        .filter(|c| {
-            quoted ^= *c == '\'';
-            quoted || !c.is_whitespace()
-        })
-        .collect()
-}
-
-/// Whether two lists hold the same elements by identity, each with the members that are declared of it.
-fn same_elements(identity: &str, declared: &Value, live: &Value) -> bool {
-    let (Some(declared), Some(live)) = (declared.as_array(), live.as_array()) else {
-        return declared == live;
-    };
-    let name = |element: &Value| element[identity].as_str().map(str::to_lowercase);
-    declared.len() == live.len()
-        && declared.iter().all(|wanted| {
-            let found = live.iter().find(|found| name(found) == name(wanted));
-            found.is_some_and(|found| covers(identity, wanted, found))
-        })
-}
-
-/// Whether a live element has every member that is declared of it; an absent boolean is false.
-fn covers(identity: &str, declared: &Value, live: &Value) -> bool {
-    declared.as_object().into_iter().flatten().all(|(name, wanted)| {
-        let found = &live[name.as_str()];
-        if name == identity {
-            return true;
-        }
-        match (wanted, found) {
-            (Value::Null | Value::Bool(false), Value::Null | Value::Bool(false)) => true,
-            (Value::String(wanted), Value::String(found)) => wanted.eq_ignore_ascii_case(found),
-            _ => wanted == found,
-        }
-    })
-}
-
-/// Live things that nobody declares: ours are deleted, unless that is withheld for a reason, the others are named.
+/// Live things that nobody declares: ours are deleted, the others are named. Of kinds in `open` something is declared that could
+/// not be made out: it may be any of the live ones, so none of them goes.
 fn undeclared(
     stacks: &[Loaded],
     inventory: &Inventory,
-    withheld: Option<&'static str>,
     declared: &BTreeSet<Key>,
+    open: &BTreeSet<&str>,
     diff: &mut Diff,
 ) {
+    let stacks: Vec<(&Loaded, Domain)> =
+        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
-        let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|loaded| loaded.spec.stack == mark));
-        let drift =
-            stacks.iter().any(|loaded| loaded.spec.unmanaged == Unmanaged::Fail && in_domain(loaded, live));
-        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift };
+        let owner =
+            mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
+        let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
+        let strict =
+            stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
+        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some() };
         let change = match (owner, mark.is_some()) {
             (None, true) => continue, // another stack's, which is not in this run
+            // A list of a whole subscription shows what is none of the stacks' business.
+            (None, false) if !stacks.iter().any(|stack| inside(&stack)) => continue,
             (None, false) => unmanaged("no spec declares it"),
-            (Some(loaded), _) if loaded.spec.prune == Prune::None => {
+            (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
                 unmanaged("no longer declared, and the stack says `prune: none`")
             }
-            (Some(_), _) if withheld.is_some() => unmanaged(withheld.unwrap_or_default()),
-            (Some(loaded), _) if !in_domain(loaded, live) => {
+            (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
+                unmanaged("no longer declared, but the list is incomplete")
+            }
+            (Some(_), _) if open.contains(live.kind.name()) => {
+                unmanaged("not declared as far as is known, but a principal could not be made out")
+            }
+            (Some(owner), _) if !inside(&owner) => {
                 unmanaged("carries the stack's mark outside of its groups and scopes")
             }
-            (Some(loaded), _) => Change::Delete {
+            (Some((loaded, _)), _) => Change::Delete {
                 live: live.clone(),
                 stack: loaded.spec.stack.clone(),
                 span: loaded.document.value_span("/stack"),
             },
         };
+        if let (Change::Unmanaged { .. }, Some((strict, _))) = (&change, strict) {
+            let message = format!("{} is live, and no spec declares it", live.kind.title(&live.body));
+            let finding =
+                Finding::warning(Code::Unmanaged, message).at(strict.document.value_span("/unmanaged"));
+            diff.findings
+                .push(finding.hint("declare it, or delete it; with `unmanaged: list` it is no drift"));
+        }
         diff.changes.push(change);
     }
 }
 
-/// Whether a live thing lies in what a stack speaks for: the resource groups it names, and its declared scopes.
-fn in_domain(loaded: &Loaded, live: &Live) -> bool {
-    let (groups, scopes) = crate::kinds::domain(&loaded.spec);
-    groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
-}
+/// What a stack speaks for: the resource groups it names, and its declared scopes.
+type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
 
-/// The declared change as a patch in spec shape.
-#[must_use]
-pub fn patch<'a>(changes: impl IntoIterator<Item = &'a FieldChange>) -> Map<String, Value> {
-    let mut patch = Value::Object(Map::new());
-    for change in changes {
-        let mut at = &mut patch;
-        for name in &change.path {
-            at = &mut at[name.as_str()];
-        }
-        *at = change.after.clone();
-    }
-    match patch {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
+    groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
 }

@@ -1,0 +1,172 @@
+//! Two values of a field, and all declared fields of a resource against a live body.
+//!
+//! Pure. Each kind's field table says what compares otherwise than by equality.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::kinds::{Compare, Field, Kind, Mutability, cidr, spelled};
+use crate::source::Span;
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// Its path in spec shape.
+    pub path: Vec<String>,
+    /// The live value; `null` where there is none.
+    pub before: Value,
+    /// The declared value, or the default of a creation; `null` where it is to go.
+    pub after: Value,
+    /// Where it is declared; `None` for a default.
+    pub span: Option<Span>,
+    /// Whether it may change, and when.
+    pub change: Mutability,
+}
+
+/// Calls back for each value that shows as a line of its own.
+pub(super) fn leaves(
+    kind: &dyn Kind,
+    path: &[String],
+    value: &Value,
+    found: &mut impl FnMut(&[String], &Value, Mutability),
+) {
+    let field = field(kind, path);
+    match (value, field.map(|field| field.compare)) {
+        (_, Some(Compare::Identity)) | (Value::Null, _) => {}
+        (Value::Object(map), None) => {
+            for (name, child) in map {
+                leaves(kind, &[path, std::slice::from_ref(name)].concat(), child, found);
+            }
+        }
+        _ => found(path, value, field.map_or(Mutability::InPlace, |field| field.change)),
+    }
+}
+
+/// Each declared field that differs from a live body.
+#[must_use]
+pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Value) -> Vec<FieldChange> {
+    let live = kind.to_spec(body);
+    let mut changes = Vec::new();
+    for (name, value) in declared {
+        walk(kind, std::slice::from_ref(name), value, live.get(name).unwrap_or(&Value::Null), &mut changes);
+    }
+    changes
+}
+
+fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
+    kind.fields().iter().find(|field| field.path.split('/').eq(path.iter().map(String::as_str)))
+}
+
+fn walk(kind: &dyn Kind, path: &[String], declared: &Value, live: &Value, changes: &mut Vec<FieldChange>) {
+    let field = field(kind, path);
+    if let (Value::Object(map), None) = (declared, field) {
+        for (name, value) in map {
+            let path = [path, std::slice::from_ref(name)].concat();
+            let found = live.as_object().and_then(|live| live.get(spelled(live, name)));
+            walk(kind, &path, value, found.unwrap_or(&Value::Null), changes);
+        }
+        return;
+    }
+    let compare = field.map_or(Compare::Equal, |field| field.compare);
+    let meant: Value = field.and_then(|field| field.absent).map_or(Value::Null, |json| {
+        serde_json::from_str(json).expect("an `absent` in a field table is JSON")
+    });
+    let effective = |value: &Value| if value.is_null() { meant.clone() } else { value.clone() };
+    if equal(compare, &effective(declared), &effective(live)) {
+        return;
+    }
+    changes.push(FieldChange {
+        path: path.to_vec(),
+        before: effective(live),
+        after: declared.clone(),
+        span: None,
+        change: field.map_or(Mutability::InPlace, |field| field.change),
+    });
+}
+
+/// Whether two values mean the same.
+#[must_use]
+pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
+    let folded = |value: &Value, fold: fn(&str) -> String| value.as_str().map(fold);
+    let texts = |fold: fn(&str) -> String| match (folded(declared, fold), folded(live, fold)) {
+        (Some(declared), Some(live)) => declared == live,
+        _ => declared == live,
+    };
+    let sets = |fold: fn(&str) -> String| {
+        let set = |value: &Value| -> Option<BTreeSet<String>> {
+            value.as_array()?.iter().map(|each| each.as_str().map(fold)).collect()
+        };
+        match (set(declared), set(live)) {
+            (Some(declared), Some(live)) => declared == live,
+            _ => declared == live,
+        }
+    };
+    match compare {
+        Compare::Identity => true,
+        Compare::Equal => declared == live,
+        Compare::IgnoreCase => texts(str::to_lowercase),
+        Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),
+        Compare::Text => texts(without_white_space),
+        Compare::TextToItsEnd => texts(|text| text.trim_end().to_owned()),
+        Compare::Cidrs => sets(cidr::canonical),
+        Compare::Names => sets(str::to_lowercase),
+        Compare::By(identity) => same_elements(identity, declared, live),
+    }
+}
+
+/// Leaves out white space, but for what stands in quotes.
+fn without_white_space(text: &str) -> String {
+    let mut quoted = false;
+    text.chars()
+        .filter(|c| {
+            quoted ^= *c == '\'';
+            quoted || !c.is_whitespace()
+        })
+        .collect()
+}
+
+/// Whether two lists hold the same elements by identity, each with the members that are declared of it.
+fn same_elements(identity: &str, declared: &Value, live: &Value) -> bool {
+    let (Some(declared), Some(live)) = (declared.as_array(), live.as_array()) else {
+        return declared == live;
+    };
+    let name = |element: &Value| element[identity].as_str().map(str::to_lowercase);
+    declared.len() == live.len()
+        && declared.iter().all(|wanted| {
+            let found = live.iter().find(|found| name(found) == name(wanted));
+            found.is_some_and(|found| covers(identity, wanted, found))
+        })
+}
+
+/// Whether a live element has every member that is declared of it; an absent boolean is false.
+fn covers(identity: &str, declared: &Value, live: &Value) -> bool {
+    declared.as_object().into_iter().flatten().all(|(name, wanted)| {
+        let found = &live[name.as_str()];
+        if name == identity {
+            return true;
+        }
+        match (wanted, found) {
+            (Value::Null | Value::Bool(false), Value::Null | Value::Bool(false)) => true,
+            (Value::String(wanted), Value::String(found)) => wanted.eq_ignore_ascii_case(found),
+            _ => wanted == found,
+        }
+    })
+}
+
+/// The declared change as a patch in spec shape.
+#[must_use]
+pub fn patch<'a>(changes: impl IntoIterator<Item = &'a FieldChange>) -> Map<String, Value> {
+    let mut patch = Value::Object(Map::new());
+    for change in changes {
+        let mut at = &mut patch;
+        for name in &change.path {
+            at = &mut at[name.as_str()];
+        }
+        *at = change.after.clone();
+    }
+    match patch {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,249 @@
+//! Others are at work at the same time.
+
+use std::time::Duration;
+
+use keyless::sandbox::Options;
+use serde_json::json;
+
+use super::{Act, Going, Seen, World, nth};
+use crate::common::{ALICE, BOB, CS_USER, account, assignment, grants, one_account};
+
+/// The GUID that somebody gave an assignment by hand.
+const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+
+fn writes_grant(seen: &Seen) -> bool {
+    seen.method == "PUT" && seen.holds("/roleAssignments/")
+}
+
+fn ip_rules(world: &World) -> Vec<String> {
+    let live = world.get(&account("chat"));
+    let rules = live["properties"]["networkAcls"]["ipRules"].as_array().unwrap().clone();
+    rules.iter().map(|rule| rule["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_address_added_between_plan_and_write_survives_where_it_is_not_declared() {
+    let acls = |rules: &[&str]| {
+        let rules: Vec<_> = rules.iter().map(|rule| json!({ "value": rule })).collect();
+        json!({"defaultAction": "Allow", "ipRules": rules, "virtualNetworkRules": []})
+    };
+    for lines in
+        ["tags: {team: ml}\n", "networkAcls: {defaultAction: Deny}\n", "publicNetworkAccess: Disabled\n"]
+    {
+        let world = World::start();
+        let folder = world.folder();
+        let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true, "networkAcls": acls(&["198.51.100.7"])});
+        world.account("chat", json!({}), properties);
+        folder.write("a.yaml", one_account("team-a", "chat", lines));
+        // The read directly before the write is where the plan ends and the write begins.
+        world.proxy.script(nth(
+            0,
+            |seen| seen.method == "GET" && seen.ends("/accounts/chat"),
+            Act::HoldBefore,
+        ));
+        let going = Going::start(&folder, "apply a.yaml --yes");
+        let held = world.held();
+        world.patch(
+            &account("chat"),
+            json!({"properties": {"networkAcls": acls(&["198.51.100.7", "203.0.113.9"])}}),
+        );
+        held.release();
+        going.end().exits(0);
+        assert_eq!(ip_rules(&world), ["198.51.100.7", "203.0.113.9"], "{lines}");
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    }
+}
+
+#[test]
+fn an_assignment_made_meanwhile_under_another_name_is_named() {
+    let world = World::start();
+    let folder = world.folder();
+    world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    world.proxy.script(nth(0, writes_grant, Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes --format json");
+    let held = world.held();
+    world.grant(&account("chat"), BY_HAND, CS_USER, ALICE, "by hand");
+    held.release();
+    let run = going.end().exits(0);
+    let reason = run.json()["steps"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains(BY_HAND) && reason.contains("created by"), "{reason}");
+    assert_eq!(world.principals(&account("chat")), [ALICE], "nothing twice");
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn a_saved_plan_is_refused_with_the_name_of_what_changed_since() {
+    type Change = fn(&World);
+    let changes: [(Change, &str); 4] = [
+        (|world| _ = world.patch(&account("chat"), json!({"tags": {"someone": "else"}})), "account chat"),
+        (|world| world.delete(&assignment(&account("chat"), BY_HAND)), BOB),
+        (|world| world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "now [keyless:team-a]"), BOB),
+        (|world| world.delete(&account("chat")), "account chat"),
+    ];
+    for (change, name) in changes {
+        let world = World::start();
+        let folder = world.folder();
+        world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+        world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "was [keyless:team-a]");
+        let lines = format!("tags: {{team: ml}}\n{}", grants(&[ALICE]));
+        folder.write("a.yaml", one_account("team-a", "chat", &lines));
+        folder
+            .keyless("plan a.yaml --out plan.json")
+            .exits(0)
+            .says(&["1 to create, 1 to update, 1 to delete"]);
+        change(&world);
+        let before = world.state();
+        world.proxy.take_log();
+        let run = folder.keyless("apply plan.json --yes").exits(3).says(&["guard-stale"]);
+        assert!(
+            run.stdout.lines().any(|line| line.contains(name) && line.contains("since it was made")),
+            "{name}: {run}"
+        );
+        assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
+        assert_eq!(world.state(), before);
+    }
+}
+
+/// Two applies of one spec, started together.
+fn two_at_once(world: &World, lines: &str, prepare: fn(&World)) -> [i32; 2] {
+    world.reset();
+    prepare(world);
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    let both = [0, 1].map(|_| Going::start(&folder, "apply a.yaml --yes"));
+    let both = both.map(Going::end);
+    let plan = folder.keyless("plan a.yaml --detailed-exitcode");
+    let clean = both.iter().all(|run| run.code == 0);
+    if clean {
+        assert!(plan.code == 0 && plan.stdout.contains("No changes"), "{plan}\n{}\n{}", both[0], both[1]);
+    }
+    for run in &both {
+        // Whoever did not succeed says what stood in the way, and where in the spec.
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(run.code == 0 || run.code == 1 && said.contains("a.yaml:"), "{run}");
+    }
+    assert_eq!(world.principals(&account("chat")).iter().filter(|id| *id == ALICE).count(), 1);
+    if plan.code != 0 {
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    }
+    both.map(|run| run.code)
+}
+
+fn live_with_keys(world: &World) {
+    world.account("chat", json!({"cost": "7"}), json!({"customSubDomainName": "chat"}));
+    world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "was [keyless:team-a]");
+}
+
+#[test]
+fn two_applies_at_once_end_in_the_desired_state_or_say_why_not() {
+    let lines = format!("disableLocalAuth: true\ntags: {{team: ml}}\n{}", grants(&[ALICE]));
+    let world = World::start();
+    two_at_once(&world, &lines, |_| {});
+    two_at_once(&world, &lines, live_with_keys);
+}
+
+/// With operations that take time, one of the two meets an account that is being written.
+#[test]
+fn two_applies_at_once_bear_an_account_that_is_being_made() {
+    let lines = format!("disableLocalAuth: true\ntags: {{team: ml}}\n{}", grants(&[ALICE]));
+    let world = World::with(Options { operation_time: Duration::from_millis(150), ..Options::default() });
+    two_at_once(&world, &lines, |_| {});
+}
+
+#[test]
+#[ignore = "tests/storm.sh runs it"]
+#[expect(clippy::print_stdout, reason = "a table for people")]
+fn forty_times_two_applies_at_once() {
+    let lines = format!("disableLocalAuth: true\ntags: {{team: ml}}\n{}", grants(&[ALICE]));
+    let quick = World::start();
+    let slow = World::with(Options { operation_time: Duration::from_millis(150), ..Options::default() });
+    let mut ends = std::collections::BTreeMap::new();
+    for _ in 0..20 {
+        for (name, world, prepare) in [
+            ("new, at once", &quick, (|_| {}) as fn(&World)),
+            ("live, at once", &quick, live_with_keys),
+            ("new, 150 ms", &slow, |_| {}),
+        ] {
+            let mut codes = two_at_once(world, &lines, prepare);
+            codes.sort_unstable();
+            *ends.entry((name, codes)).or_insert(0) += 1;
+        }
+    }
+    for ((name, codes), count) in ends {
+        println!("two applies at once, {name}: {count} times exit codes {codes:?}");
+    }
+}
+
+#[test]
+fn an_account_deleted_during_the_apply_is_told_and_the_next_run_says_what_to_do() {
+    let world = World::start();
+    let folder = world.folder();
+    let spec = one_account("team-a", "chat", &grants(&[ALICE, BOB]));
+    folder.write("a.yaml", &spec);
+    world.proxy.script(nth(0, writes_grant, Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes --format json");
+    let held = world.held();
+    world.delete(&account("chat"));
+    held.release();
+    let run = going.end().exits(1);
+    let report = run.json();
+    assert_eq!(
+        report["summary"]["done"].as_u64().unwrap() + report["summary"]["failed"].as_u64().unwrap(),
+        3,
+        "{run}"
+    );
+    let failed = report["steps"].as_array().unwrap().iter().filter(|step| step["status"] == "failed").count();
+    assert!(failed >= 1, "{run}");
+    world.settle();
+    world.proxy.reset();
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["soft-deleted", "onSoftDeleted: restore"]);
+    folder.write("a.yaml", spec.replacen("accounts:", "onSoftDeleted: restore\naccounts:", 1));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    assert_eq!(world.principals(&account("chat")), [ALICE, BOB]);
+}
+
+#[test]
+fn an_account_deleted_between_plan_and_write_is_not_made_anew() {
+    let world = World::start();
+    let folder = world.folder();
+    world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+    world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/accounts/chat"), Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes");
+    let held = world.held();
+    world.delete(&account("chat"));
+    held.release();
+    let run = going.end().exits(1);
+    assert!(format!("{}{}", run.stdout, run.stderr).contains("gone since the plan was made"), "{run}");
+    assert_eq!(world.state()["accounts"], json!([]));
+}
+
+/// What nobody declared survives also if Azure's answer to the restore is lost and it is asked again.
+#[test]
+fn a_restore_whose_answer_is_lost_resets_nothing() {
+    for act in [
+        Act::DropAfter,
+        Act::AnswerAfter(super::Reply::error(500, "InternalServerError", "x")),
+        Act::Truncate,
+    ] {
+        let world = World::start();
+        let folder = world.folder();
+        let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7"}], "virtualNetworkRules": []});
+        let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Disabled"});
+        world.account("chat", json!({"cost": "7"}), properties.clone());
+        world.patch(&account("chat"), json!({"properties": {"networkAcls": acls}}));
+        world.delete(&account("chat"));
+        let spec = one_account("team-a", "chat", &format!("tags: {{team: ml}}\n{}", grants(&[ALICE])));
+        folder.write("a.yaml", spec.replacen("accounts:", "onSoftDeleted: restore\naccounts:", 1));
+        world.proxy.script(nth(0, |seen| seen.method == "PUT" && seen.ends("/accounts/chat"), act));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        let live = world.get(&account("chat"));
+        assert_eq!(live["tags"]["cost"], "7");
+        assert_eq!(live["properties"]["publicNetworkAccess"], "Disabled");
+        assert_eq!(ip_rules(&world), ["198.51.100.7"]);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    }
+}

@@ -1,0 +1,421 @@
+//! Damaged input for every parser: no panic, and an end in bounded time. What is damaged comes from generated specs and plans and
+//! from recorded answers.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use keyless::arm::clock::Moment;
+use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Limits, Next, Outcome, Request};
+use keyless::arm::{Method, retry};
+use keyless::kinds::{KINDS, review, writable};
+use keyless::plan::predict::World;
+use keyless::plan::saved;
+use keyless::{guards, rbac, render};
+
+use super::live::{Item, Label};
+use super::*;
+
+/// No input may take longer, on a machine that does other things too.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How many inputs to try: `KEYLESS_FUZZ`, or few enough for every run of the tests.
+fn runs() -> u64 {
+    std::env::var("KEYLESS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(2000)
+}
+
+/// Feeds inputs of many seeds; a panic or a long time names the seed.
+fn feed(what: &str, mut eat: impl FnMut(&mut Rng) -> bool) {
+    let began = Instant::now();
+    let (mut good, mut longest) = (0, Duration::ZERO);
+    for seed in 0..runs() {
+        let start = Instant::now();
+        let run = std::panic::AssertUnwindSafe(|| eat(&mut Rng::new(seed)));
+        match std::panic::catch_unwind(run) {
+            Ok(taken) => good += u64::from(taken),
+            Err(_) => panic!("{what}: a panic at seed {seed}"),
+        }
+        longest = longest.max(start.elapsed());
+        assert!(longest < LONGEST, "{what}: seed {seed} takes {longest:?}");
+    }
+    println!(
+        "{what}: {} inputs, {good} of them taken, {:.1?}, longest {longest:.1?}",
+        runs(),
+        began.elapsed()
+    );
+    // Both sides of the door must have been tried.
+    assert!(good > 0 && good < runs(), "{what}: {good} of {} inputs were taken", runs());
+}
+
+/// Changes a few bytes: flips, inserts, removes, repeats.
+fn damage(text: &str, words: &[&str], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..rng.between(1, 4) {
+        let at = rng.below(bytes.len());
+        match rng.below(6) {
+            0 => bytes[at] = u8::try_from(rng.below(256)).unwrap_or(0),
+            1 => bytes.insert(at, *rng.pick(b"\n: -'\"{}[]&*!|>%@`#?,$\\0\t/")),
+            2 => drop(bytes.remove(at)),
+            3 => {
+                let end = (at + rng.below(40)).min(bytes.len());
+                let piece: Vec<u8> = bytes[at..end].to_vec();
+                let to = rng.below(bytes.len());
+                bytes.splice(to..to, piece);
+            }
+            4 => {
+                let end = (at + rng.below(20)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+            _ => {
+                bytes.splice(at..at, rng.pick(words).bytes());
+            }
+        }
+        if bytes.is_empty() {
+            bytes.push(b' ');
+        }
+    }
+    bytes
+}
+
+/// Values that nobody expects.
+fn odd(rng: &mut Rng) -> Value {
+    let long = "x".repeat(1 + rng.below(2000));
+    let odd = [
+        Value::Null,
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(18_446_744_073_709_551_615_u64),
+        json!(""),
+        json!("/"),
+        json!("\u{0}\u{202e}[keyless:"),
+        json!("a [keyless:alpha]"),
+        json!("//x/../%2f"),
+        json!([]),
+        json!({}),
+        json!([[], [null]]),
+        json!({"": {"": ""}}),
+        json!("0.0.0.0/0"),
+        json!("SystemAssigned,,UserAssigned"),
+        json!("/subscriptions/11111111-1111-4111-8111-111111111111"),
+        json!(long),
+    ];
+    rng.pick(&odd).clone()
+}
+
+/// Changes a few values anywhere in a tree.
+fn mutate(value: &mut Value, rng: &mut Rng) {
+    for _ in 0..rng.between(1, 4) {
+        let mut at = &mut *value;
+        loop {
+            let deeper = match at {
+                Value::Object(map) => !map.is_empty() && !rng.chance(15),
+                Value::Array(items) => !items.is_empty() && !rng.chance(15),
+                _ => false,
+            };
+            if !deeper {
+                break;
+            }
+            at = match at {
+                Value::Object(map) => {
+                    let name = map.keys().nth(rng.below(map.len())).cloned().unwrap_or_default();
+                    map.entry(name).or_insert(Value::Null)
+                }
+                Value::Array(items) => {
+                    let index = rng.below(items.len());
+                    &mut items[index]
+                }
+                _ => break,
+            };
+        }
+        match at {
+            Value::Array(items) if rng.chance(40) => items.push(odd(rng)),
+            Value::Object(map) if rng.chance(40) => {
+                map.insert("unheard of".to_owned(), odd(rng));
+            }
+            other => *other = odd(rng),
+        }
+    }
+}
+
+fn some_cases() -> Vec<Case> {
+    (0..20).map(Case::new).collect()
+}
+
+#[test]
+fn damaged_specs_end_in_findings() {
+    let texts: Vec<String> = some_cases()
+        .iter()
+        .flat_map(|case| case.specs.trees.iter().map(specs::yaml).collect::<Vec<_>>())
+        .collect();
+    let words = [
+        "&a ",
+        "*a",
+        "<<: ",
+        "null",
+        "${x}",
+        "${secret.A}",
+        "!!str ",
+        "1e999",
+        "---\n",
+        "\u{85}",
+        "- ",
+        "? ",
+        "|\n",
+    ];
+    feed("spec", |rng| {
+        let text = rng.pick(&texts).clone();
+        let bytes = damage(&text, &words, rng);
+        let mut sources = keyless::source::Sources::default();
+        let inputs = keyless::spec::variables::VariableInputs::default();
+        let (loaded, findings) = keyless::spec::read(&["-".into()], &inputs, &mut sources, bytes.as_slice());
+        if rng.chance(10) {
+            render::diagnostic::render(&findings, &sources, true);
+        }
+        for finding in &findings {
+            let span = finding.span.filter(|span| !sources.file(span.file).text.is_char_boundary(span.start));
+            assert!(span.is_none(), "a place inside of a character");
+        }
+        !loaded.is_empty()
+    });
+}
+
+/// Bodies of accounts and assignments as Azure answered them.
+fn recorded() -> Vec<Value> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/recordings/azure-cli/cognitiveservices");
+    let mut files: Vec<_> = walk(&folder);
+    files.retain(|file| file.metadata().is_ok_and(|about| about.len() < 400_000));
+    let mut bodies = Vec::new();
+    for file in files.iter().take(6) {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let options = serde_saphyr::options! { budget: None };
+        let Ok(cassette) = serde_saphyr::from_str_with_options::<Value>(&text, options) else { continue };
+        for interaction in cassette["interactions"].as_array().into_iter().flatten() {
+            let text = interaction["response"]["body"]["string"].as_str().unwrap_or_default();
+            let body: Value = serde_json::from_str(text).unwrap_or_default();
+            bodies.extend(Some(body).filter(|body| body["id"].is_string() && body["properties"].is_object()));
+        }
+    }
+    if bodies.is_empty() {
+        println!("SKIPPED recorded bodies: ../shared/recordings is not there");
+    }
+    bodies
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn damaged_bodies_of_azure_end_in_a_plan() {
+    let cases = some_cases();
+    let recorded = recorded();
+    feed("ARM body", |rng| {
+        let case = rng.pick(&cases);
+        let mut azure = case.azure.clone();
+        let mut changed = json!(null);
+        for _ in 0..rng.between(1, 2) {
+            let list = if rng.chance(50) { &mut azure.accounts } else { &mut azure.assignments };
+            if rng.chance(15) && !recorded.is_empty() {
+                let id = list.first().map(|item| item.body["id"].clone());
+                let mut body = rng.pick(&recorded).clone();
+                body["id"] = id.unwrap_or_default();
+                list.push(Item { body, label: Label::Stranger });
+            }
+            let count = list.len();
+            if let Some(item) = list.get_mut(rng.below(count)) {
+                let id = item.body["id"].clone();
+                mutate(&mut item.body, rng);
+                // Without its id nothing would look at the rest.
+                if item.body.is_object() && rng.chance(90) {
+                    item.body["id"] = id;
+                }
+                changed = item.body.clone();
+            }
+        }
+        for kind in KINDS {
+            let spec = kind.to_spec(&changed);
+            writable(*kind, &changed);
+            kind.mark(&changed);
+            kind.title(&changed);
+            kind.outputs(&changed);
+            kind.refuses_put(&changed);
+            let mut body = changed.clone();
+            if let Some(patch) = spec.as_object().filter(|_| body.is_object()) {
+                kind.overlay(&mut body, patch);
+                kind.set_mark(&mut body, "alpha");
+            }
+        }
+        let seen = arm::read(&case.read.stacks, &azure, &case.blindness);
+        let planned = arm::plan(&case.read, &seen.snapshot, case.caller);
+        let world = World::of(&seen.snapshot);
+        saved::stale(&planned.plan, &world.after(&planned.plan));
+        if rng.chance(5) {
+            render::text::plan(&planned.plan, true);
+        }
+        planned.plan.changes == case.planned.plan.changes
+    });
+}
+
+#[test]
+fn damaged_answers_end_the_exchange() {
+    let values = [
+        "0",
+        "1",
+        "-1",
+        "6",
+        "1e9",
+        "18446744073709551616",
+        "",
+        " 7 ",
+        "6.5",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "\u{202e}",
+        "https://management.azure.com/op/1?t=T&s=S",
+        "https://evil.example/",
+        "//x/",
+        "/relative?x",
+        "not a url",
+        "http://[::1",
+        "00:00:05",
+    ];
+    let names = [
+        "Retry-After",
+        "retry-after-ms",
+        "x-ms-retry-after-ms",
+        "Date",
+        "Azure-AsyncOperation",
+        "Location",
+        "x-ms-request-id",
+        "Content-Type",
+        "x-ms-user-quota-resets-after",
+        "x-ms-ratelimit-remaining-subscription-reads",
+        "x-ms-failure-cause",
+    ];
+    let states = ["Succeeded", "Failed", "Canceled", "Creating", "Accepted", "", "succeeded", "Moving"];
+    let codes = [
+        "PrincipalNotFound",
+        "RequestConflict",
+        "TooManyRequests",
+        "ResourceNotFound",
+        "RoleAssignmentExists",
+        "429",
+        "X",
+    ];
+    feed("answer", |rng| {
+        let method = *rng.pick(&[Method::Get, Method::Put, Method::Patch, Method::Post, Method::Delete]);
+        let path = *rng.pick(&[
+            "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/n?api-version=1",
+            "/x",
+            "",
+        ]);
+        let mut now = Moment(rng.next() % 4_000_000_000_000);
+        let mut next = Exchange::start(method, path, Limits::default(), rng.next(), now);
+        for _ in 0..400 {
+            next = match next {
+                Next::Done(_) => return true,
+                Next::GiveUp(error) => {
+                    let _ = format!("{error} {error:?} {:?}", error.hint());
+                    return false;
+                }
+                Next::Wait { exchange, until, .. } => {
+                    assert!(until >= now, "a wait that ends in the past");
+                    now = until;
+                    let outcome = if rng.chance(2) { Outcome::Interrupted } else { Outcome::Waited };
+                    exchange.step(outcome, now)
+                }
+                Next::Send(exchange, request) => {
+                    if let Request::Operation(url) = &request {
+                        let _ = format!("{url:?}");
+                    }
+                    let headers: Vec<(&str, &str)> =
+                        (0..rng.below(5)).map(|_| (*rng.pick(&names), *rng.pick(&values))).collect();
+                    let headers: Headers = headers.into_iter().collect();
+                    retry::retry_after(&headers, now);
+                    let mut body = json!({"error": {"code": rng.pick(&codes), "message": "Please try again after '6' seconds.", "details": [{"code": "x"}]},
+                        "status": rng.pick(&states), "properties": {"provisioningState": rng.pick(&states)}});
+                    if rng.chance(40) {
+                        mutate(&mut body, rng);
+                    }
+                    let bytes = if rng.chance(20) {
+                        damage(&body.to_string(), &["\u{0}"], rng)
+                    } else {
+                        body.to_string().into_bytes()
+                    };
+                    let body = if rng.chance(10) { Body::Empty } else { Body::read(&bytes) };
+                    let status = *rng.pick(&[
+                        200, 200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 409, 412, 429, 500, 503, 0,
+                        999,
+                    ]);
+                    let outcome = if rng.chance(5) {
+                        Outcome::Broken {
+                            sent: rng.chance(50),
+                            lasting: rng.chance(10),
+                            what: String::from("broken"),
+                        }
+                    } else {
+                        Outcome::Answer(Answer { status, headers, body })
+                    };
+                    exchange.step(outcome, now)
+                }
+            };
+        }
+        panic!("an exchange without end");
+    });
+}
+
+#[test]
+fn damaged_plans_are_refused_or_judged() {
+    let cases = some_cases();
+    let plans: Vec<Value> = cases.iter().map(|case| json!(case.planned.plan)).collect();
+    feed("saved plan", |rng| {
+        let mut plan = rng.pick(&plans).clone();
+        let text = if rng.chance(40) {
+            String::from_utf8_lossy(&damage(&plan.to_string(), &["\"steps\"", "null", "1e9"], rng))
+                .into_owned()
+        } else {
+            if rng.chance(90) {
+                mutate(&mut plan, rng);
+            }
+            // Whoever edits a plan can also make its fingerprint anew.
+            if let Ok(mut whole) = serde_json::from_value::<keyless::plan::document::Plan>(plan.clone()) {
+                whole.fingerprint = whole.digest();
+                plan = json!(whole);
+            }
+            plan.to_string()
+        };
+        let Ok(plan) = saved::parse(&text) else { return false };
+        let case = rng.pick(&cases);
+        let world = World::of(&case.seen.snapshot);
+        world.after(&plan);
+        saved::stale(&plan, &world);
+        saved::differing(&plan, &case.planned.plan);
+        guards::judge(&plan, &world, None, &[]);
+        review(&plan);
+        render::text::plan(&plan, true);
+        true
+    });
+}
+
+#[test]
+fn role_wildcards_match_as_a_naive_matcher_does() {
+    let letters = ["*", "*", "a", "b", "/", "A", "ab", "read", "/*/", "ä", "İ"];
+    feed("role wildcard", |rng| {
+        let text = |rng: &mut Rng, stars: bool, most: usize| {
+            let from = if stars { &letters[..] } else { &letters[2..8] };
+            (0..rng.below(most)).map(|_| *rng.pick(from)).collect::<String>()
+        };
+        let (pattern, action) = (text(rng, true, 7), text(rng, false, 12));
+        let ours = rbac::matches(&pattern, &action);
+        assert_eq!(ours, judge::covers(pattern.as_bytes(), action.as_bytes()), "{pattern} on {action}");
+        ours
+    });
+}

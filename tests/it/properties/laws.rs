@@ -1,0 +1,490 @@
+//! What holds for every plan.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use keyless::plan::document::{Action, Plan, StepAction};
+
+use super::arm::{key_of_assignment, within};
+use super::judge::{self, all_held, opened, openness, somebody_calls};
+use super::live::{Item, Label, other, place, units};
+use super::*;
+
+/// What cases were seen, so that no law holds for want of cases.
+#[derive(Debug, Default)]
+struct Tally {
+    cases: u64,
+    /// Cases by what occurs in them: actions and guards.
+    covered: BTreeMap<String, u64>,
+    altered: u64,
+    hidden: u64,
+    judged: u64,
+    broken: Vec<String>,
+}
+
+type Law = fn(&Case, &mut Tally) -> Result<(), String>;
+
+const LAWS: &[(&str, Law)] = &[
+    ("only what a stack made inside of its domain is deleted", only_ours_is_deleted),
+    ("what a stack made and no longer declares is deleted", what_should_go_goes),
+    ("a plan after its predicted apply is empty", emptiness),
+    ("one declared field altered by hand is exactly one change", one_alteration),
+    ("equal inputs give equal bytes, and order does not count", order),
+    ("what could not be read is unknown and never written", unread),
+    ("what passes the guards locks nobody out and opens nothing", guarded),
+];
+
+#[test]
+fn every_law_holds_for_every_generated_case() {
+    let total = cases();
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let work = || {
+        let mut tally = Tally::default();
+        loop {
+            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if seed >= total {
+                return tally;
+            }
+            let case = Case::new(seed);
+            cover(&case, &mut tally);
+            for (name, law) in LAWS {
+                if let Err(why) = law(&case, &mut tally) {
+                    tally.broken.push(format!("seed {seed}: {name}: {why}"));
+                }
+            }
+        }
+    };
+    let mut all = Tally::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            let tally = worker.join().expect("a law panicked");
+            all.cases += tally.cases;
+            all.altered += tally.altered;
+            all.hidden += tally.hidden;
+            all.judged += tally.judged;
+            all.broken.extend(tally.broken);
+            for (what, count) in tally.covered {
+                *all.covered.entry(what).or_default() += count;
+            }
+        }
+    });
+    println!(
+        "{} cases: {} fields altered by hand, {} declared things hidden, {} plans past the guards judged anew; {:?}",
+        all.cases, all.altered, all.hidden, all.judged, all.covered
+    );
+    if !judge::has_roles() {
+        println!("SKIPPED guards against a brute-force evaluator: ../shared/roles is not there");
+    }
+    assert!(
+        all.broken.is_empty(),
+        "{} breaches, such as\n{}",
+        all.broken.len(),
+        all.broken[..all.broken.len().min(5)].join("\n")
+    );
+    for action in ["Create", "Adopt", "Update", "Delete", "Noop", "Unmanaged", "Unknown", "Refused"] {
+        let count = all.covered.get(action).copied().unwrap_or_default();
+        assert!(count * 10 >= total, "{action} occurs in {count} of {total} cases only");
+    }
+    for guard in ["deletes", "delete-account", "purge", "grant", "opening", "lock-out"] {
+        let count = all.covered.get(&format!("guard {guard}")).copied().unwrap_or_default();
+        assert!(count * 200 >= total, "guard {guard} speaks in {count} of {total} cases only");
+    }
+    assert!(all.altered * 3 > total && all.hidden * 5 > total);
+    assert!(all.judged * 2 > total || !judge::has_roles());
+}
+
+/// Counts what occurs in a case.
+fn cover(case: &Case, tally: &mut Tally) {
+    tally.cases += 1;
+    let plan = &case.planned.plan;
+    let mut seen: Vec<String> = plan.changes.iter().map(|change| format!("{:?}", change.action)).collect();
+    seen.extend(arm::guard_codes(plan).into_iter().map(|code| format!("guard {code}")));
+    seen.sort();
+    seen.dedup();
+    for what in seen {
+        *tally.covered.entry(what).or_default() += 1;
+    }
+}
+
+fn key_of_item(item: &Item) -> String {
+    if item.body["properties"].get("principalId").is_some() {
+        key_of_assignment(&item.body)
+    } else {
+        item.body["id"].as_str().unwrap_or_default().to_lowercase()
+    }
+}
+
+/// Live things by what they are.
+fn by_key(azure: &Azure) -> BTreeMap<String, &Item> {
+    azure.accounts.iter().chain(&azure.assignments).map(|item| (key_of_item(item), item)).collect()
+}
+
+fn by_action<'a>(planned: &'a Planned, action: Action) -> impl Iterator<Item = &'a String> {
+    planned
+        .plan
+        .changes
+        .iter()
+        .zip(&planned.keys)
+        .filter(move |(change, _)| change.action == action)
+        .map(|(_, key)| key)
+}
+
+fn only_ours_is_deleted(case: &Case, _: &mut Tally) -> Result<(), String> {
+    let planned = &case.planned;
+    let live = by_key(&case.azure);
+    for key in by_action(planned, Action::Delete) {
+        let item = live.get(key).ok_or_else(|| format!("{key} is deleted and was never there"))?;
+        let Label::Leftover { stack, inside: true } = item.label else {
+            return Err(format!("{key} is deleted: {:?}", item.label));
+        };
+        if case.specs.trees[stack]["prune"] == "none" {
+            return Err(format!("{key} is deleted against `prune: none`"));
+        }
+    }
+    let ids: Vec<&str> = case
+        .azure
+        .accounts
+        .iter()
+        .chain(&case.azure.assignments)
+        .filter_map(|item| {
+            matches!(item.label, Label::Leftover { inside: true, .. })
+                .then(|| item.body["id"].as_str())
+                .flatten()
+        })
+        .collect();
+    let astray = planned.plan.steps.iter().find(|step| {
+        step.action == StepAction::Delete && !ids.iter().any(|id| id.eq_ignore_ascii_case(&step.target))
+    });
+    astray.map_or(Ok(()), |step| Err(format!("a step deletes {}", step.target)))
+}
+
+fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
+    if case.blindness.accounts.is_some() || case.blindness.assignments.is_some() {
+        return Ok(());
+    }
+    let planned = &case.planned;
+    let deleted: Vec<&String> = by_action(planned, Action::Delete).collect();
+    for item in case.azure.accounts.iter().chain(&case.azure.assignments) {
+        if let Label::Leftover { stack, inside: true } = item.label
+            && case.specs.trees[stack]["prune"] != "none"
+            && !deleted.contains(&&key_of_item(item))
+        {
+            return Err(format!("{} stays", key_of_item(item)));
+        }
+    }
+    Ok(())
+}
+
+/// A case with another Azure behind it, read anew.
+pub(super) fn again(case: &Case, azure: &Azure) -> Planned {
+    let seen = arm::read(&case.read.stacks, azure, &case.blindness);
+    arm::plan(&case.read, &seen.snapshot, case.caller)
+}
+
+/// Azure as it is after the plan; what the caller cannot see stays as it was.
+pub(super) fn afterwards(case: &Case, plan: &Plan) -> Azure {
+    let mut after = arm::carried_out(plan, &case.seen, &case.azure);
+    let seen = by_key(&after).into_keys().collect::<Vec<_>>();
+    let gone: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == StepAction::Delete)
+        .map(|step| step.target.to_lowercase())
+        .collect();
+    let unseen = |item: &&Item| {
+        !seen.contains(&key_of_item(item))
+            && !gone.contains(&item.body["id"].as_str().unwrap_or_default().to_lowercase())
+    };
+    let (accounts, assignments): (Vec<Item>, Vec<Item>) = (
+        case.azure.accounts.iter().filter(unseen).cloned().collect(),
+        case.azure.assignments.iter().filter(unseen).cloned().collect(),
+    );
+    after.accounts.extend(accounts);
+    after.assignments.extend(assignments);
+    after
+}
+
+fn emptiness(case: &Case, _: &mut Tally) -> Result<(), String> {
+    let first = &case.planned;
+    let second = &case.later().1;
+    if let Some(step) = second.plan.steps.first() {
+        return Err(format!("{:?} of {} is left: {}", step.action, step.target, json!(step.patch)));
+    }
+    for (change, key) in second.plan.changes.iter().zip(&second.keys) {
+        let was = first.keys.iter().position(|other| other == key).map(|at| first.plan.changes[at].action);
+        let fits = match change.action {
+            Action::Noop => true,
+            Action::Refused | Action::Unknown | Action::Unmanaged | Action::UnmanagedDrift => {
+                was == Some(change.action)
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(format!("{key} was {was:?} and is {:?}", change.action));
+        }
+    }
+    if second.plan.is_refused() {
+        return Err(format!("a plan without steps is refused: {:?}", arm::guard_codes(&second.plan)));
+    }
+    Ok(())
+}
+
+fn one_alteration(case: &Case, tally: &mut Tally) -> Result<(), String> {
+    if case.blindness.accounts.is_some() {
+        return Ok(());
+    }
+    let (mut after, quiet) = (case.later().0.clone(), &case.later().1);
+    let mut rng = Rng::new(case.seed ^ 0xa17e_4ed0);
+    let at_rest: Vec<&String> = by_action(quiet, Action::Noop).collect();
+    let candidates: Vec<_> =
+        case.specs.accounts.iter().filter(|account| at_rest.contains(&&account.id.to_lowercase())).collect();
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let account = *rng.pick(&candidates);
+    let declared = units(account);
+    let unit = rng.pick(&declared);
+    let item = after.accounts.iter_mut().find(|item| key_of_item(item) == account.id.to_lowercase());
+    let item = item.ok_or("an account at rest is not there")?;
+    let frozen =
+        unit.name() == "customSubDomainName" && item.body["properties"]["customSubDomainName"].is_string();
+    let mut value = other(unit, &mut rng);
+    if unit.name() == "tags" {
+        value["keyless-stack"] = item.body["tags"]["keyless-stack"].clone();
+    }
+    place(&mut item.body, &unit.path, value.clone());
+    tally.altered += 1;
+    let loud = again(case, &after);
+    let frozen = (frozen && !value.is_null()) || matches!(unit.name().as_str(), "location" | "kind");
+    let expected = if frozen { Action::Refused } else { Action::Update };
+    for ((change, key), quiet) in loud.plan.changes.iter().zip(&loud.keys).zip(&quiet.plan.changes) {
+        if *key != account.id.to_lowercase() {
+            if change.action != quiet.action {
+                return Err(format!(
+                    "altering {} of {} made {key} {:?}",
+                    unit.name(),
+                    account.id,
+                    change.action
+                ));
+            }
+            continue;
+        }
+        let outside: Vec<String> = change
+            .fields
+            .iter()
+            .map(|field| field.path.join("/"))
+            .filter(|path| {
+                // A declared identity is one value in a spec and two in a comparison.
+                *path != unit.name() && !path.starts_with(&format!("{}/", unit.name()))
+            })
+            .collect();
+        if change.action != expected || change.fields.is_empty() || !outside.is_empty() {
+            return Err(format!(
+                "{} of {key} became {value}: {:?}, {:?}",
+                unit.name(),
+                change.action,
+                change.fields
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A plan without what order in the spec decides: positions, and the order of steps and changes.
+fn without_order(planned: &Planned) -> Value {
+    fn settle(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.remove("source");
+                map.values_mut().for_each(settle);
+            }
+            Value::Array(items) => {
+                items.iter_mut().for_each(settle);
+                items.sort_by_key(Value::to_string);
+            }
+            _ => {}
+        }
+    }
+    let mut plan = json!(planned.plan);
+    let steps = plan["steps"].as_array().cloned().unwrap_or_default();
+    for step in plan["steps"].as_array_mut().into_iter().flatten() {
+        let change = usize::try_from(step["change"].as_u64().unwrap_or_default()).unwrap_or_default();
+        step["change"] = json!(planned.keys[change]);
+        let needs = step["needs"].as_array().cloned().unwrap_or_default();
+        let named = |index: &Value| {
+            let step = &steps[usize::try_from(index.as_u64().unwrap_or_default()).unwrap_or_default()];
+            json!([step["action"], step["target"], step["patch"]])
+        };
+        step["needs"] = needs.iter().map(named).collect();
+    }
+    plan["fingerprint"] = Value::Null;
+    settle(&mut plan);
+    plan
+}
+
+/// Shuffles every list of a spec: in none of them the order has a meaning.
+fn shuffle_lists(value: &mut Value, rng: &mut Rng) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(|child| shuffle_lists(child, rng)),
+        Value::Array(items) => {
+            items.iter_mut().for_each(|child| shuffle_lists(child, rng));
+            rng.shuffle(items);
+        }
+        _ => {}
+    }
+}
+
+fn order(case: &Case, _: &mut Tally) -> Result<(), String> {
+    let first = &case.planned;
+    let text = json!(first.plan).to_string();
+    if text != json!(case.plan_anew().plan).to_string() {
+        return Err("the same input twice gives two plans".to_owned());
+    }
+    let mut rng = Rng::new(case.seed ^ 0x0bde_0bde);
+    let mut azure = case.azure.clone();
+    rng.shuffle(&mut azure.accounts);
+    rng.shuffle(&mut azure.assignments);
+    rng.shuffle(&mut azure.deleted);
+    if text != json!(again(case, &azure).plan).to_string() {
+        return Err("the order of live things counts".to_owned());
+    }
+    let mut trees = case.specs.trees.clone();
+    trees.iter_mut().for_each(|tree| shuffle_lists(tree, &mut rng));
+    rng.shuffle(&mut trees);
+    let read = arm::parse(&trees.iter().map(specs::yaml).collect::<Vec<_>>());
+    let seen = arm::read(&read.stacks, &azure, &case.blindness);
+    let shuffled = arm::plan(&read, &seen.snapshot, case.caller);
+    let (one, two) = (without_order(first), without_order(&shuffled));
+    if one == two { Ok(()) } else { Err(format!("the order in the specs counts:\n{one}\n{two}")) }
+}
+
+fn unread(case: &Case, tally: &mut Tally) -> Result<(), String> {
+    let planned = &case.planned;
+    let visible: Vec<String> = case
+        .seen
+        .accounts
+        .iter()
+        .map(|body| body["id"].as_str().unwrap_or_default().to_lowercase())
+        .chain(case.seen.assignments.iter().map(key_of_assignment))
+        .collect();
+    for (change, key) in planned.plan.changes.iter().zip(&planned.keys) {
+        let account = !key.contains('|');
+        let veils = if account { &case.seen.blind_accounts } else { &case.seen.blind_assignments };
+        let scope = key.split('|').next().unwrap_or_default();
+        let veiled = veils.iter().any(|veil| within(scope, veil));
+        if veiled && !visible.contains(key) {
+            tally.hidden += 1;
+            if change.action != Action::Unknown {
+                return Err(format!("{key} could not be read and is {:?}", change.action));
+            }
+        }
+        if veiled && change.action == Action::Delete {
+            return Err(format!("{key} is deleted on the word of an incomplete list"));
+        }
+    }
+    if !(case.seen.blind_accounts.is_empty() && case.seen.blind_assignments.is_empty())
+        && planned.plan.incomplete.is_empty()
+    {
+        return Err("the plan does not say that something was not read".to_owned());
+    }
+    Ok(())
+}
+
+fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
+    if !judge::has_roles() {
+        return Ok(());
+    }
+    let planned = &case.planned;
+    if planned.plan.is_refused() {
+        return Ok(());
+    }
+    tally.judged += 1;
+    let mut seen = Azure::default();
+    let item = |body: &Value| Item { body: body.clone(), label: Label::Stranger };
+    seen.accounts = case.seen.accounts.iter().map(item).collect();
+    seen.assignments = case.seen.assignments.iter().map(item).collect();
+    let held = all_held(&seen);
+    let deleted: Vec<&String> = by_action(planned, Action::Delete).collect();
+    if deleted.len() > 10 {
+        return Err(format!("{} deletes pass", deleted.len()));
+    }
+    let made: Vec<judge::Held> = by_action(planned, Action::Create)
+        .filter(|key| key.contains('|'))
+        .map(|key| {
+            let parts: Vec<&str> = key.split('|').collect();
+            judge::Held {
+                scope: parts[0].to_owned(),
+                principal: parts[1].to_owned(),
+                role: parts[2].to_owned(),
+                condition: String::new(),
+            }
+        })
+        .collect();
+    for new in &made {
+        if judge::power(&new.role).grants {
+            return Err(format!("a role that grants roles passes: {new:?}"));
+        }
+        if !new.scope.contains("/resourcegroups/") {
+            return Err(format!("a grant above every group passes: {new:?}"));
+        }
+    }
+    let key = |held: &judge::Held| specs::grant_key(&held.scope, &held.principal, &held.role);
+    let mut after: Vec<judge::Held> =
+        held.iter().filter(|held| !deleted.contains(&&key(held))).cloned().collect();
+    after.extend(made);
+    for (change, key_of_change) in planned.plan.changes.iter().zip(&planned.keys) {
+        if change.action != Action::Update || !key_of_change.contains('|') {
+            continue;
+        }
+        let was =
+            held.iter().find(|held| key(held) == *key_of_change).ok_or("an update of what is not there")?;
+        let grant =
+            case.specs.grants.iter().find(|grant| {
+                specs::grant_key(&grant.scope, &grant.principal, &grant.role) == *key_of_change
+            });
+        if !was.condition.is_empty()
+            && grant.is_some_and(|grant| grant.entry.get("condition").is_some_and(Value::is_null))
+        {
+            return Err(format!("dropping the condition of {key_of_change} passes"));
+        }
+    }
+    for item in &seen.accounts {
+        let id = key_of_item(item);
+        if deleted.contains(&&id) {
+            return Err(format!("deleting account {id} passes"));
+        }
+        let written = by_action(planned, Action::Update).any(|key| *key == id);
+        let before = openness(&item.body);
+        let account = judge::declared(&case.specs, &id).filter(|_| written);
+        let now = account.map_or(before, |account| opened(before, account));
+        let could = !before.keys_off || somebody_calls(&id, &held);
+        if could && now.keys_off && !somebody_calls(&id, &after) {
+            return Err(format!("nobody can call {id} any more"));
+        }
+        let opens = (before.keys_off && !now.keys_off)
+            || (before.private && !now.private)
+            || (before.denies && !now.denies);
+        if opens || (now.everybody && !before.everybody) {
+            return Err(format!("{id} goes from {before:?} to {now:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Prints the case of `KEYLESS_SEED`, for whoever looks into a failure.
+#[test]
+#[ignore = "a tool: KEYLESS_SEED=7 cargo test --test it one_case -- --ignored --nocapture"]
+fn one_case_in_full() {
+    let seed = std::env::var("KEYLESS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let case = Case::new(seed);
+    for tree in &case.specs.trees {
+        println!("{}", specs::yaml(tree));
+    }
+    for item in case.azure.accounts.iter().chain(&case.azure.assignments) {
+        println!("{:?} {:#}", item.label, item.body);
+    }
+    println!("deleted {:#?}\n{:?}", case.azure.deleted, case.blindness);
+    println!("{:#}", serde_json::json!(case.plan_anew().plan));
+}

@@ -1,0 +1,611 @@
+//! Live states at random: what specs declare, altered in every way that Azure and people alter it, and things that nobody declared.
+//!
+//! Each thing carries a label that says whose it is. Tests judge by the labels, never by what the code under test thinks.
+
+use serde_json::{Map, Value, json};
+
+use super::rng::Rng;
+use super::specs::{
+    Account, CALLER, FOREIGN, GROUPS, Grant, ROLES, STACKS, SUBSCRIPTIONS, Specs, grant_key, group_id,
+    identity_id, subnet_id,
+};
+
+/// Whose a live thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    /// A spec of the run declares it.
+    Declared,
+    /// The stack made it and no longer declares it; it stands inside of what the stack speaks for, or not.
+    Leftover { stack: usize, inside: bool },
+    /// A stack made it that is not in the run.
+    Foreign,
+    /// Nobody's.
+    Stranger,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) body: Value,
+    pub(super) label: Label,
+}
+
+/// All of Azure that a case has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Azure {
+    pub(super) accounts: Vec<Item>,
+    pub(super) assignments: Vec<Item>,
+    /// Soft-deleted accounts.
+    pub(super) deleted: Vec<Value>,
+    /// Ids of resource groups that are not there.
+    pub(super) missing_groups: Vec<String>,
+}
+
+/// A declared value that compares by itself: its path in a spec.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) path: Vec<String>,
+    pub(super) value: Value,
+}
+
+impl Unit {
+    pub(super) fn name(&self) -> String {
+        self.path.join("/")
+    }
+}
+
+/// Every declared value of an account by itself.
+pub(super) fn units(account: &Account) -> Vec<Unit> {
+    let mut units = vec![Unit { path: vec!["location".to_owned()], value: json!(account.location) }];
+    for (name, value) in &account.fields {
+        if !matches!(name.as_str(), "name" | "resourceGroup" | "location") {
+            flatten(vec![name.clone()], value, &mut units);
+        }
+    }
+    units
+}
+
+fn flatten(path: Vec<String>, value: &Value, units: &mut Vec<Unit>) {
+    let map = matches!(
+        path.last().map(String::as_str),
+        Some("networkAcls" | "encryption" | "keyVaultProperties" | "tags")
+    );
+    match value {
+        Value::Object(members) if map => {
+            for (name, value) in members {
+                let mut path = path.clone();
+                path.push(name.clone());
+                flatten(path, value, units);
+            }
+        }
+        _ => units.push(Unit { path, value: value.clone() }),
+    }
+}
+
+/// Puts a value where ARM has it; `null` takes it away.
+pub(super) fn place(body: &mut Value, path: &[String], value: Value) {
+    let mut at: Vec<&str> = match path[0].as_str() {
+        "location" | "kind" | "identity" | "tags" => Vec::new(),
+        "sku" => vec!["sku", "name"],
+        _ => vec!["properties"],
+    };
+    if path[0] != "sku" {
+        at.extend(path.iter().map(String::as_str));
+    }
+    let (last, parents) = at.split_last().expect("a path has a name");
+    let mut target = body;
+    for name in parents {
+        if !target[*name].is_object() {
+            if value.is_null() {
+                return;
+            }
+            target[*name] = json!({});
+        }
+        target = &mut target[*name];
+    }
+    let map = target.as_object_mut().expect("made an object above");
+    if value.is_null() {
+        map.remove(*last)
+    } else {
+        map.insert((*last).to_owned(), value)
+    };
+}
+
+fn identity(system: bool, users: &[String], rng: &mut Rng) -> Value {
+    let types = match (system, users.is_empty()) {
+        (true, true) => "SystemAssigned",
+        (true, false) => *rng.pick(&["SystemAssigned, UserAssigned", "SystemAssigned,UserAssigned"]),
+        (false, false) => "UserAssigned",
+        (false, true) => return if rng.chance(50) { Value::Null } else { json!({"type": "None"}) },
+    };
+    let mut identity = json!({ "type": types });
+    if system {
+        identity["principalId"] = json!(rng.guid());
+        identity["tenantId"] = json!("00000000-0000-0000-0000-00000000000f");
+    }
+    for user in users {
+        let id = rng.recase(user);
+        identity["userAssignedIdentities"][id] = json!({"principalId": rng.guid(), "clientId": rng.guid()});
+    }
+    identity
+}
+
+fn users_of(value: &Value) -> Vec<String> {
+    value["userAssigned"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+/// A list as ARM may show it: in any order, and not at all where it is empty.
+fn shown(mut items: Vec<Value>, rng: &mut Rng) -> Value {
+    rng.shuffle(&mut items);
+    if items.is_empty() && rng.chance(50) { Value::Null } else { json!(items) }
+}
+
+fn elements(value: &Value, identity: &str, rng: &mut Rng) -> Vec<Value> {
+    let mut elements = list(value);
+    for element in &mut elements {
+        element[identity] = json!(rng.recase(element[identity].as_str().unwrap_or_default()));
+        let flag =
+            if identity == "id" { "ignoreMissingVnetServiceEndpoint" } else { "useMicrosoftManagedNetwork" };
+        if element[flag] == false && rng.chance(50) {
+            element.as_object_mut().expect("an element is an object").remove(flag);
+        } else if element.get(flag).is_none() && identity == "id" && rng.chance(50) {
+            element[flag] = json!(true);
+        }
+        if rng.chance(20) {
+            element["state"] = json!("Succeeded");
+        }
+    }
+    elements
+}
+
+/// A live value that means what is declared; `null` where its absence does.
+pub(super) fn same(unit: &Unit, rng: &mut Rng) -> Value {
+    let value = &unit.value;
+    let absent_is = |default: Value, rng: &mut Rng| {
+        if *value == default && rng.chance(50) { Value::Null } else { value.clone() }
+    };
+    match unit.name().as_str() {
+        "location" => match value.as_str().unwrap_or_default().to_lowercase().replace(' ', "").as_str() {
+            "eastus2" => json!(rng.pick(&["eastus2", "East US 2", "EASTUS2"])),
+            other => json!(rng.pick(&[other.to_owned(), other.to_uppercase()])),
+        },
+        "identity" => match value {
+            Value::String(word) if word == "None" => identity(false, &[], rng),
+            Value::String(_) => {
+                let users: Vec<String> = (0..rng.below(2)).map(identity_id).collect();
+                identity(true, &users, rng)
+            }
+            parts => {
+                let system = parts["systemAssigned"].as_bool().unwrap_or_else(|| rng.chance(50));
+                identity(system, &users_of(parts), rng)
+            }
+        },
+        "customSubDomainName" => json!(rng.recase(value.as_str().unwrap_or_default())),
+        "disableLocalAuth" | "allowProjectManagement" | "restrictOutboundNetworkAccess" => {
+            absent_is(json!(false), rng)
+        }
+        "publicNetworkAccess" => absent_is(json!("Enabled"), rng),
+        "networkAcls/defaultAction" => absent_is(json!("Allow"), rng),
+        "encryption/keySource" => absent_is(json!("Microsoft.CognitiveServices"), rng),
+        "networkAcls/ipRules" => {
+            let form = |rule: &Value, rng: &mut Rng| {
+                let text = rule.as_str().unwrap_or_default();
+                let bare = text.strip_suffix("/32").unwrap_or(text);
+                let text = if rng.chance(30) && !bare.contains('/') {
+                    format!("{bare}/32")
+                } else {
+                    bare.to_owned()
+                };
+                json!({ "value": text })
+            };
+            let rules = list(value).iter().map(|rule| form(rule, rng)).collect();
+            shown(rules, rng)
+        }
+        "networkAcls/virtualNetworkRules" => {
+            let rules = elements(value, "id", rng);
+            shown(rules, rng)
+        }
+        "networkInjections" => json!(elements(value, "scenario", rng)),
+        "userOwnedStorage" => {
+            let all = elements(value, "resourceId", rng);
+            shown(all, rng)
+        }
+        "allowedFqdnList" => {
+            let hosts =
+                list(value).iter().map(|host| json!(rng.recase(host.as_str().unwrap_or_default()))).collect();
+            shown(hosts, rng)
+        }
+        _ => value.clone(),
+    }
+}
+
+/// A live value that does not mean what is declared.
+pub(super) fn other(unit: &Unit, rng: &mut Rng) -> Value {
+    let value = &unit.value;
+    let flipped = |value: &Value| json!(!value.as_bool().unwrap_or(false));
+    let swap = |one: &str, two: &str| json!(if value == one { two } else { one });
+    match unit.name().as_str() {
+        "location" => json!("northcentralus"),
+        "kind" => swap("AIServices", "OpenAI"),
+        "sku" => swap("S0", "S1"),
+        "identity" => {
+            let (system, mut users) = match value {
+                Value::String(word) => (word != "None", Vec::new()),
+                parts => (parts["systemAssigned"].as_bool().unwrap_or(false), users_of(parts)),
+            };
+            if value.is_object() && rng.chance(60) {
+                if users.pop().is_none() {
+                    users.push(identity_id(5));
+                }
+                return identity(system, &users, rng);
+            }
+            if value.is_object() && value.get("systemAssigned").is_none() {
+                users.push(identity_id(6));
+            }
+            identity(!system, &users, rng)
+        }
+        "customSubDomainName" => {
+            if rng.chance(50) {
+                json!("another-sub")
+            } else {
+                Value::Null
+            }
+        }
+        "disableLocalAuth" | "allowProjectManagement" | "restrictOutboundNetworkAccess" => flipped(value),
+        "publicNetworkAccess" => swap("Enabled", "Disabled"),
+        "networkAcls/defaultAction" => swap("Allow", "Deny"),
+        "networkAcls/bypass" => swap("AzureServices", "None"),
+        "encryption" => json!({"keySource": "Microsoft.KeyVault", "keyVaultProperties": {"keyName": "old"}}),
+        "encryption/keySource" => swap("Microsoft.CognitiveServices", "Microsoft.KeyVault"),
+        "networkAcls/ipRules" => {
+            let mut rules: Vec<Value> = list(value).iter().map(|rule| json!({ "value": rule })).collect();
+            if rules.is_empty() || rng.chance(50) {
+                rules.push(json!({"value": "192.0.2.77"}));
+            } else {
+                rules.pop();
+            }
+            json!(rules)
+        }
+        "networkAcls/virtualNetworkRules" => {
+            let mut rules = list(value);
+            match rules.first_mut().filter(|_| rng.chance(50)) {
+                Some(first) if first.get("ignoreMissingVnetServiceEndpoint").is_some() => {
+                    first["ignoreMissingVnetServiceEndpoint"] =
+                        flipped(&first["ignoreMissingVnetServiceEndpoint"]);
+                }
+                Some(first) => first["id"] = json!(subnet_id(8)),
+                None => rules.push(json!({"id": subnet_id(9)})),
+            }
+            json!(rules)
+        }
+        "networkInjections" => {
+            let mut all = list(value);
+            all[0]["subnetArmId"] = json!(subnet_id(8));
+            json!(all)
+        }
+        "userOwnedStorage" => {
+            let mut all = list(value);
+            match all.first_mut().filter(|first| first.get("identityClientId").is_some()) {
+                Some(first) => first["identityClientId"] = json!("88888888-0000-4000-8000-000000000008"),
+                None => all.push(json!({"resourceId": subnet_id(3)})),
+            }
+            json!(all)
+        }
+        "allowedFqdnList" => {
+            let mut all = list(value);
+            if all.pop().is_none() {
+                all.push(json!("z.example.com"));
+            }
+            json!(all)
+        }
+        "tags" => json!({"old": "1"}),
+        _ if value.is_null() => json!("old"),
+        _ if rng.chance(30) => Value::Null,
+        _ => json!("something else"),
+    }
+}
+
+/// What the service fills in by itself, and settings that no spec declares.
+fn filled(id: &str, rng: &mut Rng) -> Value {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    let mut body = json!({
+        "id": id, "name": name, "type": "Microsoft.CognitiveServices/accounts", "kind": "AIServices", "sku": {"name": "S0"},
+        "location": "eastus2", "etag": format!("\"{}\"", rng.guid()), "systemData": {"createdAt": "2025-01-01T00:00:00.0000000Z"},
+        "properties": {
+            "endpoint": format!("https://{name}.cognitiveservices.azure.com/"), "internalId": rng.guid(), "dateCreated": "2025-01-01T00:00:00Z",
+            "isMigrated": false, "privateEndpointConnections": [], "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
+            "capabilities": [{"name": "VirtualNetworks"}], "callRateLimit": {"rules": []}, "endpoints": {"X": "https://x/"}
+        }
+    });
+    let extras = [
+        ("disableLocalAuth", json!(rng.chance(50))),
+        ("apiProperties", json!({"qnaAzureSearchEndpointKey": null, "x": rng.below(3)})),
+        ("dynamicThrottlingEnabled", json!(true)),
+        ("customSubDomainName", json!(name.to_lowercase())),
+        ("allowProjectManagement", json!(true)),
+        ("publicNetworkAccess", json!("Disabled")),
+        (
+            "encryption",
+            json!({"keySource": "Microsoft.KeyVault", "keyVaultProperties": {"keyName": "x", "identityClientId": "y"}}),
+        ),
+        (
+            "networkAcls",
+            json!({"defaultAction": rng.pick(&["Allow", "Deny"]), "bypass": "AzureServices", "ipRules": [{"value": "192.0.2.99"}], "virtualNetworkRules": []}),
+        ),
+        ("migrationToken", Value::Null),
+    ];
+    for (name, value) in extras {
+        if rng.chance(30) {
+            body["properties"][name] = value;
+        }
+    }
+    if rng.chance(40) {
+        body["tags"] = json!({"created-by": "portal", "Env": "prod"});
+    }
+    if rng.chance(30) {
+        body["identity"] = identity(true, &[identity_id(4)], rng);
+    }
+    body
+}
+
+/// A live account as declared, but for the units that `differs` names.
+pub(super) fn account_body(account: &Account, differs: impl Fn(&mut Rng) -> bool, rng: &mut Rng) -> Value {
+    let id = rng.recase(&account.id);
+    let mut body = filled(&id, rng);
+    for unit in units(account) {
+        // Members that nobody declares would make what is declared as empty differ.
+        if matches!(unit.name().as_str(), "tags" | "encryption") {
+            place(&mut body, &unit.path, Value::Null);
+        }
+        let value = if differs(rng) { other(&unit, rng) } else { same(&unit, rng) };
+        place(&mut body, &unit.path, value);
+    }
+    body
+}
+
+pub(super) fn assignment_body(
+    grant: &Grant,
+    description: Option<String>,
+    condition: Option<String>,
+    rng: &mut Rng,
+) -> Value {
+    let name = rng.guid();
+    let scope = rng.recase(&grant.scope);
+    let prefix = match rng.below(3) {
+        0 => String::new(),
+        1 => format!("/subscriptions/{}", SUBSCRIPTIONS[0]),
+        _ => format!("/subscriptions/{}", SUBSCRIPTIONS[1].to_uppercase()),
+    };
+    json!({
+        "id": format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", scope.trim_end_matches('/')),
+        "name": name, "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {
+            "roleDefinitionId": format!("{prefix}/providers/Microsoft.Authorization/roleDefinitions/{}", grant.role),
+            "principalId": rng.recase(&grant.principal), "principalType": grant.principal_type, "scope": scope,
+            "description": description, "conditionVersion": condition.as_ref().map(|_| "2.0"), "condition": condition,
+            "createdOn": "2025-01-01T00:00:00.0000000Z", "updatedOn": "2025-01-01T00:00:00.0000000Z", "createdBy": null,
+            "updatedBy": "", "delegatedManagedIdentityResourceId": null
+        }
+    })
+}
+
+pub(super) fn marked(text: &str, stack: &str) -> String {
+    if text.is_empty() { format!("[keyless:{stack}]") } else { format!("{text} [keyless:{stack}]") }
+}
+
+/// Whose mark a declared thing carries.
+fn mark(own: usize, stacks: usize, rng: &mut Rng) -> Option<&'static str> {
+    match rng.below(100) {
+        0..=55 => Some(STACKS[own]),
+        56..=91 => None,
+        92..=96 => Some(FOREIGN),
+        _ => Some(STACKS[rng.below(stacks)]),
+    }
+}
+
+pub(super) fn generate(specs: &Specs, rng: &mut Rng) -> Azure {
+    let mut azure = Azure::default();
+    let stacks = specs.trees.len();
+    // A group that is not there, where nothing but accounts and what is on them stands in it.
+    if rng.chance(8)
+        && let Some(account) = specs.accounts.first()
+    {
+        let group = account.id.split("/providers/").next().unwrap_or_default().to_lowercase();
+        let on_account = |grant: &&Grant| grant.scope.contains("CognitiveServices");
+        if !specs
+            .grants
+            .iter()
+            .filter(|grant| !on_account(grant))
+            .any(|grant| grant.scope.to_lowercase().starts_with(&group))
+        {
+            azure.missing_groups.push(group);
+        }
+    }
+    let gone = |scope: &str, azure: &Azure| {
+        azure
+            .missing_groups
+            .iter()
+            .any(|group| format!("{}/", scope.to_lowercase()).starts_with(&format!("{group}/")))
+    };
+    // Whether this Azure is mostly as declared: plans with few changes must occur too.
+    let calm = rng.chance(40);
+    let mut absent = Vec::new();
+    for account in &specs.accounts {
+        let there = !gone(&account.id, &azure) && !rng.chance(if calm { 4 } else { 25 });
+        let odds = if calm { 0 } else { *rng.pick(&[0, 0, 8, 30]) };
+        let body = account_body(account, |rng| rng.chance(odds), rng);
+        let stack = mark(account.stack, stacks, rng);
+        let mut body = body;
+        if let Some(stack) = stack {
+            place(&mut body, &["tags".to_owned(), "keyless-stack".to_owned()], json!(stack));
+        }
+        if there {
+            azure.accounts.push(Item { body, label: Label::Declared });
+            continue;
+        }
+        absent.push(account.id.to_lowercase());
+        if !gone(&account.id, &azure) && rng.chance(20) {
+            azure.deleted.push(soft_deleted(&account.id, body));
+        }
+    }
+    for grant in &specs.grants {
+        if gone(&grant.scope, &azure)
+            || absent.contains(&grant.scope.to_lowercase())
+            || rng.chance(if calm { 4 } else { 20 })
+        {
+            continue;
+        }
+        let differs = !calm && rng.chance(25);
+        let body = grant_body(grant, mark(grant.stack, stacks, rng), differs, rng);
+        azure.assignments.push(Item { body, label: Label::Declared });
+    }
+    undeclared(specs, &mut azure, rng, gone);
+    rng.shuffle(&mut azure.accounts);
+    rng.shuffle(&mut azure.assignments);
+    azure
+}
+
+/// A declared assignment as live, by whomever made.
+pub(super) fn grant_body(grant: &Grant, mark: Option<&str>, differs: bool, rng: &mut Rng) -> Value {
+    let text = |name: &str| grant.entry[name].as_str().map(str::to_owned);
+    let declared = |name: &str| grant.entry.get(name).is_some();
+    let mut description = if declared("description") {
+        text("description")
+    } else {
+        rng.chance(30).then(|| "by hand".to_owned())
+    };
+    let mut condition =
+        if declared("condition") { text("condition") } else { rng.chance(10).then(|| "(true)".to_owned()) };
+    if let Some(condition) = &mut condition
+        && rng.chance(40)
+    {
+        *condition = condition.replace(") ", ")\n   ").replace(" StringEquals", "   StringEquals");
+    }
+    let mut retyped = grant.clone();
+    if differs {
+        match rng.below(4) {
+            0 => description = Some("old words".to_owned()),
+            1 => condition = Some("(old)".to_owned()),
+            2 => condition = None,
+            _ => {
+                retyped.principal_type =
+                    if grant.principal_type == "User" { "Group" } else { "User" }.to_owned()
+            }
+        }
+    }
+    if let Some(stack) = mark {
+        description = Some(marked(description.as_deref().unwrap_or_default(), stack));
+    }
+    assignment_body(&retyped, description, condition, rng)
+}
+
+/// An account's body as the list of soft-deleted accounts shows it.
+fn soft_deleted(id: &str, mut body: Value) -> Value {
+    let parts: Vec<&str> = id.split('/').collect();
+    body["id"] = json!(format!(
+        "/subscriptions/{}/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/{}/deletedAccounts/{}",
+        parts[2], parts[4], parts[8]
+    ));
+    body["type"] = json!("Microsoft.CognitiveServices/deletedAccounts");
+    body["properties"]["deletionDate"] = json!("2025-01-01T00:00:00Z");
+    body["properties"]["scheduledPurgeDate"] = json!("2025-01-03T00:00:00Z");
+    body
+}
+
+/// Whether a stack speaks for a scope: it names the resource group, or declares exactly the scope.
+fn speaks_for(specs: &Specs, stack: usize, scope: &str) -> bool {
+    let scope = scope.to_lowercase();
+    let tree = &specs.trees[stack];
+    let subscription = tree["subscription"].as_str().unwrap_or_default();
+    let mut groups: Vec<String> = tree["resourceGroup"]
+        .as_str()
+        .map(|group| group_id(subscription, group).to_lowercase())
+        .into_iter()
+        .collect();
+    let accounts = specs.accounts.iter().filter(|account| account.stack == stack);
+    groups.extend(
+        accounts
+            .filter_map(|account| account.id.to_lowercase().split("/providers/").next().map(str::to_owned)),
+    );
+    groups.iter().any(|group| scope == *group || scope.starts_with(&format!("{group}/")))
+        || specs.grants.iter().any(|grant| grant.stack == stack && grant.scope.to_lowercase() == scope)
+}
+
+/// Things that no spec declares.
+fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&str, &Azure) -> bool) {
+    let stacks = specs.trees.len();
+    let mut taken: Vec<String> =
+        specs.grants.iter().map(|grant| grant_key(&grant.scope, &grant.principal, &grant.role)).collect();
+    let count = if rng.chance(12) { rng.between(6, 16 + 8 * (stacks - 1)) } else { rng.below(4) };
+    let hoard = (count < 16 && rng.chance(50)).then(|| rng.below(stacks));
+    for number in 0..count {
+        let stack = hoard.unwrap_or_else(|| rng.below(stacks));
+        let subscription = specs.trees[stack]["subscription"].as_str().unwrap_or_default();
+        let group = group_id(subscription, *rng.pick(&GROUPS));
+        let owner = match rng.below(10) {
+            0..=4 => Some(STACKS[stack]),
+            5..=8 => None,
+            _ => Some(FOREIGN),
+        };
+        let label = |scope: &str| match owner {
+            None => Label::Stranger,
+            Some(FOREIGN) => Label::Foreign,
+            Some(_) => Label::Leftover { stack, inside: speaks_for(specs, stack, scope) },
+        };
+        if rng.chance(18) {
+            let id = format!("{group}/providers/Microsoft.CognitiveServices/accounts/extra-{number}");
+            if gone(&id, azure) {
+                continue;
+            }
+            let mut body = filled(&rng.recase(&id), rng);
+            if let Some(owner) = owner {
+                place(&mut body, &["tags".to_owned(), "keyless-stack".to_owned()], json!(owner));
+            }
+            azure.accounts.push(Item { body, label: label(&id) });
+            continue;
+        }
+        let scope = match rng.below(12) {
+            0..=4 => specs
+                .accounts
+                .get(rng.below(specs.accounts.len()))
+                .map_or_else(|| group.clone(), |account| account.id.clone()),
+            5..=7 => group.clone(),
+            8 => format!("{group}/providers/Microsoft.Storage/storageAccounts/store1"),
+            9 => format!("/subscriptions/{subscription}"),
+            10 => (*rng.pick(&["/", "/providers/Microsoft.Management/managementGroups/mg-1"])).to_owned(),
+            _ => specs
+                .grants
+                .get(rng.below(specs.grants.len()))
+                .map_or_else(|| group.clone(), |grant| grant.scope.clone()),
+        };
+        let principal = if rng.chance(20) { CALLER.to_owned() } else { rng.guid() };
+        let role = rng.pick(ROLES).1.to_owned();
+        let key = grant_key(&scope, &principal, &role);
+        if gone(&scope, azure) || taken.contains(&key) {
+            continue;
+        }
+        taken.push(key);
+        let grant = Grant {
+            stack,
+            scope: scope.clone(),
+            principal,
+            principal_type: "ServicePrincipal".to_owned(),
+            role,
+            entry: Value::Object(Map::new()),
+        };
+        let text = *rng.pick(&["", "left over", "see [keyless:docs] for more"]);
+        let description = owner
+            .map_or_else(|| (!text.is_empty()).then(|| text.to_owned()), |owner| Some(marked(text, owner)));
+        let body = assignment_body(&grant, description, None, rng);
+        azure.assignments.push(Item { body, label: label(&scope) });
+    }
+}

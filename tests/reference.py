@@ -1,0 +1,500 @@
+#!/usr/bin/env python3
+"""What a plan must say, computed a second time and independently.
+
+Written from the design page alone, without looking at the Rust sources: it is the oracle that the planner is compared with. It
+reads cases as JSON lines and writes one JSON line for each: the changes as [action, key, sorted changed paths], and the codes of
+the guards that refuse the plan. Python's standard library only.
+
+A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [...], "deletedAccounts": [...]},
+"missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
+`live` is all that the answers show, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
+is a file of role definitions.
+
+What the design leaves open, and what is decided here:
+ 1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
+    location, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
+    there, or under the name of a soft-deleted one; a new assignment on a new account that is itself refused, or unknown likewise.
+ 2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
+ 3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
+ 4. `prune: none` lists as `unmanaged` what would be deleted, and so does an incomplete list of that kind in the same subscription.
+    What bears the mark of a stack that is not in the run is nobody's here. What bears a mark of the run outside of the stack's domain
+    is never deleted; whether it is worth a line is left open (`unmanaged?`).
+ 5. What nobody declared is worth a line if it is an account in a domain, or an assignment at a declared scope, a named group, or at
+    or below a declared account. `unmanaged: fail` of a stack makes such lines drift inside its domain.
+ 6. `deletes` counts 10 over the whole plan, and 30 % for each stack of the marked things in its domain.
+ 7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
+    A new account locks nobody out. The caller's rights to write accounts and to write assignments count apart.
+ 8. A role that is not in the file might do anything: giving it needs the guard's leave.
+"""
+
+import ipaddress
+import json
+import re
+import sys
+
+MARK = re.compile(r"\s*\[keyless:([^\]]*)\]\s*$")
+TAG = "keyless-stack"
+ABSENT = {
+    "disableLocalAuth": False, "allowProjectManagement": False, "restrictOutboundNetworkAccess": False,
+    "publicNetworkAccess": "Enabled", "allowedFqdnList": [], "userOwnedStorage": [], "networkInjections": [],
+}
+NETWORK_ABSENT = {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
+ACCOUNT_PROPERTIES = (
+    "customSubDomainName", "disableLocalAuth", "publicNetworkAccess", "allowProjectManagement", "restrictOutboundNetworkAccess",
+    "allowedFqdnList", "userOwnedStorage", "networkInjections",
+)
+# Calls that somebody with rights to use models makes; one of them suffices.
+INFERENCE = (
+    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+    "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
+)
+GRANT = "Microsoft.Authorization/roleAssignments/write"
+WRITE = "Microsoft.CognitiveServices/accounts/write"
+
+
+def low(text):
+    return (text or "").lower()
+
+
+def last(text):
+    return low(text).rstrip("/").rsplit("/", 1)[-1]
+
+
+# ---- roles ---------------------------------------------------------------------------------------------------------------------
+
+
+def wildcard(pattern, action):
+    """Whether a role's pattern covers an action; `*` stands for anything, slashes too; letters' case does not count."""
+    return re.fullmatch(".*".join(re.escape(part) for part in low(pattern).split("*")), low(action)) is not None
+
+
+class Roles:
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            listed = json.load(file)
+        self.permissions = {last(role["id"]): role["properties"]["permissions"] for role in listed}
+        self.by_name = {low(role["properties"]["roleName"]): last(role["id"]) for role in listed}
+
+    def guid(self, name):
+        return self.by_name.get(low(name)) or last(name)
+
+    def permits(self, guid, action, data):
+        yes, no = ("dataActions", "notDataActions") if data else ("actions", "notActions")
+        if guid not in self.permissions:
+            return not data
+        return any(
+            any(wildcard(p, action) for p in block.get(yes) or []) and not any(wildcard(p, action) for p in block.get(no) or [])
+            for block in self.permissions.get(guid, [])
+        )
+
+    def infers(self, guid):
+        return any(self.permits(guid, action, True) for action in INFERENCE)
+
+    def grants(self, guid):
+        return self.permits(guid, GRANT, False)
+
+
+# ---- scopes --------------------------------------------------------------------------------------------------------------------
+
+
+def within(scope, outer):
+    scope, outer = low(scope).rstrip("/"), low(outer).rstrip("/")
+    return scope == outer or scope.startswith(outer + "/")
+
+
+def above_group(scope):
+    """Subscription scope or above: also management groups and the root."""
+    parts = [part for part in low(scope).split("/") if part]
+    return parts[:1] != ["subscriptions"] or len(parts) <= 2
+
+
+# ---- the spec ------------------------------------------------------------------------------------------------------------------
+
+
+def group_id(subscription, group):
+    return f"/subscriptions/{subscription}/resourceGroups/{group}"
+
+
+def desired(spec, roles):
+    """Accounts and assignments that one spec declares, and its domain."""
+    subscription, stack = spec["subscription"], spec["stack"]
+    accounts, assignments, groups, scopes = [], [], set(), set()
+    if spec.get("resourceGroup"):
+        groups.add(low(group_id(subscription, spec["resourceGroup"])))
+
+    def assign(scope, entry):
+        for principal in entry["principals"]:
+            guid = roles.guid(entry["role"])
+            scopes.add(low(scope).rstrip("/"))
+            assignments.append({
+                "key": (low(scope).rstrip("/"), low(principal["id"]), guid), "type": principal.get("type"), "entry": entry, "spec": spec,
+            })
+
+    for account in spec.get("accounts") or []:
+        group = group_id(subscription, account.get("resourceGroup") or spec.get("resourceGroup"))
+        groups.add(low(group))
+        scope = f"{group}/providers/Microsoft.CognitiveServices/accounts/{account['name']}"
+        location = account.get("location") or spec.get("location")
+        accounts.append({"key": low(scope), "account": account, "location": location, "spec": spec})
+        for entry in account.get("roleAssignments") or []:
+            assign(scope, entry)
+    for entry in spec.get("roleAssignments") or []:
+        scope = {"resourceGroup": group_id(subscription, spec.get("resourceGroup")), "subscription": f"/subscriptions/{subscription}"}
+        scope = scope.get(entry["scope"], entry["scope"])
+        assign(scope, entry)
+    return {"stack": stack, "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes}
+
+
+# ---- fields of an account ------------------------------------------------------------------------------------------------------
+
+
+def network(text):
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+def address_set(rules):
+    return sorted(network(rule if isinstance(rule, str) else rule["value"]) for rule in rules or [])
+
+
+def same_elements(want, have, identity):
+    """As many, each found by its identity and with every sub-field that is declared of it; false and absent are the same."""
+    live = {low(rule[identity]): rule for rule in have or []}
+    if len(want or []) != len(have or []):
+        return False
+    for rule in want or []:
+        if low(rule[identity]) not in live:
+            return False
+        for field, value in rule.items():
+            found = live[low(rule[identity])].get(field)
+            if field != identity and (value or None) != (found or None) and (not isinstance(value, str) or low(value) != low(found)):
+                return False
+    return True
+
+
+def same_field(field, want, have):
+    want = ABSENT.get(field) if want is None else want
+    have = ABSENT.get(field) if have is None else have
+    if field == "allowedFqdnList":
+        return sorted(map(low, want)) == sorted(map(low, have))
+    if field == "userOwnedStorage":
+        return same_elements(want, have, "resourceId")
+    if field == "networkInjections":
+        return same_elements(want, have, "scenario")
+    if field == "customSubDomainName":
+        return low(want) == low(have)
+    return want == have
+
+
+def identity_parts(identity):
+    """(system-assigned or None for not said, user-assigned ids or None for not said)."""
+    if identity is None or identity == "None":
+        return False, []
+    if isinstance(identity, str):
+        return True, None
+    system = identity.get("systemAssigned")
+    if identity.get("type"):
+        system = "systemassigned" in low(identity["type"])
+    users = identity.get("userAssigned")
+    return system, None if users is None else sorted(low(user) for user in users)
+
+
+def same_identity(want, live):
+    system, users = identity_parts(want)
+    live = live or {}
+    has = "systemassigned" in low(live.get("type"))
+    names = sorted(low(name) for name in live.get("userAssignedIdentities") or {})
+    return (system is None or system == has) and (users is None or users == names)
+
+
+def leaves(prefix, want, have, paths):
+    """A map merges key by key; `null` clears."""
+    for name, value in want.items():
+        path, old = f"{prefix}/{name}", (have or {}).get(name)
+        if isinstance(value, dict):
+            leaves(path, value, old, paths)
+            continue
+        if name == "keySource" and old is None:
+            old = "Microsoft.CognitiveServices"
+        if value != old:
+            paths.append(path)
+
+
+def account_paths(account, location, live):
+    """Paths of declared fields that differ from the live body, and those of them that cannot be changed."""
+    paths, frozen = [], []
+    have = live.get("properties") or {}
+    squeeze = lambda text: low(text).replace(" ", "")
+    if location and squeeze(location) != squeeze(live.get("location")):
+        frozen.append("/location")
+    if account.get("kind") and account["kind"] != live.get("kind"):
+        frozen.append("/kind")
+    if account.get("sku") and account["sku"] != (live.get("sku") or {}).get("name"):
+        paths.append("/sku/name")
+    if "identity" in account and not same_identity(account["identity"], live.get("identity")):
+        paths.append("/identity")
+    if "tags" in account:
+        others = [name for name in live.get("tags") or {} if name != TAG]
+        if account["tags"] is None:
+            paths += ["/tags"] if others else []
+        else:
+            leaves("/tags", account["tags"], live.get("tags"), paths)
+    for field in ACCOUNT_PROPERTIES:
+        if field in account and not same_field(field, account[field], have.get(field)):
+            (frozen if field == "customSubDomainName" and have.get(field) else paths).append(f"/properties/{field}")
+    if "networkAcls" in account:
+        acls = account["networkAcls"]
+        want, old = (dict(NETWORK_ABSENT) if acls is None else acls), have.get("networkAcls") or {}
+        for name, value in want.items():
+            value = NETWORK_ABSENT.get(name) if value is None else value
+            before = NETWORK_ABSENT.get(name) if old.get(name) is None else old[name]
+            if name == "ipRules":
+                same = address_set(value) == address_set(before)
+            elif name == "virtualNetworkRules":
+                same = same_elements(value, before, "id")
+            else:
+                same = value == before
+            if not same:
+                paths.append(f"/properties/networkAcls/{name}")
+    if account.get("encryption") is not None:
+        leaves("/properties/encryption", account["encryption"], have.get("encryption"), paths)
+    elif "encryption" in account and have.get("encryption") is not None:
+        paths.append("/properties/encryption")
+    return sorted(paths + frozen), frozen
+
+
+def creation(account, location):
+    """The account as a new one is sent: safe values for what is omitted."""
+    new = {"kind": "AIServices", "sku": "S0", "identity": "SystemAssigned", "customSubDomainName": account["name"], "disableLocalAuth": True}
+    if account.get("projects"):
+        new["allowProjectManagement"] = True
+    return {**new, **account}, location
+
+
+def creation_paths(account, location):
+    new, location = creation(account, location)
+    paths = ["/location"] if location else []
+    for name, path in (("kind", "/kind"), ("sku", "/sku/name"), ("identity", "/identity")):
+        if new.get(name) is not None:
+            paths.append(path)
+    paths += [f"/tags/{name}" for name, value in (new.get("tags") or {}).items() if value is not None]
+    paths += [f"/properties/{name}" for name in ACCOUNT_PROPERTIES if new.get(name) is not None]
+    paths += [f"/properties/networkAcls/{name}" for name, value in (new.get("networkAcls") or {}).items() if value is not None]
+    encryption = new.get("encryption") or {}
+    paths += [f"/properties/encryption/{name}" for name, value in encryption.items() if value is not None and not isinstance(value, dict)]
+    inner = encryption.get("keyVaultProperties") or {}
+    paths += [f"/properties/encryption/keyVaultProperties/{name}" for name, value in inner.items() if value is not None]
+    return sorted(paths)
+
+
+# ---- fields of an assignment ---------------------------------------------------------------------------------------------------
+
+
+def mark_of(body):
+    if "principalId" in (body.get("properties") or {}):
+        found = MARK.search(body["properties"].get("description") or "")
+        return found.group(1) if found else None
+    return next((value for name, value in (body.get("tags") or {}).items() if low(name) == TAG), None)
+
+
+def squash(text):
+    """White space does not count, but for what stands in quotes."""
+    parts = (text or "").split("'")
+    return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in enumerate(parts))
+
+
+def assignment_paths(item, live):
+    paths, frozen, have, entry = [], [], live["properties"], item["entry"]
+    if low(item["type"]) != low(have.get("principalType")):
+        frozen.append("/properties/principalType")
+    if "description" in entry and (entry["description"] or "").rstrip() != MARK.sub("", have.get("description") or "").rstrip():
+        paths.append("/properties/description")
+    if "condition" in entry:
+        if squash(entry["condition"]) != squash(have.get("condition")):
+            paths.append("/properties/condition")
+        if entry["condition"] and have.get("conditionVersion") != "2.0":
+            paths.append("/properties/conditionVersion")
+    return sorted(paths + frozen), frozen
+
+
+def assignment_creation_paths(item):
+    entry = item["entry"]
+    paths = ["/properties/principalType"]
+    paths += ["/properties/description"] if entry.get("description") is not None else []
+    paths += ["/properties/condition", "/properties/conditionVersion"] if entry.get("condition") else []
+    return sorted(paths)
+
+
+# ---- the plan ------------------------------------------------------------------------------------------------------------------
+
+
+def judge(spec, mark, paths, frozen):
+    if mark is not None and mark != spec["stack"]:
+        return "refused", []
+    if frozen:
+        return "refused", paths
+    if mark is None and spec.get("adopt") and not paths:
+        return "adopt", []
+    return ("update", paths) if paths else ("noop", [])
+
+
+def subscription_of(scope):
+    return "/".join(low(scope).split("/")[:3])
+
+
+class Case:
+    def __init__(self, case, roles):
+        self.roles, self.caller = roles, low(case.get("caller"))
+        self.stacks = [desired(spec, roles) for spec in case["specs"]]
+        self.accounts = {low(body["id"]): body for body in case["live"]["accounts"]}
+        self.grants = {}
+        for body in case["live"]["roleAssignments"]:
+            p = body["properties"]
+            self.grants[(low(p["scope"]).rstrip("/"), low(p["principalId"]), last(p["roleDefinitionId"]))] = body
+        self.deleted = {}
+        for body in case["live"]["deletedAccounts"]:
+            part = low(body["id"]).split("/")
+            group = f"/subscriptions/{part[2]}/resourcegroups/{part[part.index('resourcegroups') + 1]}"
+            self.deleted[f"{group}/providers/microsoft.cognitiveservices/accounts/{part[-1]}"] = body
+        self.blind = {kind: [low(scope) for scope in scopes] for kind, scopes in case["unreadable"].items()}
+        near = {"accounts": [], "roleAssignments": case["partial"]}
+        self.incomplete = {kind: {subscription_of(scope) for scope in self.blind[kind] + near[kind]} for kind in near}
+        self.missing = [low(group) for group in case["missingGroups"]]
+        self.changes, self.declared, self.fates = {}, {}, {}
+        self.owned = {stack["stack"]: 0 for stack in self.stacks}
+        self.gone = dict(self.owned)
+
+    def hidden(self, kind, scope):
+        return any(within(scope, outer) for outer in self.blind[kind])
+
+    def plan(self):
+        for stack in self.stacks:
+            for item in stack["accounts"]:
+                self.declared[item["key"]] = item
+                self.changes[item["key"]] = self.account(item)
+        for stack in self.stacks:
+            own = [item["key"] for item in stack["accounts"]]
+            for item in stack["assignments"]:
+                self.declared[item["key"]] = item
+                self.changes[item["key"]] = self.assignment(item, own)
+        for key, body in list(self.accounts.items()) + list(self.grants.items()):
+            self.undeclared(key, body)
+        codes = self.guards()
+        listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in self.changes.items()]
+        return {"changes": sorted(listed), "guards": sorted(codes)}
+
+    def account(self, item):
+        key, spec = item["key"], item["spec"]
+        body, remains = self.accounts.get(key), self.deleted.get(key)
+        wish = spec.get("onSoftDeleted", "fail")
+        if body is not None:
+            return judge(spec, mark_of(body), *account_paths(item["account"], item["location"], body))
+        if self.hidden("accounts", key):
+            return "unknown", []
+        if any(within(key, group) for group in self.missing) or (remains and wish == "fail"):
+            return "refused", creation_paths(item["account"], item["location"])
+        if remains and wish == "restore":
+            action, paths = judge(spec, mark_of(remains), *account_paths(item["account"], item["location"], remains))
+            return ("refused" if action == "refused" else "restore"), paths
+        return "create", creation_paths(item["account"], item["location"])
+
+    def assignment(self, item, own):
+        key, body = item["key"], self.grants.get(item["key"])
+        if body is not None:
+            return judge(item["spec"], mark_of(body), *assignment_paths(item, body))
+        if self.hidden("roleAssignments", key[0]):
+            return "unknown", []
+        for account in own:
+            fate = self.changes[account][0]
+            if within(key[0], account) and account not in self.accounts and fate in ("refused", "unknown"):
+                return fate, []
+        return "create", assignment_creation_paths(item)
+
+    def undeclared(self, key, body):
+        kind, scope = ("accounts", key) if isinstance(key, str) else ("roleAssignments", key[0])
+        mark = mark_of(body)
+        inside = [s for s in self.stacks if any(within(scope, g) for g in s["groups"]) or scope in s["scopes"]]
+        owner = next((s for s in self.stacks if s["stack"] == mark), None)
+        if owner in inside:
+            self.owned[mark] += 1
+        if key in self.changes or (mark is not None and owner is None):
+            return
+        drift = any(s["spec"].get("unmanaged") == "fail" for s in inside)
+        listed = ("unmanaged-drift" if drift else "unmanaged", [])
+        if owner is None:
+            watched = kind == "accounts" and inside
+            for s in self.stacks if kind == "roleAssignments" else []:
+                watched = watched or scope in s["groups"] | s["scopes"] or any(within(scope, a["key"]) for a in s["accounts"])
+            if watched:
+                self.changes[key] = listed
+        elif owner not in inside:
+            self.changes[key] = ("unmanaged?", [])
+        elif owner["spec"].get("prune") == "none" or subscription_of(scope) in self.incomplete[kind]:
+            self.changes[key] = listed
+        else:
+            self.changes[key] = ("delete", [])
+            self.gone[mark] += 1
+
+    def guards(self):
+        codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
+        made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
+        if sum(self.gone.values()) > 10 or any(self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
+            codes.add("deletes")
+        callers = lambda keys, account: any(self.roles.infers(k[2]) and within(account, k[0]) for k in keys)
+        for key, (action, _) in self.changes.items():
+            item, body = self.declared.get(key), self.accounts.get(key) if isinstance(key, str) else self.grants.get(key)
+            if not isinstance(key, str):
+                had = body and body["properties"].get("condition")
+                if action == "create" and (self.roles.grants(key[2]) or above_group(key[0])):
+                    codes.add("grant")
+                if action == "update" and had and "condition" in item["entry"] and not item["entry"]["condition"]:
+                    codes.add("grant")
+                continue
+            if action == "delete":
+                codes.add("delete-account")
+            if action == "create" and key in self.deleted:
+                codes.add("purge")
+            if action not in ("create", "restore", "update", "adopt", "noop"):
+                continue
+            was, now = after_account("noop", None, body), after_account(action, item, body)
+            if now[3] - (was[3] if body else set()):
+                codes.add("opening")
+            if body is None:
+                continue
+            if (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow"):
+                codes.add("opening")
+        for key, body in self.accounts.items():
+            action = self.changes.get(key, ("noop", []))[0]
+            was, now = after_account("noop", None, body)[0], after_account(action, self.declared.get(key), body)[0]
+            if action != "delete" and now and (not was or callers(self.grants, key)) and not callers(kept | made, key):
+                codes.add("lock-out")
+        mine = lambda keys: [key for key in keys if key[1] == self.caller]
+        for right in (GRANT, WRITE):
+            holds = lambda key: self.roles.permits(key[2], right, False)
+            for key in mine(set(self.grants) - kept):
+                if holds(key) and not any(within(key[0], other[0]) and holds(other) for other in mine(kept | made)):
+                    codes.add("lock-out")
+        return codes
+
+
+def after_account(action, item, body):
+    """(keys off, public network, default action, open addresses) of the account once the plan is applied."""
+    have = (body or {}).get("properties") or {}
+    want = {} if item is None else (creation(item["account"], None)[0] if action == "create" else item["account"])
+    want = want if action in ("create", "restore", "update") else {}
+    value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
+    acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
+    if "networkAcls" in want:
+        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]).items()})
+    wide = {rule for rule in address_set(acls["ipRules"]) if rule.endswith("/0")}
+    return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
+
+
+def main():
+    roles = Roles(sys.argv[1])
+    for line in sys.stdin:
+        if line.strip():
+            print(json.dumps(Case(json.loads(line), roles).plan()))
+
+
+if __name__ == "__main__":
+    main()

@@ -183,6 +183,7 @@ fn chain(error: &reqwest::Error) -> String {
 
 impl Answer {
     /// Until when nobody needs to ask anything of this subscription; a single resource's limit does not count.
+    #[must_use]
     pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
         let Body::Json(body) = &self.body else { return None };
         let code = body.pointer("/error/code")?.as_str()?;

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::account_write::user_assigned;
+use super::caller::OWNER;
 use super::entra::hashed;
 use super::errors;
-use super::http::{Reply, Request};
+use super::http::{Caller, Reply, Request};
 use super::state::{Federated, Principal, Subscription, derived_id};
 use super::world::World;
 
@@ -21,6 +22,22 @@ pub(super) fn by_app_id<'w>(world: &'w World, app_id: &str) -> Option<(&'w str, 
         principal.app_id.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(app_id))
     });
     found.map(|(id, principal)| (id.as_str(), principal))
+}
+
+/// Unless strict, whoever calls exists: a token may be older than this sandbox.
+pub(super) fn remember_caller(world: &mut World, caller: &Caller) {
+    if world.strict || caller.object_id == OWNER {
+        return;
+    }
+    world.state.principals.insert_if_absent(caller.object_id.to_lowercase(), || {
+        if caller.kind == "User" {
+            let name = caller.name.split('@').next().unwrap_or(&caller.name);
+            Principal { upn: Some(caller.name.clone()), ..Principal::new("User", name) }
+        } else {
+            let name = format!("app-{}", caller.name.get(..8).unwrap_or(&caller.name));
+            Principal { app_id: Some(caller.name.clone()), ..Principal::new("ServicePrincipal", &name) }
+        }
+    });
 }
 
 /// Groups that someone is in, directly or through others.

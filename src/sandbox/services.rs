@@ -8,7 +8,7 @@ use super::http::{Reply, Request};
 use super::stats::pattern;
 use super::throttle::Class;
 use super::world::World;
-use super::{activity, admin, entra, errors, graph, managed_identity, router};
+use super::{activity, admin, directory, entra, errors, graph, managed_identity, router};
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, mut request: Request) -> Reply {
@@ -29,6 +29,7 @@ pub(super) fn answer(world: &mut World, mut request: Request) -> Reply {
             return refusal;
         }
     };
+    directory::remember_caller(world, &request.caller);
     world.stats.count(&request.method, &request.segments);
     if graph {
         return graph::answer(world, &request);

@@ -432,7 +432,7 @@ fn a_call_that_goes_once_is_repeated_only_if_it_surely_did_nothing() {
         match exchange.step(outcome.clone(), Moment(0)) {
             Next::Wait { .. } => assert!(repeated, "{outcome:?}"),
             Next::GiveUp(error) => {
-                assert!(!repeated && error.effect == Effect::Unknown, "{outcome:?}: {error}")
+                assert!(!repeated && error.effect == Effect::Unknown, "{outcome:?}: {error}");
             }
             next => panic!("{outcome:?}: {next:?}"),
         }

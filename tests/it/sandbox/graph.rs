@@ -3,7 +3,7 @@
 use keyless::sandbox::Options;
 use serde_json::{Value, json};
 
-use super::client::{Client, RBAC, SUB};
+use super::client::{Client, RBAC, SUB, answer};
 
 const ALICE: &str = "55555555-5555-5555-5555-555555555555";
 const TEAM: &str = "66666666-6666-6666-6666-666666666666";
@@ -101,6 +101,11 @@ async fn users_and_groups_exist_by_name_on_first_use_but_not_when_strict() {
     assert_eq!(client.get(by_name).await.body["value"], first);
     let id = first[0]["id"].as_str().unwrap_or_default().to_owned();
     assert_eq!(client.get(&format!("/v1.0/groups/{id}")).await.body["displayName"], "new-team");
+    // {"oid":"o-1","upn":"alice@contoso.com"}: a token that another sandbox may have given
+    let me = client
+        .raw("GET", "/v1.0/me")
+        .bearer_auth("e30.eyJvaWQiOiJvLTEiLCJ1cG4iOiJhbGljZUBjb250b3NvLmNvbSJ9.x");
+    assert_eq!(answer(me).await.body["userPrincipalName"], "alice@contoso.com");
     for path in [
         "servicePrincipals?$filter=displayName eq 'new-app'".to_owned(),
         format!("servicePrincipals?$filter=appId eq '{APP}'"),

@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
+use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::{KINDS, Kind};
+use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
@@ -41,6 +44,33 @@ pub struct Desired {
     pub spans: BTreeMap<String, Span>,
     /// Whether to mark it as the stack's if it exists unmarked.
     pub adopt: bool,
+    /// Why it is not known what exactly is declared: it is neither compared nor written then.
+    pub open: Option<Open>,
+    /// An object id of the directory for which only the spec vouches.
+    pub unproven: Option<Uuid>,
+}
+
+/// Why something that a spec names could not be made out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// What it means was asked, and nobody answered.
+    Unknown(Box<Finding>),
+    /// It means nothing, or more than one thing.
+    Refused(Box<Finding>),
+}
+
+impl Open {
+    /// Nobody answered.
+    #[must_use]
+    pub fn unknown(finding: Finding) -> Self {
+        Self::Unknown(Box::new(finding))
+    }
+
+    /// It means nothing, or more than one thing.
+    #[must_use]
+    pub fn refused(finding: Finding) -> Self {
+        Self::Refused(Box::new(finding))
+    }
 }
 
 impl Desired {
@@ -51,10 +81,16 @@ impl Desired {
     }
 }
 
-/// Everything that the stacks declare, in the order of the kinds and then of the specs.
+/// Everything that the stacks declare, in the order of the kinds and then of the specs, as far as the specs alone say what it is.
 #[must_use]
 pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
-    KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded))).collect()
+    resolved(stacks, &Snapshot::default())
+}
+
+/// Everything that the stacks declare, its names resolved by what a snapshot says.
+#[must_use]
+pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
+    KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded, snapshot))).collect()
 }
 
 /// Notes the place of every value below a pointer, by path relative to it.

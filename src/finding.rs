@@ -84,7 +84,12 @@ codes! {
     DescriptionTooLong = "description-too-long", "a description that leaves no place for the mark";
     TypedMark = "typed-mark", "an ownership mark typed into a spec";
     ConditionVersion = "condition-version", "a conditionVersion that Azure does not take";
-    LookupNotPossible = "lookup-not-possible", "a principal by name, which this version cannot look up";
+    PrincipalNotFound = "principal-not-found", "a principal that the directory does not know";
+    PrincipalAmbiguous = "principal-ambiguous", "a name that several principals have";
+    PrincipalUnread = "principal-unread", "a principal that could not be looked up";
+    PrincipalType = "principal-type", "a principal of another type than declared";
+    ClientId = "client-id", "an application's client id where its object id belongs";
+    NotInteractive = "not-interactive", "`me` where nobody sits at the terminal";
     Duplicate = "duplicate", "the same thing declared twice";
     KeysEnabled = "keys-enabled", "an account whose keys are left on";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";

@@ -20,6 +20,7 @@ pub mod desired;
 pub mod diff;
 pub mod guards;
 pub mod plan;
+pub mod principals;
 
 pub mod apply;
 

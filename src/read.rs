@@ -1,8 +1,11 @@
 //! Asks what is missing from a snapshot, in waves, until nothing is (IO).
 //!
-//! All queries of a wave go out together; a further wave is needed only where an answer raises a question.
+//! All queries of a wave go out together, those to Microsoft Graph packed into batches; a further wave is needed only where an
+//! answer raises a question.
 
-use futures_util::future::join_all;
+mod batch;
+
+use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
@@ -11,48 +14,53 @@ use crate::spec::Loaded;
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Reads everything that these stacks need to know.
-pub async fn read(stacks: &[Loaded], client: &Client) -> Snapshot {
+/// Reads everything that these stacks need to know; `graph` is asked about principals only.
+pub async fn read(stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for _ in 0..MAX_WAVES {
         let open = missing(stacks, &snapshot);
         if open.is_empty() {
             return snapshot;
         }
-        ask_all(&open, client, &mut snapshot).await;
+        ask_all(&open, client, graph, &mut snapshot).await;
     }
     snapshot
 }
 
 /// Asks one wave of queries.
-pub async fn ask_all(queries: &[Query], client: &Client, snapshot: &mut Snapshot) {
-    let answers = join_all(queries.iter().map(|query| ask(client, query))).await;
-    for (query, answer) in queries.iter().zip(answers) {
+pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
+    let (directory, resources): (Vec<&Query>, Vec<&Query>) =
+        queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
+    let resource_answers = join_all(resources.iter().map(|query| ask(client, query)));
+    let (answers, found) = join(resource_answers, batch::ask(graph, &directory)).await;
+    for (query, answer) in resources.into_iter().zip(answers).chain(directory.into_iter().zip(found)) {
         snapshot.insert(query, answer);
     }
 }
 
 async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match query.shape {
-        Shape::One => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
         Shape::List => client.list(&query.path, query.project).await,
+        _ => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
     };
-    answer.map_or_else(|error| unanswered(query.shape, &error), Answer::Found)
+    answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::Found)
 }
 
-fn unanswered(shape: Shape, error: &arm::Error) -> Answer {
-    let refusal =
-        || Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() };
+fn unanswered(shape: &Shape, error: &arm::Error) -> Answer {
     match error.kind {
         arm::Kind::NotFound if is_absence(shape, error) => {
             Answer::Absent { code: error.code.clone().unwrap_or_default() }
         }
-        arm::Kind::Denied => Answer::Denied(refusal()),
-        _ => Answer::Failed(refusal()),
+        arm::Kind::Denied => Answer::Denied(refusal(error)),
+        _ => Answer::Failed(refusal(error)),
     }
 }
 
+fn refusal(error: &arm::Error) -> Refusal {
+    Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() }
+}
+
 /// Of a list only the group can be absent; any other 404 says nothing about what would be in it.
-fn is_absence(shape: Shape, error: &arm::Error) -> bool {
-    error.says_absent() && (shape == Shape::One || error.has_code("ResourceGroupNotFound"))
+fn is_absence(shape: &Shape, error: &arm::Error) -> bool {
+    error.says_absent() && (*shape == Shape::One || error.has_code("ResourceGroupNotFound"))
 }

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::id::ResourceId;
 use crate::kinds::KINDS;
@@ -15,9 +16,9 @@ use crate::spec::Loaded;
 /// One read of Azure.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Path and query string, api-version included.
+    /// Path and query string, api-version included; two queries of one path are the same.
     pub path: String,
-    /// One resource, or a list followed through all its pages.
+    /// One resource, a list followed through all its pages, or a question to the directory.
     pub shape: Shape,
     /// The scope that the answer speaks about.
     pub scope: ResourceId,
@@ -26,12 +27,34 @@ pub struct Query {
 }
 
 /// What a query gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// A single resource.
     One,
     /// A paged list.
     List,
+    /// What Microsoft Graph answers to all of these together.
+    Directory(Vec<Part>),
+}
+
+/// One request to Microsoft Graph, to be sent in a batch with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its path and query behind the version, percent-encoded.
+    pub url: String,
+    /// The body of a POST that only asks; a GET has none.
+    pub body: Option<Value>,
+}
+
+/// Who runs keyless, as far as it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Object id, from the token.
+    pub id: Option<Uuid>,
+    /// Whether it is an application, as the token says.
+    pub application: bool,
+    /// Whether a person sits at the terminal.
+    pub interactive: bool,
 }
 
 impl PartialEq for Query {
@@ -94,6 +117,8 @@ impl Answer {
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     answers: BTreeMap<String, Answer>,
+    /// Who asked.
+    pub caller: Caller,
 }
 
 impl Snapshot {

@@ -23,7 +23,7 @@ pub enum Direction {
 impl From<Method> for Direction {
     fn from(method: Method) -> Self {
         match method {
-            Method::Get => Direction::Reads,
+            Method::Get | Method::Ask => Direction::Reads,
             Method::Put | Method::Patch | Method::Post => Direction::Writes,
             Method::Delete => Direction::Deletes,
         }

@@ -58,7 +58,7 @@ impl Default for Options {
 /// Requests sent so far, retries and polls included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// GET, polls too.
+    /// GET, polls too, and POST that only asks.
     pub reads: u64,
     /// PUT, PATCH, POST, DELETE.
     pub writes: u64,
@@ -113,9 +113,14 @@ struct Inner {
     credential: Credential,
     options: Options,
     observer: Arc<dyn Observer>,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     buckets: Mutex<Buckets>,
     clock: Clock,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct Counters {
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -153,6 +158,31 @@ impl Client {
         options: Options,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
+        let slots = Arc::new(Semaphore::new(options.parallelism.max(1)));
+        Self::build(endpoint, credential, options, observer, slots, Arc::default())
+    }
+
+    /// A client for another service of the same run: it shares the credential, the requests in flight and the counts.
+    pub fn beside(&self, endpoint: Endpoint) -> Result<Self, Error> {
+        let Inner { credential, options, observer, slots, counters, .. } = &*self.0;
+        Self::build(
+            endpoint,
+            credential.clone(),
+            options.clone(),
+            observer.clone(),
+            slots.clone(),
+            counters.clone(),
+        )
+    }
+
+    fn build(
+        endpoint: Endpoint,
+        credential: Credential,
+        options: Options,
+        observer: Arc<dyn Observer>,
+        slots: Arc<Semaphore>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, Error> {
         let http = wire::build(&endpoint, &options)
             .map_err(|what| Error::new(Kind::Network, Method::Get, endpoint.to_string(), what))?;
         Ok(Self(Arc::new(Inner {
@@ -160,13 +190,12 @@ impl Client {
             origins: Origins::new(endpoint.base(), endpoint.hosts()),
             endpoint,
             credential,
-            slots: Semaphore::new(options.parallelism.max(1)),
+            slots,
             options,
             observer,
             buckets: Mutex::default(),
             clock: Clock::start(),
-            reads: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
+            counters,
         })))
     }
 
@@ -179,7 +208,8 @@ impl Client {
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> Counts {
-        Counts { reads: self.0.reads.load(Ordering::Relaxed), writes: self.0.writes.load(Ordering::Relaxed) }
+        let Counters { reads, writes } = &*self.0.counters;
+        Counts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
     }
 
     /// Reads one thing; `path` holds its query with the api-version.
@@ -243,6 +273,20 @@ impl Client {
     /// Acts, and follows it to its end; counts as a write, also where it only asks.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Written, Error> {
         self.run(Method::Post, &Target::Own(path), body, None).await.map(Written::from)
+    }
+
+    /// Asks something by a POST that changes nothing, and so may be repeated; counts as a read.
+    pub async fn ask(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.run(Method::Ask, &Target::Own(path), Some(body), None).await.map(|done| done.body)
+    }
+
+    /// Waits; false if Ctrl-C ended the wait.
+    pub async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.0.options.interrupt.triggered() => false,
+            () = tokio::time::sleep(time) => true,
+        }
     }
 
     /// Drives one exchange.
@@ -339,7 +383,8 @@ impl Inner {
                 return Outcome::NoToken { what: error.to_string(), advice };
             }
         };
-        let counter = if method.is_write() { &self.writes } else { &self.reads };
+        let Counters { reads, writes } = &*self.counters;
+        let counter = if method.is_write() { writes } else { reads };
         counter.fetch_add(1, Ordering::Relaxed);
         let (outcome, remaining) = wire::send(&self.http, method, &url, body, &token, reader).await;
         flight.remaining = remaining;

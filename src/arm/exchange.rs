@@ -29,6 +29,8 @@ use super::retry::{Trouble, backoff, retry_after};
 pub enum Method {
     /// Reads.
     Get,
+    /// Reads, by a POST that changes nothing: Graph's batches and look-ups. May be repeated.
+    Ask,
     /// Creates or replaces; may be repeated.
     Put,
     /// Changes parts; ARM's merge may be repeated.
@@ -47,7 +49,7 @@ impl Method {
             Method::Get => "GET",
             Method::Put => "PUT",
             Method::Patch => "PATCH",
-            Method::Post => "POST",
+            Method::Ask | Method::Post => "POST",
             Method::Delete => "DELETE",
         }
     }
@@ -55,7 +57,7 @@ impl Method {
     /// Whether it changes something.
     #[must_use]
     pub fn is_write(self) -> bool {
-        self != Method::Get
+        !matches!(self, Method::Get | Method::Ask)
     }
 }
 

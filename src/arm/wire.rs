@@ -58,7 +58,7 @@ pub(super) async fn send(
         Method::Get => reqwest::Method::GET,
         Method::Put => reqwest::Method::PUT,
         Method::Patch => reqwest::Method::PATCH,
-        Method::Post => reqwest::Method::POST,
+        Method::Ask | Method::Post => reqwest::Method::POST,
         Method::Delete => reqwest::Method::DELETE,
     };
     let mut request = http

@@ -14,6 +14,8 @@ pub struct Claims {
     pub oid: Option<Uuid>,
     /// The tenant.
     pub tid: Option<Uuid>,
+    /// `app` or `user`.
+    pub idtyp: Option<String>,
 }
 
 impl Claims {
@@ -23,6 +25,12 @@ impl Claims {
         let payload = token.expose().split('.').nth(1).unwrap_or_default();
         let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Whether the bearer is an application.
+    #[must_use]
+    pub fn is_application(&self) -> bool {
+        self.idtyp.as_deref() == Some("app")
     }
 }
 

@@ -1,6 +1,6 @@
 //! What plan, apply and drift share: specs in, a plan out, and the connection it was made over.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::progress::Spinner;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::desired;
+use crate::desired::resolved;
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -22,7 +22,7 @@ use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::read::{ask_all, read};
 use crate::render::diagnostic;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Caller, Snapshot};
 use crate::source::Sources;
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
@@ -96,6 +96,8 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 pub(super) struct Session {
     /// Sends requests.
     pub client: Client,
+    /// Asks Microsoft Graph.
+    graph: Client,
     credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
@@ -116,7 +118,7 @@ impl Session {
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
         let mut sandbox = None;
-        let (endpoint, credential, target) = if let Some(state) = &options.sandbox {
+        let (endpoint, graph, credential, target) = if let Some(state) = &options.sandbox {
             #[cfg(not(feature = "sandbox"))]
             {
                 let _ = state;
@@ -129,7 +131,7 @@ impl Session {
                     Endpoint::custom(server.url()).map_err(|error| Failure::new(error.to_string()))?;
                 sandbox = Some(server);
                 let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
-                (endpoint, Credential::fixed(Secret::new("sandbox")), target)
+                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")), target)
             }
         } else if let Some(url) = &options.arm_endpoint {
             let endpoint = Endpoint::custom(url).map_err(|error| {
@@ -143,7 +145,8 @@ impl Session {
                 Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
             let credential = Credential::from_variable(Secret::new(token), &endpoint)
                 .map_err(|error| not_signed_in(&error))?;
-            (endpoint, credential, target)
+            // Graph stands beside ARM there; the real one never gets a token that was handed in.
+            (endpoint.clone(), endpoint, credential, target)
         } else {
             let cloud = match options.cloud {
                 CloudName::Public => Cloud::Public,
@@ -154,6 +157,7 @@ impl Session {
             let name = cloud.addresses().name.to_owned();
             (
                 Endpoint::arm(cloud),
+                Endpoint::graph(cloud),
                 credential,
                 Target { kind: TargetKind::Azure, cloud: Some(name), endpoint: None },
             )
@@ -165,9 +169,13 @@ impl Session {
         };
         let client = Client::new(endpoint, credential.clone(), client_options, spinner.clone())
             .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+        let graph = client
+            .beside(graph)
+            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
         listen_for_interrupt(interrupt.clone());
         Ok(Self {
             client,
+            graph,
             credential,
             interrupt,
             target,
@@ -192,14 +200,19 @@ impl Session {
     ) -> Result<Plan, Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let snapshot = read(&checked.stacks, &self.client).await;
+        let mut snapshot = read(&checked.stacks, &self.client, &self.graph).await;
+        snapshot.caller = Caller {
+            id: claims.oid,
+            application: claims.is_application(),
+            interactive: io::stdin().is_terminal(),
+        };
         self.spinner.clear();
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
         }
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(stacks.iter().filter_map(|loaded| foreign_tenant(loaded, &claims)));
-        let diff = diff(&stacks, desired(&stacks), &snapshot);
+        let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
@@ -227,7 +240,7 @@ impl Session {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
-        ask_all(&crate::kinds::review(&plan), &self.client, &mut snapshot).await;
+        ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
         self.spinner.clear();
         let unread = snapshot.refusals().next().cloned();
         if let Some(refusal) = unread {

@@ -3,6 +3,7 @@
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, gives changes.
 
 mod compare;
+mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use compare::leaves;
 pub use compare::{FieldChange, equal, field_changes, patch};
+use open::{double, unresolved};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
@@ -130,7 +132,18 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
-    for wanted in desired {
+    let open: BTreeSet<&str> =
+        desired.iter().filter(|each| each.open.is_some()).map(|each| each.kind.name()).collect();
+    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
+    for mut wanted in desired {
+        if let Some(open) = wanted.open.take() {
+            diff.changes.push(unresolved(wanted, open, &mut diff.findings));
+            continue;
+        }
+        if let Some(first) = seen.insert(wanted.key.clone(), wanted.span) {
+            diff.changes.push(double(wanted, first, &mut diff.findings));
+            continue;
+        }
         let inventory = inventory(wanted.kind);
         let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
@@ -166,7 +179,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(stacks, inventory, &declared, &mut diff);
+        undeclared(stacks, inventory, &declared, &open, &mut diff);
     }
     diff
 }
@@ -310,8 +323,15 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Live things that nobody declares: ours are deleted, the others are named.
-fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>, diff: &mut Diff) {
+/// Live things that nobody declares: ours are deleted, the others are named. Of kinds in `open` something is declared that could
+/// not be made out: it may be any of the live ones, so none of them goes.
+fn undeclared(
+    stacks: &[Loaded],
+    inventory: &Inventory,
+    declared: &BTreeSet<Key>,
+    open: &BTreeSet<&str>,
+    diff: &mut Diff,
+) {
     let stacks: Vec<(&Loaded, Domain)> =
         stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
@@ -332,6 +352,9 @@ fn undeclared(stacks: &[Loaded], inventory: &Inventory, declared: &BTreeSet<Key>
             }
             (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
                 unmanaged("no longer declared, but the list is incomplete")
+            }
+            (Some(_), _) if open.contains(live.kind.name()) => {
+                unmanaged("not declared as far as is known, but a principal could not be made out")
             }
             (Some(owner), _) if !inside(&owner) => {
                 unmanaged("carries the stack's mark outside of its groups and scopes")

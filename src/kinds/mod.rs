@@ -47,8 +47,8 @@ pub trait Kind: Sync {
     fn around(&self, targets: &[ResourceId]) -> Vec<Query>;
     /// Everything live of this kind that the snapshot shows.
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory;
-    /// What a stack declares.
-    fn desired(&self, loaded: &Loaded) -> Vec<Desired>;
+    /// What a stack declares, with names resolved as far as the snapshot goes.
+    fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired>;
     /// Why a declared thing that is absent cannot be created.
     fn obstacles(&self, _desired: &Desired, _loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()

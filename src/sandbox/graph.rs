@@ -244,9 +244,17 @@ fn get_by_ids(world: &World, request: &Request) -> Result<Reply, Reply> {
         .get("types")
         .and_then(Value::as_array)
         .map(|types| types.iter().filter_map(Value::as_str).collect());
+    let asks_for_any = types
+        .as_ref()
+        .is_some_and(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case("directoryObject")));
     let mut found = Vec::new();
     for id in ids.iter().filter_map(Value::as_str).map(str::to_lowercase) {
-        let Some(principal) = world.state.principals.get(&id) else { continue };
+        let Some(principal) = world.state.principals.get(&id) else {
+            if asks_for_any && !world.strict && directory::by_app_id(world, &id).is_none() {
+                found.push(stranger(&id));
+            }
+            continue;
+        };
         let Some(set) = set_of(&principal.kind) else { continue };
         let wanted = types.as_ref().is_none_or(|types| {
             types.iter().any(|kind| {
@@ -262,6 +270,13 @@ fn get_by_ids(world: &World, request: &Request) -> Result<Reply, Reply> {
     let context = format!("{METADATA}#directoryObjects");
     let reply = Reply::json(200, &json!({"@odata.context": context, "value": found}));
     Ok(reply.with("location", "https://graph.microsoft.com"))
+}
+
+/// Unless strict, any id may become a principal by being used; until then nobody knows of what type. Only who asks for
+/// `directoryObject` by name is told: others expect one of the types below it.
+fn stranger(id: &str) -> Map<String, Value> {
+    let known = [("@odata.type", json!("#microsoft.graph.directoryObject")), ("id", json!(id))];
+    known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn member_of(world: &World, request: &Request, set: &Set, id: &str) -> Result<Reply, Reply> {

@@ -45,6 +45,7 @@ mod store;
 mod table;
 mod throttle;
 mod token;
+mod user_assigned_identity;
 mod versions;
 mod world;
 

@@ -11,7 +11,7 @@ use super::scope::{self, Target};
 use super::world::World;
 use super::{
     accounts, activity, deleted, domain, errors, groups, locks, operations, role_assignments,
-    role_definitions, versions,
+    role_definitions, user_assigned_identity, versions,
 };
 
 /// Answers one request.
@@ -91,10 +91,25 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.cognitiveservices" => cognitive_services(world, request, target),
         "microsoft.authorization" => authorization(world, request, target),
         "microsoft.insights" => insights(world, request, target),
+        "microsoft.managedidentity" => identities(world, request, target),
         _ => {
             versions::check(request, "", target.namespace)?;
             Err(errors::invalid_namespace(target.namespace))
         }
+    }
+}
+
+/// A user-assigned identity: its ids follow from its own, as where an account is given it. Unless strict, it exists on first use.
+fn identities(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.managedidentity", "userAssignedIdentities")?;
+    match (target.above, target.rest) {
+        ([_, _, _, group], [kind, name]) if kind.eq_ignore_ascii_case("userAssignedIdentities") => {
+            if world.group(&target.above[1], group).is_none() {
+                return Err(errors::group_not_found(group));
+            }
+            only(request, &Method::GET, || user_assigned_identity::get(world, request, group, name))
+        }
+        _ => unknown_type(request, target),
     }
 }
 

@@ -308,17 +308,17 @@ pub struct Principal {
     /// What the object is. Goes with `id`.
     #[serde(rename = "type")]
     pub principal_type: Option<PrincipalType>,
-    /// A user's sign-in name. Not yet possible: use `id` and `type`.
+    /// A user's sign-in name (`userPrincipalName`), looked up in Microsoft Graph.
     pub user: Option<String>,
-    /// A group's name. Not yet possible: use `id` and `type`.
+    /// A group's display name, looked up in Microsoft Graph. Two of one name are an error.
     pub group: Option<String>,
-    /// An application's client id or name. Not yet possible: use `id` and `type`.
+    /// An application's client id (a GUID) or display name, looked up in Microsoft Graph.
     pub service_principal: Option<String>,
-    /// Resource id of a user-assigned identity. Not yet possible: use `id` and `type`.
+    /// Resource id of a user-assigned identity.
     pub managed_identity: Option<String>,
     /// Name of an account of this file, meaning its system-assigned identity. Not yet possible: use `id` and `type`.
     pub account_identity: Option<String>,
-    /// Whoever runs the command. Not yet possible: use `id` and `type`.
+    /// Whoever runs the command at a terminal; refused in pipelines.
     pub me: Option<bool>,
 }
 

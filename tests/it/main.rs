@@ -7,6 +7,8 @@ mod docs;
 #[cfg(feature = "sandbox")]
 mod faults;
 #[cfg(feature = "sandbox")]
+mod principals;
+#[cfg(feature = "sandbox")]
 mod product;
 mod properties;
 mod reading;

@@ -51,7 +51,7 @@ fn progress(state: &str) -> Progress {
 impl Exchange {
     /// The call was answered with a success.
     pub(super) fn succeeded(self, answer: Answer, now: Moment) -> Next {
-        if self.method == Method::Get {
+        if !self.method.is_write() {
             return match answer.body {
                 Body::Json(_) | Body::Taken => self.accept(&answer, now).done(answer.body.into_value(), now),
                 Body::Empty => self.unreadable(&answer, "the body is empty".to_owned(), false, now),
@@ -182,7 +182,7 @@ impl Exchange {
                 self.send()
             }
             Method::Delete => self.done(Value::Null, now),
-            Method::Get | Method::Post => {
+            Method::Get | Method::Ask | Method::Post => {
                 let mut body = answer.body.into_value();
                 let properties = body.get_mut("properties").map(Value::take);
                 let is_status = body.get("status").is_some();

@@ -209,7 +209,7 @@ impl Kind for Accounts {
         inventory
     }
 
-    fn desired(&self, loaded: &Loaded) -> Vec<Desired> {
+    fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
         let spec = &loaded.spec;
         let document = &loaded.document;
         let mut all = Vec::with_capacity(spec.accounts.len());
@@ -265,6 +265,8 @@ impl Kind for Accounts {
                 span: document.value_span(&format!("{pointer}/name")),
                 spans,
                 adopt: spec.adopt,
+                open: None,
+                unproven: None,
             });
         }
         all

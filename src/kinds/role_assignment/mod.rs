@@ -14,6 +14,7 @@ use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merg
 use crate::desired::{Desired, collect_spans};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, arm_guid, trailing_guid};
+use crate::principals::{self, Form};
 use crate::rbac;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -215,7 +216,16 @@ impl Kind for RoleAssignments {
     }
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        lists(stacks, snapshot)
+        let mut queries = lists(stacks, snapshot);
+        let listed = queries.iter().all(|query| snapshot.get(query).is_some());
+        let principals =
+            stacks.iter().flat_map(|loaded| grants(&loaded.spec)).flat_map(|grant| grant.principals);
+        queries.extend(principals.filter_map(|principal| Form::of(principal)?.query()));
+        if listed {
+            let unproven = self.unproven(stacks, snapshot);
+            queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
+        }
+        queries
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
@@ -278,19 +288,19 @@ impl Kind for RoleAssignments {
         inventory
     }
 
-    fn desired(&self, loaded: &Loaded) -> Vec<Desired> {
+    fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
         let (spec, document) = (&loaded.spec, &loaded.document);
         let mut all = Vec::new();
         for grant in grants(spec) {
             let Some(role) = role_id(grant.role) else { continue };
             for (index, principal) in grant.principals.iter().enumerate() {
-                let (Some(id), Some(principal_type)) = (
-                    principal.id.as_deref().and_then(|id| Uuid::try_parse(id).ok()),
-                    principal.principal_type,
-                ) else {
-                    continue;
-                };
+                let Some(form) = Form::of(principal) else { continue };
                 let at = format!("{}/principals/{index}", grant.pointer);
+                let who = principals::resolve(
+                    &form,
+                    snapshot,
+                    document.value_span(&format!("{at}/{}", form.word())),
+                );
                 let mut declared = Map::new();
                 let mut spans = BTreeMap::new();
                 for name in ["description", "condition", "conditionVersion"] {
@@ -308,23 +318,25 @@ impl Kind for RoleAssignments {
                     );
                 }
                 declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
-                declared.insert("principalId".to_owned(), json!(id));
-                declared.insert("principalType".to_owned(), json!(principal_type.as_str()));
-                spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
-                let name =
-                    arm_guid(&[id.to_string().as_str(), role.to_string().as_str(), grant.scope.as_str()]);
+                // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
+                let (id, title, open) = match who {
+                    Ok(who) => {
+                        declared.insert("principalId".to_owned(), json!(who.id));
+                        declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
+                        spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
+                        (who.id.to_string(), who.title(), None)
+                    }
+                    Err(open) => (form.label(), form.shown(), Some(open)),
+                };
+                let name = arm_guid(&[id.as_str(), role.to_string().as_str(), grant.scope.as_str()]);
                 let role_name = rbac::display_name(role);
                 all.push(Desired {
                     kind: &RoleAssignments,
                     stack: spec.stack.clone(),
-                    address: format!("{}/roleAssignments/{role_name}/{id}", grant.place),
-                    title: format!(
-                        "role assignment {role_name} -> {} {id} on {}",
-                        principal_type.as_str(),
-                        scope_name(&grant.scope)
-                    ),
+                    address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
+                    title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
                     id: grant.scope.provider(TYPE, &name.to_string()),
-                    key: key(&grant.scope, &id.to_string(), &role.to_string()),
+                    key: key(&grant.scope, &id, &role.to_string()),
                     scope: grant.scope.clone(),
                     parent: grant.parent.clone(),
                     declared,
@@ -332,10 +344,21 @@ impl Kind for RoleAssignments {
                     span: document.value_span(&at),
                     spans,
                     adopt: spec.adopt,
+                    open,
+                    unproven: match form {
+                        Form::Id(id, _) => Some(id),
+                        _ => None,
+                    },
                 });
             }
         }
         all
+    }
+
+    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
+        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
+        finding.into_iter().collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -393,6 +416,25 @@ impl Kind for RoleAssignments {
 
     fn is_grant(&self) -> bool {
         true
+    }
+}
+
+impl RoleAssignments {
+    /// The declared object ids of assignments that would be created.
+    fn unproven(&self, stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
+        let live = self.inventory(stacks, snapshot);
+        let mut ids = BTreeSet::new();
+        for grant in stacks.iter().flat_map(|loaded| grants(&loaded.spec)) {
+            let Some(role) = role_id(grant.role) else { continue };
+            for principal in grant.principals {
+                let Some(Form::Id(id, _)) = Form::of(principal) else { continue };
+                let key = key(&grant.scope, &id.to_string(), &role.to_string());
+                if !live.items.contains_key(&key) && live.gap(&grant.scope).is_none() {
+                    ids.insert(id);
+                }
+            }
+        }
+        ids
     }
 }
 

@@ -7,13 +7,12 @@ use uuid::Uuid;
 use super::{DESCRIPTION_LIMIT, grants, key, marked, role_id, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::principals::{Form, IDENTITY_TYPE};
 use crate::rbac;
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::Principal;
+use crate::spec::model::{Account, Identity, IdentityType, Principal};
 use crate::spec::wording::nearest;
-
-const USE_IDS: &str = "write the object id and its type instead: `{id: …, type: Group}` (az ad group show --group NAME --query id)";
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
@@ -57,10 +56,11 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 findings.push(finding);
                 continue;
             }
-            let (Some(id), Some(role)) = (principal.id.as_deref(), role_id(grant.role)) else { continue };
-            let id = Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |id| id.to_string());
+            let (Some(form), Some(role)) = (Form::of(principal), role_id(grant.role)) else { continue };
+            let id = form.label();
             if let Some(first) = seen.insert(key(&grant.scope, &id, &role.to_string()), span) {
-                let message = format!("`{id}` gets `{}` at this scope twice", rbac::display_name(role));
+                let message =
+                    format!("{} gets `{}` at this scope twice", form.shown(), rbac::display_name(role));
                 findings.push(
                     Finding::error(Code::Duplicate, message)
                         .at(span)
@@ -188,14 +188,17 @@ fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option
     let named: Vec<&str> = lookups.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     let error = |code, message: String, hint: &str| Some(Finding::error(code, message).at(span).hint(hint));
     match (principal.id.as_deref(), principal.principal_type, named.as_slice()) {
-        (None, None, []) => {
-            error(Code::MissingField, "an empty principal".to_owned(), "write `id` and `type`")
-        }
-        (None, _, [form]) => error(
-            Code::LookupNotPossible,
-            format!("looking up a principal by `{form}` is not yet possible"),
-            USE_IDS,
+        (None, None, []) => error(
+            Code::MissingField,
+            "an empty principal".to_owned(),
+            "write `id` and `type`, or one of `user`, `group`, `servicePrincipal`, `managedIdentity`, `accountIdentity`",
         ),
+        (None, Some(_), [form]) => error(
+            Code::InvalidValue,
+            format!("`type` goes with `id`; what `{form}` names has its type from Azure"),
+            "remove `type`",
+        ),
+        (None, None, [form]) => name_problem(loaded, &format!("{at}/{form}"), principal),
         (_, _, [first, ..]) => error(
             Code::InvalidValue,
             format!("a principal is named in one way, and here are `{first}` and others"),
@@ -215,5 +218,75 @@ fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option
                 .hint("object ids are GUIDs: az ad sp show --id APP --query id"),
         ),
         _ => None,
+    }
+}
+
+/// What is wrong with the name of a principal, if anything.
+fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
+    let span = loaded.document.value_span(at);
+    let error = |code, message: String, hint: &str| Some(Finding::error(code, message).at(span).hint(hint));
+    let named = [&principal.user, &principal.group, &principal.service_principal];
+    if named.into_iter().flatten().any(|name| name.trim().is_empty()) {
+        return error(Code::InvalidValue, "a principal without a name".to_owned(), "write its name");
+    }
+    match principal {
+        Principal { user: Some(name), .. } if !name.contains('@') => error(
+            Code::InvalidValue,
+            format!("`{name}` is not a user's sign-in name"),
+            "it looks like `alice@contoso.com`: az ad user list --display-name NAME --query [].userPrincipalName",
+        ),
+        Principal { managed_identity: Some(id), .. } => {
+            let provider = format!("/providers/{IDENTITY_TYPE}/").to_ascii_lowercase();
+            let hint = "az identity show --resource-group GROUP --name NAME --query id";
+            match ResourceId::parse(id) {
+                Err(problem) => error(Code::InvalidId, format!("not a resource id: {problem}"), hint),
+                Ok(parsed) if !parsed.as_str().to_ascii_lowercase().contains(&provider) => {
+                    error(Code::InvalidId, format!("`{id}` is not the id of a user-assigned identity"), hint)
+                }
+                Ok(_) => None,
+            }
+        }
+        Principal { account_identity: Some(name), .. } => account_problem(loaded, at, name),
+        Principal { me: Some(false), .. } => {
+            error(Code::InvalidValue, "`me: false` names nobody".to_owned(), "remove it, or write `me: true`")
+        }
+        _ => None,
+    }
+}
+
+/// Why an account's own identity cannot be a principal, if so.
+fn account_problem(loaded: &Loaded, at: &str, name: &str) -> Option<Finding> {
+    let span = loaded.document.value_span(at);
+    let accounts = &loaded.spec.accounts;
+    let mut named = accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
+    match (named.next(), named.next()) {
+        (None, _) => {
+            let names = accounts.iter().map(|account| account.name.as_str());
+            let hint = match nearest(name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name an account of this file".to_owned(),
+            };
+            let message = format!("this file declares no account `{name}`");
+            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
+        }
+        (Some(_), Some(_)) => {
+            let message = format!("this file declares several accounts `{name}`");
+            let hint = "write the identity's object id: `{id: …, type: ServicePrincipal}`";
+            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
+        }
+        (Some(account), None) if has_no_identity(account) => {
+            let message = format!("account `{name}` is declared without an identity of its own");
+            let hint = "declare `identity: SystemAssigned` for it";
+            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
+        }
+        (Some(_), None) => None,
+    }
+}
+
+fn has_no_identity(account: &Account) -> bool {
+    match &account.identity {
+        Some(Identity::Type(kind)) => *kind == IdentityType::None,
+        Some(Identity::Each(parts)) => parts.system_assigned == Some(false),
+        None => false,
     }
 }

@@ -146,10 +146,10 @@ impl Azure {
         std::mem::take(&mut *self.wire.seen.lock().unwrap())
     }
 
-    /// Of that, the writes.
+    /// Of that, the writes. A batch to Graph only asks.
     pub(crate) fn take_writes(&self) -> Vec<Seen> {
         let mut seen = self.take_seen();
-        seen.retain(|seen| seen.method != "GET");
+        seen.retain(|seen| seen.method != "GET" && seen.path() != "/v1.0/$batch");
         seen
     }
 

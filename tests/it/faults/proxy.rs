@@ -33,7 +33,7 @@ impl Seen {
     }
 
     pub(super) fn is_write(&self) -> bool {
-        self.method != "GET"
+        self.method != "GET" && !self.holds("/v1.0/$batch")
     }
 
     /// Whether the path ends like this, in any casing.

@@ -98,8 +98,6 @@ fn keys_are_never_asked_for() {
     }
     let seen = azure.take_seen();
     assert!(seen.len() > 8);
-    assert!(
-        !seen.iter().any(|seen| seen.target.to_lowercase().contains("key") || seen.method == "POST"),
-        "{seen:?}"
-    );
+    let acts = |seen: &crate::common::azure::Seen| seen.method == "POST" && seen.path() != "/v1.0/$batch";
+    assert!(!seen.iter().any(|seen| seen.target.to_lowercase().contains("key") || acts(seen)), "{seen:?}");
 }

@@ -64,7 +64,7 @@ fn one_account_with_three_assignments_plans_with_few_requests_in_two_waves() {
         let found = query.path.contains("CognitiveServices/accounts?");
         Answer::Found(if found { vec![account.clone()] } else { Vec::new() })
     });
-    assert_eq!(there, [2], "all that is known to be needed is asked at once");
+    assert_eq!(there, [2, 1], "all that is known to be needed is asked at once, then who the new ones are");
 }
 
 #[test]

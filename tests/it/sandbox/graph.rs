@@ -158,3 +158,43 @@ async fn a_directory_that_makes_no_sense_is_refused() {
         assert_eq!(refused.code(), (400, "SandboxInvalid"), "{body}");
     }
 }
+
+#[tokio::test]
+async fn anyone_may_be_someone_unless_strict_for_whoever_asks_for_objects_of_any_type() {
+    let client = client().await;
+    let stranger = "00000000-0000-0000-0000-00000000000a";
+    let asked = json!({"ids": [ALICE, stranger, APP], "types": ["directoryObject"]});
+    let found = client.post("/v1.0/directoryObjects/getByIds", Some(asked.clone())).await;
+    let shown: Vec<_> = found.body["value"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| {
+            (item["id"].as_str().unwrap_or_default(), item["@odata.type"].as_str().unwrap_or_default())
+        })
+        .collect();
+    let expected = [(ALICE, "#microsoft.graph.user"), (stranger, "#microsoft.graph.directoryObject")];
+    assert_eq!(shown, expected, "a client id is nobody's object id");
+    let strict = Client::strict(Options::default()).await;
+    assert_eq!(strict.post("/v1.0/directoryObjects/getByIds", Some(asked)).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_user_assigned_identity_has_the_ids_that_accounts_and_the_directory_show() {
+    let client = Client::new().await;
+    let id = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app"
+    );
+    let shown = client.get(&format!("{id}?api-version=2023-01-31")).await;
+    assert_eq!((shown.status, &shown.body["name"]), (200, &json!("app")));
+    let object = shown.body["properties"]["principalId"].as_str().unwrap_or_default().to_owned();
+    let principal = client.get(&format!("/v1.0/servicePrincipals/{object}")).await;
+    assert_eq!(principal.body["appId"], shown.body["properties"]["clientId"]);
+    assert_eq!(principal.body["servicePrincipalType"], "ManagedIdentity");
+    assert_eq!(client.put(&format!("{id}?api-version=2023-01-31"), json!({})).await.status, 405);
+    let strict = Client::strict(Options::default()).await;
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg?api-version=2021-04-01");
+    strict.put(&group, json!({"location": "eastus2"})).await;
+    let absent = strict.get(&format!("{id}?api-version=2023-01-31")).await;
+    assert_eq!(absent.status, 404, "{:?}", absent.body);
+}

@@ -1,0 +1,147 @@
+//! Whether declared object ids are object ids: asked before an assignment is made, so that a client id typed in their place
+//! is found in the plan and not on the first refused call.
+//!
+//! Pure. Graph's word counts where it gives one; a directory that may not be read is a note.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::object;
+use super::words::{encoded, quoted};
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::snapshot::{Answer, Part, Query, Shape, Snapshot};
+use crate::source::Span;
+
+/// Ids in one look-up; Graph takes more, and answers larger ones in pages.
+const LOOKED_UP: usize = 100;
+/// Values that Graph takes in one `in (…)`.
+const IN: usize = 15;
+
+/// Asks what these ids are: objects, or applications whose client ids they are. One question for all, so its path names none.
+#[must_use]
+pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
+    let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    let objects = ids.chunks(LOOKED_UP).map(|ids| Part {
+        url: "/directoryObjects/getByIds".to_owned(),
+        body: Some(json!({"ids": ids, "types": ["directoryObject"]})),
+    });
+    let applications = ids.chunks(IN).map(|ids| {
+        let listed = ids.iter().map(|id| quoted(id)).collect::<Vec<_>>().join(",");
+        let filter = encoded(&format!("appId in ({listed})"));
+        Part { url: format!("/servicePrincipals?$filter={filter}&$select=id,displayName,appId"), body: None }
+    });
+    Query {
+        path: "graph:/directoryObjects/getByIds".to_owned(),
+        shape: Shape::Directory(objects.chain(applications).collect()),
+        scope: ResourceId::root(),
+        project: object,
+    }
+}
+
+/// What the directory has to say against an id of a declared type.
+#[must_use]
+pub fn prove(id: Uuid, declared: &str, snapshot: &Snapshot, span: Span) -> Option<Finding> {
+    let answer = snapshot.get(&objects(&BTreeSet::new()))?;
+    let Answer::Found(items) = answer else {
+        // The same for every id, so that it is told once.
+        let note = Finding::note(
+            Code::PrincipalUnread,
+            "whether the declared object ids belong to anyone could not be looked up",
+        );
+        return Some(match answer.refusal() {
+            Some(refusal) => note.cause(&refusal.message),
+            None => note,
+        });
+    };
+    let is = |value: &Value| value.as_str().and_then(|text| Uuid::try_parse(text).ok()) == Some(id);
+    if let Some(item) = items.iter().find(|item| is(&item["id"])) {
+        let found = type_of(item).filter(|found| *found != declared)?;
+        let message = format!("principal `{id}` is a {found}, not a {declared}");
+        return Some(
+            Finding::error(Code::PrincipalType, message).at(span).hint(format!("write `type: {found}`")),
+        );
+    }
+    if let Some(item) = items.iter().find(|item| is(&item["appId"])) {
+        let object = item["id"].as_str().unwrap_or("?");
+        let name = item["displayName"].as_str().unwrap_or("?");
+        let message = format!("`{id}` is the client id of application `{name}`, not an object id");
+        let hint = format!("write `{{id: {object}, type: ServicePrincipal}}`, or `servicePrincipal: {id}`");
+        return Some(Finding::error(Code::ClientId, message).at(span).hint(hint));
+    }
+    Some(
+        Finding::warning(Code::PrincipalNotFound, format!("the directory knows no principal `{id}`"))
+            .at(span)
+            .hint("check the id and its tenant; one that was made a moment ago takes some minutes to show"),
+    )
+}
+
+/// The type of an object in ARM's words, where Graph's type has one.
+fn type_of(item: &Value) -> Option<&'static str> {
+    Some(match item["@odata.type"].as_str()? {
+        "#microsoft.graph.user" => "User",
+        "#microsoft.graph.group" => "Group",
+        "#microsoft.graph.servicePrincipal" => "ServicePrincipal",
+        "#microsoft.graph.device" => "Device",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::snapshot::Refusal;
+    use crate::source::Sources;
+
+    const ID: Uuid = Uuid::from_u128(7);
+    const OBJECT: Uuid = Uuid::from_u128(8);
+
+    fn verdict(answer: Answer, declared: &str) -> Option<(Severity, Code, String)> {
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(&objects(&BTreeSet::from([ID])), answer);
+        let span = Span { file: Sources::default().add("a.yaml", ""), start: 0, end: 0 };
+        let finding = prove(ID, declared, &snapshot, span)?;
+        Some((finding.severity, finding.code, finding.message + finding.hint.as_deref().unwrap_or_default()))
+    }
+
+    #[test]
+    fn an_object_of_the_declared_type_is_no_news_and_of_another_an_error() {
+        let item = |odata: &str| Answer::Found(vec![json!({"id": ID, "@odata.type": odata})]);
+        assert_eq!(verdict(item("#microsoft.graph.group"), "Group"), None);
+        assert_eq!(verdict(item("#microsoft.graph.directoryObject"), "Group"), None, "nobody says otherwise");
+        let (severity, code, text) = verdict(item("#microsoft.graph.group"), "User").unwrap();
+        assert_eq!((severity, code), (Severity::Error, Code::PrincipalType));
+        assert!(text.contains("`type: Group`"), "{text}");
+    }
+
+    #[test]
+    fn a_client_id_is_told_with_the_object_id_and_a_stranger_is_a_warning() {
+        let application = json!({"id": OBJECT, "appId": ID, "displayName": "pipeline"});
+        let (severity, code, text) = verdict(Answer::Found(vec![application]), "ServicePrincipal").unwrap();
+        assert_eq!((severity, code), (Severity::Error, Code::ClientId));
+        assert!(text.contains(&OBJECT.to_string()), "{text}");
+        let (severity, code, _) = verdict(Answer::Found(Vec::new()), "User").unwrap();
+        assert_eq!((severity, code), (Severity::Warning, Code::PrincipalNotFound));
+    }
+
+    #[test]
+    fn a_directory_that_may_not_be_read_is_a_note() {
+        let refusal = Refusal { message: "no".to_owned(), hint: None };
+        for answer in [Answer::Denied(refusal.clone()), Answer::Failed(refusal)] {
+            assert_eq!(verdict(answer, "User").unwrap().0, Severity::Note);
+        }
+    }
+
+    #[test]
+    fn many_ids_keep_within_what_graph_takes() {
+        let Shape::Directory(parts) = objects(&(0..250).map(Uuid::from_u128).collect()).shape else {
+            panic!("it asks the directory")
+        };
+        assert_eq!(parts.iter().filter(|part| part.body.is_some()).count(), 3);
+        assert_eq!(parts.len(), 3 + 17);
+        assert!(parts.iter().all(|part| part.url.matches("%27").count() <= 2 * IN));
+    }
+}

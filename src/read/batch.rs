@@ -1,0 +1,225 @@
+//! Questions to Microsoft Graph, packed into as few requests as it allows.
+//!
+//! In: directory queries of one wave. Out: an answer to each. `pack` and `unpack` are pure; only `ask` sends. A batch is
+//! answered as a whole with 200, and each of its parts with a status of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::refusal;
+use crate::arm::{self, Client};
+use crate::snapshot::{Answer, Part, Query, Refusal, Shape};
+
+/// Graph takes no more requests in a batch.
+const BATCH: usize = 20;
+/// How often a part is sent that Graph throttles or cannot answer just now.
+const ATTEMPTS: u32 = 6;
+
+/// What became of a part.
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Found(Vec<Value>),
+    /// Throttled, or out of order: to be asked again after so many seconds.
+    Again(u64, Refusal),
+    Denied(Refusal),
+    Failed(Refusal),
+}
+
+/// Asks all of these; the answers stand in the same order.
+pub(super) async fn ask(graph: &Client, queries: &[&Query]) -> Vec<Answer> {
+    let all: Vec<&Part> = queries.iter().flat_map(|query| parts(query)).collect();
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; all.len()];
+    for attempt in 1..=ATTEMPTS {
+        let open: Vec<usize> = (0..all.len()).filter(|part| outcomes[*part].is_none()).collect();
+        let sent = open.chunks(BATCH).map(|chunk| send(graph, &all, chunk));
+        let mut wait = 0;
+        for (part, outcome) in join_all(sent).await.into_iter().flatten() {
+            match outcome {
+                Outcome::Again(seconds, _) if attempt < ATTEMPTS => wait = wait.max(seconds),
+                Outcome::Again(_, refusal) => outcomes[part] = Some(Outcome::Failed(refusal)),
+                outcome => outcomes[part] = Some(outcome),
+            }
+        }
+        if outcomes.iter().all(Option::is_some) || !graph.pause(Duration::from_secs(wait)).await {
+            break;
+        }
+    }
+    let mut outcomes = outcomes.into_iter();
+    queries.iter().map(|query| answer(query, outcomes.by_ref().take(parts(query).len()))).collect()
+}
+
+fn parts(query: &Query) -> &[Part] {
+    match &query.shape {
+        Shape::Directory(parts) => parts,
+        Shape::One | Shape::List => &[],
+    }
+}
+
+async fn send(graph: &Client, all: &[&Part], chunk: &[usize]) -> Vec<(usize, Outcome)> {
+    let parts: Vec<&Part> = chunk.iter().map(|part| all[*part]).collect();
+    let outcomes = match graph.ask("/v1.0/$batch", &pack(&parts)).await {
+        Ok(body) => unpack(&body, &parts),
+        Err(error) => {
+            let outcome = match error.kind {
+                arm::Kind::Denied => Outcome::Denied(refusal(&error)),
+                _ => Outcome::Failed(refusal(&error)),
+            };
+            vec![outcome; parts.len()]
+        }
+    };
+    chunk.iter().copied().zip(outcomes).collect()
+}
+
+/// Everything that was found for a query, unless something stood in the way of one of its parts.
+fn answer(query: &Query, outcomes: impl Iterator<Item = Option<Outcome>>) -> Answer {
+    let mut items = Vec::new();
+    let mut answer = None;
+    for outcome in outcomes {
+        match outcome {
+            Some(Outcome::Found(found)) => items.extend(found.into_iter().map(query.project)),
+            Some(Outcome::Denied(refusal)) => answer = answer.or(Some(Answer::Denied(refusal))),
+            Some(Outcome::Failed(refusal) | Outcome::Again(_, refusal)) => {
+                answer = answer.or(Some(Answer::Failed(refusal)));
+            }
+            None => {
+                let message = "interrupted while asking Microsoft Graph".to_owned();
+                answer = answer.or(Some(Answer::Failed(Refusal { message, hint: None })));
+            }
+        }
+    }
+    answer.unwrap_or(Answer::Found(items))
+}
+
+/// A batch; a part's id is its place.
+fn pack(parts: &[&Part]) -> Value {
+    let request = |(id, part): (usize, &&Part)| match &part.body {
+        None => json!({"id": id.to_string(), "method": "GET", "url": part.url}),
+        Some(body) => json!({
+            "id": id.to_string(),
+            "method": "POST",
+            "url": part.url,
+            "headers": {"Content-Type": "application/json"},
+            "body": body,
+        }),
+    };
+    json!({"requests": parts.iter().enumerate().map(request).collect::<Vec<_>>()})
+}
+
+/// What a batch's answer says of each part; answers come in any order.
+fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
+    let answers: BTreeMap<&str, &Value> = body["responses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|answer| Some((answer["id"].as_str()?, answer)))
+        .collect();
+    let outcome = |(id, part): (usize, &&Part)| {
+        answers.get(id.to_string().as_str()).map_or_else(
+            || Outcome::Failed(refused(part, "Microsoft Graph left it out of its answer", None)),
+            |answer| read(answer, part),
+        )
+    };
+    parts.iter().enumerate().map(outcome).collect()
+}
+
+fn read(answer: &Value, part: &Part) -> Outcome {
+    let body = &answer["body"];
+    let status = answer["status"].as_u64().unwrap_or_default();
+    let error = &body["error"];
+    let words = [error["code"].as_str(), error["message"].as_str()];
+    let words = words.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let said = format!("Microsoft Graph answered {status} {words}");
+    let said = said.trim_end_matches([' ', '.']);
+    match status {
+        200 => match (body["value"].as_array(), &body["@odata.nextLink"]) {
+            // One page holds more than anybody wants to know of one name.
+            (Some(items), Value::Null) => Outcome::Found(items.clone()),
+            (Some(items), _) if items.len() > 1 && part.body.is_none() => Outcome::Found(items.clone()),
+            _ => Outcome::Failed(refused(part, "Microsoft Graph's answer is not a whole list", None)),
+        },
+        401 | 403 => Outcome::Denied(refused(part, said, None)),
+        429 | 502..=504 => {
+            Outcome::Again(retry_after(answer), refused(part, said, Some("try again later".to_owned())))
+        }
+        _ => Outcome::Failed(refused(part, said, None)),
+    }
+}
+
+fn retry_after(answer: &Value) -> u64 {
+    let headers = answer["headers"].as_object().into_iter().flatten();
+    let told = headers.filter(|(name, _)| name.eq_ignore_ascii_case("retry-after")).find_map(|(_, value)| {
+        value.as_u64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()))
+    });
+    told.unwrap_or(2)
+}
+
+fn refused(part: &Part, what: impl AsRef<str>, hint: Option<String>) -> Refusal {
+    let path = part.url.split('?').next().unwrap_or_default();
+    Refusal { message: format!("looking in {path}: {}", what.as_ref()), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(url: &str) -> Part {
+        Part { url: url.to_owned(), body: None }
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_their_ids_and_statuses() {
+        let parts =
+            [part("/users?a"), part("/groups?b"), part("/groups?c"), part("/groups?d"), part("/users?e")];
+        let parts: Vec<&Part> = parts.iter().collect();
+        let body = json!({"responses": [
+            {"id": "2", "status": 429, "headers": {"Retry-After": "7"}, "body": {"error": {"code": "TooManyRequests"}}},
+            {"id": "1", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges."}}},
+            {"id": "0", "status": 200, "body": {"value": [{"id": "x"}]}},
+            {"id": "4", "status": 200, "body": {"value": [], "@odata.nextLink": "https://elsewhere.example"}},
+        ]});
+        let outcomes = unpack(&body, &parts);
+        assert_eq!(outcomes[0], Outcome::Found(vec![json!({"id": "x"})]));
+        let Outcome::Denied(refusal) = &outcomes[1] else { panic!("{outcomes:?}") };
+        assert_eq!(
+            refusal.message,
+            "looking in /groups: Microsoft Graph answered 403 Authorization_RequestDenied: Insufficient privileges"
+        );
+        assert!(matches!(outcomes[2], Outcome::Again(7, _)));
+        assert!(matches!(outcomes[3], Outcome::Failed(_)), "a part without an answer is not an empty list");
+        assert!(matches!(outcomes[4], Outcome::Failed(_)), "nor is half a list");
+    }
+
+    #[test]
+    fn whatever_is_answered_is_no_reason_to_panic() {
+        let parts = [part("/users?a")];
+        let parts: Vec<&Part> = parts.iter().collect();
+        for body in [json!(null), json!([]), json!({"responses": 7}), json!({"responses": [null, {"id": 0}]})]
+        {
+            assert!(matches!(unpack(&body, &parts)[0], Outcome::Failed(_)), "{body}");
+        }
+        for status in [json!(200), json!("200"), json!(-1)] {
+            let body = json!({"responses": [{"id": "0", "status": status, "body": {"value": {}}}]});
+            assert!(matches!(unpack(&body, &parts)[0], Outcome::Failed(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn one_refused_part_refuses_the_whole_query() {
+        let shape = Shape::Directory(vec![part("/a"), part("/b")]);
+        let query = Query {
+            path: "graph".to_owned(),
+            shape,
+            scope: crate::id::ResourceId::root(),
+            project: |body| body,
+        };
+        let denied = Refusal { message: "no".to_owned(), hint: None };
+        let mixed = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Denied(denied.clone()))];
+        assert_eq!(answer(&query, mixed.into_iter()), Answer::Denied(denied));
+        let both = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Found(vec![json!(2)]))];
+        assert_eq!(answer(&query, both.into_iter()), Answer::Found(vec![json!(1), json!(2)]));
+        assert!(matches!(answer(&query, [None].into_iter()), Answer::Failed(_)));
+    }
+}

@@ -38,11 +38,9 @@ ABSENT = {
     "disableLocalAuth": False, "allowProjectManagement": False, "restrictOutboundNetworkAccess": False,
     "publicNetworkAccess": "Enabled", "allowedFqdnList": [], "userOwnedStorage": [], "networkInjections": [],
 }
+ELEMENTS = {"userOwnedStorage": "resourceId", "networkInjections": "scenario"}
 NETWORK_ABSENT = {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
-ACCOUNT_PROPERTIES = (
-    "customSubDomainName", "disableLocalAuth", "publicNetworkAccess", "allowProjectManagement", "restrictOutboundNetworkAccess",
-    "allowedFqdnList", "userOwnedStorage", "networkInjections",
-)
+ACCOUNT_PROPERTIES = ("customSubDomainName", *ABSENT)
 # Calls that somebody with rights to use models makes; one of them suffices.
 INFERENCE = (
     "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
@@ -51,22 +49,15 @@ INFERENCE = (
 GRANT = "Microsoft.Authorization/roleAssignments/write"
 WRITE = "Microsoft.CognitiveServices/accounts/write"
 
-
 def low(text):
     return (text or "").lower()
-
-
 def last(text):
     return low(text).rstrip("/").rsplit("/", 1)[-1]
 
-
-# ---- roles ---------------------------------------------------------------------------------------------------------------------
-
-
+# roles
 def wildcard(pattern, action):
     """Whether a role's pattern covers an action; `*` stands for anything, slashes too; letters' case does not count."""
     return re.fullmatch(".*".join(re.escape(part) for part in low(pattern).split("*")), low(action)) is not None
-
 
 class Roles:
     def __init__(self, path):
@@ -74,150 +65,98 @@ class Roles:
             listed = json.load(file)
         self.permissions = {last(role["id"]): role["properties"]["permissions"] for role in listed}
         self.by_name = {low(role["properties"]["roleName"]): last(role["id"]) for role in listed}
-
     def guid(self, name):
         return self.by_name.get(low(name)) or last(name)
-
     def permits(self, guid, action, data):
         yes, no = ("dataActions", "notDataActions") if data else ("actions", "notActions")
         if guid not in self.permissions:
             return not data
-        return any(
-            any(wildcard(p, action) for p in block.get(yes) or []) and not any(wildcard(p, action) for p in block.get(no) or [])
-            for block in self.permissions.get(guid, [])
-        )
-
+        covered = lambda patterns: any(wildcard(pattern, action) for pattern in patterns or [])
+        return any(covered(block.get(yes)) and not covered(block.get(no)) for block in self.permissions[guid])
     def infers(self, guid):
         return any(self.permits(guid, action, True) for action in INFERENCE)
 
-    def grants(self, guid):
-        return self.permits(guid, GRANT, False)
-
-
-# ---- scopes --------------------------------------------------------------------------------------------------------------------
-
-
+# scopes
 def within(scope, outer):
     scope, outer = low(scope).rstrip("/"), low(outer).rstrip("/")
     return scope == outer or scope.startswith(outer + "/")
-
-
 def above_group(scope):
     """Subscription scope or above: also management groups and the root."""
     parts = [part for part in low(scope).split("/") if part]
     return parts[:1] != ["subscriptions"] or len(parts) <= 2
 
-
-# ---- the spec ------------------------------------------------------------------------------------------------------------------
-
-
+# the spec
 def group_id(subscription, group):
     return f"/subscriptions/{subscription}/resourceGroups/{group}"
 
-
 def desired(spec, roles):
     """Accounts and assignments that one spec declares, and its domain."""
-    subscription, stack = spec["subscription"], spec["stack"]
+    subscription = spec["subscription"]
     accounts, assignments, groups, scopes = [], [], set(), set()
     if spec.get("resourceGroup"):
         groups.add(low(group_id(subscription, spec["resourceGroup"])))
-
     def assign(scope, entry):
         for principal in entry["principals"]:
             guid = roles.guid(entry["role"])
             scopes.add(low(scope).rstrip("/"))
-            assignments.append({
-                "key": (low(scope).rstrip("/"), low(principal["id"]), guid), "type": principal.get("type"), "entry": entry, "spec": spec,
-            })
-
+            key = (low(scope).rstrip("/"), low(principal["id"]), guid)
+            assignments.append({"key": key, "type": principal.get("type"), "entry": entry, "spec": spec})
     for account in spec.get("accounts") or []:
         group = group_id(subscription, account.get("resourceGroup") or spec.get("resourceGroup"))
         groups.add(low(group))
         scope = f"{group}/providers/Microsoft.CognitiveServices/accounts/{account['name']}"
-        location = account.get("location") or spec.get("location")
-        accounts.append({"key": low(scope), "account": account, "location": location, "spec": spec})
+        accounts.append({"key": low(scope), "account": account, "location": account.get("location") or spec.get("location"), "spec": spec})
         for entry in account.get("roleAssignments") or []:
             assign(scope, entry)
     for entry in spec.get("roleAssignments") or []:
         scope = {"resourceGroup": group_id(subscription, spec.get("resourceGroup")), "subscription": f"/subscriptions/{subscription}"}
-        scope = scope.get(entry["scope"], entry["scope"])
-        assign(scope, entry)
-    return {"stack": stack, "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes}
+        assign(scope.get(entry["scope"], entry["scope"]), entry)
+    return {"stack": spec["stack"], "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes}
 
-
-# ---- fields of an account ------------------------------------------------------------------------------------------------------
-
-
-def network(text):
-    return str(ipaddress.ip_network(text, strict=False))
-
-
+# fields of an account
 def address_set(rules):
-    return sorted(network(rule if isinstance(rule, str) else rule["value"]) for rule in rules or [])
-
+    texts = (rule if isinstance(rule, str) else rule["value"] for rule in rules or [])
+    return sorted(str(ipaddress.ip_network(text, strict=False)) for text in texts)
 
 def same_elements(want, have, identity):
     """As many, each found by its identity and with every sub-field that is declared of it; false and absent are the same."""
     live = {low(rule[identity]): rule for rule in have or []}
-    if len(want or []) != len(have or []):
+    if len(want or []) != len(have or []) or any(low(rule[identity]) not in live for rule in want or []):
         return False
     for rule in want or []:
-        if low(rule[identity]) not in live:
-            return False
         for field, value in rule.items():
             found = live[low(rule[identity])].get(field)
             if field != identity and (value or None) != (found or None) and (not isinstance(value, str) or low(value) != low(found)):
                 return False
     return True
 
-
 def same_field(field, want, have):
-    want = ABSENT.get(field) if want is None else want
-    have = ABSENT.get(field) if have is None else have
+    want, have = (ABSENT.get(field) if value is None else value for value in (want, have))
     if field == "allowedFqdnList":
         return sorted(map(low, want)) == sorted(map(low, have))
-    if field == "userOwnedStorage":
-        return same_elements(want, have, "resourceId")
-    if field == "networkInjections":
-        return same_elements(want, have, "scenario")
-    if field == "customSubDomainName":
-        return low(want) == low(have)
-    return want == have
-
-
-def identity_parts(identity):
-    """(system-assigned or None for not said, user-assigned ids or None for not said)."""
-    if identity is None or identity == "None":
-        return False, []
-    if isinstance(identity, str):
-        return True, None
-    system = identity.get("systemAssigned")
-    if identity.get("type"):
-        system = "systemassigned" in low(identity["type"])
-    users = identity.get("userAssigned")
-    return system, None if users is None else sorted(low(user) for user in users)
-
+    if field in ELEMENTS:
+        return same_elements(want, have, ELEMENTS[field])
+    return low(want) == low(have) if field == "customSubDomainName" else want == have
 
 def same_identity(want, live):
-    system, users = identity_parts(want)
+    """What is not said of system-assigned or user-assigned identities does not count."""
     live = live or {}
-    has = "systemassigned" in low(live.get("type"))
+    if want == "None" or want is None:
+        want = {"systemAssigned": False, "userAssigned": []}
+    elif isinstance(want, str):
+        want = {"systemAssigned": True}
+    system, users = want.get("systemAssigned"), want.get("userAssigned")
     names = sorted(low(name) for name in live.get("userAssignedIdentities") or {})
-    return (system is None or system == has) and (users is None or users == names)
-
-
+    has = "systemassigned" in low(live.get("type"))
+    return (system is None or system == has) and (users is None or sorted(map(low, users)) == names)
 def leaves(prefix, want, have, paths):
     """A map merges key by key; `null` clears."""
     for name, value in want.items():
         path, old = f"{prefix}/{name}", (have or {}).get(name)
         if isinstance(value, dict):
             leaves(path, value, old, paths)
-            continue
-        if name == "keySource" and old is None:
-            old = "Microsoft.CognitiveServices"
-        if value != old:
+        elif value != ("Microsoft.CognitiveServices" if name == "keySource" and old is None else old):
             paths.append(path)
-
 
 def account_paths(account, location, live):
     """Paths of declared fields that differ from the live body, and those of them that cannot be changed."""
@@ -232,12 +171,10 @@ def account_paths(account, location, live):
         paths.append("/sku/name")
     if "identity" in account and not same_identity(account["identity"], live.get("identity")):
         paths.append("/identity")
-    if "tags" in account:
-        others = [name for name in live.get("tags") or {} if name != TAG]
-        if account["tags"] is None:
-            paths += ["/tags"] if others else []
-        else:
-            leaves("/tags", account["tags"], live.get("tags"), paths)
+    if account.get("tags") is not None:
+        leaves("/tags", account["tags"], live.get("tags"), paths)
+    elif "tags" in account and any(name != TAG for name in live.get("tags") or {}):
+        paths.append("/tags")
     for field in ACCOUNT_PROPERTIES:
         if field in account and not same_field(field, account[field], have.get(field)):
             (frozen if field == "customSubDomainName" and have.get(field) else paths).append(f"/properties/{field}")
@@ -247,13 +184,10 @@ def account_paths(account, location, live):
         for name, value in want.items():
             value = NETWORK_ABSENT.get(name) if value is None else value
             before = NETWORK_ABSENT.get(name) if old.get(name) is None else old[name]
+            rules, same = name == "virtualNetworkRules", value == before
             if name == "ipRules":
                 same = address_set(value) == address_set(before)
-            elif name == "virtualNetworkRules":
-                same = same_elements(value, before, "id")
-            else:
-                same = value == before
-            if not same:
+            if not (same_elements(value, before, "id") if rules else same):
                 paths.append(f"/properties/networkAcls/{name}")
     if account.get("encryption") is not None:
         leaves("/properties/encryption", account["encryption"], have.get("encryption"), paths)
@@ -261,46 +195,33 @@ def account_paths(account, location, live):
         paths.append("/properties/encryption")
     return sorted(paths + frozen), frozen
 
-
-def creation(account, location):
+def creation(account):
     """The account as a new one is sent: safe values for what is omitted."""
     new = {"kind": "AIServices", "sku": "S0", "identity": "SystemAssigned", "customSubDomainName": account["name"], "disableLocalAuth": True}
-    if account.get("projects"):
-        new["allowProjectManagement"] = True
-    return {**new, **account}, location
+    return {**new, **account}
 
-
-def creation_paths(account, location):
-    new, location = creation(account, location)
-    paths = ["/location"] if location else []
-    for name, path in (("kind", "/kind"), ("sku", "/sku/name"), ("identity", "/identity")):
-        if new.get(name) is not None:
-            paths.append(path)
-    paths += [f"/tags/{name}" for name, value in (new.get("tags") or {}).items() if value is not None]
-    paths += [f"/properties/{name}" for name in ACCOUNT_PROPERTIES if new.get(name) is not None]
-    paths += [f"/properties/networkAcls/{name}" for name, value in (new.get("networkAcls") or {}).items() if value is not None]
-    encryption = new.get("encryption") or {}
-    paths += [f"/properties/encryption/{name}" for name, value in encryption.items() if value is not None and not isinstance(value, dict)]
-    inner = encryption.get("keyVaultProperties") or {}
-    paths += [f"/properties/encryption/keyVaultProperties/{name}" for name, value in inner.items() if value is not None]
+def creation_paths(account):
+    new, paths = creation(account), ["/identity", "/kind", "/location", "/sku/name"]
+    def add(prefix, values):
+        for name, value in (values or {}).items():
+            if isinstance(value, dict):
+                add(f"{prefix}/{name}", value)
+            elif value is not None:
+                paths.append(f"{prefix}/{name}")
+    add("/tags", new.get("tags"))
+    add("/properties", {name: new.get(name) for name in ACCOUNT_PROPERTIES + ("networkAcls", "encryption")})
     return sorted(paths)
 
-
-# ---- fields of an assignment ---------------------------------------------------------------------------------------------------
-
-
+# fields of an assignment
 def mark_of(body):
     if "principalId" in (body.get("properties") or {}):
         found = MARK.search(body["properties"].get("description") or "")
-        return found.group(1) if found else None
+        return found and found.group(1)
     return next((value for name, value in (body.get("tags") or {}).items() if low(name) == TAG), None)
-
-
 def squash(text):
     """White space does not count, but for what stands in quotes."""
-    parts = (text or "").split("'")
-    return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in enumerate(parts))
-
+    parts = enumerate((text or "").split("'"))
+    return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in parts)
 
 def assignment_paths(item, live):
     paths, frozen, have, entry = [], [], live["properties"], item["entry"]
@@ -315,7 +236,6 @@ def assignment_paths(item, live):
             paths.append("/properties/conditionVersion")
     return sorted(paths + frozen), frozen
 
-
 def assignment_creation_paths(item):
     entry = item["entry"]
     paths = ["/properties/principalType"]
@@ -323,10 +243,7 @@ def assignment_creation_paths(item):
     paths += ["/properties/condition", "/properties/conditionVersion"] if entry.get("condition") else []
     return sorted(paths)
 
-
-# ---- the plan ------------------------------------------------------------------------------------------------------------------
-
-
+# the plan
 def judge(spec, mark, paths, frozen):
     if mark is not None and mark != spec["stack"]:
         return "refused", []
@@ -335,11 +252,8 @@ def judge(spec, mark, paths, frozen):
     if mark is None and spec.get("adopt") and not paths:
         return "adopt", []
     return ("update", paths) if paths else ("noop", [])
-
-
 def subscription_of(scope):
     return "/".join(low(scope).split("/")[:3])
-
 
 class Case:
     def __init__(self, case, roles):
@@ -359,13 +273,10 @@ class Case:
         near = {"accounts": [], "roleAssignments": case["partial"]}
         self.incomplete = {kind: {subscription_of(scope) for scope in self.blind[kind] + near[kind]} for kind in near}
         self.missing = [low(group) for group in case["missingGroups"]]
-        self.changes, self.declared, self.fates = {}, {}, {}
-        self.owned = {stack["stack"]: 0 for stack in self.stacks}
-        self.gone = dict(self.owned)
-
+        self.changes, self.declared = {}, {}
+        self.owned, self.gone = ({stack["stack"]: 0 for stack in self.stacks} for _ in range(2))
     def hidden(self, kind, scope):
         return any(within(scope, outer) for outer in self.blind[kind])
-
     def plan(self):
         for stack in self.stacks:
             for item in stack["accounts"]:
@@ -381,7 +292,6 @@ class Case:
         codes = self.guards()
         listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in self.changes.items()]
         return {"changes": sorted(listed), "guards": sorted(codes)}
-
     def account(self, item):
         key, spec = item["key"], item["spec"]
         body, remains = self.accounts.get(key), self.deleted.get(key)
@@ -391,12 +301,11 @@ class Case:
         if self.hidden("accounts", key):
             return "unknown", []
         if any(within(key, group) for group in self.missing) or (remains and wish == "fail"):
-            return "refused", creation_paths(item["account"], item["location"])
+            return "refused", creation_paths(item["account"])
         if remains and wish == "restore":
             action, paths = judge(spec, mark_of(remains), *account_paths(item["account"], item["location"], remains))
             return ("refused" if action == "refused" else "restore"), paths
-        return "create", creation_paths(item["account"], item["location"])
-
+        return "create", creation_paths(item["account"])
     def assignment(self, item, own):
         key, body = item["key"], self.grants.get(item["key"])
         if body is not None:
@@ -408,7 +317,6 @@ class Case:
             if within(key[0], account) and account not in self.accounts and fate in ("refused", "unknown"):
                 return fate, []
         return "create", assignment_creation_paths(item)
-
     def undeclared(self, key, body):
         kind, scope = ("accounts", key) if isinstance(key, str) else ("roleAssignments", key[0])
         mark = mark_of(body)
@@ -433,7 +341,6 @@ class Case:
         else:
             self.changes[key] = ("delete", [])
             self.gone[mark] += 1
-
     def guards(self):
         codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
         made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
@@ -444,9 +351,9 @@ class Case:
             item, body = self.declared.get(key), self.accounts.get(key) if isinstance(key, str) else self.grants.get(key)
             if not isinstance(key, str):
                 had = body and body["properties"].get("condition")
-                if action == "create" and (self.roles.grants(key[2]) or above_group(key[0])):
+                if action == "create" and (self.roles.permits(key[2], GRANT, False) or above_group(key[0])):
                     codes.add("grant")
-                if action == "update" and had and "condition" in item["entry"] and not item["entry"]["condition"]:
+                if action == "update" and had and not item["entry"].get("condition", True):
                     codes.add("grant")
                 continue
             if action == "delete":
@@ -458,9 +365,8 @@ class Case:
             was, now = after_account("noop", None, body), after_account(action, item, body)
             if now[3] - (was[3] if body else set()):
                 codes.add("opening")
-            if body is None:
-                continue
-            if (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow"):
+            opened = (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow")
+            if body is not None and opened:
                 codes.add("opening")
         for key, body in self.accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
@@ -475,26 +381,22 @@ class Case:
                     codes.add("lock-out")
         return codes
 
-
 def after_account(action, item, body):
     """(keys off, public network, default action, open addresses) of the account once the plan is applied."""
     have = (body or {}).get("properties") or {}
-    want = {} if item is None else (creation(item["account"], None)[0] if action == "create" else item["account"])
+    want = {} if item is None else (creation(item["account"]) if action == "create" else item["account"])
     want = want if action in ("create", "restore", "update") else {}
     value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
     acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
     if "networkAcls" in want:
-        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in (NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]).items()})
+        wanted = NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]
+        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in wanted.items()})
     wide = {rule for rule in address_set(acls["ipRules"]) if rule.endswith("/0")}
     return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
-
-
 def main():
     roles = Roles(sys.argv[1])
     for line in sys.stdin:
-        if line.strip():
-            print(json.dumps(Case(json.loads(line), roles).plan()))
-
+        print(json.dumps(Case(json.loads(line), roles).plan()))
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,7 @@
 //! Who could do what before and after: grants of great power, and lock-outs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use uuid::Uuid;
 
 use super::opening::keys_off;
@@ -46,6 +48,13 @@ fn scope_of(id: &ResourceId) -> Option<ResourceId> {
     Some(if scope.is_empty() { ResourceId::root() } else { ResourceId::parse(scope).ok()? })
 }
 
+impl Grant<'_> {
+    /// What makes two grants the same, whatever their GUIDs.
+    fn key(&self) -> (&ResourceId, String, &str) {
+        (&self.scope, self.principal.to_ascii_lowercase(), &self.role_id)
+    }
+}
+
 pub(super) fn objections(before: &World, after: &World, caller: Option<Uuid>) -> Vec<Objection> {
     let (old, new) = (grants(before), grants(after));
     let mut objections = powerful(&old, &new);
@@ -59,18 +68,14 @@ pub(super) fn objections(before: &World, after: &World, caller: Option<Uuid>) ->
 /// Grants that a merged line should not make by itself.
 fn powerful(old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
     let mut objections = Vec::new();
+    let known: BTreeMap<_, &Grant<'_>> = old.iter().map(|grant| (grant.key(), grant)).collect();
     for grant in new {
-        let same = |other: &&Grant<'_>| {
-            other.scope == grant.scope
-                && other.principal.eq_ignore_ascii_case(grant.principal)
-                && other.role_id == grant.role_id
-        };
         let mut object = |message: String| {
             objections.push(Objection { rule: Rule::Grant, id: Some(grant.id.clone()), message });
         };
         let (role, principal) =
             (grant.role.map_or(grant.role_id.as_str(), |role| role.name.as_str()), grant.principal);
-        if let Some(was) = old.iter().find(same) {
+        if let Some(was) = known.get(&grant.key()) {
             if !was.condition.is_empty() && grant.condition.is_empty() {
                 object(format!("the plan drops the condition under which {principal} has `{role}`"));
             }
@@ -94,18 +99,16 @@ fn powerful(old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
 
 /// Accounts whose models nobody could call any more.
 fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
-    let callers = |grants: &[Grant<'_>], account: &ResourceId| {
-        grants
-            .iter()
-            .filter(|grant| grant.scope.contains(account) && grant.role.is_some_and(Role::gives_inference))
-            .count()
-    };
+    let inference = |grant: &&Grant<'_>| grant.role.is_some_and(Role::gives_inference);
+    let kept: BTreeSet<_> = new.iter().filter(inference).map(Grant::key).collect();
+    let gone: Vec<&Grant<'_>> =
+        old.iter().filter(inference).filter(|grant| !kept.contains(&grant.key())).collect();
     let mut objections = Vec::new();
-    for (id, body) in accounts(after) {
+    for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
         let Some(was) = before.resources.get(id) else { continue };
-        let could = !keys_off(was) || callers(old, id) > 0;
-        if keys_off(body) && could && callers(new, id) == 0 {
+        let lost = !keys_off(was) || gone.iter().any(|grant| grant.scope.contains(id));
+        if lost && !new.iter().filter(inference).any(|grant| grant.scope.contains(id)) {
             let message = format!(
                 "after the plan nobody could call the models of account `{}`: keys are off, and no role with inference data actions is left",
                 id.name()
@@ -116,16 +119,18 @@ fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_
     objections
 }
 
-/// The caller's own right to write. What it holds through groups is not known here.
+/// The caller's own rights to write: accounts and assignments, each by itself. What it holds through groups is not known here.
 fn caller_out(caller: &str, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
-    let writes = |grant: &&Grant<'_>| {
-        grant.principal.eq_ignore_ascii_case(caller)
-            && grant.role.is_none_or(|role| role.can_grant() || role.can_write())
-    };
+    let rights: [fn(&Role) -> bool; 2] = [Role::can_grant, Role::can_write];
     let mut objections = Vec::new();
-    for lost in old.iter().filter(writes) {
-        let kept = new.iter().filter(writes).any(|grant| grant.scope.contains(&lost.scope));
-        if !kept {
+    for lost in old {
+        let taken = rights.iter().any(|right| {
+            let holds = |grant: &&Grant<'_>| {
+                grant.principal.eq_ignore_ascii_case(caller) && grant.role.is_none_or(right)
+            };
+            holds(&lost) && !new.iter().filter(holds).any(|grant| grant.scope.contains(&lost.scope))
+        });
+        if taken {
             let role = lost.role.map_or(lost.role_id.as_str(), |role| role.name.as_str());
             let message =
                 format!("the plan takes `{role}` on `{}` from the identity that carries it out", lost.scope);

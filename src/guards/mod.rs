@@ -6,7 +6,7 @@
 mod access;
 mod opening;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Plan, PlannedChange, StepAction};
+use crate::plan::document::{Action, FindingEntry, Plan, PlannedChange, StepAction};
 use crate::plan::predict::World;
 
 /// A rule that `--allow` can lift.
@@ -144,8 +144,16 @@ fn owner(body: &Value) -> Option<&str> {
 /// Limits on deleting.
 fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
+    // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
+    let strange = |action| matches!(action, Action::Unmanaged | Action::UnmanagedDrift);
+    let known: BTreeSet<ResourceId> = plan
+        .changes
+        .iter()
+        .filter(|change| !strange(change.action))
+        .filter_map(|change| ResourceId::parse(&change.id).ok())
+        .collect();
     let mut owned: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for body in before.resources.values() {
+    for (_, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
         if let Some(stack) = owner(body) {
             owned.entry(stack).or_default().0 += 1;
         }
@@ -168,9 +176,14 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
         objections.push(Objection { rule: Rule::Purge, id: account, message });
     }
+    let all: usize = owned.values().map(|(_, deleted)| deleted).sum();
+    if all > 10 {
+        let message = format!("the plan deletes {all} things, and more than 10 are not deleted unasked");
+        objections.push(Objection { rule: Rule::Deletes, id: None, message });
+        return objections;
+    }
     for (stack, (owned, deleted)) in owned {
-        let much = deleted > 10 || (deleted >= 5 && deleted * 100 > owned * 30);
-        if much {
+        if deleted >= 5 && deleted * 100 > owned * 30 {
             let message =
                 format!("the plan deletes {deleted} of the {owned} things that stack `{stack}` owns");
             objections.push(Objection { rule: Rule::Deletes, id: None, message });

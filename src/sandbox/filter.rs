@@ -186,4 +186,60 @@ mod tests {
             assert_eq!(parse(filter), None, "{filter}");
         }
     }
+
+    /// A filter made of these pieces in any order, by a seed.
+    fn jumbled(seed: &mut u64) -> String {
+        const PIECES: &[&str] = &[
+            "name",
+            "atScope",
+            "(",
+            ")",
+            "'",
+            "''",
+            "'a b'",
+            " eq ",
+            " and ",
+            ",",
+            "2023-08-23T12:59:20Z",
+            "ge",
+            " ",
+            "\t",
+            "ä",
+            "\u{202e}",
+            "$filter",
+            "%27",
+            "",
+        ];
+        let mut draw = |limit: u64| {
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from((*seed >> 33) % limit).unwrap_or(0)
+        };
+        (0..draw(12)).map(|_| PIECES[draw(PIECES.len() as u64)]).collect()
+    }
+
+    #[test]
+    fn jumbled_filters_are_taken_or_refused_and_what_is_taken_means_the_same_when_written_again() {
+        let runs = std::env::var("KEYLESS_FUZZ").ok().and_then(|runs| runs.parse().ok()).unwrap_or(2000);
+        let (mut seed, mut taken) = (1, 0);
+        for _ in 0..runs {
+            let filter = jumbled(&mut seed);
+            let Some(terms) = parse(&filter) else { continue };
+            taken += 1;
+            let quoted = |text: &String| format!("'{}'", text.replace('\'', "''"));
+            let written: Vec<String> = terms
+                .iter()
+                .map(|term| match term {
+                    Term::Compare { name, operator, value } => format!("{name} {operator} {}", quoted(value)),
+                    Term::Call { name, arguments } => {
+                        format!("{name}({})", arguments.iter().map(quoted).collect::<Vec<_>>().join(","))
+                    }
+                    Term::In { name, values } => {
+                        format!("{name} in ({})", values.iter().map(quoted).collect::<Vec<_>>().join(","))
+                    }
+                })
+                .collect();
+            assert_eq!(parse(&written.join(" and ")).as_ref(), Some(&terms), "{filter:?}");
+        }
+        assert!(taken > 0 && taken < runs, "{taken} of {runs} filters were taken");
+    }
 }

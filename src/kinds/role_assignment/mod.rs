@@ -462,6 +462,7 @@ fn scope_name(scope: &ResourceId) -> String {
     match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {
         [""] => "the tenant root".to_owned(),
         [_, id] => format!("subscription {id}"),
+        ["providers", _, _, group] => format!("management group {group}"),
         [_, _, _, group] => format!("resource group {group}"),
         [.., name] => (*name).to_owned(),
         [] => text.to_owned(),
@@ -479,6 +480,25 @@ mod tests {
         assert_eq!(split_mark("see [keyless:x] for more"), ("see [keyless:x] for more", None));
         assert_eq!(split_mark("a [keyless:]"), ("a [keyless:]", None));
         assert_eq!(marked("", "s"), "[keyless:s]");
+    }
+
+    #[test]
+    fn scopes_are_told_for_what_they_are() {
+        for (id, name) in [
+            ("/", "the tenant root"),
+            ("/providers/Microsoft.Management/managementGroups/mg", "management group mg"),
+            (
+                "/subscriptions/00000000-0000-0000-0000-000000000000",
+                "subscription 00000000-0000-0000-0000-000000000000",
+            ),
+            ("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg", "resource group rg"),
+            (
+                "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/X.Y/z/chat",
+                "chat",
+            ),
+        ] {
+            assert_eq!(scope_name(&ResourceId::parse(id).unwrap()), name);
+        }
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Simulation {
             Next::Done(_) if self.jobs[job].writing => self.done += 1,
             // The assignment is not there yet: it is written.
             Next::GiveUp(error) if error.status == Some(404) && !self.jobs[job].writing => {
-                self.begin(job, true)
+                self.begin(job, true);
             }
             Next::Done(_) => panic!("nothing is there to be read"),
             Next::GiveUp(error) => panic!("{error}"),

@@ -90,7 +90,7 @@ fn fault(seen: &Seen, dice: u64) -> Act {
         5 | 6 => Act::DropAfter,
         7 => Act::DropBefore,
         // Once in a while Azure says nothing of when, or a second.
-        _ if dice % 10 == 0 => Act::Answer(internal().without("retry-after")),
+        _ if dice.is_multiple_of(10) => Act::Answer(internal().without("retry-after")),
         _ => Act::Answer(
             Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.").with("retry-after", "1"),
         ),

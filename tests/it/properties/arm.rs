@@ -135,7 +135,8 @@ fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str,
         let hidden =
             within(scope, &veil.scope) || (within(&veil.scope, scope) && scope.starts_with("/subscriptions"));
         let refusal = Refusal { message: format!("failed to list {scope}"), hint: None };
-        hidden.then(|| if veil.denied { Answer::Denied(refusal) } else { Answer::Failed(refusal) })
+        let answer = if veil.denied { Answer::Denied(refusal) } else { Answer::Failed(refusal) };
+        hidden.then_some(answer)
     };
     let found = |items: Vec<&Value>| {
         Answer::Found(items.into_iter().map(|item| (query.project)(item.clone())).collect())

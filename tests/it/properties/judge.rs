@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::arm::{scope_of, within};
-use super::live::{Azure, Unit, units};
+use super::live::Azure;
 use super::specs::{Account, CUSTOM_ROLE, Specs};
+use super::values::{Unit, units};
 
 /// Whether a role's pattern covers an action: tries every way to spread the stars.
 pub(super) fn covers(pattern: &[u8], action: &[u8]) -> bool {
@@ -93,6 +94,7 @@ pub(super) fn somebody_calls(account: &str, assignments: &[Held]) -> bool {
 }
 
 /// How open an account is.
+#[expect(clippy::struct_excessive_bools, reason = "four answers to four questions")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Openness {
     pub(super) keys_off: bool,

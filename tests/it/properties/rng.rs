@@ -1,4 +1,4 @@
-//! Chance with a seed: SplitMix64. The same seed gives the same case on every machine, so that a failure names the seed alone.
+//! Chance with a seed: `SplitMix64`. The same seed gives the same case on every machine, so that a failure names the seed alone.
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]

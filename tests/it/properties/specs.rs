@@ -1,6 +1,7 @@
 //! Specs at random: one to three stacks that are valid together.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
@@ -87,11 +88,12 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
     let mut specs = Specs::default();
     let mut used = BTreeSet::new();
     let mut number = 0;
-    for stack in 0..*rng.pick(&[1, 1, 2, 3]) {
+    let stacks = *rng.pick(&[1, 1, 2, 3]);
+    for (stack, name) in STACKS.into_iter().enumerate().take(stacks) {
         let subscription = SUBSCRIPTIONS[usize::from(rng.chance(25))];
         let group = *rng.pick(&GROUPS);
         let location = *rng.pick(&["eastus2", "East US 2", "swedencentral"]);
-        let mut tree = json!({"version": 1, "stack": STACKS[stack], "subscription": subscription});
+        let mut tree = json!({"version": 1, "stack": name, "subscription": subscription});
         let with_group = rng.chance(90);
         if with_group {
             tree["resourceGroup"] = json!(group);
@@ -161,7 +163,7 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
                 _ => {
                     let id = format!(
                         "{}/providers/Microsoft.Storage/storageAccounts/store1",
-                        group_id(subscription, *rng.pick(&GROUPS))
+                        group_id(subscription, rng.pick::<&str>(&GROUPS))
                     );
                     (id.clone(), id)
                 }
@@ -366,17 +368,17 @@ fn block(value: &Value, indent: usize, text: &mut String) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (name, child) in map {
-                text.push_str(&format!("{pad}{}:", json!(name)));
+                _ = write!(text, "{pad}{}:", json!(name));
                 below(child, indent, text);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for child in items {
-                text.push_str(&format!("{pad}-"));
+                _ = write!(text, "{pad}-");
                 below(child, indent, text);
             }
         }
-        scalar => text.push_str(&format!("{pad}{scalar}\n")),
+        scalar => _ = writeln!(text, "{pad}{scalar}"),
     }
 }
 
@@ -390,6 +392,6 @@ fn below(child: &Value, indent: usize, text: &mut String) {
         text.push('\n');
         block(child, indent + 1, text);
     } else {
-        text.push_str(&format!(" {child}\n"));
+        _ = writeln!(text, " {child}");
     }
 }

@@ -87,6 +87,18 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     grants
 }
 
+/// Every principal of a spec, with the pointer to it.
+#[must_use]
+pub(crate) fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
+    let mut all = Vec::new();
+    for grant in grants(spec) {
+        for (index, principal) in grant.principals.iter().enumerate() {
+            all.push((format!("{}/principals/{index}", grant.pointer), principal));
+        }
+    }
+    all
+}
+
 /// A role by GUID or by any of its names.
 fn role_id(role: &str) -> Option<Uuid> {
     Uuid::try_parse(role).ok().or_else(|| rbac::by_name(role).map(|known| known.id))
@@ -218,9 +230,7 @@ impl Kind for RoleAssignments {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
         let listed = queries.iter().all(|query| snapshot.get(query).is_some());
-        let principals =
-            stacks.iter().flat_map(|loaded| grants(&loaded.spec)).flat_map(|grant| grant.principals);
-        queries.extend(principals.filter_map(|principal| Form::of(principal)?.query()));
+        queries.extend(principals::queries(stacks));
         if listed {
             let unproven = self.unproven(stacks, snapshot);
             queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
@@ -298,6 +308,7 @@ impl Kind for RoleAssignments {
                 let at = format!("{}/principals/{index}", grant.pointer);
                 let who = principals::resolve(
                     &form,
+                    loaded.lock.as_ref(),
                     snapshot,
                     document.value_span(&format!("{at}/{}", form.word())),
                 );
@@ -346,7 +357,7 @@ impl Kind for RoleAssignments {
                     adopt: spec.adopt,
                     open,
                     unproven: match form {
-                        Form::Id(id, _) => Some(id),
+                        Form::Id(id, _) if loaded.lock.is_none() => Some(id),
                         _ => None,
                     },
                 });
@@ -420,11 +431,12 @@ impl Kind for RoleAssignments {
 }
 
 impl RoleAssignments {
-    /// The declared object ids of assignments that would be created.
+    /// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.
     fn unproven(&self, stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
         let live = self.inventory(stacks, snapshot);
         let mut ids = BTreeSet::new();
-        for grant in stacks.iter().flat_map(|loaded| grants(&loaded.spec)) {
+        let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
+        for grant in unlocked.flat_map(|loaded| grants(&loaded.spec)) {
             let Some(role) = role_id(grant.role) else { continue };
             for principal in grant.principals {
                 let Some(Form::Id(id, _)) = Form::of(principal) else { continue };

@@ -1,0 +1,248 @@
+//! Long-running operations, followed to their end with numbers for time.
+
+use super::*;
+
+/// Each row: what a write and the polls were answered, and what the machine did.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of rules")]
+fn each_rule_of_long_running_operations() {
+    use Method::{Delete, Patch, Post, Put};
+    let op = ("Azure-AsyncOperation", POLL);
+    let place = ("Location", POLL);
+    let status = |status: &str| answer(200, &[], json!({"id": "x", "status": status}));
+    let read = |state: &str| answer(200, &[], account(state));
+    let done = || read("Succeeded");
+    for (name, method, outcomes, log) in [
+        (
+            "201 Succeeded without header is over",
+            Put,
+            vec![answer(201, &[], account("Succeeded"))],
+            "send done",
+        ),
+        ("a body without state is over", Put, vec![answer(201, &[], json!({"id": "x"}))], "send done"),
+        (
+            "201 with header is followed, then read",
+            Put,
+            vec![answer(201, &[op], account("Creating")), status("Creating"), status("Succeeded"), done()],
+            "send poll poll read done",
+        ),
+        (
+            "200 with header is followed too",
+            Put,
+            vec![answer(200, &[op], account("Accepted")), status("succeeded"), done()],
+            "send poll read done",
+        ),
+        (
+            "the operation header wins over Location",
+            Patch,
+            vec![answer(202, &[place, op], account("Accepted")), status("Succeeded"), done()],
+            "send poll read done",
+        ),
+        (
+            "202 with Location only is polled until it is not 202",
+            Put,
+            vec![
+                answer(202, &[place], Value::Null),
+                answer(202, &[place], Value::Null),
+                answer(200, &[], Value::Null),
+                done(),
+            ],
+            "send poll poll read done",
+        ),
+        (
+            "201 Creating without header polls the resource",
+            Put,
+            vec![answer(201, &[], account("Creating")), read("Creating"), done()],
+            "send read read done",
+        ),
+        (
+            "a Location on 201 is no operation",
+            Put,
+            vec![answer(201, &[place], account("Succeeded"))],
+            "send done",
+        ),
+        (
+            "unknown states go on",
+            Put,
+            vec![
+                answer(201, &[op], Value::Null),
+                status("ResolvingDNS"),
+                status("Fancy"),
+                status("Succeeded"),
+                done(),
+            ],
+            "send poll poll poll read done",
+        ),
+        (
+            "Failed ends it",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("Failed")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "cANCELED ends it",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("cANCELED")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "a resource that says Failed is an error",
+            Put,
+            vec![answer(200, &[], account("Failed"))],
+            "send OperationFailed/Accepted",
+        ),
+        ("a PUT without a body is read", Put, vec![answer(200, &[], Value::Null), done()], "send read done"),
+        (
+            "202 without any word polls the resource",
+            Put,
+            vec![answer(202, &[], Value::Null), read("Accepted"), done()],
+            "send read read done",
+        ),
+        ("a DELETE that answers 200 is over", Delete, vec![answer(200, &[], Value::Null)], "send done"),
+        ("204 too", Delete, vec![answer(204, &[], Value::Null)], "send done"),
+        (
+            "a DELETE with header is followed and not read",
+            Delete,
+            vec![answer(202, &[op, place], Value::Null), status("Deleting"), status("Succeeded")],
+            "send poll poll done",
+        ),
+        (
+            "a DELETE with 202 alone polls until it is gone",
+            Delete,
+            vec![answer(202, &[], Value::Null), read("Deleting"), failing(404, "ResourceNotFound")],
+            "send read read done",
+        ),
+        (
+            "a POST gives what the operation gives",
+            Post,
+            vec![answer(202, &[place], Value::Null), answer(200, &[], json!({"a": 1}))],
+            "send poll done",
+        ),
+        (
+            "troubles while polling are retried, and never the write",
+            Put,
+            vec![
+                answer(201, &[op], Value::Null),
+                broken(true),
+                failing(500, "X"),
+                failing(429, "X"),
+                garbage(200),
+                status("Succeeded"),
+                failing(404, "X"),
+                broken(false),
+                done(),
+            ],
+            "send poll poll poll poll poll read read read done",
+        ),
+        (
+            "polling a POST is safe to repeat",
+            Post,
+            vec![answer(202, &[op], Value::Null), broken(true), failing(500, "X"), status("Succeeded")],
+            "send poll poll poll done",
+        ),
+        (
+            "a Location that answers 409 is the operation's failure",
+            Delete,
+            vec![answer(202, &[place], Value::Null), failing(409, "Busy")],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "a denied poll leaves the outcome open",
+            Put,
+            vec![answer(201, &[op], Value::Null), failing(403, "X")],
+            "send poll Denied/Accepted",
+        ),
+        (
+            "Ctrl-C while polling leaves it open too",
+            Put,
+            vec![answer(201, &[op], Value::Null), Outcome::Interrupted],
+            "send poll Interrupted/Accepted",
+        ),
+        (
+            "after Succeeded the resource may lag",
+            Put,
+            vec![answer(201, &[op], Value::Null), status("Succeeded"), read("Accepted"), done()],
+            "send poll read read done",
+        ),
+        (
+            "an operation without status is checked on the resource",
+            Put,
+            vec![answer(201, &[op], Value::Null), answer(200, &[], json!({"id": "x"})), done()],
+            "send poll read done",
+        ),
+        (
+            "an unreadable body does not matter where a header leads on",
+            Put,
+            vec![
+                Outcome::Answer(Answer {
+                    status: 201,
+                    headers: [op].into_iter().collect(),
+                    body: Body::unreadable("cut", b"{"),
+                }),
+                status("Succeeded"),
+                done(),
+            ],
+            "send poll read done",
+        ),
+    ] {
+        let mut play = Play::new(method, ACCOUNT);
+        for outcome in outcomes {
+            play.give(outcome);
+        }
+        assert_eq!(play.log.join(" "), log, "{name}");
+    }
+}
+
+#[test]
+fn the_first_poll_comes_at_once_and_the_wait_then_doubles_to_ten_seconds() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let going = || answer(200, &[], json!({"status": "Creating"}));
+    assert_eq!(play.give(answer(201, &[("azure-asyncoperation", POLL)], Value::Null)), None);
+    let waits: Vec<u128> = (0..8).map(|_| play.give(going()).unwrap().as_millis()).collect();
+    assert_eq!(waits, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+    let told = answer(200, &[("Retry-After", "3")], json!({"status": "Creating"}));
+    assert_eq!(play.give(told), Some(Duration::from_secs(3)));
+    let none = answer(200, &[("Retry-After", "0")], json!({"status": "Creating"}));
+    assert_eq!(play.give(none), Some(Duration::from_millis(100)));
+
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let accepted = answer(201, &[("azure-asyncoperation", POLL), ("Retry-After", "15")], Value::Null);
+    assert_eq!(play.give(accepted), Some(Duration::from_secs(15)));
+}
+
+#[test]
+fn an_operation_ends_at_its_limit_with_its_outcome_unknown() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    let began = play.now;
+    play.give(answer(201, &[("azure-asyncoperation", POLL)], Value::Null));
+    while play.give(answer(200, &[], json!({"status": "Creating"}))).is_some() {}
+    let minutes = play.now.since(began).as_secs() / 60;
+    assert_eq!(minutes, 30);
+    assert_eq!((play.error().kind, play.error().effect), (Kind::TimedOut, Effect::Accepted));
+    assert!(play.error().to_string().contains("still `Creating` after 30 min"), "{}", play.error());
+}
+
+#[test]
+fn the_poll_address_is_used_verbatim_and_follows_azures_newest() {
+    let newer = "https://management.azure.com/op/2?t=%2b%2B&c=x%3d";
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(201, &[("Azure-AsyncOperation", newer)], Value::Null));
+    assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == newer));
+    play.give(answer(200, &[("Azure-AsyncOperation", POLL)], json!({"status": "Creating"})));
+    assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == POLL));
+    assert!(!format!("{:?}", play.next).contains("s=S"), "its signature never shows");
+}
+
+#[test]
+fn a_failed_operation_tells_azures_reason() {
+    let failed = json!({"status": "Failed", "error": {"code": "QuotaExceeded", "message": "Too much.",
+        "details": [{"code": "Inner", "message": "more", "target": "sku"}]}});
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(201, &[("azure-asyncoperation", POLL), ("x-ms-request-id", "r9")], Value::Null));
+    play.give(answer(200, &[], failed));
+    assert_eq!(
+        play.error().to_string(),
+        "the operation failed: QuotaExceeded: Too much.; Inner: more (target `sku`) (request r9)"
+    );
+    assert!(play.error().has_code("quotaexceeded") && play.error().has_code("Inner"));
+}

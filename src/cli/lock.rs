@@ -94,11 +94,11 @@ pub(super) fn path_of(loaded: &Loaded, sources: &Sources) -> Option<PathBuf> {
 }
 
 /// Reads a lock file, if there is one. A link is not followed: it could lead anywhere.
-pub(super) fn read(path: &Path) -> Result<Option<Lock>, Finding> {
+pub(super) fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
     let unusable = |cause: String| {
-        Finding::error(Code::LockOutdated, format!("lock file `{}` cannot be used", path.display()))
-            .cause(cause)
-            .hint("remove it, or write it anew with `keyless lock`")
+        let message = format!("lock file `{}` cannot be used", path.display());
+        let hint = "remove it, or write it anew with `keyless lock`";
+        Box::new(Finding::error(Code::LockOutdated, message).cause(cause).hint(hint))
     };
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -77,13 +77,13 @@ impl Lock {
     }
 
     /// Who a principal is, by this file; `None` for forms that need no look-up.
-    pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Finding>> {
+    pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Box<Finding>>> {
         let (principal_type, name) = locked_as(form)?;
         let entry = self.principals.iter().find(|entry| entry.is(principal_type, &name));
         Some(entry.map_or_else(
             || {
                 let message = format!("the lock file does not hold {}", form.shown());
-                Err(Finding::error(Code::LockOutdated, message).hint(RENEW))
+                Err(Box::new(Finding::error(Code::LockOutdated, message).hint(RENEW)))
             },
             |entry| {
                 let name = match form {

@@ -4,6 +4,7 @@
 //! object ids or the reason why there is none. A name is never guessed: two of one name, none, and a directory that may not be
 //! read are three different things, and none of them is a principal.
 
+mod identity;
 pub mod lock;
 mod proof;
 mod words;
@@ -20,6 +21,7 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, PrincipalType};
 
+pub use identity::identity_of;
 use lock::Lock;
 pub use proof::{objects, prove};
 use words::{encoded, quoted};
@@ -269,11 +271,8 @@ pub fn resolve(
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
-        Form::AccountIdentity(_) => Err(Open::refused(
-            Finding::error(Code::PrincipalUnread, format!("{} cannot be looked up yet", form.shown()))
-                .at(span)
-                .hint("write its object id and type: `{id: …, type: ServicePrincipal}`"),
-        )),
+        // Which account that is, only the spec knows: see `identity_of`.
+        Form::AccountIdentity(_) => Err(unread(form, None, span)),
     }
 }
 

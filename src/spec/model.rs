@@ -316,7 +316,7 @@ pub struct Principal {
     pub service_principal: Option<String>,
     /// Resource id of a user-assigned identity.
     pub managed_identity: Option<String>,
-    /// Name of an account of this file, meaning its system-assigned identity. Not yet possible: use `id` and `type`.
+    /// Name of an account of this file, meaning its system-assigned identity, which the same plan may create.
     pub account_identity: Option<String>,
     /// Whoever runs the command at a terminal; refused in pipelines.
     pub me: Option<bool>,

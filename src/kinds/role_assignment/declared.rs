@@ -8,12 +8,14 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::{RoleAssignments, TYPE, grants, key, role_id, scope_name};
-use crate::desired::{Desired, collect_spans};
-use crate::id::{ResourceId, arm_guid};
+use crate::desired::{Desired, Hole, Open, collect_spans};
+use crate::id::{Key, ResourceId, arm_guid};
 use crate::kinds::Kind as _;
-use crate::principals::{self, Form};
+use crate::kinds::account;
+use crate::principals::{self, Form, Resolved};
 use crate::rbac;
 use crate::snapshot::Snapshot;
+use crate::source::Span;
 use crate::spec::Loaded;
 
 /// What a stack declares, with names resolved as far as the snapshot goes.
@@ -25,12 +27,8 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
         for (index, principal) in grant.principals.iter().enumerate() {
             let Some(form) = Form::of(principal) else { continue };
             let at = format!("{}/principals/{index}", grant.pointer);
-            let who = principals::resolve(
-                &form,
-                loaded.lock.as_ref(),
-                snapshot,
-                document.value_span(&format!("{at}/{}", form.word())),
-            );
+            let span = document.value_span(&format!("{at}/{}", form.word()));
+            let who = who(&form, loaded, snapshot, span);
             let mut declared = Map::new();
             let mut spans = BTreeMap::new();
             for name in ["description", "condition", "conditionVersion"] {
@@ -49,23 +47,28 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
             }
             declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
             // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
-            let (id, title, open) = match who {
-                Ok(who) => {
+            let label = form.label();
+            let (id, title, open, hole) = match who {
+                Who::Known(who) => {
                     declared.insert("principalId".to_owned(), json!(who.id));
                     declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
                     spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
-                    (who.id.to_string(), who.title(), None)
+                    (who.id.to_string(), who.title(), None, None)
                 }
-                Err(open) => (form.label(), form.shown(), Some(open)),
+                Who::Later(hole) => {
+                    declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
+                    let title = format!("{} (known after it is created)", form.shown());
+                    (label, title, None, Some(hole))
+                }
+                Who::Open(open) => (label, form.shown(), Some(open), None),
             };
-            let name = arm_guid(&[id.as_str(), role.to_string().as_str(), grant.scope.as_str()]);
             let role_name = rbac::display_name(role);
             all.push(Desired {
                 kind: &RoleAssignments,
                 stack: spec.stack.clone(),
                 address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
                 title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
-                id: grant.scope.provider(TYPE, &name.to_string()),
+                id: id_of(&grant.scope, &id, role),
                 key: key(&grant.scope, &id, &role.to_string()),
                 scope: grant.scope.clone(),
                 parent: grant.parent.clone(),
@@ -75,6 +78,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 spans,
                 adopt: spec.adopt,
                 open,
+                hole,
                 unproven: match form {
                     Form::Id(id, _) if loaded.lock.is_none() => Some(id),
                     _ => None,
@@ -83,6 +87,41 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
         }
     }
     all
+}
+
+/// Whom a principal means.
+enum Who {
+    Known(Resolved),
+    Later(Hole),
+    Open(Open),
+}
+
+fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who {
+    let Form::AccountIdentity(name) = form else {
+        let known = principals::resolve(form, loaded.lock.as_ref(), snapshot, span);
+        return known.map_or_else(Who::Open, Who::Known);
+    };
+    let spec = &loaded.spec;
+    let mut named = spec.accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
+    let Some(account) = named.next() else {
+        let known = principals::resolve(form, None, snapshot, span);
+        return known.map_or_else(Who::Open, Who::Known);
+    };
+    let holder = account::id_of(spec, account);
+    match principals::identity_of(account, &holder, snapshot, span) {
+        Ok(Some(known)) => Who::Known(known),
+        Ok(None) => {
+            let key = Key::new("accounts", &[holder.as_str()]);
+            Who::Later(Hole { field: "principalId", holder, kind: "accounts", key })
+        }
+        Err(open) => Who::Open(open),
+    }
+}
+
+/// The id of an assignment, named as Bicep's templates name it.
+pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> ResourceId {
+    let name = arm_guid(&[principal, role.to_string().as_str(), scope.as_str()]);
+    scope.provider(TYPE, &name.to_string())
 }
 
 /// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.

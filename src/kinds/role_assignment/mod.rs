@@ -353,6 +353,14 @@ impl Kind for RoleAssignments {
         *member(member(body, "properties"), "description") = json!(marked(split_mark(&text).0, stack));
     }
 
+    fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
+        let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
+        match trailing_guid(text("roleDefinitionId")) {
+            Some(role) => declared::id_of(&stand_in.scope(), text("principalId"), role),
+            None => stand_in.clone(),
+        }
+    }
+
     fn title(&self, body: &Value) -> String {
         let properties = &body["properties"];
         let text = |name: &str| properties[name].as_str().unwrap_or("?");

@@ -9,7 +9,10 @@ use crate::common::{Azure, Fault, account, head, one_account};
 fn two(role: &str) -> String {
     let mut text = one_account("team-a", "front", "");
     text.push_str("  - name: chat\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{accountIdentity: front}]\n");
-    text.push_str(&format!("roleAssignments:\n  - {{scope: resourceGroup, role: {role}, principals: [{{accountIdentity: front}}]}}\n"));
+    text +=
+        "roleAssignments:\n  - scope: resourceGroup\n    principals: [{accountIdentity: front}]\n    role: ";
+    text += role;
+    text.push('\n');
     text
 }
 

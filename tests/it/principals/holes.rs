@@ -1,5 +1,7 @@
 //! Roles for the identity of an account that the same plan creates.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::spec;
@@ -9,7 +11,10 @@ use crate::common::{Azure, Fault, account, head, one_account};
 fn two(role: &str) -> String {
     let mut text = one_account("team-a", "front", "");
     text.push_str("  - name: chat\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{accountIdentity: front}]\n");
-    text.push_str(&format!("roleAssignments:\n  - {{scope: resourceGroup, role: {role}, principals: [{{accountIdentity: front}}]}}\n"));
+    let _ = writeln!(
+        text,
+        "roleAssignments:\n  - {{scope: resourceGroup, role: {role}, principals: [{{accountIdentity: front}}]}}"
+    );
     text
 }
 

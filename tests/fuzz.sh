@@ -7,5 +7,8 @@ export CARGO_TARGET_DIR=${KEYLESS_PROPERTIES_TARGET:-target/properties}
 export CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true
 export KEYLESS_FUZZ=${KEYLESS_FUZZ:-100000}
 
+cargo test --release --quiet --test it --lib --no-run
+# Input that makes memory grow without end must fail a test and not the machine.
+ulimit -v $((8 * 1024 * 1024))
 cargo test --release --quiet --test it -- properties::fuzz --nocapture
 cargo test --release --quiet --lib -- jumbled_filters --nocapture

@@ -203,8 +203,9 @@ pub struct FieldEntry {
     pub source: Option<Position>,
 }
 
-/// Paths are written with dots; a name that itself holds a dot stands in brackets.
+/// Paths are written with dots; a name that itself holds a dot stands in brackets, as a JSON string.
 mod dotted {
+    use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(path: &[String], serializer: S) -> Result<S::Ok, S::Error> {
@@ -213,17 +214,32 @@ mod dotted {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
         let text = String::deserialize(deserializer)?;
+        parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not the path of a field")))
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Vec<String>> {
         let mut path = Vec::new();
-        let mut rest = text.as_str();
+        let mut rest = text;
         while !rest.is_empty() {
-            let (name, tail) = match rest.strip_prefix("[\"").and_then(|inner| inner.split_once("\"]")) {
-                Some(found) => found,
-                None => rest.find(['.', '[']).map_or((rest, ""), |at| rest.split_at(at)),
+            let (name, tail) = match rest.strip_prefix('[') {
+                Some(inner) => {
+                    let mut names = serde_json::Deserializer::from_str(inner).into_iter::<String>();
+                    let name = names.next()?.ok()?;
+                    (name, inner[names.byte_offset()..].strip_prefix(']')?)
+                }
+                None => {
+                    let (name, tail) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+                    // Without this a text could be read for ever.
+                    if name.is_empty() {
+                        return None;
+                    }
+                    (name.to_owned(), tail)
+                }
             };
-            path.push(name.to_owned());
+            path.push(name);
             rest = tail.strip_prefix('.').unwrap_or(tail);
         }
-        Ok(path)
+        Some(path)
     }
 }
 
@@ -233,7 +249,7 @@ pub fn dotted_path(path: &[String]) -> String {
     let mut text = String::new();
     for name in path {
         if name.contains(['.', '[', ']', '"']) || name.is_empty() {
-            let _ = write!(text, "[\"{name}\"]");
+            let _ = write!(text, "[{}]", Value::from(name.as_str()));
         } else {
             if !text.is_empty() {
                 text.push('.');
@@ -379,5 +395,27 @@ impl Plan {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.findings.iter().any(guards::is_refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_read_as_it_was_written_and_others_are_refused() {
+        for names in [
+            vec!["networkAcls", "ipRules"],
+            vec!["tags", "a.b", "c"],
+            vec!["tags", "x\"]y"],
+            vec!["tags", "\\", "[", ""],
+            vec!["", "a"],
+        ] {
+            let path: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            assert_eq!(dotted::parse(&dotted_path(&path)), Some(path));
+        }
+        for text in ["[", "a[b]", "a[\"b\"", "..", ".a", "a [keyless:alpha]", "[1]"] {
+            assert_eq!(dotted::parse(text), None, "{text}");
+        }
     }
 }

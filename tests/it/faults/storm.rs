@@ -91,9 +91,11 @@ fn fault(seen: &Seen, dice: u64) -> Act {
         7 => Act::DropBefore,
         // Once in a while Azure says nothing of when, or a second.
         _ if dice.is_multiple_of(10) => Act::Answer(internal().without("retry-after")),
-        _ => Act::Answer(
-            Reply::error(429, "SubscriptionRequestsThrottled", "Please try again.").with("retry-after", "1"),
-        ),
+        // Now and then the whole subscription has to wait for it.
+        _ if dice.is_multiple_of(5) => {
+            Act::Answer(Reply::error(429, "SubscriptionRequestsThrottled", "Wait.").with("retry-after", "1"))
+        }
+        _ => Act::Answer(Reply::error(429, "ResourceRequestsThrottled", "Wait.").with("retry-after", "1")),
     }
 }
 

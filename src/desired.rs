@@ -46,8 +46,23 @@ pub struct Desired {
     pub adopt: bool,
     /// Why it is not known what exactly is declared: it is neither compared nor written then.
     pub open: Option<Open>,
+    /// What is not known before another resource stands: it is created in full then.
+    pub hole: Option<Hole>,
     /// An object id of the directory for which only the spec vouches.
     pub unproven: Option<Uuid>,
+}
+
+/// A field that holds the object id of an identity which does not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    /// The field.
+    pub field: &'static str,
+    /// The resource whose own identity it is.
+    pub holder: ResourceId,
+    /// The kind of that resource.
+    pub kind: &'static str,
+    /// What that resource is.
+    pub key: Key,
 }
 
 /// Why something that a spec names could not be made out.

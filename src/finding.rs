@@ -88,6 +88,7 @@ codes! {
     PrincipalAmbiguous = "principal-ambiguous", "a name that several principals have";
     PrincipalUnread = "principal-unread", "a principal that could not be looked up";
     PrincipalType = "principal-type", "a principal of another type than declared";
+    LockOutdated = "lock-outdated", "a lock file that says otherwise than the spec or the directory, or cannot be used";
     ClientId = "client-id", "an application's client id where its object id belongs";
     NotInteractive = "not-interactive", "`me` where nobody sits at the terminal";
     Duplicate = "duplicate", "the same thing declared twice";

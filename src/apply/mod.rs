@@ -2,6 +2,7 @@
 //!
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
+mod fill;
 mod write;
 
 use std::collections::BTreeSet;
@@ -32,11 +33,14 @@ pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
             let (client, step) = (client.clone(), plan.steps[index].clone());
-            tasks.spawn(async move { (index, write::write(&client, &step).await) });
+            tasks.spawn(async move {
+                let (target, written) = write::write(&client, &step).await;
+                (index, target, written)
+            });
         }
         let Some(joined) = tasks.join_next().await else { break };
         match joined {
-            Ok((index, written)) => run.end(index, written, progress),
+            Ok((index, target, written)) => run.end(index, target, written, progress),
             // A step that panics is our bug; its lane stays taken, so that nothing is written on top of it.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
@@ -52,6 +56,8 @@ pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress
 struct Run<'a> {
     plan: &'a Plan,
     started: Vec<bool>,
+    /// What each step writes; of some that is known only when they run.
+    targets: Vec<String>,
     outcomes: Vec<Option<Outcome>>,
     lanes: BTreeSet<String>,
     findings: Vec<FindingEntry>,
@@ -63,6 +69,7 @@ impl<'a> Run<'a> {
         Self {
             plan,
             started: vec![false; count],
+            targets: plan.steps.iter().map(|step| step.target.clone()).collect(),
             outcomes: vec![None; count],
             lanes: BTreeSet::new(),
             findings: Vec::new(),
@@ -117,7 +124,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn end(&mut self, index: usize, written: Written, progress: &dyn Progress) {
+    fn end(&mut self, index: usize, target: String, written: Written, progress: &dyn Progress) {
+        self.targets[index] = target;
         self.lanes.remove(&self.plan.steps[index].lane);
         let step = &self.plan.steps[index];
         let title = &self.plan.changes[step.change].title;
@@ -149,7 +157,7 @@ impl<'a> Run<'a> {
             action: step.action,
             title: change.title.clone(),
             address: change.address.clone(),
-            id: step.target.clone(),
+            id: self.targets[index].clone(),
             source: step.source.clone(),
             status,
             reason,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fill::fill;
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
 use crate::finding::{Code, Severity};
@@ -60,7 +61,15 @@ impl From<Problem> for Written {
     }
 }
 
-pub(super) async fn write(client: &Client, step: &Step) -> Written {
+/// Carries a step out; beside its end stands what it wrote.
+pub(super) async fn write(client: &Client, step: &Step) -> (String, Written) {
+    match fill(client, step).await {
+        Ok(step) => (step.target.clone(), carry_out(client, &step).await),
+        Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+    }
+}
+
+async fn carry_out(client: &Client, step: &Step) -> Written {
     let Some(kind) = kinds::by_name(&step.kind) else {
         let hint = "the plan is from another version of keyless: make it again".to_owned();
         return Problem::failed(

@@ -7,6 +7,7 @@ mod completions;
 mod document;
 mod drift;
 mod guid;
+mod lock;
 mod options;
 mod output;
 mod plan;
@@ -72,6 +73,8 @@ enum Command {
     Apply(apply::Args),
     /// Exit 2 if Azure is not as the specs say
     Drift(drift::Args),
+    /// Write down whom the specs name, so that pipelines need not look it up
+    Lock(lock::Args),
     /// Show a saved plan
     Show(show::Args),
     /// Print the JSON Schema of specs, plans or reports
@@ -106,6 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&options, &args),
         Command::Apply(args) => apply::run(&options, &args),
         Command::Drift(args) => drift::run(&options, &args),
+        Command::Lock(args) => lock::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::Exit;
 use super::document::Document;
+use super::lock;
 use super::options::{CloudName, Format, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::resolved;
+use crate::desired::{Open, resolved};
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -20,6 +21,7 @@ use crate::id::ResourceId;
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::plan::saved;
+use crate::principals::lock::Lock;
 use crate::read::{ask_all, read};
 use crate::render::diagnostic;
 use crate::snapshot::{Caller, Snapshot};
@@ -70,8 +72,24 @@ impl Checked {
     }
 }
 
-/// Reads and checks specs; nothing is asked of Azure.
+/// Reads and checks specs, with the lock files beside them; nothing is asked of Azure.
 pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
+    let mut checked = read_specs(options, paths);
+    for loaded in &mut checked.stacks {
+        let path = lock::path_of(loaded, &checked.sources);
+        match path.as_deref().map(lock::read).transpose() {
+            Ok(found) => loaded.lock = found.flatten(),
+            Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
+        }
+        let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, None));
+        checked.findings.extend(problems.into_iter().flatten());
+    }
+    checked.findings.sort_by_key(|finding| finding.span);
+    checked
+}
+
+/// Reads and checks specs by themselves.
+pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
     let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
@@ -212,6 +230,10 @@ impl Session {
         }
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(stacks.iter().filter_map(|loaded| foreign_tenant(loaded, &claims)));
+        for loaded in &stacks {
+            let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
+            findings.extend(problems.into_iter().flatten());
+        }
         let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
@@ -221,6 +243,19 @@ impl Session {
         plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), claims.oid, allowed));
         plan.findings.sort();
         Ok(plan)
+    }
+
+    /// Looks up whom the stacks name, for a lock file of each; lock files that stand there do not count.
+    pub(super) async fn look_up(&self, stacks: &[Loaded]) -> Result<Vec<(Lock, Vec<Open>)>, Failure> {
+        let claims = self.claims().await?;
+        self.spinner.say("reading the directory");
+        let mut snapshot = Snapshot::default();
+        let mut queries = crate::principals::queries(stacks);
+        queries.sort();
+        queries.dedup();
+        ask_all(&queries, &self.client, &self.graph, &mut snapshot).await;
+        self.spinner.clear();
+        Ok(stacks.iter().map(|loaded| Lock::of(loaded, &snapshot, claims.tid)).collect())
     }
 
     /// Judges a saved plan anew: the same target, live state as it was, guards with this run's lifts.

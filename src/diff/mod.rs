@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use compare::leaves;
 pub use compare::{FieldChange, equal, field_changes, patch};
-use open::{double, unresolved};
+use open::{Veiled, double, unresolved};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
@@ -132,11 +132,10 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
-    let open: BTreeSet<&str> =
-        desired.iter().filter(|each| each.open.is_some()).map(|each| each.kind.name()).collect();
+    let veiled = Veiled::of(&desired, &inventories);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
-    for mut wanted in desired {
-        if let Some(open) = wanted.open.take() {
+    for wanted in desired {
+        if let Some(open) = wanted.open.clone() {
             diff.changes.push(unresolved(wanted, open, &mut diff.findings));
             continue;
         }
@@ -179,7 +178,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(stacks, inventory, &declared, &open, &mut diff);
+        undeclared(stacks, inventory, &declared, &veiled, &mut diff);
     }
     diff
 }
@@ -209,7 +208,8 @@ fn absent(
     parents: &BTreeMap<Key, Fate>,
     findings: &mut Vec<Finding>,
 ) -> Change {
-    match desired.parent.as_ref().and_then(|parent| parents.get(parent)).cloned() {
+    let holder = desired.hole.as_ref().map(|hole| &hole.key);
+    match desired.parent.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
         Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
         Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
         None => {}
@@ -323,13 +323,13 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Live things that nobody declares: ours are deleted, the others are named. Of kinds in `open` something is declared that could
-/// not be made out: it may be any of the live ones, so none of them goes.
+/// Live things that nobody declares: ours are deleted, the others are named. None of those goes that may be
+/// what is declared and could not be made out.
 fn undeclared(
     stacks: &[Loaded],
     inventory: &Inventory,
     declared: &BTreeSet<Key>,
-    open: &BTreeSet<&str>,
+    veiled: &Veiled,
     diff: &mut Diff,
 ) {
     let stacks: Vec<(&Loaded, Domain)> =
@@ -353,8 +353,8 @@ fn undeclared(
             (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
                 unmanaged("no longer declared, but the list is incomplete")
             }
-            (Some(_), _) if open.contains(live.kind.name()) => {
-                unmanaged("not declared as far as is known, but a principal could not be made out")
+            (Some(_), _) if veiled.hides(live) => {
+                unmanaged("not declared as far as is known, but a principal is not known")
             }
             (Some(owner), _) if !inside(&owner) => {
                 unmanaged("carries the stack's mark outside of its groups and scopes")

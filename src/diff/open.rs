@@ -2,11 +2,46 @@
 //!
 //! Pure.
 
+use std::collections::BTreeSet;
+
 use super::Change;
 use crate::desired::{Desired, Open};
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::{Inventory, Kind, Live};
 use crate::snapshot::Refusal;
 use crate::source::Span;
+
+/// Where something is declared that could be any of the live ones: none of them is deleted.
+#[derive(Debug, Default)]
+pub(super) struct Veiled {
+    kinds: BTreeSet<&'static str>,
+    scopes: BTreeSet<(&'static str, ResourceId)>,
+}
+
+impl Veiled {
+    pub(super) fn of(desired: &[Desired], inventories: &[(&'static dyn Kind, Inventory)]) -> Self {
+        let mut veiled = Self::default();
+        for each in desired {
+            let unread = |kind: &str, at: &ResourceId| {
+                inventories.iter().any(|(each, known)| each.name() == kind && known.gap(at).is_some())
+            };
+            match &each.hole {
+                _ if each.open.is_some() => _ = veiled.kinds.insert(each.kind.name()),
+                Some(hole) if unread(hole.kind, &hole.holder) => _ = veiled.kinds.insert(each.kind.name()),
+                // A holder that is restored may get the identity back that it had.
+                Some(_) => _ = veiled.scopes.insert((each.kind.name(), each.scope.clone())),
+                None => {}
+            }
+        }
+        veiled
+    }
+
+    pub(super) fn hides(&self, live: &Live) -> bool {
+        let kind = live.kind.name();
+        self.kinds.contains(kind) || self.scopes.contains(&(kind, live.scope.clone()))
+    }
+}
 
 /// A declared resource that names something which could not be made out.
 pub(super) fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Finding>) -> Change {

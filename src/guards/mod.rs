@@ -105,7 +105,11 @@ pub fn is_refusal(finding: &FindingEntry) -> bool {
 fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry {
     let Objection { rule, id, message } = objection;
     let change: Option<&PlannedChange> = id.as_ref().and_then(|id| {
-        plan.changes.iter().find(|change| ResourceId::parse(&change.id).ok().as_ref() == Some(id))
+        let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
+        // What has no id yet is known by its step's.
+        let written = || plan.steps.iter().find(|step| is(&step.target)).map(|step| step.change);
+        let named = plan.changes.iter().find(|change| is(&change.id));
+        named.or_else(|| plan.changes.get(written()?))
     });
     let address = change.map(|change| change.address.clone()).or_else(|| id.map(|id| id.to_string()));
     let lifted = allowed

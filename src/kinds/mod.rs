@@ -77,6 +77,14 @@ pub trait Kind: Sync {
     fn mark(&self, body: &Value) -> Option<String>;
     /// Writes a stack's mark into the body.
     fn set_mark(&self, body: &mut Value, stack: &str);
+    /// The object id of its own identity, if it has one.
+    fn identity<'a>(&self, _body: &'a Value) -> Option<&'a str> {
+        None
+    }
+    /// The id of what a patch makes, where that follows from the patch; `stand_in` is one in its place.
+    fn named_by(&self, _patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
+        stand_in.clone()
+    }
     /// How people name a live one.
     fn title(&self, body: &Value) -> String;
     /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.

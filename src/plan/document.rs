@@ -172,7 +172,7 @@ pub struct PlannedChange {
     pub action: Action,
     /// The kind: `accounts`, `roleAssignments`.
     pub kind: String,
-    /// The resource id.
+    /// The resource id; empty while it is not known.
     pub id: String,
     /// Its place in the spec, or its id where no spec declares it.
     pub address: String,
@@ -341,10 +341,13 @@ pub struct Step {
     pub action: StepAction,
     /// The kind of its resource.
     pub kind: String,
-    /// The resource it writes.
+    /// The resource it writes. With a `reference`, its last segment stands in for a name that is not known yet.
     pub target: String,
     /// The declared change, in spec shape.
     pub patch: Map<String, Value>,
+    /// A field of the patch that is not known before another step has run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
     /// The stack whose mark it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
@@ -359,6 +362,18 @@ pub struct Step {
     pub last: bool,
     /// Where it is declared.
     pub source: Option<Position>,
+}
+
+/// A field whose value is read when the step runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    /// The field of the patch that it fills.
+    pub field: String,
+    /// The resource whose own identity's object id is the value.
+    pub identity_of: String,
+    /// The kind of that resource.
+    pub kind: String,
 }
 
 impl Plan {

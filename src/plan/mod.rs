@@ -70,7 +70,11 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
         |action, desired: &Desired, fields: &[FieldChange], reason: Option<String>| PlannedChange {
             action,
             kind: desired.kind.name().to_owned(),
-            id: desired.id.to_string(),
+            id: if desired.hole.is_none() && desired.open.is_none() {
+                desired.id.to_string()
+            } else {
+                String::new()
+            },
             address: desired.address.clone(),
             title: desired.title.clone(),
             source: Some(sources.position(desired.span)),

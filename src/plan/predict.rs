@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::id::ResourceId;
 use crate::kinds;
@@ -43,6 +43,11 @@ impl World {
             }
             let body = after.resources.entry(id.clone()).or_insert_with(|| kind.blank(&id));
             kind.overlay(body, &step.patch);
+            if let Some(reference) = &step.reference {
+                let holder = reference.identity_of.rsplit('/').next().unwrap_or_default();
+                let whose = json!(format!("the identity of {holder}"));
+                kind.overlay(body, &Map::from_iter([(reference.field.clone(), whose)]));
+            }
             if let Some(stack) = &step.mark {
                 kind.set_mark(body, stack);
             }

@@ -51,7 +51,10 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
     for (index, step) in plan.steps.iter().enumerate() {
         let known = |need: &usize| *need < plan.steps.len() && *need != index;
         let target = ResourceId::parse(&step.target).is_ok() && kinds::by_name(&step.kind).is_some();
-        if !target || step.change >= plan.changes.len() || !step.needs.iter().all(known) {
+        let referred = step.reference.as_ref().is_none_or(|reference| {
+            ResourceId::parse(&reference.identity_of).is_ok() && kinds::by_name(&reference.kind).is_some()
+        });
+        if !referred || !target || step.change >= plan.changes.len() || !step.needs.iter().all(known) {
             return Err(SavedError::Reference(index));
         }
     }
@@ -88,6 +91,7 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
         a.action == b.action
             && a.target.eq_ignore_ascii_case(&b.target)
             && a.patch == b.patch
+            && a.reference == b.reference
             && a.mark == b.mark
             && a.base == b.base
     };

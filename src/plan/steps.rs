@@ -7,7 +7,7 @@ use crate::desired::Desired;
 use crate::diff::{Change, FieldChange, patch};
 use crate::id::ResourceId;
 use crate::kinds::{Kind, Live, Mutability};
-use crate::plan::document::{Step, StepAction};
+use crate::plan::document::{Reference, Step, StepAction};
 use crate::plan::fingerprint;
 use crate::source::Sources;
 
@@ -38,7 +38,16 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 draft.step.patch = whole;
                 draft.step.mark = Some(desired.stack.clone());
                 let parent = desired.parent.iter().filter_map(|parent| created(changes, &drafts, parent));
-                draft.step.needs = parent.chain(purged).collect();
+                let holder = desired.hole.iter().filter_map(|hole| identified(&drafts, &hole.holder));
+                let mut needs: Vec<usize> = parent.chain(purged).chain(holder).collect();
+                needs.sort_unstable();
+                needs.dedup();
+                draft.step.needs = needs;
+                draft.step.reference = desired.hole.as_ref().map(|hole| Reference {
+                    field: hole.field.to_owned(),
+                    identity_of: hole.holder.to_string(),
+                    kind: hole.kind.to_owned(),
+                });
                 drafts.push(draft);
             }
             Change::Restore { desired, mark, .. } => {
@@ -106,6 +115,13 @@ fn created(changes: &[Change], drafts: &[Draft], parent: &crate::id::Key) -> Opt
     })
 }
 
+/// The last step that writes a resource, after which it has its identity.
+fn identified(drafts: &[Draft], holder: &ResourceId) -> Option<usize> {
+    drafts.iter().rposition(|draft| {
+        draft.step.action != StepAction::Purge && draft.step.target.eq_ignore_ascii_case(holder.as_str())
+    })
+}
+
 fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: &Sources) -> Draft {
     let action = if live.is_some() { StepAction::Update } else { StepAction::Create };
     let target = live.map_or(&desired.id, |live| &live.id);
@@ -128,6 +144,7 @@ fn draft(
         kind: kind.name().to_owned(),
         target: target.to_string(),
         patch: serde_json::Map::new(),
+        reference: None,
         mark: None,
         base: None,
         lane: lane(kind, target),

@@ -4,6 +4,8 @@
 //! object ids or the reason why there is none. A name is never guessed: two of one name, none, and a directory that may not be
 //! read are three different things, and none of them is a principal.
 
+mod identity;
+pub mod lock;
 mod proof;
 mod words;
 
@@ -13,10 +15,14 @@ use uuid::Uuid;
 use crate::desired::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::role_assignment::principals_of;
 use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
+use crate::spec::Loaded;
 use crate::spec::model::{Principal, PrincipalType};
 
+pub use identity::identity_of;
+use lock::Lock;
 pub use proof::{objects, prove};
 use words::{encoded, quoted};
 
@@ -178,6 +184,8 @@ pub struct Resolved {
     pub principal_type: PrincipalType,
     /// What people call it, if anybody said.
     pub name: Option<String>,
+    /// Whether only a lock file says so.
+    pub locked: bool,
 }
 
 impl Resolved {
@@ -186,6 +194,7 @@ impl Resolved {
     pub fn title(&self) -> String {
         let kind = self.principal_type.as_str();
         match &self.name {
+            Some(name) if self.locked => format!("{kind} {name} ({}, from lock, unverified)", self.id),
             Some(name) => format!("{kind} {name} ({})", self.id),
             None => format!("{kind} {}", self.id),
         }
@@ -214,11 +223,29 @@ fn object(body: Value) -> Value {
     Value::Object(map)
 }
 
-/// Finds out who a principal is; a problem is told at `span`.
-pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
+/// What must be asked to know whom these stacks name: nothing where a lock file says it.
+#[must_use]
+pub fn queries(stacks: &[Loaded]) -> Vec<Query> {
+    let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
+    let principals = unlocked.flat_map(|loaded| principals_of(&loaded.spec));
+    principals.filter_map(|(_, principal)| Form::of(principal)?.query()).collect()
+}
+
+/// Finds out who a principal is, by the lock file where there is one; a problem is told at `span`.
+pub fn resolve(
+    form: &Form<'_>,
+    lock: Option<&Lock>,
+    snapshot: &Snapshot,
+    span: Span,
+) -> Result<Resolved, Open> {
+    if let Some(locked) = lock.and_then(|lock| lock.resolve(form)) {
+        return locked.map_err(|finding| Open::refused(finding.at(span)));
+    }
     let answer = form.query().and_then(|query| snapshot.get(&query).cloned());
     match form {
-        Form::Id(id, principal_type) => Ok(Resolved { id: *id, principal_type: *principal_type, name: None }),
+        Form::Id(id, principal_type) => {
+            Ok(Resolved { id: *id, principal_type: *principal_type, name: None, locked: false })
+        }
         Form::Named(set, name) => match answer {
             Some(Answer::Found(items)) => one_of(*set, name, &items, span),
             other => Err(unread(form, other.as_ref(), span)),
@@ -228,8 +255,13 @@ pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resol
                 let id = items.first().and_then(|body| body["properties"]["principalId"].as_str());
                 let id = id.and_then(|id| Uuid::try_parse(id).ok());
                 let name = Some(resource.name().to_owned());
-                id.map(|id| Resolved { id, principal_type: PrincipalType::ServicePrincipal, name })
-                    .ok_or_else(|| unread(form, None, span))
+                id.map(|id| Resolved {
+                    id,
+                    principal_type: PrincipalType::ServicePrincipal,
+                    name,
+                    locked: false,
+                })
+                .ok_or_else(|| unread(form, None, span))
             }
             Some(Answer::Absent { .. }) => Err(Open::refused(
                 Finding::error(Code::PrincipalNotFound, format!("{} does not exist", form.shown()))
@@ -239,11 +271,8 @@ pub fn resolve(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resol
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
-        Form::AccountIdentity(_) => Err(Open::refused(
-            Finding::error(Code::PrincipalUnread, format!("{} cannot be looked up yet", form.shown()))
-                .at(span)
-                .hint("write its object id and type: `{id: …, type: ServicePrincipal}`"),
-        )),
+        // Which account that is, only the spec knows: see `identity_of`.
+        Form::AccountIdentity(_) => Err(unread(form, None, span)),
     }
 }
 
@@ -262,7 +291,12 @@ fn one_of(set: Set, name: &str, items: &[Value], span: Span) -> Result<Resolved,
         ([item], [id]) => {
             let shown = if set == Set::Users { "userPrincipalName" } else { "displayName" };
             let live = item[shown].as_str().unwrap_or(name);
-            Ok(Resolved { id: *id, principal_type: set.principal_type(), name: Some(live.to_owned()) })
+            Ok(Resolved {
+                id: *id,
+                principal_type: set.principal_type(),
+                name: Some(live.to_owned()),
+                locked: false,
+            })
         }
         (_, [_, _, ..]) => {
             let listed = ids.iter().take(5).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
@@ -326,7 +360,7 @@ fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
         Some(id) => {
             let principal_type =
                 if caller.application { PrincipalType::ServicePrincipal } else { PrincipalType::User };
-            Ok(Resolved { id, principal_type, name: Some("me".to_owned()) })
+            Ok(Resolved { id, principal_type, name: Some("me".to_owned()), locked: false })
         }
     }
 }
@@ -347,7 +381,7 @@ mod tests {
     fn resolved(form: &Form<'_>, answer: Answer) -> Result<Resolved, Open> {
         let mut snapshot = Snapshot::default();
         snapshot.insert(&form.query().expect("it is looked up"), answer);
-        resolve(form, &snapshot, span())
+        resolve(form, None, &snapshot, span())
     }
 
     #[test]
@@ -385,7 +419,7 @@ mod tests {
                 let outcome = resolved(form, answer.clone());
                 assert!(matches!(outcome, Err(Open::Unknown(_))), "{form:?} {answer:?}: {outcome:?}");
             }
-            let unasked = resolve(form, &Snapshot::default(), span());
+            let unasked = resolve(form, None, &Snapshot::default(), span());
             assert!(matches!(unasked, Err(Open::Unknown(_))), "{form:?}");
         }
         let gone = resolved(&forms[2], Answer::Absent { code: "ResourceNotFound".to_owned() });
@@ -408,7 +442,7 @@ mod tests {
         let who = |caller: Caller| {
             let mut snapshot = Snapshot::default();
             snapshot.caller = caller;
-            resolve(&Form::Me, &snapshot, span()).map(|resolved| resolved.title())
+            resolve(&Form::Me, None, &snapshot, span()).map(|resolved| resolved.title())
         };
         let id = Uuid::try_parse(A).ok();
         let person = Caller { id, application: false, interactive: true };

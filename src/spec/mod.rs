@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
+use crate::principals::lock::Lock;
 use crate::source::{FileId, Sources, Span};
 use tree::Document;
 use variables::{VariableInputs, Variables};
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub document: Document,
     /// The same, typed.
     pub spec: model::Spec,
+    /// Who its names are, where a lock file stands beside it.
+    pub lock: Option<Lock>,
 }
 
 /// Reads specs: those without errors, in the order of their files, and everything found in all of them.
@@ -100,7 +103,7 @@ fn read_file(
             return None;
         }
         match model::Spec::deserialize(&document.tree) {
-            Ok(spec) => Some(Loaded { document, spec }),
+            Ok(spec) => Some(Loaded { document, spec, lock: None }),
             Err(error) => {
                 let finding =
                     Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
@@ -124,7 +127,7 @@ fn read_file(
 fn rest_of(mut document: Document) -> Option<Loaded> {
     document.tree = structure::salvage(&document)?;
     let spec = model::Spec::deserialize(&document.tree).ok()?;
-    Some(Loaded { document, spec })
+    Some(Loaded { document, spec, lock: None })
 }
 
 fn has_error(findings: &[Finding]) -> bool {

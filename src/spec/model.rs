@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How Azure AI Services accounts are set up, and who may call them. One file is one stack.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -316,14 +316,14 @@ pub struct Principal {
     pub service_principal: Option<String>,
     /// Resource id of a user-assigned identity.
     pub managed_identity: Option<String>,
-    /// Name of an account of this file, meaning its system-assigned identity. Not yet possible: use `id` and `type`.
+    /// Name of an account of this file, meaning its system-assigned identity, which the same plan may create.
     pub account_identity: Option<String>,
     /// Whoever runs the command at a terminal; refused in pipelines.
     pub me: Option<bool>,
 }
 
 /// What a principal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PrincipalType {
     /// A person.
     User,

@@ -266,6 +266,7 @@ impl Kind for Accounts {
                 spans,
                 adopt: spec.adopt,
                 open: None,
+                hole: None,
                 unproven: None,
             });
         }
@@ -368,6 +369,10 @@ impl Kind for Accounts {
 
     fn set_mark(&self, body: &mut Value, stack: &str) {
         super::merge(super::member(body, "tags"), &json!({ MARK: stack }));
+    }
+
+    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
+        body["identity"]["principalId"].as_str()
     }
 
     fn title(&self, body: &Value) -> String {

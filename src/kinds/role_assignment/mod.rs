@@ -2,19 +2,20 @@
 //!
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
+mod declared;
 mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::account::{address_of, groups_of, id_of};
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merge};
-use crate::desired::{Desired, collect_spans};
+use crate::desired::Desired;
 use crate::finding::Finding;
-use crate::id::{Key, ResourceId, arm_guid, trailing_guid};
-use crate::principals::{self, Form};
+use crate::id::{Key, ResourceId, trailing_guid};
+use crate::principals;
 use crate::rbac;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -85,6 +86,18 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
         });
     }
     grants
+}
+
+/// Every principal of a spec, with the pointer to it.
+#[must_use]
+pub(crate) fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
+    let mut all = Vec::new();
+    for grant in grants(spec) {
+        for (index, principal) in grant.principals.iter().enumerate() {
+            all.push((format!("{}/principals/{index}", grant.pointer), principal));
+        }
+    }
+    all
 }
 
 /// A role by GUID or by any of its names.
@@ -218,11 +231,9 @@ impl Kind for RoleAssignments {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
         let listed = queries.iter().all(|query| snapshot.get(query).is_some());
-        let principals =
-            stacks.iter().flat_map(|loaded| grants(&loaded.spec)).flat_map(|grant| grant.principals);
-        queries.extend(principals.filter_map(|principal| Form::of(principal)?.query()));
+        queries.extend(principals::queries(stacks));
         if listed {
-            let unproven = self.unproven(stacks, snapshot);
+            let unproven = declared::unproven(stacks, snapshot);
             queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
         }
         queries
@@ -289,70 +300,7 @@ impl Kind for RoleAssignments {
     }
 
     fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
-        let (spec, document) = (&loaded.spec, &loaded.document);
-        let mut all = Vec::new();
-        for grant in grants(spec) {
-            let Some(role) = role_id(grant.role) else { continue };
-            for (index, principal) in grant.principals.iter().enumerate() {
-                let Some(form) = Form::of(principal) else { continue };
-                let at = format!("{}/principals/{index}", grant.pointer);
-                let who = principals::resolve(
-                    &form,
-                    snapshot,
-                    document.value_span(&format!("{at}/{}", form.word())),
-                );
-                let mut declared = Map::new();
-                let mut spans = BTreeMap::new();
-                for name in ["description", "condition", "conditionVersion"] {
-                    let pointer = format!("{}/{name}", grant.pointer);
-                    if let Some(value) = document.tree.pointer(&pointer) {
-                        collect_spans(document, &pointer, name, value, &mut spans);
-                        declared.insert(name.to_owned(), value.clone());
-                    }
-                }
-                if grant.conditional && !grant.explicit_version {
-                    declared.insert("conditionVersion".to_owned(), json!("2.0"));
-                    spans.insert(
-                        "conditionVersion".to_owned(),
-                        document.value_span(&format!("{}/condition", grant.pointer)),
-                    );
-                }
-                declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
-                // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
-                let (id, title, open) = match who {
-                    Ok(who) => {
-                        declared.insert("principalId".to_owned(), json!(who.id));
-                        declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
-                        spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
-                        (who.id.to_string(), who.title(), None)
-                    }
-                    Err(open) => (form.label(), form.shown(), Some(open)),
-                };
-                let name = arm_guid(&[id.as_str(), role.to_string().as_str(), grant.scope.as_str()]);
-                let role_name = rbac::display_name(role);
-                all.push(Desired {
-                    kind: &RoleAssignments,
-                    stack: spec.stack.clone(),
-                    address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
-                    title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
-                    id: grant.scope.provider(TYPE, &name.to_string()),
-                    key: key(&grant.scope, &id, &role.to_string()),
-                    scope: grant.scope.clone(),
-                    parent: grant.parent.clone(),
-                    declared,
-                    defaults: Map::new(),
-                    span: document.value_span(&at),
-                    spans,
-                    adopt: spec.adopt,
-                    open,
-                    unproven: match form {
-                        Form::Id(id, _) => Some(id),
-                        _ => None,
-                    },
-                });
-            }
-        }
-        all
+        declared::desired(loaded, snapshot)
     }
 
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
@@ -405,6 +353,14 @@ impl Kind for RoleAssignments {
         *member(member(body, "properties"), "description") = json!(marked(split_mark(&text).0, stack));
     }
 
+    fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
+        let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
+        match trailing_guid(text("roleDefinitionId")) {
+            Some(role) => declared::id_of(&stand_in.scope(), text("principalId"), role),
+            None => stand_in.clone(),
+        }
+    }
+
     fn title(&self, body: &Value) -> String {
         let properties = &body["properties"];
         let text = |name: &str| properties[name].as_str().unwrap_or("?");
@@ -417,31 +373,6 @@ impl Kind for RoleAssignments {
     fn is_grant(&self) -> bool {
         true
     }
-}
-
-impl RoleAssignments {
-    /// The declared object ids of assignments that would be created.
-    fn unproven(&self, stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
-        let live = self.inventory(stacks, snapshot);
-        let mut ids = BTreeSet::new();
-        for grant in stacks.iter().flat_map(|loaded| grants(&loaded.spec)) {
-            let Some(role) = role_id(grant.role) else { continue };
-            for principal in grant.principals {
-                let Some(Form::Id(id, _)) = Form::of(principal) else { continue };
-                let key = key(&grant.scope, &id.to_string(), &role.to_string());
-                if !live.items.contains_key(&key) && live.gap(&grant.scope).is_none() {
-                    ids.insert(id);
-                }
-            }
-        }
-        ids
-    }
-}
-
-/// The id of a role definition as assignments at a scope name it.
-fn definition_id(scope: &ResourceId, role: Uuid) -> ResourceId {
-    let holder = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
-    holder.provider("Microsoft.Authorization/roleDefinitions", &role.to_string())
 }
 
 /// A scope for people: its name, with what it is where that does not show.

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
+mod holes;
 mod ids;
+mod lock;
 mod names;
 
 use std::fmt::Write as _;

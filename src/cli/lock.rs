@@ -1,0 +1,111 @@
+//! `keyless lock`: who the specs' names are, written beside them or compared with what stands there.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::Exit;
+use super::document::{Document, json, save};
+use super::options::{Format, Options};
+use super::output::{self, Failure};
+use super::session::{Checked, Session, Specs, block_on, read_specs, refuse};
+use crate::desired::Open;
+use crate::finding::{Code, Finding};
+use crate::principals::lock::Lock;
+use crate::source::Sources;
+use crate::spec::Loaded;
+
+/// Arguments of `lock`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    specs: Specs,
+    /// Write nothing; exit 2 if the directory says otherwise than the lock files
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let mut checked = read_specs(options, &args.specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    let fresh = block_on(async {
+        let session = Session::connect(options).await?;
+        let fresh = session.look_up(&checked.stacks).await;
+        session.close().await;
+        fresh
+    })?;
+    let mut locks = Vec::new();
+    for (loaded, (lock, open)) in checked.stacks.iter().zip(fresh) {
+        checked
+            .findings
+            .extend(open.into_iter().map(|(Open::Unknown(finding) | Open::Refused(finding))| *finding));
+        locks.push((loaded, lock));
+    }
+    let unresolved = checked.has_errors();
+    let mut lines = String::new();
+    let mut differences = Vec::new();
+    for (loaded, lock) in &locks {
+        let path = path_of(loaded, &checked.sources);
+        if args.check {
+            match path.as_deref().map(read).transpose() {
+                Ok(standing) => {
+                    let none = Lock { principals: Vec::new(), ..lock.clone() };
+                    differences.extend(standing.flatten().unwrap_or(none).differences(lock, loaded));
+                }
+                Err(problem) => differences.push(problem.at(loaded.document.value_span("/stack"))),
+            }
+        } else if let Some(path) =
+            path.filter(|path| !unresolved && (!lock.principals.is_empty() || path.exists()))
+        {
+            save(&path, &json(lock)?)?;
+            let _ = writeln!(lines, "wrote {}: {} looked up", path.display(), lock.principals.len());
+        }
+    }
+    let differ = !differences.is_empty();
+    checked.findings.extend(differences);
+    tell(options, &checked, &lines, args.check)?;
+    Ok(match (unresolved, differ) {
+        (true, _) => Exit::Failure,
+        (false, true) => Exit::Pending,
+        (false, false) => Exit::Success,
+    })
+}
+
+fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> Result<(), Failure> {
+    let entries = checked.entries();
+    if options.format != Format::Human {
+        return Document::Findings(&entries).write(options);
+    }
+    Document::Findings(&entries).write_reports(options)?;
+    output::aside(&checked.diagnostics());
+    match (lines.is_empty(), checked.has_errors()) {
+        (false, _) => output::result(lines),
+        (true, true) => Ok(()),
+        (true, false) if comparing => output::result("the lock files say what the directory says\n"),
+        (true, false) => output::result("no name needs to be looked up\n"),
+    }
+}
+
+/// The lock file of a spec; a spec from stdin has none.
+pub(super) fn path_of(loaded: &Loaded, sources: &Sources) -> Option<PathBuf> {
+    let name = &sources.file(loaded.document.file).name;
+    (name != "<stdin>").then(|| Path::new(name).with_extension("lock.json"))
+}
+
+/// Reads a lock file, if there is one. A link is not followed: it could lead anywhere.
+pub(super) fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
+    let unusable = |cause: String| {
+        let message = format!("lock file `{}` cannot be used", path.display());
+        let hint = "remove it, or write it anew with `keyless lock`";
+        Box::new(Finding::error(Code::LockOutdated, message).cause(cause).hint(hint))
+    };
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(error.to_string())),
+        Ok(metadata) if !metadata.is_file() => return Err(unusable("it is not a regular file".to_owned())),
+        Ok(_) => {}
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    Lock::parse(&text).map(Some).map_err(|error| unusable(error.to_string()))
+}

@@ -1,0 +1,149 @@
+//! Role assignments as specs declare them: one for each principal of each grant.
+//!
+//! Pure. Whoever could not be made out stands in the list too, as open: a declaration is never lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::{RoleAssignments, TYPE, grants, key, role_id, scope_name};
+use crate::desired::{Desired, Hole, Open, collect_spans};
+use crate::id::{Key, ResourceId, arm_guid};
+use crate::kinds::Kind as _;
+use crate::kinds::account;
+use crate::principals::{self, Form, Resolved};
+use crate::rbac;
+use crate::snapshot::Snapshot;
+use crate::source::Span;
+use crate::spec::Loaded;
+
+/// What a stack declares, with names resolved as far as the snapshot goes.
+pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
+    let (spec, document) = (&loaded.spec, &loaded.document);
+    let mut all = Vec::new();
+    for grant in grants(spec) {
+        let Some(role) = role_id(grant.role) else { continue };
+        for (index, principal) in grant.principals.iter().enumerate() {
+            let Some(form) = Form::of(principal) else { continue };
+            let at = format!("{}/principals/{index}", grant.pointer);
+            let span = document.value_span(&format!("{at}/{}", form.word()));
+            let who = who(&form, loaded, snapshot, span);
+            let mut declared = Map::new();
+            let mut spans = BTreeMap::new();
+            for name in ["description", "condition", "conditionVersion"] {
+                let pointer = format!("{}/{name}", grant.pointer);
+                if let Some(value) = document.tree.pointer(&pointer) {
+                    collect_spans(document, &pointer, name, value, &mut spans);
+                    declared.insert(name.to_owned(), value.clone());
+                }
+            }
+            if grant.conditional && !grant.explicit_version {
+                declared.insert("conditionVersion".to_owned(), json!("2.0"));
+                spans.insert(
+                    "conditionVersion".to_owned(),
+                    document.value_span(&format!("{}/condition", grant.pointer)),
+                );
+            }
+            declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
+            // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
+            let label = form.label();
+            let (id, title, open, hole) = match who {
+                Who::Known(who) => {
+                    declared.insert("principalId".to_owned(), json!(who.id));
+                    declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
+                    spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
+                    (who.id.to_string(), who.title(), None, None)
+                }
+                Who::Later(hole) => {
+                    declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
+                    let title = format!("{} (known after it is created)", form.shown());
+                    (label, title, None, Some(hole))
+                }
+                Who::Open(open) => (label, form.shown(), Some(open), None),
+            };
+            let role_name = rbac::display_name(role);
+            all.push(Desired {
+                kind: &RoleAssignments,
+                stack: spec.stack.clone(),
+                address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
+                title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
+                id: id_of(&grant.scope, &id, role),
+                key: key(&grant.scope, &id, &role.to_string()),
+                scope: grant.scope.clone(),
+                parent: grant.parent.clone(),
+                declared,
+                defaults: Map::new(),
+                span: document.value_span(&at),
+                spans,
+                adopt: spec.adopt,
+                open,
+                hole,
+                unproven: match form {
+                    Form::Id(id, _) if loaded.lock.is_none() => Some(id),
+                    _ => None,
+                },
+            });
+        }
+    }
+    all
+}
+
+/// Whom a principal means.
+enum Who {
+    Known(Resolved),
+    Later(Hole),
+    Open(Open),
+}
+
+fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who {
+    let Form::AccountIdentity(name) = form else {
+        let known = principals::resolve(form, loaded.lock.as_ref(), snapshot, span);
+        return known.map_or_else(Who::Open, Who::Known);
+    };
+    let spec = &loaded.spec;
+    let mut named = spec.accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
+    let Some(account) = named.next() else {
+        let known = principals::resolve(form, None, snapshot, span);
+        return known.map_or_else(Who::Open, Who::Known);
+    };
+    let holder = account::id_of(spec, account);
+    match principals::identity_of(account, &holder, snapshot, span) {
+        Ok(Some(known)) => Who::Known(known),
+        Ok(None) => {
+            let key = Key::new("accounts", &[holder.as_str()]);
+            Who::Later(Hole { field: "principalId", holder, kind: "accounts", key })
+        }
+        Err(open) => Who::Open(open),
+    }
+}
+
+/// The id of an assignment, named as Bicep's templates name it.
+pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> ResourceId {
+    let name = arm_guid(&[principal, role.to_string().as_str(), scope.as_str()]);
+    scope.provider(TYPE, &name.to_string())
+}
+
+/// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.
+pub(super) fn unproven(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
+    let live = RoleAssignments.inventory(stacks, snapshot);
+    let mut ids = BTreeSet::new();
+    let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
+    for grant in unlocked.flat_map(|loaded| grants(&loaded.spec)) {
+        let Some(role) = role_id(grant.role) else { continue };
+        for principal in grant.principals {
+            let Some(Form::Id(id, _)) = Form::of(principal) else { continue };
+            let key = key(&grant.scope, &id.to_string(), &role.to_string());
+            if !live.items.contains_key(&key) && live.gap(&grant.scope).is_none() {
+                ids.insert(id);
+            }
+        }
+    }
+    ids
+}
+
+/// The id of a role definition as assignments at a scope name it.
+fn definition_id(scope: &ResourceId, role: Uuid) -> ResourceId {
+    let holder = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
+    holder.provider("Microsoft.Authorization/roleDefinitions", &role.to_string())
+}

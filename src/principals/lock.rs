@@ -1,0 +1,221 @@
+//! The lock file beside a spec: who its names were when somebody looked them up who may read the directory.
+//!
+//! Pure: text in, text out. What it says is taken for true and shown as unverified; only `lock --check` compares it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Form, Resolved, resolve};
+use crate::desired::Open;
+use crate::finding::{Code, Finding};
+use crate::kinds::role_assignment::principals_of;
+use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
+use crate::spec::model::PrincipalType;
+
+/// The version of the format.
+const FORMAT_VERSION: &str = "1.0";
+/// What to do about a lock file that does not fit.
+const RENEW: &str = "run `keyless lock` as someone who may read the directory, and look at what it changes";
+
+/// Who the names of a spec are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Lock {
+    /// Version of this format: `1.0`.
+    pub format_version: String,
+    /// Each principal that the spec names and that must be looked up, by type and name.
+    pub principals: Vec<Entry>,
+}
+
+/// Who a name is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Entry {
+    /// The tenant in which it was looked up, if that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Uuid>,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub principal_type: PrincipalType,
+    /// Its name as in the spec; of a managed identity the resource id.
+    pub name: String,
+    /// Its object id.
+    pub id: Uuid,
+}
+
+/// A lock file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// It is not JSON, or of another shape.
+    #[error("it is not a lock file: {0}")]
+    Shape(serde_json::Error),
+    /// It is of another format.
+    #[error("it has format version `{0}`, and this keyless reads `{FORMAT_VERSION}`")]
+    Version(String),
+}
+
+impl Entry {
+    fn is(&self, principal_type: PrincipalType, name: &str) -> bool {
+        self.principal_type == principal_type && self.name.to_lowercase() == name.to_lowercase()
+    }
+
+    fn shown(&self) -> String {
+        format!("{} `{}`", self.principal_type.as_str(), self.name)
+    }
+}
+
+impl Lock {
+    /// Reads a lock file.
+    pub fn parse(text: &str) -> Result<Self, LockError> {
+        let lock: Self = serde_json::from_str(text).map_err(LockError::Shape)?;
+        if lock.format_version == FORMAT_VERSION {
+            Ok(lock)
+        } else {
+            Err(LockError::Version(lock.format_version))
+        }
+    }
+
+    /// Who a principal is, by this file; `None` for forms that need no look-up.
+    pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Box<Finding>>> {
+        let (principal_type, name) = locked_as(form)?;
+        let entry = self.principals.iter().find(|entry| entry.is(principal_type, &name));
+        Some(entry.map_or_else(
+            || {
+                let message = format!("the lock file does not hold {}", form.shown());
+                Err(Box::new(Finding::error(Code::LockOutdated, message).hint(RENEW)))
+            },
+            |entry| {
+                let name = match form {
+                    Form::ManagedIdentity(id) => id.name().to_owned(),
+                    _ => entry.name.clone(),
+                };
+                Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true })
+            },
+        ))
+    }
+
+    /// What a spec names, as a snapshot says, and what could not be made out.
+    #[must_use]
+    pub fn of(loaded: &Loaded, snapshot: &Snapshot, tenant: Option<Uuid>) -> (Self, Vec<Open>) {
+        let mut principals: Vec<Entry> = Vec::new();
+        let mut open = Vec::new();
+        for (pointer, principal) in principals_of(&loaded.spec) {
+            let Some(form) = Form::of(principal) else { continue };
+            let Some((principal_type, name)) = locked_as(&form) else { continue };
+            if principals.iter().any(|entry| entry.is(principal_type, &name)) {
+                continue;
+            }
+            let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
+            match resolve(&form, None, snapshot, span) {
+                Ok(who) => principals.push(Entry { tenant, principal_type, name, id: who.id }),
+                Err(problem) => open.push(problem),
+            }
+        }
+        principals.sort_by_cached_key(|entry| (entry.principal_type.as_str(), entry.name.to_lowercase()));
+        (Self { format_version: FORMAT_VERSION.to_owned(), principals }, open)
+    }
+
+    /// What this file says otherwise than a fresh one.
+    #[must_use]
+    pub fn differences(&self, fresh: &Lock, loaded: &Loaded) -> Vec<Finding> {
+        let at = |entry: &Entry| {
+            let declared = principals_of(&loaded.spec).into_iter().find_map(|(pointer, principal)| {
+                let form = Form::of(principal)?;
+                let (principal_type, name) = locked_as(&form)?;
+                entry.is(principal_type, &name).then(|| format!("{pointer}/{}", form.word()))
+            });
+            loaded.document.value_span(&declared.unwrap_or_else(|| "/stack".to_owned()))
+        };
+        let finding = |entry: &Entry, message: String| {
+            Finding::error(Code::LockOutdated, message).at(at(entry)).hint(RENEW)
+        };
+        let mut findings = Vec::new();
+        for now in &fresh.principals {
+            match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
+                None => findings.push(finding(now, format!("the lock file does not hold {}", now.shown()))),
+                Some(then) if then.id != now.id => findings.push(finding(
+                    now,
+                    format!(
+                        "{} is `{}` in the directory, and `{}` in the lock file",
+                        now.shown(),
+                        now.id,
+                        then.id
+                    ),
+                )),
+                Some(then) if then.tenant.is_some() && now.tenant.is_some() && then.tenant != now.tenant => {
+                    findings.push(finding(now, format!("{} was locked in another tenant", now.shown())));
+                }
+                Some(_) => {}
+            }
+        }
+        for then in &self.principals {
+            if !fresh.principals.iter().any(|entry| entry.is(then.principal_type, &then.name)) {
+                findings.push(finding(
+                    then,
+                    format!("the lock file holds {}, which the spec does not name", then.shown()),
+                ));
+            }
+        }
+        findings
+    }
+
+    /// Declared names that this file does not hold, and entries of another tenant than the caller's.
+    #[must_use]
+    pub fn problems(&self, loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (pointer, principal) in principals_of(&loaded.spec) {
+            let Some(form) = Form::of(principal) else { continue };
+            let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
+            if let Some(Err(finding)) = self.resolve(&form) {
+                findings.push(finding.at(span));
+            }
+        }
+        let foreign = |entry: &&Entry| tenant.is_some() && entry.tenant.is_some() && entry.tenant != tenant;
+        if let Some(entry) = self.principals.iter().find(foreign) {
+            let message = format!("{} was locked in another tenant than the caller's", entry.shown());
+            let span = loaded.document.value_span("/stack");
+            findings.push(Finding::error(Code::TenantMismatch, message).at(span).hint(RENEW));
+        }
+        findings
+    }
+}
+
+/// What a lock file calls a principal that must be looked up.
+fn locked_as(form: &Form<'_>) -> Option<(PrincipalType, String)> {
+    match form {
+        Form::Named(set, name) => Some((set.principal_type(), (*name).to_owned())),
+        Form::ManagedIdentity(id) => Some((PrincipalType::ServicePrincipal, id.to_string())),
+        Form::Id(..) | Form::AccountIdentity(_) | Form::Me => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principals::Set;
+
+    fn lock() -> Lock {
+        let id = Uuid::from_u128(7);
+        let entry = Entry { tenant: None, principal_type: PrincipalType::Group, name: "ML".to_owned(), id };
+        Lock { format_version: FORMAT_VERSION.to_owned(), principals: vec![entry] }
+    }
+
+    #[test]
+    fn a_name_is_found_by_type_and_without_case_and_shown_as_unverified() {
+        let group = lock().resolve(&Form::Named(Set::Groups, "ml")).unwrap().unwrap();
+        assert_eq!(group.title(), format!("Group ML ({}, from lock, unverified)", group.id));
+        assert!(lock().resolve(&Form::Named(Set::Users, "ml")).unwrap().is_err(), "a user is no group");
+        assert_eq!(lock().resolve(&Form::Me), None, "nobody locks `me`");
+    }
+
+    #[test]
+    fn only_whole_lock_files_of_this_version_are_read() {
+        let text = serde_json::to_string(&lock()).unwrap();
+        assert_eq!(Lock::parse(&text).unwrap(), lock());
+        assert!(matches!(Lock::parse(&text.replace("1.0", "9.0")), Err(LockError::Version(_))));
+        for bad in ["", "[]", "{}", "null", &text[..text.len() - 3], &text.replace("Group", "Robot")] {
+            assert!(matches!(Lock::parse(bad), Err(LockError::Shape(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Roles for the identity of an account that the same plan creates.
+
+use serde_json::json;
+
+use super::spec;
+use crate::common::{Azure, Fault, account, head, one_account};
+
+/// Two accounts; the first one's identity may call the second's models, and read the group.
+fn two(role: &str) -> String {
+    let mut text = one_account("team-a", "front", "");
+    text.push_str("  - name: chat\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{accountIdentity: front}]\n");
+    text.push_str(&format!("roleAssignments:\n  - {{scope: resourceGroup, role: {role}, principals: [{{accountIdentity: front}}]}}\n"));
+    text
+}
+
+fn identity(azure: &Azure, name: &str) -> String {
+    azure.get(&account(name))["identity"]["principalId"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_identity_of_a_new_account_gets_its_roles_in_the_same_apply() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", two("Reader"));
+    let shown = "-> the identity of account `front` (known after it is created) on chat";
+    folder.keyless("plan a.yaml").exits(0).says(&["4 to create", shown]);
+    let plan = folder.keyless("plan a.yaml --format json").exits(0).json();
+    let steps: Vec<_> =
+        plan["steps"].as_array().unwrap().iter().filter(|step| step["reference"].is_object()).collect();
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        assert_eq!(
+            step["reference"],
+            json!({"field": "principalId", "identityOf": account("front"), "kind": "accounts"})
+        );
+        assert!(step["patch"].get("principalId").is_none(), "{step}");
+        let needs: Vec<_> = step["needs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|need| plan["steps"][usize::try_from(need.as_u64().unwrap()).unwrap()]["target"].clone())
+            .collect();
+        assert!(needs.contains(&json!(account("front"))), "{needs:?}");
+    }
+    let report = folder.keyless("apply a.yaml --yes --format json").exits(0).json();
+    assert_eq!(report["summary"]["done"], 4, "{report}");
+    let front = identity(&azure, "front");
+    let grants = azure.grants_at(&account("chat"));
+    assert_eq!(grants.len(), 1);
+    assert_eq!(grants[0]["properties"]["principalId"], front.as_str());
+    assert_eq!(grants[0]["properties"]["principalType"], "ServicePrincipal");
+    // Named as Bicep names it, and reported under that name.
+    let guid =
+        folder.args(["guid", &front, "a97b65f3-24c7-4388-baec-2e87135dc908", &account("chat")]).exits(0);
+    assert_eq!(grants[0]["name"], guid.stdout.trim());
+    let reported = report["steps"].as_array().unwrap().iter().any(|step| step["id"] == grants[0]["id"]);
+    assert!(reported, "{report}");
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes; 4 unchanged", "2 reads"]);
+}
+
+#[test]
+fn a_saved_plan_carries_the_hole_and_a_changed_one_is_refused() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", two("Reader"));
+    folder.keyless("plan a.yaml --out p.json").exits(0);
+    folder.keyless("apply p.json a.yaml --yes").exits(0).says(&["4 done"]);
+    folder.keyless("apply p.json --yes").exits(3);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_guard_judges_the_role_before_the_identity_exists() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", two("Owner"));
+    let address = "roleAssignments/Owner/accountIdentity:front";
+    folder.keyless("plan a.yaml").exits(3).says(&["the identity of front", "`Owner`", address]);
+    folder
+        .keyless(&format!("apply a.yaml --yes --allow grant:resourceGroup/{address}"))
+        .exits(0)
+        .says(&["4 done"]);
+}
+
+#[test]
+fn an_identity_that_an_update_gives_is_waited_for_and_one_that_nobody_gives_is_an_error() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    folder.write("a.yaml", spec(&["accountIdentity: chat"]));
+    let plan = folder.keyless("plan a.yaml --format json").exits(1);
+    assert_eq!(plan.findings(), ["principal-not-found@11"], "{plan}");
+    folder.write(
+        "a.yaml",
+        spec(&["accountIdentity: chat"]).replace("    roleA", "    identity: SystemAssigned\n    roleA"),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
+    assert_eq!(super::granted(&azure), [(identity(&azure, "chat"), "ServicePrincipal".to_owned())]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn without_its_account_an_identity_gets_nothing_and_loses_nothing() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", two("Reader"));
+    azure.spoil("PUT", "accounts/front", Fault::error(400, "BadRequest", "No."));
+    folder.keyless("apply a.yaml --yes").exits(1).complains(&["it needs account front"]);
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    // Who may not list accounts does not know whose identity it is.
+    azure.spoil("GET", "CognitiveServices/accounts?", Fault::denied());
+    let plan = folder.keyless("plan a.yaml --format json").exits(1);
+    assert_eq!((plan.changes("delete").len(), plan.changes("create").len()), (0, 0), "{plan}");
+    assert_eq!(plan.changes("unknown").len(), 4, "{plan}");
+    azure.heal();
+    folder.write("a.yaml", head("team-a"));
+    folder.keyless("plan a.yaml --format json --allow delete-account").exits(0);
+}

@@ -1,0 +1,127 @@
+//! The lock file: names without a directory.
+
+use serde_json::{Value, json};
+
+use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
+use crate::common::{Azure, Fault, Folder};
+
+/// A world whose spec names three principals and is locked.
+fn locked() -> (Azure, Folder) {
+    let azure = Azure::start();
+    populate(&azure);
+    let folder = azure.folder();
+    let app = format!("servicePrincipal: {PIPELINE_APP}");
+    folder.write("specs/a.yaml", spec(&["user: dana@contoso.com", "group: ml-developers", &app]));
+    folder.keyless("lock").exits(0).says(&["wrote specs/a.lock.json: 3 looked up"]);
+    azure.take_seen();
+    (azure, folder)
+}
+
+fn read(folder: &Folder) -> Value {
+    let text = std::fs::read_to_string(folder.path().join("specs/a.lock.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_lock_file_holds_types_names_and_ids_and_makes_asking_needless() {
+    let (azure, folder) = locked();
+    let expected = json!({"formatVersion": "1.0", "principals": [
+        {"type": "Group", "name": "ml-developers", "id": ML},
+        {"type": "ServicePrincipal", "name": PIPELINE_APP, "id": PIPELINE},
+        {"type": "User", "name": "dana@contoso.com", "id": DANA},
+    ]});
+    assert_eq!(read(&folder), expected);
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    let shown = format!("Group ml-developers ({ML}, from lock, unverified)");
+    folder.keyless("plan").exits(0).says(&["4 to create", &shown]);
+    folder.keyless("apply --yes").exits(0).says(&["4 done"]);
+    folder.keyless("drift").exits(0);
+    assert!(azure.take_seen().iter().all(|seen| !seen.target.contains("v1.0")), "nothing is asked of Graph");
+    assert_eq!(granted(&azure).len(), 3);
+    // The same look-ups give the same bytes.
+    azure.heal();
+    let before = std::fs::read(folder.path().join("specs/a.lock.json")).unwrap();
+    folder.keyless("lock").exits(0);
+    assert_eq!(std::fs::read(folder.path().join("specs/a.lock.json")).unwrap(), before);
+}
+
+#[test]
+fn a_declared_name_that_the_lock_lacks_is_found_without_azure() {
+    let (azure, folder) = locked();
+    folder.write("specs/a.yaml", spec(&["user: dana@contoso.com", "group: others"]));
+    folder.keyless("validate").exits(1).complains(&[
+        "lock-outdated",
+        "`others`",
+        "a.yaml:12:",
+        "keyless lock",
+    ]);
+    folder.keyless("apply --yes").exits(1);
+    assert!(azure.take_seen().is_empty());
+}
+
+#[test]
+fn check_names_what_differs_and_exits_2() {
+    let (azure, folder) = locked();
+    folder.keyless("lock --check").exits(0).says(&["say what the directory says"]);
+    // Somebody swapped an id, or the group was made anew.
+    let mut swapped = read(&folder);
+    swapped["principals"][0]["id"] = json!(OTHER_ML);
+    folder.write("specs/a.lock.json", swapped.to_string());
+    folder.keyless("lock --check").exits(2).complains(&["ml-developers", ML, OTHER_ML, "specs/a.yaml:12:"]);
+    let findings = folder.keyless("lock --check --format json").exits(2).findings();
+    assert_eq!(findings, ["lock-outdated@12"]);
+    // A name more, a name less.
+    folder.keyless("lock").exits(0);
+    folder.write("specs/a.yaml", spec(&["user: dana@contoso.com", "user: new@contoso.com"]));
+    let findings = folder.keyless("lock --check --format json").exits(2).findings();
+    assert_eq!(findings.len(), 3, "{findings:?}");
+    // What cannot be asked is no difference.
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    folder.keyless("lock --check").exits(1).complains(&["principal-unread"]);
+}
+
+#[test]
+fn nothing_is_written_where_a_name_cannot_be_made_out() {
+    let (azure, folder) = locked();
+    let before = read(&folder);
+    add_group(&azure, OTHER_ML, "ml-developers");
+    folder.keyless("lock").exits(1).complains(&["principal-ambiguous", ML, OTHER_ML]);
+    assert_eq!(read(&folder), before);
+}
+
+#[test]
+fn a_lock_file_that_is_none_stops_everything() {
+    let (azure, folder) = locked();
+    for text in ["", "[]", "{\"formatVersion\": \"7\", \"principals\": []}", "{\"principals\": []}", "\u{0}"]
+    {
+        folder.write("specs/a.lock.json", text);
+        for command in ["validate", "plan", "apply --yes", "drift"] {
+            folder.keyless(command).exits(1).complains(&["lock-outdated", "a.lock.json"]);
+        }
+    }
+    assert!(azure.take_seen().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_a_lock_file_is_not_followed() {
+    let (_azure, folder) = locked();
+    let secret = folder.write("secret.json", "{\"token-of-somebody\": 1}");
+    let path = folder.path().join("specs/a.lock.json");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(secret, path).unwrap();
+    let run = folder.keyless("validate").exits(1).complains(&["not a regular file"]);
+    assert!(!run.stderr.contains("token-of-somebody"), "{run}");
+}
+
+#[test]
+fn a_lock_of_another_tenant_is_an_error() {
+    let (_azure, folder) = locked();
+    let mut lock = read(&folder);
+    lock["principals"][0]["tenant"] = json!("00000000-0000-4000-8000-00000000000a");
+    folder.write("specs/a.lock.json", lock.to_string());
+    // A token of the tenant b, unsigned.
+    let token = "e30.eyJ0aWQiOiIwMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMGIifQ.x";
+    let run = folder.with_env("plan --format json", &[("KEYLESS_TOKEN", token)]).exits(1);
+    assert!(run.findings().contains(&"tenant-mismatch@2".to_owned()), "{run}");
+}

@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 out=${KEYLESS_MUTANTS_OUT:-target/mutants}
 # The laws find most mutants in the first cases; the rest of the time would go into building.
 export KEYLESS_CASES=${KEYLESS_CASES:-200} KEYLESS_FUZZ=200 CARGO_PROFILE_DEV_DEBUG=0 INSTA_UPDATE=no
+# The copy that is mutated stands beside this tree, so that its tests find ../shared.
+TMPDIR=$(cd .. && pwd)
+export TMPDIR
 
 run() {
     local group=$1 tests=$2

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::{self, writable};
-use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan, Step, StepAction};
+use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan, Step, StepAction, Summary};
 use crate::plan::predict::World;
 
 /// Why a file cannot be carried out as a plan.
@@ -40,7 +40,12 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         return Err(SavedError::Version(version.to_owned()));
     }
     let plan: Plan = serde_json::from_value(value).map_err(SavedError::Shape)?;
-    if plan.fingerprint != plan.digest() {
+    // The counts are what people look at first.
+    let mut counted = Summary::default();
+    for change in &plan.changes {
+        counted.count(change.action);
+    }
+    if plan.fingerprint != plan.digest() || plan.summary != counted {
         return Err(SavedError::Fingerprint);
     }
     for (index, step) in plan.steps.iter().enumerate() {

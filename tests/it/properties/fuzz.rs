@@ -11,6 +11,7 @@ use keyless::arm::{Method, retry};
 use keyless::kinds::{KINDS, review, writable};
 use keyless::plan::predict::World;
 use keyless::plan::saved;
+use keyless::principals::lock::Lock;
 use keyless::{guards, rbac, render};
 
 use super::live::{Item, Label};
@@ -416,5 +417,30 @@ fn role_wildcards_match_as_a_naive_matcher_does() {
         let ours = rbac::matches(&pattern, &action);
         assert_eq!(ours, judge::covers(pattern.as_bytes(), action.as_bytes()), "{pattern} on {action}");
         ours
+    });
+}
+
+#[test]
+fn damaged_lock_files_are_refused_or_compared() {
+    let cases = some_cases();
+    let entry = |number: u64| {
+        let id = Rng::new(number).guid();
+        json!({"type": "Group", "name": format!("group {number}"), "id": id, "tenant": id})
+    };
+    let lock = json!({"formatVersion": "1.0", "principals": (0..4).map(entry).collect::<Vec<_>>()});
+    let whole = Lock::parse(&lock.to_string()).expect("an undamaged lock file is taken");
+    feed("lock file", |rng| {
+        let mut lock = lock.clone();
+        if rng.chance(50) {
+            mutate(&mut lock, rng);
+        }
+        let text = lock.to_string();
+        let bytes =
+            if rng.chance(60) { damage(&text, &["null", "\"type\""], rng) } else { text.into_bytes() };
+        let Ok(lock) = Lock::parse(&String::from_utf8_lossy(&bytes)) else { return false };
+        let loaded = &rng.pick(&cases).read.stacks[0];
+        let _ = lock.differences(&whole, loaded);
+        let _ = lock.problems(loaded, None);
+        true
     });
 }

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::arm::key_of_assignment;
 use super::rng::Rng;
 use super::specs::{
     Account, CALLER, FOREIGN, GROUPS, Grant, ROLES, STACKS, SUBSCRIPTIONS, Specs, grant_key, group_id,
@@ -286,6 +287,13 @@ fn contrived(specs: &Specs, azure: &mut Azure, rng: &mut Rng) {
                 entry: Value::Object(Map::new()),
             };
             let description = mark.map(|mark| marked("contrived", mark));
+            let key = grant_key(&grant.scope, &grant.principal, &grant.role);
+            let taken =
+                specs.grants.iter().map(|other| grant_key(&other.scope, &other.principal, &other.role));
+            let live = azure.assignments.iter().map(|item| key_of_assignment(&item.body));
+            if taken.chain(live).any(|other| other == key) {
+                return;
+            }
             let label = if mark.is_some() { Label::Leftover { stack, inside } } else { Label::Stranger };
             let body = assignment_body(&grant, description.as_deref(), None, rng);
             azure.assignments.push(Item { body, label });

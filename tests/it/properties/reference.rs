@@ -55,6 +55,10 @@ fn case_line(case: &Case) -> Value {
 fn answers(cases: &[Case]) -> Option<Vec<Value>> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let roles = root.join("../shared/roles/builtin-roles.json");
+    if !roles.exists() {
+        println!("SKIPPED the second implementation: ../shared/roles is not there");
+        return None;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("cases.jsonl");
     let lines = cases.iter().fold(String::new(), |mut lines, case| {
@@ -72,10 +76,6 @@ fn answers(cases: &[Case]) -> Option<Vec<Value>> {
         println!("SKIPPED the second implementation: python3 is not there");
         return None;
     };
-    if !roles.exists() {
-        println!("SKIPPED the second implementation: ../shared/roles is not there");
-        return None;
-    }
     assert!(output.status.success(), "tests/reference.py failed");
     let text = String::from_utf8(output.stdout).expect("Python writes UTF-8");
     Some(

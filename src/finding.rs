@@ -101,6 +101,8 @@ codes! {
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
     ImmutableField = "immutable-field", "a change that Azure does not allow on an existing resource";
+    ProvisioningFailed = "provisioning-failed", "Azure did not complete the last change of a resource";
+    OperationUnderWay = "operation-under-way", "Azure is still at work on a resource: what it shows may change by itself";
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";

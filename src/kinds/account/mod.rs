@@ -330,6 +330,7 @@ impl Kind for Accounts {
                     .hint("`disableLocalAuth: true` turns them off"),
             );
         }
+        findings.extend(unsettled(desired, properties["provisioningState"].as_str()));
         let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
         let keyless = desired.declared.get("disableLocalAuth") == Some(&Value::Bool(true));
         if without && (keyless || says("networkAcls")) {
@@ -395,6 +396,29 @@ impl Kind for Accounts {
 
 fn key(id: &ResourceId) -> Key {
     Key::new("accounts", &[id.as_str()])
+}
+
+/// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
+fn unsettled(desired: &Desired, state: Option<&str>) -> Option<Finding> {
+    match state? {
+        "Succeeded" => None,
+        "Failed" | "Canceled" => Some(
+            Finding::error(
+                Code::ProvisioningFailed,
+                format!("Azure did not complete the last change of {}", desired.title),
+            )
+            .at(desired.span)
+            .hint("the portal's activity log says why; any write to the account, such as a changed tag, tries again"),
+        ),
+        state => Some(
+            Finding::warning(
+                Code::OperationUnderWay,
+                format!("Azure is still at work on {}: its state is `{state}`", desired.title),
+            )
+            .at(desired.span)
+            .hint("run it again once Azure has finished"),
+        ),
+    }
 }
 
 fn soft_deleted(desired: &Desired, deleted: &Value) -> Finding {

@@ -16,3 +16,4 @@ mod requests;
 mod saved;
 mod streams;
 mod structure;
+mod unsettled;

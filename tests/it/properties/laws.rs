@@ -8,13 +8,14 @@ use keyless::plan::document::{Action, Plan, StepAction};
 
 use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls};
+use super::lifts::lifts;
 use super::live::{Item, Label};
 use super::values::{other, place, units};
 use super::*;
 
 /// What cases were seen, so that no law holds for want of cases.
 #[derive(Debug, Default)]
-struct Tally {
+pub(super) struct Tally {
     cases: u64,
     /// Cases by what occurs in them: actions and guards.
     covered: BTreeMap<String, u64>,
@@ -34,6 +35,7 @@ const LAWS: &[(&str, Law)] = &[
     ("equal inputs give equal bytes, and order does not count", order),
     ("what could not be read is unknown and never written", unread),
     ("what passes the guards locks nobody out and opens nothing", guarded),
+    ("a refusal names the flag that lifts it, and no other refusal", lifts),
 ];
 
 #[test]

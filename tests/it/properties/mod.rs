@@ -9,6 +9,7 @@ mod arm;
 mod fuzz;
 mod judge;
 mod laws;
+mod lifts;
 mod live;
 mod reference;
 mod rng;

@@ -10,8 +10,13 @@ use super::*;
 fn flag(refusal: &FindingEntry) -> Result<&str, String> {
     let hint = refusal.hint.as_deref().unwrap_or_default();
     let (_, flag) = hint.split_once("--allow ").ok_or_else(|| format!("no flag in `{hint}`"))?;
-    let flag = flag.trim_start_matches('\'');
-    Ok(flag.trim_end_matches('\''))
+    let quoted = flag.strip_prefix('\'').and_then(|flag| flag.strip_suffix('\''));
+    // It is there to be copied to a shell.
+    match quoted {
+        Some(flag) if flag.contains(' ') => Ok(flag),
+        None if !flag.contains([' ', '\'']) => Ok(flag),
+        _ => Err(format!("`--allow {flag}` cannot be copied to a shell as it stands")),
+    }
 }
 
 /// Each refusal names a flag; the flag lifts this refusal and, but for others of the same rule and address, no other.

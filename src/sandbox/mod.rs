@@ -6,16 +6,19 @@
 //! `router` and from there to handlers, which are functions of the `World` and the request.
 //! How the real service behaves, and where nobody knows, is in docs/sandbox.md.
 
+mod access;
 mod account_body;
 mod account_facts;
 mod account_write;
 mod accounts;
+mod action;
 mod activity;
 mod admin;
 mod assignment_table;
 mod base64url;
 mod caller;
 mod deleted;
+mod deny_assignments;
 mod directory;
 mod domain;
 mod entra;
@@ -24,6 +27,7 @@ mod exchange;
 mod faults;
 mod filter;
 mod gate;
+mod grants;
 mod graph;
 mod groups;
 mod http;
@@ -31,10 +35,12 @@ mod listen;
 mod locks;
 mod managed_identity;
 mod operations;
+mod policies;
 mod record;
 mod role_assignments;
 mod role_definitions;
 mod router;
+mod schedules;
 mod scope;
 mod seed;
 mod server;

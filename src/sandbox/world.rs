@@ -72,6 +72,12 @@ impl World {
             }
         }
         self.state.deleted_accounts.retain(|deleted| deleted.purge_at > now);
+        let over = self.state.schedules.iter().filter(|(_, schedule)| schedule.ends_at <= now);
+        let over: Vec<String> = over.map(|(name, _)| name.clone()).collect();
+        for name in over {
+            self.state.role_assignments.remove(&name);
+            self.state.schedules.remove(&name);
+        }
     }
 
     /// `2023-07-25T04:50:15.0581066Z`, without trailing zeros, as `systemData` has it.

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod activity;
 mod client;
+mod deployments;
 mod entra;
 mod faults;
 mod graph;

@@ -17,6 +17,10 @@ mod base64url;
 mod caller;
 mod catalog;
 mod children;
+mod connections;
+mod data_access;
+mod data_answers;
+mod data_plane;
 mod deleted;
 mod deployments;
 mod directory;
@@ -33,7 +37,9 @@ mod http;
 mod listen;
 mod locks;
 mod managed_identity;
+mod offers;
 mod operations;
+mod projects;
 mod rai_policies;
 mod record;
 mod role_assignments;
@@ -78,6 +84,8 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// How long an operation takes on the sandbox's clock.
     pub operation_time: Duration,
+    /// How long a new role assignment takes to count on the data plane, on the sandbox's clock.
+    pub role_propagation: Duration,
 }
 
 impl Default for Options {
@@ -91,6 +99,7 @@ impl Default for Options {
             tls: None,
             record: None,
             operation_time: Duration::ZERO,
+            role_propagation: Duration::ZERO,
         }
     }
 }

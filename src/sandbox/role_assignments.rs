@@ -263,6 +263,18 @@ pub(super) fn forget_scope(world: &mut World, scope: &str) {
     }
 }
 
+/// Assignments at a scope and above it, management groups among them.
+pub(super) fn at_or_above<'w>(
+    world: &'w World,
+    scope: &str,
+) -> impl Iterator<Item = &'w RoleAssignment> + use<'w> {
+    let all = &world.state.role_assignments;
+    let mut places = scope::ancestors(scope);
+    places.push(scope.to_lowercase());
+    let found = places.into_iter().flat_map(move |place| all.at(&place, None));
+    found.chain(all.below(MANAGEMENT_GROUPS, None)).map(|(_, assignment)| assignment)
+}
+
 /// What a filter asks for.
 #[derive(Debug, Default)]
 struct Wanted {

@@ -3,12 +3,15 @@
 mod accounts;
 mod activity;
 mod client;
+mod data_plane;
 mod deployments;
 mod entra;
 mod faults;
 mod graph;
 mod lifecycle;
 mod locks;
+mod offers;
+mod projects;
 mod recordings;
 mod roles;
 mod seed;

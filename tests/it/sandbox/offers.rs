@@ -23,11 +23,14 @@ fn deployment(account_name: &str, name: &str) -> String {
     format!("{}/deployments/{name}?{API}", account(account_name))
 }
 
+/// How much of a quota is used, and its limit.
 async fn usage(client: &Client) -> (u64, u64) {
     let list = client.get(USAGES).await;
-    let items = list.body["value"].as_array().unwrap();
-    let item = items.iter().find(|item| item["name"]["value"] == "OpenAI.GlobalStandard.gpt-4o").unwrap();
-    (item["currentValue"].as_u64().unwrap(), item["limit"].as_u64().unwrap())
+    let items = list.body["value"].as_array().into_iter().flatten();
+    let mut found = items.filter(|item| item["name"]["value"] == "OpenAI.GlobalStandard.gpt-4o");
+    let item = found.next().cloned().unwrap_or_default();
+    let count = |name: &str| item[name].as_u64().unwrap_or(u64::MAX);
+    (count("currentValue"), count("limit"))
 }
 
 #[tokio::test]

@@ -8,17 +8,18 @@ mod batch;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
+use crate::kinds::Kind;
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing_of};
 use crate::spec::Loaded;
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Reads everything that these stacks need to know; `graph` is asked about principals only.
-pub async fn read(stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
+/// Reads everything that these kinds need to know of these stacks; `graph` is asked about principals only.
+pub async fn read(kinds: &[&dyn Kind], stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for _ in 0..MAX_WAVES {
-        let open = missing(stacks, &snapshot);
+        let open = missing_of(kinds, stacks, &snapshot);
         if open.is_empty() {
             return snapshot;
         }

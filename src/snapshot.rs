@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::kinds::KINDS;
+use crate::kinds::{KINDS, Kind};
 use crate::spec::Loaded;
 
 /// One read of Azure.
@@ -159,7 +159,13 @@ impl Snapshot {
 /// The queries that are still open: what the kinds need to know, less what has been answered.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let mut open: Vec<Query> = KINDS
+    missing_of(KINDS, stacks, snapshot)
+}
+
+/// The queries that are still open for some kinds only.
+#[must_use]
+pub fn missing_of(kinds: &[&dyn Kind], stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let mut open: Vec<Query> = kinds
         .iter()
         .flat_map(|kind| kind.queries(stacks, snapshot))
         .filter(|query| snapshot.get(query).is_none())

@@ -18,6 +18,8 @@ use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
+use crate::kinds::account::Accounts;
+use crate::kinds::{KINDS, Kind};
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::plan::saved;
@@ -25,9 +27,11 @@ use crate::principals::lock::Lock;
 use crate::read::{ask_all, read};
 use crate::render::diagnostic;
 use crate::snapshot::{Caller, Snapshot};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
+use crate::standing::{self, Standing};
+use crate::statement::Statement;
 
 /// Which specs.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,6 +63,12 @@ impl Checked {
     /// Whether a finding is an error.
     pub(super) fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The address of each declared account, and where it stands.
+    pub(super) fn accounts(&self) -> Vec<(String, Span)> {
+        let desired = self.stacks.iter().flat_map(|loaded| Accounts.desired(loaded, &Snapshot::default()));
+        desired.map(|desired| (desired.address, desired.span)).collect()
     }
 
     /// Findings as documents hold them.
@@ -209,16 +219,11 @@ impl Session {
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
 
-    /// Reads Azure and plans.
-    pub(super) async fn plan(
-        &self,
-        options: &Options,
-        checked: Checked,
-        allowed: &[Allow],
-    ) -> Result<Plan, Failure> {
+    /// Reads what these kinds need to know of these stacks.
+    async fn read(&self, kinds: &[&dyn Kind], stacks: &[Loaded]) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read(&checked.stacks, &self.client, &self.graph).await;
+        let mut snapshot = read(kinds, stacks, &self.client, &self.graph).await;
         snapshot.caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
@@ -228,8 +233,46 @@ impl Session {
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
         }
+        Ok((snapshot, claims))
+    }
+
+    /// The declared accounts as they stand, with everything there is to say about that.
+    pub(super) async fn accounts(&self, checked: &mut Checked) -> Result<Vec<Standing>, Failure> {
+        let (snapshot, claims) = self.read(&[&Accounts], &checked.stacks).await?;
+        checked.findings.extend(foreign_tenants(&checked.stacks, &claims));
+        let (standing, findings) = standing::declared(&checked.stacks, &snapshot);
+        checked.findings.extend(findings);
+        Ok(standing)
+    }
+
+    /// All accounts of a subscription, with everything there is to say about that.
+    pub(super) async fn listed(
+        &self,
+        subscription: &ResourceId,
+    ) -> Result<(Vec<Standing>, Vec<Finding>), Failure> {
+        self.claims().await?;
+        self.spinner.say("reading Azure");
+        let mut snapshot = Snapshot::default();
+        ask_all(&[standing::list(subscription)], &self.client, &self.graph, &mut snapshot).await;
+        self.spinner.clear();
+        Ok(standing::listed(subscription, &snapshot))
+    }
+
+    /// A document of this run.
+    pub(super) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
+        Statement::new(about, checked.entries(), self.target.clone(), self.requests())
+    }
+
+    /// Reads Azure and plans.
+    pub(super) async fn plan(
+        &self,
+        options: &Options,
+        checked: Checked,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        let (snapshot, claims) = self.read(KINDS, &checked.stacks).await?;
         let Checked { stacks, mut findings, sources } = checked;
-        findings.extend(stacks.iter().filter_map(|loaded| foreign_tenant(loaded, &claims)));
+        findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
             let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
             findings.extend(problems.into_iter().flatten());
@@ -340,7 +383,11 @@ impl Session {
     }
 }
 
-/// A declared tenant that is not the caller's.
+/// Declared tenants that are not the caller's.
+fn foreign_tenants(stacks: &[Loaded], claims: &Claims) -> Vec<Finding> {
+    stacks.iter().filter_map(|loaded| foreign_tenant(loaded, claims)).collect()
+}
+
 fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
     let (declared, tid) = (loaded.spec.tenant.as_deref()?, claims.tid?);
     (!declared.eq_ignore_ascii_case(&tid.to_string())).then(|| {
@@ -353,7 +400,8 @@ fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
     })
 }
 
-fn pin(within: &str) -> Result<ResourceId, Failure> {
+/// The scope of `--within`.
+pub(super) fn pin(within: &str) -> Result<ResourceId, Failure> {
     ResourceId::parse(within)
         .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
 }

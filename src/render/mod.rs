@@ -2,7 +2,10 @@
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 pub mod diagnostic;
+mod keys;
 pub mod markdown;
+mod outputs;
 pub mod sanitize;
 pub mod sarif;
+pub mod statement;
 pub mod text;

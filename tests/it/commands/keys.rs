@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{accounts, fits};
+use super::accounts;
 use crate::common::{Azure, Fault, Run, SUB, account};
 
 fn live() -> Azure {
@@ -36,7 +36,7 @@ fn status_says_which_accounts_take_keys_and_reads_none() {
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["on", "off"]));
     let run = folder.keyless("keys status --format json").exits(2);
-    fits(&run, "keys-status");
+    run.fits("keys-status");
     assert_eq!(
         run.json()["accounts"][0]["keys"],
         "enabled",
@@ -59,7 +59,7 @@ fn status_of_a_subscription_needs_no_specs() {
     let azure = live();
     let folder = azure.folder();
     let run = folder.keyless(&format!("keys status --subscription {SUB} --format json")).exits(2);
-    fits(&run, "keys-status");
+    run.fits("keys-status");
     assert_eq!(run.json()["summary"], json!({"enabled": 1, "disabled": 1}));
     folder.keyless("keys status --subscription prod").exits(1).complains(&["GUID"]);
     azure.spoil("GET", "Microsoft.CognitiveServices/accounts", Fault::denied());
@@ -89,7 +89,7 @@ fn revoking_changes_both_keys_and_no_output_holds_a_new_one() {
     let run = folder
         .keyless("keys revoke --yes -vvv --format json --report human=r.txt --report markdown=r.md --report sarif=r.sarif")
         .exits(0);
-    fits(&run, "keys-revoke");
+    run.fits("keys-revoke");
     assert_eq!(statuses(&run), ["on/Key1 regenerated", "on/Key2 regenerated"]);
     let writes = azure.take_writes();
     assert_eq!(writes.len(), 2, "{writes:?}");

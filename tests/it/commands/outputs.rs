@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{accounts, fits};
+use super::accounts;
 use crate::common::{Azure, Fault, account};
 
 fn live(names: &[&str]) -> Azure {
@@ -28,7 +28,7 @@ fn endpoints_ids_and_identities_are_those_that_azure_shows() {
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat-eu"]));
     let run = folder.keyless("outputs --format json").exits(0);
-    fits(&run, "outputs");
+    run.fits("outputs");
     let account = &run.json()["accounts"][0];
     assert_eq!(account["id"], body["id"]);
     assert_eq!(account["endpoint"], "https://chat-eu.cognitiveservices.azure.com/");

@@ -8,18 +8,29 @@ mod batch;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
-use crate::kinds::Kind;
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing_of};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
 use crate::spec::Loaded;
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Reads everything that these kinds need to know of these stacks; `graph` is asked about principals only.
-pub async fn read(kinds: &[&dyn Kind], stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
+/// Reads everything that these stacks need to know; `graph` is asked about principals only.
+pub async fn read(stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
+    read_by(&|snapshot| missing(stacks, snapshot), client, graph).await
+}
+
+/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked.
+pub async fn read_by(
+    wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
+    client: &Client,
+    graph: &Client,
+) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for _ in 0..MAX_WAVES {
-        let open = missing_of(kinds, stacks, &snapshot);
+        let mut open = wanted(&snapshot);
+        open.retain(|query| snapshot.get(query).is_none());
+        open.sort();
+        open.dedup();
         if open.is_empty() {
             return snapshot;
         }

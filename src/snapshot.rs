@@ -156,21 +156,16 @@ impl Snapshot {
     }
 }
 
-/// The queries that are still open: what the kinds need to know, less what has been answered.
+/// The queries that are still open: what shows the state, and once that is answered, what the state raises.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    missing_of(KINDS, stacks, snapshot)
-}
-
-/// The queries that are still open for some kinds only.
-#[must_use]
-pub fn missing_of(kinds: &[&dyn Kind], stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let mut open: Vec<Query> = kinds
-        .iter()
-        .flat_map(|kind| kind.queries(stacks, snapshot))
-        .filter(|query| snapshot.get(query).is_none())
-        .collect();
-    open.sort();
-    open.dedup();
-    open
+    let open = |ask: &dyn Fn(&&'static dyn Kind) -> Vec<Query>| {
+        let mut open: Vec<Query> =
+            KINDS.iter().flat_map(ask).filter(|query| snapshot.get(query).is_none()).collect();
+        open.sort();
+        open.dedup();
+        open
+    };
+    let state = open(&|kind| kind.queries(stacks, snapshot));
+    if state.is_empty() { open(&|kind| kind.follow_ups(stacks, snapshot)) } else { state }
 }

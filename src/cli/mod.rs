@@ -20,6 +20,7 @@ mod sandbox;
 mod schema;
 mod session;
 mod show;
+mod specs;
 mod validate;
 
 use std::ffi::OsString;

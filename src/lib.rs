@@ -16,6 +16,7 @@ pub mod snapshot;
 
 pub mod read;
 
+pub mod access;
 pub mod keys;
 pub mod outputs;
 pub mod standing;

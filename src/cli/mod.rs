@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, all else to stderr. Whatever happens, the exit code is one of [`Exit`].
 
+mod access;
 mod apply;
 mod completions;
 mod confirm;
@@ -77,6 +78,8 @@ enum Command {
     Apply(apply::Args),
     /// Exit 2 if Azure is not as the specs say
     Drift(drift::Args),
+    /// Who can call the models of the accounts, and through what
+    Access(access::Args),
     /// Which accounts take API keys; or make the old keys worthless
     Keys(keys::Args),
     /// Endpoints, ids and identities of the accounts, for applications
@@ -117,6 +120,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&options, &args),
         Command::Apply(args) => apply::run(&options, &args),
         Command::Drift(args) => drift::run(&options, &args),
+        Command::Access(args) => access::run(&options, &args),
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
+use crate::access::Access;
 use crate::keys::{Revocation, Status};
 use crate::outputs::Outputs;
 use crate::plan::document::Plan;
@@ -28,6 +29,8 @@ enum Document {
     Plan,
     /// What `apply --format json` prints
     Report,
+    /// What `access --format json` prints
+    Access,
     /// What `outputs --format json` prints
     Outputs,
     /// What `keys status --format json` prints
@@ -41,6 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Spec => crate::spec::structure::published_schema(),
         Document::Plan => schemars::schema_for!(Plan).to_value(),
         Document::Report => schemars::schema_for!(Report).to_value(),
+        Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
         Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
         Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),
         Document::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),

@@ -8,6 +8,7 @@ use super::options::{CloudName, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
+use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
@@ -135,11 +136,14 @@ impl Session {
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
 
-    /// Reads what these kinds need to know of these stacks.
-    async fn read(&self, kinds: &[&dyn Kind], stacks: &[Loaded]) -> Result<(Snapshot, Claims), Failure> {
+    /// Reads what `wanted` wants to know, as `read_by` does, and says who asked.
+    async fn read(
+        &self,
+        wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
+    ) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read(kinds, stacks, &self.client, &self.graph).await;
+        let mut snapshot = read_by(wanted, &self.client, &self.graph).await;
         snapshot.caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
@@ -205,7 +209,10 @@ impl Session {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
-        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), claims.oid, allowed));
+        let before = World::of(&snapshot);
+        let names = access::known_names(&stacks, &snapshot);
+        plan.access = access::changes::changes(&before, &before.after(&plan), &names);
+        plan.findings.extend(guards::judge(&plan, &before, claims.oid, allowed));
         plan.findings.sort();
         Ok(plan)
     }

@@ -6,7 +6,7 @@
 pub mod revoke;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::source::{Position, Sources};
 use crate::standing::Standing;
@@ -48,7 +48,7 @@ pub struct AccountKeys {
 }
 
 /// Whether keys are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keys {
     /// Anyone with a key may call.

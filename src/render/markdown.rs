@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::access::changes_markdown;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{label, requests, worded};
 use crate::finding::Severity;
@@ -58,6 +59,7 @@ pub fn plan(plan: &Plan) -> String {
             );
         }
     }
+    changes_markdown(&mut text, &plan.access);
     findings(&mut text, &plan.findings);
     text
 }

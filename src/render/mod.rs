@@ -1,6 +1,7 @@
 //! From what is known to what is shown: text, JSON, Markdown, SARIF.
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
+mod access;
 pub mod diagnostic;
 mod keys;
 pub mod markdown;

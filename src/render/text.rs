@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::access::changes;
 use super::sanitize::sanitize;
 use crate::finding::Severity;
 use crate::kinds;
@@ -62,6 +63,7 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    changes(&mut text, &plan.access);
     findings(&mut text, &plan.findings, verbose);
     summary(&mut text, plan);
     text

@@ -18,6 +18,7 @@ mod assignment_table;
 mod base64url;
 mod caller;
 mod catalog;
+mod certificate;
 mod children;
 mod deleted;
 mod deny_assignments;

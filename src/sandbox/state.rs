@@ -476,6 +476,9 @@ pub(super) struct Principal {
     /// SHA-256 of its secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) secrets: Vec<String>,
+    /// Certificates that its assertions may be signed with: DER in base64url.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) certificates: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) federated: Vec<Federated>,
     /// Object ids of a group's members.
@@ -501,6 +504,7 @@ impl Principal {
             upn: None,
             managed: false,
             secrets: Vec::new(),
+            certificates: Vec::new(),
             federated: Vec::new(),
             members: Vec::new(),
             unknown_for_puts: 0,

@@ -48,6 +48,7 @@ mod policies;
 mod projects;
 mod rai_policies;
 mod record;
+mod rights;
 mod role_assignments;
 mod role_definitions;
 mod router;

@@ -46,7 +46,9 @@ fn marked(numbers: std::ops::Range<usize>, stack: Option<&str>) -> Vec<Value> {
 }
 
 fn chat(properties: Value) -> Value {
-    json!({"id": CHAT, "properties": properties})
+    let mut body = json!({"id": CHAT});
+    body["properties"] = properties;
+    body
 }
 
 fn keys(off: bool) -> Value {

@@ -65,8 +65,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
                     && other.action != StepAction::Purge
                     && other.target.eq_ignore_ascii_case(&reference.identity_of)
             };
-            let last = (0..steps.len()).rfind(|other| writes(&steps[*other]));
-            add(&|other| last.is_some_and(|last| std::ptr::eq(other, &steps[last])));
+            needs.extend((0..steps.len()).rfind(|other| writes(&steps[*other])));
         }
     }
     needs

@@ -46,6 +46,10 @@ fn direct_and_inherited_roles_count_if_they_have_inference_data_actions() {
     let azure = live();
     azure.make_account("other", &json!({"customSubDomainName": "other"}));
     azure.make_account("chatter", &json!({"customSubDomainName": "chatter"}));
+    azure.patch(&account("chat"), json!({"properties": {"allowProjectManagement": true}}));
+    azure.get(&account("chat"));
+    let project = json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}});
+    azure.put(&format!("{}/projects/p", account("chat")), project);
     let grant = |scope: &str, number, role, who| azure.grant(scope, &name(number), role, who, None);
     grant(&account("chat"), 1, CS_USER, ALICE);
     grant(&group(), 2, OPENAI_USER, BOB);

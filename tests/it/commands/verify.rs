@@ -1,9 +1,14 @@
 //! Proof by calling: what is said for what the data plane answers, and keys that go off only when the models were seen to work.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::accounts;
-use crate::common::{Azure, BOB, Fault, Run, account, grants, one_account};
+use crate::common::{Azure, BOB, CS_USER, Fault, Run, account, grants, one_account};
 
 const OK: &str = r#"{"choices": [{"message": {"role": "assistant", "content": "Yes"}}]}"#;
 
@@ -284,4 +289,60 @@ fn keys_that_are_still_taken_after_the_write_fail_the_step() {
     folder.write("a.yaml", keys_off_spec());
     let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
     run.says(&["keys are off, and that is not seen yet", "the key was looked at"]);
+}
+
+/// A token that names whose it is; the sandbox believes it.
+fn token_of(principal: &str) -> String {
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.x", encode(json!({"alg": "none"})), encode(json!({"oid": principal})))
+}
+
+#[test]
+fn with_the_sandboxs_own_data_plane_the_role_decides_and_then_the_network() {
+    let azure = live(true);
+    deploy(&azure, "embed", "OpenAI", "text-embedding-3-small", "1");
+    deploy(&azure, "large", "Mistral AI", "Mistral-large-2407", "1");
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let token = token_of(BOB);
+    let verify = |code| {
+        let environment = [("KEYLESS_VERIFY_TOKEN", token.as_str())];
+        checks(&folder.with_env("verify --verify-wait 0 --format json", &environment).exits(code))
+    };
+    let each = |verdict: &str| -> Vec<String> {
+        let models = ["embed", "gpt-4o", "large"].map(|name| format!("modelAnswers {name} {verdict}"));
+        models.into_iter().chain(["keysRefused - proven -".to_owned()]).collect()
+    };
+    assert_eq!(verify(1), each("disproven role"));
+    azure.grant(&account("chat"), "a5510000-0000-4000-8000-000000000001", CS_USER, BOB, None);
+    assert_eq!(verify(0), each("proven -"));
+    azure.patch(&account("chat"), json!({"properties": {"networkAcls": {"defaultAction": "Deny"}}}));
+    let mut fenced = each("inconclusive network");
+    fenced[3] = "keysRefused - inconclusive network".to_owned();
+    assert_eq!(verify(1), fenced);
+}
+
+#[test]
+fn a_role_that_was_just_given_is_waited_for() {
+    let spread = std::time::Duration::from_mins(2);
+    let azure = Azure::with(keyless::sandbox::Options { role_propagation: spread, ..Default::default() });
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    deploy(&azure, "gpt-4o", "OpenAI", "gpt-4o", "2024-11-20");
+    azure.grant(&account("chat"), "a5510000-0000-4000-8000-000000000001", CS_USER, BOB, None);
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let mut command = folder.command(["verify", "--format", "json"]);
+    command.env("KEYLESS_VERIFY_TOKEN", token_of(BOB)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("waiting for deployment gpt-4o of account chat"), "{told}");
+    assert!(told.contains("lacks the role"), "{told}");
+    // Minutes of the sandbox's clock, not of this test's.
+    assert_eq!(azure.send("POST", "/_sandbox/clock", Some(json!({"advanceSeconds": 180}))).status, 200);
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{document}");
+    assert_eq!(document["checks"][0]["outcome"], "proven");
+    assert!(document["checks"][0]["attempts"].as_u64().unwrap() > 1, "{document}");
 }

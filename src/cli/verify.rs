@@ -9,7 +9,7 @@ use super::output::Failure;
 use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use crate::arm::Interrupt;
 use crate::verify::gate::Gate;
-use crate::verify::{Run, findings, queries, run as verify, subjects};
+use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -42,15 +42,20 @@ impl How {
     /// What looks before and after keys go off.
     pub(super) async fn gate(&self, options: &Options, session: &Session) -> Result<Gate, Failure> {
         let (caller, place) = session.data_plane(options, self).await?;
-        let spinner = session.spinner.clone();
         Ok(Gate {
             caller,
             place,
             limit: self.limit(),
             interrupt: session.interrupt.clone(),
-            waiting: Box::new(move |title, verdict, elapsed| spinner.waiting(title, verdict, elapsed)),
+            waiting: told(session),
         })
     }
+}
+
+/// Waits as progress.
+fn told(session: &Session) -> Box<Waiting> {
+    let spinner = session.spinner.clone();
+    Box::new(move |title, verdict, elapsed| spinner.waiting(title, verdict, elapsed))
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -83,7 +88,7 @@ async fn tell(
         limit: args.how.limit(),
         interrupt,
         parallelism: usize::from(options.parallelism),
-        waiting: &|title, verdict, elapsed| session.spinner.waiting(title, verdict, elapsed),
+        waiting: &*told(session),
     };
     let verification = verify(&subjects, &how, Some(&checked.sources)).await;
     session.spinner.clear();

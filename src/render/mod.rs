@@ -10,4 +10,4 @@ pub mod sanitize;
 pub mod sarif;
 pub mod statement;
 pub mod text;
-mod verify;
+pub(crate) mod verify;

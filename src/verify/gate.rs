@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::call::Prober;
 use super::probe::Place;
-use super::verdict::{Outcome, Verdict};
-use super::{Run, Subject, Verification, deployments, keys, models, run};
+use super::verdict::Outcome;
+use super::{Run, Subject, Verification, Waiting, deployments, keys, models, run};
 use crate::arm::{Client, Interrupt};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
@@ -24,8 +24,8 @@ pub struct Gate {
     pub limit: Duration,
     /// Ends waits.
     pub interrupt: Interrupt,
-    /// Told whenever something is waited for.
-    pub waiting: Box<dyn Fn(&str, &Verdict, Duration) + Send + Sync>,
+    /// Told of waits.
+    pub waiting: Box<Waiting>,
 }
 
 /// Why a step must not go on, and what to do.

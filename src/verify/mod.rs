@@ -193,6 +193,9 @@ fn keys<'a>(account: &'a Standing, place: &Place) -> Subject<'a> {
     Subject { account, claim: Claim::KeysRefused, deployment: None, probe }
 }
 
+/// Told whenever something is waited for: what, why, how long so far.
+pub type Waiting = dyn Fn(&str, &Verdict, Duration) + Send + Sync;
+
 /// How a run goes.
 pub struct Run<'a> {
     /// Who calls.
@@ -203,8 +206,8 @@ pub struct Run<'a> {
     pub interrupt: &'a Interrupt,
     /// How many are asked at once.
     pub parallelism: usize,
-    /// Told whenever something is waited for: what, why, how long so far.
-    pub waiting: &'a (dyn Fn(&str, &Verdict, Duration) + Sync),
+    /// Told of waits.
+    pub waiting: &'a Waiting,
 }
 
 /// Asks until every verdict stands.

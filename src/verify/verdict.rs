@@ -295,249 +295,100 @@ mod tests {
     use super::*;
     use Outcome::{Disproven, Inconclusive, Proven};
 
-    fn error(status: u16, code: &str, message: &str) -> Answered {
-        Answered::Answer { status, body: Some(json!({"error": {"code": code, "message": message}})) }
-    }
+    /// What Azure says, in the words of public reports: situation | call | status and code | message | verdict.
+    const ERRORS: &str = "
+        role missing, as 401 | chat | 401 PermissionDenied | The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation. | disproven role
+        role missing, as 403 | chat | 403 PermissionDenied | Principal does not have access to API/Operation. | disproven role
+        another 401 | chat | 401 401 | Nobody knows this text. | inconclusive service
+        wrong audience | chat | 401 401 | Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired. | disproven token
+        a wrong key, said to a token | chat | 401 401 | Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource. | inconclusive service
+        keys are off, said to a token | chat | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | inconclusive service
+        firewall | chat | 403 403 | Access denied due to Virtual Network/Firewall rules. | inconclusive network
+        private only | chat | 403 403 | Public access is disabled. Please configure private endpoint. | inconclusive network
+        virtual network | chat | 403 403 | A Virtual Network is configured for this resource. Please use the correct endpoint for making requests. Check https://aka.ms/cogsvc-vnet for more details. | inconclusive network
+        private endpoint not approved | chat | 403 403 | Traffic is not from an approved private endpoint. | inconclusive network
+        no subdomain | chat | 400 BadRequest | Please provide a custom subdomain for token authentication, otherwise API key is required. | disproven subdomain
+        no subdomain, older words | chat | 400 BadRequest | Please provide an authentication key. | disproven subdomain
+        no deployment | chat | 404 DeploymentNotFound | The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again. | disproven model
+        unknown model | chat | 400 unknown_model | Unknown model: x | disproven model
+        wrong operation | chat | 400 OperationNotSupported | The chatCompletion operation does not work with the specified model, x. | inconclusive model
+        content filter | chat | 400 content_filter | The response was filtered due to the prompt triggering content management policy. | inconclusive model
+        unknown path | chat | 404 404 | Resource not found | inconclusive service
+        throttled | chat | 429 429 | Requests to the ChatCompletions_Create Operation have exceeded call rate limit of your current pricing tier. | inconclusive throttled
+        fault | chat | 500 InternalServerError | The server had an error. | inconclusive service
+        keys are off | keys | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | proven -
+        keys are on | keys | 401 401 | Access denied due to invalid subscription key or wrong API endpoint. | disproven key
+        key, firewall | keys | 403 403 | Access denied due to Virtual Network/Firewall rules. | inconclusive network
+        key, plain 403 | keys | 403 Forbidden | no | inconclusive service
+        key, plain 401 | keys | 401 Unauthorized | no | inconclusive service
+        key, role missing | keys | 401 PermissionDenied | lacks the required data action | inconclusive service
+        key, throttled | keys | 429 429 | slow down | inconclusive throttled";
 
-    fn ok(body: Value) -> Answered {
-        Answered::Answer { status: 200, body: Some(body) }
-    }
-
-    const WRONG_KEY: &str = "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.";
-    const FIREWALL: &str = "Access denied due to Virtual Network/Firewall rules.";
-    const DENIED: &str = "The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation.";
-    const DISABLED: &str = "Key based authentication is disabled for this resource.";
-    const AUDIENCE: &str = "Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired.";
-
-    /// Texts of Azure as public reports quote them.
     #[test]
-    fn every_situation_has_its_verdict_and_reason() {
-        let chat = Call::Chat;
-        let table: Vec<(&str, Call, Answered, Outcome, Option<Reason>)> = vec![
-            ("chat answers", chat, ok(json!({"choices": [{}]})), Proven, None),
-            (
-                "embeddings answer",
-                Call::Embeddings,
-                ok(json!({"data": [{"embedding": [0.1]}]})),
-                Proven,
-                None,
-            ),
-            ("information", Call::Info, ok(json!({"model_name": "m"})), Proven, None),
-            (
-                "a success of somebody else",
-                chat,
-                ok(json!({"status": "ok"})),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            (
-                "a success without an answer",
-                chat,
-                ok(json!({"choices": []})),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            (
-                "a login page",
-                chat,
-                Answered::Answer { status: 200, body: None },
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "role missing, 401",
-                chat,
-                error(401, "PermissionDenied", DENIED),
-                Disproven,
-                Some(Reason::Role),
-            ),
-            (
-                "role missing, 403",
-                chat,
-                error(403, "PermissionDenied", DENIED),
-                Disproven,
-                Some(Reason::Role),
-            ),
-            (
-                "another 401",
-                chat,
-                error(401, "401", "Nobody knows this text."),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            ("wrong audience", chat, error(401, "401", AUDIENCE), Disproven, Some(Reason::Token)),
-            (
-                "wrong key while keys are on, for a token",
-                chat,
-                error(401, "401", WRONG_KEY),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            ("firewall", chat, error(403, "403", FIREWALL), Inconclusive, Some(Reason::Network)),
-            (
-                "public access disabled",
-                chat,
-                error(403, "403", "Public access is disabled. Please configure private endpoint."),
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "virtual network, without envelope",
-                chat,
-                Answered::Answer {
-                    status: 403,
-                    body: Some(
-                        json!({"code": "403", "message": "A Virtual Network is configured for this resource. Please use the correct endpoint for making requests."}),
-                    ),
-                },
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "no subdomain",
-                chat,
-                error(
-                    400,
-                    "BadRequest",
-                    "Please provide a custom subdomain for token authentication, otherwise API key is required.",
-                ),
-                Disproven,
-                Some(Reason::Subdomain),
-            ),
-            (
-                "no subdomain, older text",
-                chat,
-                error(400, "BadRequest", "Please provide an authentication key."),
-                Disproven,
-                Some(Reason::Subdomain),
-            ),
-            (
-                "no deployment",
-                chat,
-                error(404, "DeploymentNotFound", "The API deployment for this resource does not exist."),
-                Disproven,
-                Some(Reason::Model),
-            ),
-            (
-                "unknown model",
-                chat,
-                error(400, "unknown_model", "Unknown model: x"),
-                Disproven,
-                Some(Reason::Model),
-            ),
-            (
-                "wrong operation",
-                chat,
-                error(
-                    400,
-                    "OperationNotSupported",
-                    "The chatCompletion operation does not work with the specified model",
-                ),
-                Inconclusive,
-                Some(Reason::Model),
-            ),
-            (
-                "unknown path",
-                chat,
-                error(404, "404", "Resource not found"),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            (
-                "throttled",
-                chat,
-                error(429, "429", "Requests have exceeded call rate limit"),
-                Inconclusive,
-                Some(Reason::Throttled),
-            ),
-            ("fault", chat, error(500, "InternalServerError", "x"), Inconclusive, Some(Reason::Service)),
-            (
-                "gateway page",
-                chat,
-                Answered::Answer { status: 502, body: None },
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "proxy's 403",
-                chat,
-                Answered::Answer { status: 403, body: None },
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "redirect",
-                chat,
-                Answered::Answer { status: 302, body: Some(json!({"choices": [{}]})) },
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            ("no name", chat, Answered::NoName("x".to_owned()), Inconclusive, Some(Reason::Network)),
-            (
-                "no connection",
-                chat,
-                Answered::NoConnection("refused".to_owned()),
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            ("no answer", chat, Answered::NoAnswer, Inconclusive, Some(Reason::Network)),
-            ("no token", chat, Answered::NoToken("x".to_owned()), Inconclusive, Some(Reason::Token)),
-            (
-                "a foreign address",
-                chat,
-                Answered::NotSent("x".to_owned()),
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "keys off said to a token",
-                chat,
-                error(403, "AuthenticationTypeDisabled", DISABLED),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            ("keys are off", Call::Keys, error(403, "AuthenticationTypeDisabled", DISABLED), Proven, None),
-            ("keys are on", Call::Keys, error(401, "401", WRONG_KEY), Disproven, Some(Reason::Key)),
-            (
-                "keys behind a firewall",
-                Call::Keys,
-                error(403, "403", FIREWALL),
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-            (
-                "keys, plain 403",
-                Call::Keys,
-                error(403, "Forbidden", "no"),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            (
-                "keys, plain 401",
-                Call::Keys,
-                error(401, "Unauthorized", "no"),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            ("keys, success", Call::Keys, ok(json!({"data": [{}]})), Inconclusive, Some(Reason::Service)),
-            (
-                "keys, role missing",
-                Call::Keys,
-                error(401, "PermissionDenied", DENIED),
-                Inconclusive,
-                Some(Reason::Service),
-            ),
-            (
-                "keys, no name",
-                Call::Keys,
-                Answered::NoName("x".to_owned()),
-                Inconclusive,
-                Some(Reason::Network),
-            ),
-        ];
-        for (situation, call, answered, outcome, reason) in table {
-            let verdict = judge(call, &answered);
-            assert_eq!((verdict.outcome, verdict.reason), (outcome, reason), "{situation}: {verdict:?}");
+    fn every_error_of_azure_has_its_verdict_and_reason() {
+        let rows: Vec<Vec<&str>> =
+            ERRORS.trim().lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+        assert!(rows.len() > 20);
+        for row in rows {
+            let [situation, call, answer, message, expected] = row[..] else { panic!("{row:?}") };
+            let (status, code) = answer.split_once(' ').unwrap();
+            let call = if call == "keys" { Call::Keys } else { Call::Chat };
+            let error = json!({"code": code, "message": message});
+            // With the envelope, and as some gateways send it.
+            for body in [json!({ "error": error }), error] {
+                let status = status.parse().unwrap();
+                let verdict = judge(call, &Answered::Answer { status, body: Some(body) });
+                let reason = verdict.reason.map_or("-", crate::render::verify::word);
+                let outcome = match verdict.outcome {
+                    Proven => "proven",
+                    Disproven => "disproven",
+                    Inconclusive => "inconclusive",
+                };
+                assert_eq!(format!("{outcome} {reason}"), expected, "{situation}: {verdict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_answer_that_was_asked_for_proves_something() {
+        let (chat, embedding, info) =
+            (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}), json!({"model_name": "m"}));
+        let calls = [(Call::Chat, &chat), (Call::Embeddings, &embedding), (Call::Info, &info)];
+        for (call, right) in calls {
+            for body in
+                [&chat, &embedding, &info, &json!({"choices": []}), &json!({"status": "ok"}), &json!([])]
+            {
+                let verdict = judge(call, &Answered::Answer { status: 200, body: Some(body.clone()) });
+                let (outcome, reason) =
+                    if body == right { (Proven, None) } else { (Inconclusive, Some(Reason::Service)) };
+                assert_eq!((verdict.outcome, verdict.reason), (outcome, reason), "{call:?} {body}");
+            }
+        }
+        // Whoever takes a random key has not looked at it.
+        assert_eq!(
+            judge(Call::Keys, &Answered::Answer { status: 200, body: Some(embedding) }).outcome,
+            Inconclusive
+        );
+    }
+
+    #[test]
+    fn what_did_not_reach_the_account_proves_nothing() {
+        let why = || "why".to_owned();
+        for (answered, reason) in [
+            (Answered::NoName(why()), Reason::Network),
+            (Answered::NoConnection(why()), Reason::Network),
+            (Answered::NoAnswer, Reason::Network),
+            (Answered::NotSent(why()), Reason::Network),
+            (Answered::NoToken(why()), Reason::Token),
+            (Answered::Answer { status: 302, body: Some(json!({"choices": [{}]})) }, Reason::Network),
+            (Answered::Answer { status: 200, body: None }, Reason::Network),
+            (Answered::Answer { status: 403, body: None }, Reason::Network),
+            (Answered::Answer { status: 502, body: None }, Reason::Network),
+        ] {
+            for call in [Call::Chat, Call::Embeddings, Call::Info, Call::Keys] {
+                let verdict = judge(call, &answered);
+                assert_eq!((verdict.outcome, verdict.reason), (Inconclusive, Some(reason)), "{answered:?}");
+            }
         }
     }
 

@@ -125,6 +125,30 @@ impl ResourceId {
         }
     }
 
+    /// The id of a child of this resource.
+    #[must_use]
+    pub fn child(&self, collection: &str, name: &str) -> Self {
+        Self(format!("{}/{collection}/{name}", self.0))
+    }
+
+    /// What a child of a resource stands in: the id without its last collection and name.
+    #[must_use]
+    pub fn parent(&self) -> Option<ResourceId> {
+        let (rest, _) = self.0.rsplit_once('/')?;
+        let (parent, _) = rest.rsplit_once('/')?;
+        (!parent.is_empty()).then(|| Self(parent.to_owned()))
+    }
+
+    /// The type of a resource of a provider: its namespace, and every collection on the way. Empty for other scopes.
+    #[must_use]
+    pub fn resource_type(&self) -> String {
+        let lower = self.0.to_ascii_lowercase();
+        let Some(at) = lower.rfind("/providers/") else { return String::new() };
+        let mut segments = self.0[at + "/providers/".len()..].split('/');
+        let namespace = segments.next().into_iter();
+        namespace.chain(segments.step_by(2)).collect::<Vec<_>>().join("/")
+    }
+
     /// The value after the given segment name: `segment_after("resourceGroups")`.
     #[must_use]
     pub fn segment_after(&self, name: &str) -> Option<&str> {
@@ -259,6 +283,17 @@ mod tests {
         assert!(!group.contains(&ResourceId::resource_group("s", "rg2")));
         assert!(ResourceId::root().contains(&group));
         assert!(!group.contains(&ResourceId::subscription("s")));
+    }
+
+    #[test]
+    fn a_child_knows_its_parent_and_its_type() {
+        let account = ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
+        let connection = account.child("projects", "p").child("connections", "c");
+        assert_eq!(connection.resource_type(), "Microsoft.CognitiveServices/accounts/projects/connections");
+        assert_eq!(connection.parent(), Some(account.child("projects", "p")));
+        assert_eq!(account.resource_type(), "Microsoft.CognitiveServices/accounts");
+        assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), "");
+        assert_eq!(ResourceId::root().parent(), None);
     }
 
     #[test]

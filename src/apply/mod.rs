@@ -3,6 +3,7 @@
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
 mod fill;
+mod secrets;
 mod write;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::arm::{Client, Interrupt};
 use crate::plan::document::{FindingEntry, Plan, Requests, Step};
 use crate::report::{Outcome, Report, Status};
+pub use secrets::Secrets;
 use write::Written;
 
 /// Told of each step as it begins and ends.
@@ -23,7 +25,13 @@ pub trait Progress: Send + Sync {
 }
 
 /// Carries out all steps of a plan.
-pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress: &dyn Progress) -> Report {
+pub async fn apply(
+    plan: &Plan,
+    client: &Client,
+    secrets: &Secrets,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+) -> Report {
     let mut run = Run::new(plan);
     let mut tasks = JoinSet::new();
     loop {
@@ -32,9 +40,9 @@ pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress
             progress.begins(&plan.changes[plan.steps[index].change].title);
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
-            let (client, step) = (client.clone(), plan.steps[index].clone());
+            let (client, step, secrets) = (client.clone(), plan.steps[index].clone(), secrets.clone());
             tasks.spawn(async move {
-                let (target, written) = write::write(&client, &step).await;
+                let (target, written) = write::write(&client, &step, &secrets).await;
                 (index, target, written)
             });
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Secrets;
 use super::fill::fill;
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
@@ -62,11 +63,17 @@ impl From<Problem> for Written {
 }
 
 /// Carries a step out; beside its end stands what it wrote.
-pub(super) async fn write(client: &Client, step: &Step) -> (String, Written) {
-    match fill(client, step).await {
+pub(super) async fn write(client: &Client, step: &Step, secrets: &Secrets) -> (String, Written) {
+    let (target, mut written) = match fill(client, step, secrets).await {
         Ok(step) => (step.target.clone(), carry_out(client, &step).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+    };
+    // Azure's answer may repeat what was sent.
+    if let Written::Failed(problem) = &mut written {
+        problem.cause = secrets.scrub(&problem.cause);
+        problem.hint = problem.hint.as_deref().map(|hint| secrets.scrub(hint));
     }
+    (target, written)
 }
 
 async fn carry_out(client: &Client, step: &Step) -> Written {

@@ -79,7 +79,8 @@ codes! {
     InvalidId = "invalid-id", "something that should be a resource id is not one";
     InvalidCidr = "invalid-cidr", "an address range that Azure does not take";
     SubdomainRequired = "subdomain-required", "a setting that needs `customSubDomainName`";
-    UnknownRole = "unknown-role", "no built-in role of that name";
+    UnknownRole = "unknown-role", "no role of that name, or several; offline a note, where only Azure can tell";
+    RoleUnread = "role-unread", "a role that could not be looked up";
     RoleWithoutInference = "role-without-inference", "a role on an account that lets nobody call its models";
     DescriptionTooLong = "description-too-long", "a description that leaves no place for the mark";
     TypedMark = "typed-mark", "an ownership mark typed into a spec";

@@ -410,8 +410,8 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         | Change::Update { desired, .. } => {
             (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
         }
-        Change::Delete { live, span, .. } => {
-            (!scope.contains(&live.scope)).then(|| refused(&live.kind.title(&live.body), *span))
+        Change::Delete { live, span, title, .. } => {
+            (!scope.contains(&live.scope)).then(|| refused(title, *span))
         }
         _ => None,
     });

@@ -80,7 +80,7 @@ pub(super) fn read(body: Map<String, Value>) -> Result<Write, Reply> {
     Ok(write)
 }
 
-fn wrong_type(name: &str, value: &Value) -> Reply {
+pub(super) fn wrong_type(name: &str, value: &Value) -> Reply {
     errors::invalid_content(&format!("Error converting value {value} of property {name}"))
 }
 
@@ -129,7 +129,7 @@ fn read_property(name: &str, shape: Shape, value: Value) -> Result<Value, Reply>
     }
 }
 
-fn one_of(name: &str, words: &[&str], word: &str) -> Result<Value, Reply> {
+pub(super) fn one_of(name: &str, words: &[&str], word: &str) -> Result<Value, Reply> {
     let found = words.iter().find(|known| known.eq_ignore_ascii_case(word));
     found.map(|word| json!(word)).ok_or_else(|| wrong_type(name, &json!(word)))
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::account_body as body;
 use super::account_facts as facts;
 use super::account_write::{self as write, Mode, Write};
+use super::children;
 use super::errors;
 use super::http::{Item, Reply, Request, page};
 use super::operations::announce;
@@ -288,11 +289,10 @@ fn keys(world: &mut World, place: Place, regenerate: Option<usize>) -> Result<Re
 /// The account to change, unless it is missing or busy.
 fn existing(world: &World, place: Place) -> Result<Account, Reply> {
     let account = world.state.accounts.get(&place.key()).ok_or_else(|| place.not_found())?;
+    let id = |account: &Account| body::account_id(account, Some((place.subscription, place.group)));
     match &account.transition {
-        Some(state) => Err(errors::account_busy(
-            &body::account_id(account, Some((place.subscription, place.group))),
-            state,
-        )),
+        Some(state) => Err(errors::account_busy(&id(account), state)),
+        None if children::is_busy_below(world, &place.key()) => Err(errors::request_conflict(&id(account))),
         None => Ok(account.clone()),
     }
 }
@@ -375,7 +375,7 @@ pub(super) fn same_place(left: &str, right: &str) -> bool {
 }
 
 /// 2 to 64 letters, digits, `_`, `.`, `-`, the first a letter or digit.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
     let rest = name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_.-".contains(&letter));
     first && rest && (2..=64).contains(&name.len())

@@ -200,6 +200,46 @@ pub(super) fn account_busy(id: &str, state: &str) -> Reply {
     error(409, "AccountProvisioningStateInvalid", &message)
 }
 
+/// One write at a time below an account: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22607>
+pub(super) fn request_conflict(account: &str) -> Reply {
+    let message = format!(
+        "Another operation is being performed on the parent resource '{account}'. Please try again later."
+    );
+    error(409, "RequestConflict", &message)
+}
+
+pub(super) fn parent_not_found(name: &str) -> Reply {
+    let message = format!(
+        "Can not perform requested operation on nested resource. Parent resource '{name}' not found."
+    );
+    error(404, "ParentResourceNotFound", &message)
+}
+
+/// What Microsoft.CognitiveServices says of a missing deployment.
+pub(super) fn specified_not_found(id: &str) -> Reply {
+    error(404, "NotFound", &format!("Specified resource '{id}' cannot be found."))
+}
+
+pub(super) fn model_not_supported(format: &str, name: &str, version: &str) -> Reply {
+    let message = format!(
+        "The model 'Format:{format},Name:{name},Version:{version}' of account deployment is not supported."
+    );
+    bad_request("DeploymentModelNotSupported", &message)
+}
+
+/// A SKU that the model has nowhere, or not in this region.
+pub(super) fn sku_not_supported(sku: &str, name: &str, version: &str, location: Option<&str>) -> Reply {
+    let message = match location {
+        Some(location) => format!(
+            "The specified SKU '{sku}' for model '{name} {version}' is not supported in this region '{location}'."
+        ),
+        None => format!(
+            "The specified SKU '{sku}' of account deployment is not supported by the model '{name}' version: '{version}'."
+        ),
+    };
+    bad_request("InvalidResourceProperties", &message)
+}
+
 pub(super) fn role_assignment_exists() -> Reply {
     error(409, "RoleAssignmentExists", "The role assignment already exists.")
 }

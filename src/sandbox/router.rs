@@ -10,8 +10,8 @@ use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
 use super::{
-    accounts, activity, deleted, domain, errors, groups, locks, operations, role_assignments,
-    role_definitions, user_assigned_identity, versions,
+    accounts, activity, children, deleted, deployments, domain, errors, groups, locks, operations,
+    rai_policies, role_assignments, role_definitions, user_assigned_identity, versions,
 };
 
 /// Answers one request.
@@ -184,6 +184,29 @@ fn account(
         (&Method::POST, ["listkeys"]) => accounts::list_keys(world, place),
         (&Method::POST, ["regeneratekey"]) => accounts::regenerate_key(world, request, place),
         (_, [] | ["listkeys" | "regeneratekey"]) => not_allowed(request),
+        _ => below_account(world, request, target, place, rest),
+    }
+}
+
+fn below_account(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    account: accounts::Place,
+    types: &[&str],
+) -> Result<Reply, Reply> {
+    let place = children::Place { account, rest: &target.rest[2..] };
+    match (&request.method, types) {
+        (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
+        (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
+        (&Method::PUT, ["deployments", _]) => deployments::put(world, request, place),
+        (&Method::PATCH, ["deployments", _]) => deployments::patch(world, request, place),
+        (&Method::DELETE, ["deployments", _]) => deployments::delete(world, place),
+        (&Method::GET, ["raipolicies"]) => rai_policies::list(world, request, place),
+        (&Method::GET, ["raipolicies", _]) => rai_policies::get(world, place),
+        (&Method::PUT, ["raipolicies", _]) => rai_policies::put(world, request, place),
+        (&Method::DELETE, ["raipolicies", _]) => rai_policies::delete(world, request, place),
+        (_, ["deployments" | "raipolicies"] | ["deployments" | "raipolicies", _]) => not_allowed(request),
         _ => unknown_type(request, target),
     }
 }

@@ -59,6 +59,9 @@ pub(super) struct State {
     pub(super) accounts: Table<Account>,
     #[serde(default)]
     pub(super) deleted_accounts: Table<DeletedAccount>,
+    /// What stands below accounts, soft-deleted ones included.
+    #[serde(default)]
+    pub(super) children: Table<Child>,
     /// How often an account of this id was created.
     #[serde(default)]
     pub(super) incarnations: Table<u32>,
@@ -96,6 +99,7 @@ impl State {
             deleted_groups: Table::default(),
             accounts: Table::default(),
             deleted_accounts: Table::default(),
+            children: Table::default(),
             incarnations: Table::default(),
             operations: Table::default(),
             pending: BTreeSet::new(),
@@ -108,9 +112,10 @@ impl State {
     }
 
     /// All tables, by the names under which a journal has them.
-    fn tables(&mut self) -> [(&'static str, &mut dyn Journaled); 12] {
+    fn tables(&mut self) -> [(&'static str, &mut dyn Journaled); 13] {
         [
             ("accounts", &mut self.accounts),
+            ("children", &mut self.children),
             ("deletedAccounts", &mut self.deleted_accounts),
             ("deletedGroups", &mut self.deleted_groups),
             ("events", &mut self.events),
@@ -201,7 +206,7 @@ pub(super) struct Group {
 }
 
 /// Who did something, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stamp {
     pub(super) by: String,
@@ -298,6 +303,37 @@ pub(super) struct DeletedAccount {
     pub(super) account: Account,
     pub(super) deleted_at: i64,
     pub(super) purge_at: i64,
+}
+
+/// A deployment, a content filter, a project, a connection: what stands below an account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Child {
+    /// As the creating URL had it.
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sku: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Identity>,
+    /// Properties that were set, and what the service made of those that were not.
+    pub(super) properties: Map<String, Value>,
+    pub(super) created: Stamp,
+    pub(super) modified: Stamp,
+    /// Writes since creation; each gives another etag.
+    pub(super) revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) transition: Option<Transition>,
+}
+
+/// What is being done to a child, and until when in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Transition {
+    pub(super) state: String,
+    pub(super) until: i64,
 }
 
 /// A long-running operation. Times are milliseconds since 1970.

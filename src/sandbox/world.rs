@@ -5,6 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::children;
 use super::faults::Fault;
 use super::http::Caller;
 use super::state::{Group, Operation, Stamp, State, Subscription, group_key};
@@ -71,7 +72,22 @@ impl World {
                 account.revision += 1;
             }
         }
-        self.state.deleted_accounts.retain(|deleted| deleted.purge_at > now);
+        let purged: Vec<String> = self
+            .state
+            .deleted_accounts
+            .iter()
+            .filter(|(_, deleted)| deleted.purge_at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in purged {
+            self.purge_account(&key);
+        }
+    }
+
+    /// Forgets a soft-deleted account for good, and what stood below it.
+    pub(super) fn purge_account(&mut self, key: &str) {
+        self.state.deleted_accounts.remove(key);
+        children::remove(self, key);
     }
 
     /// `2023-07-25T04:50:15.0581066Z`, without trailing zeros, as `systemData` has it.

@@ -180,11 +180,11 @@ impl Kind for Accounts {
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let groups = groups_by_subscription(stacks);
-        let mut queries: Vec<Query> =
-            groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect();
-        if queries.iter().any(|query| snapshot.get(query).is_none()) {
-            return queries;
-        }
+        groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect()
+    }
+
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        let mut queries = Vec::new();
         // Only what would be created needs to know its group and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
         for loaded in stacks {

@@ -59,7 +59,6 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         subject: "microsoft.cognitiveservices/accounts/privatelinkresources",
         because: "not in the sandbox's offer",
     },
-    Outside { subject: "microsoft.cognitiveservices/accounts/deployments", because: NOT_YET },
     Outside { subject: "microsoft.cognitiveservices/accounts/projects", because: NOT_YET },
     Outside { subject: "microsoft.cognitiveservices/accounts/projects/connections", because: NOT_YET },
     Outside { subject: "microsoft.cognitiveservices/skus", because: NOT_YET },
@@ -117,11 +116,15 @@ const PRIVATE_ENDPOINT_CONNECTION: &str =
 
 const ROLE_DEFINITIONS_2019: &str = "role/2019-06/test_role_create_scenario.yaml";
 
+const DEPLOYMENT_2023: &str = "cognitiveservices/2023-12/test_cognitiveservices_deployment.yaml";
+
+const TAKES_TIME: &str = "the replay lets operations last, and Azure's were over when they were answered";
 const LAG: &str = "the live list lagged behind a write by seconds; the sandbox's is always up to date";
 const NO_NETWORK: &str =
     "the private endpoint was made by calls to Microsoft.Network, which are not replayed";
 
 pub(crate) const KNOWN: &[Known] = &[
+    Known { cassette: DEPLOYMENT_2023, call: 7, says: "provisioningState` is ", because: TAKES_TIME },
     Known {
         cassette: ROLE_DEFINITIONS_2019,
         call: 0,

@@ -3,6 +3,7 @@
 mod accounts;
 mod activity;
 mod client;
+mod deployments;
 mod entra;
 mod faults;
 mod graph;

@@ -131,6 +131,12 @@ impl ResourceId {
         Self(format!("{}/{collection}/{name}", self.0))
     }
 
+    /// The list of a resource's children of one collection; it holds them as a scope does.
+    #[must_use]
+    pub fn list(&self, collection: &str) -> Self {
+        Self(format!("{}/{collection}", self.0))
+    }
+
     /// What a child of a resource stands in: the id without its last collection and name.
     #[must_use]
     pub fn parent(&self) -> Option<ResourceId> {
@@ -287,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_child_knows_its_parent_and_its_type() {
-        let account = ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
+        let account =
+            ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
         let connection = account.child("projects", "p").child("connections", "c");
         assert_eq!(connection.resource_type(), "Microsoft.CognitiveServices/accounts/projects/connections");
         assert_eq!(connection.parent(), Some(account.child("projects", "p")));

@@ -18,7 +18,8 @@ pub(super) async fn fill<'a>(
 ) -> Result<Cow<'a, Step>, (String, Option<String>)> {
     let step = refer(client, step).await?;
     let Some(kind) = kinds::by_name(&step.kind) else { return Ok(step) };
-    let patch = secrets.fill(kind, &step.patch).map_err(|name| (format!("there is no secret `{name}`"), None))?;
+    let patch =
+        secrets.fill(kind, &step.patch).map_err(|name| (format!("there is no secret `{name}`"), None))?;
     if patch == step.patch {
         return Ok(step);
     }
@@ -28,10 +29,7 @@ pub(super) async fn fill<'a>(
 }
 
 /// A step whose reference is filled, with its own name; one without a reference as it is. Else why not, and what to do.
-async fn refer<'a>(
-    client: &Client,
-    step: &'a Step,
-) -> Result<Cow<'a, Step>, (String, Option<String>)> {
+async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (String, Option<String>)> {
     let Some(reference) = &step.reference else { return Ok(Cow::Borrowed(step)) };
     let another_version = || {
         let hint = "the plan is from another version of keyless: make it again".to_owned();

@@ -47,7 +47,8 @@ impl Secrets {
                 }
                 let title = change.map_or(step.target.as_str(), |change| change.title.as_str());
                 let path = pointer.trim_start_matches('/').replace('/', ".");
-                let field = change.and_then(|change| change.fields.iter().find(|field| field.path.join(".") == path));
+                let field =
+                    change.and_then(|change| change.fields.iter().find(|field| field.path.join(".") == path));
                 findings.push(FindingEntry {
                     source: field.and_then(|field| field.source.clone()).or_else(|| step.source.clone()),
                     severity: Severity::Error,
@@ -64,7 +65,11 @@ impl Secrets {
     }
 
     /// A step's patch with its secrets in it; else the name of one that is not there.
-    pub(super) fn fill(&self, kind: &dyn Kind, patch: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    pub(super) fn fill(
+        &self,
+        kind: &dyn Kind,
+        patch: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, String> {
         let mut filled = Value::Object(patch.clone());
         for (pointer, name) in references(kind, patch) {
             let secret = self.values.get(name).ok_or_else(|| name.to_owned())?;
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn only_secret_fields_are_filled() {
-        let patch = json!({"credentials": {"key": "${secret.SEARCH}"}, "metadata": {"a": "${secret.SEARCH}"}});
+        let patch =
+            json!({"credentials": {"key": "${secret.SEARCH}"}, "metadata": {"a": "${secret.SEARCH}"}});
         let filled = fill(&patch).unwrap();
         assert_eq!(filled["credentials"]["key"], "s3cr3t");
         assert_eq!(filled["metadata"]["a"], "${secret.SEARCH}");

@@ -63,8 +63,11 @@ impl Rotation {
                 continue;
             }
             let failure = Failure::new(format!("`--rotate {address}` names nothing that holds a secret"));
-            let known: Vec<&str> =
-                desired.iter().filter(|each| each.holds_unshown()).map(|each| each.address.as_str()).collect();
+            let known: Vec<&str> = desired
+                .iter()
+                .filter(|each| each.holds_unshown())
+                .map(|each| each.address.as_str())
+                .collect();
             return Err(match known.as_slice() {
                 [] => failure.hint("no connection of these specs has `credentials`"),
                 known => failure.hint(format!("these do: {}", known.join(", "))),

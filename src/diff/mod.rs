@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use compare::{leaves, unshown};
 pub use compare::{FieldChange, equal, field_changes, patch};
+use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
 
 use crate::desired::Desired;

@@ -214,7 +214,8 @@ fn is_account(id: &ResourceId) -> bool {
 /// The account whose deployment an id is.
 fn is_deployment(id: &ResourceId) -> Option<String> {
     let lower = id.as_str().to_ascii_lowercase();
-    let (account, name) = lower.split_once("/providers/microsoft.cognitiveservices/accounts/")?.1.split_once('/')?;
+    let (account, name) =
+        lower.split_once("/providers/microsoft.cognitiveservices/accounts/")?.1.split_once('/')?;
     let deployment = name.strip_prefix("deployments/")?;
     (!deployment.contains('/')).then(|| account.to_owned())
 }

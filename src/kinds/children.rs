@@ -56,7 +56,8 @@ pub(super) fn list(kind: &dyn Kind, parent: &ResourceId) -> Query {
     Query {
         path: format!("{parent}/{}?api-version={}", collection(kind), kind.api_version()),
         shape: Shape::Children,
-        scope: parent.clone(),
+        // Not the parent: its other children, and theirs, are none of this list's.
+        scope: parent.list(collection(kind)),
         project: |body| body,
     }
 }
@@ -85,12 +86,14 @@ pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &S
         let query = list(kind, &parent);
         match snapshot.get(&query) {
             Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
-                inventory.gaps.push(Gap { scope: parent.clone(), refusal: refusal.clone() });
+                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
             }
             Some(Answer::Absent { code }) if is_live(&parent, snapshot) => {
-                let message = format!("GET {}: Azure answered {code}, and shows `{parent}` elsewhere", query.path);
-                let hint = Some("run it again: a resource that was just made may not be seen everywhere".to_owned());
-                inventory.gaps.push(Gap { scope: parent.clone(), refusal: Refusal { message, hint } });
+                let message =
+                    format!("GET {}: Azure answered {code}, and shows `{parent}` elsewhere", query.path);
+                let hint =
+                    Some("run it again: a resource that was just made may not be seen everywhere".to_owned());
+                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: Refusal { message, hint } });
             }
             _ => {}
         }
@@ -112,7 +115,9 @@ pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &S
 
 /// Whether any answer shows it.
 fn is_live(id: &ResourceId, snapshot: &Snapshot) -> bool {
-    snapshot.bodies().any(|body| body["id"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(id.as_str())))
+    snapshot
+        .bodies()
+        .any(|body| body["id"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(id.as_str())))
 }
 
 pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> {

@@ -196,7 +196,8 @@ impl Kind for Connections {
             findings.push(Finding::error(Code::WorkspaceMissing, message).at(desired.span).hint(hint));
         }
         if text(desired, "authType") == "ApiKey" && !has_key(desired) {
-            let message = format!("{} cannot be created without the key that it signs in with", desired.title);
+            let message =
+                format!("{} cannot be created without the key that it signs in with", desired.title);
             let hint = "add `credentials: {key: '${secret.NAME}'}`";
             findings.push(Finding::error(Code::CredentialsUnknown, message).at(desired.span).hint(hint));
         }

@@ -84,7 +84,8 @@ impl Kind for Deployments {
                 rules::name(loaded, &pointer, &deployment.name, self.noun(), 1..=64, findings);
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, deployment.tags.as_ref(), findings);
-                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, &account.rai_policies) else {
+                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, &account.rai_policies)
+                else {
                     continue;
                 };
                 let declared = || policies.iter().any(|each| each.name.eq_ignore_ascii_case(policy));
@@ -192,10 +193,11 @@ fn is_older(live: &Value, declared: &Value) -> bool {
     let (Some(live), Some(declared)) = (live.as_str(), declared.as_str()) else { return true };
     let number = |text: &str| if text.len() <= 3 { text.parse::<u32>().ok() } else { None };
     let is_date = |text: &str| {
-        text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
+        text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
     };
     match (number(live), number(declared)) {
         (Some(live), Some(declared)) => live < declared,

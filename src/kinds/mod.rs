@@ -22,8 +22,8 @@ use serde_json::{Map, Value};
 
 pub use children::Section;
 pub use field::{Compare, Field, Mutability};
-pub use shape::{merge, writable};
 pub(crate) use shape::{member, spelled};
+pub use shape::{merge, writable};
 
 use crate::desired::Desired;
 use crate::diff::FieldChange;

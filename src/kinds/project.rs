@@ -110,8 +110,7 @@ impl Kind for Projects {
         }
         desired.defaults.insert("identity".to_owned(), json!({"systemAssigned": true}));
         let spec = &loaded.spec;
-        let account =
-            spec.accounts.iter().find(|account| Some(id_of(spec, account)) == desired.id.parent());
+        let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == desired.id.parent());
         let location = account.and_then(|account| account.location.as_ref()).or(spec.location.as_ref());
         desired.defaults.extend(location.map(|location| ("location".to_owned(), json!(location))));
     }

@@ -178,7 +178,7 @@ pub(crate) fn overlay_elements(live: &mut Value, declared: &Value, identity: &[&
 #[cfg(test)]
 mod tests {
     use super::*;
-    
+
     #[test]
     fn merging_keeps_what_is_not_named_and_null_removes() {
         let mut target = json!({"a": 1, "b": {"c": [1, 2], "d": 2}, "e": 3});

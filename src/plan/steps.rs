@@ -65,9 +65,8 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 drafts.push(draft);
             }
             Change::Update { desired, live, fields, adopt } => {
-                let is_late = |field: &&FieldChange| {
-                    field.change == Mutability::AfterGrants && field.after == true
-                };
+                let is_late =
+                    |field: &&FieldChange| field.change == Mutability::AfterGrants && field.after == true;
                 let (late, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields.iter().partition(is_late);
                 let (apart, rest): (Vec<&FieldChange>, Vec<&FieldChange>) =
                     now.into_iter().partition(|field| field.change == Mutability::Apart);

@@ -161,7 +161,9 @@ fn noun(name: &str) -> &str {
         "Project" => "projects, see below",
         "Connection" => "connections, see below",
         "Workspace" => "workspaces, see below",
-        "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" | "ContentFilter" => "objects, see below",
+        "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" | "ContentFilter" => {
+            "objects, see below"
+        }
         "IdentityParts" => "an object, see below",
         _ => "object, see below",
     }

@@ -104,6 +104,7 @@ codes! {
     UnknownState = "unknown-state", "a resource that could not be read";
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
+    ProjectsNotAllowed = "projects-not-allowed", "a project is declared in an account that does not allow projects";
     WorkspaceMissing = "workspace-missing", "a hub workspace whose connections are declared is not there";
     CredentialsUnknown = "credentials-unknown", "a write that would need what a connection signs in with, which the spec does not hold";
     ImmutableField = "immutable-field", "a change that Azure does not allow on an existing resource";

@@ -4,7 +4,8 @@ use super::Exit;
 use super::options::Options;
 use super::output::Failure;
 use super::plan::{compute, show};
-use super::session::{Rotation, Specs, exit_of};
+use super::rotation::Rotation;
+use super::session::{Specs, exit_of};
 use crate::guards;
 
 /// Arguments of `drift`.

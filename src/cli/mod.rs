@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod plan;
 mod progress;
+mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;

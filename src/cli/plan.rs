@@ -6,7 +6,8 @@ use super::Exit;
 use super::document::{Document, json, save};
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Lifts, Rotation, Session, Specs, block_on, check, exit_of, refuse};
+use super::rotation::Rotation;
+use super::session::{Lifts, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
 

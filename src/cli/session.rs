@@ -10,10 +10,11 @@ use super::lock;
 use super::options::{CloudName, Format, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
+use super::rotation::Rotation;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::{Desired, Open, desired, resolved};
+use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -43,38 +44,6 @@ pub(super) struct Lifts {
     /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
-}
-
-/// Whose secrets are sent again.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Rotation {
-    /// Send the secrets of the connection at this address of the spec again, although nothing differs
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) rotate: Vec<String>,
-}
-
-impl Rotation {
-    /// Marks the resources that it names; an address without anything to send is a mistake.
-    fn mark(&self, desired: &mut [Desired]) -> Result<(), Failure> {
-        for address in &self.rotate {
-            let found = desired.iter_mut().find(|each| each.address == *address && each.holds_unshown());
-            if let Some(found) = found {
-                found.resend = true;
-                continue;
-            }
-            let failure = Failure::new(format!("`--rotate {address}` names nothing that holds a secret"));
-            let known: Vec<&str> = desired
-                .iter()
-                .filter(|each| each.holds_unshown())
-                .map(|each| each.address.as_str())
-                .collect();
-            return Err(match known.as_slice() {
-                [] => failure.hint("no connection of these specs has `credentials`"),
-                known => failure.hint(format!("these do: {}", known.join(", "))),
-            });
-        }
-        Ok(())
-    }
 }
 
 /// Specs that were read and checked.

@@ -7,6 +7,7 @@ use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Spec};
 
@@ -113,6 +114,27 @@ impl Kind for Projects {
         let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == desired.id.parent());
         let location = account.and_then(|account| account.location.as_ref()).or(spec.location.as_ref());
         desired.defaults.extend(location.map(|location| ("location".to_owned(), json!(location))));
+    }
+
+    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let (spec, parent) = (&loaded.spec, desired.id.parent());
+        let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == parent);
+        let declared = account.and_then(|account| account.allow_project_management);
+        let is = |body: &&Value| {
+            body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).as_ref() == parent.as_ref()
+        };
+        let live =
+            snapshot.bodies().find(is).map(|body| body["properties"]["allowProjectManagement"] == true);
+        // A new account allows them unless the spec says otherwise.
+        if declared.or(live).unwrap_or(true) {
+            return Vec::new();
+        }
+        let message = format!(
+            "account `{}` does not allow projects",
+            parent.map_or_else(String::new, |id| id.name().to_owned())
+        );
+        let hint = "add `allowProjectManagement: true` to the account";
+        vec![Finding::error(Code::ProjectsNotAllowed, message).at(desired.span).hint(hint)]
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {

@@ -212,7 +212,7 @@ fn a_filter_stays_where_the_deployment_that_uses_it_could_not_be_deleted() {
     write(&folder, "raiPolicies: []\ndeployments: []\n");
     azure.spoil("DELETE", "/deployments/chat", Fault::denied());
     let run = folder.keyless("apply a.yaml --yes --allow delete-deployment").exits(1);
-    run.says(&["it needs deployment chat of chat, which did not succeed"]);
+    run.complains(&["it needs deployment chat of chat, which did not succeed"]);
     assert_eq!(writes(&azure), ["DELETE chat"]);
 }
 

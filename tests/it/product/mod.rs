@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod connections;
 mod deployments;
 mod drift;
 mod guards;
@@ -14,7 +13,6 @@ mod mistakes;
 mod network;
 mod ownership;
 mod quickstart;
-mod realistic;
 mod requests;
 mod roles;
 mod saved;

@@ -16,6 +16,11 @@ pub mod snapshot;
 
 pub mod read;
 
+pub mod access;
+pub mod keys;
+pub mod outputs;
+pub mod standing;
+
 pub mod desired;
 pub mod diff;
 pub mod guards;
@@ -26,6 +31,7 @@ pub mod apply;
 
 pub mod render;
 pub mod report;
+pub mod statement;
 
 pub mod arm;
 pub mod auth;

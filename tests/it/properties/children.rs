@@ -62,7 +62,7 @@ fn alter(path: &'static str, pointer: &'static str, value: Value) -> Alteration 
     Alteration { path, pointer, value, action: Action::Update }
 }
 
-fn body(id: &str, arm_type: &str, properties: Value) -> Value {
+fn body(id: &str, arm_type: &str, properties: &Value) -> Value {
     json!({"id": id, "name": id.rsplit('/').next(), "type": arm_type, "etag": "\"e\"", "systemData": {"createdBy": "x"},
         "properties": properties})
 }
@@ -85,7 +85,7 @@ fn rai_policy(id: &str, rng: &mut Rng) -> Made {
         body: body(
             id,
             "Microsoft.CognitiveServices/accounts/raiPolicies",
-            json!({"type": "UserManaged", "mode": "Blocking", "basePolicyName": "Microsoft.Default", "contentFilters": filters, "invented": 1}),
+            &json!({"type": "UserManaged", "mode": "Blocking", "basePolicyName": "Microsoft.Default", "contentFilters": filters, "invented": 1}),
         ),
         alterations: Vec::new(),
     };
@@ -162,7 +162,7 @@ fn deployment(id: &str, policies: &[String], rng: &mut Rng) -> Made {
     }
     let mut made = Made {
         element,
-        body: body(id, "Microsoft.CognitiveServices/accounts/deployments", properties),
+        body: body(id, "Microsoft.CognitiveServices/accounts/deployments", &properties),
         alterations,
     };
     made.body["sku"] = json!({"name": "GlobalStandard", "capacity": 3});
@@ -176,7 +176,7 @@ fn project(id: &str, rng: &mut Rng) -> Made {
         body: body(
             id,
             "Microsoft.CognitiveServices/accounts/projects",
-            json!({"displayName": "Team", "description": "by hand", "isDefault": true, "endpoints": {"AI Foundry API": "https://x/"},
+            &json!({"displayName": "Team", "description": "by hand", "isDefault": true, "endpoints": {"AI Foundry API": "https://x/"},
                 "internalId": "i", "provisioningState": "Succeeded"}),
         ),
         alterations: Vec::new(),
@@ -254,7 +254,7 @@ fn connection(id: &str, arm_type: &str, rng: &mut Rng) -> Made {
     for alteration in &mut alterations {
         alteration.action = action;
     }
-    Made { element, body: body(id, arm_type, properties), alterations }
+    Made { element, body: body(id, arm_type, &properties), alterations }
 }
 
 /// How a case is to be.
@@ -440,14 +440,14 @@ impl Case {
             let standing = plan.rng.chance(80);
             let arm_type = "Microsoft.MachineLearningServices/workspaces/connections";
             let list = plan.list(&id, "connections", standing, |id, rng| connection(id, arm_type, rng));
-            if !standing {
+            if standing {
+                plan.put(&id, json!({"name": "hub"}), None);
+            } else {
                 for (key, expected) in &mut plan.case.expected {
                     if key.starts_with(&format!("{}/", id.to_lowercase())) {
                         expected.action = Action::Refused;
                     }
                 }
-            } else {
-                plan.put(&id, json!({"name": "hub"}), None);
             }
             let mut workspace = json!({"name": "hub", "resourceGroup": "rg-hub"});
             if let Some(list) = list {
@@ -511,7 +511,7 @@ fn account(plan: &mut Plan<'_>, id: &str) -> Value {
         let mut body = body(
             id,
             "Microsoft.CognitiveServices/accounts",
-            json!({"customSubDomainName": name, "disableLocalAuth": true, "allowProjectManagement": true, "provisioningState": "Succeeded"}),
+            &json!({"customSubDomainName": name, "disableLocalAuth": true, "allowProjectManagement": true, "provisioningState": "Succeeded"}),
         );
         body["location"] = json!("eastus2");
         body["kind"] = json!("AIServices");

@@ -145,16 +145,6 @@ impl ResourceId {
         (!parent.is_empty()).then(|| Self(parent.to_owned()))
     }
 
-    /// The type of a resource of a provider: its namespace, and every collection on the way. Empty for other scopes.
-    #[must_use]
-    pub fn resource_type(&self) -> String {
-        let lower = self.0.to_ascii_lowercase();
-        let Some(at) = lower.rfind("/providers/") else { return String::new() };
-        let mut segments = self.0[at + "/providers/".len()..].split('/');
-        let namespace = segments.next().into_iter();
-        namespace.chain(segments.step_by(2)).collect::<Vec<_>>().join("/")
-    }
-
     /// The value after the given segment name: `segment_after("resourceGroups")`.
     #[must_use]
     pub fn segment_after(&self, name: &str) -> Option<&str> {
@@ -171,8 +161,8 @@ impl ResourceId {
     /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
-        let (_, tail) = self.as_str().rsplit_once("/providers/")?;
-        let mut segments = tail.split('/');
+        let at = self.0.to_ascii_lowercase().rfind("/providers/")?;
+        let mut segments = self.0[at + "/providers/".len()..].split('/');
         let namespace = segments.next()?;
         let types: Vec<&str> = segments.step_by(2).collect();
         (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
@@ -306,10 +296,11 @@ mod tests {
         let account =
             ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
         let connection = account.child("projects", "p").child("connections", "c");
-        assert_eq!(connection.resource_type(), "Microsoft.CognitiveServices/accounts/projects/connections");
+        let types = |id: &ResourceId| id.resource_type().unwrap_or_default();
+        assert_eq!(types(&connection), "Microsoft.CognitiveServices/accounts/projects/connections");
         assert_eq!(connection.parent(), Some(account.child("projects", "p")));
-        assert_eq!(account.resource_type(), "Microsoft.CognitiveServices/accounts");
-        assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), "");
+        assert_eq!(types(&account), "Microsoft.CognitiveServices/accounts");
+        assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), None);
         assert_eq!(ResourceId::root().parent(), None);
     }
 

@@ -74,7 +74,7 @@ fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
 pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {
     let ours = |target: &&ResourceId| {
         let found = target.resource_type();
-        kind.types().iter().any(|name| name.eq_ignore_ascii_case(&found))
+        kind.types().iter().any(|name| found.as_ref().is_some_and(|found| name.eq_ignore_ascii_case(found)))
     };
     let parents = targets.iter().filter(ours).filter_map(ResourceId::parent);
     parents.map(|parent| list(kind, &parent)).collect()

@@ -7,12 +7,14 @@ mod secrets;
 mod write;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
 use crate::plan::document::{FindingEntry, Plan, Requests, Step};
 use crate::report::{Outcome, Report, Status};
+use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::Written;
 
@@ -24,13 +26,14 @@ pub trait Progress: Send + Sync {
     fn ended(&self, outcome: &Outcome);
 }
 
-/// Carries out all steps of a plan.
+/// Carries out all steps of a plan; with a gate, keys go off only when models were seen to answer a token.
 pub async fn apply(
     plan: &Plan,
     client: &Client,
     secrets: &Secrets,
     interrupt: &Interrupt,
     progress: &dyn Progress,
+    gate: Option<Arc<Gate>>,
 ) -> Report {
     let mut run = Run::new(plan);
     let mut tasks = JoinSet::new();
@@ -41,8 +44,9 @@ pub async fn apply(
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
             let (client, step, secrets) = (client.clone(), plan.steps[index].clone(), secrets.clone());
+            let gate = gate.clone().filter(|_| Gate::concerns(&step));
             tasks.spawn(async move {
-                let (target, written) = write::write(&client, &step, &secrets).await;
+                let (target, written) = write::write(&client, &step, &secrets, gate.as_deref()).await;
                 (index, target, written)
             });
         }

@@ -10,7 +10,7 @@ const RULE: &str =
 
 #[test]
 fn each_way_of_comparing() {
-    let by_id = Compare::By("id");
+    let by_id = Compare::By(&["id"]);
     for (compare, declared, live, same) in [
         (Compare::Equal, json!("a"), json!("a"), true),
         (Compare::Equal, json!("a"), json!("A"), false),

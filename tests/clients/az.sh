@@ -79,11 +79,11 @@ account 'account deployment list' chat '[].name' deployment list
 account 'account deployment show' 'gpt-4o 2024-08-06 GlobalStandard 2' \
     "join(' ', [properties.model.name, properties.model.version, sku.name, to_string(sku.capacity)])" \
     deployment show --deployment-name chat
-tsv 'usage list' 2 "[?name.value=='OpenAI.GlobalStandard.gpt-4o'].currentValue | [0] | to_number(@)" \
+tsv 'usage list' '2*' "[?name.value=='OpenAI.GlobalStandard.gpt-4o'].currentValue" \
     cognitiveservices usage list --location $LOCATION
 tsv 'model list' true "length([?model.name=='gpt-4o']) > \`0\`" cognitiveservices model list --location $LOCATION
 account 'account list-models' true "length([?name=='gpt-4o']) > \`0\`" list-models
-account 'account list-skus' S0 '[].sku.name' list-skus
+account 'account list-skus' S0 '(value || @)[].sku.name' list-skus
 account 'account list-usage' 0 'length(@)' list-usage
 account 'account deployment delete' nothing id deployment delete --deployment-name chat
 account 'account deployment show, deleted' 'exit 3: *NotFound*' id deployment show --deployment-name chat

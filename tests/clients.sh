@@ -121,8 +121,7 @@ for walk in "${walks[@]}"; do
         "$cache/sdk/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
         ;;
     tutorial)
-        export TUTORIAL_GROUP=rg-tutorial TUTORIAL_ACCOUNT=azurei-models-dev
-        export TUTORIAL_CHAT=mistral-large TUTORIAL_EMBEDDINGS=embeddings
+        export SPEC=$PWD/specs/tutorial.yaml
         "$cache/tutorial/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
         ;;
     esac

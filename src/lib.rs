@@ -28,6 +28,7 @@ pub mod plan;
 pub mod principals;
 
 pub mod apply;
+pub mod verify;
 
 pub mod render;
 pub mod report;

@@ -16,6 +16,7 @@ mod output;
 mod outputs;
 mod plan;
 mod progress;
+mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;

@@ -6,6 +6,7 @@ use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
 use crate::access::Access;
+use crate::doctor::Diagnosis;
 use crate::keys::{Revocation, Status};
 use crate::outputs::Outputs;
 use crate::plan::document::Plan;
@@ -31,6 +32,8 @@ enum Document {
     Report,
     /// What `access --format json` prints
     Access,
+    /// What `doctor --format json` prints
+    Doctor,
     /// What `outputs --format json` prints
     Outputs,
     /// What `keys status --format json` prints
@@ -45,6 +48,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Plan => schemars::schema_for!(Plan).to_value(),
         Document::Report => schemars::schema_for!(Report).to_value(),
         Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
+        Document::Doctor => schemars::schema_for!(Statement<Diagnosis>).to_value(),
         Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
         Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),
         Document::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),

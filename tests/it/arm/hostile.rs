@@ -111,8 +111,11 @@ async fn an_address_below_arms_origin_is_followed() {
     }
 }
 
+/// What the environment holds.
+type Variables = &'static [(&'static str, &'static str)];
+
 /// The places of signing in that are asked with a secret or for one, each by a credential that does.
-const SIGNING: &[(Kind, &str, &[(&str, &str)])] = &[
+const SIGNING: &[(Kind, &str, Variables)] = &[
     (Kind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret")]),
     (
         Kind::GithubOidc,

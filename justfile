@@ -25,5 +25,6 @@ schema:
     cargo run -q -- schema access > schema/access.schema.json
     cargo run -q -- schema doctor > schema/doctor.schema.json
     cargo run -q -- schema outputs > schema/outputs.schema.json
+    cargo run -q -- schema verify > schema/verify.schema.json
     cargo run -q -- schema keys-status > schema/keys-status.schema.json
     cargo run -q -- schema keys-revoke > schema/keys-revoke.schema.json

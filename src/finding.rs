@@ -120,6 +120,8 @@ codes! {
     GuardStale = "guard-stale", "live state changed since the plan was made";
     // Doing.
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
+    Disproven = "disproven", "what was to be proven by calling an account is not so";
+    Inconclusive = "inconclusive", "what was to be proven by calling an account is not known: it could not be reached, or its answer says nothing certain";
     KeysNotRevoked = "keys-not-revoked", "a key that was not regenerated, or of which that is not known";
     ReadBack = "read-back", "after a write, a field that nobody declared had changed";
 }

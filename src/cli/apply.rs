@@ -1,6 +1,7 @@
 //! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Exit;
 use super::confirm;
@@ -10,6 +11,7 @@ use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Checked, Lifts, Session, block_on, check, refuse};
 use super::show::load;
+use super::verify::How;
 use crate::apply::apply;
 use crate::finding::Code;
 use crate::plan::document::Plan;
@@ -26,6 +28,11 @@ pub(super) struct Args {
     /// Write without asking
     #[arg(long)]
     yes: bool,
+    /// Before keys go off, see models answer a token; afterwards, see keys refused
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     lifts: Lifts,
 }
@@ -99,7 +106,8 @@ async fn carry_out(
         return Ok(rest);
     }
     confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
-    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
+    let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
+    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })

@@ -8,6 +8,7 @@ use super::options::Options;
 use super::output::{self, Failure};
 use super::progress::Spinner;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
+use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
@@ -28,6 +29,8 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
+use crate::verify::call::Prober;
+use crate::verify::probe::Place;
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -175,6 +178,36 @@ impl Session {
     ) -> Result<(Vec<Standing>, Vec<Finding>), Failure> {
         let (snapshot, _) = self.read(&|_| vec![standing::list(subscription)]).await?;
         Ok(standing::listed(subscription, &snapshot))
+    }
+
+    /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
+    pub(super) async fn data_plane(&self, options: &Options, how: &How) -> Result<(Prober, Place), Failure> {
+        let endpoint = self.client.endpoint();
+        let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
+            (Some(cloud), None) => (self.credential.clone(), cloud, Place::Cloud(cloud)),
+            (Some(cloud), Some(kind)) => {
+                let settings = Settings::new(cloud, Environment::process());
+                let credential = Credential::sign_in(kind, &settings).await;
+                (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
+            }
+            (None, Some(_)) => {
+                return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
+                    .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
+            }
+            (None, None) => {
+                let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
+                let second = second.map(|token| Credential::fixed(Secret::new(token)));
+                let credential = second.unwrap_or_else(|| self.credential.clone());
+                (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
+            }
+        };
+        if !options.quiet && how.verify_credential.is_some() {
+            output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
+        }
+        let scope = cloud.addresses().data_scope.to_owned();
+        let caller = Prober::new(credential, scope, endpoint.is_loopback())
+            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+        Ok((caller, place))
     }
 
     /// A document of this run.

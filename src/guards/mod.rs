@@ -5,6 +5,8 @@
 
 mod access;
 mod opening;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

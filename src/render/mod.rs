@@ -11,3 +11,4 @@ pub mod sanitize;
 pub mod sarif;
 pub mod statement;
 pub mod text;
+pub(crate) mod verify;

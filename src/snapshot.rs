@@ -33,6 +33,8 @@ pub enum Shape {
     One,
     /// A paged list.
     List,
+    /// A paged list of the children of a resource, which is absent with it.
+    Children,
     /// What Microsoft Graph answers to all of these together.
     Directory(Vec<Part>),
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Secrets;
 use super::fill::fill;
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
@@ -63,11 +64,22 @@ impl From<Problem> for Written {
 }
 
 /// Carries a step out; beside its end stands what it wrote.
-pub(super) async fn write(client: &Client, step: &Step, gate: Option<&Gate>) -> (String, Written) {
-    match fill(client, step).await {
+pub(super) async fn write(
+    client: &Client,
+    step: &Step,
+    secrets: &Secrets,
+    gate: Option<&Gate>,
+) -> (String, Written) {
+    let (target, mut written) = match fill(client, step, secrets).await {
         Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+    };
+    // Azure's answer may repeat what was sent.
+    if let Written::Failed(problem) = &mut written {
+        problem.cause = secrets.scrub(&problem.cause);
+        problem.hint = problem.hint.as_deref().map(|hint| secrets.scrub(hint));
     }
+    (target, written)
 }
 
 /// A step with a look before and after it, where there is a gate.

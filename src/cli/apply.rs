@@ -9,10 +9,11 @@ use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
+use super::rotation::Rotation;
 use super::session::{Checked, Lifts, Session, block_on, check, refuse};
 use super::show::load;
 use super::verify::How;
-use crate::apply::apply;
+use crate::apply::{Secrets, apply};
 use crate::finding::Code;
 use crate::plan::document::Plan;
 use crate::plan::saved;
@@ -35,6 +36,8 @@ pub(super) struct Args {
     how: How,
     #[command(flatten)]
     lifts: Lifts,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -44,6 +47,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
         _ => (None, args.paths.as_slice()),
     };
+    if specs.is_empty() && !args.rotation.rotate.is_empty() {
+        return Err(Failure::new("a saved plan says itself which secrets it sends")
+            .hint("give `--rotate` to the `keyless plan` that makes it"));
+    }
     let checked = (!specs.is_empty()).then(|| check(options, specs));
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
@@ -66,7 +73,7 @@ async fn decide(
     checked: Option<Checked>,
 ) -> Result<Plan, Failure> {
     let fresh = match checked {
-        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow).await?),
+        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow, &args.rotation).await?),
         None => None,
     };
     match (saved, fresh) {
@@ -89,9 +96,14 @@ async fn carry_out(
     saved: Option<Plan>,
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
-    let plan = decide(options, args, session, saved, checked).await?;
+    let mut plan = decide(options, args, session, saved, checked).await?;
+    let secrets = Secrets::new(std::env::vars_os());
+    let missing = secrets.missing(&plan);
+    let lacking = !missing.is_empty();
+    plan.findings.extend(missing);
+    plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan);
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -107,7 +119,7 @@ async fn carry_out(
     }
     confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
-    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner, gate).await;
+    let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })

@@ -17,6 +17,7 @@ mod output;
 mod outputs;
 mod plan;
 mod progress;
+mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;

@@ -7,13 +7,14 @@ use super::Exit;
 use super::options::Options;
 use super::output::{self, Failure};
 use super::progress::Spinner;
+use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
 use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::{Open, resolved};
+use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -35,7 +36,7 @@ use crate::verify::probe::Place;
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
 }
@@ -221,7 +222,9 @@ impl Session {
         options: &Options,
         checked: Checked,
         allowed: &[Allow],
+        rotation: &Rotation,
     ) -> Result<Plan, Failure> {
+        rotation.mark(&mut desired(&checked.stacks))?;
         let (snapshot, claims) = self.read(&|snapshot| missing(&checked.stacks, snapshot)).await?;
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(foreign_tenants(&stacks, &claims));
@@ -229,7 +232,9 @@ impl Session {
             let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
             findings.extend(problems.into_iter().flatten());
         }
-        let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
+        let mut wanted = resolved(&stacks, &snapshot);
+        rotation.mark(&mut wanted)?;
+        let diff = diff(&stacks, wanted, &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod connections;
+mod deployments;
 mod drift;
 mod guards;
 mod guid;
@@ -12,6 +14,7 @@ mod mistakes;
 mod network;
 mod ownership;
 mod quickstart;
+mod realistic;
 mod requests;
 mod roles;
 mod saved;

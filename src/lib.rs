@@ -16,6 +16,7 @@ pub mod snapshot;
 
 pub mod read;
 
+pub mod checks;
 pub mod desired;
 pub mod diff;
 pub mod guards;

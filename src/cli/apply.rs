@@ -8,10 +8,11 @@ use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
-use super::session::{Checked, Lifts, Session, block_on, check, refuse};
+use super::session::{Checked, Lifts, Purpose, Session, block_on, check, refuse};
 use super::show::load;
 use crate::apply::apply;
-use crate::finding::Code;
+use crate::checks;
+use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
 use crate::plan::saved;
 use crate::render::text;
@@ -62,7 +63,7 @@ async fn decide(
     checked: Option<Checked>,
 ) -> Result<Plan, Failure> {
     let fresh = match checked {
-        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow).await?),
+        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow, Purpose::Apply).await?),
         None => None,
     };
     match (saved, fresh) {
@@ -85,9 +86,10 @@ async fn carry_out(
     saved: Option<Plan>,
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
+    let whole = saved.is_some();
     let plan = decide(options, args, session, saved, checked).await?;
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan);
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole);
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -113,6 +115,14 @@ async fn carry_out(
 /// Whether `--within` forbids part of the plan: then nothing of it is written.
 fn is_pinned_elsewhere(plan: &Plan) -> bool {
     plan.findings.iter().any(|finding| finding.code == Code::OutsideWithin.as_str())
+}
+
+/// Whether the caller may not do what the plan would, or part of a plan cannot succeed that is carried out whole or not at all.
+fn is_hopeless(plan: &Plan, whole: bool) -> bool {
+    plan.findings.iter().any(|finding| {
+        let forbidden = finding.code == Code::MissingPermission.as_str();
+        finding.severity == Severity::Error && (forbidden || (whole && checks::is_verdict(finding)))
+    })
 }
 
 fn succeeded(report: &Report) -> bool {

@@ -12,6 +12,7 @@ use super::output::{self, Failure};
 use super::progress::Spinner;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
+use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::{Open, resolved};
 use crate::diff::diff;
@@ -22,7 +23,7 @@ use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, Target
 use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::principals::lock::Lock;
-use crate::read::{ask_all, read};
+use crate::read::{Promises, ask_all, read};
 use crate::render::diagnostic;
 use crate::snapshot::{Caller, Snapshot};
 use crate::source::Sources;
@@ -43,6 +44,17 @@ pub(super) struct Lifts {
     /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be looked at.
+    Plan,
+    /// To be carried out at once.
+    Apply,
+    /// To show what differs.
+    Drift,
 }
 
 /// Specs that were read and checked.
@@ -215,15 +227,17 @@ impl Session {
         options: &Options,
         checked: Checked,
         allowed: &[Allow],
+        purpose: Purpose,
     ) -> Result<Plan, Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read(&checked.stacks, &self.client, &self.graph).await;
-        snapshot.caller = Caller {
+        let caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
             interactive: io::stdin().is_terminal(),
         };
+        let promises = if purpose == Purpose::Drift { Promises::Left } else { Promises::Asked };
+        let snapshot = read(&checked.stacks, caller, promises, &self.client, &self.graph).await;
         self.spinner.clear();
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
@@ -240,6 +254,11 @@ impl Session {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        match purpose {
+            Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
+            Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),
+            Purpose::Drift => {}
+        }
         plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), claims.oid, allowed));
         plan.findings.sort();
         Ok(plan)
@@ -276,8 +295,12 @@ impl Session {
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
-        self.spinner.clear();
         let unread = snapshot.refusals().next().cloned();
+        if unread.is_none() {
+            let raised = checks::queries(&plan.steps, &snapshot);
+            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+        }
+        self.spinner.clear();
         if let Some(refusal) = unread {
             let mut failure =
                 Failure::new("what the plan would change could not be read; nothing was written");
@@ -289,6 +312,7 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
+        checks::review(&mut plan, &snapshot, Severity::Error);
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
         plan.findings.extend(saved::stale(&plan, &now));
         if let Some(within) = &options.within {

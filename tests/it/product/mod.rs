@@ -11,6 +11,7 @@ mod keys;
 mod mistakes;
 mod network;
 mod ownership;
+mod promises;
 mod quickstart;
 mod requests;
 mod roles;

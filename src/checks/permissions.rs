@@ -1,0 +1,105 @@
+//! The caller's own rights: what it may do at the scope of each step, or at the nearest one above that exists.
+//!
+//! Azure names the right to write a resource after its type: `Microsoft.CognitiveServices/accounts/write`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Case, Verdict, list, target};
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::plan::document::{FindingEntry, Step, StepAction};
+use crate::plan::predict::World;
+use crate::rbac::{self, Permission};
+use crate::snapshot::{Answer, Query};
+
+fn query(scope: &ResourceId) -> Query {
+    list(scope, "Microsoft.Authorization/permissions?api-version=2022-04-01", |body| body)
+}
+
+pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
+    let scopes: BTreeSet<ResourceId> = steps.iter().filter_map(|step| place(step, steps)).collect();
+    scopes.iter().map(query).collect()
+}
+
+/// The scope at which the caller's rights count for a step: where it writes, or what is there of the way to it.
+fn place(step: &Step, steps: &[Step]) -> Option<ResourceId> {
+    let target = target(step)?;
+    if step.action == StepAction::Purge {
+        return target.subscription_id().map(ResourceId::subscription);
+    }
+    let at = if step.kind == "roleAssignments" { target.scope() } else { account(&target) };
+    let new = steps.iter().any(|other| {
+        let makes = matches!(other.action, StepAction::Create | StepAction::Restore);
+        makes && other.kind == "accounts" && self::target(other).is_some_and(|made| made.contains(&at))
+    });
+    if new { at.group() } else { Some(at) }
+}
+
+/// The account that an id is, or is below of.
+fn account(id: &ResourceId) -> ResourceId {
+    const SEGMENTS: usize = 9;
+    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
+    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
+}
+
+/// The right that a step needs.
+fn action(step: &Step, target: &ResourceId) -> String {
+    let text = target.as_str();
+    let lower = text.to_ascii_lowercase();
+    let from = lower.rfind("/providers/").map_or(0, |at| at + "/providers/".len());
+    let mut segments = text[from..].split('/');
+    let namespace = segments.next().unwrap_or_default();
+    let types = segments.step_by(2).collect::<Vec<_>>().join("/");
+    let verb = match step.action {
+        StepAction::Delete | StepAction::Purge => "delete",
+        StepAction::Create | StepAction::Update | StepAction::Restore => "write",
+    };
+    format!("{namespace}/{types}/{verb}")
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let steps = &case.plan.steps;
+    let mut needed: BTreeMap<(ResourceId, String), Vec<&Step>> = BTreeMap::new();
+    for step in steps {
+        if let (Some(at), Some(target)) = (place(step, steps), target(step)) {
+            needed.entry((at, action(step, &target))).or_default().push(step);
+        }
+    }
+    let mut verdicts = Vec::new();
+    let mut told = BTreeSet::new();
+    for ((at, action), steps) in needed {
+        let query = query(&at);
+        if told.insert(at.clone()) {
+            case.items(&query, &format!("what the caller may do at `{at}`"), &mut verdicts);
+        }
+        let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };
+        let permissions: Vec<Permission> =
+            items.iter().filter_map(|item| serde_json::from_value(item.clone()).ok()).collect();
+        if rbac::allowed(&permissions, &action) {
+            continue;
+        }
+        let first = steps[0];
+        let more = match steps.iter().map(|step| step.change).collect::<BTreeSet<_>>().len() {
+            1 => String::new(),
+            changes => format!(" and {} more", changes - 1),
+        };
+        let message =
+            format!("the caller lacks `{action}` at `{at}`, for {}{more}", case.title(first.change));
+        let hint = match case.unpermitted {
+            Severity::Error => {
+                "apply as an identity that has it; a role granted a moment ago takes some minutes to work"
+            }
+            _ => "the identity that applies needs it; whoever only plans does not",
+        };
+        let finding = FindingEntry {
+            source: first.source.clone(),
+            severity: case.unpermitted,
+            code: Code::MissingPermission.as_str().to_owned(),
+            message,
+            cause: None,
+            hint: Some(hint.to_owned()),
+        };
+        verdicts.push(Verdict { finding, refuses: Vec::new() });
+    }
+    verdicts
+}

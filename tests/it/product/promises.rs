@@ -229,10 +229,13 @@ const ROWS: &[Row] = &[
     Row {
         name: "the directory has no such group",
         spec: &[("{id: aaaaaaaa-0000-4000-8000-000000000001, type: User}", "{group: nobody}")],
-        breaks: nothing,
+        breaks: |azure| {
+            let batch = Fault::Edit(|answer| answer["responses"][0]["body"]["value"] = json!([]));
+            azure.spoil("POST", "/v1.0/$batch", batch);
+        },
         finds: ("principal-not-found", "error", Some("- {group: nobody}")),
         exit: 1,
-        mends: nothing,
+        mends: heal,
     },
     Row {
         name: "two groups have the name",
@@ -519,11 +522,15 @@ fn check(row: &Row) -> Result<(), String> {
     };
     let document = plan.json();
     let findings = document["findings"].as_array().unwrap();
+    let told = format!("exit {}: {}", plan.code, document["findings"]);
     if plan.code != row.exit || !findings.iter().any(fits) {
-        return Err(format!("{}: {code} {severity} at {line:?}, exit {}\n{plan}", row.name, row.exit));
+        return Err(format!(
+            "{}: expected {code} {severity} at {line:?} and exit {}; {told}",
+            row.name, row.exit
+        ));
     }
     if findings.iter().any(|finding| finding["severity"] == "error") != (severity == "error") {
-        return Err(format!("{}: there is more to it\n{plan}", row.name));
+        return Err(format!("{}: there is more to it; {told}", row.name));
     }
     (row.mends)(&azure);
     folder.write("a.yaml", SPEC);

@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-use super::http::Reply;
+use super::http::{Caller, Reply};
+use super::state::DenyAssignment;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -74,6 +75,33 @@ pub(super) fn token_audience(audience: &str) -> Reply {
         "www-authenticate",
         "Bearer error=\"invalid_token\", error_description=\"The access token is for another audience.\"",
     )
+}
+
+pub(super) fn authorization_failed(caller: &Caller, action: &str, scope: &str) -> Reply {
+    let message = format!(
+        "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope \
+         '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+        caller.name, caller.object_id
+    );
+    error(403, "AuthorizationFailed", &message)
+}
+
+pub(super) fn denied_by_assignment(
+    caller: &Caller,
+    action: &str,
+    scope: &str,
+    denial: &DenyAssignment,
+) -> Reply {
+    let message = format!(
+        "The client '{}' with object id '{}' has permission to perform action '{action}' on scope '{scope}'; however, \
+         the access is denied because of the deny assignment with name '{}' and Id '{}' at scope '{}'.",
+        caller.name,
+        caller.object_id,
+        denial.name,
+        denial.id.replace('-', ""),
+        denial.scope
+    );
+    error(403, "DenyAssignmentAuthorizationFailed", &message)
 }
 
 pub(super) fn scope_locked(scope: &str, verb: &str, locked: &str) -> Reply {

@@ -6,10 +6,12 @@
 //! `router` and from there to handlers, which are functions of the `World` and the request.
 //! How the real service behaves, and where nobody knows, is in docs/sandbox.md.
 
+mod access;
 mod account_body;
 mod account_facts;
 mod account_write;
 mod accounts;
+mod action;
 mod activity;
 mod admin;
 mod assignment_table;
@@ -18,6 +20,7 @@ mod caller;
 mod catalog;
 mod children;
 mod deleted;
+mod deny_assignments;
 mod deployments;
 mod directory;
 mod domain;
@@ -27,6 +30,7 @@ mod exchange;
 mod faults;
 mod filter;
 mod gate;
+mod grants;
 mod graph;
 mod groups;
 mod http;
@@ -34,11 +38,13 @@ mod listen;
 mod locks;
 mod managed_identity;
 mod operations;
+mod policies;
 mod rai_policies;
 mod record;
 mod role_assignments;
 mod role_definitions;
 mod router;
+mod schedules;
 mod scope;
 mod seed;
 mod server;

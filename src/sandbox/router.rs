@@ -10,8 +10,9 @@ use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
 use super::{
-    accounts, activity, children, deleted, deployments, domain, errors, groups, locks, operations,
-    rai_policies, role_assignments, role_definitions, user_assigned_identity, versions,
+    access, accounts, activity, children, deleted, deny_assignments, deployments, domain, errors, groups,
+    locks, operations, policies, rai_policies, role_assignments, role_definitions, schedules,
+    user_assigned_identity, versions,
 };
 
 /// Answers one request.
@@ -26,7 +27,10 @@ fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
     if let ["subscriptions", id, ..] = names.as_slice() {
         check_subscription(world, segments.get(1).map_or(*id, String::as_str))?;
     }
-    if let Some(refusal) = locks::refusal(world, request) {
+    if let Some(refusal) = access::refusal(world, request)
+        .or_else(|| locks::refusal(world, request))
+        .or_else(|| policy_refusal(world, request))
+    {
         return Err(refusal);
     }
     match names.as_slice() {
@@ -58,6 +62,21 @@ fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
             None => Err(errors::unknown_path(&request.path)),
         },
     }
+}
+
+/// The 403 that a policy gives to a write, if one does. A `PATCH` is judged by what it leaves.
+fn policy_refusal(world: &mut World, request: &Request) -> Option<Reply> {
+    if world.state.policies.is_empty() || !matches!(request.method, Method::PUT | Method::PATCH) {
+        return None;
+    }
+    let sent = serde_json::from_slice(&request.body).ok()?;
+    if request.method == Method::PUT {
+        return policies::refusal(world, request, &sent);
+    }
+    let question = Request { method: Method::GET, body: Vec::new(), ..request.clone() };
+    let live = route(world, &question).ok().filter(|found| found.status == 200);
+    let live = live.and_then(|found| serde_json::from_slice(&found.content.text()).ok());
+    policies::refusal(world, request, &policies::merged(live.unwrap_or_default(), sent))
 }
 
 fn check_subscription(world: &World, id: &str) -> Result<(), Reply> {
@@ -92,10 +111,25 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.authorization" => authorization(world, request, target),
         "microsoft.insights" => insights(world, request, target),
         "microsoft.managedidentity" => identities(world, request, target),
+        "microsoft.policyinsights" => policy_insights(world, request, target),
         _ => {
             versions::check(request, "", target.namespace)?;
             Err(errors::invalid_namespace(target.namespace))
         }
+    }
+}
+
+/// Whether policies deny a resource.
+fn policy_insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    match target.rest {
+        [kind] if kind.eq_ignore_ascii_case("checkPolicyRestrictions") => {
+            versions::check(request, "microsoft.policyinsights/checkpolicyrestrictions", kind)?;
+            match request.method {
+                Method::POST => policies::check(world, request, &target.scope),
+                _ => not_allowed(request),
+            }
+        }
+        _ => unknown_type(request, target),
     }
 }
 
@@ -226,10 +260,20 @@ fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, 
     }
 }
 
+/// Types of Microsoft.Authorization that the sandbox has.
+const AUTHORIZATION: &[&str] = &[
+    "roleassignments",
+    "roledefinitions",
+    "permissions",
+    "locks",
+    "denyassignments",
+    "roleassignmentscheduleinstances",
+];
+
 fn authorization(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     let Some((kind, names)) = target.rest.split_first() else { return unknown_type(request, target) };
     let kind = kind.to_lowercase();
-    if !["roleassignments", "roledefinitions", "permissions", "locks"].contains(&kind.as_str()) {
+    if !AUTHORIZATION.contains(&kind.as_str()) {
         return unknown_type(request, target);
     }
     versions::check(request, &format!("microsoft.authorization/{kind}"), &target.rest[0])?;
@@ -252,6 +296,10 @@ fn authorization(world: &mut World, request: &Request, target: &Target) -> Resul
         ("locks", &Method::GET, [name]) => Ok(locks::get(world, scope, name)),
         ("locks", &Method::PUT, [name]) => locks::put(world, request, scope, name),
         ("locks", &Method::DELETE, [name]) => Ok(locks::delete(world, scope, name)),
+        ("denyassignments", &Method::GET, []) => deny_assignments::list(world, request, scope),
+        ("denyassignments", &Method::GET, [id]) => Ok(deny_assignments::get(world, scope, id)),
+        ("roleassignmentscheduleinstances", &Method::GET, []) => schedules::list(world, request, scope),
+        ("roleassignmentscheduleinstances", &Method::GET, [name]) => Ok(schedules::get(world, scope, name)),
         (_, _, [] | [_]) => not_allowed(request),
         _ => unknown_type(request, target),
     }

@@ -75,6 +75,13 @@ pub(super) struct State {
     #[serde(default)]
     pub(super) role_definitions: Table<RoleDefinition>,
     #[serde(default)]
+    pub(super) deny_assignments: Table<DenyAssignment>,
+    /// By the name of the role assignment that they limit.
+    #[serde(default)]
+    pub(super) schedules: Table<Schedule>,
+    #[serde(default)]
+    pub(super) policies: Table<Policy>,
+    #[serde(default)]
     pub(super) principals: Table<Principal>,
     #[serde(default)]
     pub(super) locks: Table<Lock>,
@@ -105,6 +112,9 @@ impl State {
             pending: BTreeSet::new(),
             role_assignments: RoleAssignments::default(),
             role_definitions: Table::default(),
+            deny_assignments: Table::default(),
+            schedules: Table::default(),
+            policies: Table::default(),
             principals: Table::default(),
             locks: Table::default(),
             events: Table::default(),
@@ -112,20 +122,23 @@ impl State {
     }
 
     /// All tables, by the names under which a journal has them.
-    fn tables(&mut self) -> [(&'static str, &mut dyn Journaled); 13] {
-        [
+    fn tables(&mut self) -> Vec<(&'static str, &mut dyn Journaled)> {
+        vec![
             ("accounts", &mut self.accounts),
             ("children", &mut self.children),
             ("deletedAccounts", &mut self.deleted_accounts),
             ("deletedGroups", &mut self.deleted_groups),
+            ("denyAssignments", &mut self.deny_assignments),
             ("events", &mut self.events),
             ("groups", &mut self.groups),
             ("incarnations", &mut self.incarnations),
             ("locks", &mut self.locks),
             ("operations", &mut self.operations),
+            ("policies", &mut self.policies),
             ("principals", &mut self.principals),
             ("roleAssignments", &mut self.role_assignments),
             ("roleDefinitions", &mut self.role_definitions),
+            ("schedules", &mut self.schedules),
             ("subscriptions", &mut self.subscriptions),
         ]
     }
@@ -384,6 +397,66 @@ pub(super) struct Permission {
     pub(super) data_actions: Vec<String>,
     #[serde(default)]
     pub(super) not_data_actions: Vec<String>,
+}
+
+/// Stands for everybody in the lists of a deny assignment.
+pub(super) const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What nobody may do, whatever roles say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DenyAssignment {
+    pub(super) id: String,
+    pub(super) scope: String,
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) permissions: Vec<Permission>,
+    /// Object ids, `EVERYONE` among them.
+    pub(super) principals: Vec<String>,
+    #[serde(default)]
+    pub(super) exclude_principals: Vec<String>,
+    #[serde(default)]
+    pub(super) do_not_apply_to_child_scopes: bool,
+    pub(super) created_on: String,
+}
+
+/// That a role assignment came from Privileged Identity Management. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Schedule {
+    /// `Activated`, or `Assigned` for a while.
+    pub(super) assignment_type: String,
+    pub(super) starts_at: i64,
+    pub(super) ends_at: i64,
+}
+
+/// A policy with the effect `deny`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Policy {
+    pub(super) id: String,
+    pub(super) scope: String,
+    pub(super) name: String,
+    /// Type of the resources that it is about.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// A property such as `location` or `tags.team`, or an alias `{type}/{path}`.
+    pub(super) field: String,
+    pub(super) operator: Operator,
+    pub(super) value: Value,
+}
+
+/// When a policy's condition on its field holds, which denies the write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Operator {
+    #[default]
+    Equals,
+    NotEquals,
+    In,
+    NotIn,
+    Exists,
 }
 
 /// Someone in the directory.

@@ -9,8 +9,13 @@ use axum::http::Method;
 use serde::Serialize;
 
 /// Questions that ARM asks for with `POST`.
-const QUESTIONS: &[&str] =
-    &["checkdomainavailability", "checkskuavailability", "calculatemodelcapacity", "resources"];
+const QUESTIONS: &[&str] = &[
+    "checkdomainavailability",
+    "checkpolicyrestrictions",
+    "checkskuavailability",
+    "calculatemodelcapacity",
+    "resources",
+];
 
 /// What was counted since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -96,6 +96,15 @@ const TABLE: &[(&str, &[&str])] = &[
         "microsoft.authorization/locks",
         &["2015-01-01", "2015-06-01", "2016-09-01", "2017-04-01", "2020-05-01"],
     ),
+    ("microsoft.authorization/denyassignments", &["2018-07-01-preview", "2022-04-01", "2024-07-01-preview"]),
+    (
+        "microsoft.authorization/roleassignmentscheduleinstances",
+        &["2020-10-01", "2020-10-01-preview", "2022-04-01-preview", "2024-09-01-preview"],
+    ),
+    (
+        "microsoft.policyinsights/checkpolicyrestrictions",
+        &["2020-07-01", "2020-07-01-preview", "2022-03-01", "2023-03-01", "2024-10-01"],
+    ),
     ("microsoft.insights/eventtypes", &["2014-04-01", "2015-04-01", "2017-03-01-preview"]),
     (
         "resources",

@@ -82,6 +82,12 @@ impl World {
         for key in purged {
             self.purge_account(&key);
         }
+        let over = self.state.schedules.iter().filter(|(_, schedule)| schedule.ends_at <= now);
+        let over: Vec<String> = over.map(|(name, _)| name.clone()).collect();
+        for name in over {
+            self.state.role_assignments.remove(&name);
+            self.state.schedules.remove(&name);
+        }
     }
 
     /// Forgets a soft-deleted account for good, and what stood below it.

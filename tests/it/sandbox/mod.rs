@@ -1,5 +1,6 @@
 //! The sandbox over real HTTP, and against what Azure was recorded to answer.
 
+mod access;
 mod accounts;
 mod activity;
 mod client;

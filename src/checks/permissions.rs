@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, Verdict, list, target};
+use super::{Case, Verdict, arm_type, list, target};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::document::{FindingEntry, Step, StepAction};
@@ -44,17 +44,11 @@ fn account(id: &ResourceId) -> ResourceId {
 
 /// The right that a step needs.
 fn action(step: &Step, target: &ResourceId) -> String {
-    let text = target.as_str();
-    let lower = text.to_ascii_lowercase();
-    let from = lower.rfind("/providers/").map_or(0, |at| at + "/providers/".len());
-    let mut segments = text[from..].split('/');
-    let namespace = segments.next().unwrap_or_default();
-    let types = segments.step_by(2).collect::<Vec<_>>().join("/");
     let verb = match step.action {
         StepAction::Delete | StepAction::Purge => "delete",
         StepAction::Create | StepAction::Update | StepAction::Restore => "write",
     };
-    format!("{namespace}/{types}/{verb}")
+    format!("{}/{verb}", arm_type(target))
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
@@ -102,4 +96,89 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         verdicts.push(Verdict { finding, refuses: Vec::new() });
     }
     verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+
+    const GROUP: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+
+    fn step(kind: &str, action: StepAction, below: &str) -> Step {
+        Step {
+            change: 0,
+            action,
+            kind: kind.to_owned(),
+            target: format!("{GROUP}{below}"),
+            patch: Map::from_iter([("location".to_owned(), json!("eastus2"))]),
+            reference: None,
+            mark: None,
+            base: None,
+            lane: String::new(),
+            needs: Vec::new(),
+            last: false,
+            source: None,
+        }
+    }
+
+    #[test]
+    fn a_step_needs_the_right_that_azure_names_after_its_type() {
+        let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
+        let grant = format!("{chat}/providers/Microsoft.Authorization/roleAssignments/x");
+        let deployment = format!("{chat}/deployments/gpt");
+        for (kind, action, below, right, at) in [
+            ("accounts", StepAction::Update, chat, "Microsoft.CognitiveServices/accounts/write", chat),
+            ("accounts", StepAction::Delete, chat, "Microsoft.CognitiveServices/accounts/delete", chat),
+            (
+                "deployments",
+                StepAction::Create,
+                &deployment,
+                "Microsoft.CognitiveServices/accounts/deployments/write",
+                chat,
+            ),
+            (
+                "roleAssignments",
+                StepAction::Create,
+                &grant,
+                "Microsoft.Authorization/roleAssignments/write",
+                chat,
+            ),
+            (
+                "roleAssignments",
+                StepAction::Delete,
+                "/providers/Microsoft.Authorization/roleAssignments/x",
+                "Microsoft.Authorization/roleAssignments/delete",
+                "",
+            ),
+        ] {
+            let step = step(kind, action, below);
+            assert_eq!(self::action(&step, &target(&step).unwrap()), right);
+            let scope = place(&step, std::slice::from_ref(&step)).unwrap();
+            assert_eq!(scope, ResourceId::parse(&format!("{GROUP}{at}")).unwrap(), "{below}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_not_there_yet_the_group_is_asked_and_purging_is_a_matter_of_the_subscription() {
+        let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
+        let new = step("accounts", StepAction::Create, chat);
+        let grant = step(
+            "roleAssignments",
+            StepAction::Create,
+            &format!("{chat}/providers/Microsoft.Authorization/roleAssignments/x"),
+        );
+        let steps = [new, grant];
+        let scopes = queries(&steps, &World::default());
+        assert_eq!(scopes.len(), 1);
+        assert_eq!(scopes[0].scope, ResourceId::parse(GROUP).unwrap());
+        let mut purge = step("accounts", StepAction::Purge, "");
+        purge.target = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/rg/deletedAccounts/chat".to_owned();
+        assert_eq!(
+            action(&purge, &target(&purge).unwrap()),
+            "Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts/delete"
+        );
+        let scope = place(&purge, std::slice::from_ref(&purge)).unwrap();
+        assert_eq!(scope.as_str(), "/subscriptions/00000000-0000-0000-0000-000000000000");
+    }
 }

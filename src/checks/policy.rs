@@ -1,13 +1,13 @@
 //! Azure Policy: whether an assignment would refuse what the plan writes. A note, since policies change and exempt.
 //!
-//! `checkPolicyRestrictions` is asked for deny effects only:
+//! `checkPolicyRestrictions` tells of deny effects:
 //! <https://learn.microsoft.com/rest/api/policy/policy-restrictions/check-at-resource-group-scope>.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Case, Verdict, question, target};
+use super::{Case, Verdict, arm_type, question, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::{self, writable};
@@ -15,12 +15,15 @@ use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 
+/// Kinds that policies are written about.
+const KINDS: [&str; 2] = ["accounts", "deployments"];
+
 /// The questions, each with the change it is about: one for each resource, as it would stand after the plan.
 fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
     let mut bodies: BTreeMap<ResourceId, (usize, Value)> = BTreeMap::new();
     for step in steps.iter().filter(|step| matches!(step.action, StepAction::Create | StepAction::Update)) {
         let (Some(id), Some(kind)) = (target(step), kinds::by_name(&step.kind)) else { continue };
-        if kind.is_grant() {
+        if !KINDS.contains(&kind.name()) {
             continue;
         }
         let (_, body) = bodies.entry(id.clone()).or_insert_with(|| {
@@ -30,7 +33,7 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
         if let Some(stack) = &step.mark {
             kind.set_mark(body, stack);
         }
-        body["type"] = kind.blank(&id)["type"].clone();
+        body["type"] = json!(arm_type(&id));
         body["name"] = json!(id.name());
         body["apiVersion"] = json!(kind.api_version());
     }

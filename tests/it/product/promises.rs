@@ -88,6 +88,22 @@ fn answers(azure: &Azure, part: &str, body: &Value) {
     azure.spoil("*", part, Fault::Answer(200, "application/json", body.to_string()));
 }
 
+/// Puts into the sandbox what people and services do in Azure beside ARM's writes.
+fn access(azure: &Azure, content: Value) {
+    let answer = azure.send("POST", "/_sandbox/access", Some(content));
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// Somebody activates a role for an hour, or is given it for an hour.
+fn for_an_hour(azure: &Azure, kind: &str) {
+    azure.make_account("chat", &json!({"customSubDomainName": "chat-eu", "disableLocalAuth": true}));
+    let instance = json!({
+        "scope": account("chat"), "role": "Cognitive Services User", "principalId": ALICE, "principalType": "User",
+        "seconds": 3600, "assignmentType": kind,
+    });
+    access(azure, json!({"scheduleInstances": [instance]}));
+}
+
 fn skus(azure: &Azure, kind: &str, name: &str, location: &str, restrictions: Value) {
     let offer = json!({
         "resourceType": "accounts", "kind": kind, "name": name, "tier": "Standard",
@@ -377,17 +393,15 @@ const ROWS: &[Row] = &[
         name: "a policy would refuse the account",
         spec: &[],
         breaks: |azure| {
-            let evaluation = json!({
-                "policyInfo": {"policyAssignmentId": format!("{GROUP}/providers/Microsoft.Authorization/policyAssignments/regions")},
-                "evaluationResult": "NonCompliant",
-                "evaluationDetails": {"evaluatedExpressions": [{"result": "True", "expressionKind": "Field", "path": "location"}]},
+            let policy = json!({
+                "scope": GROUP, "name": "regions", "type": "Microsoft.CognitiveServices/accounts",
+                "field": "location", "operator": "notEquals", "value": "westeurope",
             });
-            let answer = json!({"fieldRestrictions": [], "contentEvaluationResult": {"policyEvaluations": [evaluation]}});
-            answers(azure, "/checkPolicyRestrictions?", &answer);
+            access(azure, json!({"policies": [policy]}));
         },
         finds: ("policy-refusal", "note", Some("location: eastus2")),
         exit: 0,
-        mends: heal,
+        mends: |azure| access(azure, json!({"remove": ["regions"]})),
     },
     Row {
         name: "the caller may not write",
@@ -418,31 +432,24 @@ const ROWS: &[Row] = &[
         name: "a deny assignment stands above",
         spec: &[],
         breaks: |azure| {
-            let denial = json!({"id": format!("{GROUP}/providers/Microsoft.Authorization/denyAssignments/x"), "properties": {"denyAssignmentName": "managed app", "scope": GROUP}});
-            answers(azure, "/denyAssignments?", &json!({"value": [denial]}));
+            let denial =
+                json!({"scope": GROUP, "name": "managed app", "permissions": [{"actions": ["*/delete"]}]});
+            access(azure, json!({"denyAssignments": [denial]}));
         },
         finds: ("deny-assignment", "note", Some("- {id: aaaaaaaa")),
         exit: 0,
-        mends: heal,
+        mends: |azure| access(azure, json!({"remove": ["managed app"]})),
     },
     Row {
         name: "somebody activated the role for a while",
         spec: &[],
-        breaks: |azure| {
-            azure.make_account("chat", &json!({"customSubDomainName": "chat-eu", "disableLocalAuth": true}));
-            azure.grant(&account("chat"), "d0000000-0000-4000-8000-000000000001", CS_USER, ALICE, None);
-            let instance = json!({"properties": {
-                "originRoleAssignmentId": crate::common::assignment(&account("chat"), "d0000000-0000-4000-8000-000000000001"),
-                "assignmentType": "Activated", "endDateTime": "2026-12-01T12:00:00Z",
-            }});
-            answers(azure, "/roleAssignmentScheduleInstances?", &json!({"value": [instance]}));
-        },
+        breaks: |azure| for_an_hour(azure, "Activated"),
         finds: ("temporary-assignment", "note", Some("- {id: aaaaaaaa")),
         exit: 0,
         mends: |azure| {
-            azure.heal();
-            azure
-                .delete(&crate::common::assignment(&account("chat"), "d0000000-0000-4000-8000-000000000001"));
+            for body in azure.grants_at(&account("chat")) {
+                access(azure, json!({"remove": [body["name"]]}));
+            }
         },
     },
     Row {
@@ -493,11 +500,21 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// Each promise broken in turn is reported at its line, and mended, the spec applies. In halves, which run side by side.
+fn table(rows: &[Row]) {
+    assert!(ROWS.len() >= 25, "{}", ROWS.len());
+    let broken: Vec<String> = rows.iter().filter_map(|row| check(row).err()).collect();
+    assert!(broken.is_empty(), "{} of {} rows fail:\n{}", broken.len(), rows.len(), broken.join("\n"));
+}
+
 #[test]
 fn each_promise_broken_in_turn_is_reported_at_its_line_and_mended_it_applies() {
-    assert!(ROWS.len() >= 25, "{}", ROWS.len());
-    let broken: Vec<String> = ROWS.iter().filter_map(|row| check(row).err()).collect();
-    assert!(broken.is_empty(), "{} of {} rows fail:\n{}", broken.len(), ROWS.len(), broken.join("\n"));
+    table(&ROWS[..ROWS.len() / 2]);
+}
+
+#[test]
+fn each_further_promise_broken_in_turn_is_reported_and_mended_it_applies() {
+    table(&ROWS[ROWS.len() / 2..]);
 }
 
 fn check(row: &Row) -> Result<(), String> {
@@ -630,29 +647,18 @@ fn a_write_that_a_policy_refuses_names_policy_and_line() {
 #[test]
 fn an_activated_assignment_is_neither_taken_for_the_declared_one_nor_adopted() {
     let azure = Azure::start();
-    azure.make_account("chat", &json!({"customSubDomainName": "chat-eu", "disableLocalAuth": true}));
-    let name = "d0000000-0000-4000-8000-000000000001";
-    azure.grant(&account("chat"), name, CS_USER, ALICE, None);
-    let instance = |kind: &str| {
-        json!({"value": [{"properties": {
-            "originRoleAssignmentId": crate::common::assignment(&account("chat"), name),
-            "assignmentType": kind, "endDateTime": "2026-12-01T12:00:00Z",
-        }}]})
-    };
+    for_an_hour(&azure, "Activated");
     let folder = azure.folder();
     folder.write("a.yaml", SPEC.replace("location: eastus2\n", "location: eastus2\nadopt: true\n"));
-    answers(&azure, "/roleAssignmentScheduleInstances?", &instance("Activated"));
     let plan = folder.keyless("plan a.yaml --format json").exits(0);
-    assert_eq!(
-        (plan.changes("adopt").len(), plan.changes("create").len()),
-        (1, 1),
-        "the account is adopted\n{plan}"
-    );
-    // Azure's list shows the temporary one in place of the declared one: that it is there is no success.
+    let counts = (plan.changes("adopt").len(), plan.changes("create").len());
+    assert_eq!(counts, (1, 1), "the account is adopted\n{plan}");
+    // Where the list shows the temporary one in place of the declared one, that it is there is no success.
     let run = folder.keyless("apply a.yaml --yes").exits(1);
     run.says(&["activated it through Privileged Identity Management", "apply again once it has ended"]);
-    answers(&azure, "/roleAssignmentScheduleInstances?", &instance("Assigned"));
+    // Made anew, the account has lost its mark too.
+    for_an_hour(&azure, "Assigned");
     let plan = folder.keyless("plan a.yaml --format json").exits(0);
     assert_eq!(plan.findings(), ["temporary-assignment@16"], "one that ends counts until then\n{plan}");
-    assert_eq!(plan.changes("adopt").len(), 1);
+    assert_eq!((plan.changes("adopt").len(), plan.changes("create").len()), (2, 0));
 }

@@ -98,6 +98,8 @@ codes! {
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
+    AccountAbsent = "account-absent", "an account that a command is about is not there";
+    UnsafeOutput = "unsafe-output", "a value or name that cannot be handed on to a pipeline";
     UnknownState = "unknown-state", "a resource that could not be read";
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
@@ -131,6 +133,7 @@ codes! {
     GuardStale = "guard-stale", "live state changed since the plan was made";
     // Doing.
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
+    KeysNotRevoked = "keys-not-revoked", "a key that was not regenerated, or of which that is not known";
     ReadBack = "read-back", "after a write, a field that nobody declared had changed";
 }
 

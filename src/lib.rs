@@ -17,6 +17,11 @@ pub mod snapshot;
 pub mod read;
 
 pub mod checks;
+pub mod access;
+pub mod keys;
+pub mod outputs;
+pub mod standing;
+
 pub mod desired;
 pub mod diff;
 pub mod guards;
@@ -27,6 +32,7 @@ pub mod apply;
 
 pub mod render;
 pub mod report;
+pub mod statement;
 
 pub mod arm;
 pub mod auth;

@@ -8,46 +8,32 @@ mod batch;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
-use crate::checks;
-use crate::snapshot::{Answer, Caller, Query, Refusal, Shape, Snapshot, missing};
-use crate::spec::Loaded;
+use crate::snapshot::{Answer, Caller, Query, Refusal, Shape, Snapshot};
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Reads everything that these stacks need to know, and with `promises` what a plan has to ask before it can promise anything;
-/// `graph` is asked about principals only.
-pub async fn read(
-    stacks: &[Loaded],
+/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked; `graph` is asked
+/// about principals only.
+pub async fn read_by(
+    wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
     caller: Caller,
-    promises: Promises,
     client: &Client,
     graph: &Client,
 ) -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.caller = caller;
     for _ in 0..MAX_WAVES {
-        let mut open = missing(stacks, &snapshot);
-        if promises == Promises::Asked {
-            open.extend(checks::missing(stacks, &snapshot));
-            open.sort();
-            open.dedup();
-        }
+        let mut open = wanted(&snapshot);
+        open.retain(|query| snapshot.get(query).is_none());
+        open.sort();
+        open.dedup();
         if open.is_empty() {
             return snapshot;
         }
         ask_all(&open, client, graph, &mut snapshot).await;
     }
     snapshot
-}
-
-/// Whether it is asked what would keep a plan from succeeding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Promises {
-    /// It is.
-    Asked,
-    /// It does not matter.
-    Left,
 }
 
 /// Asks one wave of queries.
@@ -65,9 +51,7 @@ async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match &query.shape {
         Shape::List => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
-        Shape::One | Shape::Directory(_) => {
-            client.get(&query.path).await.map(|body| vec![(query.project)(body)])
-        }
+        Shape::One | Shape::Directory(_) => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
     };
     answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::Found)
 }

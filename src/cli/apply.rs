@@ -1,9 +1,9 @@
 //! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
 
-use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use super::Exit;
+use super::confirm;
 use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
@@ -42,10 +42,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }
-    if !args.yes && !io::stdin().is_terminal() {
-        return Err(Failure::new("nobody is there to confirm")
-            .hint("look at `keyless plan`, then run `keyless apply --yes`"));
-    }
+    confirm::possible(args.yes, "look at `keyless plan`", "apply")?;
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = carry_out(options, args, &session, saved, checked).await;
@@ -103,9 +100,7 @@ async fn carry_out(
     if nothing {
         return Ok(rest);
     }
-    if !args.yes && !confirmed(&plan)? {
-        return Err(Failure::new("not confirmed; nothing was written"));
-    }
+    confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
     let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
@@ -127,15 +122,4 @@ fn is_hopeless(plan: &Plan, whole: bool) -> bool {
 
 fn succeeded(report: &Report) -> bool {
     report.summary.failed == 0 && report.summary.skipped == 0
-}
-
-/// Asks on the terminal.
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
-    output::aside(&format!("Write this to {}? Only `yes` is taken as yes: ", plan.target.place()));
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new("failed to read the answer").cause(error))?;
-    Ok(answer.trim() == "yes")
 }

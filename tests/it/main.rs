@@ -2,6 +2,8 @@
 
 mod arm;
 #[cfg(feature = "sandbox")]
+mod commands;
+#[cfg(feature = "sandbox")]
 mod common;
 mod docs;
 #[cfg(feature = "sandbox")]

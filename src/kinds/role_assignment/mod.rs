@@ -8,7 +8,7 @@ mod roles;
 mod rules;
 mod temporary;
 
-pub(crate) use roles::{unjudged, unknown_roles};
+pub(crate) use roles::{definitions, unjudged, unknown_roles};
 pub(crate) use temporary::query as schedule_instances;
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::principals;
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 
@@ -140,7 +140,8 @@ fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
 
 /// One list for each subscription, and one for each scope outside of any. Where the caller may not list a subscription,
 /// each watched scope is listed by itself.
-fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+#[must_use]
+pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let scopes: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
     let mut queries = Vec::new();
     for scope in &scopes {
@@ -162,6 +163,15 @@ fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries.sort();
     queries.dedup();
     queries
+}
+
+/// Why the lists that reach a scope could not be read whole.
+#[must_use]
+pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+    let Inventory { gaps, partial, .. } = RoleAssignments.inventory(stacks, snapshot);
+    let subscription = scope.subscription_id().map(ResourceId::subscription);
+    let reaches = |gap: &Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
+    gaps.into_iter().chain(partial).filter(reaches).map(|gap| gap.refusal).collect()
 }
 
 /// The text in front of a mark, and the stack it names.

@@ -20,7 +20,8 @@ use crate::spec::model::Spec;
 use crate::spec::wording::{nearest, very_like};
 
 /// All roles that can be assigned in a subscription and below it.
-pub(super) fn definitions(subscription: &ResourceId) -> Query {
+#[must_use]
+pub(crate) fn definitions(subscription: &ResourceId) -> Query {
     Query {
         path: format!(
             "{subscription}/providers/Microsoft.Authorization/roleDefinitions?api-version={API}&$filter=atScopeAndBelow()"

@@ -124,6 +124,16 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
+    /// Asserts that the document fits a schema that the binary itself prints.
+    #[track_caller]
+    pub(crate) fn fits(&self, schema: &str) {
+        let schema = Folder::new().keyless(&format!("schema {schema}")).exits(0).json();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<String> =
+            validator.iter_errors(&self.json()).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:?}\n{self}");
+    }
+
     /// The document's changes with an action, by title.
     #[track_caller]
     pub(crate) fn changes(&self, action: &str) -> Vec<Value> {

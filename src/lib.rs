@@ -16,8 +16,8 @@ pub mod snapshot;
 
 pub mod read;
 
-pub mod checks;
 pub mod access;
+pub mod checks;
 pub mod keys;
 pub mod outputs;
 pub mod standing;

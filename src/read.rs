@@ -51,7 +51,9 @@ async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match &query.shape {
         Shape::List => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
-        Shape::One | Shape::Directory(_) => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
+        Shape::One | Shape::Directory(_) => {
+            client.get(&query.path).await.map(|body| vec![(query.project)(body)])
+        }
     };
     answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::Found)
 }

@@ -1,7 +1,9 @@
 //! Who may do what: role assignments at and above a scope, and deny assignments, against an operation.
 //!
-//! Asked when strict only; otherwise everybody may do everything. What a caller holds directly or
+//! ARM asks when strict only; otherwise everybody may do everything. The data plane asks always. What a caller holds directly or
 //! through groups counts alike. Conditions of assignments are not evaluated. Changes nothing.
+
+use jiff::Timestamp;
 
 use super::action::{self, Action};
 use super::directory;
@@ -10,7 +12,7 @@ use super::http::{Caller, Reply, Request};
 use super::role_assignments::at_or_above;
 use super::role_definitions;
 use super::scope;
-use super::state::{DenyAssignment, EVERYONE, Permission};
+use super::state::{DenyAssignment, EVERYONE, Permission, RoleAssignment};
 use super::world::World;
 
 /// Polling is part of the write that began it, and what a caller may do is told to everybody.
@@ -46,13 +48,35 @@ pub(super) fn granted<'w>(
     caller: &Caller,
     scope: &str,
 ) -> impl Iterator<Item = &'w Permission> + use<'w> {
+    held(world, caller, scope).flat_map(|assignment| permissions(world, assignment))
+}
+
+/// What a caller was assigned at a scope or above.
+fn held<'w>(
+    world: &'w World,
+    caller: &Caller,
+    scope: &str,
+) -> impl Iterator<Item = &'w RoleAssignment> + use<'w> {
     let holders = holders(world, caller);
-    at_or_above(world, scope)
-        .filter(move |assignment| {
-            holders.iter().any(|holder| assignment.principal_id.eq_ignore_ascii_case(holder))
-        })
-        .filter_map(|assignment| role_definitions::find(world, &assignment.role))
-        .flat_map(|role| &role.permissions)
+    at_or_above(world, scope).filter(move |assignment| {
+        holders.iter().any(|holder| assignment.principal_id.eq_ignore_ascii_case(holder))
+    })
+}
+
+fn permissions<'w>(world: &'w World, assignment: &RoleAssignment) -> &'w [Permission] {
+    role_definitions::find(world, &assignment.role).map_or(&[], |role| &role.permissions)
+}
+
+/// Whether a caller may do something on the data plane, which an assignment takes its time to reach.
+pub(super) fn has_data_action(world: &World, caller: &Caller, action: &str, scope: &str) -> bool {
+    let has_spread = |assignment: &&RoleAssignment| {
+        let made = assignment.created_on.parse::<Timestamp>();
+        made.is_ok_and(|made| world.now.duration_since(made) >= world.role_propagation)
+    };
+    held(world, caller, scope)
+        .filter(has_spread)
+        .flat_map(|assignment| permissions(world, assignment))
+        .any(|permission| covers(&permission.data_actions, &permission.not_data_actions, action))
 }
 
 fn is_granted(world: &World, caller: &Caller, action: &str, scope: &str) -> bool {

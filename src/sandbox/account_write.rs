@@ -216,7 +216,8 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
         account.tags.clone_from(&write.tags);
     }
     if let Some(identity) = &write.identity {
-        account.identity = Some(new_identity(account, identity, mode, tenant)?);
+        let fresh = || account.derived_id(&format!("principal:{}", account.revision)).to_string();
+        account.identity = Some(new_identity(account.identity.as_ref(), fresh, identity, mode, tenant)?);
     }
     Ok(())
 }
@@ -228,9 +229,10 @@ fn same_text(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// The identity that a write asks for; a system-assigned one stays what it was.
-fn new_identity(
-    account: &Account,
+/// The identity that a write asks for; a system-assigned one stays what it was, or is a `fresh` one.
+pub(super) fn new_identity(
+    old: Option<&Identity>,
+    fresh: impl FnOnce() -> String,
     sent: &Map<String, Value>,
     mode: Mode,
     tenant: &str,
@@ -243,11 +245,9 @@ fn new_identity(
         "systemassigned,userassigned" => "SystemAssigned, UserAssigned",
         _ => return Err(wrong_type("identity.type", &json!(kind))),
     };
-    let old = account.identity.as_ref();
-    let system = kind.starts_with("SystemAssigned").then(|| {
-        old.and_then(|old| old.principal_id.clone())
-            .unwrap_or_else(|| account.derived_id(&format!("principal:{}", account.revision)).to_string())
-    });
+    let system = kind
+        .starts_with("SystemAssigned")
+        .then(|| old.and_then(|old| old.principal_id.clone()).unwrap_or_else(fresh));
     let mut assigned = BTreeMap::new();
     if kind.ends_with("UserAssigned") {
         if let (Mode::Merge, Some(old)) = (mode, old) {

@@ -12,7 +12,8 @@ use super::children;
 use super::errors;
 use super::http::{Item, Reply, Request, page};
 use super::operations::announce;
-use super::state::{Account, DeletedAccount, Operation, Principal, account_key, derived_id};
+use super::projects;
+use super::state::{Account, DeletedAccount, Identity, Operation, Principal, account_key, derived_id};
 use super::world::World;
 
 const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -205,6 +206,10 @@ pub(super) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
         return Ok(Reply::empty(204));
     }
     existing(world, place)?;
+    let projects = projects::names(world, place);
+    if !projects.is_empty() {
+        return Err(errors::nested_resources(&projects));
+    }
     soft_delete(world, &place.key());
     Ok(Reply::empty(200))
 }
@@ -214,6 +219,12 @@ pub(super) fn soft_delete(world: &mut World, key: &str) {
     let Some(mut account) = world.state.accounts.remove(key) else { return };
     account.revision += 1;
     account.transition = None;
+    // Of a deleted group; alone, an account with projects cannot be deleted.
+    let projects: Vec<String> =
+        children::below(world, &format!("{key}/projects/")).map(|(key, _)| key.to_owned()).collect();
+    for project in projects {
+        children::remove(world, &project);
+    }
     let deleted_at = world.now.as_millisecond();
     let purge_at = deleted_at.saturating_add(RETENTION_MILLIS);
     world.state.deleted_accounts.insert(key.to_owned(), DeletedAccount { account, deleted_at, purge_at });
@@ -331,23 +342,28 @@ fn start(world: &mut World, request: &Request, mut account: Account, place: Plac
 fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
     let reply = shown(status, &account, place);
     if let Some(identity) = &account.identity {
-        let mut known = |id: &str, client: String, name: &str| {
-            world.state.principals.insert_if_absent(id.to_owned(), || Principal {
-                app_id: Some(client),
-                managed: true,
-                ..Principal::new("ServicePrincipal", name)
-            });
-        };
-        if let Some(id) = &identity.principal_id {
-            known(id, derived_id(&format!("client:{id}")).to_string(), &account.name);
-        }
-        for (resource, assigned) in &identity.user_assigned_identities {
-            let name = resource.rsplit('/').next().unwrap_or_default();
-            known(&assigned.principal_id, assigned.client_id.clone(), name);
-        }
+        know(world, identity, &account.name);
     }
     world.state.accounts.insert(place.key(), account);
     reply
+}
+
+/// Puts the principals of an identity into the directory.
+pub(super) fn know(world: &mut World, identity: &Identity, owner: &str) {
+    let mut known = |id: &str, client: String, name: &str| {
+        world.state.principals.insert_if_absent(id.to_owned(), || Principal {
+            app_id: Some(client),
+            managed: true,
+            ..Principal::new("ServicePrincipal", name)
+        });
+    };
+    if let Some(id) = &identity.principal_id {
+        known(id, derived_id(&format!("client:{id}")).to_string(), owner);
+    }
+    for (resource, assigned) in &identity.user_assigned_identities {
+        let name = resource.rsplit('/').next().unwrap_or_default();
+        known(&assigned.principal_id, assigned.client_id.clone(), name);
+    }
 }
 
 /// Whether anyone has this subdomain, soft-deleted accounts included.

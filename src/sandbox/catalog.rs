@@ -8,8 +8,8 @@
 pub(super) enum Task {
     Chat,
     Embeddings,
-    /// Can be deployed; the sandbox's data plane does not speak it.
-    Other(&'static str),
+    /// Of old; can be deployed, and the sandbox's data plane does not speak it.
+    Completion,
 }
 
 /// A model in all its versions.
@@ -56,7 +56,7 @@ const fn partner(
 }
 
 static MODELS: &[Model] = &[
-    openai("ada", &["1"], Task::Other("completion"), REGIONAL),
+    openai("ada", &["1"], Task::Completion, REGIONAL),
     openai("gpt-35-turbo", &["0613", "1106", "0125"], Task::Chat, REGIONAL),
     openai("gpt-4", &["0613", "1106-Preview", "turbo-2024-04-09"], Task::Chat, ALL),
     openai("gpt-4o", &["2024-05-13", "2024-08-06", "2024-11-20"], Task::Chat, ALL),
@@ -72,8 +72,6 @@ static MODELS: &[Model] = &[
     openai("text-embedding-ada-002", &["1", "2"], Task::Embeddings, BOTH),
     openai("text-embedding-3-small", &["1"], Task::Embeddings, BOTH),
     openai("text-embedding-3-large", &["1"], Task::Embeddings, BOTH),
-    openai("dall-e-3", &["3.0"], Task::Other("imageGenerations"), REGIONAL),
-    openai("whisper", &["001"], Task::Other("audio"), REGIONAL),
     partner("Mistral AI", "Mistral-large-2407", &["1"], Task::Chat),
     partner("Mistral AI", "Mistral-Large-2411", &["1", "2"], Task::Chat),
     partner("Mistral AI", "mistral-small-2503", &["1"], Task::Chat),
@@ -126,9 +124,7 @@ impl Model {
         match self.task {
             Task::Chat => &[("chatCompletion", "true")],
             Task::Embeddings => &[("embeddings", "true"), ("embeddingsMaxInputs", "2048")],
-            Task::Other("completion") => &[("completion", "true")],
-            Task::Other("imageGenerations") => &[("imageGenerations", "true")],
-            Task::Other(_) => &[("audio", "true")],
+            Task::Completion => &[("completion", "true")],
         }
     }
 }

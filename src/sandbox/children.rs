@@ -1,8 +1,7 @@
-//! What stands below an account, whatever it is: finding it, one write at a time, lists, deletion.
+//! What stands below an account or a workspace, whatever it is: finding it, one write at a time, lists, deletion.
 //!
 //! Kinds (`deployments`, `rai_policies`, ...) read what was sent and write what is shown; here is what they share.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use serde_json::{Map, Value};
@@ -12,58 +11,74 @@ use super::account_write::{read_tags, wrong_type};
 use super::accounts;
 use super::errors;
 use super::http::{Item, ObjectText, Reply, Request, page, written};
-use super::state::{Account, Child, Transition, account_key, derived_id};
+use super::state::{Account, Child, Transition, derived_id};
 use super::world::World;
 
 const PAGE: usize = 200;
 
-/// Something below an account, as a URL names it.
+/// Type of accounts.
+pub(super) const ACCOUNTS: &str = "Microsoft.CognitiveServices/accounts";
+/// Type of hub workspaces, which have connections too.
+pub(super) const WORKSPACES: &str = "Microsoft.MachineLearningServices/workspaces";
+
+/// Something below an account or a workspace, as a URL names it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
+    /// Type of what it is below: `ACCOUNTS` or `WORKSPACES`.
+    pub(super) root: &'static str,
     pub(super) account: accounts::Place<'a>,
     /// Types and names below the account, as sent; a list has a type at its end.
     pub(super) rest: &'a [String],
 }
 
-impl Place<'_> {
-    /// Lower-case ARM id.
-    pub(super) fn key(&self) -> String {
-        format!("{}/{}", self.account_key(), self.rest.join("/").to_lowercase())
+impl<'a> Place<'a> {
+    /// What stands below an account.
+    pub(super) fn of_account(account: accounts::Place<'a>, rest: &'a [String]) -> Self {
+        Self { root: ACCOUNTS, account, rest }
     }
 
-    pub(super) fn account_key(&self) -> String {
-        account_key(self.account.subscription, self.account.group, self.account.name)
+    /// Lower-case ARM id.
+    pub(super) fn key(&self) -> String {
+        self.id().to_lowercase()
+    }
+
+    pub(super) fn root_key(&self) -> String {
+        self.root_id().to_lowercase()
     }
 
     /// The last name.
-    pub(super) fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &'a str {
         self.rest.last().map_or("", String::as_str)
     }
 
     /// ARM id, in the casing of the request.
     pub(super) fn id(&self) -> String {
-        format!("{}/{}", self.account_id(), self.rest.join("/"))
+        format!("{}/{}", self.root_id(), self.rest.join("/"))
     }
 
-    pub(super) fn account_id(&self) -> String {
-        let accounts::Place { subscription, group, name } = self.account;
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.CognitiveServices/accounts/{name}"
-        )
+    /// ARM id of the account or workspace.
+    pub(super) fn root_id(&self) -> String {
+        let (root, accounts::Place { subscription, group, name }) = (self.root, self.account);
+        format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{root}/{name}")
+    }
+
+    /// The list that it is in, or the thing that a list is below.
+    pub(super) fn above(&self) -> Self {
+        Self { rest: &self.rest[..self.rest.len().saturating_sub(1)], ..*self }
     }
 }
 
 /// The account, which must be there.
 pub(super) fn parent<'w>(world: &'w World, place: Place) -> Result<&'w Account, Reply> {
-    let found = world.state.accounts.get(&place.account_key());
+    let found = world.state.accounts.get(&place.root_key());
     found.ok_or_else(|| errors::parent_not_found(place.account.name))
 }
 
 /// The account, if nothing else is being done to it or below it.
 pub(super) fn idle<'w>(world: &'w World, place: Place) -> Result<&'w Account, Reply> {
     let account = parent(world, place)?;
-    if account.transition.is_some() || is_busy_below(world, &place.account_key()) {
-        return Err(errors::request_conflict(&place.account_id()));
+    if account.transition.is_some() || is_busy_below(world, &place.root_key()) {
+        return Err(errors::request_conflict(&place.root_id()));
     }
     Ok(account)
 }
@@ -71,10 +86,10 @@ pub(super) fn idle<'w>(world: &'w World, place: Place) -> Result<&'w Account, Re
 /// The same for a deletion, which ends what is being done to the child itself (recorded in 2022).
 pub(super) fn idle_beside<'w>(world: &'w World, place: Place) -> Result<&'w Account, Reply> {
     let account = parent(world, place)?;
-    let (prefix, own) = (format!("{}/", place.account_key()), place.key());
+    let (prefix, own) = (format!("{}/", place.root_key()), place.key());
     let beside = below(world, &prefix).any(|(key, child)| key != own && state(world, child).is_some());
     if account.transition.is_some() || beside {
-        return Err(errors::request_conflict(&place.account_id()));
+        return Err(errors::request_conflict(&place.root_id()));
     }
     Ok(account)
 }
@@ -152,6 +167,16 @@ pub(super) fn remove(world: &mut World, key: &str) -> bool {
     there
 }
 
+/// What stands directly below.
+pub(super) fn direct<'w>(
+    world: &'w World,
+    list: Place,
+) -> impl Iterator<Item = (&'w str, &'w Child)> + use<'w> {
+    let prefix = format!("{}/", list.key());
+    let from = prefix.len();
+    below(world, &prefix).filter(move |(key, _)| !key[from..].contains('/'))
+}
+
 /// A list of what stands directly below, each written by its kind.
 pub(super) fn list(
     world: &World,
@@ -159,24 +184,20 @@ pub(super) fn list(
     place: Place,
     shown: impl Fn(Place, &Child) -> String,
 ) -> Reply {
-    list_with(world, request, place, std::iter::empty(), shown)
+    page_of(request, place, direct(world, place), shown)
 }
 
-/// The same with what the service has on its own, by key.
-pub(super) fn list_with<'w>(
-    world: &'w World,
+/// The same for some of them, in ascending order of keys.
+pub(super) fn page_of<'w>(
     request: &Request,
     place: Place,
-    more: impl Iterator<Item = (&'w str, &'w Child)>,
+    items: impl Iterator<Item = (&'w str, &'w Child)>,
     shown: impl Fn(Place, &Child) -> String,
 ) -> Reply {
-    let prefix = format!("{}/", place.key());
-    let direct = below(world, &prefix).filter(|(key, _)| !key[prefix.len()..].contains('/'));
-    let all: BTreeMap<&str, &Child> = direct.chain(more).collect();
-    let items = all.into_iter().map(|(key, child)| {
+    let items = items.map(|(key, child)| {
         let mut rest = place.rest.to_vec();
         rest.push(child.name.clone());
-        let text = shown(Place { account: place.account, rest: &rest }, child);
+        let text = shown(Place { rest: &rest, ..place }, child);
         (key, move || -> Item { written(text) })
     });
     page(request, PAGE, items)
@@ -185,9 +206,8 @@ pub(super) fn list_with<'w>(
 /// Begins a body as Microsoft.CognitiveServices does for a proxy resource.
 pub(super) fn head(place: Place, child: &Child, kind: &str) -> ObjectText {
     let mut text = ObjectText::new();
-    let parents = &place.rest[..place.rest.len().saturating_sub(1)];
-    let id = format!("{}/{}/{}", place.account_id(), parents.join("/"), child.name);
-    text.field("id", &id).field("type", &format!("Microsoft.CognitiveServices/accounts/{kind}"));
+    let id = format!("{}/{}", place.above().id(), child.name);
+    text.field("id", &id).field("type", &format!("{ACCOUNTS}/{kind}"));
     text.field("name", &child.name);
     text
 }

@@ -10,6 +10,7 @@ use super::catalog::{self, Model};
 use super::children::{self, Place, Sent};
 use super::errors;
 use super::http::{Reply, Request};
+use super::offers;
 use super::rai_policies;
 use super::state::{Account, Child};
 use super::world::World;
@@ -61,7 +62,7 @@ pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
     }
     if let Some(sku) = &sent.sku {
         let (model, version) = model_of(account, &child.properties)?;
-        child.sku = Some(read_sku(account, model, &version, Some(sku))?);
+        child.sku = Some(read_sku(world, account, place, model, &version, Some(sku))?);
     }
     children::store(world, request, place, child, Some("Accepted"));
     Ok(kept(world, request, place, 200))
@@ -125,13 +126,16 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
     // https://github.com/Azure/bicep/issues/16642
     let sku = match (sent.sku.as_ref(), properties.contains_key("scaleSettings")) {
         (None, true) => None,
-        (sku, _) => Some(read_sku(account, model, &version, sku)?),
+        (sku, _) => Some(read_sku(world, account, place, model, &version, sku)?),
     };
     Ok(Child { name: place.name().to_owned(), sku, tags: sent.tags, properties, ..Child::default() })
 }
 
 /// The model that properties name, and its version.
-fn model_of(account: &Account, properties: &Map<String, Value>) -> Result<(&'static Model, String), Reply> {
+pub(super) fn model_of(
+    account: &Account,
+    properties: &Map<String, Value>,
+) -> Result<(&'static Model, String), Reply> {
     let named = properties.get("model");
     let text =
         |name: &str| named.and_then(|model| model.get(name)).and_then(Value::as_str).unwrap_or_default();
@@ -155,7 +159,9 @@ fn model_of(account: &Account, properties: &Map<String, Value>) -> Result<(&'sta
 }
 
 fn read_sku(
+    world: &World,
     account: &Account,
+    place: Place,
     model: &Model,
     version: &str,
     sent: Option<&Map<String, Value>>,
@@ -182,12 +188,25 @@ fn read_sku(
             .filter(|capacity| (1..=i32::MAX.unsigned_abs().into()).contains(capacity))
             .ok_or_else(|| wrong_type("sku.capacity", value))?,
     };
+    offers::check_quota(world, place, &account.location, model, sku, capacity)?;
     Ok(json!({"name": sku, "capacity": capacity}))
 }
 
+/// Whether answers have what came after 2023.
+pub(super) fn is_full(request: &Request) -> bool {
+    request.query("api-version").unwrap_or_default() >= FULL
+}
+
+/// What a capacity allows: requests, and a thousand tokens for each.
+pub(super) fn rate_limits(full: bool, capacity: u64) -> Value {
+    json!([
+        {"key": "request", "renewalPeriod": if full { 60 } else { 10 }, "count": capacity},
+        {"key": "token", "renewalPeriod": 60, "count": capacity.saturating_mul(1000)},
+    ])
+}
+
 fn shown(world: &World, request: &Request, place: Place, child: &Child) -> String {
-    let version = request.query("api-version").unwrap_or_default();
-    let (full, with_sku) = (version >= FULL, version >= WITH_SKU);
+    let (full, with_sku) = (is_full(request), request.query("api-version").unwrap_or_default() >= WITH_SKU);
     let mut properties = child.properties.clone();
     let named = |name: &str| {
         child
@@ -210,13 +229,9 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
             capabilities.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect(),
         );
         if let Some(capacity) = capacity {
-            let period = if full { 60 } else { 10 };
             // Recorded in 2023 without the capital.
             let name = if full { "rateLimits" } else { "ratelimits" };
-            let limits = json!([
-                {"key": "request", "renewalPeriod": period, "count": capacity},
-                {"key": "token", "renewalPeriod": 60, "count": capacity.saturating_mul(1000)},
-            ]);
+            let limits = rate_limits(full, capacity);
             fill(name, limits);
         }
     }
@@ -236,8 +251,7 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
 /// Whether a deployment of an account uses a content filter.
 pub(super) fn uses(world: &World, account: accounts::Place, policy: &str) -> bool {
     let rest = [KIND.to_owned()];
-    let prefix = format!("{}/", Place { account, rest: &rest }.key());
-    children::below(world, &prefix).any(|(_, child)| {
+    children::direct(world, Place::of_account(account, &rest)).any(|(_, child)| {
         let named = child.properties.get("raiPolicyName").and_then(Value::as_str);
         named.is_some_and(|named| named.eq_ignore_ascii_case(policy))
     })

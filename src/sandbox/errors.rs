@@ -236,6 +236,16 @@ pub(super) fn request_conflict(account: &str) -> Reply {
     error(409, "RequestConflict", &message)
 }
 
+/// <https://github.com/Azure/terraform-provider-azapi/issues/894>
+pub(super) fn nested_resources(ids: &[String]) -> Reply {
+    let message = format!(
+        "Cannot delete resource while nested resources exist. Some existing nested resource IDs include: '{}'. Please \
+         delete all nested resources before deleting this resource.",
+        ids.join(", ")
+    );
+    error(409, "CannotDeleteResource", &message)
+}
+
 pub(super) fn parent_not_found(name: &str) -> Reply {
     let message = format!(
         "Can not perform requested operation on nested resource. Parent resource '{name}' not found."
@@ -266,6 +276,24 @@ pub(super) fn sku_not_supported(sku: &str, name: &str, version: &str, location: 
         ),
     };
     bad_request("InvalidResourceProperties", &message)
+}
+
+/// Text and status: <https://github.com/microsoft/PubSec-Info-Assistant/issues/880>
+pub(super) fn insufficient_quota(new: u64, usage: u64, limit: u64, quota: &str) -> Reply {
+    let message = format!(
+        "This operation require {new} new capacity in quota {quota}, which is bigger than the current available \
+         capacity {}. The current quota usage is {usage} and the quota limit is {limit} for quota {quota}.",
+        limit.saturating_sub(usage)
+    );
+    bad_request("InsufficientQuota", &message)
+}
+
+pub(super) fn no_such_location(location: &str, kind: &str, version: &str, known: &str) -> Reply {
+    let message = format!(
+        "No registered resource provider found for location '{location}' and API version '{version}' for type '{kind}'. \
+         The supported api-versions are '{version}'. The supported locations are '{known}'."
+    );
+    bad_request("NoRegisteredProviderFound", &message)
 }
 
 pub(super) fn role_assignment_exists() -> Reply {

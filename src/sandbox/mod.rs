@@ -19,6 +19,10 @@ mod base64url;
 mod caller;
 mod catalog;
 mod children;
+mod connections;
+mod data_access;
+mod data_answers;
+mod data_plane;
 mod deleted;
 mod deny_assignments;
 mod deployments;
@@ -37,8 +41,10 @@ mod http;
 mod listen;
 mod locks;
 mod managed_identity;
+mod offers;
 mod operations;
 mod policies;
+mod projects;
 mod rai_policies;
 mod record;
 mod role_assignments;
@@ -84,6 +90,8 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// How long an operation takes on the sandbox's clock.
     pub operation_time: Duration,
+    /// How long a new role assignment takes to count on the data plane, on the sandbox's clock.
+    pub role_propagation: Duration,
 }
 
 impl Default for Options {
@@ -97,6 +105,7 @@ impl Default for Options {
             tls: None,
             record: None,
             operation_time: Duration::ZERO,
+            role_propagation: Duration::ZERO,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Nobody recorded these; shapes are the API description's, and docs/sandbox.md says what is ours.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::account_write::{one_of, wrong_type};
@@ -73,7 +75,7 @@ pub(super) fn find(world: &World, account: accounts::Place, name: &str) -> Resul
         return Ok(name.to_owned());
     }
     let rest = [KIND.to_owned(), name.to_owned()];
-    match world.state.children.get(&Place { account, rest: &rest }.key()) {
+    match world.state.children.get(&Place::of_account(account, &rest).key()) {
         Some(child) => Ok(child.name.clone()),
         None => {
             let message = format!("The specified RAI policy '{name}' does not exist.");
@@ -100,7 +102,8 @@ pub(super) fn list(world: &World, request: &Request, place: Place) -> Result<Rep
         .map(|(name, child)| (format!("{}/{}", place.key(), name.to_lowercase()), child))
         .collect();
     let system = system.iter().map(|(key, child)| (key.as_str(), child));
-    Ok(children::list_with(world, request, place, system, shown))
+    let all: BTreeMap<&str, &Child> = children::direct(world, place).chain(system).collect();
+    Ok(children::page_of(request, place, all.into_iter(), shown))
 }
 
 /// `PUT raiPolicy`: 201 if it is new, else 200.

@@ -10,9 +10,9 @@ use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
 use super::{
-    access, accounts, activity, children, deleted, deny_assignments, deployments, domain, errors, groups,
-    locks, operations, policies, rai_policies, role_assignments, role_definitions, schedules,
-    user_assigned_identity, versions,
+    access, accounts, activity, children, connections, deleted, deny_assignments, deployments, domain,
+    errors, groups, locks, offers, operations, policies, projects, rai_policies, role_assignments,
+    role_definitions, schedules, user_assigned_identity, versions,
 };
 
 /// Answers one request.
@@ -110,6 +110,7 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.cognitiveservices" => cognitive_services(world, request, target),
         "microsoft.authorization" => authorization(world, request, target),
         "microsoft.insights" => insights(world, request, target),
+        "microsoft.machinelearningservices" => machine_learning(world, request, target),
         "microsoft.managedidentity" => identities(world, request, target),
         "microsoft.policyinsights" => policy_insights(world, request, target),
         _ => {
@@ -182,7 +183,6 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["checkdomainavailability"]) if request.method == Method::POST => {
             domain::check(world, request)
         }
-        (None, ["checkdomainavailability"]) => not_allowed(request),
         (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
             let place = deleted::Place {
                 subscription,
@@ -196,6 +196,14 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
                 _ => not_allowed(request),
             }
         }
+        (None, ["skus"]) => only(request, &Method::GET, || offers::skus(request)),
+        (None, ["locations", _, "models"]) if request.method == Method::GET => {
+            offers::models(request, &target.rest[1])
+        }
+        (None, ["locations", _, "usages"]) if request.method == Method::GET => {
+            offers::usages(world, request, subscription, &target.rest[1])
+        }
+        (None, ["checkdomainavailability"] | ["locations", _, "models" | "usages"]) => not_allowed(request),
         (None, ["locations", _, "operationresults", id]) => {
             only(request, &Method::GET, || operations::poll(world, subscription, id))
         }
@@ -229,7 +237,10 @@ fn below_account(
     account: accounts::Place,
     types: &[&str],
 ) -> Result<Reply, Reply> {
-    let place = children::Place { account, rest: &target.rest[2..] };
+    let place = children::Place::of_account(account, &target.rest[2..]);
+    if let ["connections", ..] | ["projects", _, "connections", ..] = types {
+        return connections(world, request, target, place);
+    }
     match (&request.method, types) {
         (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
         (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
@@ -240,7 +251,55 @@ fn below_account(
         (&Method::GET, ["raipolicies", _]) => rai_policies::get(world, place),
         (&Method::PUT, ["raipolicies", _]) => rai_policies::put(world, request, place),
         (&Method::DELETE, ["raipolicies", _]) => rai_policies::delete(world, request, place),
-        (_, ["deployments" | "raipolicies"] | ["deployments" | "raipolicies", _]) => not_allowed(request),
+        (&Method::GET, ["deployments", _, "skus"]) => offers::deployment_skus(world, request, place),
+        (&Method::GET, ["models"]) => offers::account_models(world, request, place),
+        (&Method::GET, ["skus"]) => offers::account_skus(world, request, place),
+        (&Method::GET, ["usages"]) => offers::account_usages(world, request, place),
+        (&Method::GET, ["projects"]) => projects::list(world, request, place),
+        (&Method::GET, ["projects", _]) => projects::get(world, place),
+        (&Method::PUT, ["projects", _]) => projects::put(world, request, place),
+        (&Method::PATCH, ["projects", _]) => projects::patch(world, request, place),
+        (&Method::DELETE, ["projects", _]) => projects::delete(world, place),
+        (
+            _,
+            ["deployments" | "raipolicies" | "projects"] | ["deployments" | "raipolicies" | "projects", _],
+        ) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// Connections, whatever they are below: a list if the place has no name at its end.
+fn connections(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    place: children::Place,
+) -> Result<Reply, Reply> {
+    match (&request.method, place.rest) {
+        (_, [_, _, _, _, _, ..]) => unknown_type(request, target),
+        (&Method::GET, [_] | [_, _, _]) => connections::list(world, request, place),
+        (&Method::GET, _) => connections::get(world, place),
+        (&Method::PUT, [_, _] | [_, _, _, _]) => connections::put(world, request, place),
+        (&Method::PATCH, [_, _] | [_, _, _, _]) => connections::patch(world, request, place),
+        (&Method::DELETE, [_, _] | [_, _, _, _]) => connections::delete(world, place),
+        _ => not_allowed(request),
+    }
+}
+
+/// Hub workspaces, of which nothing but the connections is here.
+fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.machinelearningservices", "workspaces")?;
+    match (target.above, target.rest) {
+        ([_, subscription, _, group], [kind, name, rest @ ..])
+            if kind.eq_ignore_ascii_case("workspaces")
+                && matches!(rest, [first] | [first, _] if first.eq_ignore_ascii_case("connections")) =>
+        {
+            if world.group(subscription, group).is_none() {
+                return Err(errors::group_not_found(group));
+            }
+            let account = accounts::Place { subscription, group, name };
+            connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
+        }
         _ => unknown_type(request, target),
     }
 }
@@ -314,16 +373,19 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     if world.group(subscription, group).is_none() {
         return Err(errors::group_not_found(group));
     }
-    // Only of accounts is known which exist; other resources are taken for granted.
-    if let [_, namespace, kind, name, ..] = rest
-        && namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
-        && kind.eq_ignore_ascii_case("accounts")
+    // Only of accounts and projects is known which exist; other resources are taken for granted.
+    let [_, namespace, kind, name, below @ ..] = rest else { return Ok(()) };
+    if !(namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
+        && kind.eq_ignore_ascii_case("accounts"))
     {
-        let place = accounts::Place { subscription, group, name };
-        let found = accounts::get(world, place);
-        if found.status != 200 {
-            return Err(found);
-        }
+        return Ok(());
     }
-    Ok(())
+    let place = accounts::Place { subscription, group, name };
+    let found = match below {
+        [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
+            projects::get(world, children::Place::of_account(place, &below[..2]))?
+        }
+        _ => accounts::get(world, place),
+    };
+    if found.status == 200 { Ok(()) } else { Err(found) }
 }

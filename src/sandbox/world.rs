@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) strict: bool,
     /// How long an operation takes.
     pub(super) operation_time: SignedDuration,
+    /// How long a role assignment takes to reach the data plane.
+    pub(super) role_propagation: SignedDuration,
     /// What shall go wrong.
     pub(super) faults: Vec<Fault>,
     /// Limits of requests, if there are any.
@@ -44,6 +46,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             strict,
             operation_time,
+            role_propagation: SignedDuration::ZERO,
             faults: Vec::new(),
             throttle: None,
             unsaved: Vec::new(),

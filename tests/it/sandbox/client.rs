@@ -128,6 +128,11 @@ impl Client {
         self.send("POST", path, body).await
     }
 
+    /// The same client with another token.
+    pub(super) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        answer(self.raw("POST", path).bearer_auth(token).json(body)).await
+    }
+
     /// A bare request builder, for headers that `send` does not send.
     pub(super) fn raw(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method.parse().unwrap(), format!("{}{path}", self.sandbox.url()))

@@ -274,7 +274,10 @@ impl Session {
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
         let unread = snapshot.refusals().next().cloned();
-        if unread.is_none() {
+        let stale = saved::stale(&plan, &World::of(&snapshot));
+        // A plan that has to be made anew promises nothing.
+        let promises = unread.is_none() && stale.is_empty();
+        if promises {
             let raised = checks::queries(&plan.steps, &snapshot);
             ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
         }
@@ -290,9 +293,11 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
-        checks::review(&mut plan, &snapshot, Severity::Error);
+        if promises {
+            checks::review(&mut plan, &snapshot, Severity::Error);
+        }
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
-        plan.findings.extend(saved::stale(&plan, &now));
+        plan.findings.extend(stale);
         if let Some(within) = &options.within {
             let scope = pin(within)?;
             let outside = plan

@@ -33,6 +33,12 @@ impl Seen {
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
+
+    /// A POST that changes nothing: a batch to Graph, and what ARM is asked before a write.
+    pub(crate) fn only_asks(&self) -> bool {
+        let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions"];
+        questions.iter().any(|end| self.path().ends_with(end))
+    }
 }
 
 /// How to spoil an answer.
@@ -149,12 +155,7 @@ impl Azure {
     /// Of that, the writes. A batch to Graph only asks, and so do ARM's checks.
     pub(crate) fn take_writes(&self) -> Vec<Seen> {
         let mut seen = self.take_seen();
-        let asks = |path: &str| {
-            ["$batch", "checkDomainAvailability", "checkPolicyRestrictions"]
-                .iter()
-                .any(|end| path.ends_with(end))
-        };
-        seen.retain(|seen| seen.method != "GET" && !asks(seen.path()));
+        seen.retain(|seen| seen.method != "GET" && !seen.only_asks());
         seen
     }
 

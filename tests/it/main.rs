@@ -22,3 +22,5 @@ mod referee;
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod scenarios;
+#[cfg(feature = "sandbox")]
+mod signing;

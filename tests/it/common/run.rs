@@ -36,6 +36,11 @@ impl Folder {
         folder
     }
 
+    /// An empty folder whose runs have these variables.
+    pub(crate) fn with(environment: Vec<(String, String)>) -> Self {
+        Self { environment, ..Self::new() }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

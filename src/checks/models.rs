@@ -221,3 +221,102 @@ fn exceeded(
     verdict.refuses = steps.iter().filter(|(_, added)| *added > 0).map(|(step, _)| step.change).collect();
     Some(verdict)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::Diff;
+    use crate::finding::Severity;
+    use crate::plan::document::{Action, Plan, PlannedChange, Requests, Target, TargetKind};
+    use crate::snapshot::Snapshot;
+    use crate::source::Sources;
+    use serde_json::json;
+
+    const ACCOUNT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
+
+    /// A plan that makes these deployments, each given by its patch.
+    fn plan(patches: &[Value]) -> Plan {
+        let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
+        let mut plan =
+            crate::plan::plan(Diff::default(), &[], &Sources::default(), target, Requests::default());
+        for (change, patch) in patches.iter().enumerate() {
+            let id = format!("{ACCOUNT}/deployments/d{change}");
+            plan.changes.push(PlannedChange {
+                action: Action::Create,
+                kind: "deployments".to_owned(),
+                id: id.clone(),
+                address: id.clone(),
+                title: format!("deployment d{change}"),
+                source: None,
+                fields: Vec::new(),
+                reason: None,
+            });
+            plan.steps.push(Step {
+                change,
+                action: StepAction::Create,
+                kind: "deployments".to_owned(),
+                target: id,
+                patch: patch.as_object().cloned().unwrap_or_default(),
+                reference: None,
+                mark: None,
+                base: None,
+                lane: String::new(),
+                needs: Vec::new(),
+                last: false,
+                source: None,
+            });
+        }
+        plan
+    }
+
+    fn codes(patches: &[Value]) -> Vec<(String, Vec<usize>)> {
+        let plan = plan(patches);
+        let account = Query { path: "account".to_owned(), ..list(&ResourceId::root(), "x", |body| body) };
+        let mut snapshot = Snapshot::default();
+        let live = json!({"id": ACCOUNT, "location": "East US 2", "kind": "AIServices"});
+        snapshot.insert(&account, Answer::Found(vec![live]));
+        let world = World::of(&snapshot);
+        let home = home(&plan.steps[0], &plan.steps, &world).unwrap();
+        assert_eq!(queries(&plan.steps, &world).len(), 2 * plan.steps.len());
+        let offer = |kind: &str, name: &str, version: &str| {
+            json!({"kind": kind, "model": {"format": "OpenAI", "name": name, "version": version, "skus": [
+                {"name": "GlobalStandard", "usageName": format!("OpenAI.GlobalStandard.{name}")},
+            ]}})
+        };
+        let models = vec![
+            offer("AIServices", "gpt-4o", "2024-08-06"),
+            offer("AIServices", "gpt-4o", "2024-11-20"),
+            offer("OpenAI", "elsewhere", "1"),
+        ];
+        snapshot.insert(&home.models(), Answer::Found(models));
+        let usage =
+            json!({"name": {"value": "OpenAI.GlobalStandard.gpt-4o"}, "currentValue": 30.0, "limit": 100.0});
+        snapshot.insert(&home.usages(), Answer::Found(vec![usage]));
+        let case = Case { plan: &plan, snapshot: &snapshot, world: &world, unpermitted: Severity::Note };
+        verdicts(&case).into_iter().map(|verdict| (verdict.finding.code, verdict.refuses)).collect()
+    }
+
+    fn deployment(name: &str, version: &str, sku: &str, capacity: i64) -> Value {
+        json!({"model": {"format": "OpenAI", "name": name, "version": version}, "sku": {"name": sku, "capacity": capacity}})
+    }
+
+    #[test]
+    fn a_model_has_to_be_offered_with_its_version_and_sku_for_this_kind_of_account() {
+        let refused = |code: &str| vec![(code.to_owned(), vec![0])];
+        assert_eq!(codes(&[deployment("GPT-4o", "2024-11-20", "globalstandard", 70)]), []);
+        assert_eq!(codes(&[deployment("gpt-5o", "1", "GlobalStandard", 1)]), refused("unknown-model"));
+        assert_eq!(codes(&[deployment("elsewhere", "1", "GlobalStandard", 1)]), refused("unknown-model"));
+        assert_eq!(codes(&[deployment("gpt-4o", "2023-01-01", "GlobalStandard", 1)]), refused("not-offered"));
+        assert_eq!(codes(&[deployment("gpt-4o", "2024-11-20", "Standard", 1)]), refused("not-offered"));
+        let mut other = deployment("gpt-4o", "2024-11-20", "GlobalStandard", 1);
+        other["model"]["format"] = json!("Mistral AI");
+        assert_eq!(codes(&[other]), refused("unknown-model"));
+    }
+
+    #[test]
+    fn quota_is_what_all_that_the_plan_adds_needs_together() {
+        let each = |capacity| deployment("gpt-4o", "2024-11-20", "GlobalStandard", capacity);
+        assert_eq!(codes(&[each(35), each(35)]), []);
+        assert_eq!(codes(&[each(35), each(36)]), [("quota-exceeded".to_owned(), vec![0, 1])]);
+    }
+}

@@ -24,5 +24,6 @@ schema:
     cargo run -q -- schema report > schema/report.schema.json
     cargo run -q -- schema access > schema/access.schema.json
     cargo run -q -- schema outputs > schema/outputs.schema.json
+    cargo run -q -- schema verify > schema/verify.schema.json
     cargo run -q -- schema keys-status > schema/keys-status.schema.json
     cargo run -q -- schema keys-revoke > schema/keys-revoke.schema.json

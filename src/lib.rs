@@ -29,6 +29,7 @@ pub mod plan;
 pub mod principals;
 
 pub mod apply;
+pub mod verify;
 
 pub mod render;
 pub mod report;

@@ -49,7 +49,7 @@ pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapsho
 
 async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match &query.shape {
-        Shape::List => client.list(&query.path, query.project).await,
+        Shape::List | Shape::Children => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
         Shape::One | Shape::Directory(_) => {
             client.get(&query.path).await.map(|body| vec![(query.project)(body)])
@@ -72,7 +72,14 @@ fn refusal(error: &arm::Error) -> Refusal {
     Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() }
 }
 
-/// Of a list only the group can be absent; any other 404 says nothing about what would be in it.
+/// Of a list only what it hangs on can be absent: the group, or the parent of children. Any other 404 says nothing about what
+/// would be in it.
 fn is_absence(shape: &Shape, error: &arm::Error) -> bool {
-    error.says_absent() && (*shape == Shape::One || error.has_code("ResourceGroupNotFound"))
+    const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
+    error.says_absent()
+        && match shape {
+            Shape::One => true,
+            Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
+            _ => error.has_code("ResourceGroupNotFound"),
+        }
 }

@@ -36,6 +36,8 @@ pub enum Shape {
     List,
     /// The answer to a POST of this body, which changes nothing.
     Ask(Value),
+    /// A paged list of the children of a resource, which is absent with it.
+    Children,
     /// What Microsoft Graph answers to all of these together.
     Directory(Vec<Part>),
 }
@@ -65,7 +67,7 @@ impl Query {
     fn key(&self) -> Cow<'_, str> {
         match &self.shape {
             Shape::Ask(body) => Cow::Owned(format!("{} {body}", self.path)),
-            Shape::One | Shape::List | Shape::Directory(_) => Cow::Borrowed(&self.path),
+            _ => Cow::Borrowed(&self.path),
         }
     }
 }

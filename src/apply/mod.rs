@@ -3,15 +3,19 @@
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
 mod fill;
+mod secrets;
 mod write;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
 use crate::plan::document::{FindingEntry, Plan, Requests, Step};
 use crate::report::{Outcome, Report, Status};
+use crate::verify::gate::Gate;
+pub use secrets::Secrets;
 use write::Written;
 
 /// Told of each step as it begins and ends.
@@ -22,8 +26,15 @@ pub trait Progress: Send + Sync {
     fn ended(&self, outcome: &Outcome);
 }
 
-/// Carries out all steps of a plan.
-pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress: &dyn Progress) -> Report {
+/// Carries out all steps of a plan; with a gate, keys go off only when models were seen to answer a token.
+pub async fn apply(
+    plan: &Plan,
+    client: &Client,
+    secrets: &Secrets,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+    gate: Option<Arc<Gate>>,
+) -> Report {
     let mut run = Run::new(plan);
     let mut tasks = JoinSet::new();
     loop {
@@ -32,9 +43,10 @@ pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress
             progress.begins(&plan.changes[plan.steps[index].change].title);
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
-            let (client, step) = (client.clone(), plan.steps[index].clone());
+            let (client, step, secrets) = (client.clone(), plan.steps[index].clone(), secrets.clone());
+            let gate = gate.clone().filter(|_| Gate::concerns(&step));
             tasks.spawn(async move {
-                let (target, written) = write::write(&client, &step).await;
+                let (target, written) = write::write(&client, &step, &secrets, gate.as_deref()).await;
                 (index, target, written)
             });
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Secrets;
 use super::fill::fill;
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
@@ -10,6 +11,7 @@ use crate::id::ResourceId;
 use crate::kinds::{self, Kind, writable};
 use crate::plan::document::{FindingEntry, Step, StepAction, dotted_path};
 use crate::report::Output;
+use crate::verify::gate::{Gate, Stop};
 
 /// How a write ended.
 pub(super) enum Written {
@@ -62,11 +64,38 @@ impl From<Problem> for Written {
 }
 
 /// Carries a step out; beside its end stands what it wrote.
-pub(super) async fn write(client: &Client, step: &Step) -> (String, Written) {
-    match fill(client, step).await {
-        Ok(step) => (step.target.clone(), carry_out(client, &step).await),
+pub(super) async fn write(
+    client: &Client,
+    step: &Step,
+    secrets: &Secrets,
+    gate: Option<&Gate>,
+) -> (String, Written) {
+    let (target, mut written) = match fill(client, step, secrets).await {
+        Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+    };
+    // Azure's answer may repeat what was sent.
+    if let Written::Failed(problem) = &mut written {
+        problem.cause = secrets.scrub(&problem.cause);
+        problem.hint = problem.hint.as_deref().map(|hint| secrets.scrub(hint));
     }
+    (target, written)
+}
+
+/// A step with a look before and after it, where there is a gate.
+async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written {
+    let Some(gate) = gate else { return carry_out(client, step).await };
+    let stopped = |attempt: &str, Stop { cause, hint }| Problem::failed(attempt, cause, Some(hint)).into();
+    if let Err(stop) = gate.before(client, step).await {
+        return stopped("verify before the update of", stop);
+    }
+    let written = carry_out(client, step).await;
+    if matches!(written, Written::Done { .. })
+        && let Err(stop) = gate.after(client, step).await
+    {
+        return stopped("verify after the update of", stop);
+    }
+    written
 }
 
 async fn carry_out(client: &Client, step: &Step) -> Written {

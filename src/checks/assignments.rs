@@ -15,18 +15,23 @@ fn denials(subscription: &ResourceId) -> Query {
     list(subscription, "Microsoft.Authorization/denyAssignments?api-version=2022-04-01", |body| body)
 }
 
-fn is_new(step: &&Step) -> bool {
+fn is_new(step: &Step) -> bool {
     step.kind == "roleAssignments" && step.action == StepAction::Create
 }
 
 pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
-    let targets: Vec<ResourceId> = steps.iter().filter(is_new).filter_map(target).collect();
+    let targets: Vec<ResourceId> = steps.iter().filter(|step| is_new(step)).filter_map(target).collect();
     subscriptions(targets.iter()).iter().map(denials).collect()
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
-    let new: Vec<(&Step, ResourceId)> =
-        case.plan.steps.iter().filter(is_new).filter_map(|step| Some((step, target(step)?))).collect();
+    let new: Vec<(&Step, ResourceId)> = case
+        .plan
+        .steps
+        .iter()
+        .filter(|step| is_new(step))
+        .filter_map(|step| Some((step, target(step)?)))
+        .collect();
     let mut verdicts = Vec::new();
     for subscription in subscriptions(new.iter().map(|(_, target)| target)) {
         let inside: Vec<&(&Step, ResourceId)> =

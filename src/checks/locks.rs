@@ -71,7 +71,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             lock.scope, lock.name
         );
         let mut verdict = case.refusal(Code::Locked, step.change, &[], message, hint);
-        verdict.finding.source = step.source.clone();
+        verdict.finding.source.clone_from(&step.source);
         verdicts.push(verdict);
     }
     verdicts

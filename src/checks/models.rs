@@ -14,7 +14,7 @@ use crate::snapshot::{Answer, Query};
 use crate::spec::wording::nearest;
 
 /// The model or its capacity is new or another one.
-fn is_deployment(step: &&Step) -> bool {
+fn is_deployment(step: &Step) -> bool {
     let written = matches!(step.action, StepAction::Create | StepAction::Update);
     step.kind == "deployments"
         && written
@@ -66,7 +66,7 @@ impl Home {
 }
 
 pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
-    let homes = steps.iter().filter(is_deployment).filter_map(|step| home(step, steps, world));
+    let homes = steps.iter().filter(|step| is_deployment(step)).filter_map(|step| home(step, steps, world));
     homes.flat_map(|home| [home.models(), home.usages()]).collect()
 }
 
@@ -75,7 +75,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut wanted: BTreeMap<(String, String), Vec<(&Step, i64)>> = BTreeMap::new();
     let mut usages: BTreeMap<String, Query> = BTreeMap::new();
-    for step in steps.iter().filter(is_deployment) {
+    for step in steps.iter().filter(|step| is_deployment(step)) {
         let Some(home) = home(step, steps, case.world) else { continue };
         let models = case.items(&home.models(), "whether the region offers the model", &mut verdicts);
         let Some(Answer::Found(_)) = case.snapshot.get(&home.models()) else { continue };

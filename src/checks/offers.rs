@@ -13,19 +13,20 @@ fn query(subscription: &ResourceId) -> Query {
     list(subscription, "Microsoft.CognitiveServices/skus?api-version=2025-06-01", |body| body)
 }
 
-fn is_new_account(step: &&Step) -> bool {
+fn is_new_account(step: &Step) -> bool {
     step.kind == "accounts" && step.action == StepAction::Create
 }
 
 pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
-    let targets: Vec<ResourceId> = steps.iter().filter(is_new_account).filter_map(target).collect();
+    let targets: Vec<ResourceId> =
+        steps.iter().filter(|step| is_new_account(step)).filter_map(target).collect();
     subscriptions(targets.iter()).iter().map(query).collect()
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut told = Vec::new();
-    for step in case.plan.steps.iter().filter(is_new_account) {
+    for step in case.plan.steps.iter().filter(|step| is_new_account(step)) {
         let Some(target) = target(step) else { continue };
         for subscription in subscriptions([target].iter()) {
             let query = query(&subscription);

@@ -1,6 +1,7 @@
 //! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Exit;
 use super::confirm;
@@ -8,9 +9,11 @@ use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
+use super::rotation::Rotation;
 use super::session::{Checked, Lifts, Purpose, Session, block_on, check, refuse};
 use super::show::load;
-use crate::apply::apply;
+use super::verify::How;
+use crate::apply::{Secrets, apply};
 use crate::checks;
 use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
@@ -27,8 +30,15 @@ pub(super) struct Args {
     /// Write without asking
     #[arg(long)]
     yes: bool,
+    /// Before keys go off, see models answer a token; afterwards, see keys refused
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     lifts: Lifts,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -38,6 +48,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
         _ => (None, args.paths.as_slice()),
     };
+    if specs.is_empty() && !args.rotation.rotate.is_empty() {
+        return Err(Failure::new("a saved plan says itself which secrets it sends")
+            .hint("give `--rotate` to the `keyless plan` that makes it"));
+    }
     let checked = (!specs.is_empty()).then(|| check(options, specs));
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
@@ -60,7 +74,10 @@ async fn decide(
     checked: Option<Checked>,
 ) -> Result<Plan, Failure> {
     let fresh = match checked {
-        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow, Purpose::Apply).await?),
+        Some(checked) => {
+            let allowed = &args.lifts.allow;
+            Some(session.plan(options, checked, allowed, &args.rotation, Purpose::Apply).await?)
+        }
         None => None,
     };
     match (saved, fresh) {
@@ -84,9 +101,14 @@ async fn carry_out(
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
     let whole = saved.is_some();
-    let plan = decide(options, args, session, saved, checked).await?;
+    let mut plan = decide(options, args, session, saved, checked).await?;
+    let secrets = Secrets::new(std::env::vars_os());
+    let missing = secrets.missing(&plan);
+    let lacking = !missing.is_empty();
+    plan.findings.extend(missing);
+    plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole);
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -101,7 +123,8 @@ async fn carry_out(
         return Ok(rest);
     }
     confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
-    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
+    let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
+    let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })

@@ -16,6 +16,7 @@ mod output;
 mod outputs;
 mod plan;
 mod progress;
+mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
@@ -23,6 +24,7 @@ mod session;
 mod show;
 mod specs;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -80,6 +82,8 @@ enum Command {
     Drift(drift::Args),
     /// Who can call the models of the accounts, and through what
     Access(access::Args),
+    /// Prove by calling them that models answer a token and keys are refused
+    Verify(verify::Args),
     /// Which accounts take API keys; or make the old keys worthless
     Keys(keys::Args),
     /// Endpoints, ids and identities of the accounts, for applications
@@ -121,6 +125,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Apply(args) => apply::run(&options, &args),
         Command::Drift(args) => drift::run(&options, &args),
         Command::Access(args) => access::run(&options, &args),
+        Command::Verify(args) => verify::run(&options, &args),
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),

@@ -6,6 +6,7 @@ use super::Exit;
 use super::document::{Document, json, save};
 use super::options::Options;
 use super::output::Failure;
+use super::rotation::Rotation;
 use super::session::{Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
@@ -23,10 +24,12 @@ pub(super) struct Args {
     detailed_exitcode: bool,
     #[command(flatten)]
     lifts: Lifts,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, Purpose::Plan)? else {
+    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, &args.rotation, Purpose::Plan)? else {
         return Ok(Exit::Failure);
     };
     if let Some(path) = &args.out {
@@ -41,6 +44,7 @@ pub(super) fn compute(
     options: &Options,
     specs: &Specs,
     allowed: &[Allow],
+    rotation: &Rotation,
     purpose: Purpose,
 ) -> Result<Option<Plan>, Failure> {
     let checked = check(options, &specs.specs);
@@ -50,7 +54,7 @@ pub(super) fn compute(
     }
     block_on(async {
         let session = Session::connect(options).await?;
-        let plan = session.plan(options, checked, allowed, purpose).await;
+        let plan = session.plan(options, checked, allowed, rotation, purpose).await;
         session.close().await;
         plan.map(Some)
     })

@@ -11,6 +11,7 @@ use crate::outputs::Outputs;
 use crate::plan::document::Plan;
 use crate::report::Report;
 use crate::statement::Statement;
+use crate::verify::Verification;
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,8 @@ enum Document {
     Access,
     /// What `outputs --format json` prints
     Outputs,
+    /// What `verify --format json` prints
+    Verify,
     /// What `keys status --format json` prints
     KeysStatus,
     /// What `keys revoke --format json` prints
@@ -46,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Report => schemars::schema_for!(Report).to_value(),
         Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
         Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
+        Document::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
         Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),
         Document::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),
     };

@@ -7,13 +7,15 @@ use super::Exit;
 use super::options::{CloudName, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
+use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
+use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::{Open, resolved};
+use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -29,11 +31,13 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
+use crate::verify::call::Prober;
+use crate::verify::probe::Place;
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
 }
@@ -196,6 +200,36 @@ impl Session {
         Ok(standing::listed(subscription, &snapshot))
     }
 
+    /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
+    pub(super) async fn data_plane(&self, options: &Options, how: &How) -> Result<(Prober, Place), Failure> {
+        let endpoint = self.client.endpoint();
+        let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
+            (Some(cloud), None) => (self.credential.clone(), cloud, Place::Cloud(cloud)),
+            (Some(cloud), Some(kind)) => {
+                let settings = Settings::new(cloud, Environment::process());
+                let credential = Credential::sign_in(kind, &settings).await;
+                (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
+            }
+            (None, Some(_)) => {
+                return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
+                    .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
+            }
+            (None, None) => {
+                let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
+                let second = second.map(|token| Credential::fixed(Secret::new(token)));
+                let credential = second.unwrap_or_else(|| self.credential.clone());
+                (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
+            }
+        };
+        if !options.quiet && how.verify_credential.is_some() {
+            output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
+        }
+        let scope = cloud.addresses().data_scope.to_owned();
+        let caller = Prober::new(credential, scope, endpoint.is_loopback())
+            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+        Ok((caller, place))
+    }
+
     /// A document of this run.
     pub(super) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
         Statement::new(about, checked.entries(), self.target.clone(), self.requests())
@@ -207,8 +241,10 @@ impl Session {
         options: &Options,
         checked: Checked,
         allowed: &[Allow],
+        rotation: &Rotation,
         purpose: Purpose,
     ) -> Result<Plan, Failure> {
+        rotation.mark(&mut desired(&checked.stacks))?;
         let wanted = |snapshot: &Snapshot| {
             let mut open = missing(&checked.stacks, snapshot);
             if purpose != Purpose::Drift {
@@ -223,7 +259,9 @@ impl Session {
             let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
             findings.extend(problems.into_iter().flatten());
         }
-        let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
+        let mut wanted = resolved(&stacks, &snapshot);
+        rotation.mark(&mut wanted)?;
+        let diff = diff(&stacks, wanted, &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);

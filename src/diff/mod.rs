@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use compare::leaves;
 pub use compare::{FieldChange, equal, field_changes, patch};
+use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
 
 use crate::desired::Desired;
@@ -231,7 +231,7 @@ fn absent(
     findings: &mut Vec<Finding>,
 ) -> Change {
     let holder = desired.hole.as_ref().map(|hole| &hole.key);
-    match desired.parent.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
+    match desired.after.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
         Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
         Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
         None => {}
@@ -294,7 +294,10 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         change.span = desired.span_of(&change.path);
     }
     findings.extend(desired.kind.notices(&desired, &live.body));
-    let mut refusals = Vec::new();
+    let weighed = desired.kind.weigh(&desired, &live.body, &mut fields);
+    let (mut refusals, notes): (Vec<Finding>, Vec<Finding>) =
+        weighed.into_iter().partition(|finding| finding.severity == Severity::Error);
+    findings.extend(notes);
     for change in &fields {
         let reason = match change.change {
             Mutability::Never(reason) => reason,
@@ -320,7 +323,13 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         findings.extend(refusals);
         return Change::Refused { desired, fields, why };
     }
-    let unmarked = mark.is_none();
+    if !fields.is_empty() || desired.resend {
+        fields.extend(unshown(desired.kind, &desired.declared));
+        for change in &mut fields {
+            change.span = desired.span_of(&change.path);
+        }
+    }
+    let unmarked = mark.is_none() && desired.kind.takes_mark();
     let adopt = unmarked && desired.adopt;
     if unmarked && !adopt && desired.kind.is_grant() {
         findings.push(

@@ -175,7 +175,7 @@ impl Summary {
 pub struct PlannedChange {
     /// What would happen.
     pub action: Action,
-    /// The kind: `accounts`, `roleAssignments`.
+    /// The kind: `accounts`, `deployments`, `roleAssignments`.
     pub kind: String,
     /// The resource id; empty while it is not known.
     pub id: String,

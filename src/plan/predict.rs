@@ -61,7 +61,7 @@ impl World {
                 after.resources.remove(&id);
                 continue;
             }
-            let body = after.resources.entry(id.clone()).or_insert_with(|| kind.blank(&id));
+            let body = after.resources.entry(id.clone()).or_insert_with(|| blank(&id));
             kind.overlay(body, &step.patch);
             if let Some(reference) = &step.reference {
                 let holder = reference.identity_of.rsplit('/').next().unwrap_or_default();
@@ -77,6 +77,6 @@ impl World {
 }
 
 /// A resource of which nothing is known but where it is.
-pub(crate) fn blank(id: &ResourceId, arm_type: &str) -> Value {
-    json!({"id": id, "name": id.name(), "type": arm_type, "properties": {}})
+fn blank(id: &ResourceId) -> Value {
+    json!({"id": id, "name": id.name(), "type": id.resource_type(), "properties": {}})
 }

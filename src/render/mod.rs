@@ -10,3 +10,4 @@ pub mod sanitize;
 pub mod sarif;
 pub mod statement;
 pub mod text;
+pub(crate) mod verify;

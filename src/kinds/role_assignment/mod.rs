@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::account::{address_of, groups_of, id_of};
+use super::account::{self, address_of, groups_of, id_of};
+use super::project;
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, member, merge};
 use crate::desired::Desired;
 use crate::finding::Finding;
@@ -38,7 +39,7 @@ pub struct RoleAssignments;
 struct Grant<'a> {
     pointer: String,
     scope: ResourceId,
-    parent: Option<Key>,
+    after: Vec<Key>,
     place: String,
     role: &'a str,
     principals: &'a [Principal],
@@ -65,7 +66,7 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
         for (nested, assignment) in account.role_assignments.iter().enumerate() {
             grants.push(Grant {
                 pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                parent: Some(Key::new("accounts", &[scope.as_str()])),
+                after: vec![account::key(&scope)],
                 scope: scope.clone(),
                 place: address_of(account),
                 role: &assignment.role,
@@ -77,11 +78,11 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     }
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
-        // An assignment on an account of this file waits for it, wherever it is written.
+        // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
         let account = spec.accounts.iter().map(|account| id_of(spec, account)).find(|id| id.contains(&scope));
         grants.push(Grant {
             pointer: format!("/roleAssignments/{index}"),
-            parent: account.map(|id| Key::new("accounts", &[id.as_str()])),
+            after: account.iter().map(account::key).chain(project::around(spec, &scope)).collect(),
             scope,
             place: assignment.scope.clone(),
             role: &assignment.role,
@@ -195,8 +196,8 @@ impl Kind for RoleAssignments {
         "roleAssignments"
     }
 
-    fn blank(&self, id: &ResourceId) -> Value {
-        crate::plan::predict::blank(id, TYPE)
+    fn types(&self) -> &'static [&'static str] {
+        &[TYPE]
     }
 
     fn noun(&self) -> &'static str {

@@ -46,11 +46,15 @@ fn direct_and_inherited_roles_count_if_they_have_inference_data_actions() {
     let azure = live();
     azure.make_account("other", &json!({"customSubDomainName": "other"}));
     azure.make_account("chatter", &json!({"customSubDomainName": "chatter"}));
+    azure.patch(&account("chat"), json!({"properties": {"allowProjectManagement": true}}));
+    azure.get(&account("chat"));
+    let project = json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}});
+    azure.put(&format!("{}/projects/team", account("chat")), project);
     let grant = |scope: &str, number, role, who| azure.grant(scope, &name(number), role, who, None);
     grant(&account("chat"), 1, CS_USER, ALICE);
     grant(&group(), 2, OPENAI_USER, BOB);
     grant(&format!("/subscriptions/{SUB}"), 3, CS_USER, BOB);
-    grant(&format!("{}/projects/p", account("chat")), 4, CS_USER, CAROL);
+    grant(&format!("{}/projects/team", account("chat")), 4, CS_USER, CAROL);
     // Neither a role without data actions nor a role elsewhere lets anyone in.
     grant(&account("chat"), 5, READER, CAROL);
     grant(&account("other"), 6, CS_USER, CAROL);

@@ -5,6 +5,7 @@
 mod access;
 mod keys;
 mod outputs;
+mod verify;
 
 use crate::common::head;
 

@@ -17,7 +17,7 @@ pub struct World {
     /// By id; ids compare without case.
     pub resources: BTreeMap<ResourceId, Value>,
     /// Assignments on management groups, each with a subscription whose list shows it: it holds there, and no id says so.
-    inherited: BTreeSet<(ResourceId, ResourceId)>,
+    pub inherited: BTreeSet<(ResourceId, ResourceId)>,
 }
 
 impl World {

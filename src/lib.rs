@@ -18,6 +18,7 @@ pub mod read;
 
 pub mod access;
 pub mod checks;
+pub mod doctor;
 pub mod keys;
 pub mod outputs;
 pub mod standing;

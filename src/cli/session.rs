@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use super::Exit;
-use super::options::{CloudName, Options};
+use super::options::Options;
 use super::output::{self, Failure};
 use super::progress::Spinner;
 use super::rotation::Rotation;
@@ -58,7 +58,7 @@ pub(super) struct Session {
     /// Sends requests.
     pub client: Client,
     /// Asks Microsoft Graph.
-    graph: Client,
+    pub graph: Client,
     credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
@@ -79,7 +79,8 @@ impl Session {
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
         let mut sandbox = None;
-        let (endpoint, graph, credential, target) = if let Some(state) = &options.sandbox {
+        let target = target_of(options);
+        let (endpoint, graph, credential) = if let Some(state) = &options.sandbox {
             #[cfg(not(feature = "sandbox"))]
             {
                 let _ = state;
@@ -91,8 +92,7 @@ impl Session {
                 let endpoint =
                     Endpoint::custom(server.url()).map_err(|error| Failure::new(error.to_string()))?;
                 sandbox = Some(server);
-                let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
-                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")), target)
+                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")))
             }
         } else if let Some(url) = &options.arm_endpoint {
             let endpoint = Endpoint::custom(url).map_err(|error| {
@@ -102,26 +102,14 @@ impl Session {
                 Failure::new("no token for the endpoint")
                     .hint("put one into KEYLESS_TOKEN; a sandbox takes any")
             })?;
-            let target =
-                Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
             let credential = Credential::from_variable(Secret::new(token), &endpoint)
                 .map_err(|error| not_signed_in(&error))?;
             // Graph stands beside ARM there; the real one never gets a token that was handed in.
-            (endpoint.clone(), endpoint, credential, target)
+            (endpoint.clone(), endpoint, credential)
         } else {
-            let cloud = match options.cloud {
-                CloudName::Public => Cloud::Public,
-                CloudName::Usgov => Cloud::UsGov,
-                CloudName::China => Cloud::China,
-            };
+            let cloud = Cloud::from(options.cloud);
             let credential = sign_in(options, cloud).await?;
-            let name = cloud.addresses().name.to_owned();
-            (
-                Endpoint::arm(cloud),
-                Endpoint::graph(cloud),
-                credential,
-                Target { kind: TargetKind::Azure, cloud: Some(name), endpoint: None },
-            )
+            (Endpoint::arm(cloud), Endpoint::graph(cloud), credential)
         };
         let client_options = arm::Options {
             parallelism: usize::from(options.parallelism),
@@ -146,8 +134,13 @@ impl Session {
         })
     }
 
+    /// Which credential was taken, and why.
+    pub(super) fn credential(&self) -> (&'static str, &str) {
+        (self.credential.name(), self.credential.why())
+    }
+
     /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
-    async fn claims(&self) -> Result<Claims, Failure> {
+    pub(super) async fn claims(&self) -> Result<Claims, Failure> {
         let token = self.credential.token(self.client.endpoint().scope()).await;
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
@@ -370,7 +363,7 @@ impl Session {
         Ok(plan)
     }
 
-    fn requests(&self) -> Requests {
+    pub(super) fn requests(&self) -> Requests {
         let counts = self.client.requests();
         Requests { reads: counts.reads, writes: counts.writes }
     }
@@ -433,6 +426,21 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         _ => None,
     });
     Ok(findings.collect())
+}
+
+/// Where a run goes.
+pub(super) fn target_of(options: &Options) -> Target {
+    let (kind, cloud, endpoint) = match (&options.sandbox, &options.arm_endpoint) {
+        (Some(_), _) => (TargetKind::Sandbox, None, None),
+        (None, Some(url)) => {
+            let base = Endpoint::custom(url).map(|endpoint| endpoint.base().to_string());
+            (TargetKind::Custom, None, base.ok())
+        }
+        (None, None) => {
+            (TargetKind::Azure, Some(Cloud::from(options.cloud).addresses().name.to_owned()), None)
+        }
+    };
+    Target { kind, cloud, endpoint }
 }
 
 /// Signs in to one of Azure's clouds, and says how.

@@ -12,6 +12,7 @@ pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
+use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
@@ -36,6 +37,17 @@ pub(super) struct Lifts {
     /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be looked at.
+    Plan,
+    /// To be carried out at once.
+    Apply,
+    /// To show what differs.
+    Drift,
 }
 
 /// A run that has a connection.
@@ -138,12 +150,12 @@ impl Session {
     ) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read_by(wanted, &self.client, &self.graph).await;
-        snapshot.caller = Caller {
+        let caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
             interactive: io::stdin().is_terminal(),
         };
+        let snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
         self.spinner.clear();
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
@@ -191,9 +203,17 @@ impl Session {
         checked: Checked,
         allowed: &[Allow],
         rotation: &Rotation,
+        purpose: Purpose,
     ) -> Result<Plan, Failure> {
         rotation.mark(&mut desired(&checked.stacks))?;
-        let (snapshot, claims) = self.read(&|snapshot| missing(&checked.stacks, snapshot)).await?;
+        let wanted = |snapshot: &Snapshot| {
+            let mut open = missing(&checked.stacks, snapshot);
+            if purpose != Purpose::Drift {
+                open.extend(checks::missing(&checked.stacks, snapshot));
+            }
+            open
+        };
+        let (snapshot, claims) = self.read(&wanted).await?;
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
@@ -208,6 +228,11 @@ impl Session {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        match purpose {
+            Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
+            Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),
+            Purpose::Drift => {}
+        }
         let before = World::of(&snapshot);
         let names = access::known_names(&stacks, &snapshot);
         plan.access = access::changes::changes(&before, &before.after(&plan), &names);
@@ -247,8 +272,15 @@ impl Session {
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
-        self.spinner.clear();
         let unread = snapshot.refusals().next().cloned();
+        let stale = saved::stale(&plan, &World::of(&snapshot));
+        // A plan that has to be made anew promises nothing.
+        let promises = unread.is_none() && stale.is_empty();
+        if promises {
+            let raised = checks::queries(&plan.steps, &snapshot);
+            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+        }
+        self.spinner.clear();
         if let Some(refusal) = unread {
             let mut failure =
                 Failure::new("what the plan would change could not be read; nothing was written");
@@ -260,8 +292,11 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
+        if promises {
+            checks::review(&mut plan, &snapshot, Severity::Error);
+        }
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
-        plan.findings.extend(saved::stale(&plan, &now));
+        plan.findings.extend(stale);
         if let Some(within) = &options.within {
             let scope = pin(within)?;
             let outside = plan

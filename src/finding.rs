@@ -116,7 +116,20 @@ codes! {
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
+    OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
+    TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
     Unmanaged = "unmanaged", "something live that no spec declares, where the stack calls that drift";
+    // Promises: what would keep a step from succeeding.
+    SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
+    Locked = "locked", "a management lock that stops a write or a delete";
+    NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
+    UnknownModel = "unknown-model", "a model that the region does not offer";
+    QuotaExceeded = "quota-exceeded", "more capacity than the subscription's quota has left";
+    AssignmentLimit = "assignment-limit", "more role assignments than Azure takes in a subscription";
+    PolicyRefusal = "policy-refusal", "a policy that would refuse a write";
+    DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
+    MissingPermission = "missing-permission", "a right that the caller lacks for a step: a note in `plan`, an error in `apply`";
+    NotChecked = "not-checked", "a check that could not be made";
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";

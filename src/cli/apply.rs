@@ -10,11 +10,12 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::rotation::Rotation;
-use super::session::{Checked, Lifts, Session, block_on, check, refuse};
+use super::session::{Checked, Lifts, Purpose, Session, block_on, check, refuse};
 use super::show::load;
 use super::verify::How;
 use crate::apply::{Secrets, apply};
-use crate::finding::Code;
+use crate::checks;
+use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
 use crate::plan::saved;
 use crate::render::text;
@@ -73,7 +74,10 @@ async fn decide(
     checked: Option<Checked>,
 ) -> Result<Plan, Failure> {
     let fresh = match checked {
-        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow, &args.rotation).await?),
+        Some(checked) => {
+            let allowed = &args.lifts.allow;
+            Some(session.plan(options, checked, allowed, &args.rotation, Purpose::Apply).await?)
+        }
         None => None,
     };
     match (saved, fresh) {
@@ -96,6 +100,7 @@ async fn carry_out(
     saved: Option<Plan>,
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
+    let whole = saved.is_some();
     let mut plan = decide(options, args, session, saved, checked).await?;
     let secrets = Secrets::new(std::env::vars_os());
     let missing = secrets.missing(&plan);
@@ -103,7 +108,7 @@ async fn carry_out(
     plan.findings.extend(missing);
     plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || lacking;
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -128,6 +133,14 @@ async fn carry_out(
 /// Whether `--within` forbids part of the plan: then nothing of it is written.
 fn is_pinned_elsewhere(plan: &Plan) -> bool {
     plan.findings.iter().any(|finding| finding.code == Code::OutsideWithin.as_str())
+}
+
+/// Whether the caller may not do what the plan would, or part of a plan cannot succeed that is carried out whole or not at all.
+fn is_hopeless(plan: &Plan, whole: bool) -> bool {
+    plan.findings.iter().any(|finding| {
+        let forbidden = finding.code == Code::MissingPermission.as_str();
+        finding.severity == Severity::Error && (forbidden || (whole && checks::is_verdict(finding)))
+    })
 }
 
 fn succeeded(report: &Report) -> bool {

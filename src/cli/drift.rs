@@ -5,7 +5,7 @@ use super::options::Options;
 use super::output::Failure;
 use super::plan::{compute, show};
 use super::rotation::Rotation;
-use super::session::{Specs, exit_of};
+use super::session::{Purpose, Specs, exit_of};
 use crate::guards;
 
 /// Arguments of `drift`.
@@ -16,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(mut plan) = compute(options, &args.specs, &[], &Rotation::default())? else {
+    let Some(mut plan) = compute(options, &args.specs, &[], &Rotation::default(), Purpose::Drift)? else {
         return Ok(Exit::Failure);
     };
     // Guards are about closing a difference; that there is one is what is asked here.

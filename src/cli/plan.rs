@@ -7,7 +7,7 @@ use super::document::{Document, json, save};
 use super::options::Options;
 use super::output::Failure;
 use super::rotation::Rotation;
-use super::session::{Lifts, Session, Specs, block_on, check, exit_of, refuse};
+use super::session::{Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
 
@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, &args.rotation)? else {
+    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, &args.rotation, Purpose::Plan)? else {
         return Ok(Exit::Failure);
     };
     if let Some(path) = &args.out {
@@ -45,6 +45,7 @@ pub(super) fn compute(
     specs: &Specs,
     allowed: &[Allow],
     rotation: &Rotation,
+    purpose: Purpose,
 ) -> Result<Option<Plan>, Failure> {
     let checked = check(options, &specs.specs);
     if checked.has_errors() {
@@ -53,7 +54,7 @@ pub(super) fn compute(
     }
     block_on(async {
         let session = Session::connect(options).await?;
-        let plan = session.plan(options, checked, allowed, rotation).await;
+        let plan = session.plan(options, checked, allowed, rotation, purpose).await;
         session.close().await;
         plan.map(Some)
     })

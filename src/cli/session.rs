@@ -4,15 +4,15 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use super::Exit;
-use super::options::{CloudName, Options};
+use super::options::Options;
 use super::output::{self, Failure};
 use super::progress::Spinner;
 use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
-use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
+use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
@@ -30,8 +30,6 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
-use crate::verify::call::Prober;
-use crate::verify::probe::Place;
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -41,13 +39,25 @@ pub(super) struct Lifts {
     pub(super) allow: Vec<Allow>,
 }
 
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be looked at.
+    Plan,
+    /// To be carried out at once.
+    Apply,
+    /// To show what differs.
+    Drift,
+}
+
 /// A run that has a connection.
 pub(super) struct Session {
     /// Sends requests.
     pub client: Client,
     /// Asks Microsoft Graph.
-    graph: Client,
-    credential: Credential,
+    pub graph: Client,
+    /// Who the run is.
+    pub credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
     /// Where requests go.
@@ -67,7 +77,8 @@ impl Session {
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
         let mut sandbox = None;
-        let (endpoint, graph, credential, target) = if let Some(state) = &options.sandbox {
+        let target = target_of(options);
+        let (endpoint, graph, credential) = if let Some(state) = &options.sandbox {
             #[cfg(not(feature = "sandbox"))]
             {
                 let _ = state;
@@ -79,8 +90,7 @@ impl Session {
                 let endpoint =
                     Endpoint::custom(server.url()).map_err(|error| Failure::new(error.to_string()))?;
                 sandbox = Some(server);
-                let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
-                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")), target)
+                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")))
             }
         } else if let Some(url) = &options.arm_endpoint {
             let endpoint = Endpoint::custom(url).map_err(|error| {
@@ -90,26 +100,14 @@ impl Session {
                 Failure::new("no token for the endpoint")
                     .hint("put one into KEYLESS_TOKEN; a sandbox takes any")
             })?;
-            let target =
-                Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
             let credential = Credential::from_variable(Secret::new(token), &endpoint)
                 .map_err(|error| not_signed_in(&error))?;
             // Graph stands beside ARM there; the real one never gets a token that was handed in.
-            (endpoint.clone(), endpoint, credential, target)
+            (endpoint.clone(), endpoint, credential)
         } else {
-            let cloud = match options.cloud {
-                CloudName::Public => Cloud::Public,
-                CloudName::Usgov => Cloud::UsGov,
-                CloudName::China => Cloud::China,
-            };
+            let cloud = Cloud::from(options.cloud);
             let credential = sign_in(options, cloud).await?;
-            let name = cloud.addresses().name.to_owned();
-            (
-                Endpoint::arm(cloud),
-                Endpoint::graph(cloud),
-                credential,
-                Target { kind: TargetKind::Azure, cloud: Some(name), endpoint: None },
-            )
+            (Endpoint::arm(cloud), Endpoint::graph(cloud), credential)
         };
         let client_options = arm::Options {
             parallelism: usize::from(options.parallelism),
@@ -134,8 +132,13 @@ impl Session {
         })
     }
 
+    /// Which credential was taken, and why.
+    pub(super) fn credential(&self) -> (&'static str, &str) {
+        (self.credential.name(), self.credential.why())
+    }
+
     /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
-    async fn claims(&self) -> Result<Claims, Failure> {
+    pub(super) async fn claims(&self) -> Result<Claims, Failure> {
         let token = self.credential.token(self.client.endpoint().scope()).await;
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
@@ -147,12 +150,12 @@ impl Session {
     ) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read_by(wanted, &self.client, &self.graph).await;
-        snapshot.caller = Caller {
+        let caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
             interactive: io::stdin().is_terminal(),
         };
+        let snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
         self.spinner.clear();
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
@@ -188,36 +191,6 @@ impl Session {
         Ok(standing::listed(subscription, &snapshot))
     }
 
-    /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
-    pub(super) async fn data_plane(&self, options: &Options, how: &How) -> Result<(Prober, Place), Failure> {
-        let endpoint = self.client.endpoint();
-        let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
-            (Some(cloud), None) => (self.credential.clone(), cloud, Place::Cloud(cloud)),
-            (Some(cloud), Some(kind)) => {
-                let settings = Settings::new(cloud, Environment::process());
-                let credential = Credential::sign_in(kind, &settings).await;
-                (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
-            }
-            (None, Some(_)) => {
-                return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
-                    .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
-            }
-            (None, None) => {
-                let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
-                let second = second.map(|token| Credential::fixed(Secret::new(token)));
-                let credential = second.unwrap_or_else(|| self.credential.clone());
-                (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
-            }
-        };
-        if !options.quiet && how.verify_credential.is_some() {
-            output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
-        }
-        let scope = cloud.addresses().data_scope.to_owned();
-        let caller = Prober::new(credential, scope, endpoint.is_loopback())
-            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
-        Ok((caller, place))
-    }
-
     /// A document of this run.
     pub(super) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
         Statement::new(about, checked.entries(), self.target.clone(), self.requests())
@@ -230,9 +203,17 @@ impl Session {
         checked: Checked,
         allowed: &[Allow],
         rotation: &Rotation,
+        purpose: Purpose,
     ) -> Result<Plan, Failure> {
         rotation.mark(&mut desired(&checked.stacks))?;
-        let (snapshot, claims) = self.read(&|snapshot| missing(&checked.stacks, snapshot)).await?;
+        let wanted = |snapshot: &Snapshot| {
+            let mut open = missing(&checked.stacks, snapshot);
+            if purpose != Purpose::Drift {
+                open.extend(checks::missing(&checked.stacks, snapshot));
+            }
+            open
+        };
+        let (snapshot, claims) = self.read(&wanted).await?;
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
@@ -247,6 +228,11 @@ impl Session {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        match purpose {
+            Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
+            Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),
+            Purpose::Drift => {}
+        }
         let before = World::of(&snapshot);
         let names = access::known_names(&stacks, &snapshot);
         plan.access = access::changes::changes(&before, &before.after(&plan), &names);
@@ -286,8 +272,15 @@ impl Session {
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
-        self.spinner.clear();
         let unread = snapshot.refusals().next().cloned();
+        let stale = saved::stale(&plan, &World::of(&snapshot));
+        // A plan that has to be made anew promises nothing.
+        let promises = unread.is_none() && stale.is_empty();
+        if promises {
+            let raised = checks::queries(&plan.steps, &snapshot);
+            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+        }
+        self.spinner.clear();
         if let Some(refusal) = unread {
             let mut failure =
                 Failure::new("what the plan would change could not be read; nothing was written");
@@ -299,8 +292,11 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
+        if promises {
+            checks::review(&mut plan, &snapshot, Severity::Error);
+        }
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
-        plan.findings.extend(saved::stale(&plan, &now));
+        plan.findings.extend(stale);
         if let Some(within) = &options.within {
             let scope = pin(within)?;
             let outside = plan
@@ -335,7 +331,7 @@ impl Session {
         Ok(plan)
     }
 
-    fn requests(&self) -> Requests {
+    pub(super) fn requests(&self) -> Requests {
         let counts = self.client.requests();
         Requests { reads: counts.reads, writes: counts.writes }
     }
@@ -400,6 +396,21 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
     Ok(findings.collect())
 }
 
+/// Where a run goes.
+pub(super) fn target_of(options: &Options) -> Target {
+    let (kind, cloud, endpoint) = match (&options.sandbox, &options.arm_endpoint) {
+        (Some(_), _) => (TargetKind::Sandbox, None, None),
+        (None, Some(url)) => {
+            let base = Endpoint::custom(url).map(|endpoint| endpoint.base().to_string());
+            (TargetKind::Custom, None, base.ok())
+        }
+        (None, None) => {
+            (TargetKind::Azure, Some(Cloud::from(options.cloud).addresses().name.to_owned()), None)
+        }
+    };
+    Target { kind, cloud, endpoint }
+}
+
 /// Signs in to one of Azure's clouds, and says how.
 async fn sign_in(options: &Options, cloud: Cloud) -> Result<Credential, Failure> {
     let settings = Settings::new(cloud, Environment::process());
@@ -411,7 +422,7 @@ async fn sign_in(options: &Options, cloud: Cloud) -> Result<Credential, Failure>
     Ok(credential)
 }
 
-fn not_signed_in(error: &AuthError) -> Failure {
+pub(super) fn not_signed_in(error: &AuthError) -> Failure {
     let failure = Failure::new("failed to sign in").cause(error);
     match error.hint() {
         Some(hint) => failure.hint(hint),
@@ -451,6 +462,24 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
         .build()
         .map_err(|error| Failure::new("failed to start the runtime").cause(error))?
         .block_on(future)
+}
+
+/// Checks specs, connects, and does a command's work with them.
+pub(super) fn over_specs(
+    options: &Options,
+    specs: &Specs,
+    work: impl AsyncFnOnce(&Session, Checked) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let checked = check(options, &specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = work(&session, checked).await;
+        session.close().await;
+        exit
+    })
 }
 
 /// Whether a plan leaves nothing to do and nothing open.

@@ -18,7 +18,7 @@ use open::{Veiled, double, unresolved};
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability};
+use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -153,7 +153,13 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
         let change = match inventory.items.get(&wanted.key) {
-            Some(live) => compare(wanted, live, &mut diff.findings),
+            Some(live) => match wanted.kind.passing(live, snapshot) {
+                Some(passing) => {
+                    diff.findings.push(temporary(&wanted, &passing));
+                    absent(wanted, loaded, snapshot, &parents, &mut diff.findings)
+                }
+                None => compare(wanted, live, &mut diff.findings),
+            },
             None => match inventory.gap(&wanted.scope) {
                 Some(gap) => unknown(wanted, &gap.refusal, &mut diff.findings),
                 None => absent(wanted, loaded, snapshot, &parents, &mut diff.findings),
@@ -195,6 +201,17 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
 enum Fate {
     Unknown(Refusal),
     Refused(String),
+}
+
+/// What is declared to last and is there for a while only.
+fn temporary(wanted: &Desired, passing: &Passing) -> Finding {
+    let message = format!(
+        "{} is there until {} only: somebody activated it through Privileged Identity Management",
+        wanted.title, passing.until
+    );
+    Finding::note(Code::TemporaryAssignment, message)
+        .at(wanted.span)
+        .hint("the declared one is made beside it; should Azure refuse that, apply again once it has ended")
 }
 
 /// A declared resource that could not be read: never a write, never "no changes".

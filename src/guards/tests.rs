@@ -19,7 +19,7 @@ fn id(text: &str) -> ResourceId {
 
 fn world(bodies: impl IntoIterator<Item = Value>) -> World {
     let identified = |body: Value| (id(body["id"].as_str().unwrap()), body);
-    World { resources: bodies.into_iter().map(identified).collect() }
+    World { resources: bodies.into_iter().map(identified).collect(), ..World::default() }
 }
 
 /// An assignment; `number` makes its GUID.

@@ -122,6 +122,10 @@ pub trait Kind: Sync {
     fn refuses_put(&self, _body: &Value) -> bool {
         false
     }
+    /// Whether a live one is there for a while only, so that it is nothing to declare or to keep.
+    fn passing(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Passing> {
+        None
+    }
     /// ARM shape to spec shape, marks left out.
     fn to_spec(&self, body: &Value) -> Value;
     /// Lays a patch in spec shape over a body in ARM shape; `null` removes.
@@ -198,6 +202,13 @@ pub struct Live {
     pub scope: ResourceId,
     /// The projected body in ARM shape.
     pub body: Value,
+}
+
+/// Why something live does not last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passing {
+    /// When it ends, as Azure says it.
+    pub until: String,
 }
 
 /// Everything live of one kind, and where the reading had gaps.

@@ -2,7 +2,7 @@
 //!
 //! Pure. Takes what a snapshot shows and a plan's steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,8 @@ use crate::snapshot::Snapshot;
 pub struct World {
     /// By id; ids compare without case.
     pub resources: BTreeMap<ResourceId, Value>,
+    /// Assignments on management groups, each with a subscription whose list shows it: it holds there, and no id says so.
+    pub inherited: BTreeSet<(ResourceId, ResourceId)>,
 }
 
 impl World {
@@ -26,7 +28,25 @@ impl World {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
             Some((id, body.clone()))
         };
-        Self { resources: snapshot.bodies().filter_map(identified).collect() }
+        // A subscription's list names the roles of what it inherits as its own.
+        let inherited = |body: &Value| {
+            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
+            let role = body["properties"]["roleDefinitionId"].as_str()?;
+            let shown = ResourceId::parse(role).ok()?.subscription_id().map(ResourceId::subscription)?;
+            id.subscription_id().is_none().then_some((id, shown))
+        };
+        Self {
+            resources: snapshot.bodies().filter_map(identified).collect(),
+            inherited: snapshot.bodies().filter_map(inherited).collect(),
+        }
+    }
+
+    /// Whether what is assigned at a scope holds for a resource or scope.
+    #[must_use]
+    pub fn reaches(&self, assignment: &ResourceId, scope: &ResourceId, at: &ResourceId) -> bool {
+        let within = || Some(ResourceId::subscription(at.subscription_id()?));
+        scope.contains(at)
+            || within().is_some_and(|within| self.inherited.contains(&(assignment.clone(), within)))
     }
 
     /// The state after all steps of a plan have succeeded.

@@ -20,7 +20,7 @@ struct Draft {
     rank: usize,
 }
 
-pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
+pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut after_grants: Vec<Draft> = Vec::new();
     let mut deletes: Vec<Draft> = Vec::new();
@@ -90,7 +90,7 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 let mut draft = draft(index, StepAction::Delete, live.kind, &live.id, &live.scope);
                 draft.step.base = Some(fingerprint(live));
                 draft.step.last = true;
-                draft.step.source = Some(sources.position(*span));
+                draft.step.source = sources.map(|sources| sources.position(*span));
                 deletes.push(draft);
             }
             Change::Refused { .. }
@@ -134,12 +134,12 @@ fn identified(drafts: &[Draft], holder: &ResourceId) -> Option<usize> {
     })
 }
 
-fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: &Sources) -> Draft {
+fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: Option<&Sources>) -> Draft {
     let action = if live.is_some() { StepAction::Update } else { StepAction::Create };
     let target = live.map_or(&desired.id, |live| &live.id);
     let mut draft = draft(change, action, desired.kind, target, &desired.scope);
     draft.step.base = live.map(fingerprint);
-    draft.step.source = Some(sources.position(desired.span));
+    draft.step.source = sources.map(|sources| sources.position(desired.span));
     draft
 }
 

@@ -3,10 +3,13 @@
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
 mod declared;
+mod orphans;
 mod roles;
 mod rules;
+mod temporary;
 
-pub(crate) use roles::{definitions, unjudged};
+pub(crate) use roles::{definitions, unjudged, unknown_roles};
+pub(crate) use temporary::query as schedule_instances;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::{self, address_of, groups_of, id_of};
 use super::project;
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merge};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, member, merge};
 use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
@@ -244,14 +247,22 @@ impl Kind for RoleAssignments {
     }
 
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        let unproven = declared::unproven(stacks, snapshot);
         let mut queries = roles::live(stacks, snapshot);
-        queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
+        queries.extend(temporary::queries(stacks, snapshot));
+        let doubtful = orphans::doubtful(stacks, snapshot);
+        queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
 
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-        roles::remarks(stacks, snapshot)
+        let mut findings = roles::remarks(stacks, snapshot);
+        findings.extend(temporary::remarks(stacks, snapshot));
+        findings.extend(orphans::remarks(stacks, snapshot));
+        findings
+    }
+
+    fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
+        temporary::passing(live, snapshot)
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {

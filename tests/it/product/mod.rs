@@ -13,6 +13,7 @@ mod keys;
 mod mistakes;
 mod network;
 mod ownership;
+mod promises;
 mod quickstart;
 mod realistic;
 mod requests;

@@ -55,7 +55,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         if step.action == StepAction::Delete && !is_grant(step) {
             add(&|other| is_grant(other) && other.action == StepAction::Delete && touch(step, other));
         }
-    } else if step.action == StepAction::Create {
+    } else if matches!(step.action, StepAction::Create | StepAction::Update) {
         add(&|other| other.change == step.change && other.action == StepAction::Purge);
         let made = |other: &Step| matches!(other.action, StepAction::Create | StepAction::Restore);
         add(&|other| is_grant(step) && made(other) && scope(step) == other.target.to_lowercase());

@@ -21,6 +21,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 pub use children::Section;
+pub(crate) use deployment::Deployments;
 pub use field::{Compare, Field, Mutability};
 pub(crate) use shape::{member, spelled};
 pub use shape::{merge, writable};

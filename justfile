@@ -22,3 +22,8 @@ schema:
     cargo run -q -- schema spec > schema/spec.schema.json
     cargo run -q -- schema plan > schema/plan.schema.json
     cargo run -q -- schema report > schema/report.schema.json
+    cargo run -q -- schema access > schema/access.schema.json
+    cargo run -q -- schema outputs > schema/outputs.schema.json
+    cargo run -q -- schema verify > schema/verify.schema.json
+    cargo run -q -- schema keys-status > schema/keys-status.schema.json
+    cargo run -q -- schema keys-revoke > schema/keys-revoke.schema.json

@@ -79,7 +79,8 @@ codes! {
     InvalidId = "invalid-id", "something that should be a resource id is not one";
     InvalidCidr = "invalid-cidr", "an address range that Azure does not take";
     SubdomainRequired = "subdomain-required", "a setting that needs `customSubDomainName`";
-    UnknownRole = "unknown-role", "no built-in role of that name";
+    UnknownRole = "unknown-role", "no role of that name, or several; offline a note, where only Azure can tell";
+    RoleUnread = "role-unread", "a role that could not be looked up";
     RoleWithoutInference = "role-without-inference", "a role on an account that lets nobody call its models";
     DescriptionTooLong = "description-too-long", "a description that leaves no place for the mark";
     TypedMark = "typed-mark", "an ownership mark typed into a spec";
@@ -97,6 +98,8 @@ codes! {
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
+    AccountAbsent = "account-absent", "an account that a command is about is not there";
+    UnsafeOutput = "unsafe-output", "a value or name that cannot be handed on to a pipeline";
     UnknownState = "unknown-state", "a resource that could not be read";
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
@@ -117,6 +120,9 @@ codes! {
     GuardStale = "guard-stale", "live state changed since the plan was made";
     // Doing.
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
+    Disproven = "disproven", "what was to be proven by calling an account is not so";
+    Inconclusive = "inconclusive", "what was to be proven by calling an account is not known: it could not be reached, or its answer says nothing certain";
+    KeysNotRevoked = "keys-not-revoked", "a key that was not regenerated, or of which that is not known";
     ReadBack = "read-back", "after a write, a field that nobody declared had changed";
 }
 

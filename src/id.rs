@@ -138,6 +138,16 @@ impl ResourceId {
         None
     }
 
+    /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
+    #[must_use]
+    pub fn resource_type(&self) -> Option<String> {
+        let (_, tail) = self.as_str().rsplit_once("/providers/")?;
+        let mut segments = tail.split('/');
+        let namespace = segments.next()?;
+        let types: Vec<&str> = segments.step_by(2).collect();
+        (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
+    }
+
     /// The subscription that holds it, if any.
     #[must_use]
     pub fn subscription_id(&self) -> Option<&str> {

@@ -16,6 +16,11 @@ pub mod snapshot;
 
 pub mod read;
 
+pub mod access;
+pub mod keys;
+pub mod outputs;
+pub mod standing;
+
 pub mod desired;
 pub mod diff;
 pub mod guards;
@@ -23,9 +28,11 @@ pub mod plan;
 pub mod principals;
 
 pub mod apply;
+pub mod verify;
 
 pub mod render;
 pub mod report;
+pub mod statement;
 
 pub mod arm;
 pub mod auth;

@@ -16,9 +16,21 @@ const MAX_WAVES: usize = 8;
 
 /// Reads everything that these stacks need to know; `graph` is asked about principals only.
 pub async fn read(stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
+    read_by(&|snapshot| missing(stacks, snapshot), client, graph).await
+}
+
+/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked.
+pub async fn read_by(
+    wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
+    client: &Client,
+    graph: &Client,
+) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for _ in 0..MAX_WAVES {
-        let open = missing(stacks, &snapshot);
+        let mut open = wanted(&snapshot);
+        open.retain(|query| snapshot.get(query).is_none());
+        open.sort();
+        open.dedup();
         if open.is_empty() {
             return snapshot;
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::kinds::KINDS;
+use crate::kinds::{KINDS, Kind};
 use crate::spec::Loaded;
 
 /// One read of Azure.
@@ -156,15 +156,16 @@ impl Snapshot {
     }
 }
 
-/// The queries that are still open: what the kinds need to know, less what has been answered.
+/// The queries that are still open: what shows the state, and once that is answered, what the state raises.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let mut open: Vec<Query> = KINDS
-        .iter()
-        .flat_map(|kind| kind.queries(stacks, snapshot))
-        .filter(|query| snapshot.get(query).is_none())
-        .collect();
-    open.sort();
-    open.dedup();
-    open
+    let open = |ask: &dyn Fn(&&'static dyn Kind) -> Vec<Query>| {
+        let mut open: Vec<Query> =
+            KINDS.iter().flat_map(ask).filter(|query| snapshot.get(query).is_none()).collect();
+        open.sort();
+        open.dedup();
+        open
+    };
+    let state = open(&|kind| kind.queries(stacks, snapshot));
+    if state.is_empty() { open(&|kind| kind.follow_ups(stacks, snapshot)) } else { state }
 }

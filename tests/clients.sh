@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them.
+# Real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them; and, if it is named,
+# the tutorial's program.
 #
-#   tests/clients.sh [--record] [az] [sdk] [mixed] [pages]
+#   tests/clients.sh [--record] [az] [sdk] [mixed] [pages] [tutorial]
 #
 # Prints a table (client, what, expected, got) and exits 1 if a row is not ok. The clients are installed by package name
 # into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry one line says SKIPPED. Nothing leaves loopback
@@ -18,9 +19,9 @@ walks=()
 for argument in "$@"; do
     case $argument in
     --record) record=yes ;;
-    az | sdk | mixed | pages) walks+=("$argument") ;;
+    az | sdk | mixed | pages | tutorial) walks+=("$argument") ;;
     *)
-        sed -n 4p "$0" >&2
+        sed -n 5p "$0" >&2
         exit 1
         ;;
     esac
@@ -47,8 +48,13 @@ install() { # NAME PROGRAM-OR-MODULE
 for tool in python3 openssl curl; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
 done
-install venv az
-install sdk sdk
+for walk in "${walks[@]}"; do
+    case $walk in
+    az | mixed) install venv az ;;
+    sdk | pages) install sdk sdk ;;
+    tutorial) install tutorial tutorial ;;
+    esac
+done
 
 cargo build --quiet --bin keyless
 keyless=$PWD/${CARGO_TARGET_DIR:-target}/debug/keyless
@@ -114,9 +120,14 @@ for walk in "${walks[@]}"; do
     sdk | pages)
         "$cache/sdk/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
         ;;
+    tutorial)
+        export TUTORIAL_GROUP=rg-tutorial TUTORIAL_ACCOUNT=azurei-models-dev
+        export TUTORIAL_CHAT=mistral-large TUTORIAL_EMBEDDINGS=embeddings
+        "$cache/tutorial/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
+        ;;
     esac
     stop
-    if [[ $record == yes && $walk != pages ]]; then
+    if [[ $record == yes && $walk != pages && $walk != tutorial ]]; then
         mkdir -p tests/transcripts
         python3 "$here/trim.py" "$work/$walk.jsonl" "tests/transcripts/$walk.jsonl"
     fi

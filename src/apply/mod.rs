@@ -6,12 +6,14 @@ mod fill;
 mod write;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
 use crate::plan::document::{FindingEntry, Plan, Requests, Step};
 use crate::report::{Outcome, Report, Status};
+use crate::verify::gate::Gate;
 use write::Written;
 
 /// Told of each step as it begins and ends.
@@ -22,8 +24,14 @@ pub trait Progress: Send + Sync {
     fn ended(&self, outcome: &Outcome);
 }
 
-/// Carries out all steps of a plan.
-pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress: &dyn Progress) -> Report {
+/// Carries out all steps of a plan; with a gate, keys go off only when models were seen to answer a token.
+pub async fn apply(
+    plan: &Plan,
+    client: &Client,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+    gate: Option<Arc<Gate>>,
+) -> Report {
     let mut run = Run::new(plan);
     let mut tasks = JoinSet::new();
     loop {
@@ -33,8 +41,9 @@ pub async fn apply(plan: &Plan, client: &Client, interrupt: &Interrupt, progress
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
             let (client, step) = (client.clone(), plan.steps[index].clone());
+            let gate = gate.clone().filter(|_| Gate::concerns(&step));
             tasks.spawn(async move {
-                let (target, written) = write::write(&client, &step).await;
+                let (target, written) = write::write(&client, &step, gate.as_deref()).await;
                 (index, target, written)
             });
         }

@@ -10,6 +10,7 @@ use crate::id::ResourceId;
 use crate::kinds::{self, Kind, writable};
 use crate::plan::document::{FindingEntry, Step, StepAction, dotted_path};
 use crate::report::Output;
+use crate::verify::gate::{Gate, Stop};
 
 /// How a write ended.
 pub(super) enum Written {
@@ -62,11 +63,27 @@ impl From<Problem> for Written {
 }
 
 /// Carries a step out; beside its end stands what it wrote.
-pub(super) async fn write(client: &Client, step: &Step) -> (String, Written) {
+pub(super) async fn write(client: &Client, step: &Step, gate: Option<&Gate>) -> (String, Written) {
     match fill(client, step).await {
-        Ok(step) => (step.target.clone(), carry_out(client, &step).await),
+        Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
     }
+}
+
+/// A step with a look before and after it, where there is a gate.
+async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written {
+    let Some(gate) = gate else { return carry_out(client, step).await };
+    let stopped = |attempt: &str, Stop { cause, hint }| Problem::failed(attempt, cause, Some(hint)).into();
+    if let Err(stop) = gate.before(client, step).await {
+        return stopped("verify before the update of", stop);
+    }
+    let written = carry_out(client, step).await;
+    if matches!(written, Written::Done { .. })
+        && let Err(stop) = gate.after(client, step).await
+    {
+        return stopped("verify after the update of", stop);
+    }
+    written
 }
 
 async fn carry_out(client: &Client, step: &Step) -> Written {

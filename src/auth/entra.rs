@@ -23,6 +23,7 @@ use azure_identity::{
 };
 use url::Url;
 
+use super::certificate::Certificate;
 use super::tools::Shell;
 use super::{AuthError, Kind, Secret, Settings, explain};
 use crate::arm::first_words;
@@ -50,26 +51,22 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Result<Self, AuthError> {
         // Fails if one is installed already, which is as good.
         _ = rustls::crypto::ring::default_provider().install_default();
         let build = |builder: reqwest::ClientBuilder| {
-            #[expect(
-                clippy::expect_used,
-                reason = "only a missing TLS provider or resolver fails, and both are compiled in"
-            )]
             builder
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(Duration::from_secs(4))
-                .timeout(Duration::from_secs(9))
+                .timeout(Duration::from_secs(7))
                 .build()
-                .expect("a client without special settings can be built")
+                .map_err(|error| explain::no_client(&error))
         };
-        Self {
-            proxied: build(reqwest::Client::builder()),
-            direct: build(reqwest::Client::builder().no_proxy()),
+        Ok(Self {
+            proxied: build(reqwest::Client::builder())?,
+            direct: build(reqwest::Client::builder().no_proxy())?,
             loopback: settings.loopback.clone().filter(is_loopback),
-        }
+        })
     }
 
     /// Where a request really goes, and with which client.
@@ -205,7 +202,16 @@ pub(super) fn build(
             Some(ClientSecretCredentialOptions { client_options: options.clone() }),
         )
         .map(|made| made as _),
-        Kind::ClientCertificate | Kind::Auto => return Err(AuthError::Unsupported { credential: kind }),
+        Kind::ClientCertificate => {
+            let (tenant, client) = (tenant(&["AZURE_TENANT_ID"])?, need(&["AZURE_CLIENT_ID"])?);
+            let path = PathBuf::from(need(&["AZURE_CLIENT_CERTIFICATE_PATH"])?);
+            let authority = settings.cloud.addresses().authority;
+            let assertion = Certificate::load(&path, &tenant, client.clone(), authority)
+                .map_err(|why| explain::unusable(kind, why.reason, why.advice))?;
+            ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
+                .map(|made| made as _)
+        }
+        Kind::Auto => return Err(AuthError::NothingFound),
     };
     made.map_err(|error| explain::failure(kind, &error, &[]))
 }

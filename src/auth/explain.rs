@@ -12,6 +12,14 @@ const BY_CODE: &[(&str, &str)] = &[
     ("AADSTS700016", "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
     ("AADSTS90002", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
     ("AADSTS900023", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
+    (
+        "AADSTS700024",
+        "the assertion is out of its time: renew the token that it is made of, and check this machine's clock",
+    ),
+    (
+        "AADSTS700027",
+        "the application does not have this certificate: add it there, or check AZURE_CLIENT_CERTIFICATE_PATH",
+    ),
     ("AADSTS70025", "the application has no federated credential: add one for this issuer and subject"),
     ("AADSTS700211", "no federated credential of the application has this issuer: add one"),
     (
@@ -56,7 +64,10 @@ fn advice(kind: Kind) -> &'static str {
             "check the service connection, and map SYSTEM_ACCESSTOKEN: $(System.AccessToken) into the step"
         }
         Kind::ClientSecret => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-        Kind::ClientCertificate | Kind::Auto => "name another `--credential`",
+        Kind::ClientCertificate => {
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PATH, and that the application has the certificate"
+        }
+        Kind::Auto => "name another `--credential`",
     }
 }
 
@@ -64,6 +75,22 @@ fn advice(kind: Kind) -> &'static str {
 pub(super) fn missing(kind: Kind, names: &[&str]) -> AuthError {
     let missing = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     AuthError::Missing { credential: kind, missing, advice: advice(kind).to_owned() }
+}
+
+/// An HTTP client that cannot be made.
+pub(super) fn no_client(error: &reqwest::Error) -> AuthError {
+    let mut deepest: &dyn StdError = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    let reason = one_line(&deepest.to_string());
+    // rustls puts its own words before those of others.
+    AuthError::NoClient { reason: reason.trim_start_matches("unexpected error: ").to_owned() }
+}
+
+/// A credential that the environment names and that is none.
+pub(super) fn unusable(kind: Kind, reason: String, advice: &str) -> AuthError {
+    AuthError::Unusable { credential: kind, reason, advice: advice.to_owned() }
 }
 
 /// A sign-in that took too long.

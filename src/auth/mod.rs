@@ -3,6 +3,7 @@
 //! In: the chosen credential and the environment. Out: tokens, cached, for scopes. IO: Entra ID, managed identity, the
 //! developer tools. Never shows a token, key or assertion, in `Debug` neither.
 
+mod certificate;
 mod choose;
 mod claims;
 mod entra;
@@ -68,17 +69,27 @@ pub enum AuthError {
         /// What to do.
         advice: String,
     },
-    /// This build does not have it.
-    #[error("`{credential}` is not supported in this build")]
-    Unsupported {
+    /// What the environment names is no credential.
+    #[error("`{credential}` cannot be used: {reason}")]
+    Unusable {
         /// Which credential.
         credential: Kind,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        advice: String,
     },
     /// `auto` found nothing.
     #[error(
         "no credential was found: the environment declares none, no managed identity answers, and neither `az` nor `azd` is installed"
     )]
     NothingFound,
+    /// No request can be sent: a machine without CA certificates, for one.
+    #[error("requests cannot be sent: {reason}")]
+    NoClient {
+        /// What is wrong.
+        reason: String,
+    },
     /// `KEYLESS_TOKEN` with one of Azure's clouds.
     #[error("`KEYLESS_TOKEN` is for sandboxes and tests, and `{endpoint}` is Azure")]
     TokenForAzure {
@@ -102,9 +113,11 @@ impl AuthError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         Some(match self {
-            AuthError::Missing { advice, .. } | AuthError::NoToken { advice, .. } => advice,
-            AuthError::Unsupported { .. } => {
-                "use `github-oidc`, `workload-identity` or `managed-identity`, which need no certificate, or `client-secret`"
+            AuthError::Missing { advice, .. }
+            | AuthError::Unusable { advice, .. }
+            | AuthError::NoToken { advice, .. } => advice,
+            AuthError::NoClient { .. } => {
+                "install CA certificates (the package is often called `ca-certificates`), or name a file of them with SSL_CERT_FILE"
             }
             AuthError::NothingFound => "run `az login`, or name one with `--credential`",
             AuthError::TokenForAzure { .. } => {
@@ -173,7 +186,8 @@ impl Settings {
             cloud,
             tenant: None,
             environment,
-            timeout: Duration::from_secs(10),
+            // With the probe before it, a sign-in that fails has ended after ten seconds.
+            timeout: Duration::from_secs(8),
             probe: Duration::from_secs(1),
             loopback: None,
         }
@@ -234,7 +248,7 @@ impl Credential {
 
     /// The credential of that kind; `auto` looks for one, which may take as long as the probe.
     pub async fn sign_in(kind: Kind, settings: &Settings) -> Result<Self, AuthError> {
-        let wire = entra::Wire::new(settings);
+        let wire = entra::Wire::new(settings)?;
         let (kind, why) = match kind {
             Kind::Auto => choose::automatic(settings, &wire).await?,
             kind => (kind, "it was asked for".to_owned()),

@@ -1,15 +1,17 @@
 //! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
 
-use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Exit;
+use super::confirm;
 use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Checked, Lifts, Session, block_on, check, refuse};
 use super::show::load;
+use super::verify::How;
 use crate::apply::apply;
 use crate::finding::Code;
 use crate::plan::document::Plan;
@@ -26,6 +28,11 @@ pub(super) struct Args {
     /// Write without asking
     #[arg(long)]
     yes: bool,
+    /// Before keys go off, see models answer a token; afterwards, see keys refused
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     lifts: Lifts,
 }
@@ -41,10 +48,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }
-    if !args.yes && !io::stdin().is_terminal() {
-        return Err(Failure::new("nobody is there to confirm")
-            .hint("look at `keyless plan`, then run `keyless apply --yes`"));
-    }
+    confirm::possible(args.yes, "look at `keyless plan`", "apply")?;
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = carry_out(options, args, &session, saved, checked).await;
@@ -101,10 +105,9 @@ async fn carry_out(
     if nothing {
         return Ok(rest);
     }
-    if !args.yes && !confirmed(&plan)? {
-        return Err(Failure::new("not confirmed; nothing was written"));
-    }
-    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner).await;
+    confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
+    let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
+    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
@@ -117,15 +120,4 @@ fn is_pinned_elsewhere(plan: &Plan) -> bool {
 
 fn succeeded(report: &Report) -> bool {
     report.summary.failed == 0 && report.summary.skipped == 0
-}
-
-/// Asks on the terminal.
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
-    output::aside(&format!("Write this to {}? Only `yes` is taken as yes: ", plan.target.place()));
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new("failed to read the answer").cause(error))?;
-    Ok(answer.trim() == "yes")
 }

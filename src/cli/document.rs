@@ -10,8 +10,36 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan};
 use crate::render::sanitize::sanitize_json;
+use crate::render::statement::{self, Said};
 use crate::render::{markdown, sarif, text};
 use crate::report::Report;
+use crate::statement::Statement;
+
+/// A document in every format.
+pub(super) trait Saying {
+    fn text(&self, verbose: bool) -> String;
+    fn markdown(&self) -> String;
+    fn json(&self) -> Result<String, Failure>;
+    fn findings(&self) -> &[FindingEntry];
+}
+
+impl<T: Said + Serialize> Saying for Statement<T> {
+    fn text(&self, verbose: bool) -> String {
+        statement::text(self, verbose)
+    }
+
+    fn markdown(&self) -> String {
+        statement::markdown(self)
+    }
+
+    fn json(&self) -> Result<String, Failure> {
+        json(self)
+    }
+
+    fn findings(&self) -> &[FindingEntry] {
+        &self.findings
+    }
+}
 
 /// A result.
 pub(super) enum Document<'a> {
@@ -19,6 +47,8 @@ pub(super) enum Document<'a> {
     Plan(&'a Plan),
     /// Of `apply`.
     Report(&'a Report),
+    /// Of a command that carries out no plan.
+    Statement(&'a dyn Saying),
     /// Of `validate`, and of every command whose specs are wrong. People have read them on stderr.
     Findings(&'a [FindingEntry]),
 }
@@ -88,11 +118,14 @@ impl Document<'_> {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
             (ReportFormat::Human, Document::Report(report)) => text::report(report),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
+            (ReportFormat::Human, Document::Statement(said)) => said.text(options.is_verbose()),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
             (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
+            (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
             (ReportFormat::Json, Document::Plan(plan)) => json(plan)?,
             (ReportFormat::Json, Document::Report(report)) => json(report)?,
+            (ReportFormat::Json, Document::Statement(said)) => said.json()?,
             (ReportFormat::Json, Document::Findings(findings)) => {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
             }
@@ -104,6 +137,7 @@ impl Document<'_> {
         match self {
             Document::Plan(plan) => &plan.findings,
             Document::Report(report) => &report.findings,
+            Document::Statement(said) => said.findings(),
             Document::Findings(findings) => findings,
         }
     }

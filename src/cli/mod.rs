@@ -2,14 +2,18 @@
 //!
 //! Results go to stdout, all else to stderr. Whatever happens, the exit code is one of [`Exit`].
 
+mod access;
 mod apply;
 mod completions;
+mod confirm;
 mod document;
 mod drift;
 mod guid;
+mod keys;
 mod lock;
 mod options;
 mod output;
+mod outputs;
 mod plan;
 mod progress;
 #[cfg(feature = "sandbox")]
@@ -17,7 +21,9 @@ mod sandbox;
 mod schema;
 mod session;
 mod show;
+mod specs;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -34,7 +40,7 @@ pub enum Exit {
     Success,
     /// 1: failed; wrong usage and wrong specs too.
     Failure,
-    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`).
+    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`), or keys are taken (`keys status`).
     Pending,
     /// 3: a guard refused the plan.
     Refused,
@@ -61,7 +67,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode), 3 refused by a guard.";
+const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) or keys taken (keys status), 3 refused by a guard.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -73,11 +79,19 @@ enum Command {
     Apply(apply::Args),
     /// Exit 2 if Azure is not as the specs say
     Drift(drift::Args),
+    /// Who can call the models of the accounts, and through what
+    Access(access::Args),
+    /// Prove by calling them that models answer a token and keys are refused
+    Verify(verify::Args),
+    /// Which accounts take API keys; or make the old keys worthless
+    Keys(keys::Args),
+    /// Endpoints, ids and identities of the accounts, for applications
+    Outputs(outputs::Args),
     /// Write down whom the specs name, so that pipelines need not look it up
     Lock(lock::Args),
     /// Show a saved plan
     Show(show::Args),
-    /// Print the JSON Schema of specs, plans or reports
+    /// Print the JSON Schema of what keyless reads or writes
     Schema(schema::Args),
     /// Print what the `guid()` of ARM and Bicep gives for these parts
     Guid(guid::Args),
@@ -109,6 +123,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&options, &args),
         Command::Apply(args) => apply::run(&options, &args),
         Command::Drift(args) => drift::run(&options, &args),
+        Command::Access(args) => access::run(&options, &args),
+        Command::Verify(args) => verify::run(&options, &args),
+        Command::Keys(args) => keys::run(&options, &args),
+        Command::Outputs(args) => outputs::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
         Command::Schema(args) => schema::run(&args),

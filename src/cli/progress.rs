@@ -12,6 +12,7 @@ use crate::arm::observer::{Event, Observer, What};
 use crate::render::sanitize::sanitize;
 use crate::render::text;
 use crate::report::Outcome;
+use crate::verify::verdict::Verdict;
 
 /// A spinner that says what is going on; silent where stderr is no terminal.
 pub(super) struct Spinner {
@@ -47,6 +48,17 @@ impl Spinner {
         match &*self.bar() {
             Some(bar) => bar.suspend(|| aside(line)),
             None => aside(line),
+        }
+    }
+}
+
+impl Spinner {
+    /// Something that was just granted or made is not seen yet.
+    pub(super) fn waiting(&self, title: &str, verdict: &Verdict, elapsed: Duration) {
+        let text = format!("waiting for {title} ({} s so far): {}", elapsed.as_secs(), verdict.message);
+        self.say(&text);
+        if !self.shown && !self.quiet {
+            self.line(&format!("{}\n", sanitize(&text)));
         }
     }
 }

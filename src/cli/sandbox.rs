@@ -50,6 +50,9 @@ struct Serve {
     /// Milliseconds that a long-running operation takes
     #[arg(long, value_name = "MS", default_value_t = 0)]
     operation_time: u64,
+    /// Milliseconds until a new role assignment counts when models are called
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    role_propagation: u64,
     /// Whether Azure's documented request limits hold
     #[arg(long, value_enum, default_value_t = ThrottleName::Off)]
     throttle: ThrottleName,
@@ -94,6 +97,7 @@ async fn listen(serve: &Serve) -> Result<Exit, Failure> {
         tls,
         record: serve.record.clone(),
         operation_time: Duration::from_millis(serve.operation_time),
+        role_propagation: Duration::from_millis(serve.role_propagation),
     };
     let failed = |error| Failure::new("failed to start the sandbox").cause(error);
     let server = Sandbox::start(options).await.map_err(failed)?;

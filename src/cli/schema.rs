@@ -5,8 +5,13 @@ use clap::ValueEnum;
 use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
+use crate::access::Access;
+use crate::keys::{Revocation, Status};
+use crate::outputs::Outputs;
 use crate::plan::document::Plan;
 use crate::report::Report;
+use crate::statement::Statement;
+use crate::verify::Verification;
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +30,16 @@ enum Document {
     Plan,
     /// What `apply --format json` prints
     Report,
+    /// What `access --format json` prints
+    Access,
+    /// What `outputs --format json` prints
+    Outputs,
+    /// What `verify --format json` prints
+    Verify,
+    /// What `keys status --format json` prints
+    KeysStatus,
+    /// What `keys revoke --format json` prints
+    KeysRevoke,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -32,6 +47,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Spec => crate::spec::structure::published_schema(),
         Document::Plan => schemars::schema_for!(Plan).to_value(),
         Document::Report => schemars::schema_for!(Report).to_value(),
+        Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
+        Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
+        Document::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
+        Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),
+        Document::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),
     };
     output::result(&json(&schema)?)?;
     Ok(Exit::Success)

@@ -1,15 +1,15 @@
-//! What plan, apply and drift share: specs in, a plan out, and the connection it was made over.
+//! What commands share that talk to Azure: the connection, and specs in, a plan out.
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Exit;
-use super::document::Document;
-use super::lock;
-use super::options::{CloudName, Format, Options};
+use super::options::{CloudName, Options};
 use super::output::{self, Failure};
 use super::progress::Spinner;
+pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
+use super::verify::How;
+use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
@@ -18,24 +18,19 @@ use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
 use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::principals::lock::Lock;
-use crate::read::{ask_all, read};
-use crate::render::diagnostic;
-use crate::snapshot::{Caller, Snapshot};
-use crate::source::Sources;
-use crate::spec::variables::VariableInputs;
-use crate::spec::{self, Loaded};
-
-/// Which specs.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct Specs {
-    /// Spec files, folders of them, or `-` for stdin
-    #[arg(value_name = "SPEC", default_value = "specs")]
-    pub specs: Vec<PathBuf>,
-}
+use crate::read::{ask_all, read_by};
+use crate::snapshot::{Caller, Query, Snapshot, missing};
+use crate::spec::Loaded;
+use crate::standing::{self, Standing};
+use crate::statement::Statement;
+use crate::verify::call::Prober;
+use crate::verify::probe::Place;
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -43,71 +38,6 @@ pub(super) struct Lifts {
     /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
-}
-
-/// Specs that were read and checked.
-pub(super) struct Checked {
-    /// The stacks.
-    pub stacks: Vec<Loaded>,
-    /// Everything there is to say so far.
-    pub findings: Vec<Finding>,
-    /// The files, for places.
-    pub sources: Sources,
-}
-
-impl Checked {
-    /// Whether a finding is an error.
-    pub(super) fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
-    }
-
-    /// Findings as documents hold them.
-    pub(super) fn entries(&self) -> Vec<FindingEntry> {
-        self.findings.iter().map(|finding| FindingEntry::new(finding, &self.sources)).collect()
-    }
-
-    /// Findings as a compiler shows them.
-    pub(super) fn diagnostics(&self) -> String {
-        diagnostic::render(&self.findings, &self.sources, true)
-    }
-}
-
-/// Reads and checks specs, with the lock files beside them; nothing is asked of Azure.
-pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
-    let mut checked = read_specs(options, paths);
-    for loaded in &mut checked.stacks {
-        let path = lock::path_of(loaded, &checked.sources);
-        match path.as_deref().map(lock::read).transpose() {
-            Ok(found) => loaded.lock = found.flatten(),
-            Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
-        }
-        let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, None));
-        checked.findings.extend(problems.into_iter().flatten());
-    }
-    checked.findings.sort_by_key(|finding| finding.span);
-    checked
-}
-
-/// Reads and checks specs by themselves.
-pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
-    let mut sources = Sources::default();
-    let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
-    let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
-    for loaded in &stacks {
-        if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
-            let message = format!(
-                "this run is pinned to stack `{}`, not `{}`",
-                options.stack.join("`, `"),
-                loaded.spec.stack
-            );
-            let hint = "give the spec of the pinned stack only, or add `--stack` for this one";
-            let span = loaded.document.value_span("/stack");
-            findings.push(Finding::error(Code::StackMismatch, message).at(span).hint(hint));
-        }
-    }
-    // Each stage told what it found; a reader goes through the file.
-    findings.sort_by_key(|finding| finding.span);
-    Checked { stacks, findings, sources }
 }
 
 /// A run that has a connection.
@@ -209,16 +139,14 @@ impl Session {
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
 
-    /// Reads Azure and plans.
-    pub(super) async fn plan(
+    /// Reads what `wanted` wants to know, as `read_by` does, and says who asked.
+    async fn read(
         &self,
-        options: &Options,
-        checked: Checked,
-        allowed: &[Allow],
-    ) -> Result<Plan, Failure> {
+        wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
+    ) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read(&checked.stacks, &self.client, &self.graph).await;
+        let mut snapshot = read_by(wanted, &self.client, &self.graph).await;
         snapshot.caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
@@ -228,8 +156,82 @@ impl Session {
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
         }
+        Ok((snapshot, claims))
+    }
+
+    /// Reads what a command wants to know of these specs; what there is to say about that goes among their findings.
+    pub(super) async fn look(
+        &self,
+        checked: &mut Checked,
+        wanted: fn(&[Loaded], &Snapshot) -> Vec<Query>,
+    ) -> Result<(Snapshot, Vec<Standing>), Failure> {
+        let (snapshot, claims) = self.read(&|snapshot| wanted(&checked.stacks, snapshot)).await?;
+        checked.findings.extend(foreign_tenants(&checked.stacks, &claims));
+        let (standing, findings) = standing::declared(&checked.stacks, &snapshot);
+        checked.findings.extend(findings);
+        Ok((snapshot, standing))
+    }
+
+    /// The declared accounts as they stand.
+    pub(super) async fn accounts(&self, checked: &mut Checked) -> Result<Vec<Standing>, Failure> {
+        let accounts = |stacks: &[Loaded], snapshot: &Snapshot| Accounts.queries(stacks, snapshot);
+        self.look(checked, accounts).await.map(|(_, standing)| standing)
+    }
+
+    /// All accounts of a subscription, with everything there is to say about that.
+    pub(super) async fn listed(
+        &self,
+        subscription: &ResourceId,
+    ) -> Result<(Vec<Standing>, Vec<Finding>), Failure> {
+        let (snapshot, _) = self.read(&|_| vec![standing::list(subscription)]).await?;
+        Ok(standing::listed(subscription, &snapshot))
+    }
+
+    /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
+    pub(super) async fn data_plane(&self, options: &Options, how: &How) -> Result<(Prober, Place), Failure> {
+        let endpoint = self.client.endpoint();
+        let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
+            (Some(cloud), None) => (self.credential.clone(), cloud, Place::Cloud(cloud)),
+            (Some(cloud), Some(kind)) => {
+                let settings = Settings::new(cloud, Environment::process());
+                let credential = Credential::sign_in(kind, &settings).await;
+                (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
+            }
+            (None, Some(_)) => {
+                return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
+                    .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
+            }
+            (None, None) => {
+                let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
+                let second = second.map(|token| Credential::fixed(Secret::new(token)));
+                let credential = second.unwrap_or_else(|| self.credential.clone());
+                (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
+            }
+        };
+        if !options.quiet && how.verify_credential.is_some() {
+            output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
+        }
+        let scope = cloud.addresses().data_scope.to_owned();
+        let caller = Prober::new(credential, scope, endpoint.is_loopback())
+            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+        Ok((caller, place))
+    }
+
+    /// A document of this run.
+    pub(super) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
+        Statement::new(about, checked.entries(), self.target.clone(), self.requests())
+    }
+
+    /// Reads Azure and plans.
+    pub(super) async fn plan(
+        &self,
+        options: &Options,
+        checked: Checked,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        let (snapshot, claims) = self.read(&|snapshot| missing(&checked.stacks, snapshot)).await?;
         let Checked { stacks, mut findings, sources } = checked;
-        findings.extend(stacks.iter().filter_map(|loaded| foreign_tenant(loaded, &claims)));
+        findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
             let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
             findings.extend(problems.into_iter().flatten());
@@ -240,7 +242,10 @@ impl Session {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
-        plan.findings.extend(guards::judge(&plan, &World::of(&snapshot), claims.oid, allowed));
+        let before = World::of(&snapshot);
+        let names = access::known_names(&stacks, &snapshot);
+        plan.access = access::changes::changes(&before, &before.after(&plan), &names);
+        plan.findings.extend(guards::judge(&plan, &before, claims.oid, allowed));
         plan.findings.sort();
         Ok(plan)
     }
@@ -340,7 +345,11 @@ impl Session {
     }
 }
 
-/// A declared tenant that is not the caller's.
+/// Declared tenants that are not the caller's.
+fn foreign_tenants(stacks: &[Loaded], claims: &Claims) -> Vec<Finding> {
+    stacks.iter().filter_map(|loaded| foreign_tenant(loaded, claims)).collect()
+}
+
 fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
     let (declared, tid) = (loaded.spec.tenant.as_deref()?, claims.tid?);
     (!declared.eq_ignore_ascii_case(&tid.to_string())).then(|| {
@@ -353,7 +362,8 @@ fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
     })
 }
 
-fn pin(within: &str) -> Result<ResourceId, Failure> {
+/// The scope of `--within`.
+pub(super) fn pin(within: &str) -> Result<ResourceId, Failure> {
     ResourceId::parse(within)
         .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
 }
@@ -377,8 +387,8 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         | Change::Update { desired, .. } => {
             (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
         }
-        Change::Delete { live, span, .. } => {
-            (!scope.contains(&live.scope)).then(|| refused(&live.kind.title(&live.body), *span))
+        Change::Delete { live, span, title, .. } => {
+            (!scope.contains(&live.scope)).then(|| refused(title, *span))
         }
         _ => None,
     });
@@ -436,20 +446,6 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
         .build()
         .map_err(|error| Failure::new("failed to start the runtime").cause(error))?
         .block_on(future)
-}
-
-/// Tells what is wrong with specs and ends: nothing is asked of Azure.
-pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failure> {
-    let entries = checked.entries();
-    let document = Document::Findings(&entries);
-    if options.format == Format::Human {
-        document.write_reports(options)?;
-    } else {
-        document.write(options)?;
-    }
-    output::aside(&checked.diagnostics());
-    output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
-    Ok(Exit::Failure)
 }
 
 /// Whether a plan leaves nothing to do and nothing open.

@@ -15,7 +15,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let checked = check(options, &args.specs.specs);
+    let mut checked = check(options, &args.specs.specs);
+    checked.findings.extend(crate::kinds::unjudged(&checked.stacks));
+    checked.findings.sort_by_key(|finding| finding.span);
     let entries = checked.entries();
     let failed = checked.has_errors();
     if options.format != Format::Human {

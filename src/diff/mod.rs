@@ -78,6 +78,8 @@ pub enum Change {
         stack: String,
         /// Where that stack is declared.
         span: Span,
+        /// How people name it.
+        title: String,
     },
     /// It is as declared.
     NoOp {
@@ -94,6 +96,8 @@ pub enum Change {
         why: &'static str,
         /// Whether a stack calls that drift.
         drift: bool,
+        /// How people name it.
+        title: String,
     },
     /// It could not be read.
     Unknown {
@@ -178,7 +182,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(stacks, inventory, &declared, &veiled, &mut diff);
+        undeclared(stacks, inventory, &declared, &veiled, snapshot, &mut diff);
+        diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff
 }
@@ -330,6 +335,7 @@ fn undeclared(
     inventory: &Inventory,
     declared: &BTreeSet<Key>,
     veiled: &Veiled,
+    snapshot: &Snapshot,
     diff: &mut Diff,
 ) {
     let stacks: Vec<(&Loaded, Domain)> =
@@ -341,7 +347,9 @@ fn undeclared(
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
         let strict =
             stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-        let unmanaged = |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some() };
+        let title = || live.kind.title_in(&live.body, snapshot);
+        let unmanaged =
+            |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some(), title: title() };
         let change = match (owner, mark.is_some()) {
             (None, true) => continue, // another stack's, which is not in this run
             // A list of a whole subscription shows what is none of the stacks' business.
@@ -363,10 +371,11 @@ fn undeclared(
                 live: live.clone(),
                 stack: loaded.spec.stack.clone(),
                 span: loaded.document.value_span("/stack"),
+                title: title(),
             },
         };
         if let (Change::Unmanaged { .. }, Some((strict, _))) = (&change, strict) {
-            let message = format!("{} is live, and no spec declares it", live.kind.title(&live.body));
+            let message = format!("{} is live, and no spec declares it", title());
             let finding =
                 Finding::warning(Code::Unmanaged, message).at(strict.document.value_span("/unmanaged"));
             diff.findings

@@ -8,19 +8,19 @@ use super::opening::keys_off;
 use super::{Objection, Rule, accounts};
 use crate::id::{ResourceId, trailing_guid};
 use crate::plan::predict::World;
-use crate::rbac::{self, Role};
+use crate::rbac::{Catalogue, Role};
 
 /// A role assignment as a guard sees it.
 struct Grant<'a> {
     id: &'a ResourceId,
     scope: ResourceId,
     principal: &'a str,
-    role: Option<&'static Role>,
+    role: Option<&'a Role>,
     role_id: String,
     condition: &'a str,
 }
 
-fn grants(world: &World) -> Vec<Grant<'_>> {
+fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
     world
         .resources
         .iter()
@@ -32,7 +32,7 @@ fn grants(world: &World) -> Vec<Grant<'_>> {
                 id,
                 scope: scope_of(id)?,
                 principal: properties["principalId"].as_str()?,
-                role: guid.and_then(rbac::by_id),
+                role: guid.and_then(|guid| roles.by_id(guid)),
                 role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
                 condition: properties["condition"].as_str().unwrap_or_default(),
             })
@@ -56,7 +56,9 @@ impl Grant<'_> {
 }
 
 pub(super) fn objections(before: &World, after: &World, caller: Option<Uuid>) -> Vec<Objection> {
-    let (old, new) = (grants(before), grants(after));
+    // A plan changes no role: what was read of them before holds after.
+    let roles = Catalogue::of(before.resources.values());
+    let (old, new) = (grants(before, &roles), grants(after, &roles));
     let mut objections = powerful(&old, &new);
     objections.extend(nobody_left(before, after, &old, &new));
     if let Some(caller) = caller {

@@ -41,8 +41,16 @@ pub trait Kind: Sync {
     fn read_only(&self) -> &'static [&'static str];
     /// Offline rules.
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>);
-    /// What must be read for these stacks, given what is known already.
+    /// What shows the state of these stacks, given what is known already.
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query>;
+    /// What the state raises, once every kind's `queries` are answered.
+    fn follow_ups(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
+        Vec::new()
+    }
+    /// What there is to say about the specs once Azure has answered, whatever changes.
+    fn remarks(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Finding> {
+        Vec::new()
+    }
     /// The lists that show everything of this kind around some resources of any kind.
     fn around(&self, targets: &[ResourceId]) -> Vec<Query>;
     /// Everything live of this kind that the snapshot shows.
@@ -87,6 +95,10 @@ pub trait Kind: Sync {
     }
     /// How people name a live one.
     fn title(&self, body: &Value) -> String;
+    /// The same, where other things that were read give it a better name.
+    fn title_in(&self, body: &Value, _snapshot: &Snapshot) -> String {
+        self.title(body)
+    }
     /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.
     fn is_grant(&self) -> bool {
         false
@@ -238,6 +250,12 @@ impl Inventory {
 #[must_use]
 pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
     (account::groups_of(spec), role_assignment::scopes_of(spec))
+}
+
+/// What a spec names and only Azure can judge.
+#[must_use]
+pub(crate) fn unjudged(stacks: &[Loaded]) -> Vec<Finding> {
+    stacks.iter().flat_map(role_assignment::unjudged).collect()
 }
 
 /// The lists that show the state around a plan's steps, for judging it again later.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::access::changes::AccessChange;
 use crate::finding::{Finding, Severity};
 use crate::guards;
 use crate::source::{Position, Sources};
@@ -25,6 +26,9 @@ pub struct Plan {
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming.
     pub changes: Vec<PlannedChange>,
+    /// Who gains and who loses the way to call models, by account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<AccessChange>,
     /// What there is to say, in the order of the spec's lines.
     pub findings: Vec<FindingEntry>,
     /// What could not be read.

@@ -43,6 +43,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         target,
         summary,
         changes: planned,
+        access: Vec::new(),
         findings,
         incomplete,
         requests,
@@ -81,12 +82,12 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
             fields: fields.iter().map(|field| entry(field, sources)).collect(),
             reason,
         };
-    let live = |action, live: &Live, span: Option<Span>, reason: String| PlannedChange {
+    let live = |action, live: &Live, title: &str, span: Option<Span>, reason: String| PlannedChange {
         action,
         kind: live.kind.name().to_owned(),
         id: live.id.to_string(),
         address: live.id.to_string(),
-        title: live.kind.title(&live.body),
+        title: title.to_owned(),
         source: span.map(|span| sources.position(span)),
         fields: Vec::new(),
         reason: Some(reason),
@@ -126,15 +127,16 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
         Change::Unknown { desired, refusal } => {
             declared(Action::Unknown, desired, &[], Some(refusal.message.clone()))
         }
-        Change::Delete { live: gone, stack, span } => live(
+        Change::Delete { live: gone, stack, span, title } => live(
             Action::Delete,
             gone,
+            title,
             Some(*span),
             format!("stack `{stack}` created it and no longer declares it"),
         ),
-        Change::Unmanaged { live: other, why, drift } => {
+        Change::Unmanaged { live: other, why, drift, title } => {
             let action = if *drift { Action::UnmanagedDrift } else { Action::Unmanaged };
-            live(action, other, None, (*why).to_owned())
+            live(action, other, title, None, (*why).to_owned())
         }
     }
 }

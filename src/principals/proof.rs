@@ -24,10 +24,7 @@ const IN: usize = 15;
 #[must_use]
 pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    let objects = ids.chunks(LOOKED_UP).map(|ids| Part {
-        url: "/directoryObjects/getByIds".to_owned(),
-        body: Some(json!({"ids": ids, "types": ["directoryObject"]})),
-    });
+    let objects = by_ids(&ids);
     let applications = ids.chunks(IN).map(|ids| {
         let listed = ids.iter().map(|id| quoted(id)).collect::<Vec<_>>().join(",");
         let filter = encoded(&format!("appId in ({listed})"));
@@ -36,6 +33,25 @@ pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
     Query {
         path: "graph:/directoryObjects/getByIds".to_owned(),
         shape: Shape::Directory(objects.chain(applications).collect()),
+        scope: ResourceId::root(),
+        project: object,
+    }
+}
+
+fn by_ids(ids: &[String]) -> impl Iterator<Item = Part> {
+    ids.chunks(LOOKED_UP).map(|ids| Part {
+        url: "/directoryObjects/getByIds".to_owned(),
+        body: Some(json!({"ids": ids, "types": ["directoryObject"]})),
+    })
+}
+
+/// Asks how objects are called; a question of its own, whose path names no id either.
+#[must_use]
+pub fn names(ids: &BTreeSet<Uuid>) -> Query {
+    let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    Query {
+        path: "graph:names".to_owned(),
+        shape: Shape::Directory(by_ids(&ids).collect()),
         scope: ResourceId::root(),
         project: object,
     }

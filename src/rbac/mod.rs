@@ -1,32 +1,49 @@
 //! Roles: what a role permits, by Azure's own rules, and the built-in ones by GUID and every name they had.
 //!
-//! Pure. The catalogue holds facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles,
-//! so a role is its GUID and names are only ways to find it.
+//! Pure. The table holds facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles,
+//! so a role is its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was asked for.
+
+mod catalogue;
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A built-in role.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub use catalogue::{Catalogue, Named, project};
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// GUID of the role definition.
     pub id: Uuid,
     /// Its name when the catalogue was made.
     pub name: String,
     /// Names it had before, or got since.
-    #[serde(default)]
     pub other_names: Vec<String>,
-    #[serde(default)]
+    permissions: Vec<Permission>,
+}
+
+/// What a role, or a caller, may do: any of the actions, less what is excluded beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Permission {
     actions: Vec<String>,
-    #[serde(default)]
     not_actions: Vec<String>,
-    #[serde(default)]
     data_actions: Vec<String>,
-    #[serde(default)]
     not_data_actions: Vec<String>,
+}
+
+/// A line of the table of built-in roles.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fact {
+    id: Uuid,
+    name: String,
+    #[serde(default)]
+    other_names: Vec<String>,
+    #[serde(flatten)]
+    permission: Permission,
 }
 
 /// Data actions that a call of a chat or embedding model needs at least one of.
@@ -46,20 +63,46 @@ impl Role {
     /// Whether it lets someone call models with a token.
     #[must_use]
     pub fn gives_inference(&self) -> bool {
-        INFERENCE.iter().any(|action| permits(&self.data_actions, &self.not_data_actions, action))
+        let calls = |permission: &Permission| INFERENCE.iter().any(|action| permission.allows_data(action));
+        self.permissions.iter().any(calls)
     }
 
     /// Whether it lets someone change accounts.
     #[must_use]
     pub fn can_write(&self) -> bool {
-        permits(&self.actions, &self.not_actions, WRITE)
+        allowed(&self.permissions, WRITE)
     }
 
     /// Whether it lets someone give roles to others.
     #[must_use]
     pub fn can_grant(&self) -> bool {
-        permits(&self.actions, &self.not_actions, GRANT)
+        allowed(&self.permissions, GRANT)
     }
+
+    /// Every name it goes by.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.other_names).map(String::as_str)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.names().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Permission {
+    fn allows(&self, action: &str) -> bool {
+        permits(&self.actions, &self.not_actions, action)
+    }
+
+    fn allows_data(&self, action: &str) -> bool {
+        permits(&self.data_actions, &self.not_data_actions, action)
+    }
+}
+
+/// Whether any of these allows an action: what one excludes, another may still allow.
+#[must_use]
+pub fn allowed(permissions: &[Permission], action: &str) -> bool {
+    permissions.iter().any(|permission| permission.allows(action))
 }
 
 fn permits(allowed: &[String], excluded: &[String], action: &str) -> bool {
@@ -86,7 +129,15 @@ pub fn matches(pattern: &str, action: &str) -> bool {
 }
 
 static BUILTIN: LazyLock<Vec<Role>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("builtin.json")).expect("the catalogue in builtin.json is well-formed")
+    let facts: Vec<Fact> =
+        serde_json::from_str(include_str!("builtin.json")).expect("the table in builtin.json is well-formed");
+    let role = |Fact { id, name, other_names, permission }| Role {
+        id,
+        name,
+        other_names,
+        permissions: vec![permission],
+    };
+    facts.into_iter().map(role).collect()
 });
 
 /// All built-in roles that keyless knows by name, sorted by name.
@@ -104,15 +155,7 @@ pub fn by_id(id: Uuid) -> Option<&'static Role> {
 /// Finds a built-in role by any of its names; case does not count, as with Azure's own filter.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Role> {
-    BUILTIN.iter().find(|role| {
-        std::iter::once(&role.name).chain(&role.other_names).any(|known| known.eq_ignore_ascii_case(name))
-    })
-}
-
-/// A role's name for people, or its GUID.
-#[must_use]
-pub fn display_name(id: Uuid) -> String {
-    by_id(id).map_or_else(|| id.to_string(), |role| role.name.clone())
+    BUILTIN.iter().find(|role| role.is_called(name))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::access::changes_markdown;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{label, requests, worded};
 use crate::finding::Severity;
@@ -58,6 +59,7 @@ pub fn plan(plan: &Plan) -> String {
             );
         }
     }
+    changes_markdown(&mut text, &plan.access);
     findings(&mut text, &plan.findings);
     text
 }
@@ -84,16 +86,16 @@ fn value(kind: &str, field: &FieldEntry, value: &Value) -> String {
     markdown_code(&worded(kind, field, value))
 }
 
-fn place(source: Option<&Position>) -> String {
+pub(super) fn place(source: Option<&Position>) -> String {
     source.map(|source| markdown_code(&format!("{}:{}", source.file, source.line))).unwrap_or_default()
 }
 
-fn target(target: &Target) -> String {
+pub(super) fn target(target: &Target) -> String {
     format!("Target: {}.", markdown(&target.to_string()))
 }
 
 /// Findings as a list; notes folded away.
-fn findings(text: &mut String, findings: &[FindingEntry]) {
+pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
     let (notes, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         findings.iter().partition(|finding| finding.severity == Severity::Note);
     for (group, folded) in [(loud, false), (notes, true)] {

@@ -1,8 +1,13 @@
 //! From what is known to what is shown: text, JSON, Markdown, SARIF.
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
+mod access;
 pub mod diagnostic;
+mod keys;
 pub mod markdown;
+mod outputs;
 pub mod sanitize;
 pub mod sarif;
+pub mod statement;
 pub mod text;
+pub(crate) mod verify;

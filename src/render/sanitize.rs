@@ -42,6 +42,12 @@ fn is_hidden(character: char) -> bool {
         || (code >= 0xAD && INVISIBLE.iter().any(|(from, to)| (*from..=*to).contains(&code)))
 }
 
+/// Whether a text holds a control, bidirectional, zero-width or other invisible character.
+#[must_use]
+pub fn hides(text: &str) -> bool {
+    text.contains(is_hidden)
+}
+
 /// A character as text that anyone sees: `\u{202e}`.
 pub(crate) fn escape_into(text: &mut String, character: char) {
     // Writing to a string does not fail.

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::access::changes;
 use super::sanitize::sanitize;
 use crate::finding::Severity;
 use crate::kinds;
@@ -17,11 +18,11 @@ use crate::plan::document::{
 use crate::report::{Outcome, Report, Status};
 use crate::source::Position;
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const CHANGED: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const QUIET: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const QUIET: Style = Style::new().dimmed();
+pub(super) const STRONG: Style = Style::new().bold();
 /// The column of places stands no further right; behind a longer line its place follows after two spaces.
 const WIDEST: usize = 100;
 
@@ -62,6 +63,7 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    changes(&mut text, &plan.access);
     findings(&mut text, &plan.findings, verbose);
     summary(&mut text, plan);
     text
@@ -199,7 +201,7 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     }
 }
 
-fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+pub(super) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
@@ -241,7 +243,7 @@ pub(super) fn requests(requests: Requests) -> String {
     format!("{}, {}", count(reads, "read", "reads"), count(writes, "write", "writes"))
 }
 
-fn target(text: &mut String, target: &Target) {
+pub(super) fn target(text: &mut String, target: &Target) {
     let _ = writeln!(text, "{STRONG}Target:{STRONG:#} {}", sanitize(&target.to_string()));
 }
 
@@ -251,6 +253,17 @@ pub fn validation(entries: &[FindingEntry]) -> String {
     let mut text = String::new();
     findings(&mut text, entries, true);
     text
+}
+
+/// A line of a word, a title, and where that is declared.
+pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Position>) -> String {
+    let title = sanitize(title);
+    laid_out(&[Line {
+        plain: format!("  {word} {title}"),
+        styled: format!("  {style}{word}{style:#} {title}"),
+        place: place.cloned(),
+        aligned: false,
+    }])
 }
 
 /// One step, as it ends.
@@ -268,13 +281,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         Status::Failed => ("failed", BAD),
         Status::Skipped => ("skipped", CHANGED),
     };
-    let title = sanitize(&outcome.title);
-    let mut text = laid_out(&[Line {
-        plain: format!("  {word:8} {title}"),
-        styled: format!("  {style}{word:8}{style:#} {title}"),
-        place: outcome.source.clone(),
-        aligned: false,
-    }]);
+    let mut text = headed(&format!("{word:8}"), style, &outcome.title, outcome.source.as_ref());
     // Why a step failed stands among the findings, with what to do.
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
         let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));

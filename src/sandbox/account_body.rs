@@ -42,7 +42,7 @@ const SECRETS: &[&str] =
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SystemData<'a> {
+pub(super) struct SystemData<'a> {
     created_by: &'a str,
     created_by_type: &'a str,
     created_at: &'a str,
@@ -51,7 +51,8 @@ struct SystemData<'a> {
     last_modified_at: &'a str,
 }
 
-fn system_data<'a>(created: &'a Stamp, modified: &'a Stamp) -> SystemData<'a> {
+/// Who made something and who changed it last.
+pub(super) fn system_data<'a>(created: &'a Stamp, modified: &'a Stamp) -> SystemData<'a> {
     SystemData {
         created_by: &created.by,
         created_by_type: &created.kind,

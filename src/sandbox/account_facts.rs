@@ -274,6 +274,11 @@ pub(super) fn of(kind: &str) -> Option<&'static Facts> {
     KINDS.iter().find(|facts| facts.kind.eq_ignore_ascii_case(kind))
 }
 
+/// Names of all kinds.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|facts| facts.kind)
+}
+
 /// Whether writing this kind is no long-running operation.
 pub(super) fn is_immediate(kind: &str) -> bool {
     IMMEDIATE.iter().any(|known| known.eq_ignore_ascii_case(kind))

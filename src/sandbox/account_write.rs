@@ -80,7 +80,7 @@ pub(super) fn read(body: Map<String, Value>) -> Result<Write, Reply> {
     Ok(write)
 }
 
-fn wrong_type(name: &str, value: &Value) -> Reply {
+pub(super) fn wrong_type(name: &str, value: &Value) -> Reply {
     errors::invalid_content(&format!("Error converting value {value} of property {name}"))
 }
 
@@ -129,7 +129,7 @@ fn read_property(name: &str, shape: Shape, value: Value) -> Result<Value, Reply>
     }
 }
 
-fn one_of(name: &str, words: &[&str], word: &str) -> Result<Value, Reply> {
+pub(super) fn one_of(name: &str, words: &[&str], word: &str) -> Result<Value, Reply> {
     let found = words.iter().find(|known| known.eq_ignore_ascii_case(word));
     found.map(|word| json!(word)).ok_or_else(|| wrong_type(name, &json!(word)))
 }
@@ -216,7 +216,8 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
         account.tags.clone_from(&write.tags);
     }
     if let Some(identity) = &write.identity {
-        account.identity = Some(new_identity(account, identity, mode, tenant)?);
+        let fresh = || account.derived_id(&format!("principal:{}", account.revision)).to_string();
+        account.identity = Some(new_identity(account.identity.as_ref(), fresh, identity, mode, tenant)?);
     }
     Ok(())
 }
@@ -228,9 +229,10 @@ fn same_text(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// The identity that a write asks for; a system-assigned one stays what it was.
-fn new_identity(
-    account: &Account,
+/// The identity that a write asks for; a system-assigned one stays what it was, or is a `fresh` one.
+pub(super) fn new_identity(
+    old: Option<&Identity>,
+    fresh: impl FnOnce() -> String,
     sent: &Map<String, Value>,
     mode: Mode,
     tenant: &str,
@@ -243,11 +245,9 @@ fn new_identity(
         "systemassigned,userassigned" => "SystemAssigned, UserAssigned",
         _ => return Err(wrong_type("identity.type", &json!(kind))),
     };
-    let old = account.identity.as_ref();
-    let system = kind.starts_with("SystemAssigned").then(|| {
-        old.and_then(|old| old.principal_id.clone())
-            .unwrap_or_else(|| account.derived_id(&format!("principal:{}", account.revision)).to_string())
-    });
+    let system = kind
+        .starts_with("SystemAssigned")
+        .then(|| old.and_then(|old| old.principal_id.clone()).unwrap_or_else(fresh));
     let mut assigned = BTreeMap::new();
     if kind.ends_with("UserAssigned") {
         if let (Mode::Merge, Some(old)) = (mode, old) {

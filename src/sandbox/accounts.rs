@@ -8,10 +8,12 @@ use serde_json::{Map, Value, json};
 use super::account_body as body;
 use super::account_facts as facts;
 use super::account_write::{self as write, Mode, Write};
+use super::children;
 use super::errors;
 use super::http::{Item, Reply, Request, page};
 use super::operations::announce;
-use super::state::{Account, DeletedAccount, Operation, Principal, account_key, derived_id};
+use super::projects;
+use super::state::{Account, DeletedAccount, Identity, Operation, Principal, account_key, derived_id};
 use super::world::World;
 
 const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -204,6 +206,10 @@ pub(super) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
         return Ok(Reply::empty(204));
     }
     existing(world, place)?;
+    let projects = projects::names(world, place);
+    if !projects.is_empty() {
+        return Err(errors::nested_resources(&projects));
+    }
     soft_delete(world, &place.key());
     Ok(Reply::empty(200))
 }
@@ -213,6 +219,12 @@ pub(super) fn soft_delete(world: &mut World, key: &str) {
     let Some(mut account) = world.state.accounts.remove(key) else { return };
     account.revision += 1;
     account.transition = None;
+    // Of a deleted group; alone, an account with projects cannot be deleted.
+    let projects: Vec<String> =
+        children::below(world, &format!("{key}/projects/")).map(|(key, _)| key.to_owned()).collect();
+    for project in projects {
+        children::remove(world, &project);
+    }
     let deleted_at = world.now.as_millisecond();
     let purge_at = deleted_at.saturating_add(RETENTION_MILLIS);
     world.state.deleted_accounts.insert(key.to_owned(), DeletedAccount { account, deleted_at, purge_at });
@@ -288,11 +300,10 @@ fn keys(world: &mut World, place: Place, regenerate: Option<usize>) -> Result<Re
 /// The account to change, unless it is missing or busy.
 fn existing(world: &World, place: Place) -> Result<Account, Reply> {
     let account = world.state.accounts.get(&place.key()).ok_or_else(|| place.not_found())?;
+    let id = |account: &Account| body::account_id(account, Some((place.subscription, place.group)));
     match &account.transition {
-        Some(state) => Err(errors::account_busy(
-            &body::account_id(account, Some((place.subscription, place.group))),
-            state,
-        )),
+        Some(state) => Err(errors::account_busy(&id(account), state)),
+        None if children::is_busy_below(world, &place.key()) => Err(errors::request_conflict(&id(account))),
         None => Ok(account.clone()),
     }
 }
@@ -331,23 +342,28 @@ fn start(world: &mut World, request: &Request, mut account: Account, place: Plac
 fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
     let reply = shown(status, &account, place);
     if let Some(identity) = &account.identity {
-        let mut known = |id: &str, client: String, name: &str| {
-            world.state.principals.insert_if_absent(id.to_owned(), || Principal {
-                app_id: Some(client),
-                managed: true,
-                ..Principal::new("ServicePrincipal", name)
-            });
-        };
-        if let Some(id) = &identity.principal_id {
-            known(id, derived_id(&format!("client:{id}")).to_string(), &account.name);
-        }
-        for (resource, assigned) in &identity.user_assigned_identities {
-            let name = resource.rsplit('/').next().unwrap_or_default();
-            known(&assigned.principal_id, assigned.client_id.clone(), name);
-        }
+        know(world, identity, &account.name);
     }
     world.state.accounts.insert(place.key(), account);
     reply
+}
+
+/// Puts the principals of an identity into the directory.
+pub(super) fn know(world: &mut World, identity: &Identity, owner: &str) {
+    let mut known = |id: &str, client: String, name: &str| {
+        world.state.principals.insert_if_absent(id.to_owned(), || Principal {
+            app_id: Some(client),
+            managed: true,
+            ..Principal::new("ServicePrincipal", name)
+        });
+    };
+    if let Some(id) = &identity.principal_id {
+        known(id, derived_id(&format!("client:{id}")).to_string(), owner);
+    }
+    for (resource, assigned) in &identity.user_assigned_identities {
+        let name = resource.rsplit('/').next().unwrap_or_default();
+        known(&assigned.principal_id, assigned.client_id.clone(), name);
+    }
 }
 
 /// Whether anyone has this subdomain, soft-deleted accounts included.
@@ -375,7 +391,7 @@ pub(super) fn same_place(left: &str, right: &str) -> bool {
 }
 
 /// 2 to 64 letters, digits, `_`, `.`, `-`, the first a letter or digit.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
     let rest = name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_.-".contains(&letter));
     first && rest && (2..=64).contains(&name.len())

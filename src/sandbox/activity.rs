@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::action;
 use super::errors;
 use super::filter::{Term, parse};
 use super::http::{Reply, Request, page, to_json, written};
-use super::scope;
 use super::state::{Event, derived_id};
 use super::stats::is_write;
 use super::world::{World, seconds, seven_digits};
@@ -44,14 +44,13 @@ pub(super) fn log(world: &mut World, request: &Request, reply: &Reply) {
         return;
     }
     let [first, subscription, ..] = &request.segments[..] else { return };
-    let Some((action, resource)) = action(request).filter(|_| first.eq_ignore_ascii_case("subscriptions"))
-    else {
+    let Some(done) = action::of(request).filter(|_| first.eq_ignore_ascii_case("subscriptions")) else {
         return;
     };
     let at = world.now.as_microsecond();
     let event = Event {
         at,
-        resource,
+        resource: done.scope,
         method: request.method.to_string(),
         uri: request.url(),
         status: reply.status,
@@ -59,9 +58,9 @@ pub(super) fn log(world: &mut World, request: &Request, reply: &Reply) {
         object_id: request.caller.object_id.clone(),
         kind: request.caller.kind.to_owned(),
         correlation_id: request.header("x-ms-correlation-request-id").unwrap_or(&request.id).to_owned(),
-        body: sent(&action, request),
+        body: sent(&done.name, request),
         client_request_id: request.header("x-ms-client-request-id").map(str::to_owned),
-        action,
+        action: done.name,
     };
     // The newest sorts first.
     let instant = format!("{}/{:019}/", subscription.to_lowercase(), i64::MAX - at);
@@ -79,25 +78,6 @@ fn sent(action: &str, request: &Request) -> Option<String> {
     let kept = action.to_lowercase().starts_with("microsoft.authorization/roleassignments/");
     (kept && (1..=BODY).contains(&request.body.len()))
         .then(|| String::from_utf8(request.body.clone()).ok())?
-}
-
-/// `Microsoft.CognitiveServices/accounts/write` and the id of the resource.
-fn action(request: &Request) -> Option<(String, String)> {
-    let is_post = request.method == axum::http::Method::POST;
-    let (resource, verb) = match (is_post, request.segments.split_last()) {
-        (true, Some((last, above))) => (above, format!("{last}/action")),
-        _ if request.method == axum::http::Method::DELETE => (&request.segments[..], String::from("delete")),
-        _ => (&request.segments[..], String::from("write")),
-    };
-    let types = match scope::split(resource) {
-        Some(target) => {
-            let types: Vec<&str> = target.rest.iter().step_by(2).map(String::as_str).collect();
-            format!("{}/{}", target.namespace, types.join("/"))
-        }
-        None if resource.len() == 4 => String::from("Microsoft.Resources/subscriptions/resourceGroups"),
-        None => return None,
-    };
-    Some((format!("{types}/{verb}"), scope::join(resource)))
 }
 
 /// What a filter asks for.

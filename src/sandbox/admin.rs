@@ -10,6 +10,7 @@ use serde_json::json;
 use super::directory;
 use super::errors;
 use super::faults;
+use super::grants;
 use super::http::{Reply, Request};
 use super::seed;
 use super::state::State;
@@ -34,6 +35,7 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
         (["clock"], &Method::POST) => advance(world, request),
         (["seed"], _) => seed::answer(world, request),
         (["directory"], _) => directory::answer(world, request),
+        (["access"], _) => grants::answer(world, request),
         (["stats"], &Method::GET) => Reply::json(200, &world.stats),
         (["reset"], &Method::POST) => {
             let secret = std::mem::take(&mut world.state.secret);

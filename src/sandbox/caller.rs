@@ -35,12 +35,13 @@ pub(super) fn of(world: &World, request: &Request, audience: Audience) -> Result
     let missing = || errors::authentication_missing(&format!("{}/{}", request.origin, world.state.tenant));
     let token = bearer(request.header("authorization")).ok_or_else(missing)?;
     if world.strict {
-        return Ok(caller(checked(world, request, audience, token)?));
+        return Ok(named(checked(world, request, audience, token)?));
     }
-    Ok(caller(token::read(token).unwrap_or_default()))
+    Ok(named(token::read(token).unwrap_or_default()))
 }
 
-fn bearer(authorization: Option<&str>) -> Option<&str> {
+/// The token of an `Authorization` header.
+pub(super) fn bearer(authorization: Option<&str>) -> Option<&str> {
     let (scheme, token) = authorization?.split_once(' ')?;
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
@@ -64,7 +65,8 @@ fn checked(world: &World, request: &Request, audience: Audience, token: &str) ->
     }
 }
 
-fn caller(claims: Claims) -> Caller {
+/// Whom claims name; without any, the owner.
+pub(super) fn named(claims: Claims) -> Caller {
     let object_id = claims.oid.unwrap_or_else(|| OWNER.to_owned());
     let app = claims.appid.or(claims.azp);
     let user = claims.upn.or(claims.unique_name);
@@ -82,11 +84,11 @@ mod tests {
     #[test]
     fn claims_name_the_caller_and_their_absence_means_the_owner() {
         let text = |text: &str| Some(text.to_owned());
-        let app = caller(Claims { oid: text("o"), appid: text("a"), ..Claims::default() });
+        let app = named(Claims { oid: text("o"), appid: text("a"), ..Claims::default() });
         assert_eq!((app.object_id.as_str(), app.name.as_str(), app.kind), ("o", "a", "Application"));
-        let user = caller(Claims { oid: text("o"), appid: text("a"), upn: text("u"), ..Claims::default() });
+        let user = named(Claims { oid: text("o"), appid: text("a"), upn: text("u"), ..Claims::default() });
         assert_eq!((user.name.as_str(), user.kind), ("u", "User"));
-        assert_eq!(caller(Claims::default()).object_id, OWNER);
+        assert_eq!(named(Claims::default()).object_id, OWNER);
     }
 
     #[test]

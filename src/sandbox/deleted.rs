@@ -69,7 +69,7 @@ pub(super) fn purge(world: &mut World, request: &Request, place: Place) -> Reply
         done_at: world.done_at(),
         over: false,
     };
-    world.state.deleted_accounts.remove(&key);
+    world.purge_account(&key);
     let id = derived_id(&id).to_string();
     let reply = announce(Reply::empty(202), request, &operation, &id, true);
     world.start_operation(id, operation);

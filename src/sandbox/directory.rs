@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::account_write::user_assigned;
 use super::caller::OWNER;
+use super::certificate;
 use super::entra::hashed;
 use super::errors;
 use super::http::{Caller, Reply, Request};
@@ -103,6 +104,8 @@ struct SentApplication {
     app_id: Option<Uuid>,
     display_name: String,
     secret: Option<String>,
+    /// PEM.
+    certificate: Option<String>,
     #[serde(default)]
     federated_credentials: Vec<Federated>,
     /// Resource id of a user-assigned identity, whose ids follow from it.
@@ -207,6 +210,7 @@ fn application(sent: SentApplication) -> (String, Principal) {
         app_id: Some(app_id),
         managed: assigned.is_some(),
         secrets: sent.secret.iter().map(|secret| hashed(secret)).collect(),
+        certificates: sent.certificate.as_deref().and_then(certificate::encoded).into_iter().collect(),
         federated: sent.federated_credentials,
         unknown_for_puts: sent.unknown_for_puts,
         ..Principal::new("ServicePrincipal", &sent.display_name)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::base64url;
+use super::certificate;
 use super::directory;
 use super::http::{Reply, Request};
 use super::state::{Principal, derived_id};
@@ -289,26 +290,39 @@ fn check_proof(
 ) -> Result<(), Reply> {
     let refuse = |code: u32, text: &str| {
         let error = if code == 7_000_216 { "invalid_request" } else { "invalid_client" };
-        Err(refusal(world, request, if code == 7_000_215 { 401 } else { 400 }, error, code, text))
+        Err(refusal(
+            world,
+            request,
+            if matches!(code, 7_000_215 | 700_027) { 401 } else { 400 },
+            error,
+            code,
+            text,
+        ))
     };
     match (form.get("client_assertion"), form.get("client_secret")) {
         (Some(sent), _) if form.get("client_assertion_type") == Some(ASSERTION) => {
-            let Some(sent) = token::read::<Assertion>(sent) else {
+            let Some(claims) = token::read::<Assertion>(sent) else {
                 return refuse(50027, "JWT token is invalid or malformed.");
             };
             if !world.strict {
                 return Ok(());
             }
-            if sent.exp <= world.now.as_second() {
+            if claims.exp <= world.now.as_second() {
                 return refuse(700_024, "Client assertion is not within its valid time range.");
             }
             // Signed with a certificate: the application speaks for itself.
-            if sent.iss.eq_ignore_ascii_case(client) && sent.sub.eq_ignore_ascii_case(client) {
-                return Ok(());
+            if claims.iss.eq_ignore_ascii_case(client) && claims.sub.eq_ignore_ascii_case(client) {
+                if certificate::signed(&principal.certificates, sent) {
+                    return Ok(());
+                }
+                let text = "The certificate with identifier used to sign the client assertion is not registered on application.";
+                return refuse(700_027, text);
             }
-            let fits =
-                principal.federated.iter().any(|known| known.issuer == sent.iss && known.subject == sent.sub);
-            let audience = sent.aud == json!(EXCHANGE) || sent.aud == json!([EXCHANGE]);
+            let fits = principal
+                .federated
+                .iter()
+                .any(|known| known.issuer == claims.iss && known.subject == claims.sub);
+            let audience = claims.aud == json!(EXCHANGE) || claims.aud == json!([EXCHANGE]);
             if fits && audience {
                 return Ok(());
             }
@@ -316,7 +330,7 @@ fn check_proof(
                 "No matching federated identity record found for presented assertion subject '{}'. Please check your \
                  federated identity credential Subject, Audience and Issuer against the presented assertion. \
                  https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
-                sent.sub
+                claims.sub
             );
             refuse(700_213, &text)
         }

@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-use super::http::Reply;
+use super::http::{Caller, Reply};
+use super::state::DenyAssignment;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -74,6 +75,33 @@ pub(super) fn token_audience(audience: &str) -> Reply {
         "www-authenticate",
         "Bearer error=\"invalid_token\", error_description=\"The access token is for another audience.\"",
     )
+}
+
+pub(super) fn authorization_failed(caller: &Caller, action: &str, scope: &str) -> Reply {
+    let message = format!(
+        "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope \
+         '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+        caller.name, caller.object_id
+    );
+    error(403, "AuthorizationFailed", &message)
+}
+
+pub(super) fn denied_by_assignment(
+    caller: &Caller,
+    action: &str,
+    scope: &str,
+    denial: &DenyAssignment,
+) -> Reply {
+    let message = format!(
+        "The client '{}' with object id '{}' has permission to perform action '{action}' on scope '{scope}'; however, \
+         the access is denied because of the deny assignment with name '{}' and Id '{}' at scope '{}'.",
+        caller.name,
+        caller.object_id,
+        denial.name,
+        denial.id.replace('-', ""),
+        denial.scope
+    );
+    error(403, "DenyAssignmentAuthorizationFailed", &message)
 }
 
 pub(super) fn scope_locked(scope: &str, verb: &str, locked: &str) -> Reply {
@@ -198,6 +226,74 @@ pub(super) fn account_busy(id: &str, state: &str) -> Reply {
         "Call to Microsoft.CognitiveServices/accounts failed. Error message: Account {id} in state {state}"
     );
     error(409, "AccountProvisioningStateInvalid", &message)
+}
+
+/// One write at a time below an account: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22607>
+pub(super) fn request_conflict(account: &str) -> Reply {
+    let message = format!(
+        "Another operation is being performed on the parent resource '{account}'. Please try again later."
+    );
+    error(409, "RequestConflict", &message)
+}
+
+/// <https://github.com/Azure/terraform-provider-azapi/issues/894>
+pub(super) fn nested_resources(ids: &[String]) -> Reply {
+    let message = format!(
+        "Cannot delete resource while nested resources exist. Some existing nested resource IDs include: '{}'. Please \
+         delete all nested resources before deleting this resource.",
+        ids.join(", ")
+    );
+    error(409, "CannotDeleteResource", &message)
+}
+
+pub(super) fn parent_not_found(name: &str) -> Reply {
+    let message = format!(
+        "Can not perform requested operation on nested resource. Parent resource '{name}' not found."
+    );
+    error(404, "ParentResourceNotFound", &message)
+}
+
+/// What Microsoft.CognitiveServices says of a missing deployment.
+pub(super) fn specified_not_found(id: &str) -> Reply {
+    error(404, "NotFound", &format!("Specified resource '{id}' cannot be found."))
+}
+
+pub(super) fn model_not_supported(format: &str, name: &str, version: &str) -> Reply {
+    let message = format!(
+        "The model 'Format:{format},Name:{name},Version:{version}' of account deployment is not supported."
+    );
+    bad_request("DeploymentModelNotSupported", &message)
+}
+
+/// A SKU that the model has nowhere, or not in this region.
+pub(super) fn sku_not_supported(sku: &str, name: &str, version: &str, location: Option<&str>) -> Reply {
+    let message = match location {
+        Some(location) => format!(
+            "The specified SKU '{sku}' for model '{name} {version}' is not supported in this region '{location}'."
+        ),
+        None => format!(
+            "The specified SKU '{sku}' of account deployment is not supported by the model '{name}' version: '{version}'."
+        ),
+    };
+    bad_request("InvalidResourceProperties", &message)
+}
+
+/// Text and status: <https://github.com/microsoft/PubSec-Info-Assistant/issues/880>
+pub(super) fn insufficient_quota(new: u64, usage: u64, limit: u64, quota: &str) -> Reply {
+    let message = format!(
+        "This operation require {new} new capacity in quota {quota}, which is bigger than the current available \
+         capacity {}. The current quota usage is {usage} and the quota limit is {limit} for quota {quota}.",
+        limit.saturating_sub(usage)
+    );
+    bad_request("InsufficientQuota", &message)
+}
+
+pub(super) fn no_such_location(location: &str, kind: &str, version: &str, known: &str) -> Reply {
+    let message = format!(
+        "No registered resource provider found for location '{location}' and API version '{version}' for type '{kind}'. \
+         The supported api-versions are '{version}'. The supported locations are '{known}'."
+    );
+    bad_request("NoRegisteredProviderFound", &message)
 }
 
 pub(super) fn role_assignment_exists() -> Reply {

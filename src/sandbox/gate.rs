@@ -39,7 +39,10 @@ fn host_of(authority: &str) -> Option<&str> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
+    // Names below `localhost` are loopback as well (RFC 6761), and each account may have one.
+    let host = host.to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| match address {
             IpAddr::V4(address) => address.is_loopback(),
             IpAddr::V6(address) => address == Ipv6Addr::LOCALHOST,
@@ -56,7 +59,15 @@ mod tests {
 
     #[test]
     fn loopback_hosts_and_the_certificates_are_let_in() {
-        for host in ["localhost", "LOCALHOST:8443", "127.0.0.1:1", "127.8.9.1", "[::1]:80", "arm.test:443"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:8443",
+            "chat.localhost:1",
+            "127.0.0.1:1",
+            "127.8.9.1",
+            "[::1]:80",
+            "arm.test:443",
+        ] {
             assert_eq!(refusal(&HeaderMap::new(), Some(host), |name| name == "arm.test"), None, "{host}");
         }
     }
@@ -68,6 +79,7 @@ mod tests {
             Some(""),
             Some("evil.example"),
             Some("localhost.evil.example:80"),
+            Some("evillocalhost"),
             Some("10.0.0.1"),
             Some("[::2]"),
             Some("127.0.0.1.nip.io"),

@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::access;
 use super::account_write::read_tags;
 use super::accounts;
 use super::errors;
@@ -195,6 +196,7 @@ pub(super) fn subscriptions(world: &World, request: &Request) -> Reply {
     let known = world.state.subscriptions.iter().map(|(key, known)| (key.as_str(), known));
     let waiting = waiting.iter().filter(|_| world.state.subscriptions.is_empty() && !world.strict);
     let all = known.chain(waiting.map(|(key, known)| (key.as_str(), known)));
+    let all = all.filter(|(key, _)| access::sees(world, &request.caller, &format!("/subscriptions/{key}")));
     let items = all.map(|(key, known)| (key, move || written(shown_subscription(world, known))));
     page(request, PAGE, items)
 }

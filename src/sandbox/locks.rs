@@ -104,19 +104,11 @@ pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Repl
             _ => return Err(errors::bad_filter()),
         }
     }
-    let found = world
-        .state
-        .locks
-        .iter()
-        .filter(|(_, lock)| covers(&lock.scope, scope) || (below && covers(scope, &lock.scope)));
+    let found = world.state.locks.iter().filter(|(_, lock)| {
+        scope::covers(&lock.scope, scope) || (below && scope::covers(scope, &lock.scope))
+    });
     let items = found.map(|(key, lock)| (key.as_str(), move || written(shown(lock))));
     Ok(page(request, PAGE, items))
-}
-
-/// Whether one id is another or lies above it.
-fn covers(above: &str, id: &str) -> bool {
-    let (above, id) = (above.trim_end_matches('/').to_lowercase(), id.to_lowercase());
-    id.strip_prefix(&above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Drops the locks at and below something that is no more.
@@ -125,7 +117,7 @@ pub(super) fn forget_scope(world: &mut World, scope: &str) {
         .state
         .locks
         .iter()
-        .filter(|(_, lock)| covers(scope, &lock.scope))
+        .filter(|(_, lock)| scope::covers(scope, &lock.scope))
         .map(|(key, _)| key.clone())
         .collect();
     for key in gone {
@@ -150,8 +142,8 @@ pub(super) fn refusal(world: &World, request: &Request) -> Option<Reply> {
     };
     let id = scope::join(segments);
     let stops = |lock: &&Lock| match lock.level.as_str() {
-        "CanNotDelete" => delete && (covers(&lock.scope, &id) || covers(&id, &lock.scope)),
-        "ReadOnly" => covers(&lock.scope, &id) || (delete && covers(&id, &lock.scope)),
+        "CanNotDelete" => delete && (scope::covers(&lock.scope, &id) || scope::covers(&id, &lock.scope)),
+        "ReadOnly" => scope::covers(&lock.scope, &id) || (delete && scope::covers(&id, &lock.scope)),
         _ => false,
     };
     let mut scopes: Vec<&str> =

@@ -6,16 +6,27 @@
 //! `router` and from there to handlers, which are functions of the `World` and the request.
 //! How the real service behaves, and where nobody knows, is in docs/sandbox.md.
 
+mod access;
 mod account_body;
 mod account_facts;
 mod account_write;
 mod accounts;
+mod action;
 mod activity;
 mod admin;
 mod assignment_table;
 mod base64url;
 mod caller;
+mod catalog;
+mod certificate;
+mod children;
+mod connections;
+mod data_access;
+mod data_answers;
+mod data_plane;
 mod deleted;
+mod deny_assignments;
+mod deployments;
 mod directory;
 mod domain;
 mod entra;
@@ -24,17 +35,24 @@ mod exchange;
 mod faults;
 mod filter;
 mod gate;
+mod grants;
 mod graph;
 mod groups;
 mod http;
 mod listen;
 mod locks;
 mod managed_identity;
+mod offers;
 mod operations;
+mod policies;
+mod projects;
+mod rai_policies;
 mod record;
+mod rights;
 mod role_assignments;
 mod role_definitions;
 mod router;
+mod schedules;
 mod scope;
 mod seed;
 mod server;
@@ -74,6 +92,8 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// How long an operation takes on the sandbox's clock.
     pub operation_time: Duration,
+    /// How long a new role assignment takes to count on the data plane, on the sandbox's clock.
+    pub role_propagation: Duration,
 }
 
 impl Default for Options {
@@ -87,6 +107,7 @@ impl Default for Options {
             tls: None,
             record: None,
             operation_time: Duration::ZERO,
+            role_propagation: Duration::ZERO,
         }
     }
 }

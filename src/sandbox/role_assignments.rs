@@ -82,7 +82,7 @@ fn as_shown<'a>(assignment: &'a RoleAssignment, seen_from: &str) -> Shown<'a> {
 }
 
 /// The assignment of a name, if it stands at this scope.
-fn at_scope<'w>(world: &'w World, scope: &str, name: &str) -> Option<&'w RoleAssignment> {
+pub(super) fn at_scope<'w>(world: &'w World, scope: &str, name: &str) -> Option<&'w RoleAssignment> {
     world.state.role_assignments.get(name).filter(|found| found.scope.eq_ignore_ascii_case(scope))
 }
 
@@ -295,29 +295,58 @@ fn wanted(world: &World, request: &Request) -> Result<Wanted, Reply> {
     Ok(wanted)
 }
 
+/// Assignments at a scope or above.
+pub(super) fn at_or_above<'w>(
+    world: &'w World,
+    scope: &str,
+) -> impl Iterator<Item = &'w RoleAssignment> + use<'w> {
+    let all = &world.state.role_assignments;
+    let here: Vec<_> = above(world, scope, None).chain(all.at(scope, None)).collect();
+    here.into_iter().map(|(_, assignment)| assignment)
+}
+
+/// Assignments above a scope in the order of their places: from the tenant down.
+fn above<'w>(
+    world: &'w World,
+    scope: &str,
+    after: Option<&str>,
+) -> impl Iterator<Item = (&'w str, &'w RoleAssignment)> + use<'w> {
+    let all = &world.state.role_assignments;
+    let mut found = Vec::new();
+    for ancestor in scope::ancestors(scope) {
+        found.extend(all.at(&ancestor, after));
+        if ancestor == "/" && scope::subscription(scope).is_some() {
+            found.extend(all.below(MANAGEMENT_GROUPS, after));
+        }
+    }
+    found.into_iter()
+}
+
 /// `GET {scope}/.../roleAssignments`.
 pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Reply, Reply> {
-    let wanted = wanted(world, request)?;
-    let after = http::after(request)?;
-    let after = after.as_deref();
-    let all = &world.state.role_assignments;
-    // The order of places: from the tenant down.
-    let ancestors = scope::ancestors(scope);
-    let above = ancestors.iter().flat_map(|above| {
-        let management = above == "/" && scope::subscription(scope).is_some();
-        let management = management.then(|| all.below(MANAGEMENT_GROUPS, after));
-        all.at(above, after).chain(management.into_iter().flatten())
-    });
-    let below = (!wanted.at_or_above).then(|| all.below(scope, after));
-    let found = above.chain(all.at(scope, after)).chain(below.into_iter().flatten());
-    let found = found.filter(|(_, assignment)| {
-        wanted.principals.as_ref().is_none_or(|principals| {
-            principals.iter().any(|principal| assignment.principal_id.eq_ignore_ascii_case(principal))
-        })
-    });
+    let found = listed(world, request, scope)?;
     Ok(page(
         request,
         PAGE,
         found.map(|(place, assignment)| (place, move || written(shown(assignment, scope)))),
     ))
+}
+
+/// What a list shows after its page token, with places.
+pub(super) fn listed<'w>(
+    world: &'w World,
+    request: &Request,
+    scope: &str,
+) -> Result<impl Iterator<Item = (&'w str, &'w RoleAssignment)> + use<'w>, Reply> {
+    let wanted = wanted(world, request)?;
+    let after = http::after(request)?;
+    let after = after.as_deref();
+    let all = &world.state.role_assignments;
+    let below = (!wanted.at_or_above).then(|| all.below(scope, after));
+    let found = above(world, scope, after).chain(all.at(scope, after)).chain(below.into_iter().flatten());
+    Ok(found.filter(move |(_, assignment)| {
+        wanted.principals.as_ref().is_none_or(|principals| {
+            principals.iter().any(|principal| assignment.principal_id.eq_ignore_ascii_case(principal))
+        })
+    }))
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::access;
 use super::errors;
 use super::filter::{Term, parse};
 use super::http::{Reply, Request, to_json};
@@ -56,6 +57,13 @@ impl Fact {
 pub(super) fn find<'w>(world: &'w World, guid: &str) -> Option<&'w RoleDefinition> {
     let guid = guid.to_lowercase();
     world.state.role_definitions.get(&guid).or_else(|| built_in(&guid))
+}
+
+/// A role by its GUID or its name.
+pub(super) fn named<'w>(world: &'w World, name: &str) -> Option<&'w RoleDefinition> {
+    let custom = world.state.role_definitions.values();
+    find(world, name)
+        .or_else(|| custom.chain(BUILT_IN.iter()).find(|role| role.name.eq_ignore_ascii_case(name)))
 }
 
 /// GUIDs of the built-in roles.
@@ -133,10 +141,11 @@ pub(super) fn list(world: &World, request: &Request, scope: &str) -> Result<Repl
         Some(filter) => parse(filter).ok_or_else(errors::bad_filter)?,
         None => Vec::new(),
     };
+    let below = terms.iter().any(|term| matches!(term, Term::Call { name, .. } if name == "atscopeandbelow"));
     let mut kept = Vec::new();
-    for role in
-        world.state.role_definitions.values().filter(|role| assignable_at(role, scope)).chain(BUILT_IN.iter())
-    {
+    let custom = world.state.role_definitions.values();
+    let custom = custom.filter(|role| assignable_at(role, scope) || (below && assignable_below(role, scope)));
+    for role in custom.chain(BUILT_IN.iter()) {
         let mut fits = true;
         for term in &terms {
             fits = fits && matches(role, term)?;
@@ -166,11 +175,14 @@ fn matches(role: &RoleDefinition, term: &Term) -> Result<bool, Reply> {
 
 /// Whether a custom role can be assigned at a scope: it names the scope or one above.
 fn assignable_at(role: &RoleDefinition, scope: &str) -> bool {
-    let mut allowed = scope::ancestors(scope);
-    allowed.push(scope.to_lowercase());
+    let allowed = scope::at_and_above(scope);
     role.assignable_scopes
         .iter()
         .any(|assignable| allowed.contains(&assignable.trim_end_matches('/').to_lowercase()))
+}
+
+fn assignable_below(role: &RoleDefinition, scope: &str) -> bool {
+    role.assignable_scopes.iter().any(|assignable| scope::covers(scope, assignable))
 }
 
 #[derive(Deserialize)]
@@ -269,15 +281,7 @@ pub(super) fn permissions(world: &World, request: &Request, scope: &str) -> Repl
         let all = Permission { actions: vec![String::from("*")], ..Permission::default() };
         return Reply::json(200, &json!({"value": [all]}));
     }
-    let mut places = scope::ancestors(scope);
-    places.push(scope.to_lowercase());
-    let granted: Vec<&Permission> = places
-        .iter()
-        .flat_map(|place| world.state.role_assignments.at(place, None))
-        .filter(|(_, assignment)| assignment.principal_id.eq_ignore_ascii_case(&request.caller.object_id))
-        .filter_map(|(_, assignment)| find(world, &assignment.role))
-        .flat_map(|role| &role.permissions)
-        .collect();
+    let granted: Vec<&Permission> = access::granted(world, &request.caller, scope).collect();
     Reply::json(200, &json!({"value": granted}))
 }
 

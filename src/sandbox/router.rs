@@ -10,8 +10,9 @@ use super::http::{Reply, Request};
 use super::scope::{self, Target};
 use super::world::World;
 use super::{
-    accounts, activity, deleted, domain, errors, groups, locks, operations, role_assignments,
-    role_definitions, user_assigned_identity, versions,
+    access, accounts, activity, children, connections, deleted, deny_assignments, deployments, domain,
+    errors, groups, locks, offers, operations, policies, projects, rai_policies, role_assignments,
+    role_definitions, schedules, user_assigned_identity, versions,
 };
 
 /// Answers one request.
@@ -26,7 +27,10 @@ fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
     if let ["subscriptions", id, ..] = names.as_slice() {
         check_subscription(world, segments.get(1).map_or(*id, String::as_str))?;
     }
-    if let Some(refusal) = locks::refusal(world, request) {
+    if let Some(refusal) = access::refusal(world, request)
+        .or_else(|| locks::refusal(world, request))
+        .or_else(|| policy_refusal(world, request))
+    {
         return Err(refusal);
     }
     match names.as_slice() {
@@ -60,6 +64,21 @@ fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
     }
 }
 
+/// The 403 that a policy gives to a write, if one does. A `PATCH` is judged by what it leaves.
+fn policy_refusal(world: &mut World, request: &Request) -> Option<Reply> {
+    if world.state.policies.is_empty() || !matches!(request.method, Method::PUT | Method::PATCH) {
+        return None;
+    }
+    let sent = serde_json::from_slice(&request.body).ok()?;
+    if request.method == Method::PUT {
+        return policies::refusal(world, request, &sent);
+    }
+    let question = Request { method: Method::GET, body: Vec::new(), ..request.clone() };
+    let live = route(world, &question).ok().filter(|found| found.status == 200);
+    let live = live.and_then(|found| serde_json::from_slice(&found.content.text()).ok());
+    policies::refusal(world, request, &policies::merged(live.unwrap_or_default(), sent))
+}
+
 fn check_subscription(world: &World, id: &str) -> Result<(), Reply> {
     if uuid::Uuid::parse_str(id).is_err() {
         return Err(errors::invalid_subscription(id));
@@ -91,11 +110,27 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.cognitiveservices" => cognitive_services(world, request, target),
         "microsoft.authorization" => authorization(world, request, target),
         "microsoft.insights" => insights(world, request, target),
+        "microsoft.machinelearningservices" => machine_learning(world, request, target),
         "microsoft.managedidentity" => identities(world, request, target),
+        "microsoft.policyinsights" => policy_insights(world, request, target),
         _ => {
             versions::check(request, "", target.namespace)?;
             Err(errors::invalid_namespace(target.namespace))
         }
+    }
+}
+
+/// Whether policies deny a resource.
+fn policy_insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    match target.rest {
+        [kind] if kind.eq_ignore_ascii_case("checkPolicyRestrictions") => {
+            versions::check(request, "microsoft.policyinsights/checkpolicyrestrictions", kind)?;
+            match request.method {
+                Method::POST => policies::check(world, request, &target.scope),
+                _ => not_allowed(request),
+            }
+        }
+        _ => unknown_type(request, target),
     }
 }
 
@@ -148,7 +183,6 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["checkdomainavailability"]) if request.method == Method::POST => {
             domain::check(world, request)
         }
-        (None, ["checkdomainavailability"]) => not_allowed(request),
         (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
             let place = deleted::Place {
                 subscription,
@@ -162,6 +196,14 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
                 _ => not_allowed(request),
             }
         }
+        (None, ["skus"]) => only(request, &Method::GET, || offers::skus(request)),
+        (None, ["locations", _, "models"]) if request.method == Method::GET => {
+            offers::models(request, &target.rest[1])
+        }
+        (None, ["locations", _, "usages"]) if request.method == Method::GET => {
+            offers::usages(world, request, subscription, &target.rest[1])
+        }
+        (None, ["checkdomainavailability"] | ["locations", _, "models" | "usages"]) => not_allowed(request),
         (None, ["locations", _, "operationresults", id]) => {
             only(request, &Method::GET, || operations::poll(world, subscription, id))
         }
@@ -184,6 +226,80 @@ fn account(
         (&Method::POST, ["listkeys"]) => accounts::list_keys(world, place),
         (&Method::POST, ["regeneratekey"]) => accounts::regenerate_key(world, request, place),
         (_, [] | ["listkeys" | "regeneratekey"]) => not_allowed(request),
+        _ => below_account(world, request, target, place, rest),
+    }
+}
+
+fn below_account(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    account: accounts::Place,
+    types: &[&str],
+) -> Result<Reply, Reply> {
+    let place = children::Place::of_account(account, &target.rest[2..]);
+    if let ["connections", ..] | ["projects", _, "connections", ..] = types {
+        return connections(world, request, target, place);
+    }
+    match (&request.method, types) {
+        (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
+        (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
+        (&Method::PUT, ["deployments", _]) => deployments::put(world, request, place),
+        (&Method::PATCH, ["deployments", _]) => deployments::patch(world, request, place),
+        (&Method::DELETE, ["deployments", _]) => deployments::delete(world, place),
+        (&Method::GET, ["raipolicies"]) => rai_policies::list(world, request, place),
+        (&Method::GET, ["raipolicies", _]) => rai_policies::get(world, place),
+        (&Method::PUT, ["raipolicies", _]) => rai_policies::put(world, request, place),
+        (&Method::DELETE, ["raipolicies", _]) => rai_policies::delete(world, request, place),
+        (&Method::GET, ["deployments", _, "skus"]) => offers::deployment_skus(world, request, place),
+        (&Method::GET, ["models"]) => offers::account_models(world, request, place),
+        (&Method::GET, ["skus"]) => offers::account_skus(world, request, place),
+        (&Method::GET, ["usages"]) => offers::account_usages(world, request, place),
+        (&Method::GET, ["projects"]) => projects::list(world, request, place),
+        (&Method::GET, ["projects", _]) => projects::get(world, place),
+        (&Method::PUT, ["projects", _]) => projects::put(world, request, place),
+        (&Method::PATCH, ["projects", _]) => projects::patch(world, request, place),
+        (&Method::DELETE, ["projects", _]) => projects::delete(world, place),
+        (
+            _,
+            ["deployments" | "raipolicies" | "projects"] | ["deployments" | "raipolicies" | "projects", _],
+        ) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// Connections, whatever they are below: a list if the place has no name at its end.
+fn connections(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    place: children::Place,
+) -> Result<Reply, Reply> {
+    match (&request.method, place.rest) {
+        (_, [_, _, _, _, _, ..]) => unknown_type(request, target),
+        (&Method::GET, [_] | [_, _, _]) => connections::list(world, request, place),
+        (&Method::GET, _) => connections::get(world, place),
+        (&Method::PUT, [_, _] | [_, _, _, _]) => connections::put(world, request, place),
+        (&Method::PATCH, [_, _] | [_, _, _, _]) => connections::patch(world, request, place),
+        (&Method::DELETE, [_, _] | [_, _, _, _]) => connections::delete(world, place),
+        _ => not_allowed(request),
+    }
+}
+
+/// Hub workspaces, of which nothing but the connections is here.
+fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.machinelearningservices", "workspaces")?;
+    match (target.above, target.rest) {
+        ([_, subscription, _, group], [kind, name, rest @ ..])
+            if kind.eq_ignore_ascii_case("workspaces")
+                && matches!(rest, [first] | [first, _] if first.eq_ignore_ascii_case("connections")) =>
+        {
+            if world.group(subscription, group).is_none() {
+                return Err(errors::group_not_found(group));
+            }
+            let account = accounts::Place { subscription, group, name };
+            connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
+        }
         _ => unknown_type(request, target),
     }
 }
@@ -203,10 +319,20 @@ fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, 
     }
 }
 
+/// Types of Microsoft.Authorization that the sandbox has.
+const AUTHORIZATION: &[&str] = &[
+    "roleassignments",
+    "roledefinitions",
+    "permissions",
+    "locks",
+    "denyassignments",
+    "roleassignmentscheduleinstances",
+];
+
 fn authorization(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     let Some((kind, names)) = target.rest.split_first() else { return unknown_type(request, target) };
     let kind = kind.to_lowercase();
-    if !["roleassignments", "roledefinitions", "permissions", "locks"].contains(&kind.as_str()) {
+    if !AUTHORIZATION.contains(&kind.as_str()) {
         return unknown_type(request, target);
     }
     versions::check(request, &format!("microsoft.authorization/{kind}"), &target.rest[0])?;
@@ -229,6 +355,10 @@ fn authorization(world: &mut World, request: &Request, target: &Target) -> Resul
         ("locks", &Method::GET, [name]) => Ok(locks::get(world, scope, name)),
         ("locks", &Method::PUT, [name]) => locks::put(world, request, scope, name),
         ("locks", &Method::DELETE, [name]) => Ok(locks::delete(world, scope, name)),
+        ("denyassignments", &Method::GET, []) => deny_assignments::list(world, request, scope),
+        ("denyassignments", &Method::GET, [id]) => Ok(deny_assignments::get(world, scope, id)),
+        ("roleassignmentscheduleinstances", &Method::GET, []) => schedules::list(world, request, scope),
+        ("roleassignmentscheduleinstances", &Method::GET, [name]) => Ok(schedules::get(world, scope, name)),
         (_, _, [] | [_]) => not_allowed(request),
         _ => unknown_type(request, target),
     }
@@ -243,16 +373,19 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     if world.group(subscription, group).is_none() {
         return Err(errors::group_not_found(group));
     }
-    // Only of accounts is known which exist; other resources are taken for granted.
-    if let [_, namespace, kind, name, ..] = rest
-        && namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
-        && kind.eq_ignore_ascii_case("accounts")
+    // Only of accounts and projects is known which exist; other resources are taken for granted.
+    let [_, namespace, kind, name, below @ ..] = rest else { return Ok(()) };
+    if !(namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
+        && kind.eq_ignore_ascii_case("accounts"))
     {
-        let place = accounts::Place { subscription, group, name };
-        let found = accounts::get(world, place);
-        if found.status != 200 {
-            return Err(found);
-        }
+        return Ok(());
     }
-    Ok(())
+    let place = accounts::Place { subscription, group, name };
+    let found = match below {
+        [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
+            projects::get(world, children::Place::of_account(place, &below[..2]))?
+        }
+        _ => accounts::get(world, place),
+    };
+    if found.status == 200 { Ok(()) } else { Err(found) }
 }

@@ -75,6 +75,19 @@ pub(super) fn ancestors(scope: &str) -> Vec<String> {
     found
 }
 
+/// A scope and those above it, as `ancestors` has them.
+pub(super) fn at_and_above(scope: &str) -> Vec<String> {
+    let mut found = ancestors(scope);
+    found.push(scope.to_lowercase());
+    found
+}
+
+/// Whether one id is another or lies above it.
+pub(super) fn covers(above: &str, id: &str) -> bool {
+    let (above, id) = (above.trim_end_matches('/').to_lowercase(), id.to_lowercase());
+    id.strip_prefix(&above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Subscription in which a scope lies.
 pub(super) fn subscription(scope: &str) -> Option<&str> {
     let mut segments = scope.split('/').skip(1);

@@ -63,6 +63,8 @@ impl Sandbox {
         let operation_time = SignedDuration::try_from(options.operation_time).unwrap_or(SignedDuration::MAX);
 
         let mut world = World::new(state, options.strict, operation_time);
+        world.role_propagation =
+            SignedDuration::try_from(options.role_propagation).unwrap_or(SignedDuration::MAX);
         world.throttle = (options.throttle == Throttle::Documented).then(Buckets::default);
 
         let failed = |source| Error::Listen { address, source };

@@ -1,4 +1,4 @@
-//! Which service a request is for: the sandbox itself, Entra, Graph or ARM.
+//! Which service a request is for: the sandbox itself, an account's data plane, Entra, Graph or ARM.
 //!
 //! They share one address, as clients of other clouds than Azure's can be told. Checks who is
 //! asking and how often, counts, and writes the activity log; the services know nothing of each other.
@@ -8,7 +8,7 @@ use super::http::{Reply, Request};
 use super::stats::pattern;
 use super::throttle::Class;
 use super::world::World;
-use super::{activity, admin, directory, entra, errors, graph, managed_identity, router};
+use super::{activity, admin, data_plane, directory, entra, errors, graph, managed_identity, router};
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, mut request: Request) -> Reply {
@@ -19,6 +19,10 @@ pub(super) fn answer(world: &mut World, mut request: Request) -> Reply {
     {
         world.stats.count(&request.method, &request.segments);
         return reply;
+    }
+    if let Some(call) = data_plane::call(&request) {
+        world.stats.count_data_plane(&request.method);
+        return data_plane::answer(world, &request, &call);
     }
     let graph = graph::is_graph(&request.segments);
     let audience = if graph { Audience::Graph } else { Audience::Arm };

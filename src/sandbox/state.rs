@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::assignment_table::RoleAssignments;
+pub(super) use super::rights::{
+    DenyAssignment, EVERYONE, Federated, Operator, Permission, Policy, Principal, RoleAssignment,
+    RoleDefinition, Schedule,
+};
 use super::table::{Journaled, Table};
 
 /// Tenant of every sandbox that was not told another.
@@ -59,6 +63,9 @@ pub(super) struct State {
     pub(super) accounts: Table<Account>,
     #[serde(default)]
     pub(super) deleted_accounts: Table<DeletedAccount>,
+    /// What stands below accounts, soft-deleted ones included.
+    #[serde(default)]
+    pub(super) children: Table<Child>,
     /// How often an account of this id was created.
     #[serde(default)]
     pub(super) incarnations: Table<u32>,
@@ -71,6 +78,13 @@ pub(super) struct State {
     pub(super) role_assignments: RoleAssignments,
     #[serde(default)]
     pub(super) role_definitions: Table<RoleDefinition>,
+    #[serde(default)]
+    pub(super) deny_assignments: Table<DenyAssignment>,
+    /// By the name of the role assignment that they limit.
+    #[serde(default)]
+    pub(super) schedules: Table<Schedule>,
+    #[serde(default)]
+    pub(super) policies: Table<Policy>,
     #[serde(default)]
     pub(super) principals: Table<Principal>,
     #[serde(default)]
@@ -96,11 +110,15 @@ impl State {
             deleted_groups: Table::default(),
             accounts: Table::default(),
             deleted_accounts: Table::default(),
+            children: Table::default(),
             incarnations: Table::default(),
             operations: Table::default(),
             pending: BTreeSet::new(),
             role_assignments: RoleAssignments::default(),
             role_definitions: Table::default(),
+            deny_assignments: Table::default(),
+            schedules: Table::default(),
+            policies: Table::default(),
             principals: Table::default(),
             locks: Table::default(),
             events: Table::default(),
@@ -108,19 +126,23 @@ impl State {
     }
 
     /// All tables, by the names under which a journal has them.
-    fn tables(&mut self) -> [(&'static str, &mut dyn Journaled); 12] {
-        [
+    fn tables(&mut self) -> Vec<(&'static str, &mut dyn Journaled)> {
+        vec![
             ("accounts", &mut self.accounts),
+            ("children", &mut self.children),
             ("deletedAccounts", &mut self.deleted_accounts),
             ("deletedGroups", &mut self.deleted_groups),
+            ("denyAssignments", &mut self.deny_assignments),
             ("events", &mut self.events),
             ("groups", &mut self.groups),
             ("incarnations", &mut self.incarnations),
             ("locks", &mut self.locks),
             ("operations", &mut self.operations),
+            ("policies", &mut self.policies),
             ("principals", &mut self.principals),
             ("roleAssignments", &mut self.role_assignments),
             ("roleDefinitions", &mut self.role_definitions),
+            ("schedules", &mut self.schedules),
             ("subscriptions", &mut self.subscriptions),
         ]
     }
@@ -201,7 +223,7 @@ pub(super) struct Group {
 }
 
 /// Who did something, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stamp {
     pub(super) by: String,
@@ -300,6 +322,37 @@ pub(super) struct DeletedAccount {
     pub(super) purge_at: i64,
 }
 
+/// A deployment, a content filter, a project, a connection: what stands below an account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Child {
+    /// As the creating URL had it.
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sku: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Identity>,
+    /// Properties that were set, and what the service made of those that were not.
+    pub(super) properties: Map<String, Value>,
+    pub(super) created: Stamp,
+    pub(super) modified: Stamp,
+    /// Writes since creation; each gives another etag.
+    pub(super) revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) transition: Option<Transition>,
+}
+
+/// What is being done to a child, and until when in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Transition {
+    pub(super) state: String,
+    pub(super) until: i64,
+}
+
 /// A long-running operation. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -316,95 +369,6 @@ pub(super) struct Operation {
     /// Whether what it does at its end was done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) over: bool,
-}
-
-/// A custom role, or a built-in one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RoleDefinition {
-    pub(super) guid: String,
-    pub(super) name: String,
-    #[serde(default)]
-    pub(super) description: Option<String>,
-    #[serde(default)]
-    pub(super) assignable_scopes: Vec<String>,
-    pub(super) permissions: Vec<Permission>,
-    pub(super) created_on: String,
-    pub(super) updated_on: String,
-    #[serde(default)]
-    pub(super) created_by: Option<String>,
-    #[serde(default)]
-    pub(super) updated_by: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Permission {
-    #[serde(default)]
-    pub(super) actions: Vec<String>,
-    #[serde(default)]
-    pub(super) not_actions: Vec<String>,
-    #[serde(default)]
-    pub(super) data_actions: Vec<String>,
-    #[serde(default)]
-    pub(super) not_data_actions: Vec<String>,
-}
-
-/// Someone in the directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Principal {
-    /// `User`, `Group` or `ServicePrincipal`.
-    pub(super) kind: String,
-    pub(super) name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) app_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) upn: Option<String>,
-    /// Whether an application's principal is a managed identity.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) managed: bool,
-    /// SHA-256 of its secrets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) secrets: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) federated: Vec<Federated>,
-    /// Object ids of a group's members.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) members: Vec<String>,
-    /// How many more assignments are refused because it is not replicated yet.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(super) unknown_for_puts: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Principal {
-    /// A principal with a name and nothing else.
-    pub(super) fn new(kind: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            app_id: None,
-            upn: None,
-            managed: false,
-            secrets: Vec::new(),
-            federated: Vec::new(),
-            members: Vec::new(),
-            unknown_for_puts: 0,
-        }
-    }
-}
-
-/// Whose assertions an application takes for its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Federated {
-    pub(super) issuer: String,
-    pub(super) subject: String,
 }
 
 /// A management lock.
@@ -441,27 +405,4 @@ pub(super) struct Event {
     /// What was sent, where it holds no secrets and clients look at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RoleAssignment {
-    pub(super) name: String,
-    /// As the creating URL had it.
-    pub(super) scope: String,
-    pub(super) role: String,
-    pub(super) principal_id: String,
-    pub(super) principal_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) condition: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) condition_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) description: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) delegated_managed_identity_resource_id: Option<String>,
-    pub(super) created_on: String,
-    pub(super) updated_on: String,
-    pub(super) created_by: String,
-    pub(super) updated_by: String,
 }

@@ -9,8 +9,13 @@ use axum::http::Method;
 use serde::Serialize;
 
 /// Questions that ARM asks for with `POST`.
-const QUESTIONS: &[&str] =
-    &["checkdomainavailability", "checkskuavailability", "calculatemodelcapacity", "resources"];
+const QUESTIONS: &[&str] = &[
+    "checkdomainavailability",
+    "checkpolicyrestrictions",
+    "checkskuavailability",
+    "calculatemodelcapacity",
+    "resources",
+];
 
 /// What was counted since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -21,6 +26,8 @@ pub(super) struct Stats {
     writes: u64,
     /// Entra and Graph.
     directory: u64,
+    /// Models of accounts.
+    data_plane: u64,
     /// Turned away before ARM saw them: foreign host, web page, no token.
     refused: u64,
     by_method: BTreeMap<String, u64>,
@@ -43,6 +50,13 @@ impl Stats {
         }
         *self.by_method.entry(method.to_string()).or_default() += 1;
         *self.by_path.entry(format!("{method} {}", pattern(segments))).or_default() += 1;
+    }
+
+    /// Counts a call of an account's models.
+    pub(super) fn count_data_plane(&mut self, method: &Method) {
+        self.requests += 1;
+        self.data_plane += 1;
+        *self.by_method.entry(method.to_string()).or_default() += 1;
     }
 
     pub(super) fn refuse(&mut self) {

@@ -38,6 +38,30 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "microsoft.machinelearningservices",
+        &[
+            "2022-10-01",
+            "2023-04-01",
+            "2023-06-01-preview",
+            "2023-08-01-preview",
+            "2023-10-01",
+            "2024-01-01-preview",
+            "2024-04-01",
+            "2024-04-01-preview",
+            "2024-07-01-preview",
+            "2024-10-01",
+            "2024-10-01-preview",
+            "2025-01-01-preview",
+            "2025-04-01",
+            "2025-04-01-preview",
+            "2025-06-01",
+            "2025-07-01-preview",
+            "2025-09-01",
+            "2025-10-01-preview",
+            "2025-12-01",
+        ],
+    ),
+    (
         "microsoft.authorization/roleassignments",
         &[
             "2014-04-01-preview",
@@ -95,6 +119,15 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "microsoft.authorization/locks",
         &["2015-01-01", "2015-06-01", "2016-09-01", "2017-04-01", "2020-05-01"],
+    ),
+    ("microsoft.authorization/denyassignments", &["2018-07-01-preview", "2022-04-01", "2024-07-01-preview"]),
+    (
+        "microsoft.authorization/roleassignmentscheduleinstances",
+        &["2020-10-01", "2020-10-01-preview", "2022-04-01-preview", "2024-09-01-preview"],
+    ),
+    (
+        "microsoft.policyinsights/checkpolicyrestrictions",
+        &["2020-07-01", "2020-07-01-preview", "2022-03-01", "2023-03-01", "2024-10-01"],
     ),
     ("microsoft.insights/eventtypes", &["2014-04-01", "2015-04-01", "2017-03-01-preview"]),
     (

@@ -5,6 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::children;
 use super::faults::Fault;
 use super::http::Caller;
 use super::state::{Group, Operation, Stamp, State, Subscription, group_key};
@@ -27,6 +28,8 @@ pub(super) struct World {
     pub(super) strict: bool,
     /// How long an operation takes.
     pub(super) operation_time: SignedDuration,
+    /// How long a role assignment takes to reach the data plane.
+    pub(super) role_propagation: SignedDuration,
     /// What shall go wrong.
     pub(super) faults: Vec<Fault>,
     /// Limits of requests, if there are any.
@@ -43,6 +46,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             strict,
             operation_time,
+            role_propagation: SignedDuration::ZERO,
             faults: Vec::new(),
             throttle: None,
             unsaved: Vec::new(),
@@ -71,7 +75,28 @@ impl World {
                 account.revision += 1;
             }
         }
-        self.state.deleted_accounts.retain(|deleted| deleted.purge_at > now);
+        let purged: Vec<String> = self
+            .state
+            .deleted_accounts
+            .iter()
+            .filter(|(_, deleted)| deleted.purge_at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in purged {
+            self.purge_account(&key);
+        }
+        let over = self.state.schedules.iter().filter(|(_, schedule)| schedule.ends_at <= now);
+        let over: Vec<String> = over.map(|(name, _)| name.clone()).collect();
+        for name in over {
+            self.state.role_assignments.remove(&name);
+            self.state.schedules.remove(&name);
+        }
+    }
+
+    /// Forgets a soft-deleted account for good, and what stood below it.
+    pub(super) fn purge_account(&mut self, key: &str) {
+        self.state.deleted_accounts.remove(key);
+        children::remove(self, key);
     }
 
     /// `2023-07-25T04:50:15.0581066Z`, without trailing zeros, as `systemData` has it.

@@ -267,7 +267,7 @@ pub struct NetworkInjection {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RoleAssignment {
-    /// A built-in role's name, former name or GUID.
+    /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
     /// Who gets it.
     #[schemars(length(min = 1))]
@@ -286,7 +286,7 @@ pub struct RoleAssignment {
 pub struct ScopedRoleAssignment {
     /// `subscription`, `resourceGroup` (the file's), or a resource id.
     pub scope: String,
-    /// A built-in role's name, former name or GUID.
+    /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
     /// Who gets it.
     #[schemars(length(min = 1))]

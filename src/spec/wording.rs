@@ -7,6 +7,8 @@ const SHORT: usize = 60;
 /// Names longer than this are not compared: the comparison takes the product of both lengths.
 const COMPARABLE: usize = 64;
 const SIMILAR: f64 = 0.6;
+/// From here on it is hardly anything but a slip.
+const SLIP: f64 = 0.9;
 
 /// A part of a spec as a message repeats it: not endlessly.
 pub(super) fn short(text: &str) -> String {
@@ -18,6 +20,15 @@ pub(super) fn short(text: &str) -> String {
 
 /// The name that was probably meant, if one is near enough.
 pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    likest(wrong, names, SIMILAR)
+}
+
+/// The name that was meant, if it is so near that hardly another could be.
+pub(crate) fn very_like<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    likest(wrong, names, SLIP)
+}
+
+fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64) -> Option<&'a str> {
     if wrong.chars().count() > COMPARABLE {
         return None;
     }
@@ -29,7 +40,7 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     let mut best: Option<(f64, &str)> = None;
     for name in names {
         let likeness = normalized_damerau_levenshtein(&folded, &fold(name));
-        if likeness >= SIMILAR && best.is_none_or(|(most, _)| likeness > most) {
+        if likeness >= least && best.is_none_or(|(most, _)| likeness > most) {
             best = Some((likeness, name));
         }
     }

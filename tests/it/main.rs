@@ -2,6 +2,8 @@
 
 mod arm;
 #[cfg(feature = "sandbox")]
+mod commands;
+#[cfg(feature = "sandbox")]
 mod common;
 mod docs;
 #[cfg(feature = "sandbox")]
@@ -20,3 +22,5 @@ mod referee;
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod scenarios;
+#[cfg(feature = "sandbox")]
+mod signing;

@@ -22,6 +22,15 @@ pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
 const API: &str = "2025-06-01";
 /// The resource provider of groups answers to any of its versions; this one is generally available everywhere.
 const GROUPS_API: &str = "2021-04-01";
+/// The endpoint of the model inference API; clients append `models`:
+/// <https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/create-model-deployments>.
+pub(crate) const INFERENCE: &str = "Azure AI Model Inference API";
+/// The endpoint of the Azure OpenAI API.
+pub(crate) const OPENAI: &str = "OpenAI Language Model Instance API";
+/// The endpoint of Foundry: projects and agents.
+pub(crate) const FOUNDRY: &str = "AI Foundry API";
+/// The endpoints for calling models, as the service names them in `endpoints`.
+const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 /// The tag that names the stack.
 const MARK: &str = "keyless-stack";
 
@@ -65,7 +74,9 @@ fn groups_by_subscription(stacks: &[Loaded]) -> BTreeMap<ResourceId, BTreeSet<Re
     groups
 }
 
-fn list(scope: &ResourceId) -> Query {
+/// The list of all accounts in a resource group or a subscription.
+#[must_use]
+pub(crate) fn list(scope: &ResourceId) -> Query {
     Query {
         path: format!("{scope}/providers/{TYPE}?api-version={API}"),
         shape: Shape::List,
@@ -162,11 +173,11 @@ impl Kind for Accounts {
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let groups = groups_by_subscription(stacks);
-        let mut queries: Vec<Query> =
-            groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect();
-        if queries.iter().any(|query| snapshot.get(query).is_none()) {
-            return queries;
-        }
+        groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect()
+    }
+
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        let mut queries = Vec::new();
         // Only what would be created needs to know its group and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
         for loaded in stacks {

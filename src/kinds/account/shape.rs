@@ -34,11 +34,14 @@ pub(super) const READ_ONLY: &[&str] = &[
     "/properties/skuChangeInfo",
 ];
 
-/// Leaves out the large read-only maps: they are nine tenths of an AIServices body.
+/// Leaves out the large read-only maps: they are nine tenths of an AIServices body. Of its endpoints those of models stay.
 pub(super) fn project(mut body: Value) -> Value {
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
-        for name in ["callRateLimit", "capabilities", "endpoints", "skuChangeInfo", "quotaLimit"] {
+        for name in ["callRateLimit", "capabilities", "skuChangeInfo", "quotaLimit"] {
             properties.remove(name);
+        }
+        if let Some(endpoints) = properties.get_mut("endpoints").and_then(Value::as_object_mut) {
+            endpoints.retain(|name, _| super::ENDPOINTS.contains(&name.as_str()));
         }
     }
     body

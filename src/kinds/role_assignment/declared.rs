@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::{RoleAssignments, TYPE, grants, key, role_id, scope_name};
+use super::{RoleAssignments, TYPE, grants, key, roles, scope_name};
 use crate::desired::{Desired, Hole, Open, collect_spans};
 use crate::id::{Key, ResourceId, arm_guid};
 use crate::kinds::Kind as _;
 use crate::kinds::account;
 use crate::principals::{self, Form, Resolved};
-use crate::rbac;
+use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -21,9 +21,10 @@ use crate::spec::Loaded;
 /// What a stack declares, with names resolved as far as the snapshot goes.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     let (spec, document) = (&loaded.spec, &loaded.document);
+    let catalogue = Catalogue::of(snapshot.bodies());
     let mut all = Vec::new();
     for grant in grants(spec) {
-        let Some(role) = role_id(grant.role) else { continue };
+        let role = roles::resolve(loaded, &grant, snapshot);
         for (index, principal) in grant.principals.iter().enumerate() {
             let Some(form) = Form::of(principal) else { continue };
             let at = format!("{}/principals/{index}", grant.pointer);
@@ -45,10 +46,9 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                     document.value_span(&format!("{}/condition", grant.pointer)),
                 );
             }
-            declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role)));
             // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
             let label = form.label();
-            let (id, title, open, hole) = match who {
+            let (id, title, nobody, hole) = match who {
                 Who::Known(who) => {
                     declared.insert("principalId".to_owned(), json!(who.id));
                     declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
@@ -62,14 +62,24 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 }
                 Who::Open(open) => (label, form.shown(), Some(open), None),
             };
-            let role_name = rbac::display_name(role);
+            // The same holds of a role; its name stands in the title, and its id leads nowhere.
+            let (role, role_label, role_name, open) = match &role {
+                Ok(role) => {
+                    declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, *role)));
+                    (*role, role.to_string(), catalogue.display_name(*role), nobody)
+                }
+                Err(open) => {
+                    let name = grant.role.to_owned();
+                    (Uuid::nil(), roles::label(grant.role), name, Some(open.clone()))
+                }
+            };
             all.push(Desired {
                 kind: &RoleAssignments,
                 stack: spec.stack.clone(),
                 address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
                 title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
                 id: id_of(&grant.scope, &id, role),
-                key: key(&grant.scope, &id, &role.to_string()),
+                key: key(&grant.scope, &id, &role_label),
                 scope: grant.scope.clone(),
                 parent: grant.parent.clone(),
                 declared,
@@ -129,8 +139,10 @@ pub(super) fn unproven(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid>
     let live = RoleAssignments.inventory(stacks, snapshot);
     let mut ids = BTreeSet::new();
     let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
-    for grant in unlocked.flat_map(|loaded| grants(&loaded.spec)) {
-        let Some(role) = role_id(grant.role) else { continue };
+    let grants =
+        unlocked.flat_map(|loaded| grants(&loaded.spec).into_iter().map(move |grant| (loaded, grant)));
+    for (loaded, grant) in grants {
+        let Ok(role) = roles::resolve(loaded, &grant, snapshot) else { continue };
         for principal in grant.principals {
             let Some(Form::Id(id, _)) = Form::of(principal) else { continue };
             let key = key(&grant.scope, &id.to_string(), &role.to_string());

@@ -3,12 +3,14 @@
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
 mod declared;
+mod roles;
 mod rules;
+
+pub(crate) use roles::{definitions, unjudged};
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::account::{address_of, groups_of, id_of};
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merge};
@@ -16,8 +18,8 @@ use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::principals;
-use crate::rbac;
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::rbac::Catalogue;
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 
@@ -100,11 +102,6 @@ pub(crate) fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     all
 }
 
-/// A role by GUID or by any of its names.
-fn role_id(role: &str) -> Option<Uuid> {
-    Uuid::try_parse(role).ok().or_else(|| rbac::by_name(role).map(|known| known.id))
-}
-
 fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
     Key::new("roleAssignments", &[scope.as_str(), principal, role])
 }
@@ -140,7 +137,8 @@ fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
 
 /// One list for each subscription, and one for each scope outside of any. Where the caller may not list a subscription,
 /// each watched scope is listed by itself.
-fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+#[must_use]
+pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let scopes: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
     let mut queries = Vec::new();
     for scope in &scopes {
@@ -162,6 +160,15 @@ fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries.sort();
     queries.dedup();
     queries
+}
+
+/// Why the lists that reach a scope could not be read whole.
+#[must_use]
+pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+    let Inventory { gaps, partial, .. } = RoleAssignments.inventory(stacks, snapshot);
+    let subscription = scope.subscription_id().map(ResourceId::subscription);
+    let reaches = |gap: &Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
+    gaps.into_iter().chain(partial).filter(reaches).map(|gap| gap.refusal).collect()
 }
 
 /// The text in front of a mark, and the stack it names.
@@ -230,13 +237,20 @@ impl Kind for RoleAssignments {
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
-        let listed = queries.iter().all(|query| snapshot.get(query).is_some());
+        queries.extend(roles::declared(stacks));
         queries.extend(principals::queries(stacks));
-        if listed {
-            let unproven = declared::unproven(stacks, snapshot);
-            queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
-        }
         queries
+    }
+
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        let unproven = declared::unproven(stacks, snapshot);
+        let mut queries = roles::live(stacks, snapshot);
+        queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
+        queries
+    }
+
+    fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
+        roles::remarks(stacks, snapshot)
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
@@ -362,17 +376,29 @@ impl Kind for RoleAssignments {
     }
 
     fn title(&self, body: &Value) -> String {
-        let properties = &body["properties"];
-        let text = |name: &str| properties[name].as_str().unwrap_or("?");
-        let role = trailing_guid(text("roleDefinitionId")).map_or_else(|| "?".to_owned(), rbac::display_name);
-        let scope =
-            ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
-        format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
+        title(body, &Catalogue::default())
     }
 
+    fn title_in(&self, body: &Value, snapshot: &Snapshot) -> String {
+        if roles::is_unknown(body) {
+            return title(body, &Catalogue::of(snapshot.bodies()));
+        }
+        self.title(body)
+    }
     fn is_grant(&self) -> bool {
         true
     }
+}
+
+/// How people name an assignment, its role by what is known.
+fn title(body: &Value, catalogue: &Catalogue) -> String {
+    let properties = &body["properties"];
+    let text = |name: &str| properties[name].as_str().unwrap_or("?");
+    let role = trailing_guid(text("roleDefinitionId"))
+        .map_or_else(|| "?".to_owned(), |role| catalogue.display_name(role));
+    let scope =
+        ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
+    format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
 }
 
 /// A scope for people: its name, with what it is where that does not show.

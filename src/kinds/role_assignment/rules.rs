@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, grants, key, marked, role_id, scope_of};
+use super::{DESCRIPTION_LIMIT, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE};
@@ -47,8 +47,9 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         texts(loaded, &pointer, description, conditional, version, findings);
     }
     for grant in grants(spec) {
-        let on_account = grant.scope.segment_after("accounts").is_some();
-        role(loaded, &grant.pointer, grant.role, on_account, findings);
+        findings
+            .extend(roles::slip(grant.role, loaded.document.value_span(&format!("{}/role", grant.pointer))));
+        findings.extend(roles::without_inference_offline(loaded, &grant));
         for (index, principal) in grant.principals.iter().enumerate() {
             let at = format!("{}/principals/{index}", grant.pointer);
             let span = loaded.document.value_span(&at);
@@ -56,11 +57,12 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 findings.push(finding);
                 continue;
             }
-            let (Some(form), Some(role)) = (Form::of(principal), role_id(grant.role)) else { continue };
-            let id = form.label();
-            if let Some(first) = seen.insert(key(&grant.scope, &id, &role.to_string()), span) {
-                let message =
-                    format!("{} gets `{}` at this scope twice", form.shown(), rbac::display_name(role));
+            let Some(form) = Form::of(principal) else { continue };
+            let (id, role) = (form.label(), roles::label(grant.role));
+            if let Some(first) = seen.insert(key(&grant.scope, &id, &role), span) {
+                let known = Uuid::try_parse(&role).ok().and_then(rbac::by_id);
+                let shown = known.map_or(grant.role, |known| known.name.as_str());
+                let message = format!("{} gets `{shown}` at this scope twice", form.shown());
                 findings.push(
                     Finding::error(Code::Duplicate, message)
                         .at(span)
@@ -135,42 +137,6 @@ fn texts(
                     .hint("add `condition`, or remove the line"),
             );
         }
-    }
-}
-
-fn role(loaded: &Loaded, pointer: &str, name: &str, on_account: bool, findings: &mut Vec<Finding>) {
-    let span = loaded.document.value_span(&format!("{pointer}/role"));
-    let known = match Uuid::try_parse(name) {
-        // A GUID that the catalogue does not know may be a custom role: Azure decides.
-        Ok(id) => rbac::by_id(id),
-        Err(_) => match rbac::by_name(name) {
-            Some(role) => Some(role),
-            None => {
-                let names = rbac::builtin()
-                    .iter()
-                    .flat_map(|role| std::iter::once(&role.name).chain(&role.other_names));
-                let hint = match nearest(name, names.map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "custom roles and rarer built-in ones go by their GUID: az role definition list --name NAME --query [].name".to_owned(),
-                };
-                findings.push(
-                    Finding::error(Code::UnknownRole, format!("no role is known as `{name}`"))
-                        .at(span)
-                        .hint(hint),
-                );
-                return;
-            }
-        },
-    };
-    if let Some(role) = known.filter(|role| on_account && !role.gives_inference()) {
-        findings.push(
-            Finding::note(
-                Code::RoleWithoutInference,
-                format!("`{}` does not let anyone call models", role.name),
-            )
-            .at(span)
-            .hint("`Cognitive Services User` and `Cognitive Services OpenAI User` do"),
-        );
     }
 }
 

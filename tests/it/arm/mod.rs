@@ -6,7 +6,7 @@ mod hostile;
 mod leaks;
 mod lists;
 mod recorded;
-mod server;
+pub(crate) mod server;
 mod signing;
 mod waiting;
 mod writes;

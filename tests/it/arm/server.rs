@@ -82,6 +82,13 @@ impl Server {
         server
     }
 
+    /// A server for a test without a runtime of its own.
+    pub(crate) fn beside() -> (Self, tokio::runtime::Runtime) {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        (runtime.block_on(Self::start()), runtime)
+    }
+
     pub(crate) async fn playing(script: impl IntoIterator<Item = Play>) -> Self {
         let server = Self::start().await;
         server.then(script);

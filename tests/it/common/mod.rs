@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
 pub(crate) mod azure;
+pub(crate) mod cloud;
 pub(crate) mod run;
 
 pub(crate) use azure::{Azure, Fault};

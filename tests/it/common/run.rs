@@ -36,6 +36,11 @@ impl Folder {
         folder
     }
 
+    /// An empty folder whose runs have these variables.
+    pub(crate) fn with(environment: Vec<(String, String)>) -> Self {
+        Self { environment, ..Self::new() }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -122,6 +127,16 @@ impl Run {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+
+    /// Asserts that the document fits a schema that the binary itself prints.
+    #[track_caller]
+    pub(crate) fn fits(&self, schema: &str) {
+        let schema = Folder::new().keyless(&format!("schema {schema}")).exits(0).json();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<String> =
+            validator.iter_errors(&self.json()).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:?}\n{self}");
     }
 
     /// The document's changes with an action, by title.

@@ -13,6 +13,7 @@ mod network;
 mod ownership;
 mod quickstart;
 mod requests;
+mod roles;
 mod saved;
 mod streams;
 mod structure;

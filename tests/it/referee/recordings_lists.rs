@@ -59,26 +59,36 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         subject: "microsoft.cognitiveservices/accounts/privatelinkresources",
         because: "not in the sandbox's offer",
     },
-    Outside { subject: "microsoft.cognitiveservices/accounts/deployments", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/accounts/projects", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/accounts/projects/connections", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/skus", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/accounts/skus", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/accounts/models", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/locations/models", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/accounts/usages", because: NOT_YET },
-    Outside { subject: "microsoft.cognitiveservices/locations/usages", because: NOT_YET },
     Outside {
         subject: "microsoft.insights/eventtypes/management/values",
         because: "asks for what happened in two minutes of 2023",
     },
 ];
 
-/// Kinds that join with their own commands; the list shrinks then, as an entry that is not needed fails.
-const NOT_YET: &str = "the sandbox does not have this kind yet";
-
-/// The principals of these recordings were service principals that had existed before; any assignment that says so makes one.
+/// The principals of two recordings were service principals that had existed before; any assignment that says so makes
+/// one. The excerpt of connections begins below a project.
 pub(crate) const PREPARE: &[Prepare] = &[
+    Prepare {
+        cassette: CONNECTIONS,
+        method: "PUT",
+        path: "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/clitest.rg000001/providers/\
+               Microsoft.CognitiveServices/accounts/cog000002?api-version=2025-09-01",
+        body: r#"{"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"},
+            "properties": {"customSubDomainName": "cog000002", "allowProjectManagement": true}}"#,
+    },
+    Prepare {
+        cassette: CONNECTIONS,
+        method: "POST",
+        path: "/_sandbox/clock",
+        body: r#"{"advanceSeconds": 3600}"#,
+    },
+    Prepare {
+        cassette: CONNECTIONS,
+        method: "PUT",
+        path: "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/clitest.rg000001/providers/\
+               Microsoft.CognitiveServices/accounts/cog000002/projects/prj000003?api-version=2025-09-01",
+        body: r#"{"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}}"#,
+    },
     Prepare {
         cassette: NO_PRINCIPAL_AKS,
         method: "PUT",
@@ -107,6 +117,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { cassette: NO_PRINCIPAL_CONTAINER, call: 0, because: NOT_EVERYWHERE },
 ];
 
+const CONNECTIONS: &str = "cognitiveservices/2025-10/project_connections_excerpt.yaml";
 const NO_PRINCIPAL_AKS: &str = "errors/roleassignment_400_principalnotfound_409_exists_aks.yaml";
 const NO_PRINCIPAL_CONTAINER: &str = "errors/roleassignment_400_principalnotfound_container.yaml";
 
@@ -117,11 +128,15 @@ const PRIVATE_ENDPOINT_CONNECTION: &str =
 
 const ROLE_DEFINITIONS_2019: &str = "role/2019-06/test_role_create_scenario.yaml";
 
+const DEPLOYMENT_2023: &str = "cognitiveservices/2023-12/test_cognitiveservices_deployment.yaml";
+
+const TAKES_TIME: &str = "the replay lets operations last, and Azure's were over when they were answered";
 const LAG: &str = "the live list lagged behind a write by seconds; the sandbox's is always up to date";
 const NO_NETWORK: &str =
     "the private endpoint was made by calls to Microsoft.Network, which are not replayed";
 
 pub(crate) const KNOWN: &[Known] = &[
+    Known { cassette: DEPLOYMENT_2023, call: 7, says: "provisioningState` is ", because: TAKES_TIME },
     Known {
         cassette: ROLE_DEFINITIONS_2019,
         call: 0,

@@ -113,6 +113,9 @@ impl Replay<'_> {
         if subject == "polling" {
             return self.poll(recorded).await;
         }
+        if recorded.method == "GET" && shows_all_done(recorded) {
+            self.let_operations_end().await;
+        }
         let ours = self.wire.send(&recorded.method, self.here(&recorded.url), &recorded.request).await;
         self.note(recorded, &ours);
         self.judge(&subject, recorded, &ours)
@@ -179,6 +182,15 @@ impl Replay<'_> {
         let differences = comparison.differences(recorded, ours);
         if differences.is_empty() { Outcome::Agrees } else { Outcome::Differs(differences) }
     }
+}
+
+/// Whether a resource that has no polling URL is shown at the end of what was done to it.
+fn shows_all_done(answer: &Exchange) -> bool {
+    let body = answer.response.json();
+    let state = |item: &serde_json::Value| item["properties"]["provisioningState"] == "Succeeded";
+    body.is_some_and(|body| {
+        state(body) || body["value"].as_array().is_some_and(|items| items.iter().any(state))
+    })
 }
 
 /// Whether a poll's answer says that the operation has ended.

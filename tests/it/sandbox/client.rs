@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
+use std::sync::Arc;
+
 use keyless::sandbox::{Options, Sandbox};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) const SUB: &str = "22222222-2222-2222-2222-222222222222";
 pub(super) const API: &str = "api-version=2025-06-01";
 pub(super) const RBAC: &str = "api-version=2022-04-01";
+
+/// Application that owns a strict sandbox.
+const OWNER: &str = "44444444-4444-4444-4444-444444444444";
 
 /// What came back.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ impl Answer {
 
 /// A running sandbox and who talks to it.
 pub(super) struct Client {
-    pub(super) sandbox: Sandbox,
+    pub(super) sandbox: Arc<Sandbox>,
     http: reqwest::Client,
     token: String,
 }
@@ -49,25 +54,43 @@ impl Client {
 
     /// Talks to a sandbox with a client of its own making, to one that serves TLS for example.
     pub(super) fn with(sandbox: Sandbox, http: reqwest::Client) -> Self {
-        Self { sandbox, http, token: String::from("any") }
+        Self { sandbox: Arc::new(sandbox), http, token: String::from("any") }
     }
 
-    /// A strict sandbox, whose directory knows one application: this client.
+    /// A strict sandbox, whose directory knows one application: this client, who owns everything.
     pub(super) async fn strict(options: Options) -> Self {
-        let mut client = Self::start(Options { strict: true, ..options }).await;
-        let app = "44444444-4444-4444-4444-444444444444";
-        let known = serde_json::json!({"servicePrincipals": [{"displayName": "client", "appId": app, "secret": "s"}]});
+        let client = Self::start(Options { strict: true, ..options }).await;
+        let (app, id) = (OWNER, "33333333-4444-4444-4444-444444444444");
+        let known =
+            json!({"servicePrincipals": [{"displayName": "client", "id": id, "appId": app, "secret": "s"}]});
         assert_eq!(client.post("/_sandbox/directory", Some(known)).await.status, 200);
-        let scope = format!("{}/.default", client.sandbox.url());
+        let owner = json!({"roleAssignments": [{"scope": "/", "role": "Owner", "principalId": id}]});
+        assert_eq!(client.post("/_sandbox/access", Some(owner)).await.status, 200);
+        client.signed_in_again().await
+    }
+
+    /// The owner of a strict sandbox with a new token.
+    pub(super) async fn signed_in_again(&self) -> Self {
+        self.signed_in_as(OWNER, "s").await
+    }
+
+    /// An application that talks to the same sandbox.
+    pub(super) async fn signed_in_as(&self, app: &str, secret: &str) -> Self {
+        let scope = format!("{}/.default", self.sandbox.url());
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_id", app),
-            ("client_secret", "s"),
+            ("client_secret", secret),
             ("scope", &scope),
         ];
-        let token = answer(form(client.raw("POST", "/common/oauth2/v2.0/token"), &fields)).await;
-        token.body["access_token"].as_str().unwrap().clone_into(&mut client.token);
-        client
+        let token = answer(form(self.raw("POST", "/common/oauth2/v2.0/token"), &fields)).await;
+        let token = token.body["access_token"].as_str().unwrap().to_owned();
+        Self { sandbox: Arc::clone(&self.sandbox), http: self.http.clone(), token }
+    }
+
+    /// Ends the sandbox; nobody else may talk to it any more.
+    pub(super) async fn stop(self) {
+        Arc::into_inner(self.sandbox).unwrap().stop().await;
     }
 
     pub(super) async fn new() -> Self {
@@ -103,6 +126,11 @@ impl Client {
 
     pub(super) async fn post(&self, path: &str, body: Option<Value>) -> Answer {
         self.send("POST", path, body).await
+    }
+
+    /// The same client with another token.
+    pub(super) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        answer(self.raw("POST", path).bearer_auth(token).json(body)).await
     }
 
     /// A bare request builder, for headers that `send` does not send.

@@ -157,7 +157,9 @@ async fn strict_takes_known_applications_with_their_secret_or_their_federation_o
             "federatedCredentials": [{"issuer": "https://token.actions.test", "subject": "repo:a/b:environment:c"}],
         }],
     });
-    assert_eq!(client.post("/_sandbox/directory", Some(directory)).await.status, 200);
+    let known = client.post("/_sandbox/directory", Some(directory)).await;
+    let role = json!({"scope": format!("/subscriptions/{SUB}"), "role": "Reader", "principalId": known.body["principals"][0]["id"]});
+    assert_eq!(client.post("/_sandbox/access", Some(json!({"roleAssignments": [role]}))).await.status, 200);
     let wrong = token(&client, TENANT, &secret("wrong", scope)).await;
     assert_eq!((wrong.status, &wrong.body["error_codes"]), (401, &json!([7_000_215])));
     let other = token(&client, "99999999-1111-1111-1111-111111111111", &secret("right", scope)).await;

@@ -43,12 +43,12 @@ async fn state_survives_a_restart_and_a_kill() {
     let before = client.get(&path("chat")).await.body;
     let copy = folder.path().join("copy.json");
     copy_as_a_kill_leaves_it(&state, &copy);
-    client.sandbox.stop().await;
+    client.stop().await;
     for file in [&state, &copy] {
         let client = Client::start(kept(file)).await;
         assert_eq!(client.get(&path("chat")).await.body, before);
         assert_eq!(client.get(&assignment).await.status, 200);
-        client.sandbox.stop().await;
+        client.stop().await;
     }
 }
 
@@ -62,7 +62,7 @@ async fn one_state_file_has_one_sandbox_and_reset_waits_for_its_end() {
     assert!(matches!(second, Error::InUse { .. }));
     assert_eq!(second.to_string(), format!("state file `{}` is in use by another sandbox", state.display()));
     assert!(matches!(reset(&state), Err(Error::InUse { .. })));
-    client.sandbox.stop().await;
+    client.stop().await;
     assert!(state.exists());
     reset(&state).unwrap();
     assert!(!state.exists());
@@ -249,7 +249,7 @@ async fn writes_that_arrive_together_are_all_on_disk() {
     let list = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?{API}");
     assert_eq!(copied.get(&list).await.len(), 40);
     // A start folds what a kill left, and a stop what was written since: one file holds everything.
-    client.sandbox.stop().await;
+    client.stop().await;
     for file in [&state, &copy] {
         let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         assert_eq!(saved["accounts"].as_object().unwrap().len(), 40);

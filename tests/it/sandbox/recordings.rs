@@ -91,7 +91,7 @@ async fn recorded_calls_are_answered_as_azure_answered_them() {
                 differences.extend(found.into_iter().map(|line| format!("{name} [{index}] {line}")));
             }
         }
-        client.sandbox.stop().await;
+        client.stop().await;
     }
     assert!(compared > 250, "only {compared} calls were compared");
     assert!(differences.is_empty(), "{compared} compared\n{}", differences.join("\n"));

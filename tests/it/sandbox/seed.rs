@@ -114,7 +114,7 @@ async fn what_was_seeded_is_on_disk_and_writes_after_it_are_too() {
     client.post("/_sandbox/seed", Some(json!({"accounts": 10, "assignments": 6000, "seed": 1}))).await;
     let group = format!("/subscriptions/{SUB}/resourceGroups/later?api-version=2021-04-01");
     assert_eq!(client.put(&group, json!({"location": "x"})).await.status, 201);
-    client.sandbox.stop().await;
+    client.stop().await;
     let client = Client::start(options).await;
     assert_eq!(all(&client, assignments("")).await.0.len(), 6000);
     assert_eq!(client.get(&group).await.body["location"], "x");

@@ -75,7 +75,7 @@ async fn the_clock_survives_a_restart() {
     let options = Options { state: Some(folder.path().join("state.json")), ..Options::default() };
     let client = Client::start(options.clone()).await;
     advance(&client, 86_400).await;
-    client.sandbox.stop().await;
+    client.stop().await;
     assert_eq!(Client::start(options).await.get("/_sandbox/clock").await.body["aheadSeconds"], 86_400);
 }
 

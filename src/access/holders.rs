@@ -1,0 +1,117 @@
+//! From role assignments to the principals that can call an account's models.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Holder, Reach, Through};
+use crate::id::{ResourceId, trailing_guid};
+use crate::rbac::{Catalogue, Role};
+
+/// A role assignment in ARM shape, read as far as it matters here.
+pub(super) struct Assignment<'a> {
+    id: ResourceId,
+    scope: ResourceId,
+    body: &'a Value,
+}
+
+/// What assignments say about one account.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Who can call, in the order of their names.
+    pub(super) holders: Vec<Holder>,
+    /// Roles of which nobody knows what they permit, and how many assignments have them.
+    pub(super) unjudged: BTreeMap<String, usize>,
+}
+
+impl<'a> Assignment<'a> {
+    /// Reads a body; anything that is no role assignment gives nothing. The scope stands in the id.
+    pub(super) fn of(body: &'a Value) -> Option<Self> {
+        let id = ResourceId::parse(body["id"].as_str()?).ok()?;
+        let is = id.as_str().to_ascii_lowercase().contains("/microsoft.authorization/roleassignments/");
+        is.then(|| Self { scope: id.scope(), id, body })
+    }
+
+    /// How its scope stands to an account; nothing where it does not reach it.
+    pub(super) fn reach(&self, account: &ResourceId) -> Option<Reach> {
+        let scope = &self.scope;
+        if scope == account {
+            return Some(Reach::Direct);
+        }
+        if account.contains(scope) {
+            return Some(Reach::Below);
+        }
+        if scope.subscription_id().is_none() {
+            // A list of a subscription shows those management groups only that hold it.
+            return Some(Reach::Above);
+        }
+        let reach = if scope.group().is_some() { Reach::ResourceGroup } else { Reach::Subscription };
+        scope.contains(account).then_some(reach)
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        self.body["properties"][name].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn principal(&self) -> &'a str {
+        self.text("principalId")
+    }
+
+    /// Its role, where it is known; and what to call it.
+    pub(super) fn role<'r>(&self, roles: &'r Catalogue) -> (Option<&'r Role>, String) {
+        let definition = self.text("roleDefinitionId");
+        match trailing_guid(definition) {
+            Some(id) => (roles.by_id(id), id.to_string()),
+            None => (None, definition.to_owned()),
+        }
+    }
+}
+
+/// Who can call the models of an account.
+pub(super) fn holders(
+    account: &ResourceId,
+    assignments: &[Assignment<'_>],
+    roles: &Catalogue,
+    names: &BTreeMap<String, String>,
+) -> Found {
+    let mut found = Found::default();
+    let mut by_principal: BTreeMap<String, Holder> = BTreeMap::new();
+    for assignment in assignments {
+        let Some(reach) = assignment.reach(account) else { continue };
+        let (role, role_id) = assignment.role(roles);
+        let Some(role) = role else {
+            *found.unjudged.entry(role_id).or_default() += 1;
+            continue;
+        };
+        if !role.gives_inference() {
+            continue;
+        }
+        let condition = assignment.text("condition");
+        let principal = assignment.principal().to_ascii_lowercase();
+        let holder = by_principal.entry(principal.clone()).or_insert_with(|| Holder {
+            name: names.get(&principal).cloned(),
+            id: assignment.principal().to_owned(),
+            kind: assignment.text("principalType").to_owned(),
+            orphaned: false,
+            through: Vec::new(),
+        });
+        holder.through.push(Through {
+            reach,
+            scope: assignment.scope.to_string(),
+            role: role.name.clone(),
+            role_id,
+            assignment: assignment.id.to_string(),
+            condition: (!condition.is_empty()).then(|| condition.to_owned()),
+        });
+    }
+    found.holders = by_principal.into_values().collect();
+    for holder in &mut found.holders {
+        holder.through.sort();
+        holder.through.dedup();
+    }
+    let order = |holder: &Holder| {
+        (holder.kind.clone(), holder.name.as_ref().map(|name| name.to_lowercase()), holder.id.to_lowercase())
+    };
+    found.holders.sort_by_key(order);
+    found
+}

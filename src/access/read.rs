@@ -1,0 +1,109 @@
+//! What `access` asks of Azure, and where it finds the answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::holders::Assignment;
+use crate::id::ResourceId;
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
+use crate::kinds::role_assignment;
+use crate::principals;
+use crate::rbac::Catalogue;
+use crate::snapshot::{Answer, Query, Snapshot};
+use crate::spec::Loaded;
+use crate::standing::{self, Standing};
+
+/// What must be read: accounts and assignments; then the roles that only Azure knows; then the names of those who can call.
+#[must_use]
+pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let answered = |queries: &[Query]| queries.iter().all(|query| snapshot.get(query).is_some());
+    let mut queries = Accounts.queries(stacks, snapshot);
+    queries.extend(role_assignment::lists(stacks, snapshot));
+    if !answered(&queries) {
+        return queries;
+    }
+    let (standing, _) = standing::declared(stacks, snapshot);
+    let known = Catalogue::of(snapshot.bodies());
+    for account in &standing {
+        let unknown = around(stacks, account, snapshot)
+            .into_iter()
+            .filter_map(Assignment::of)
+            .any(|each| each.reach(&account.id).is_some() && each.role(&known).0.is_none());
+        if let Some(subscription) = account.id.subscription_id().filter(|_| unknown) {
+            queries.push(role_assignment::definitions(&ResourceId::subscription(subscription)));
+        }
+    }
+    if !answered(&queries) {
+        return queries;
+    }
+    queries.extend(names(stacks, &standing, snapshot));
+    queries
+}
+
+/// Every role assignment that a list around an account shows.
+pub(super) fn around<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<&'a Value> {
+    let same = |scope: &ResourceId| {
+        scope.subscription_id().is_none() || scope.subscription_id() == account.id.subscription_id()
+    };
+    let lists = role_assignment::lists(stacks, snapshot);
+    let near = lists.iter().filter(|query| same(&query.scope));
+    near.flat_map(|query| snapshot.items(query)).collect()
+}
+
+/// Asks the directory for everyone who can call.
+fn names(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Option<Query> {
+    let roles = Catalogue::of(snapshot.bodies());
+    let mut ids = BTreeSet::new();
+    for account in standing {
+        let assignments = around(stacks, account, snapshot).into_iter().filter_map(Assignment::of);
+        let counts = |each: &Assignment<'_>| {
+            each.reach(&account.id).is_some()
+                && each.role(&roles).0.is_some_and(crate::rbac::Role::gives_inference)
+        };
+        ids.extend(assignments.filter(counts).filter_map(|each| Uuid::try_parse(each.principal()).ok()));
+    }
+    (!ids.is_empty()).then(|| principals::names(&ids))
+}
+
+/// What the directory answered, if it was asked.
+pub(super) fn nameless<'a>(
+    stacks: &[Loaded],
+    standing: &[Standing],
+    snapshot: &'a Snapshot,
+) -> Option<&'a Answer> {
+    snapshot.get(&names(stacks, standing, snapshot)?)
+}
+
+/// The object ids that the directory knows, if it answered.
+pub(super) fn directory(
+    stacks: &[Loaded],
+    standing: &[Standing],
+    snapshot: &Snapshot,
+) -> Option<BTreeSet<String>> {
+    match nameless(stacks, standing, snapshot)? {
+        Answer::Found(items) => {
+            Some(items.iter().filter_map(|item| Some(item["id"].as_str()?.to_ascii_lowercase())).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Names of principals by object id in lower case, from whatever the directory said in this run and from lock files.
+#[must_use]
+pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, String> {
+    let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
+    let locked = locks.flat_map(|lock| &lock.principals);
+    let mut names: BTreeMap<String, String> =
+        locked.map(|entry| (entry.id.to_string(), entry.name.clone())).collect();
+    for body in snapshot.bodies().filter(|body| body["properties"].is_null()) {
+        let id = body["id"].as_str().filter(|id| Uuid::try_parse(id).is_ok());
+        let name = body["userPrincipalName"].as_str().or_else(|| body["displayName"].as_str());
+        if let (Some(id), Some(name)) = (id, name) {
+            names.insert(id.to_ascii_lowercase(), name.to_owned());
+        }
+    }
+    names
+}

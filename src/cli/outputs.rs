@@ -1,0 +1,65 @@
+//! `keyless outputs`: what applications need to know of the accounts.
+
+use super::Exit;
+use super::document::Document;
+use super::options::Options;
+use super::output::{self, Failure};
+use super::session::{Checked, Session, Specs, block_on, check, refuse};
+use crate::outputs::outputs;
+use crate::render::diagnostic;
+
+/// Arguments of `outputs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    specs: Specs,
+    /// Print `KEY=value` lines for a pipeline, and nothing at all unless every account could be read
+    #[arg(long)]
+    env: bool,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let checked = check(options, &args.specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = tell(options, args, &session, checked).await;
+        session.close().await;
+        exit
+    })
+}
+
+async fn tell(
+    options: &Options,
+    args: &Args,
+    session: &Session,
+    mut checked: Checked,
+) -> Result<Exit, Failure> {
+    let standing = session.accounts(&mut checked).await?;
+    let (outputs, findings) = outputs(&standing, &checked.sources);
+    checked.findings.extend(findings);
+    let variables = if args.env { outputs.variables() } else { Ok(String::new()) };
+    let variables = variables.unwrap_or_else(|findings| {
+        checked.findings.extend(findings);
+        String::new()
+    });
+    let document = session.state(outputs, &checked);
+    let exit = if document.has_errors() { Exit::Failure } else { Exit::Success };
+    if !args.env {
+        Document::Statement(&document).write(options)?;
+        return Ok(exit);
+    }
+    Document::Statement(&document).write_reports(options)?;
+    if exit == Exit::Success {
+        output::result(&variables)?;
+    } else {
+        output::aside(&checked.diagnostics());
+        output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
+    }
+    if !options.quiet {
+        output::aside(&format!("Target: {}\n", document.target));
+    }
+    Ok(exit)
+}

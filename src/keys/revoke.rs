@@ -1,0 +1,72 @@
+//! Regenerates both keys of accounts (IO): accounts side by side, the keys of one after another.
+//!
+//! What Azure answers holds the new keys; it is dropped before anything looks at it.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{AccountRevocation, KeyOutcome, KeyStatus};
+use crate::arm::{Client, Effect};
+use crate::finding::{Code, Finding};
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
+use crate::source::Sources;
+use crate::standing::Standing;
+
+/// As ARM names them.
+const KEYS: [&str; 2] = ["Key1", "Key2"];
+
+/// Regenerates both keys of each account; a finding tells of each key that may still be the old one.
+pub async fn revoke(
+    standing: &[Standing],
+    client: &Client,
+    sources: &Sources,
+) -> (Vec<AccountRevocation>, Vec<Finding>) {
+    let done = join_all(standing.iter().map(|account| both(account, client))).await;
+    let mut findings = Vec::new();
+    let mut accounts = Vec::new();
+    for (account, (keys, problems)) in standing.iter().zip(done) {
+        findings.extend(problems);
+        accounts.push(AccountRevocation {
+            address: account.address.clone(),
+            name: account.name().to_owned(),
+            id: account.id.to_string(),
+            source: account.span.map(|span| sources.position(span)),
+            keys,
+        });
+    }
+    (accounts, findings)
+}
+
+async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Finding>) {
+    let path = format!("{}/regenerateKey?api-version={}", account.id, Accounts.api_version());
+    let (mut outcomes, mut findings) = (Vec::new(), Vec::new());
+    for key in KEYS {
+        let (status, reason) = match client.post_blindly(&path, &json!({"keyName": key})).await {
+            Ok(_) => (KeyStatus::Regenerated, None),
+            Err(error) => {
+                let lost = error.effect != Effect::None;
+                let (message, hint) = if lost {
+                    (
+                        format!("it is not known whether {key} of {} was regenerated", account.title()),
+                        Some("run it again: regenerating twice does no harm".to_owned()),
+                    )
+                } else {
+                    let message = format!("failed to regenerate {key} of {}", account.title());
+                    (message, while_off(account).or_else(|| error.hint()))
+                };
+                let finding = Finding::error(Code::KeysNotRevoked, message).cause(error.to_string());
+                findings.push(Finding { hint, span: account.span, ..finding });
+                (if lost { KeyStatus::Unknown } else { KeyStatus::Failed }, Some(error.to_string()))
+            }
+        };
+        outcomes.push(KeyOutcome { name: key.to_owned(), status, reason });
+    }
+    (outcomes, findings)
+}
+
+/// What a refusal means where keys are off anyway: whether Azure regenerates them then is nowhere documented.
+fn while_off(account: &Standing) -> Option<String> {
+    let hint = "its keys are off: no key is taken while they are, and the old ones work again once they are turned on";
+    (!account.takes_keys()).then(|| hint.to_owned())
+}

@@ -1,0 +1,193 @@
+//! Roles as specs name them: built-in ones by what this version knows, all others by what Azure lists for the subscription.
+//!
+//! Pure. A name that cannot be made out is open, like a principal: nothing is written for it, and nothing is revoked in its place.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{API, Grant, RoleAssignments, grants};
+use crate::desired::Open;
+use crate::finding::{Code, Finding};
+use crate::id::{ResourceId, trailing_guid};
+use crate::kinds::Kind as _;
+use crate::rbac::{self, Catalogue, Named, Role};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::Spec;
+use crate::spec::wording::{nearest, very_like};
+
+/// All roles that can be assigned in a subscription and below it.
+#[must_use]
+pub(crate) fn definitions(subscription: &ResourceId) -> Query {
+    Query {
+        path: format!(
+            "{subscription}/providers/Microsoft.Authorization/roleDefinitions?api-version={API}&$filter=atScopeAndBelow()"
+        ),
+        shape: Shape::List,
+        scope: subscription.clone(),
+        project: rbac::project,
+    }
+}
+
+/// The subscription whose roles an assignment at a scope can give; above any, the stack's own.
+fn holder(spec: &Spec, scope: &ResourceId) -> ResourceId {
+    ResourceId::subscription(scope.subscription_id().unwrap_or(&spec.subscription))
+}
+
+/// The roles that Azure has to be asked for: those that a spec names and this version does not know, and those of live
+/// assignments that will be shown.
+pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
+    let mut holders = BTreeSet::new();
+    for loaded in stacks {
+        let unknown = |grant: &Grant<'_>| offline(grant.role).is_none();
+        let scopes = grants(&loaded.spec).into_iter().filter(unknown);
+        holders.extend(scopes.map(|grant| holder(&loaded.spec, &grant.scope)));
+    }
+    holders.iter().map(definitions).collect()
+}
+
+/// The roles of live assignments near what is declared, where this version does not know them.
+pub(super) fn live(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let near = RoleAssignments.inventory(stacks, snapshot);
+    let scopes = near.items.values().filter(|live| is_unknown(&live.body)).map(|live| &live.scope);
+    let holders: BTreeSet<ResourceId> =
+        scopes.filter_map(|scope| scope.subscription_id().map(ResourceId::subscription)).collect();
+    holders.iter().map(definitions).collect()
+}
+
+/// Whether this version does not know the role of an assignment.
+pub(super) fn is_unknown(assignment: &Value) -> bool {
+    let id = assignment["properties"]["roleDefinitionId"].as_str().and_then(trailing_guid);
+    id.is_some_and(|id| rbac::by_id(id).is_none())
+}
+
+/// A role by GUID or by a name that this version knows.
+fn offline(role: &str) -> Option<&'static Role> {
+    match Uuid::try_parse(role) {
+        Ok(id) => rbac::by_id(id),
+        Err(_) => rbac::by_name(role),
+    }
+}
+
+/// What tells a declared role from others before Azure was asked.
+pub(super) fn label(role: &str) -> String {
+    match (Uuid::try_parse(role), rbac::by_name(role)) {
+        (Ok(id), _) => id.to_string(),
+        (Err(_), Some(known)) => known.id.to_string(),
+        (Err(_), None) => role.to_lowercase(),
+    }
+}
+
+/// The GUID of a declared role.
+pub(super) fn resolve(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Result<Uuid, Open> {
+    let name = grant.role;
+    if let Ok(id) = Uuid::try_parse(name) {
+        return Ok(id);
+    }
+    if let Some(known) = rbac::by_name(name) {
+        return Ok(known.id);
+    }
+    let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+    let holder = holder(&loaded.spec, &grant.scope);
+    let query = definitions(&holder);
+    match snapshot.get(&query) {
+        Some(Answer::Found(bodies)) => named(name, &Catalogue::of(bodies.iter()), &holder, span),
+        other => {
+            let finding = Finding::error(Code::RoleUnread, format!("role `{name}` could not be looked up"))
+                .at(span)
+                .hint("write the role's GUID: az role definition list --name NAME --query [].name; or give the caller Reader on the subscription");
+            let refusal = other.and_then(Answer::refusal);
+            Err(Open::unknown(match refusal {
+                Some(refusal) => finding.cause(&refusal.message),
+                None => finding,
+            }))
+        }
+    }
+}
+
+fn named(name: &str, catalogue: &Catalogue, holder: &ResourceId, span: Span) -> Result<Uuid, Open> {
+    match catalogue.by_name(name) {
+        Named::One(id) => Ok(id),
+        Named::Nobody => {
+            let hint = match nearest(name, catalogue.names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "az role definition list --query [].roleName lists them; a custom role can be assigned only below its assignable scopes".to_owned(),
+            };
+            let message =
+                format!("subscription `{}` has no role `{name}`, built-in or custom", holder.name());
+            Err(Open::refused(Finding::error(Code::UnknownRole, message).at(span).hint(hint)))
+        }
+        Named::Several(ids) => {
+            let listed = ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            let message = format!("role `{name}` could be {} custom roles: {listed}", ids.len());
+            let hint = "write the GUID of the one that is meant: `role: GUID`";
+            Err(Open::refused(Finding::error(Code::UnknownRole, message).at(span).hint(hint)))
+        }
+    }
+}
+
+/// What is wrong with a role for all that can be known offline: only a slip in the name of a built-in one is.
+pub(super) fn slip(name: &str, span: Span) -> Option<Finding> {
+    if offline(name).is_some() || Uuid::try_parse(name).is_ok() {
+        return None;
+    }
+    let near = very_like(name, rbac::builtin().iter().flat_map(Role::names))?;
+    let finding = Finding::error(Code::UnknownRole, format!("no role is known as `{name}`")).at(span);
+    Some(finding.hint(format!("did you mean `{near}`?")))
+}
+
+/// Roles that only Azure can judge, for whoever checks specs offline.
+#[must_use]
+pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
+    let mut notes = Vec::new();
+    for grant in grants(&loaded.spec) {
+        let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+        if offline(grant.role).is_some()
+            || Uuid::try_parse(grant.role).is_ok()
+            || slip(grant.role, span).is_some()
+        {
+            continue;
+        }
+        let message = format!(
+            "`{}` is no built-in role known to this version; `plan` looks it up in Azure",
+            grant.role
+        );
+        let note = Finding::note(Code::UnknownRole, message).at(span);
+        notes.push(match nearest(grant.role, rbac::builtin().iter().flat_map(Role::names)) {
+            Some(near) => note.hint(format!("did you mean `{near}`?")),
+            None => note,
+        });
+    }
+    notes
+}
+
+/// Declared roles on accounts that let nobody call models, as far as this version knows them.
+pub(super) fn without_inference_offline(loaded: &Loaded, grant: &Grant<'_>) -> Option<Finding> {
+    without_inference(loaded, grant, offline(grant.role)?)
+}
+
+/// The same of roles that Azure was asked for.
+pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
+    let catalogue = Catalogue::of(snapshot.bodies());
+    let mut findings = Vec::new();
+    for loaded in stacks {
+        for grant in grants(&loaded.spec).into_iter().filter(|grant| offline(grant.role).is_none()) {
+            let role = resolve(loaded, &grant, snapshot).ok().and_then(|id| catalogue.by_id(id));
+            findings.extend(role.and_then(|role| without_inference(loaded, &grant, role)));
+        }
+    }
+    findings
+}
+
+fn without_inference(loaded: &Loaded, grant: &Grant<'_>, role: &Role) -> Option<Finding> {
+    let on_account = grant.scope.segment_after("accounts").is_some();
+    let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+    (on_account && !role.gives_inference()).then(|| {
+        Finding::note(Code::RoleWithoutInference, format!("`{}` does not let anyone call models", role.name))
+            .at(span)
+            .hint("`Cognitive Services User` and `Cognitive Services OpenAI User` do")
+    })
+}

@@ -1,0 +1,147 @@
+//! The roles that a run knows: the built-in ones, and those that Azure listed for its subscriptions.
+//!
+//! Pure. Made from bodies in ARM shape, so that whoever judges live state can make one without asking anybody.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Permission, Role, by_id, by_name};
+use crate::id::trailing_guid;
+
+/// Roles by GUID; built-in ones need not be in it.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue(BTreeMap<Uuid, Role>);
+
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// One role.
+    One(Uuid),
+    /// No role that is known here.
+    Nobody,
+    /// Several custom roles, by GUID.
+    Several(Vec<Uuid>),
+}
+
+impl Catalogue {
+    /// Takes the role definitions out of bodies of any type.
+    pub fn of<'a>(bodies: impl Iterator<Item = &'a Value>) -> Self {
+        Self(bodies.filter_map(role).map(|role| (role.id, role)).collect())
+    }
+
+    /// Finds a role by GUID. What this version knows of a built-in role gives way to what Azure said of it.
+    #[must_use]
+    pub fn by_id(&self, id: Uuid) -> Option<&Role> {
+        self.0.get(&id).or_else(|| by_id(id))
+    }
+
+    /// What a name means. A former name of a built-in role counts where nothing bears the name today.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Named {
+        let mut found: Vec<Uuid> =
+            self.0.values().filter(|role| role.is_called(name)).map(|role| role.id).collect();
+        if let (true, Some(role)) = (found.is_empty(), by_name(name)) {
+            found.push(role.id);
+        }
+        match found.as_slice() {
+            [] => Named::Nobody,
+            [id] => Named::One(*id),
+            _ => Named::Several(found),
+        }
+    }
+
+    /// A role's name for people, or its GUID.
+    #[must_use]
+    pub fn display_name(&self, id: Uuid) -> String {
+        self.by_id(id).map_or_else(|| id.to_string(), |role| role.name.clone())
+    }
+
+    /// Every name that a role can be called by.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().chain(super::builtin()).flat_map(Role::names)
+    }
+}
+
+/// Of a role definition only what a catalogue holds: Azure lists over a thousand.
+#[must_use]
+pub fn project(mut body: Value) -> Value {
+    let mut take = |pointer| body.pointer_mut(pointer).map(Value::take);
+    json!({
+        "id": take("/id"),
+        "properties": {
+            "roleName": take("/properties/roleName"),
+            "permissions": take("/properties/permissions"),
+        },
+    })
+}
+
+fn role(body: &Value) -> Option<Role> {
+    let id = body["id"].as_str().filter(|id| {
+        let parent = id.rsplit_once('/').map(|(parent, _)| parent.to_ascii_lowercase());
+        parent.is_some_and(|parent| parent.ends_with("/microsoft.authorization/roledefinitions"))
+    })?;
+    let properties = &body["properties"];
+    // Permissions that cannot be read are none: a role of which too little is known must not look harmless.
+    let permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
+    Some(Role {
+        id: trailing_guid(id)?,
+        name: properties["roleName"].as_str()?.to_owned(),
+        other_names: Vec::new(),
+        permissions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(id: u128, name: &str, permissions: &Value) -> Value {
+        let id = Uuid::from_u128(id);
+        json!({
+            "id": format!("/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/{id}"),
+            "properties": {"roleName": name, "permissions": permissions},
+        })
+    }
+
+    #[test]
+    fn each_permission_excludes_for_itself_alone() {
+        let chat = "Microsoft.CognitiveServices/accounts/OpenAI/*";
+        let bodies = [
+            body(1, "Caller", &json!([{"actions": [], "dataActions": [chat], "notDataActions": ["*/read"]}])),
+            body(2, "Giver", &json!([{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/write"]}])),
+            body(
+                3,
+                "Both",
+                &json!([
+                    {"actions": ["*"], "notActions": ["Microsoft.Authorization/*"]},
+                    {"actions": ["Microsoft.Authorization/roleAssignments/*"]},
+                ]),
+            ),
+        ];
+        let catalogue = Catalogue::of(bodies.iter());
+        let role = |id| catalogue.by_id(Uuid::from_u128(id)).unwrap();
+        assert!(role(1).gives_inference() && !role(1).can_write() && !role(1).can_grant());
+        assert!(!role(2).gives_inference() && role(2).can_write() && !role(2).can_grant());
+        assert!(role(3).can_write() && role(3).can_grant());
+    }
+
+    #[test]
+    fn a_name_is_one_role_or_none_or_an_honest_several() {
+        let bodies = [
+            body(1, "Chat Callers", &json!([])),
+            body(2, "Twice", &json!([])),
+            body(3, "twice", &json!([])),
+            json!({"id": "/subscriptions/s/resourceGroups/rg", "properties": {"roleName": "no role"}}),
+            json!({"id": 7}),
+            body(4, "Unreadable", &json!("*")),
+        ];
+        let catalogue = Catalogue::of(bodies.iter());
+        assert_eq!(catalogue.by_name("chat callers"), Named::One(Uuid::from_u128(1)));
+        assert_eq!(catalogue.by_name("no role"), Named::Nobody);
+        assert_eq!(catalogue.by_name("TWICE"), Named::Several(vec![Uuid::from_u128(2), Uuid::from_u128(3)]));
+        assert_eq!(catalogue.by_name("Reader"), Named::One(by_name("Reader").unwrap().id));
+        assert!(catalogue.by_id(Uuid::from_u128(4)).is_none());
+    }
+}

@@ -1,0 +1,95 @@
+//! Keys of accounts for people.
+
+use std::fmt::Write as _;
+
+use super::markdown::place;
+use super::sanitize::{markdown, markdown_code};
+use super::statement::Said;
+use super::text::{BAD, CHANGED, GOOD, headed, plural};
+use crate::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
+
+impl Said for Status {
+    const COMMAND: &'static str = "keys status";
+
+    fn text(&self) -> String {
+        self.accounts.iter().fold(String::new(), |text, account| {
+            let (word, style) = match account.keys {
+                Keys::Enabled => ("enabled ", BAD),
+                Keys::Disabled => ("disabled", GOOD),
+            };
+            text + &headed(word, style, &title(account), account.source.as_ref())
+        })
+    }
+
+    fn summary(&self) -> String {
+        let (enabled, all) = (self.summary.enabled, self.accounts.len());
+        let of = plural(all, "account", "accounts");
+        match enabled {
+            0 => format!("none of {all} {of} accepts API keys"),
+            1 => format!("1 of {all} {of} accepts API keys"),
+            _ => format!("{enabled} of {all} {of} accept API keys"),
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("| API keys | account | id | declared |\n| --- | --- | --- | --- |\n");
+        for account in &self.accounts {
+            let word = match account.keys {
+                Keys::Enabled => "**enabled**",
+                Keys::Disabled => "disabled",
+            };
+            let (name, id) = (markdown(&account.name), markdown_code(&account.id));
+            let _ = writeln!(text, "| {word} | {name} | {id} | {} |", place(account.source.as_ref()));
+        }
+        text
+    }
+}
+
+/// What is declared has its place; of what is listed only the id says where it is.
+fn title(account: &AccountKeys) -> String {
+    match account.source {
+        Some(_) => format!("account {}", account.name),
+        None => account.id.clone(),
+    }
+}
+
+impl Said for Revocation {
+    const COMMAND: &'static str = "keys revoke";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for account in &self.accounts {
+            for key in &account.keys {
+                let (word, style) = match key.status {
+                    KeyStatus::Regenerated => ("regenerated", GOOD),
+                    KeyStatus::Failed => ("failed     ", BAD),
+                    KeyStatus::Unknown => ("unknown    ", CHANGED),
+                };
+                let title = format!("{} of account {}", key.name, account.name);
+                text.push_str(&headed(word, style, &title, account.source.as_ref()));
+            }
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
+        let tally = &self.summary;
+        format!("{} regenerated, {} failed, {} unknown", tally.regenerated, tally.failed, tally.unknown)
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("| | key | account | |\n| --- | --- | --- | --- |\n");
+        for account in &self.accounts {
+            for key in &account.keys {
+                let word = match key.status {
+                    KeyStatus::Regenerated => "regenerated",
+                    KeyStatus::Failed => "**failed**",
+                    KeyStatus::Unknown => "**unknown**",
+                };
+                let reason = key.reason.as_deref().map(markdown).unwrap_or_default();
+                let _ = writeln!(text, "| {word} | {} | {} | {reason} |", key.name, markdown(&account.name));
+            }
+        }
+        text
+    }
+}

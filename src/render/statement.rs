@@ -1,0 +1,48 @@
+//! Documents of commands that carry out no plan: the part of each command is its own, the frame is the same.
+//!
+//! Works on the documents alone. Everything that came from Azure or a spec is sanitised by whoever writes it.
+
+use std::fmt::Write as _;
+
+use super::{markdown, text};
+use crate::statement::Statement;
+
+/// What a command has to say, for people.
+pub trait Said {
+    /// The command's name.
+    const COMMAND: &'static str;
+    /// For a terminal or a log.
+    fn text(&self) -> String;
+    /// The same in a sentence, without a final period.
+    fn summary(&self) -> String;
+    /// For a comment on a pull request.
+    fn markdown(&self) -> String;
+}
+
+/// A document as text.
+#[must_use]
+pub fn text<T: Said>(document: &Statement<T>, verbose: bool) -> String {
+    let mut text = document.about.text();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text::findings(&mut text, &document.findings, verbose);
+    let _ = writeln!(text, "{}. {}.", document.about.summary(), text::requests(document.requests));
+    text::target(&mut text, &document.target);
+    text
+}
+
+/// A document as Markdown.
+#[must_use]
+pub fn markdown<T: Said>(document: &Statement<T>) -> String {
+    let mut text = format!(
+        "## keyless {}\n\n**{}.** {}. {}\n\n",
+        T::COMMAND,
+        document.about.summary(),
+        text::requests(document.requests),
+        markdown::target(&document.target)
+    );
+    text.push_str(&document.about.markdown());
+    markdown::findings(&mut text, &document.findings);
+    text
+}

@@ -1,0 +1,73 @@
+//! What was proven, for people.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::markdown::place;
+use super::sanitize::{markdown, sanitize};
+use super::statement::Said;
+use super::text::{BAD, CHANGED, GOOD, QUIET, headed};
+use crate::verify::verdict::{Outcome, Reason};
+use crate::verify::{Check, Verification};
+
+impl Said for Verification {
+    const COMMAND: &'static str = "verify";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            let (word, style): (&str, Style) = match check.outcome {
+                Outcome::Proven => ("proven      ", GOOD),
+                Outcome::Disproven => ("disproven   ", BAD),
+                Outcome::Inconclusive => ("inconclusive", CHANGED),
+            };
+            text.push_str(&headed(word, style, &check.title(), check.source.as_ref()));
+            let _ = writeln!(text, "               {QUIET}{}{QUIET:#}", sanitize(&words(check)));
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
+        let tally = &self.summary;
+        format!("{} proven, {} disproven, {} inconclusive", tally.proven, tally.disproven, tally.inconclusive)
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("| | | why | declared |\n| --- | --- | --- | --- |\n");
+        for check in &self.checks {
+            let word = match check.outcome {
+                Outcome::Proven => "proven",
+                Outcome::Disproven => "**disproven**",
+                Outcome::Inconclusive => "**inconclusive**",
+            };
+            let (title, why) = (markdown(&check.title()), markdown(&words(check)));
+            let _ = writeln!(text, "| {word} | {title} | {why} | {} |", place(check.source.as_ref()));
+        }
+        text
+    }
+}
+
+/// Reason, message, and how long it took.
+fn words(check: &Check) -> String {
+    let reason = check.reason.map(|reason| format!("{}: ", word(reason))).unwrap_or_default();
+    let waited = match check.waited_seconds {
+        0 => String::new(),
+        seconds => format!(", after {seconds} s"),
+    };
+    format!("{reason}{}{waited}", check.message)
+}
+
+/// A reason in a word.
+pub(crate) fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Network => "network",
+        Reason::Subdomain => "subdomain",
+        Reason::Token => "token",
+        Reason::Role => "role",
+        Reason::Key => "key",
+        Reason::Model => "model",
+        Reason::Throttled => "throttled",
+        Reason::Service => "service",
+    }
+}

@@ -1,0 +1,210 @@
+//! The data plane of accounts: chat completions, embeddings and information about models.
+//!
+//! An account answers at `/_data/{subdomain}/...`, and wherever its own hosts or `{subdomain}.localhost` lead here.
+//! Who may call is `data_access`, what is answered `data_answers`; here is which account and which operation is meant.
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::accounts;
+use super::catalog::{self, Task};
+use super::children::{self, Place};
+use super::data_access::{self, Endpoint};
+use super::data_answers as answers;
+use super::http::{Reply, Request};
+use super::state::{Account, Child};
+use super::world::World;
+
+/// Where accounts answer in a sandbox that has one address.
+const PREFIX: &str = "_data";
+/// Domains of accounts, and the one that leads to loopback.
+const DOMAINS: &[&str] =
+    &["cognitiveservices.azure.com", "openai.azure.com", "services.ai.azure.com", "localhost"];
+
+/// A request that is for an account: who is called, and the path behind.
+#[derive(Debug)]
+pub(super) struct Call {
+    host: String,
+    path: Vec<String>,
+}
+
+/// An operation, as an error names it, with the data action that it takes.
+struct Operation {
+    name: &'static str,
+    action: &'static str,
+    task: Option<Task>,
+}
+
+const OPERATIONS: &[(&[&str], Operation)] = &[
+    (
+        &["POST", "models", "chat", "completions"],
+        Operation {
+            name: "POST /models/chat/completions",
+            action: "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
+            task: Some(Task::Chat),
+        },
+    ),
+    (
+        &["POST", "models", "embeddings"],
+        Operation {
+            name: "POST /models/embeddings",
+            action: "Microsoft.CognitiveServices/accounts/MaaS/embeddings/action",
+            task: Some(Task::Embeddings),
+        },
+    ),
+    (
+        &["GET", "models", "info"],
+        Operation {
+            name: "GET /models/info",
+            action: "Microsoft.CognitiveServices/accounts/MaaS/info/read",
+            task: None,
+        },
+    ),
+    (
+        &["POST", "openai", "deployments", "*", "chat", "completions"],
+        Operation {
+            name: "POST /openai/deployments/{deployment-id}/chat/completions",
+            action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+            task: Some(Task::Chat),
+        },
+    ),
+    (
+        &["POST", "openai", "deployments", "*", "embeddings"],
+        Operation {
+            name: "POST /openai/deployments/{deployment-id}/embeddings",
+            action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
+            task: Some(Task::Embeddings),
+        },
+    ),
+    (
+        &["POST", "openai", "v1", "chat", "completions"],
+        Operation {
+            name: "POST /openai/v1/chat/completions",
+            action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+            task: Some(Task::Chat),
+        },
+    ),
+    (
+        &["POST", "openai", "v1", "embeddings"],
+        Operation {
+            name: "POST /openai/v1/embeddings",
+            action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
+            task: Some(Task::Embeddings),
+        },
+    ),
+];
+
+/// The call that a request is, if it is for an account at all.
+pub(super) fn call(request: &Request) -> Option<Call> {
+    if let [first, host, path @ ..] = &request.segments[..]
+        && first == PREFIX
+    {
+        return Some(Call { host: host.to_lowercase(), path: path.to_vec() });
+    }
+    let (_, authority) = request.origin.split_once("://")?;
+    let host = authority.split(':').next().unwrap_or_default().to_lowercase();
+    let subdomain = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'))?;
+    // Azure Resource Manager has no such paths, so `anything.localhost` stays good for it too.
+    let ours =
+        request.segments.first().is_some_and(|first| ["models", "openai", "api"].contains(&first.as_str()));
+    ours.then(|| Call { host: subdomain.to_owned(), path: request.segments.clone() })
+}
+
+/// Answers a call.
+pub(super) fn answer(world: &mut World, request: &Request, call: &Call) -> Reply {
+    served(world, request, call).unwrap_or_else(|refusal| refusal)
+}
+
+fn served(world: &mut World, request: &Request, call: &Call) -> Result<Reply, Reply> {
+    let account = account(world, &call.host).ok_or_else(|| answers::unknown_host(&call.host))?;
+    let (endpoint, path) = match &call.path[..] {
+        [api, projects, project, path @ ..] if api == "api" && projects == "projects" => {
+            (Endpoint::Project(project), path)
+        }
+        path => (Endpoint::Account, path),
+    };
+    data_access::check_network(account)?;
+    let caller = data_access::authenticate(world, request, account, endpoint)?;
+    if let Endpoint::Project(project) = endpoint
+        && !world.state.children.contains_key(&format!(
+            "{}/projects/{}",
+            account.key(),
+            project.to_lowercase()
+        ))
+    {
+        return Err(answers::not_found());
+    }
+    let operation = operation(&request.method, path);
+    if let (Some(caller), Some(operation)) = (&caller, operation) {
+        data_access::authorise(world, account, endpoint, caller, operation.action, operation.name)?;
+    }
+    // The general route takes none: learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
+    let general = path.get(1).is_some_and(|second| second == "v1");
+    let versioned = general || request.query("api-version").is_some_and(|version| !version.is_empty());
+    let Some(operation) = operation.filter(|_| versioned) else { return Err(answers::not_found()) };
+    let reply = operate(world, request, account, operation, path);
+    if let Some(caller) = caller {
+        super::directory::remember_caller(world, &caller);
+    }
+    reply
+}
+
+fn operate(
+    world: &World,
+    request: &Request,
+    account: &Account,
+    operation: &Operation,
+    path: &[String],
+) -> Result<Reply, Reply> {
+    let Some(task) = operation.task else {
+        let named = request.query("model").or_else(|| request.header(answers::MODEL_HEADER));
+        return Ok(answers::info(deployment(world, account, named)?));
+    };
+    let body = answers::body(request)?;
+    let named = match path {
+        [_, deployments, name, ..] if deployments == "deployments" => Some(name.as_str()),
+        _ => body.get("model").and_then(Value::as_str).or_else(|| request.header(answers::MODEL_HEADER)),
+    };
+    let child = deployment(world, account, Some(named.ok_or_else(answers::no_model)?))?;
+    let model = answers::Model::of(child);
+    let known = catalog::find("AIServices", model.format, model.name);
+    if known.is_some_and(|known| known.task != task) {
+        return Err(answers::wrong_task(task, model.name));
+    }
+    match task {
+        Task::Chat => answers::chat(world, request, child, &body),
+        _ => answers::embeddings(&model, &body),
+    }
+}
+
+fn operation(method: &Method, path: &[String]) -> Option<&'static Operation> {
+    let fits = |pattern: &&[&str]| {
+        pattern.len() == path.len() + 1
+            && pattern[0] == method.as_str()
+            && pattern[1..].iter().zip(path).all(|(part, segment)| *part == "*" || part == segment)
+    };
+    OPERATIONS.iter().find(|(pattern, _)| fits(pattern)).map(|(_, operation)| operation)
+}
+
+/// The account with this subdomain; one that has none answers by its name, as a regional endpoint does.
+fn account<'w>(world: &'w World, host: &str) -> Option<&'w Account> {
+    let by_subdomain =
+        |account: &&Account| account.subdomain().is_some_and(|own| own.eq_ignore_ascii_case(host));
+    let by_name =
+        |account: &&Account| account.subdomain().is_none() && account.name.eq_ignore_ascii_case(host);
+    let accounts = || world.state.accounts.values();
+    accounts().find(by_subdomain).or_else(|| accounts().find(by_name))
+}
+
+/// A deployment that is ready, by its name; without a name the only kind of answer is the first one.
+fn deployment<'w>(world: &'w World, account: &Account, name: Option<&str>) -> Result<&'w Child, Reply> {
+    let rest = [String::from("deployments")];
+    let place =
+        accounts::Place { subscription: &account.subscription, group: &account.group, name: &account.name };
+    let ready = |child: &&Child| {
+        name.is_none_or(|name| child.name.eq_ignore_ascii_case(name))
+            && children::state(world, child) != Some("Creating")
+    };
+    let mut all = children::direct(world, Place::of_account(place, &rest)).map(|(_, child)| child);
+    all.find(ready).ok_or_else(answers::deployment_not_found)
+}

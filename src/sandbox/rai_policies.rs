@@ -1,0 +1,200 @@
+//! Microsoft.CognitiveServices/accounts/raiPolicies: content filters, those of the service among them.
+//!
+//! Nobody recorded these; shapes are the API description's, and docs/sandbox.md says what is ours.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::account_write::{one_of, wrong_type};
+use super::accounts;
+use super::children::{self, Place};
+use super::deployments;
+use super::errors;
+use super::http::{Reply, Request};
+use super::operations::announce;
+use super::state::{Child, Operation, Stamp, derived_id};
+use super::world::World;
+
+const KIND: &str = "raiPolicies";
+const MODES: &[&str] = &["Default", "Deferred", "Blocking", "Asynchronous_filter"];
+const LEVELS: &[&str] = &["Low", "Medium", "High"];
+const SOURCES: &[&str] = &["Prompt", "Completion"];
+/// The service's own, and what they have beside the four harms.
+const SYSTEM: &[(&str, &[(&str, &str)])] = &[
+    ("Microsoft.Default", &[]),
+    (
+        "Microsoft.DefaultV2",
+        &[
+            ("Jailbreak", "Prompt"),
+            ("Protected Material Text", "Completion"),
+            ("Protected Material Code", "Completion"),
+        ],
+    ),
+];
+const HARMS: &[&str] = &["Hate", "Sexual", "Violence", "Selfharm"];
+
+/// A policy of the service.
+fn system(name: &str) -> Option<(&'static str, Child)> {
+    let (name, more) = SYSTEM.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let mut filters: Vec<Value> = Vec::new();
+    for harm in HARMS {
+        for source in SOURCES {
+            filters.push(
+                json!({"name": harm, "enabled": true, "severityThreshold": "Medium", "blocking": true, "source": source}),
+            );
+        }
+    }
+    filters
+        .extend(more.iter().map(
+            |(name, source)| json!({"name": name, "enabled": true, "blocking": true, "source": source}),
+        ));
+    let properties = [
+        (String::from("type"), json!("SystemManaged")),
+        (String::from("mode"), json!("Blocking")),
+        (String::from("contentFilters"), Value::Array(filters)),
+    ];
+    let stamp = Stamp {
+        by: String::from("Microsoft"),
+        kind: String::from("Application"),
+        at: String::from("2023-04-03T00:00:00Z"),
+    };
+    let child = Child {
+        name: (*name).to_owned(),
+        properties: Map::from_iter(properties),
+        created: stamp.clone(),
+        modified: stamp,
+        ..Child::default()
+    };
+    Some((name, child))
+}
+
+/// A policy by its name, in its own casing; refused if the account has none of that name.
+pub(super) fn find(world: &World, account: accounts::Place, name: &str) -> Result<String, Reply> {
+    if let Some((name, _)) = system(name) {
+        return Ok(name.to_owned());
+    }
+    let rest = [KIND.to_owned(), name.to_owned()];
+    match world.state.children.get(&Place::of_account(account, &rest).key()) {
+        Some(child) => Ok(child.name.clone()),
+        None => {
+            let message = format!("The specified RAI policy '{name}' does not exist.");
+            Err(errors::bad_request("InvalidResourceProperties", &message))
+        }
+    }
+}
+
+/// `GET raiPolicy`.
+pub(super) fn get(world: &World, place: Place) -> Result<Reply, Reply> {
+    children::parent(world, place)?;
+    let system = system(place.name()).map(|(_, child)| child);
+    let found = world.state.children.get(&place.key()).or(system.as_ref());
+    let child = found.ok_or_else(|| errors::specified_not_found(&place.id()))?;
+    Ok(children::answer(200, shown(place, child), place, child))
+}
+
+/// `GET raiPolicies`: those of the service too.
+pub(super) fn list(world: &World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    children::parent(world, place)?;
+    let system: Vec<(String, Child)> = SYSTEM
+        .iter()
+        .filter_map(|(name, _)| system(name))
+        .map(|(name, child)| (format!("{}/{}", place.key(), name.to_lowercase()), child))
+        .collect();
+    let system = system.iter().map(|(key, child)| (key.as_str(), child));
+    let all: BTreeMap<&str, &Child> = children::direct(world, place).chain(system).collect();
+    Ok(children::page_of(request, place, all.into_iter(), shown))
+}
+
+/// `PUT raiPolicy`: 201 if it is new, else 200.
+pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    let sent = children::read(request)?;
+    children::idle(world, place)?;
+    children::check_name(place, KIND)?;
+    refuse_system(place)?;
+    let mut properties = Map::new();
+    properties.insert(String::from("type"), json!("UserManaged"));
+    for (name, value) in sent.properties {
+        let value = match (name.as_str(), value) {
+            (_, Value::Null) => continue,
+            ("mode", Value::String(word)) => one_of("properties.mode", MODES, &word)?,
+            ("basePolicyName", Value::String(base)) => json!(find(world, place.account, &base)?),
+            ("contentFilters", Value::Array(filters)) => read_filters(filters)?,
+            ("customBlocklists", value @ Value::Array(_)) => value,
+            ("mode" | "basePolicyName" | "contentFilters" | "customBlocklists", value) => {
+                return Err(wrong_type(&format!("properties.{name}"), &value));
+            }
+            _ => continue,
+        };
+        properties.insert(name, value);
+    }
+    let child = Child { name: place.name().to_owned(), tags: sent.tags, properties, ..Child::default() };
+    let existed = children::store(world, request, place, child, None);
+    let found = world.state.children.get(&place.key());
+    let child = found.ok_or_else(|| errors::specified_not_found(&place.id()))?;
+    Ok(children::answer(if existed { 200 } else { 201 }, shown(place, child), place, child))
+}
+
+/// `DELETE raiPolicy`: an operation, as the API description has it; 204 without a policy.
+pub(super) fn delete(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+    let location = children::idle(world, place)?.location.clone();
+    refuse_system(place)?;
+    if deployments::uses(world, place.account, place.name()) {
+        // "You will need to unassign it from any deployment": learn.microsoft.com, how-to/content-filters.
+        let message = format!("The RAI policy '{}' is used by a deployment of the account.", place.name());
+        return Err(errors::bad_request("BadRequest", &message));
+    }
+    let key = place.key();
+    if !children::remove(world, &key) {
+        return Ok(Reply::empty(204));
+    }
+    let operation = Operation {
+        subscription: place.account.subscription.to_owned(),
+        location,
+        status: String::from("Deleting"),
+        account: None,
+        started_at: world.now.as_millisecond(),
+        done_at: world.done_at(),
+        over: false,
+    };
+    let id = derived_id(&format!("delete:{key}:{}", operation.started_at)).to_string();
+    let reply = announce(Reply::empty(202), request, &operation, &id, true);
+    world.start_operation(id, operation);
+    Ok(reply)
+}
+
+fn refuse_system(place: Place) -> Result<(), Reply> {
+    match system(place.name()) {
+        Some((name, _)) => {
+            let message = format!("The RAI policy '{name}' is managed by the system and cannot be changed.");
+            Err(errors::bad_request("BadRequest", &message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Each filter needs a name, a source, and whether it blocks: <https://github.com/pulumi/pulumi-azure-native/issues/3022>
+fn read_filters(mut filters: Vec<Value>) -> Result<Value, Reply> {
+    for filter in &mut filters {
+        let text = |name: &str| filter.get(name).and_then(Value::as_str);
+        let (Some(_), Some(source), Some(_)) =
+            (text("name"), text("source"), filter.get("blocking").and_then(Value::as_bool))
+        else {
+            return Err(wrong_type("properties.contentFilters", filter));
+        };
+        let source = one_of("source", SOURCES, source)?;
+        let level =
+            text("severityThreshold").map(|level| one_of("severityThreshold", LEVELS, level)).transpose()?;
+        filter["source"] = source;
+        if let Some(level) = level {
+            filter["severityThreshold"] = level;
+        }
+    }
+    Ok(Value::Array(filters))
+}
+
+fn shown(place: Place, child: &Child) -> String {
+    let mut text = children::head(place, child, KIND);
+    text.field("properties", &child.properties);
+    children::tail(text, place, child)
+}

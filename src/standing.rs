@@ -1,0 +1,105 @@
+//! The accounts that a command is about, as they stand in Azure: where `outputs`, `keys`, `access` and `verify` begin.
+//!
+//! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
+//! declared account that is absent or could not be read.
+
+use serde_json::Value;
+
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::account::{self, Accounts};
+use crate::kinds::{Kind as _, Live};
+use crate::snapshot::{Answer, Query, Snapshot};
+use crate::source::Span;
+use crate::spec::Loaded;
+
+/// A live account.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Its place in the spec, or its id where no spec is asked.
+    pub address: String,
+    /// Its id as ARM gave it.
+    pub id: ResourceId,
+    /// Where it is declared.
+    pub span: Option<Span>,
+    /// The projected body in ARM shape.
+    pub body: Value,
+}
+
+impl Standing {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.id.name()
+    }
+
+    /// How people name it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("account {}", self.name())
+    }
+
+    /// Whether it takes API keys; a field that is not there means that it does.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        self.body["properties"]["disableLocalAuth"].as_bool() != Some(true)
+    }
+}
+
+/// The declared accounts that are live, in the order of the specs, and why the others are not among them.
+#[must_use]
+pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
+    let inventory = Accounts.inventory(stacks, snapshot);
+    let (mut standing, mut findings) = (Vec::new(), Vec::new());
+    for desired in stacks.iter().flat_map(|loaded| Accounts.desired(loaded, snapshot)) {
+        if let Some(Live { id, body, .. }) = inventory.items.get(&desired.key) {
+            let (id, body) = (id.clone(), body.clone());
+            standing.push(Standing { address: desired.address, id, span: Some(desired.span), body });
+        } else if let Some(gap) = inventory.gap(&desired.scope) {
+            let message = format!("{} could not be read", desired.title);
+            let finding = Finding::error(Code::UnknownState, message).at(desired.span);
+            findings.push(Finding { hint: gap.refusal.hint.clone(), ..finding.cause(&gap.refusal.message) });
+        } else {
+            let message = format!("{} does not exist", desired.title);
+            let hint = "`keyless apply` creates what the spec declares";
+            findings.push(Finding::error(Code::AccountAbsent, message).at(desired.span).hint(hint));
+        }
+    }
+    (standing, findings)
+}
+
+/// What lists all accounts of a subscription.
+#[must_use]
+pub fn list(subscription: &ResourceId) -> Query {
+    account::list(subscription)
+}
+
+/// All accounts of a subscription by name, and why they could not be read.
+#[must_use]
+pub fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
+    let query = list(subscription);
+    let mut findings = Vec::new();
+    let unread = |cause: &str| {
+        Finding::error(Code::UnknownState, format!("the accounts of `{subscription}` could not be read"))
+            .cause(cause)
+    };
+    match snapshot.get(&query) {
+        Some(Answer::Found(_)) => {}
+        Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
+            findings.push(Finding { hint: refusal.hint.clone(), ..unread(&refusal.message) });
+        }
+        Some(Answer::Absent { .. }) | None => findings.push(unread("Azure does not know it")),
+    }
+    let mut standing: Vec<Standing> = Vec::new();
+    for body in snapshot.items(&query) {
+        match body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) {
+            Some(id) => {
+                let address = id.to_string();
+                standing.push(Standing { address, id, span: None, body: body.clone() });
+            }
+            None => findings.push(unread("an item of the list has no id that can be read")),
+        }
+    }
+    standing.sort_by(|left, right| left.id.cmp(&right.id));
+    (standing, findings)
+}

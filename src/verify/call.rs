@@ -1,0 +1,104 @@
+//! Sends a probe (IO): a token or a random key, to one address, once. Redirects are never followed.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::probe::{Call, Probe, renamed_limit};
+use super::verdict::Answered;
+use crate::auth::Credential;
+
+/// No answer needs to be larger to be judged.
+const LARGEST: usize = 1024 * 1024;
+
+/// Who calls the data plane.
+#[derive(Debug, Clone)]
+pub struct Prober {
+    http: reqwest::Client,
+    credential: Credential,
+    scope: String,
+}
+
+impl Prober {
+    /// A caller with tokens for a scope; to this machine no proxy is asked.
+    pub fn new(credential: Credential, scope: String, loopback: bool) -> Result<Self, String> {
+        // Fails if one is installed already, which is as good.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_mins(1))
+            .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")));
+        if loopback {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| format!("the HTTP client cannot be set up: {error}"))?;
+        Ok(Self { http, credential, scope })
+    }
+
+    /// Asks, and once more where the model wants another word for the same limit.
+    pub async fn ask(&self, probe: &Probe) -> Answered {
+        let answered = self.send(probe).await;
+        let Answered::Answer { status: 400, body: Some(body) } = &answered else { return answered };
+        match renamed_limit(probe, body) {
+            Some(probe) => self.send(&probe).await,
+            None => answered,
+        }
+    }
+
+    async fn send(&self, probe: &Probe) -> Answered {
+        let mut request = match &probe.body {
+            Some(body) => self.http.post(probe.url.clone()).json(body),
+            None => self.http.get(probe.url.clone()),
+        };
+        request = match probe.call {
+            // Nobody has this one: it shows whether keys are looked at, and no real key is ever read.
+            Call::Keys => request.header("api-key", Uuid::new_v4().simple().to_string()),
+            _ => match self.credential.token(&self.scope).await {
+                Ok(token) => request.bearer_auth(token.expose()),
+                Err(error) => return Answered::NoToken(error.to_string()),
+            },
+        };
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return broken(&error),
+        };
+        let status = response.status().as_u16();
+        tracing::debug!(url = %probe.url, status, "the data plane answered");
+        match collect(response).await {
+            Ok(bytes) => Answered::Answer { status, body: serde_json::from_slice::<Value>(&bytes).ok() },
+            Err(error) => broken(&error),
+        }
+    }
+}
+
+async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > LARGEST {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// What went wrong, by its innermost causes; reqwest has no word for a name that does not resolve.
+fn broken(error: &reqwest::Error) -> Answered {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    let last = causes.last().cloned().unwrap_or_else(|| "the request failed".to_owned());
+    if error.is_timeout() {
+        return Answered::NoAnswer;
+    }
+    if causes.iter().any(|cause| cause.contains("dns error")) {
+        return Answered::NoName(last);
+    }
+    Answered::NoConnection(last)
+}

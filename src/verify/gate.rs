@@ -1,0 +1,96 @@
+//! In the middle of an apply (IO): keys of a live account go off only when its models were seen to answer a token, and count as
+//! off only when they were seen to be refused.
+
+use std::time::Duration;
+
+use super::call::Prober;
+use super::probe::Place;
+use super::verdict::Outcome;
+use super::{Run, Subject, Verification, Waiting, deployments, keys, models, run};
+use crate::arm::{Client, Interrupt};
+use crate::id::ResourceId;
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
+use crate::plan::document::{Step, StepAction};
+use crate::standing::Standing;
+
+/// Who looks before and after keys go off.
+pub struct Gate {
+    /// Who calls.
+    pub caller: Prober,
+    /// Where.
+    pub place: Place,
+    /// How long to wait for what may pass.
+    pub limit: Duration,
+    /// Ends waits.
+    pub interrupt: Interrupt,
+    /// Told of waits.
+    pub waiting: Box<Waiting>,
+}
+
+/// Why a step must not go on, and what to do.
+pub(crate) struct Stop {
+    pub(crate) cause: String,
+    pub(crate) hint: String,
+}
+
+impl Gate {
+    /// Whether a step turns off the keys of a live account.
+    #[must_use]
+    pub fn concerns(step: &Step) -> bool {
+        step.kind == Accounts.name()
+            && step.action == StepAction::Update
+            && step.patch.get("disableLocalAuth").is_some_and(|value| value == true)
+    }
+
+    /// Before the write: every deployment answers a token.
+    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<(), Stop> {
+        let account = account(client, step).await?;
+        let query = deployments(&account.id);
+        let bodies = client.list(&query.path, query.project).await.map_err(|error| unread(&error))?;
+        let verification = self.look(&models(&account, &bodies, &self.place)).await;
+        settled(&verification, "keys stay on")
+    }
+
+    /// After the write: a key is refused.
+    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<(), Stop> {
+        let account = account(client, step).await?;
+        let verification = self.look(&[keys(&account, &self.place)]).await;
+        settled(&verification, "keys are off, and that is not seen yet")
+    }
+
+    async fn look(&self, subjects: &[Subject<'_>]) -> Verification {
+        let how = Run {
+            caller: &self.caller,
+            limit: self.limit,
+            interrupt: &self.interrupt,
+            parallelism: subjects.len(),
+            waiting: &*self.waiting,
+        };
+        run(subjects, &how, None).await
+    }
+}
+
+async fn account(client: &Client, step: &Step) -> Result<Standing, Stop> {
+    let path = format!("{}?api-version={}", step.target, Accounts.api_version());
+    let body = client.get(&path).await.map_err(|error| unread(&error))?;
+    let id = ResourceId::parse(&step.target)
+        .map_err(|error| Stop { cause: error.to_string(), hint: "make the plan again".to_owned() })?;
+    Ok(Standing { address: String::new(), id, span: None, body })
+}
+
+fn unread(error: &crate::arm::Error) -> Stop {
+    let hint = error.hint().unwrap_or_else(|| "run it again".to_owned());
+    Stop { cause: format!("what to verify could not be read: {error}"), hint }
+}
+
+fn settled(verification: &Verification, so: &str) -> Result<(), Stop> {
+    let Some(check) = verification.checks.iter().find(|check| check.outcome != Outcome::Proven) else {
+        return Ok(());
+    };
+    let hint = match check.hint() {
+        Some(hint) => format!("{hint}; then apply again"),
+        None => "apply again".to_owned(),
+    };
+    Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
+}

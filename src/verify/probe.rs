@@ -1,0 +1,244 @@
+//! What is asked of an account's data plane, and where. Pure.
+
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::cloud::{Cloud, takes_data_tokens};
+use crate::kinds::account::{INFERENCE, OPENAI};
+
+/// What a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// The shortest chat.
+    Chat,
+    /// One word to embed.
+    Embeddings,
+    /// Information about a model, where a call would cost or nobody knows what it takes.
+    Info,
+    /// Anything, with a random key in place of a token.
+    Keys,
+}
+
+/// A deployment as ARM shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its name.
+    pub name: String,
+    /// Who makes the model: `OpenAI`, `Mistral AI`.
+    pub format: String,
+    /// What it can be asked.
+    pub call: Call,
+}
+
+impl Deployment {
+    /// Reads a deployment in ARM shape: its capabilities say what the model does.
+    #[must_use]
+    pub fn of(body: &Value) -> Option<Self> {
+        let name = body["name"].as_str()?.rsplit('/').next()?.to_owned();
+        let properties = &body["properties"];
+        let model = &properties["model"];
+        let can = |name: &str| properties["capabilities"][name].as_str() == Some("true");
+        let call = if can("chatCompletion") {
+            Call::Chat
+        } else if can("embeddings") {
+            Call::Embeddings
+        } else {
+            Call::Info
+        };
+        Some(Self { name, format: model["format"].as_str().unwrap_or_default().to_owned(), call })
+    }
+}
+
+/// A request to the data plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// What it is.
+    pub call: Call,
+    /// Where it goes.
+    pub url: Url,
+    /// What is sent; nothing for a GET.
+    pub body: Option<Value>,
+}
+
+/// Where an account's data plane is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// At the hosts that ARM shows, below the cloud's suffixes.
+    Cloud(Cloud),
+    /// At the origin of a sandbox, below `_data/SUBDOMAIN`.
+    Beside(Url),
+}
+
+/// The general versions of both APIs:
+/// <https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>,
+/// <https://learn.microsoft.com/rest/api/aifoundry/modelinference/>.
+const OPENAI_VERSION: &str = "2024-10-21";
+const INFERENCE_VERSION: &str = "2024-05-01-preview";
+
+/// What asks a deployment for the smallest answer.
+pub fn deployment(account: &Value, deployment: &Deployment, place: &Place) -> Result<Probe, String> {
+    let Deployment { name, format, call } = deployment;
+    let openai = format.eq_ignore_ascii_case("OpenAI") && *call != Call::Info;
+    let base = base(account, if openai { OPENAI } else { INFERENCE }, place)?;
+    let messages = json!([{"role": "user", "content": "Say yes."}]);
+    let (path, body) = match call {
+        Call::Chat => ("chat/completions", Some(json!({"messages": messages, "max_tokens": 1}))),
+        Call::Embeddings => ("embeddings", Some(json!({"input": ["yes"]}))),
+        Call::Info | Call::Keys => ("info", None),
+    };
+    let (segments, version) = if openai {
+        (vec!["openai", "deployments", name.as_str()], OPENAI_VERSION)
+    } else {
+        (vec!["models"], INFERENCE_VERSION)
+    };
+    let mut url = extended(&base, segments.into_iter().chain(path.split('/')))?;
+    url.query_pairs_mut().append_pair("api-version", version);
+    if *call == Call::Info {
+        url.query_pairs_mut().append_pair("model", name);
+    }
+    let body = body.map(|mut body| {
+        if !openai {
+            body["model"] = json!(name);
+        }
+        body
+    });
+    Ok(Probe { call: *call, url, body })
+}
+
+/// The same question for models that want the other name of the limit, if the answer says so.
+#[must_use]
+pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
+    let message = answer["error"]["message"].as_str()?;
+    let mut body = probe.body.clone().filter(|_| message.contains("max_completion_tokens"))?;
+    body.as_object_mut()?.remove("max_tokens")?;
+    // Models that reason need some tokens before their first word.
+    body["max_completion_tokens"] = json!(16);
+    Some(Probe { body: Some(body), ..probe.clone() })
+}
+
+/// What shows whether keys are looked at: a list that costs nothing.
+pub fn keys(account: &Value, place: &Place) -> Result<Probe, String> {
+    let mut url = extended(&base(account, OPENAI, place)?, ["openai", "models"].into_iter())?;
+    url.query_pairs_mut().append_pair("api-version", OPENAI_VERSION);
+    Ok(Probe { call: Call::Keys, url, body: None })
+}
+
+fn extended<'a>(base: &Url, segments: impl Iterator<Item = &'a str>) -> Result<Url, String> {
+    let mut url = base.clone();
+    let refused = || format!("`{base}` is no address that a request can go to");
+    url.path_segments_mut().map_err(|()| refused())?.pop_if_empty().extend(segments);
+    Ok(url)
+}
+
+/// The account's own endpoint for an API, if a token may go there.
+fn base(account: &Value, api: &str, place: &Place) -> Result<Url, String> {
+    let properties = &account["properties"];
+    let subdomain = properties["customSubDomainName"].as_str().unwrap_or_default();
+    let shown = properties["endpoints"][api].as_str().or_else(|| properties["endpoint"].as_str());
+    let shown = shown.ok_or("Azure shows no endpoint of it")?;
+    let url = Url::parse(shown).map_err(|_| format!("`{shown}` is no URL"))?;
+    match place {
+        Place::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),
+        Place::Cloud(cloud) => {
+            let own = url.host_str().and_then(|host| host.split('.').next());
+            if !takes_data_tokens(*cloud, &url) {
+                return Err(format!(
+                    "`{shown}` is no host of Azure AI in this cloud: nothing was sent there"
+                ));
+            }
+            if own.is_none_or(|own| !own.eq_ignore_ascii_case(subdomain)) {
+                return Err(format!(
+                    "`{shown}` is not below the account's own subdomain: nothing was sent there"
+                ));
+            }
+            Ok(url)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(endpoint: &str) -> Value {
+        json!({"properties": {"customSubDomainName": "chat", "endpoint": endpoint}})
+    }
+
+    fn model(name: &str, format: &str, call: Call) -> Deployment {
+        Deployment { name: name.to_owned(), format: format.to_owned(), call }
+    }
+
+    #[test]
+    fn each_model_is_asked_at_the_api_that_takes_it() {
+        let body = json!({"properties": {"customSubDomainName": "chat", "endpoints": {
+            OPENAI: "https://chat.openai.azure.com/", INFERENCE: "https://chat.services.ai.azure.com/",
+        }}});
+        let cloud = Place::Cloud(Cloud::Public);
+        let url = |model: &Deployment| deployment(&body, model, &cloud).unwrap().url.to_string();
+        assert_eq!(
+            url(&model("gpt 4", "OpenAI", Call::Chat)),
+            "https://chat.openai.azure.com/openai/deployments/gpt%204/chat/completions?api-version=2024-10-21"
+        );
+        assert_eq!(
+            url(&model("large", "Mistral AI", Call::Chat)),
+            "https://chat.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
+        );
+        assert_eq!(
+            url(&model("a&b", "Black Forest Labs", Call::Info)),
+            "https://chat.services.ai.azure.com/models/info?api-version=2024-05-01-preview&model=a%26b"
+        );
+        let probe = deployment(&body, &model("large", "Mistral AI", Call::Chat), &cloud).unwrap();
+        assert_eq!(probe.body.unwrap()["model"], "large");
+    }
+
+    #[test]
+    fn a_token_goes_to_the_accounts_own_host_and_to_no_other() {
+        let at = |endpoint: &str| keys(&account(endpoint), &Place::Cloud(Cloud::Public));
+        assert!(at("https://chat.cognitiveservices.azure.com/").is_ok());
+        assert!(at("https://CHAT.cognitiveservices.azure.com/").is_ok());
+        for endpoint in [
+            "https://eastus2.api.cognitive.microsoft.com/",
+            "https://other.cognitiveservices.azure.com/",
+            "https://chat.cognitiveservices.azure.us/",
+            "https://chat.cognitiveservices.azure.com.evil.example/",
+            "http://chat.cognitiveservices.azure.com/",
+            "https://chat.cognitiveservices.azure.com:444/",
+            "https://user@chat.cognitiveservices.azure.com/",
+            "not a url",
+        ] {
+            assert!(at(endpoint).is_err(), "{endpoint}");
+        }
+        let origin = Url::parse("http://127.0.0.1:8080/").unwrap();
+        let probe = keys(&account("https://evil.example/"), &Place::Beside(origin)).unwrap();
+        assert!(
+            probe.url.as_str().starts_with("http://127.0.0.1:8080/_data/chat/openai/models?"),
+            "{probe:?}"
+        );
+    }
+
+    #[test]
+    fn a_model_that_wants_the_other_name_of_the_limit_is_asked_once_more() {
+        let body = json!({"properties": {"customSubDomainName": "chat", "endpoint": "https://chat.openai.azure.com/"}});
+        let cloud = Place::Cloud(Cloud::Public);
+        let probe = deployment(&body, &model("o", "OpenAI", Call::Chat), &cloud).unwrap();
+        let answer = json!({"error": {"code": "unsupported_parameter", "message":
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}});
+        let again = renamed_limit(&probe, &answer).unwrap();
+        assert_eq!(again.body.as_ref().unwrap()["max_completion_tokens"], 16);
+        assert_eq!(renamed_limit(&again, &answer), None, "not for ever");
+        assert_eq!(renamed_limit(&probe, &json!({"error": {"message": "another"}})), None);
+    }
+
+    #[test]
+    fn capabilities_say_what_a_model_can_be_asked() {
+        for (capabilities, call) in [
+            (json!({"chatCompletion": "true", "embeddings": "false"}), Call::Chat),
+            (json!({"embeddings": "true"}), Call::Embeddings),
+            (json!({"imageGenerations": "true"}), Call::Info),
+            (Value::Null, Call::Info),
+        ] {
+            let body = json!({"name": "chat/m", "properties": {"capabilities": capabilities, "model": {"format": "OpenAI"}}});
+            assert_eq!(Deployment::of(&body), Some(model("m", "OpenAI", call)));
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! What an answer of the data plane proves, and what it does not.
+//!
+//! Pure: `(what was asked, what came back) -> Verdict`. Code and message decide, never the status alone: a missing role, a wrong
+//! key and a token for somebody else are all a 401, a firewall and keys that are off both a 403. Whatever is not known for
+//! certain is inconclusive.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::probe::Call;
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// Someone answered.
+    Answer {
+        /// The status.
+        status: u16,
+        /// The body; nothing where it is no JSON.
+        body: Option<Value>,
+    },
+    /// The name of the host does not resolve.
+    NoName(String),
+    /// No connection, or it broke.
+    NoConnection(String),
+    /// No answer in time.
+    NoAnswer,
+    /// There is no token to send.
+    NoToken(String),
+    /// The address may not be sent a token: nothing was sent.
+    NotSent(String),
+}
+
+/// What was found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It is so.
+    Proven,
+    /// It is not so.
+    Disproven,
+    /// Nobody knows.
+    Inconclusive,
+}
+
+/// What stands in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// Firewall, private network, DNS, proxy: the account was not reached, or not from here.
+    Network,
+    /// The account has no subdomain of its own, without which no token is taken.
+    Subdomain,
+    /// The token: none could be had, or it is not one that the account takes.
+    Token,
+    /// The token is taken, and its owner lacks the role.
+    Role,
+    /// Keys are looked at.
+    Key,
+    /// The deployment or its model.
+    Model,
+    /// Too many requests.
+    Throttled,
+    /// Azure has a fault, or what answered is not known.
+    Service,
+}
+
+/// A verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What was found out.
+    pub outcome: Outcome,
+    /// What stands in the way, unless it is proven.
+    pub reason: Option<Reason>,
+    /// In words, as a fragment.
+    pub message: String,
+    /// Whether waiting can change it: what was just granted or made takes minutes to reach everywhere.
+    pub may_pass: bool,
+}
+
+impl Verdict {
+    fn proven(message: &str) -> Self {
+        Self { outcome: Outcome::Proven, reason: None, message: message.to_owned(), may_pass: false }
+    }
+
+    fn disproven(reason: Reason, message: impl Into<String>) -> Self {
+        let (outcome, message) = (Outcome::Disproven, message.into());
+        Self { outcome, reason: Some(reason), message, may_pass: false }
+    }
+
+    /// Nobody knows.
+    pub(super) fn inconclusive(reason: Reason, message: impl Into<String>) -> Self {
+        let (outcome, message) = (Outcome::Inconclusive, message.into());
+        Self { outcome, reason: Some(reason), message, may_pass: false }
+    }
+
+    fn passing(mut self) -> Self {
+        self.may_pass = true;
+        self
+    }
+}
+
+/// The account has no subdomain: Azure takes no token then, and nothing needs to be sent to know it.
+#[must_use]
+pub fn without_subdomain() -> Verdict {
+    Verdict::disproven(
+        Reason::Subdomain,
+        "the account has no customSubDomainName, and Azure takes no token without",
+    )
+}
+
+/// What an answer proves.
+#[must_use]
+pub fn judge(call: Call, answered: &Answered) -> Verdict {
+    let (status, body) = match answered {
+        Answered::Answer { status, body } => (*status, body.as_ref()),
+        Answered::NoName(why) => {
+            return Verdict::inconclusive(
+                Reason::Network,
+                format!("the host's name does not resolve ({why})"),
+            )
+            .passing();
+        }
+        Answered::NoConnection(why) => {
+            return Verdict::inconclusive(Reason::Network, format!("no connection ({why})"));
+        }
+        Answered::NoAnswer => return Verdict::inconclusive(Reason::Network, "no answer in time"),
+        Answered::NoToken(why) => return Verdict::inconclusive(Reason::Token, why.clone()),
+        Answered::NotSent(why) => return Verdict::inconclusive(Reason::Network, why.clone()),
+    };
+    if (300..400).contains(&status) {
+        let message =
+            format!("{status}: a redirect, which is not followed: something stands in front of the account");
+        return Verdict::inconclusive(Reason::Network, message);
+    }
+    let Some(body) = body else {
+        let message =
+            format!("{status} without JSON: a proxy or a gateway may have answered in the account's place");
+        return Verdict::inconclusive(Reason::Network, message);
+    };
+    if (200..300).contains(&status) {
+        return answered_well(call, status, body);
+    }
+    let said = Said::of(body);
+    if call == Call::Keys {
+        return keys(status, &said);
+    }
+    refused(status, &said)
+}
+
+/// A success: only what looks like the answer that was asked for counts.
+fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
+    let filled = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
+    let right = match call {
+        Call::Chat => filled("choices"),
+        Call::Embeddings => filled("data"),
+        Call::Info => body["model_name"].is_string(),
+        Call::Keys => {
+            // A random key that is taken would be no key check at all.
+            let message = format!("{status}: something answered that did not look at the key");
+            return Verdict::inconclusive(Reason::Service, message);
+        }
+    };
+    if right {
+        return Verdict::proven("the token was taken, and the model answered");
+    }
+    Verdict::inconclusive(Reason::Service, format!("{status} with an answer that no model gives"))
+}
+
+/// Code and message of an error.
+struct Said {
+    code: String,
+    message: String,
+}
+
+impl Said {
+    fn of(body: &Value) -> Self {
+        // The gateway of some services leaves out the envelope.
+        let error = if body["error"].is_object() { &body["error"] } else { body };
+        let text = |name: &str| match &error[name] {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => String::new(),
+        };
+        Self { code: text("code"), message: text("message") }
+    }
+
+    fn is(&self, code: &str) -> bool {
+        self.code.eq_ignore_ascii_case(code)
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.message.to_ascii_lowercase().contains(words)
+    }
+
+    fn shown(&self, status: u16) -> String {
+        let Self { code, message } = self;
+        let message = message.trim_end_matches('.');
+        match (code.is_empty() || *code == status.to_string(), message.is_empty()) {
+            (true, true) => status.to_string(),
+            (true, false) => format!("{status}: {message}"),
+            (false, true) => format!("{status} {code}"),
+            (false, false) => format!("{status} {code}: {message}"),
+        }
+    }
+}
+
+/// What network rules and private endpoints answer, with a 403 whose code says nothing.
+const FENCES: [&str; 4] = [
+    // https://github.com/Azure-Samples/azure-sql-db-chatbot/issues/3
+    "virtual network/firewall rules",
+    // https://github.com/TabularEditor/TabularEditor3/issues/1557
+    "public access is disabled",
+    // https://github.com/continuedev/continue/issues/12547
+    "a virtual network is configured for this resource",
+    "private endpoint",
+];
+
+fn is_fence(status: u16, said: &Said) -> bool {
+    status == 403 && FENCES.iter().any(|words| said.says(words))
+}
+
+/// What a random key was answered. That keys are off is proven by one code only.
+fn keys(status: u16, said: &Said) -> Verdict {
+    let shown = said.shown(status);
+    if said.is("AuthenticationTypeDisabled") {
+        return Verdict::proven("keys are refused: AuthenticationTypeDisabled");
+    }
+    if is_fence(status, said) {
+        return Verdict::inconclusive(Reason::Network, shown);
+    }
+    // A wrong key while keys are on: https://learn.microsoft.com/azure/ai-services/authentication.
+    if status == 401 && said.says("invalid subscription key") {
+        let message = format!("the key was looked at, so keys are taken ({shown})");
+        return Verdict::disproven(Reason::Key, message).passing();
+    }
+    passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))
+}
+
+/// What a call with a token was answered, other than well.
+fn refused(status: u16, said: &Said) -> Verdict {
+    let shown = said.shown(status);
+    if is_fence(status, said) {
+        return Verdict::inconclusive(Reason::Network, shown);
+    }
+    // 401 or 403: https://github.com/microsoft/semantic-kernel/issues/10020.
+    if matches!(status, 401 | 403) && said.is("PermissionDenied") {
+        return Verdict::disproven(
+            Reason::Role,
+            format!("the token was taken, and its owner lacks the role ({shown})"),
+        )
+        .passing();
+    }
+    // https://github.com/Azure/azure-sdk-for-net/issues/12789; the older text in #12813.
+    if status == 400 && (said.says("custom subdomain") || said.says("provide an authentication key")) {
+        return Verdict::disproven(Reason::Subdomain, shown);
+    }
+    if status == 401 && (said.says("access token is missing, invalid") || said.says("audience is incorrect"))
+    {
+        return Verdict::disproven(Reason::Token, format!("the token was not taken ({shown})"));
+    }
+    // A new deployment takes some minutes, says Azure itself.
+    if said.is("DeploymentNotFound") {
+        return Verdict::disproven(Reason::Model, shown).passing();
+    }
+    if said.is("unknown_model") || said.is("no_model_name") {
+        return Verdict::disproven(Reason::Model, shown);
+    }
+    if let Some(trouble) = passing_trouble(status, &shown) {
+        return trouble;
+    }
+    // That a model finds fault with a request says nothing certain about who may call it.
+    if status == 400 {
+        return Verdict::inconclusive(Reason::Model, shown);
+    }
+    if status == 404 {
+        return Verdict::inconclusive(Reason::Service, format!("nobody there knows this request ({shown})"));
+    }
+    Verdict::inconclusive(Reason::Service, shown)
+}
+
+fn passing_trouble(status: u16, shown: &str) -> Option<Verdict> {
+    match status {
+        429 => Some(Verdict::inconclusive(Reason::Throttled, shown).passing()),
+        408 | 500..=599 => Some(Verdict::inconclusive(Reason::Service, shown).passing()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use Outcome::{Disproven, Inconclusive, Proven};
+
+    /// What Azure says, in the words of public reports: situation | call | status and code | message | verdict.
+    const ERRORS: &str = "
+        role missing, as 401 | chat | 401 PermissionDenied | The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation. | disproven role
+        role missing, as 403 | chat | 403 PermissionDenied | Principal does not have access to API/Operation. | disproven role
+        another 401 | chat | 401 401 | Nobody knows this text. | inconclusive service
+        wrong audience | chat | 401 401 | Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired. | disproven token
+        a wrong key, said to a token | chat | 401 401 | Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource. | inconclusive service
+        keys are off, said to a token | chat | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | inconclusive service
+        firewall | chat | 403 403 | Access denied due to Virtual Network/Firewall rules. | inconclusive network
+        private only | chat | 403 403 | Public access is disabled. Please configure private endpoint. | inconclusive network
+        virtual network | chat | 403 403 | A Virtual Network is configured for this resource. Please use the correct endpoint for making requests. Check https://aka.ms/cogsvc-vnet for more details. | inconclusive network
+        private endpoint not approved | chat | 403 403 | Traffic is not from an approved private endpoint. | inconclusive network
+        no subdomain | chat | 400 BadRequest | Please provide a custom subdomain for token authentication, otherwise API key is required. | disproven subdomain
+        no subdomain, older words | chat | 400 BadRequest | Please provide an authentication key. | disproven subdomain
+        no deployment | chat | 404 DeploymentNotFound | The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again. | disproven model
+        unknown model | chat | 400 unknown_model | Unknown model: x | disproven model
+        wrong operation | chat | 400 OperationNotSupported | The chatCompletion operation does not work with the specified model, x. | inconclusive model
+        content filter | chat | 400 content_filter | The response was filtered due to the prompt triggering content management policy. | inconclusive model
+        unknown path | chat | 404 404 | Resource not found | inconclusive service
+        throttled | chat | 429 429 | Requests to the ChatCompletions_Create Operation have exceeded call rate limit of your current pricing tier. | inconclusive throttled
+        fault | chat | 500 InternalServerError | The server had an error. | inconclusive service
+        keys are off | keys | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | proven -
+        keys are on | keys | 401 401 | Access denied due to invalid subscription key or wrong API endpoint. | disproven key
+        key, firewall | keys | 403 403 | Access denied due to Virtual Network/Firewall rules. | inconclusive network
+        key, plain 403 | keys | 403 Forbidden | no | inconclusive service
+        key, plain 401 | keys | 401 Unauthorized | no | inconclusive service
+        key, role missing | keys | 401 PermissionDenied | lacks the required data action | inconclusive service
+        key, throttled | keys | 429 429 | slow down | inconclusive throttled";
+
+    #[test]
+    fn every_error_of_azure_has_its_verdict_and_reason() {
+        let rows: Vec<Vec<&str>> =
+            ERRORS.trim().lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+        assert!(rows.len() > 20);
+        for row in rows {
+            let [situation, call, answer, message, expected] = row[..] else { panic!("{row:?}") };
+            let (status, code) = answer.split_once(' ').unwrap();
+            let call = if call == "keys" { Call::Keys } else { Call::Chat };
+            let error = json!({"code": code, "message": message});
+            // With the envelope, and as some gateways send it.
+            for body in [json!({ "error": error }), error] {
+                let status = status.parse().unwrap();
+                let verdict = judge(call, &Answered::Answer { status, body: Some(body) });
+                let reason = verdict.reason.map_or("-", crate::render::verify::word);
+                let outcome = match verdict.outcome {
+                    Proven => "proven",
+                    Disproven => "disproven",
+                    Inconclusive => "inconclusive",
+                };
+                assert_eq!(format!("{outcome} {reason}"), expected, "{situation}: {verdict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_answer_that_was_asked_for_proves_something() {
+        let (chat, embedding, info) =
+            (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}), json!({"model_name": "m"}));
+        let calls = [(Call::Chat, &chat), (Call::Embeddings, &embedding), (Call::Info, &info)];
+        for (call, right) in calls {
+            for body in
+                [&chat, &embedding, &info, &json!({"choices": []}), &json!({"status": "ok"}), &json!([])]
+            {
+                let verdict = judge(call, &Answered::Answer { status: 200, body: Some(body.clone()) });
+                let (outcome, reason) =
+                    if body == right { (Proven, None) } else { (Inconclusive, Some(Reason::Service)) };
+                assert_eq!((verdict.outcome, verdict.reason), (outcome, reason), "{call:?} {body}");
+            }
+        }
+        // Whoever takes a random key has not looked at it.
+        assert_eq!(
+            judge(Call::Keys, &Answered::Answer { status: 200, body: Some(embedding) }).outcome,
+            Inconclusive
+        );
+    }
+
+    #[test]
+    fn what_did_not_reach_the_account_proves_nothing() {
+        let why = || "why".to_owned();
+        for (answered, reason) in [
+            (Answered::NoName(why()), Reason::Network),
+            (Answered::NoConnection(why()), Reason::Network),
+            (Answered::NoAnswer, Reason::Network),
+            (Answered::NotSent(why()), Reason::Network),
+            (Answered::NoToken(why()), Reason::Token),
+            (Answered::Answer { status: 302, body: Some(json!({"choices": [{}]})) }, Reason::Network),
+            (Answered::Answer { status: 200, body: None }, Reason::Network),
+            (Answered::Answer { status: 403, body: None }, Reason::Network),
+            (Answered::Answer { status: 502, body: None }, Reason::Network),
+        ] {
+            for call in [Call::Chat, Call::Embeddings, Call::Info, Call::Keys] {
+                let verdict = judge(call, &answered);
+                assert_eq!((verdict.outcome, verdict.reason), (Inconclusive, Some(reason)), "{answered:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_status_alone_proves_or_disproves_anything() {
+        for status in 100..600 {
+            for body in [None, Some(json!({})), Some(json!({"error": {"code": status.to_string()}}))] {
+                for call in [Call::Chat, Call::Embeddings, Call::Info, Call::Keys] {
+                    let verdict = judge(call, &Answered::Answer { status, body: body.clone() });
+                    assert_eq!(verdict.outcome, Inconclusive, "{call:?} {status} {body:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Commands beside plan, apply and drift: outputs, keys, access, verify.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod access;
+mod keys;
+mod outputs;
+mod verify;
+
+use crate::common::head;
+
+/// A spec of accounts without any further lines.
+fn accounts(names: &[&str]) -> String {
+    let lines = names.iter().map(|name| format!("  - name: {name}\n    disableLocalAuth: true\n"));
+    format!("{}accounts:\n{}", head("team-a"), lines.collect::<String>())
+}

@@ -1,0 +1,37 @@
+//! Signing in, as the real binary does it in production: every credential, every way to fail, and what must not be shown.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+mod each;
+mod failures;
+
+use crate::common::cloud::{Cloud, TENANT};
+use crate::common::{ALICE, Folder, grants, one_account};
+
+/// The client id of the application that signs in.
+const APP: &str = "0000aaaa-0000-4000-8000-000000000001";
+
+/// Variables that every application needs.
+const NAMES: [(&str, &str); 2] = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP)];
+
+/// A folder with one spec, whose runs go to a cloud with these variables.
+fn folder(cloud: &Cloud, variables: &[(&str, &str)]) -> Folder {
+    let folder = cloud.folder(&[&NAMES[..], variables].concat());
+    write_spec(&folder);
+    folder
+}
+
+/// The spec of one account with one role assignment.
+fn write_spec(folder: &Folder) {
+    folder.write("specs/one.yaml", one_account("team", "chat", &grants(&[ALICE])));
+}
+
+/// A federated token that nobody signed.
+fn federated(issuer: &str, subject: &str, expires: i64) -> String {
+    use base64::Engine as _;
+    let claims = serde_json::json!({
+        "iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "exp": expires,
+    });
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
+    format!("e30.{payload}.c2lnbmF0dXJl")
+}

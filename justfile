@@ -23,6 +23,7 @@ schema:
     cargo run -q -- schema plan > schema/plan.schema.json
     cargo run -q -- schema report > schema/report.schema.json
     cargo run -q -- schema access > schema/access.schema.json
+    cargo run -q -- schema doctor > schema/doctor.schema.json
     cargo run -q -- schema outputs > schema/outputs.schema.json
     cargo run -q -- schema verify > schema/verify.schema.json
     cargo run -q -- schema keys-status > schema/keys-status.schema.json

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
-use crate::kinds::{KINDS, Kind};
+use crate::kinds::{Compare, KINDS, Kind};
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -32,8 +32,8 @@ pub struct Desired {
     pub key: Key,
     /// The scope at which it stands: its own id, or what a role assignment is on.
     pub scope: ResourceId,
-    /// The declared resource that must stand before it.
-    pub parent: Option<Key>,
+    /// The declared resources that must stand before it.
+    pub after: Vec<Key>,
     /// What the spec says of it, in spec shape.
     pub declared: Map<String, Value>,
     /// Safe values for what the spec leaves out, on creation only.
@@ -50,6 +50,8 @@ pub struct Desired {
     pub hole: Option<Hole>,
     /// An object id of the directory for which only the spec vouches.
     pub unproven: Option<Uuid>,
+    /// Whether what Azure never shows of it is sent again although nothing differs.
+    pub resend: bool,
 }
 
 /// A field that holds the object id of an identity which does not exist yet.
@@ -89,6 +91,16 @@ impl Open {
 }
 
 impl Desired {
+    /// Whether it declares something that Azure takes and never shows.
+    #[must_use]
+    pub fn holds_unshown(&self) -> bool {
+        self.kind.fields().iter().filter(|field| field.compare == Compare::Unshown).any(|field| {
+            let mut segments = field.path.split('/');
+            let first = segments.next().and_then(|name| self.declared.get(name));
+            first.and_then(|first| segments.try_fold(first, |value, name| value.get(name))).is_some()
+        })
+    }
+
     /// Where a field is declared: at the field, or the nearest thing around it; `None` for a default.
     #[must_use]
     pub fn span_of(&self, path: &[String]) -> Option<Span> {

@@ -93,6 +93,9 @@ codes! {
     ClientId = "client-id", "an application's client id where its object id belongs";
     NotInteractive = "not-interactive", "`me` where nobody sits at the terminal";
     Duplicate = "duplicate", "the same thing declared twice";
+    UnknownPolicy = "unknown-policy", "a content filter that the file does not declare where it declares all of the account's";
+    PlainSecret = "plain-secret", "a secret that stands in the spec itself";
+    MissingSecret = "missing-secret", "a secret that is to be sent and that `KEYLESS_SECRET_NAME` does not give";
     KeysEnabled = "keys-enabled", "an account whose keys are left on";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
@@ -103,16 +106,34 @@ codes! {
     UnknownState = "unknown-state", "a resource that could not be read";
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource is not there";
+    ProjectsNotAllowed = "projects-not-allowed", "a project is declared in an account that does not allow projects";
+    WorkspaceMissing = "workspace-missing", "a hub workspace whose connections are declared is not there";
+    CredentialsUnknown = "credentials-unknown", "a write that would need what a connection signs in with, which the spec does not hold";
     ImmutableField = "immutable-field", "a change that Azure does not allow on an existing resource";
     ProvisioningFailed = "provisioning-failed", "Azure did not complete the last change of a resource";
     OperationUnderWay = "operation-under-way", "Azure is still at work on a resource: what it shows may change by itself";
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
+    VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
+    OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
+    TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
     Unmanaged = "unmanaged", "something live that no spec declares, where the stack calls that drift";
+    // Promises: what would keep a step from succeeding.
+    SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
+    Locked = "locked", "a management lock that stops a write or a delete";
+    NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
+    UnknownModel = "unknown-model", "a model that the region does not offer";
+    QuotaExceeded = "quota-exceeded", "more capacity than the subscription's quota has left";
+    AssignmentLimit = "assignment-limit", "more role assignments than Azure takes in a subscription";
+    PolicyRefusal = "policy-refusal", "a policy that would refuse a write";
+    DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
+    MissingPermission = "missing-permission", "a right that the caller lacks for a step: a note in `plan`, an error in `apply`";
+    NotChecked = "not-checked", "a check that could not be made";
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
+    GuardDeleteDeployment = "guard-delete-deployment", "a plan that deletes a model deployment";
     GuardPurge = "guard-purge", "a plan that removes a soft-deleted account for good";
     GuardGrant = "guard-grant", "a plan that grants a role which can grant roles, or a role at subscription scope or above";
     GuardOpening = "guard-opening", "a plan that opens what was closed";

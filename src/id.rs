@@ -125,6 +125,26 @@ impl ResourceId {
         }
     }
 
+    /// The id of a child of this resource.
+    #[must_use]
+    pub fn child(&self, collection: &str, name: &str) -> Self {
+        Self(format!("{}/{collection}/{name}", self.0))
+    }
+
+    /// The list of a resource's children of one collection; it holds them as a scope does.
+    #[must_use]
+    pub fn list(&self, collection: &str) -> Self {
+        Self(format!("{}/{collection}", self.0))
+    }
+
+    /// What a child of a resource stands in: the id without its last collection and name.
+    #[must_use]
+    pub fn parent(&self) -> Option<ResourceId> {
+        let (rest, _) = self.0.rsplit_once('/')?;
+        let (parent, _) = rest.rsplit_once('/')?;
+        (!parent.is_empty()).then(|| Self(parent.to_owned()))
+    }
+
     /// The value after the given segment name: `segment_after("resourceGroups")`.
     #[must_use]
     pub fn segment_after(&self, name: &str) -> Option<&str> {
@@ -141,8 +161,8 @@ impl ResourceId {
     /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
-        let (_, tail) = self.as_str().rsplit_once("/providers/")?;
-        let mut segments = tail.split('/');
+        let at = self.0.to_ascii_lowercase().rfind("/providers/")?;
+        let mut segments = self.0[at + "/providers/".len()..].split('/');
         let namespace = segments.next()?;
         let types: Vec<&str> = segments.step_by(2).collect();
         (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
@@ -269,6 +289,19 @@ mod tests {
         assert!(!group.contains(&ResourceId::resource_group("s", "rg2")));
         assert!(ResourceId::root().contains(&group));
         assert!(!group.contains(&ResourceId::subscription("s")));
+    }
+
+    #[test]
+    fn a_child_knows_its_parent_and_its_type() {
+        let account =
+            ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
+        let connection = account.child("projects", "p").child("connections", "c");
+        let types = |id: &ResourceId| id.resource_type().unwrap_or_default();
+        assert_eq!(types(&connection), "Microsoft.CognitiveServices/accounts/projects/connections");
+        assert_eq!(connection.parent(), Some(account.child("projects", "p")));
+        assert_eq!(types(&account), "Microsoft.CognitiveServices/accounts");
+        assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), None);
+        assert_eq!(ResourceId::root().parent(), None);
     }
 
     #[test]

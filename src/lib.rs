@@ -17,6 +17,8 @@ pub mod snapshot;
 pub mod read;
 
 pub mod access;
+pub mod checks;
+pub mod doctor;
 pub mod keys;
 pub mod outputs;
 pub mod standing;

@@ -8,24 +8,21 @@ mod batch;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
-use crate::spec::Loaded;
+use crate::snapshot::{Answer, Caller, Query, Refusal, Shape, Snapshot};
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Reads everything that these stacks need to know; `graph` is asked about principals only.
-pub async fn read(stacks: &[Loaded], client: &Client, graph: &Client) -> Snapshot {
-    read_by(&|snapshot| missing(stacks, snapshot), client, graph).await
-}
-
-/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked.
+/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked; `graph` is asked
+/// about principals only.
 pub async fn read_by(
     wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
+    caller: Caller,
     client: &Client,
     graph: &Client,
 ) -> Snapshot {
     let mut snapshot = Snapshot::default();
+    snapshot.caller = caller;
     for _ in 0..MAX_WAVES {
         let mut open = wanted(&snapshot);
         open.retain(|query| snapshot.get(query).is_none());
@@ -51,9 +48,12 @@ pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapsho
 }
 
 async fn ask(client: &Client, query: &Query) -> Answer {
-    let answer = match query.shape {
-        Shape::List => client.list(&query.path, query.project).await,
-        _ => client.get(&query.path).await.map(|body| vec![(query.project)(body)]),
+    let answer = match &query.shape {
+        Shape::List | Shape::Children => client.list(&query.path, query.project).await,
+        Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
+        Shape::One | Shape::Directory(_) => {
+            client.get(&query.path).await.map(|body| vec![(query.project)(body)])
+        }
     };
     answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::Found)
 }
@@ -72,7 +72,14 @@ fn refusal(error: &arm::Error) -> Refusal {
     Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() }
 }
 
-/// Of a list only the group can be absent; any other 404 says nothing about what would be in it.
+/// Of a list only what it hangs on can be absent: the group, or the parent of children. Any other 404 says nothing about what
+/// would be in it.
 fn is_absence(shape: &Shape, error: &arm::Error) -> bool {
-    error.says_absent() && (*shape == Shape::One || error.has_code("ResourceGroupNotFound"))
+    const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
+    error.says_absent()
+        && match shape {
+            Shape::One => true,
+            Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
+            _ => error.has_code("ResourceGroupNotFound"),
+        }
 }

@@ -3,6 +3,7 @@
 //! Pure. `read` fills a snapshot; `desired`, `diff` and `plan` only look things up in it. Asking for something that was never
 //! queried is a bug of ours, not "absent".
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -13,10 +14,10 @@ use crate::id::ResourceId;
 use crate::kinds::{KINDS, Kind};
 use crate::spec::Loaded;
 
-/// One read of Azure.
+/// One read of Azure. Two queries that send the same are the same.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Path and query string, api-version included; two queries of one path are the same.
+    /// Path and query string, api-version included.
     pub path: String,
     /// One resource, a list followed through all its pages, or a question to the directory.
     pub shape: Shape,
@@ -33,6 +34,10 @@ pub enum Shape {
     One,
     /// A paged list.
     List,
+    /// The answer to a POST of this body, which changes nothing.
+    Ask(Value),
+    /// A paged list of the children of a resource, which is absent with it.
+    Children,
     /// What Microsoft Graph answers to all of these together.
     Directory(Vec<Part>),
 }
@@ -57,9 +62,19 @@ pub struct Caller {
     pub interactive: bool,
 }
 
+impl Query {
+    /// What tells it from others: its path, and what it sends with it. A question to the directory is named by its path alone.
+    fn key(&self) -> Cow<'_, str> {
+        match &self.shape {
+            Shape::Ask(body) => Cow::Owned(format!("{} {body}", self.path)),
+            _ => Cow::Borrowed(&self.path),
+        }
+    }
+}
+
 impl PartialEq for Query {
     fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
+        self.key() == other.key()
     }
 }
 
@@ -73,7 +88,7 @@ impl PartialOrd for Query {
 
 impl Ord for Query {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.path.cmp(&other.path)
+        self.key().cmp(&other.key())
     }
 }
 
@@ -124,13 +139,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// Stores an answer.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
-        self.answers.insert(query.path.clone(), answer);
+        self.answers.insert(query.key().into_owned(), answer);
     }
 
     /// The answer to a query, or `None` while it has not been asked.
     #[must_use]
     pub fn get(&self, query: &Query) -> Option<&Answer> {
-        self.answers.get(&query.path)
+        self.answers.get(&*query.key())
     }
 
     /// Everything that could not be read.
@@ -159,13 +174,20 @@ impl Snapshot {
 /// The queries that are still open: what shows the state, and once that is answered, what the state raises.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let open = |ask: &dyn Fn(&&'static dyn Kind) -> Vec<Query>| {
-        let mut open: Vec<Query> =
-            KINDS.iter().flat_map(ask).filter(|query| snapshot.get(query).is_none()).collect();
-        open.sort();
-        open.dedup();
-        open
-    };
-    let state = open(&|kind| kind.queries(stacks, snapshot));
-    if state.is_empty() { open(&|kind| kind.follow_ups(stacks, snapshot)) } else { state }
+    let state = open(snapshot, |kind| kind.queries(stacks, snapshot));
+    if state.is_empty() { open(snapshot, |kind| kind.follow_ups(stacks, snapshot)) } else { state }
+}
+
+/// Whether all is answered that shows the state.
+#[must_use]
+pub fn is_settled(stacks: &[Loaded], snapshot: &Snapshot) -> bool {
+    open(snapshot, |kind| kind.queries(stacks, snapshot)).is_empty()
+}
+
+fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> Vec<Query> {
+    let asked = KINDS.iter().flat_map(|kind| ask(*kind));
+    let mut open: Vec<Query> = asked.filter(|query| snapshot.get(query).is_none()).collect();
+    open.sort();
+    open.dedup();
+    open
 }

@@ -3,6 +3,7 @@
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
 mod fill;
+mod secrets;
 mod write;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::arm::{Client, Interrupt};
 use crate::plan::document::{FindingEntry, Plan, Requests, Step};
 use crate::report::{Outcome, Report, Status};
 use crate::verify::gate::Gate;
+pub use secrets::Secrets;
 use write::Written;
 
 /// Told of each step as it begins and ends.
@@ -28,6 +30,7 @@ pub trait Progress: Send + Sync {
 pub async fn apply(
     plan: &Plan,
     client: &Client,
+    secrets: &Secrets,
     interrupt: &Interrupt,
     progress: &dyn Progress,
     gate: Option<Arc<Gate>>,
@@ -40,10 +43,10 @@ pub async fn apply(
             progress.begins(&plan.changes[plan.steps[index].change].title);
             run.lanes.insert(plan.steps[index].lane.clone());
             run.started[index] = true;
-            let (client, step) = (client.clone(), plan.steps[index].clone());
+            let (client, step, secrets) = (client.clone(), plan.steps[index].clone(), secrets.clone());
             let gate = gate.clone().filter(|_| Gate::concerns(&step));
             tasks.spawn(async move {
-                let (target, written) = write::write(&client, &step, gate.as_deref()).await;
+                let (target, written) = write::write(&client, &step, &secrets, gate.as_deref()).await;
                 (index, target, written)
             });
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Secrets;
 use super::fill::fill;
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
@@ -63,11 +64,22 @@ impl From<Problem> for Written {
 }
 
 /// Carries a step out; beside its end stands what it wrote.
-pub(super) async fn write(client: &Client, step: &Step, gate: Option<&Gate>) -> (String, Written) {
-    match fill(client, step).await {
+pub(super) async fn write(
+    client: &Client,
+    step: &Step,
+    secrets: &Secrets,
+    gate: Option<&Gate>,
+) -> (String, Written) {
+    let (target, mut written) = match fill(client, step, secrets).await {
         Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+    };
+    // Azure's answer may repeat what was sent.
+    if let Written::Failed(problem) = &mut written {
+        problem.cause = secrets.scrub(&problem.cause);
+        problem.hint = problem.hint.as_deref().map(|hint| secrets.scrub(hint));
     }
+    (target, written)
 }
 
 /// A step with a look before and after it, where there is a gate.
@@ -296,6 +308,12 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     };
     let found = client.list(&path, |body| body).await.ok().and_then(|all| all.into_iter().find(same));
     match found {
+        Some(body) if is_activated(client, scope, &body).await => {
+            let cause = format!(
+                "{error}; it is there for a while only: somebody activated it through Privileged Identity Management"
+            );
+            Problem::failed("create", cause, Some("apply again once it has ended".to_owned())).into()
+        }
         Some(body) => {
             let by = body["properties"]["createdBy"].as_str().unwrap_or("someone");
             let when = body["properties"]["createdOn"].as_str().unwrap_or("an unknown time");
@@ -305,6 +323,18 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
         }
         None => Problem::failed("create", error.to_string(), error.hint()).into(),
     }
+}
+
+/// Whether an assignment will end by itself; where nobody may say, it counts as it stands.
+async fn is_activated(client: &Client, scope: &str, assignment: &Value) -> bool {
+    let Ok(scope) = ResourceId::parse(scope) else { return false };
+    let query = kinds::role_assignment::schedule_instances(&scope);
+    let instances = client.list(&query.path, query.project).await.unwrap_or_default();
+    let id = |value: &Value| value.as_str().and_then(|id| ResourceId::parse(id).ok());
+    instances.iter().map(|item| &item["properties"]).any(|instance| {
+        instance["assignmentType"] == "Activated"
+            && id(&instance["originRoleAssignmentId"]) == id(&assignment["id"])
+    })
 }
 
 fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {

@@ -148,6 +148,8 @@ fn next_random(seed: &mut u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -193,5 +195,20 @@ mod tests {
         let draw = |mut seed| (0..20).map(|_| backoff(patience, 5, &mut seed)).collect::<Vec<_>>();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+    #[test]
+    fn the_longest_and_the_shortest_wait_of_the_upper_half_both_occur() {
+        let patience = Patience::new(6, 60, 2, 30);
+        let mut seed = 7;
+        let waits: BTreeSet<u128> = (0..100).map(|_| backoff(patience, 1, &mut seed).as_millis()).collect();
+        assert_eq!(waits, BTreeSet::from([1, 2]));
+    }
+
+    /// The first outputs of the published generator for seed 0: <https://prng.di.unimi.it/splitmix64.c>.
+    #[test]
+    fn jitter_is_splitmix64() {
+        let mut seed = 0;
+        let drawn: Vec<u64> = (0..3).map(|_| next_random(&mut seed)).collect();
+        assert_eq!(drawn, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
     }
 }

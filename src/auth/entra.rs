@@ -98,6 +98,11 @@ impl HttpClient for Wire {
         *request.url_mut() = url;
         let answer = client.execute_request(&request).await?;
         let status = u16::from(answer.status());
+        if (300..400).contains(&status) {
+            // Whoever it leads to would get what was sent here.
+            let what = format!("the sign-in endpoint answered {status}, a redirect, which is never followed");
+            return Err(AzureError::with_message(ErrorKind::Credential, what));
+        }
         let refused = (400..500).contains(&status) && !matches!(status, 408 | 429);
         if !(refused && request.url().path().ends_with("/oauth2/v2.0/token")) {
             return Ok(answer);

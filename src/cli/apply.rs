@@ -9,11 +9,13 @@ use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
-use super::session::{Checked, Lifts, Session, block_on, check, refuse};
+use super::rotation::Rotation;
+use super::session::{Checked, Lifts, Purpose, Session, block_on, check, refuse};
 use super::show::load;
 use super::verify::How;
-use crate::apply::apply;
-use crate::finding::Code;
+use crate::apply::{Secrets, apply};
+use crate::checks;
+use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
 use crate::plan::saved;
 use crate::render::text;
@@ -35,6 +37,8 @@ pub(super) struct Args {
     how: How,
     #[command(flatten)]
     lifts: Lifts,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -44,6 +48,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
         _ => (None, args.paths.as_slice()),
     };
+    if specs.is_empty() && !args.rotation.rotate.is_empty() {
+        return Err(Failure::new("a saved plan says itself which secrets it sends")
+            .hint("give `--rotate` to the `keyless plan` that makes it"));
+    }
     let checked = (!specs.is_empty()).then(|| check(options, specs));
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
@@ -66,7 +74,10 @@ async fn decide(
     checked: Option<Checked>,
 ) -> Result<Plan, Failure> {
     let fresh = match checked {
-        Some(checked) => Some(session.plan(options, checked, &args.lifts.allow).await?),
+        Some(checked) => {
+            let allowed = &args.lifts.allow;
+            Some(session.plan(options, checked, allowed, &args.rotation, Purpose::Apply).await?)
+        }
         None => None,
     };
     match (saved, fresh) {
@@ -89,9 +100,15 @@ async fn carry_out(
     saved: Option<Plan>,
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
-    let plan = decide(options, args, session, saved, checked).await?;
+    let whole = saved.is_some();
+    let mut plan = decide(options, args, session, saved, checked).await?;
+    let secrets = Secrets::new(std::env::vars_os());
+    let missing = secrets.missing(&plan);
+    let lacking = !missing.is_empty();
+    plan.findings.extend(missing);
+    plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan);
+    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -107,7 +124,7 @@ async fn carry_out(
     }
     confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
-    let report = apply(&plan, &session.client, &session.interrupt, &*session.spinner, gate).await;
+    let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
@@ -116,6 +133,14 @@ async fn carry_out(
 /// Whether `--within` forbids part of the plan: then nothing of it is written.
 fn is_pinned_elsewhere(plan: &Plan) -> bool {
     plan.findings.iter().any(|finding| finding.code == Code::OutsideWithin.as_str())
+}
+
+/// Whether the caller may not do what the plan would, or part of a plan cannot succeed that is carried out whole or not at all.
+fn is_hopeless(plan: &Plan, whole: bool) -> bool {
+    plan.findings.iter().any(|finding| {
+        let forbidden = finding.code == Code::MissingPermission.as_str();
+        finding.severity == Severity::Error && (forbidden || (whole && checks::is_verdict(finding)))
+    })
 }
 
 fn succeeded(report: &Report) -> bool {

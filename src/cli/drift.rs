@@ -4,7 +4,8 @@ use super::Exit;
 use super::options::Options;
 use super::output::Failure;
 use super::plan::{compute, show};
-use super::session::{Specs, exit_of};
+use super::rotation::Rotation;
+use super::session::{Purpose, Specs, exit_of};
 use crate::guards;
 
 /// Arguments of `drift`.
@@ -15,7 +16,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(mut plan) = compute(options, &args.specs, &[])? else { return Ok(Exit::Failure) };
+    let Some(mut plan) = compute(options, &args.specs, &[], &Rotation::default(), Purpose::Drift)? else {
+        return Ok(Exit::Failure);
+    };
     // Guards are about closing a difference; that there is one is what is asked here.
     plan.findings.retain(|finding| !guards::is_refusal(finding));
     show(options, &plan)?;

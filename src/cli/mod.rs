@@ -6,6 +6,7 @@ mod access;
 mod apply;
 mod completions;
 mod confirm;
+mod doctor;
 mod document;
 mod drift;
 mod guid;
@@ -16,6 +17,7 @@ mod output;
 mod outputs;
 mod plan;
 mod progress;
+mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
@@ -89,6 +91,8 @@ enum Command {
     Outputs(outputs::Args),
     /// Write down whom the specs name, so that pipelines need not look it up
     Lock(lock::Args),
+    /// Say what stands in the way of signing in, reading and writing
+    Doctor(doctor::Args),
     /// Show a saved plan
     Show(show::Args),
     /// Print the JSON Schema of what keyless reads or writes
@@ -128,6 +132,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
+        Command::Doctor(args) => doctor::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),

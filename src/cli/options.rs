@@ -10,6 +10,8 @@ use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::cloud::Cloud;
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -80,6 +82,16 @@ pub enum CloudName {
     Usgov,
     /// Azure operated by 21Vianet
     China,
+}
+
+impl From<CloudName> for Cloud {
+    fn from(name: CloudName) -> Self {
+        match name {
+            CloudName::Public => Self::Public,
+            CloudName::Usgov => Self::UsGov,
+            CloudName::China => Self::China,
+        }
+    }
 }
 
 /// How results are written.

@@ -34,6 +34,11 @@ impl Failure {
         self
     }
 
+    /// What lies behind it, or else what failed; and what to do.
+    pub(super) fn into_parts(self) -> (String, Option<String>) {
+        (self.cause.unwrap_or(self.message), self.hint)
+    }
+
     /// Tells it on stderr.
     pub(super) fn report(self) -> Exit {
         let style = anstyle::AnsiColor::Red.on_default().bold();

@@ -6,7 +6,8 @@ use super::Exit;
 use super::document::{Document, json, save};
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Lifts, Session, Specs, block_on, check, exit_of, refuse};
+use super::rotation::Rotation;
+use super::session::{Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
 
@@ -23,10 +24,14 @@ pub(super) struct Args {
     detailed_exitcode: bool,
     #[command(flatten)]
     lifts: Lifts,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs, &args.lifts.allow)? else { return Ok(Exit::Failure) };
+    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, &args.rotation, Purpose::Plan)? else {
+        return Ok(Exit::Failure);
+    };
     if let Some(path) = &args.out {
         save(path, &json(&plan)?)?;
     }
@@ -35,7 +40,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The plan for these specs, or nothing if something is wrong with them, which has been told.
-pub(super) fn compute(options: &Options, specs: &Specs, allowed: &[Allow]) -> Result<Option<Plan>, Failure> {
+pub(super) fn compute(
+    options: &Options,
+    specs: &Specs,
+    allowed: &[Allow],
+    rotation: &Rotation,
+    purpose: Purpose,
+) -> Result<Option<Plan>, Failure> {
     let checked = check(options, &specs.specs);
     if checked.has_errors() {
         refuse(options, &checked)?;
@@ -43,7 +54,7 @@ pub(super) fn compute(options: &Options, specs: &Specs, allowed: &[Allow]) -> Re
     }
     block_on(async {
         let session = Session::connect(options).await?;
-        let plan = session.plan(options, checked, allowed).await;
+        let plan = session.plan(options, checked, allowed, rotation, purpose).await;
         session.close().await;
         plan.map(Some)
     })

@@ -6,6 +6,7 @@ use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
 use crate::access::Access;
+use crate::doctor::Diagnosis;
 use crate::keys::{Revocation, Status};
 use crate::outputs::Outputs;
 use crate::plan::document::Plan;
@@ -32,6 +33,8 @@ enum Document {
     Report,
     /// What `access --format json` prints
     Access,
+    /// What `doctor --format json` prints
+    Doctor,
     /// What `outputs --format json` prints
     Outputs,
     /// What `verify --format json` prints
@@ -48,6 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Document::Plan => schemars::schema_for!(Plan).to_value(),
         Document::Report => schemars::schema_for!(Report).to_value(),
         Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
+        Document::Doctor => schemars::schema_for!(Statement<Diagnosis>).to_value(),
         Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
         Document::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
         Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),

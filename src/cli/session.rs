@@ -4,16 +4,18 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use super::Exit;
-use super::options::{CloudName, Options};
+use super::options::Options;
 use super::output::{self, Failure};
 use super::progress::Spinner;
+use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
 use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
+use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::{Open, resolved};
+use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
@@ -35,9 +37,20 @@ use crate::verify::probe::Place;
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, purge, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be looked at.
+    Plan,
+    /// To be carried out at once.
+    Apply,
+    /// To show what differs.
+    Drift,
 }
 
 /// A run that has a connection.
@@ -45,7 +58,7 @@ pub(super) struct Session {
     /// Sends requests.
     pub client: Client,
     /// Asks Microsoft Graph.
-    graph: Client,
+    pub graph: Client,
     credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
@@ -66,7 +79,8 @@ impl Session {
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
         let mut sandbox = None;
-        let (endpoint, graph, credential, target) = if let Some(state) = &options.sandbox {
+        let target = target_of(options);
+        let (endpoint, graph, credential) = if let Some(state) = &options.sandbox {
             #[cfg(not(feature = "sandbox"))]
             {
                 let _ = state;
@@ -78,8 +92,7 @@ impl Session {
                 let endpoint =
                     Endpoint::custom(server.url()).map_err(|error| Failure::new(error.to_string()))?;
                 sandbox = Some(server);
-                let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
-                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")), target)
+                (endpoint.clone(), endpoint, Credential::fixed(Secret::new("sandbox")))
             }
         } else if let Some(url) = &options.arm_endpoint {
             let endpoint = Endpoint::custom(url).map_err(|error| {
@@ -89,26 +102,14 @@ impl Session {
                 Failure::new("no token for the endpoint")
                     .hint("put one into KEYLESS_TOKEN; a sandbox takes any")
             })?;
-            let target =
-                Target { kind: TargetKind::Custom, cloud: None, endpoint: Some(endpoint.base().to_string()) };
             let credential = Credential::from_variable(Secret::new(token), &endpoint)
                 .map_err(|error| not_signed_in(&error))?;
             // Graph stands beside ARM there; the real one never gets a token that was handed in.
-            (endpoint.clone(), endpoint, credential, target)
+            (endpoint.clone(), endpoint, credential)
         } else {
-            let cloud = match options.cloud {
-                CloudName::Public => Cloud::Public,
-                CloudName::Usgov => Cloud::UsGov,
-                CloudName::China => Cloud::China,
-            };
+            let cloud = Cloud::from(options.cloud);
             let credential = sign_in(options, cloud).await?;
-            let name = cloud.addresses().name.to_owned();
-            (
-                Endpoint::arm(cloud),
-                Endpoint::graph(cloud),
-                credential,
-                Target { kind: TargetKind::Azure, cloud: Some(name), endpoint: None },
-            )
+            (Endpoint::arm(cloud), Endpoint::graph(cloud), credential)
         };
         let client_options = arm::Options {
             parallelism: usize::from(options.parallelism),
@@ -133,8 +134,13 @@ impl Session {
         })
     }
 
+    /// Which credential was taken, and why.
+    pub(super) fn credential(&self) -> (&'static str, &str) {
+        (self.credential.name(), self.credential.why())
+    }
+
     /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
-    async fn claims(&self) -> Result<Claims, Failure> {
+    pub(super) async fn claims(&self) -> Result<Claims, Failure> {
         let token = self.credential.token(self.client.endpoint().scope()).await;
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
@@ -146,12 +152,12 @@ impl Session {
     ) -> Result<(Snapshot, Claims), Failure> {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
-        let mut snapshot = read_by(wanted, &self.client, &self.graph).await;
-        snapshot.caller = Caller {
+        let caller = Caller {
             id: claims.oid,
             application: claims.is_application(),
             interactive: io::stdin().is_terminal(),
         };
+        let snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
         self.spinner.clear();
         if self.interrupt.is_triggered() {
             return Err(Failure::new("interrupted while reading; nothing was written"));
@@ -228,20 +234,37 @@ impl Session {
         options: &Options,
         checked: Checked,
         allowed: &[Allow],
+        rotation: &Rotation,
+        purpose: Purpose,
     ) -> Result<Plan, Failure> {
-        let (snapshot, claims) = self.read(&|snapshot| missing(&checked.stacks, snapshot)).await?;
+        rotation.mark(&mut desired(&checked.stacks))?;
+        let wanted = |snapshot: &Snapshot| {
+            let mut open = missing(&checked.stacks, snapshot);
+            if purpose != Purpose::Drift {
+                open.extend(checks::missing(&checked.stacks, snapshot));
+            }
+            open
+        };
+        let (snapshot, claims) = self.read(&wanted).await?;
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
             let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
             findings.extend(problems.into_iter().flatten());
         }
-        let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
+        let mut wanted = resolved(&stacks, &snapshot);
+        rotation.mark(&mut wanted)?;
+        let diff = diff(&stacks, wanted, &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
             findings.extend(outside(within, &diff)?);
         }
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        match purpose {
+            Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
+            Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),
+            Purpose::Drift => {}
+        }
         let before = World::of(&snapshot);
         let names = access::known_names(&stacks, &snapshot);
         plan.access = access::changes::changes(&before, &before.after(&plan), &names);
@@ -281,8 +304,15 @@ impl Session {
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
-        self.spinner.clear();
         let unread = snapshot.refusals().next().cloned();
+        let stale = saved::stale(&plan, &World::of(&snapshot));
+        // A plan that has to be made anew promises nothing.
+        let promises = unread.is_none() && stale.is_empty();
+        if promises {
+            let raised = checks::queries(&plan.steps, &snapshot);
+            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+        }
+        self.spinner.clear();
         if let Some(refusal) = unread {
             let mut failure =
                 Failure::new("what the plan would change could not be read; nothing was written");
@@ -294,8 +324,11 @@ impl Session {
         }
         let now = World::of(&snapshot);
         plan.findings.retain(|finding| !guards::is_refusal(finding));
+        if promises {
+            checks::review(&mut plan, &snapshot, Severity::Error);
+        }
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
-        plan.findings.extend(saved::stale(&plan, &now));
+        plan.findings.extend(stale);
         if let Some(within) = &options.within {
             let scope = pin(within)?;
             let outside = plan
@@ -330,7 +363,7 @@ impl Session {
         Ok(plan)
     }
 
-    fn requests(&self) -> Requests {
+    pub(super) fn requests(&self) -> Requests {
         let counts = self.client.requests();
         Requests { reads: counts.reads, writes: counts.writes }
     }
@@ -393,6 +426,21 @@ fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failu
         _ => None,
     });
     Ok(findings.collect())
+}
+
+/// Where a run goes.
+pub(super) fn target_of(options: &Options) -> Target {
+    let (kind, cloud, endpoint) = match (&options.sandbox, &options.arm_endpoint) {
+        (Some(_), _) => (TargetKind::Sandbox, None, None),
+        (None, Some(url)) => {
+            let base = Endpoint::custom(url).map(|endpoint| endpoint.base().to_string());
+            (TargetKind::Custom, None, base.ok())
+        }
+        (None, None) => {
+            (TargetKind::Azure, Some(Cloud::from(options.cloud).addresses().name.to_owned()), None)
+        }
+    };
+    Target { kind, cloud, endpoint }
 }
 
 /// Signs in to one of Azure's clouds, and says how.

@@ -39,7 +39,12 @@ pub(super) struct Checked {
 impl Checked {
     /// Whether a finding is an error.
     pub(super) fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.errors() > 0
+    }
+
+    /// How many findings are errors.
+    pub(super) fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
     }
 
     /// The address of each declared account, and where it stands.

@@ -54,6 +54,20 @@ pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Valu
     changes
 }
 
+/// The declared fields that Azure takes and never shows, as changes: whoever writes something else sends them along.
+pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    for (name, value) in declared {
+        leaves(kind, std::slice::from_ref(name), value, &mut |path, value, change| {
+            if field(kind, path).is_some_and(|field| field.compare == Compare::Unshown) {
+                let (path, after) = (path.to_vec(), value.clone());
+                changes.push(FieldChange { path, before: Value::Null, after, span: None, change });
+            }
+        });
+    }
+    changes
+}
+
 fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
     kind.fields().iter().find(|field| field.path.split('/').eq(path.iter().map(String::as_str)))
 }
@@ -103,7 +117,7 @@ pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
         }
     };
     match compare {
-        Compare::Identity => true,
+        Compare::Identity | Compare::Unshown => true,
         Compare::Equal => declared == live,
         Compare::IgnoreCase => texts(str::to_lowercase),
         Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),
@@ -127,11 +141,13 @@ fn without_white_space(text: &str) -> String {
 }
 
 /// Whether two lists hold the same elements by identity, each with the members that are declared of it.
-fn same_elements(identity: &str, declared: &Value, live: &Value) -> bool {
+fn same_elements(identity: &[&str], declared: &Value, live: &Value) -> bool {
     let (Some(declared), Some(live)) = (declared.as_array(), live.as_array()) else {
         return declared == live;
     };
-    let name = |element: &Value| element[identity].as_str().map(str::to_lowercase);
+    let name = |element: &Value| -> Vec<Option<String>> {
+        identity.iter().map(|member| element[member].as_str().map(str::to_lowercase)).collect()
+    };
     declared.len() == live.len()
         && declared.iter().all(|wanted| {
             let found = live.iter().find(|found| name(found) == name(wanted));
@@ -140,10 +156,10 @@ fn same_elements(identity: &str, declared: &Value, live: &Value) -> bool {
 }
 
 /// Whether a live element has every member that is declared of it; an absent boolean is false.
-fn covers(identity: &str, declared: &Value, live: &Value) -> bool {
+fn covers(identity: &[&str], declared: &Value, live: &Value) -> bool {
     declared.as_object().into_iter().flatten().all(|(name, wanted)| {
         let found = &live[name.as_str()];
-        if name == identity {
+        if identity.contains(&name.as_str()) {
             return true;
         }
         match (wanted, found) {

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use compare::leaves;
 pub use compare::{FieldChange, equal, field_changes, patch};
+use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability};
+use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -151,7 +151,13 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
         let change = match inventory.items.get(&wanted.key) {
-            Some(live) => compare(wanted, live, &mut diff.findings),
+            Some(live) => match wanted.kind.passing(live, snapshot) {
+                Some(passing) => {
+                    diff.findings.push(temporary(&wanted, &passing));
+                    absent(wanted, loaded, snapshot, &parents, &mut diff.findings)
+                }
+                None => compare(wanted, live, &mut diff.findings),
+            },
             None => match inventory.gap(&wanted.scope) {
                 Some(gap) => unknown(wanted, &gap.refusal, &mut diff.findings),
                 None => absent(wanted, loaded, snapshot, &parents, &mut diff.findings),
@@ -195,6 +201,17 @@ enum Fate {
     Refused(String),
 }
 
+/// What is declared to last and is there for a while only.
+fn temporary(wanted: &Desired, passing: &Passing) -> Finding {
+    let message = format!(
+        "{} is there until {} only: somebody activated it through Privileged Identity Management",
+        wanted.title, passing.until
+    );
+    Finding::note(Code::TemporaryAssignment, message)
+        .at(wanted.span)
+        .hint("the declared one is made beside it; should Azure refuse that, apply again once it has ended")
+}
+
 /// A declared resource that could not be read: never a write, never "no changes".
 fn unknown(desired: Desired, refusal: &Refusal, findings: &mut Vec<Finding>) -> Change {
     let mut finding = Finding::error(Code::UnknownState, format!("{} could not be read", desired.title))
@@ -214,7 +231,7 @@ fn absent(
     findings: &mut Vec<Finding>,
 ) -> Change {
     let holder = desired.hole.as_ref().map(|hole| &hole.key);
-    match desired.parent.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
+    match desired.after.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
         Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
         Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
         None => {}
@@ -277,7 +294,10 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         change.span = desired.span_of(&change.path);
     }
     findings.extend(desired.kind.notices(&desired, &live.body));
-    let mut refusals = Vec::new();
+    let weighed = desired.kind.weigh(&desired, &live.body, &mut fields);
+    let (mut refusals, notes): (Vec<Finding>, Vec<Finding>) =
+        weighed.into_iter().partition(|finding| finding.severity == Severity::Error);
+    findings.extend(notes);
     for change in &fields {
         let reason = match change.change {
             Mutability::Never(reason) => reason,
@@ -303,7 +323,13 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         findings.extend(refusals);
         return Change::Refused { desired, fields, why };
     }
-    let unmarked = mark.is_none();
+    if !fields.is_empty() || desired.resend {
+        fields.extend(unshown(desired.kind, &desired.declared));
+        for change in &mut fields {
+            change.span = desired.span_of(&change.path);
+        }
+    }
+    let unmarked = mark.is_none() && desired.kind.takes_mark();
     let adopt = unmarked && desired.adopt;
     if unmarked && !adopt && desired.kind.is_grant() {
         findings.push(

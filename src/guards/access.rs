@@ -49,6 +49,11 @@ fn scope_of(id: &ResourceId) -> Option<ResourceId> {
 }
 
 impl Grant<'_> {
+    /// Whether it holds there, inherited from a management group too.
+    fn reaches(&self, world: &World, at: &ResourceId) -> bool {
+        world.reaches(self.id, &self.scope, at)
+    }
+
     /// What makes two grants the same, whatever their GUIDs.
     fn key(&self) -> (&ResourceId, String, &str) {
         (&self.scope, self.principal.to_ascii_lowercase(), &self.role_id)
@@ -62,7 +67,7 @@ pub(super) fn objections(before: &World, after: &World, caller: Option<Uuid>) ->
     let mut objections = powerful(&old, &new);
     objections.extend(nobody_left(before, after, &old, &new));
     if let Some(caller) = caller {
-        objections.extend(caller_out(&caller.to_string(), &old, &new));
+        objections.extend(caller_out(&caller.to_string(), after, &old, &new));
     }
     objections
 }
@@ -109,8 +114,8 @@ fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
         let Some(was) = before.resources.get(id) else { continue };
-        let lost = !keys_off(was) || gone.iter().any(|grant| grant.scope.contains(id));
-        if lost && !new.iter().filter(inference).any(|grant| grant.scope.contains(id)) {
+        let lost = !keys_off(was) || gone.iter().any(|grant| grant.reaches(before, id));
+        if lost && !new.iter().filter(inference).any(|grant| grant.reaches(after, id)) {
             let message = format!(
                 "after the plan nobody could call the models of account `{}`: keys are off, and no role with inference data actions is left",
                 id.name()
@@ -122,7 +127,7 @@ fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_
 }
 
 /// The caller's own rights to write: accounts and assignments, each by itself. What it holds through groups is not known here.
-fn caller_out(caller: &str, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+fn caller_out(caller: &str, after: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
     let rights: [fn(&Role) -> bool; 2] = [Role::can_grant, Role::can_write];
     let mut objections = Vec::new();
     for lost in old {
@@ -130,7 +135,7 @@ fn caller_out(caller: &str, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objecti
             let holds = |grant: &&Grant<'_>| {
                 grant.principal.eq_ignore_ascii_case(caller) && grant.role.is_none_or(right)
             };
-            holds(&lost) && !new.iter().filter(holds).any(|grant| grant.scope.contains(&lost.scope))
+            holds(&lost) && !new.iter().filter(holds).any(|grant| grant.reaches(after, &lost.scope))
         });
         if taken {
             let role = lost.role.map_or(lost.role_id.as_str(), |role| role.name.as_str());

@@ -5,6 +5,8 @@
 
 mod access;
 mod opening;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,6 +27,8 @@ pub enum Rule {
     Deletes,
     /// Deleting an account.
     DeleteAccount,
+    /// Deleting a model deployment.
+    DeleteDeployment,
     /// Removing a soft-deleted account for good.
     Purge,
     /// Granting a role that can grant roles, any role at subscription scope or above, or dropping a condition.
@@ -39,6 +43,7 @@ pub enum Rule {
 const RULES: &[(&str, Rule, Code)] = &[
     ("deletes", Rule::Deletes, Code::GuardDeletes),
     ("delete-account", Rule::DeleteAccount, Code::GuardDeleteAccount),
+    ("delete-deployment", Rule::DeleteDeployment, Code::GuardDeleteDeployment),
     ("purge", Rule::Purge, Code::GuardPurge),
     ("grant", Rule::Grant, Code::GuardGrant),
     ("opening", Rule::Opening, Code::GuardOpening),
@@ -171,6 +176,10 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         if is_account(&id) {
             let message = format!("the plan deletes account `{}`", id.name());
             objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
+        } else if let Some(account) = is_deployment(&id) {
+            let message =
+                format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
+            objections.push(Objection { rule: Rule::DeleteDeployment, id: Some(id), message });
         }
     }
     for step in plan.steps.iter().filter(|step| step.action == StepAction::Purge) {
@@ -202,6 +211,15 @@ fn is_account(id: &ResourceId) -> bool {
     lower
         .rsplit_once('/')
         .is_some_and(|(parent, _)| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
+}
+
+/// The account whose deployment an id is.
+fn is_deployment(id: &ResourceId) -> Option<String> {
+    let lower = id.as_str().to_ascii_lowercase();
+    let (account, name) =
+        lower.split_once("/providers/microsoft.cognitiveservices/accounts/")?.1.split_once('/')?;
+    let deployment = name.strip_prefix("deployments/")?;
+    (!deployment.contains('/')).then(|| account.to_owned())
 }
 
 /// The accounts of a state.

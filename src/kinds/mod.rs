@@ -4,15 +4,29 @@
 //! shape translate, and which fields compare otherwise than by equality. Diff, plan, apply and render never name a kind.
 
 pub mod account;
+mod children;
 pub(crate) mod cidr;
+mod connection;
+mod deployment;
+mod field;
+mod project;
+mod rai_policy;
 pub mod role_assignment;
+mod rules;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use children::Section;
+pub use field::{Compare, Field, Mutability};
+pub(crate) use shape::{member, spelled};
+pub use shape::{merge, writable};
+
 use crate::desired::Desired;
+use crate::diff::FieldChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::plan::document::Plan;
@@ -21,16 +35,24 @@ use crate::spec::Loaded;
 use crate::spec::model::Spec;
 
 /// Every kind, parents before children.
-pub static KINDS: &[&dyn Kind] = &[&account::Accounts, &role_assignment::RoleAssignments];
+pub static KINDS: &[&dyn Kind] = &[
+    &account::Accounts,
+    &rai_policy::RaiPolicies,
+    &deployment::Deployments,
+    &project::Projects,
+    &connection::FOUNDRY,
+    &connection::HUB,
+    &role_assignment::RoleAssignments,
+];
 
 /// What keyless has to know of a type of resource.
 ///
 /// Spec shape is what stands in a spec file; ARM shape is what Azure sends and takes. Comparing happens in spec shape.
 pub trait Kind: Sync {
-    /// ARM's name for the collection: `accounts`.
+    /// What plans call it, unique among kinds: `accounts`.
     fn name(&self) -> &'static str;
-    /// A resource of this kind of which nothing is known but its id, in ARM shape.
-    fn blank(&self, id: &ResourceId) -> Value;
+    /// Its ARM types; several only where they differ in nothing but their parents.
+    fn types(&self) -> &'static [&'static str];
     /// The word for one of them in messages.
     fn noun(&self) -> &'static str;
     /// The api-version used for reading and writing it.
@@ -41,8 +63,14 @@ pub trait Kind: Sync {
     fn read_only(&self) -> &'static [&'static str];
     /// Offline rules.
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>);
+    /// Where a spec declares lists of it below a parent. What is not a child says nothing here, and overrides what uses it.
+    fn sections(&self, _spec: &Spec) -> Vec<Section> {
+        Vec::new()
+    }
     /// What shows the state of these stacks, given what is known already.
-    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query>;
+    fn queries(&self, stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
+        children::queries(registered(self.name()), stacks)
+    }
     /// What the state raises, once every kind's `queries` are answered.
     fn follow_ups(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
         Vec::new()
@@ -52,11 +80,23 @@ pub trait Kind: Sync {
         Vec::new()
     }
     /// The lists that show everything of this kind around some resources of any kind.
-    fn around(&self, targets: &[ResourceId]) -> Vec<Query>;
+    fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
+        children::around(registered(self.name()), targets)
+    }
     /// Everything live of this kind that the snapshot shows.
-    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory;
+    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+        children::inventory(registered(self.name()), stacks, snapshot)
+    }
     /// What a stack declares, with names resolved as far as the snapshot goes.
-    fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired>;
+    fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
+        children::desired(registered(self.name()), loaded)
+    }
+    /// The last word on a declared child: defaults of a creation, what else it waits for, what is not its own.
+    fn complete(&self, _desired: &mut Desired, _loaded: &Loaded) {}
+    /// Whether the service itself makes and keeps a live one.
+    fn is_built_in(&self, _body: &Value) -> bool {
+        false
+    }
     /// Why a declared thing that is absent cannot be created.
     fn obstacles(&self, _desired: &Desired, _loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
@@ -73,18 +113,35 @@ pub trait Kind: Sync {
     fn notices(&self, _desired: &Desired, _body: &Value) -> Vec<Finding> {
         Vec::new()
     }
+    /// Weighs the differences of a live one: what the spec lets the service do is taken out with a note, what cannot be written
+    /// stands beside an error.
+    fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        Vec::new()
+    }
     /// Whether ARM refuses to take a live body back by PUT, so that changes must go by PATCH.
     fn refuses_put(&self, _body: &Value) -> bool {
         false
+    }
+    /// Whether a live one is there for a while only, so that it is nothing to declare or to keep.
+    fn passing(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Passing> {
+        None
     }
     /// ARM shape to spec shape, marks left out.
     fn to_spec(&self, body: &Value) -> Value;
     /// Lays a patch in spec shape over a body in ARM shape; `null` removes.
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>);
+    /// Whether there is a place for a mark; without one nothing is adopted or pruned.
+    fn takes_mark(&self) -> bool {
+        true
+    }
     /// The stack whose mark the body carries.
-    fn mark(&self, body: &Value) -> Option<String>;
+    fn mark(&self, body: &Value) -> Option<String> {
+        shape::mark(body)
+    }
     /// Writes a stack's mark into the body.
-    fn set_mark(&self, body: &mut Value, stack: &str);
+    fn set_mark(&self, body: &mut Value, stack: &str) {
+        shape::set_mark(body, stack);
+    }
     /// The object id of its own identity, if it has one.
     fn identity<'a>(&self, _body: &'a Value) -> Option<&'a str> {
         None
@@ -94,7 +151,9 @@ pub trait Kind: Sync {
         stand_in.clone()
     }
     /// How people name a live one.
-    fn title(&self, body: &Value) -> String;
+    fn title(&self, body: &Value) -> String {
+        children::title(registered(self.name()), body)
+    }
     /// The same, where other things that were read give it a better name.
     fn title_in(&self, body: &Value, _snapshot: &Snapshot) -> String {
         self.title(body)
@@ -119,78 +178,15 @@ impl fmt::Debug for dyn Kind {
     }
 }
 
+/// A kind that asks for itself.
+fn registered(name: &str) -> &'static dyn Kind {
+    by_name(name).expect("every kind stands in KINDS")
+}
+
 /// Finds a kind by its name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
-}
-
-/// How a field compares, what its absence means, and whether it may change.
-#[derive(Debug, Clone, Copy)]
-pub struct Field {
-    /// Path in spec shape, with `/` between names.
-    pub path: &'static str,
-    /// How it compares.
-    pub compare: Compare,
-    /// What a live value that is not there means, as JSON.
-    pub absent: Option<&'static str>,
-    /// Whether it may change.
-    pub change: Mutability,
-}
-
-/// How two values of a field compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compare {
-    /// As JSON values.
-    Equal,
-    /// As text without regard to case.
-    IgnoreCase,
-    /// As regions: without regard to case and spaces.
-    Location,
-    /// As text without regard to white space.
-    Text,
-    /// As text without regard to white space at its end, which does not survive in front of a mark.
-    TextToItsEnd,
-    /// As a set of IPv4 addresses and ranges.
-    Cidrs,
-    /// As a set of texts without regard to case.
-    Names,
-    /// As a set of objects, each identified by the named member.
-    By(&'static str),
-    /// Part of what identifies the thing: always the same, never shown as a change.
-    Identity,
-}
-
-/// Whether a field may change on a live resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutability {
-    /// In place.
-    InPlace,
-    /// In place, by a write of its own once every grant of the plan stands, when it becomes true.
-    AfterGrants,
-    /// Never; the reason follows "because".
-    Never(&'static str),
-    /// Not once it has a value; the reason follows "because".
-    OnceSet(&'static str),
-}
-
-impl Field {
-    /// A field that compares in its own way and changes in place.
-    const fn new(path: &'static str, compare: Compare) -> Self {
-        Self { path, compare, absent: None, change: Mutability::InPlace }
-    }
-
-    /// Says what an absent live value means.
-    const fn absent(mut self, json: &'static str) -> Self {
-        self.absent = Some(json);
-        self
-    }
-
-    /// Says whether it may change.
-    const fn change(mut self, change: Mutability) -> Self {
-        self.change = change;
-        self
-    }
 }
 
 /// A live resource.
@@ -206,6 +202,13 @@ pub struct Live {
     pub scope: ResourceId,
     /// The projected body in ARM shape.
     pub body: Value,
+}
+
+/// Why something live does not last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passing {
+    /// When it ends, as Azure says it.
+    pub until: String,
 }
 
 /// Everything live of one kind, and where the reading had gaps.
@@ -246,10 +249,12 @@ impl Inventory {
     }
 }
 
-/// What a stack speaks for: everything in the resource groups it names, and exactly the scopes it declares.
+/// What a stack speaks for: everything in the resource groups it names, what it lists below a parent, and exactly the scopes it
+/// declares.
 #[must_use]
 pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
-    (account::groups_of(spec), role_assignment::scopes_of(spec))
+    let parents = KINDS.iter().flat_map(|kind| kind.sections(spec)).map(|section| section.parent);
+    (account::groups_of(spec).into_iter().chain(parents).collect(), role_assignment::scopes_of(spec))
 }
 
 /// What a spec names and only Azure can judge.
@@ -269,93 +274,8 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     queries
 }
 
-/// What of a body may be sent back: read-only parts, and the `null`s that GET shows, left out.
-#[must_use]
-pub fn writable(kind: &dyn Kind, body: &Value) -> Value {
-    let mut body = body.clone();
-    for pointer in kind.read_only() {
-        let segments: Vec<&str> = pointer.split('/').skip(1).collect();
-        remove(&mut body, &segments);
-    }
-    drop_nulls(&mut body);
-    body
-}
-
-fn remove(value: &mut Value, segments: &[&str]) {
-    let (Some(map), [first, rest @ ..]) = (value.as_object_mut(), segments) else { return };
-    if rest.is_empty() {
-        map.remove(*first);
-    } else if *first == "*" {
-        map.values_mut().for_each(|child| remove(child, rest));
-    } else if let Some(child) = map.get_mut(*first) {
-        remove(child, rest);
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, child| !child.is_null());
-            map.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
-}
-
-/// A member of an object, made if it is not there. What is no object becomes one: not everything that answers is Azure.
-pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    let map = value.as_object_mut().expect("it was made an object a line before");
-    map.entry(name.to_owned()).or_insert(Value::Null)
-}
-
-/// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.
-#[must_use]
-pub(crate) fn spelled<'a>(map: &'a Map<String, Value>, name: &'a str) -> &'a str {
-    if map.contains_key(name) {
-        return name;
-    }
-    map.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
-}
-
 /// Why an answer with an item that cannot be placed says nothing about what is absent.
 pub(crate) fn unplaced(query: &Query) -> Gap {
     let message = format!("GET {}: an item of the list has no id that can be read", query.path);
     Gap { scope: query.scope.clone(), refusal: Refusal { message, hint: None } }
-}
-
-/// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
-pub fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(map) = target else { return };
-    for (key, change) in changes {
-        let key = spelled(map, key).to_owned();
-        if change.is_null() {
-            map.remove(&key);
-        } else {
-            merge(map.entry(key).or_insert(Value::Null), change);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn merging_keeps_what_is_not_named_and_null_removes() {
-        let mut target = json!({"a": 1, "b": {"c": [1, 2], "d": 2}, "e": 3});
-        merge(&mut target, &json!({"b": {"c": [9], "x": {"y": null, "z": 1}}, "e": null}));
-        assert_eq!(target, json!({"a": 1, "b": {"c": [9], "d": 2, "x": {"z": 1}}}));
-    }
 }

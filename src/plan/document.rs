@@ -1,5 +1,6 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use schemars::JsonSchema;
@@ -174,7 +175,7 @@ impl Summary {
 pub struct PlannedChange {
     /// What would happen.
     pub action: Action,
-    /// The kind: `accounts`, `roleAssignments`.
+    /// The kind: `accounts`, `deployments`, `roleAssignments`.
     pub kind: String,
     /// The resource id; empty while it is not known.
     pub id: String,
@@ -385,6 +386,45 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> String {
         super::hash(&serde_json::json!({"target": self.target, "changes": self.changes, "steps": self.steps}))
+    }
+
+    /// Refuses a change, and with it every change that needs it: their steps go, and their reason says why.
+    pub fn refuse(&mut self, change: usize, why: &str) {
+        let mut refused = BTreeMap::from([(change, why.to_owned())]);
+        loop {
+            let lost =
+                |need: &usize| self.steps.get(*need).is_some_and(|step| refused.contains_key(&step.change));
+            let next =
+                self.steps.iter().filter(|step| !refused.contains_key(&step.change)).find_map(|step| {
+                    let need = step.needs.iter().find(|need| lost(need))?;
+                    Some((step.change, self.steps[*need].change))
+                });
+            let Some((change, needed)) = next else { break };
+            let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
+            refused.insert(change, format!("it needs {title}, which cannot be done"));
+        }
+        for (change, why) in &refused {
+            if let Some(change) =
+                self.changes.get_mut(*change).filter(|change| change.action != Action::Refused)
+            {
+                change.action = Action::Refused;
+                change.reason = Some(why.clone());
+            }
+        }
+        let kept: Vec<usize> =
+            (0..self.steps.len()).filter(|index| !refused.contains_key(&self.steps[*index].change)).collect();
+        let steps = std::mem::take(&mut self.steps);
+        for (index, mut step) in steps.into_iter().enumerate() {
+            if kept.binary_search(&index).is_ok() {
+                step.needs = step.needs.iter().filter_map(|need| kept.binary_search(need).ok()).collect();
+                self.steps.push(step);
+            }
+        }
+        self.summary = Summary::default();
+        for change in &self.changes {
+            self.summary.count(change.action);
+        }
+        self.fingerprint = self.digest();
     }
 
     /// Whether something is wrong, guards left aside.

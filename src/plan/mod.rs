@@ -15,8 +15,8 @@ use crate::diff::{Change, Diff, FieldChange};
 use crate::finding::Finding;
 use crate::kinds::{Live, writable};
 use crate::plan::document::{
-    Action, FORMAT_VERSION, FieldEntry, FindingEntry, Incomplete, Plan, PlannedChange, Requests, Summary,
-    Target,
+    Action, FORMAT_VERSION, FieldEntry, FindingEntry, Incomplete, Plan, PlannedChange, Requests, Step,
+    Summary, Target,
 };
 use crate::source::{Sources, Span};
 
@@ -24,7 +24,7 @@ use crate::source::{Sources, Span};
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
     let Diff { changes, findings: from_diff, incomplete } = diff;
-    let steps = steps::steps(&changes, sources);
+    let steps = steps::steps(&changes, Some(sources));
     let planned: Vec<PlannedChange> = changes.iter().map(|change| describe(change, sources)).collect();
     let mut summary = Summary::default();
     for change in &planned {
@@ -52,6 +52,12 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
     };
     plan.fingerprint = plan.digest();
     plan
+}
+
+/// The writes that these changes would take, for whoever asks ahead: without their places in files.
+#[must_use]
+pub fn draft(changes: &[Change]) -> Vec<Step> {
+    steps::steps(changes, None)
 }
 
 /// A hash of what a PUT could overwrite: unmanaged fields too, but no etag and no systemData.

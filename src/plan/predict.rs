@@ -2,7 +2,7 @@
 //!
 //! Pure. Takes what a snapshot shows and a plan's steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,8 @@ use crate::snapshot::Snapshot;
 pub struct World {
     /// By id; ids compare without case.
     pub resources: BTreeMap<ResourceId, Value>,
+    /// Assignments on management groups, each with a subscription whose list shows it: it holds there, and no id says so.
+    pub inherited: BTreeSet<(ResourceId, ResourceId)>,
 }
 
 impl World {
@@ -26,7 +28,25 @@ impl World {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
             Some((id, body.clone()))
         };
-        Self { resources: snapshot.bodies().filter_map(identified).collect() }
+        // A subscription's list names the roles of what it inherits as its own.
+        let inherited = |body: &Value| {
+            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
+            let role = body["properties"]["roleDefinitionId"].as_str()?;
+            let shown = ResourceId::parse(role).ok()?.subscription_id().map(ResourceId::subscription)?;
+            id.subscription_id().is_none().then_some((id, shown))
+        };
+        Self {
+            resources: snapshot.bodies().filter_map(identified).collect(),
+            inherited: snapshot.bodies().filter_map(inherited).collect(),
+        }
+    }
+
+    /// Whether what is assigned at a scope holds for a resource or scope.
+    #[must_use]
+    pub fn reaches(&self, assignment: &ResourceId, scope: &ResourceId, at: &ResourceId) -> bool {
+        let within = || Some(ResourceId::subscription(at.subscription_id()?));
+        scope.contains(at)
+            || within().is_some_and(|within| self.inherited.contains(&(assignment.clone(), within)))
     }
 
     /// The state after all steps of a plan have succeeded.
@@ -41,7 +61,7 @@ impl World {
                 after.resources.remove(&id);
                 continue;
             }
-            let body = after.resources.entry(id.clone()).or_insert_with(|| kind.blank(&id));
+            let body = after.resources.entry(id.clone()).or_insert_with(|| blank(&id));
             kind.overlay(body, &step.patch);
             if let Some(reference) = &step.reference {
                 let holder = reference.identity_of.rsplit('/').next().unwrap_or_default();
@@ -57,6 +77,6 @@ impl World {
 }
 
 /// A resource of which nothing is known but where it is.
-pub(crate) fn blank(id: &ResourceId, arm_type: &str) -> Value {
-    json!({"id": id, "name": id.name(), "type": arm_type, "properties": {}})
+fn blank(id: &ResourceId) -> Value {
+    json!({"id": id, "name": id.name(), "type": id.resource_type(), "properties": {}})
 }

@@ -1,12 +1,12 @@
 //! The writes of a plan and what each of them waits for.
 //!
 //! Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is left without
-//! a way in; deletes come last, and not at all if a grant that replaces them failed.
+//! a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed.
 
 use crate::desired::Desired;
 use crate::diff::{Change, FieldChange, patch};
-use crate::id::ResourceId;
-use crate::kinds::{Kind, Live, Mutability};
+use crate::id::{Key, ResourceId};
+use crate::kinds::{KINDS, Kind, Live, Mutability};
 use crate::plan::document::{Reference, Step, StepAction};
 use crate::plan::fingerprint;
 use crate::source::Sources;
@@ -16,9 +16,11 @@ struct Draft {
     step: Step,
     scope: ResourceId,
     grant: bool,
+    /// Where its kind stands among the kinds: what stands on others comes later.
+    rank: usize,
 }
 
-pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
+pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut after_grants: Vec<Draft> = Vec::new();
     let mut deletes: Vec<Draft> = Vec::new();
@@ -37,9 +39,9 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 let mut draft = written(index, desired, None, sources);
                 draft.step.patch = whole;
                 draft.step.mark = Some(desired.stack.clone());
-                let parent = desired.parent.iter().filter_map(|parent| created(changes, &drafts, parent));
                 let holder = desired.hole.iter().filter_map(|hole| identified(&drafts, &hole.holder));
-                let mut needs: Vec<usize> = parent.chain(purged).chain(holder).collect();
+                let mut needs = created(changes, &drafts, desired);
+                needs.extend(purged.into_iter().chain(holder));
                 needs.sort_unstable();
                 needs.dedup();
                 draft.step.needs = needs;
@@ -63,18 +65,24 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 drafts.push(draft);
             }
             Change::Update { desired, live, fields, adopt } => {
-                let (late, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields
-                    .iter()
-                    .partition(|field| field.change == Mutability::AfterGrants && field.after == true);
+                let is_late =
+                    |field: &&FieldChange| field.change == Mutability::AfterGrants && field.after == true;
+                let (late, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields.iter().partition(is_late);
+                let (apart, rest): (Vec<&FieldChange>, Vec<&FieldChange>) =
+                    now.into_iter().partition(|field| field.change == Mutability::Apart);
                 let ours = desired.kind.mark(&live.body).is_some();
                 let mark = (*adopt || ours).then(|| desired.stack.clone());
-                for (fields, late) in [(now, false), (late, true)] {
-                    if fields.is_empty() && (late || !adopt) {
-                        continue;
-                    }
+                let marked_alone = *adopt && apart.is_empty();
+                let groups = [
+                    (!apart.is_empty(), apart, false),
+                    (!rest.is_empty() || marked_alone, rest, false),
+                    (!late.is_empty(), late, true),
+                ];
+                for (_, fields, late) in groups.into_iter().filter(|(wanted, ..)| *wanted) {
                     let mut draft = written(index, desired, Some(live), sources);
                     draft.step.patch = patch(fields);
                     draft.step.mark.clone_from(&mark);
+                    draft.step.needs = created(changes, &drafts, desired);
                     if late { after_grants.push(draft) } else { drafts.push(draft) }
                 }
             }
@@ -82,7 +90,7 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
                 let mut draft = draft(index, StepAction::Delete, live.kind, &live.id, &live.scope);
                 draft.step.base = Some(fingerprint(live));
                 draft.step.last = true;
-                draft.step.source = Some(sources.position(*span));
+                draft.step.source = sources.map(|sources| sources.position(*span));
                 deletes.push(draft);
             }
             Change::Refused { .. }
@@ -91,28 +99,32 @@ pub(super) fn steps(changes: &[Change], sources: &Sources) -> Vec<Step> {
             | Change::Unknown { .. } => {}
         }
     }
-    // What stands on an account goes before the account.
-    deletes.sort_by_key(|draft| !draft.grant);
+    // What stands on a resource goes before it.
+    deletes.sort_by_key(|draft| std::cmp::Reverse(draft.rank));
     for mut late in after_grants.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| {
             let overlapping = other.scope.contains(&late.scope) || late.scope.contains(&other.scope);
             let before = if other.step.last { other.grant && !late.grant } else { true };
-            before && overlapping && (other.grant || other.step.target == late.step.target)
+            let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
+            stands_on_it || (before && overlapping && (other.grant || other.step.target == late.step.target))
         });
-        late.step.needs = needed.map(|(index, _)| index).collect();
+        late.step.needs.extend(needed.map(|(index, _)| index));
+        late.step.needs.sort_unstable();
+        late.step.needs.dedup();
         drafts.push(late);
     }
     drafts.into_iter().map(|draft| draft.step).collect()
 }
 
-/// The step that creates what has this key, if one does.
-fn created(changes: &[Change], drafts: &[Draft], parent: &crate::id::Key) -> Option<usize> {
-    drafts.iter().position(|draft| match &changes[draft.step.change] {
+/// The steps that create what a declared resource stands on or names.
+fn created(changes: &[Change], drafts: &[Draft], desired: &Desired) -> Vec<usize> {
+    let makes = |key: &Key, draft: &Draft| match &changes[draft.step.change] {
         Change::Create { desired, .. } | Change::Restore { desired, .. } => {
-            desired.key == *parent && draft.step.action != StepAction::Purge
+            desired.key == *key && draft.step.action != StepAction::Purge
         }
         _ => false,
-    })
+    };
+    desired.after.iter().filter_map(|key| drafts.iter().position(|draft| makes(key, draft))).collect()
 }
 
 /// The last step that writes a resource, after which it has its identity.
@@ -122,12 +134,12 @@ fn identified(drafts: &[Draft], holder: &ResourceId) -> Option<usize> {
     })
 }
 
-fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: &Sources) -> Draft {
+fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: Option<&Sources>) -> Draft {
     let action = if live.is_some() { StepAction::Update } else { StepAction::Create };
     let target = live.map_or(&desired.id, |live| &live.id);
     let mut draft = draft(change, action, desired.kind, target, &desired.scope);
     draft.step.base = live.map(fingerprint);
-    draft.step.source = Some(sources.position(desired.span));
+    draft.step.source = sources.map(|sources| sources.position(desired.span));
     draft
 }
 
@@ -152,7 +164,8 @@ fn draft(
         last: false,
         source: None,
     };
-    Draft { step, scope: scope.clone(), grant: kind.is_grant() }
+    let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
+    Draft { step, scope: scope.clone(), grant: kind.is_grant(), rank }
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

@@ -3,6 +3,7 @@
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 pub mod diagnostic;
+mod doctor;
 mod keys;
 pub mod markdown;
 mod outputs;

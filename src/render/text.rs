@@ -141,6 +141,11 @@ fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)
     let absent = action == Action::Refused && field.before.is_null();
     if action == Action::Create || absent {
         let default = if field.source.is_none() { "  (default)" } else { "" };
+        // Elements with members of their own take a line each.
+        let objects = field.after.as_array().filter(|items| items.iter().any(Value::is_object));
+        if let Some(items) = objects {
+            return items.iter().map(|element| (plain(element), Style::new())).collect();
+        }
         return vec![(format!("{}{default}", worded(kind, field, &field.after)), Style::new())];
     }
     let (Some(before), Some(after)) = (field.before.as_array(), field.after.as_array()) else {

@@ -183,8 +183,10 @@ fn read_sku(
     }
     let capacity = match field("capacity") {
         None => CAPACITY,
+        // Azure CLI sends it as text.
         Some(value) => value
             .as_u64()
+            .or_else(|| value.as_str()?.parse().ok())
             .filter(|capacity| (1..=i32::MAX.unsigned_abs().into()).contains(capacity))
             .ok_or_else(|| wrong_type("sku.capacity", value))?,
     };

@@ -197,7 +197,9 @@ async fn effect(rim: &Rim, request: Request) -> Reply {
 fn in_the_world(rim: &Rim, request: Request) -> (Reply, Option<u64>) {
     let mut world = rim.world();
     world.advance_to(Timestamp::now());
-    let reply = services::answer(&mut world, request);
+    // Clients compare it with their own clock.
+    let date = world.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let reply = services::answer(&mut world, request).with("date", date);
     (reply, rim.take_down(&mut world))
 }
 

@@ -3,8 +3,11 @@
 //! serde, the JSON Schema with its doc texts, validation and the field reference all come from these types. Field names are ARM's.
 //! A field left out is unmanaged: never compared, never reset. `null` clears what is live.
 
+mod children;
+
 use std::collections::BTreeMap;
 
+pub use children::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +46,9 @@ pub struct Spec {
     /// Azure AI Services accounts.
     #[serde(default)]
     pub accounts: Vec<Account>,
+    /// Existing hub workspaces, taken as given, with the connections that are kept in them.
+    #[serde(default)]
+    pub workspaces: Vec<Workspace>,
     /// Role assignments at other scopes than an account of this file.
     #[serde(default)]
     pub role_assignments: Vec<ScopedRoleAssignment>,
@@ -107,7 +113,7 @@ pub struct Account {
     pub public_network_access: Option<PublicNetworkAccess>,
     /// Who may reach its public endpoint. Needs `customSubDomainName`.
     pub network_acls: Option<NetworkAcls>,
-    /// Whether Foundry projects can be made in it.
+    /// Whether Foundry projects can be made in it. On creation: true where `projects` are declared.
     pub allow_project_management: Option<bool>,
     /// Encryption of data at rest.
     pub encryption: Option<Encryption>,
@@ -124,6 +130,14 @@ pub struct Account {
     /// Who may do what on this account.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
+    /// Models that can be called: all of them. Left out: left alone; to remove the last one leave `[]`.
+    pub deployments: Option<Vec<Deployment>>,
+    /// Content filters of one's own: all of them. Left out: left alone; to remove the last one leave `[]`.
+    pub rai_policies: Option<Vec<RaiPolicy>>,
+    /// Foundry projects: all of them. Left out: left alone; to remove the last one leave `[]`.
+    pub projects: Option<Vec<Project>>,
+    /// Connections of the account, shared by its projects. Left out: left alone.
+    pub connections: Option<Vec<Connection>>,
 }
 
 /// An account's own identity.

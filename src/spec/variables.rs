@@ -20,8 +20,12 @@ use crate::source::{Sources, Span};
 /// What a variable of the environment begins with to be one of ours.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";
 
-/// Fields that take `${secret.NAME}`: JSON pointers in which `*` stands for any one token. Nothing in a spec is secret so far.
-const SECRET_FIELDS: &[&str] = &[];
+/// Fields that take `${secret.NAME}`: JSON pointers in which `*` stands for any one token.
+const SECRET_FIELDS: &[&str] = &[
+    "/accounts/*/connections/*/credentials/key",
+    "/accounts/*/projects/*/connections/*/credentials/key",
+    "/workspaces/*/connections/*/credentials/key",
+];
 
 /// Where variables from outside of a spec come from.
 #[derive(Debug, Clone, Default)]
@@ -268,7 +272,7 @@ impl Walk<'_> {
                     if !SECRET_FIELDS.iter().any(|pattern| matches(pattern, &self.pointer)) {
                         let message =
                             format!("`{}` stands in a field that is shown and compared", short(source));
-                        let hint = "secrets are allowed in secret fields only, and specs have none so far";
+                        let hint = "secrets are allowed in `credentials.key` of connections only";
                         self.problem(
                             Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
                             source,
@@ -360,6 +364,15 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         parts.push(Part::Text(rest));
     }
     parts
+}
+
+/// The name of the secret that a text refers to, if it is one such reference and nothing else.
+#[must_use]
+pub fn secret_name(text: &str) -> Option<&str> {
+    match parts(text)[..] {
+        [Part::Secret(source)] => inner(source).strip_prefix("secret."),
+        _ => None,
+    }
 }
 
 /// What stands between the braces.

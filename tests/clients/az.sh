@@ -67,6 +67,27 @@ account 'account network-rule list' '203.0.113.7 198.51.100.0/24' 'ipRules[].val
 account 'account network-rule remove' 198.51.100.0/24 'properties.networkAcls.ipRules[].value' \
     network-rule remove --ip-address 203.0.113.7
 
+account 'account deployment create' 'Succeeded Microsoft.DefaultV2' \
+    "join(' ', [properties.provisioningState, properties.raiPolicyName])" deployment create --deployment-name chat \
+    --model-format OpenAI --model-name gpt-4o --model-version 2024-08-06 --sku-name GlobalStandard --sku-capacity 2
+account 'account deployment create, unknown model' 'exit 1: *DeploymentModelNotSupported*' id deployment create \
+    --deployment-name other --model-format OpenAI --model-name gpt-0 --model-version 1 --sku-name Standard --sku-capacity 1
+account 'account deployment create, beyond the quota' 'exit 1: *InsufficientQuota*' id deployment create \
+    --deployment-name other --model-format OpenAI --model-name gpt-4o --model-version 2024-08-06 --sku-name GlobalStandard \
+    --sku-capacity 100000
+account 'account deployment list' chat '[].name' deployment list
+account 'account deployment show' 'gpt-4o 2024-08-06 GlobalStandard 2' \
+    "join(' ', [properties.model.name, properties.model.version, sku.name, to_string(sku.capacity)])" \
+    deployment show --deployment-name chat
+tsv 'usage list' '2*' "[?name.value=='OpenAI.GlobalStandard.gpt-4o'].currentValue" \
+    cognitiveservices usage list --location $LOCATION
+tsv 'model list' true "length([?model.name=='gpt-4o']) > \`0\`" cognitiveservices model list --location $LOCATION
+account 'account list-models' true "length([?name=='gpt-4o']) > \`0\`" list-models
+account 'account list-skus' S0 '(value || @)[].sku.name' list-skus
+account 'account list-usage' 0 'length(@)' list-usage
+account 'account deployment delete' nothing id deployment delete --deployment-name chat
+account 'account deployment show, deleted' 'exit 3: *NotFound*' id deployment show --deployment-name chat
+
 key() { "$AZ" cognitiveservices account keys list --resource-group $GROUP --name $NAME --query "$1" --output tsv; }
 first=$(key key1)
 second=$(key key2)

@@ -109,6 +109,79 @@ row(
     ),
 )
 
+MODEL = {
+    "sku": {"name": "GlobalStandard", "capacity": 1},
+    "properties": {"model": {"format": "Mistral AI", "name": "Mistral-large-2407", "version": "1"}},
+}
+row(
+    "deployments.begin_create_or_update().result()",
+    ("Succeeded", "OnceNewDefaultVersionAvailable", 1),
+    lambda: (
+        (made := accounts.deployments.begin_create_or_update(GROUP, NAME, "chat", MODEL).result()).properties.provisioning_state,
+        made.properties.version_upgrade_option,
+        made.sku.capacity,
+    ),
+)
+row("deployments.list", ["chat"], lambda: [item.name for item in accounts.deployments.list(GROUP, NAME)])
+row(
+    "deployments.begin_update().result(), capacity",
+    3,
+    lambda: accounts.deployments.begin_update(
+        GROUP, NAME, "chat", {"sku": {"name": "GlobalStandard", "capacity": 3}}
+    ).result().sku.capacity,
+)
+row("deployments.begin_delete().result()", None, lambda: accounts.deployments.begin_delete(GROUP, NAME, "chat").result())
+row(
+    "deployments.get, deleted",
+    "ResourceNotFoundError NotFound",
+    lambda: accounts.deployments.get(GROUP, NAME, "chat"),
+)
+accounts.accounts.begin_update(GROUP, NAME, {"properties": {"allowProjectManagement": True}}).result()
+PROJECT = {"location": LOCATION, "identity": {"type": "SystemAssigned"}, "properties": {"displayName": "One"}}
+row(
+    "projects.begin_create().result()",
+    (NAME + "/one", "Succeeded", True),
+    lambda: (
+        (made := accounts.projects.begin_create(GROUP, NAME, "one", PROJECT).result()).name,
+        made.properties.provisioning_state,
+        made.properties.is_default,
+    ),
+)
+CONNECTION = {"properties": {"authType": "AAD", "category": "AIServices", "target": "https://x.cognitiveservices.azure.com/"}}
+row(
+    "project_connections.create",
+    ("ai", "AAD"),
+    lambda: (
+        (made := accounts.project_connections.create(GROUP, NAME, "one", "ai", CONNECTION)).name,
+        made.properties.auth_type,
+    ),
+)
+row(
+    "account_connections.create, a key that is not shown",
+    ("ApiKey", None),
+    lambda: (
+        (made := accounts.account_connections.create(
+            GROUP,
+            NAME,
+            "ai",
+            {"properties": CONNECTION["properties"] | {"authType": "ApiKey", "credentials": {"key": "not-a-secret-of-anyone"}}},
+        )).properties.auth_type,
+        made.properties.credentials,
+    ),
+)
+row(
+    "account_connections.list",
+    ["ai"],
+    lambda: [item.name for item in accounts.account_connections.list(GROUP, NAME)],
+)
+row("account_connections.delete", None, lambda: accounts.account_connections.delete(GROUP, NAME, "ai"))
+row(
+    "accounts.begin_delete().result() with a project",
+    "ResourceExistsError CannotDeleteResource",
+    lambda: accounts.accounts.begin_delete(GROUP, NAME).result(),
+)
+row("projects.begin_delete().result()", None, lambda: accounts.projects.begin_delete(GROUP, NAME, "one").result())
+
 GRANTS = [("one", USER, ID), ("two", READER, ID), ("three", READER, f"{SCOPE}/resourceGroups/{GROUP}")]
 guid = lambda name: str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 grant = lambda role: {

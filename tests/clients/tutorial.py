@@ -1,15 +1,16 @@
 """The tutorial's own program against the sandbox: refused before the role, answered after it, refused with a key.
 
-In: the environment that clients.sh makes; TUTORIAL_DONE tells that keyless has applied the tutorial's spec, else this
-sets the account up by calls of ARM. Out: rows of the table.
+In: the environment that clients.sh makes; KEYLESS and SPEC, the tutorial's spec, which keyless applies: as it stands, its
+role is somebody else's; then with this program's principal. Out: rows of the table.
 """
 
 import base64
 import json
 import os
+import re
 import ssl
+import subprocess
 import urllib.request
-import uuid
 
 from azure.ai.inference import ChatCompletionsClient, EmbeddingsClient
 from azure.ai.inference.models import SystemMessage, UserMessage
@@ -17,17 +18,14 @@ from azure.core.credentials import AzureKeyCredential
 from azure.identity import ClientSecretCredential, get_bearer_token_provider
 from openai import AzureOpenAI, OpenAI
 
-from checks import ARM, CA, CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, TENANT
+from checks import ARM, CA, CLIENT_ID, CLIENT_SECRET, TENANT
 from checks import check as checked
 
-# The tutorial's names.
-GROUP, NAME = os.environ["TUTORIAL_GROUP"], os.environ["TUTORIAL_ACCOUNT"]
-CHAT, EMBEDDINGS = os.environ["TUTORIAL_CHAT"], os.environ["TUTORIAL_EMBEDDINGS"]
+# The tutorial's names, as its spec has them.
+SUBSCRIPTION, GROUP, NAME = "11111111-2222-4333-8444-555555555555", "rg-ai-tutorial", "keyless-tutorial"
+CHAT, EMBEDDINGS = "mistral-large", "embeddings"
 SCOPE = "https://cognitiveservices.azure.com/.default"
-ID = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.CognitiveServices/accounts/{NAME}"
-)
-USER = "/providers/Microsoft.Authorization/roleDefinitions/a97b65f3-24c7-4388-baec-2e87135dc908"
+ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.CognitiveServices/accounts/{NAME}"
 # Where the account's hosts are in a sandbox that has one address.
 HERE = f"{ARM}/_data/{NAME}"
 # OpenAI's client speaks through httpx.
@@ -62,38 +60,38 @@ def arm(method, path, body=None, version="2025-06-01"):
     return json.loads(text) if text else None
 
 
-credential = ClientSecretCredential(
-    TENANT, CLIENT_ID, CLIENT_SECRET, authority=ARM, disable_instance_discovery=True
-)
-# Whom the role is for.
-token = credential.get_token(SCOPE).token.split(".")[1]
-
-
-principal = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))["oid"]
-
-if "TUTORIAL_DONE" not in os.environ:
-    arm(
-        "PUT",
-        ID,
-        {
-            "location": "eastus2",
-            "kind": "AIServices",
-            "sku": {"name": "S0"},
-            "properties": {"customSubDomainName": NAME, "disableLocalAuth": True},
-        },
+def apply(spec):
+    """The exit code of `keyless apply`, and what it said if that is not 0."""
+    path = os.path.join(os.environ["WORK"], "tutorial.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(spec)
+    done = subprocess.run(
+        [os.environ["KEYLESS"], "apply", path, "--yes", "--arm-endpoint", ARM],
+        env=os.environ | {"KEYLESS_TOKEN": "any"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for name, format, model, version in [
-        (CHAT, "Mistral AI", "Mistral-large-2407", "1"),
-        (EMBEDDINGS, "OpenAI", "text-embedding-3-small", "1"),
-    ]:
-        arm(
-            "PUT",
-            f"{ID}/deployments/{name}",
-            {
-                "sku": {"name": "GlobalStandard", "capacity": 1},
-                "properties": {"model": {"format": format, "name": model, "version": version}},
-            },
-        )
+    return 0 if done.returncode == 0 else (done.returncode, done.stdout + done.stderr)
+
+
+credential = ClientSecretCredential(TENANT, CLIENT_ID, CLIENT_SECRET, authority=ARM, disable_instance_discovery=True)
+claims = credential.get_token(SCOPE).token.split(".")[1]
+principal = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["oid"]
+with open(os.environ["SPEC"], encoding="utf-8") as file:
+    tutorial = file.read()
+ours, places = re.subn(r"(- id: )\S+(.*\n\s+type: )User", rf"\g<1>{principal}\g<2>ServicePrincipal", tutorial)
+
+check("keyless apply specs/tutorial.yaml", 0, lambda: apply(tutorial))
+# A second deployment, made by hand.
+arm(
+    "PUT",
+    f"{ID}/deployments/{EMBEDDINGS}",
+    {
+        "sku": {"name": "GlobalStandard", "capacity": 1},
+        "properties": {"model": {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}},
+    },
+)
 
 chat = ChatCompletionsClient(endpoint=f"{HERE}/models", credential=credential, credential_scopes=[SCOPE])
 embeddings = EmbeddingsClient(endpoint=f"{HERE}/models", credential=credential, credential_scopes=[SCOPE])
@@ -112,27 +110,27 @@ QUESTION = [
 ASKED = [{"role": "user", "content": "Explain Riemann's conjecture in 1 paragraph"}]
 
 
+def said(response):
+    message = response.choices[0].message
+    return message.role == "assistant", bool(message.content), response.usage.total_tokens > 0
+
+
 def complete():
     response = chat.complete(messages=QUESTION, model=CHAT)
-    return response.choices[0].message.role, bool(response.choices[0].message.content), response.usage.total_tokens > 0
+    return said(response)
 
 
 def openai_complete(client=openai):
     response = client.chat.completions.create(model=CHAT, messages=ASKED)
-    return response.choices[0].message.role, bool(response.choices[0].message.content), response.usage.total_tokens > 0
+    return said(response)
 
 
 check("azure-ai-inference before the role", "401 PermissionDenied", complete)
 check("openai before the role", "401 PermissionDenied", openai_complete)
-arm(
-    "PUT",
-    f"{ID}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}",
-    {"properties": {"roleDefinitionId": USER, "principalId": principal, "principalType": "ServicePrincipal"}},
-    "2022-04-01",
-)
-check("azure-ai-inference after the role", ("assistant", True, True), complete)
-check("openai after the role", ("assistant", True, True), openai_complete)
-check("openai's general route after the role", ("assistant", True, True), lambda: openai_complete(general))
+check("keyless apply, the role is this program's", (1, 0), lambda: (places, apply(ours)))
+check("azure-ai-inference after the role", (True, True, True), complete)
+check("openai after the role", (True, True, True), openai_complete)
+check("openai's general route after the role", (True, True, True), lambda: openai_complete(general))
 check(
     "azure-ai-inference embeddings",
     (2, 1536),

@@ -149,6 +149,12 @@ fn each_rule_of_retrying() {
             "send send NotFound/None",
         ),
         (
+            "a refusal after a PUT that never left is none",
+            Put,
+            vec![broken(false), failing(403, "X")],
+            "send send Denied/None",
+        ),
+        (
             "a refusal after a lost PUT is unclear",
             Put,
             vec![broken(true), failing(403, "X")],
@@ -201,9 +207,61 @@ fn retry_after_is_honoured_whatever_it_is_up_to_two_hours() {
             );
         }
     }
+    let asked = |seconds| {
+        let mut play = Play::new(Method::Get, ACCOUNT);
+        (play.give(answer(429, &[("Retry-After", seconds)], Value::Null)), play)
+    };
+    assert_eq!(asked("7200").0, Some(Duration::from_hours(2)));
+    let (wait, play) = asked("7201");
+    assert_eq!((wait, play.error().kind), (None, Kind::Throttled));
+}
+
+#[test]
+fn a_conflict_may_last_ten_minutes_to_the_second() {
+    for (seconds, waits) in [("600", true), ("601", false)] {
+        let mut play = Play::new(Method::Put, ACCOUNT);
+        let busy = json!({"error": {"code": "RequestConflict", "message": "m"}});
+        assert_eq!(play.give(answer(409, &[("Retry-After", seconds)], busy)).is_some(), waits, "{seconds} s");
+    }
+}
+
+#[test]
+fn methods_are_named_as_on_the_wire() {
+    use Method::{Ask, Delete, Get, Patch, Post, Put};
+    let names: Vec<String> = [Get, Put, Patch, Delete, Post, Ask].iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["GET", "PUT", "PATCH", "DELETE", "POST", "POST"]);
+}
+
+#[test]
+fn what_a_read_answers_is_handed_on_whole() {
     let mut play = Play::new(Method::Get, ACCOUNT);
-    assert_eq!(play.give(answer(429, &[("Retry-After", "7201")], Value::Null)), None);
-    assert_eq!(play.error().kind, Kind::Throttled);
+    play.give(answer(200, &[], account("Succeeded")));
+    assert_eq!((&play.done().body, play.done().polls), (&account("Succeeded"), 0));
+}
+
+#[test]
+fn attempts_count_what_was_sent() {
+    let Next::Send(first, _) = Exchange::start(Method::Get, ACCOUNT, Limits::default(), 1, Moment(0)) else {
+        panic!("a call begins with a request")
+    };
+    assert_eq!(first.attempts(), 1);
+    let Next::Wait { exchange, .. } = first.step(broken(true), Moment(0)) else { panic!("it is repeated") };
+    let Next::Send(third, _) = exchange.step(Outcome::Waited, Moment(1)) else { panic!("it is sent again") };
+    assert_eq!(third.attempts(), 2);
+}
+
+#[test]
+fn headers_show_their_names_and_no_value() {
+    let headers: Headers = [("location", "https://x/?s=secret"), ("etag", "1")].into_iter().collect();
+    assert_eq!(format!("{headers:?}"), r#"["location", "etag"]"#);
+}
+
+#[test]
+fn an_error_page_is_quoted_by_its_first_words() {
+    let body = Body::unreadable("not JSON", b"Bad gateway of the proxy");
+    let mut play = Play::new(Method::Get, ACCOUNT);
+    play.give(Outcome::Answer(Answer { status: 400, headers: Headers::default(), body }));
+    assert!(play.error().to_string().contains("Bad gateway of the proxy"), "{}", play.error());
 }
 
 #[test]
@@ -221,6 +279,9 @@ fn a_wait_says_why() {
         Why::Throttled { told: true }
     );
     assert_eq!(why(ACCOUNT, failing(429, "X")), Why::Throttled { told: false });
+    let late = |status| why(ACCOUNT, answer(status, &[("Retry-After", "5")], Value::Null));
+    assert_eq!(late(503), Why::Throttled { told: true });
+    assert_eq!(late(500).to_string(), "Azure answered 500");
     assert_eq!(why(ACCOUNT, failing(409, "RequestConflict")), Why::Conflict);
     assert_eq!(why(ASSIGNMENT, failing(400, "PrincipalNotFound")), Why::PrincipalNotReplicated);
     assert_eq!(why(ACCOUNT, failing(502, "X")).to_string(), "Azure answered 502");

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability};
+use super::shape::long_identity;
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section};
 use crate::desired::{Desired, collect_spans};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -19,7 +20,8 @@ use crate::spec::model::{Account, OnSoftDeleted, Spec};
 
 /// The ARM type.
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
-const API: &str = "2025-06-01";
+/// The api-version of accounts and of what stands in them.
+pub(crate) const API: &str = "2025-06-01";
 /// The resource provider of groups answers to any of its versions; this one is generally available everywhere.
 const GROUPS_API: &str = "2021-04-01";
 /// The endpoint of the model inference API; clients append `models`:
@@ -31,8 +33,10 @@ pub(crate) const OPENAI: &str = "OpenAI Language Model Instance API";
 pub(crate) const FOUNDRY: &str = "AI Foundry API";
 /// The endpoints for calling models, as the service names them in `endpoints`.
 const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
-/// The tag that names the stack.
-const MARK: &str = "keyless-stack";
+
+/// What stands in a declared account and is no field of it.
+const NOT_FIELDS: &[&str] =
+    &["name", "resourceGroup", "roleAssignments", "raiPolicies", "deployments", "projects", "connections"];
 
 /// The kind.
 pub struct Accounts;
@@ -51,6 +55,21 @@ pub(crate) fn address_of(account: &Account) -> String {
         Some(group) => format!("resourceGroups/{group}/accounts/{}", account.name),
         None => format!("accounts/{}", account.name),
     }
+}
+
+/// The lists of that name in those accounts that declare one.
+pub(crate) fn sections(spec: &Spec, list: &str, declares: impl Fn(&Account) -> bool) -> Vec<Section> {
+    let accounts = spec.accounts.iter().enumerate().filter(|(_, account)| declares(account));
+    let section = |(index, account): (usize, &Account)| {
+        let parent = id_of(spec, account);
+        Section {
+            pointer: format!("/accounts/{index}/{list}"),
+            after: vec![key(&parent)],
+            parent,
+            place: address_of(account),
+        }
+    };
+    accounts.map(section).collect()
 }
 
 /// The resource groups that a stack names: what it owns lies in them.
@@ -122,8 +141,8 @@ impl Kind for Accounts {
         "accounts"
     }
 
-    fn blank(&self, id: &ResourceId) -> Value {
-        crate::plan::predict::blank(id, TYPE)
+    fn types(&self) -> &'static [&'static str] {
+        &[TYPE]
     }
 
     fn noun(&self) -> &'static str {
@@ -150,15 +169,15 @@ impl Kind for Accounts {
             Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\""),
             Field::new("networkAcls/bypass", Compare::IgnoreCase),
             Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]"),
-            Field::new("networkAcls/virtualNetworkRules", Compare::By("id")).absent("[]"),
+            Field::new("networkAcls/virtualNetworkRules", Compare::By(&["id"])).absent("[]"),
             Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
             Field::new("identity/userAssigned", Compare::Names).absent("[]"),
             Field::new("allowProjectManagement", Compare::Equal).absent("false"),
             Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false"),
             Field::new("allowedFqdnList", Compare::Names).absent("[]"),
             Field::new("encryption/keySource", Compare::IgnoreCase).absent("\"Microsoft.CognitiveServices\""),
-            Field::new("userOwnedStorage", Compare::By("resourceId")).absent("[]"),
-            Field::new("networkInjections", Compare::By("scenario")).absent("[]"),
+            Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]"),
+            Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]"),
         ];
         FIELDS
     }
@@ -232,7 +251,7 @@ impl Kind for Accounts {
             for (name, value) in
                 document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten()
             {
-                if matches!(name.as_str(), "name" | "resourceGroup" | "roleAssignments") {
+                if NOT_FIELDS.contains(&name.as_str()) {
                     continue;
                 }
                 collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);
@@ -245,7 +264,7 @@ impl Kind for Accounts {
                 spans.insert("location".to_owned(), document.value_span("/location"));
             }
             if let Some(identity) = declared.get_mut("identity") {
-                shape::long_identity(identity);
+                long_identity(identity);
             }
             let mut defaults = json!({
                 "kind": "AIServices",
@@ -255,6 +274,9 @@ impl Kind for Accounts {
             });
             if account.identity.is_none() {
                 defaults["identity"] = json!({"systemAssigned": true});
+            }
+            if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
+                defaults["allowProjectManagement"] = json!(true);
             }
             let defaults: Map<String, Value> = match defaults {
                 Value::Object(map) => {
@@ -270,7 +292,7 @@ impl Kind for Accounts {
                 key: key(&id),
                 scope: id.clone(),
                 id,
-                parent: None,
+                after: Vec::new(),
                 declared,
                 defaults,
                 span: document.value_span(&format!("{pointer}/name")),
@@ -279,6 +301,7 @@ impl Kind for Accounts {
                 open: None,
                 hole: None,
                 unproven: None,
+                resend: false,
             });
         }
         all
@@ -341,7 +364,7 @@ impl Kind for Accounts {
                     .hint("`disableLocalAuth: true` turns them off"),
             );
         }
-        findings.extend(unsettled(desired, properties["provisioningState"].as_str()));
+        findings.extend(super::rules::unsettled(desired, body));
         let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
         let keyless = desired.declared.get("disableLocalAuth") == Some(&Value::Bool(true));
         if without && (keyless || says("networkAcls")) {
@@ -374,15 +397,6 @@ impl Kind for Accounts {
         shape::overlay(body, patch);
     }
 
-    fn mark(&self, body: &Value) -> Option<String> {
-        let tags = body["tags"].as_object()?;
-        tags.get(super::spelled(tags, MARK))?.as_str().map(str::to_owned)
-    }
-
-    fn set_mark(&self, body: &mut Value, stack: &str) {
-        super::merge(super::member(body, "tags"), &json!({ MARK: stack }));
-    }
-
     fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
         body["identity"]["principalId"].as_str()
     }
@@ -405,31 +419,9 @@ impl Kind for Accounts {
     }
 }
 
-fn key(id: &ResourceId) -> Key {
+/// What makes an account the same account.
+pub(crate) fn key(id: &ResourceId) -> Key {
     Key::new("accounts", &[id.as_str()])
-}
-
-/// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
-fn unsettled(desired: &Desired, state: Option<&str>) -> Option<Finding> {
-    match state? {
-        "Succeeded" => None,
-        "Failed" | "Canceled" => Some(
-            Finding::error(
-                Code::ProvisioningFailed,
-                format!("Azure did not complete the last change of {}", desired.title),
-            )
-            .at(desired.span)
-            .hint("the portal's activity log says why; any write to the account, such as a changed tag, tries again"),
-        ),
-        state => Some(
-            Finding::warning(
-                Code::OperationUnderWay,
-                format!("Azure is still at work on {}: its state is `{state}`", desired.title),
-            )
-            .at(desired.span)
-            .hint("run it again once Azure has finished"),
-        ),
-    }
 }
 
 fn soft_deleted(desired: &Desired, deleted: &Value) -> Finding {

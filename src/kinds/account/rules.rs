@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{MARK, address_of};
+use super::address_of;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::cidr;
+use crate::kinds::{cidr, rules};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, NetworkAcls};
@@ -213,39 +213,8 @@ impl Check<'_> {
     }
 
     fn tags(&mut self) {
-        let Some(tags) = &self.account.tags else { return };
-        if tags.len() > 49 {
-            let message = format!(
-                "{} tags and the mark of the stack are more than the 50 that Azure takes",
-                tags.len()
-            );
-            self.report("/tags", Code::InvalidValue, message, "drop some");
-        }
-        for (name, value) in tags {
-            let below = format!("/tags/{}", name.replace('~', "~0").replace('/', "~1"));
-            if name.eq_ignore_ascii_case(MARK) {
-                self.report(
-                    &below,
-                    Code::TypedMark,
-                    format!("tag `{MARK}` is keyless's own mark of ownership"),
-                    "remove the line: what a stack creates is marked by itself",
-                );
-            } else if name.is_empty()
-                || name.len() > 512
-                || name.contains(['<', '>', '%', '&', '\\', '?', '/'])
-            {
-                self.report(
-                    &below,
-                    Code::InvalidName,
-                    format!("`{name}` cannot name a tag"),
-                    "1 to 512 characters, none of < > % & \\ ? /",
-                );
-            }
-            if value.as_ref().is_some_and(|value| value.chars().count() > 256) {
-                let message = format!("the value of tag `{name}` is longer than 256 characters");
-                self.report(&below, Code::InvalidValue, message, "shorten it");
-            }
-        }
+        let tags = self.account.tags.as_ref();
+        rules::tags(self.loaded, &self.pointer, tags, self.findings);
     }
 
     fn ids(&mut self) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::MARK;
+use crate::kinds::shape::{self, overlay_elements, overlay_identity};
 use crate::kinds::{cidr, member, merge};
 
 /// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
@@ -84,40 +84,9 @@ pub(super) fn to_spec(body: &Value) -> Value {
         }
         put("networkAcls", &Value::Object(acls));
     }
-    if let Value::Object(_) = &body["identity"] {
-        let (system, users) = identities(&body["identity"]);
-        let users: Vec<&String> = users.keys().collect();
-        put("identity", &json!({"systemAssigned": system, "userAssigned": users}));
-    }
-    if let Value::Object(tags) = &body["tags"] {
-        let tags: Map<String, Value> = tags
-            .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case(MARK))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        // With nothing but the mark there are no tags to clear.
-        if !tags.is_empty() {
-            put("tags", &Value::Object(tags));
-        }
-    }
+    put("identity", &shape::identity(body).unwrap_or_default());
+    put("tags", &shape::tags(body).unwrap_or_default());
     Value::Object(spec)
-}
-
-/// Whether there is a system-assigned identity, and the user-assigned ones as ARM writes them.
-fn identities(identity: &Value) -> (bool, Map<String, Value>) {
-    let types = identity["type"].as_str().unwrap_or_default();
-    let has = |wanted: &str| types.split(',').any(|each| each.trim().eq_ignore_ascii_case(wanted));
-    let users = identity["userAssignedIdentities"].as_object().cloned().unwrap_or_default();
-    (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
-}
-
-/// The short forms of `identity` in a spec as the long one.
-pub(super) fn long_identity(identity: &mut Value) {
-    match identity.as_str() {
-        Some("SystemAssigned") => *identity = json!({"systemAssigned": true}),
-        Some("None") => *identity = json!({"systemAssigned": false, "userAssigned": []}),
-        _ => {}
-    }
 }
 
 /// Lays a patch in spec shape over a body in ARM shape.
@@ -129,8 +98,8 @@ pub(super) fn overlay(body: &mut Value, patch: &Map<String, Value>) {
             "sku" => merge(body, &json!({"sku": {"name": value}})),
             "identity" => overlay_identity(member(body, "identity"), value),
             "networkAcls" => overlay_network_acls(property(body, name), value),
-            "userOwnedStorage" => overlay_elements(property(body, name), value, "resourceId"),
-            "networkInjections" => overlay_elements(property(body, name), value, "scenario"),
+            "userOwnedStorage" => overlay_elements(property(body, name), value, &["resourceId"]),
+            "networkInjections" => overlay_elements(property(body, name), value, &["scenario"]),
             _ => merge(member(body, "properties"), &json!({ name: value })),
         }
     }
@@ -138,26 +107,6 @@ pub(super) fn overlay(body: &mut Value, patch: &Map<String, Value>) {
 
 fn property<'a>(body: &'a mut Value, name: &str) -> &'a mut Value {
     member(member(body, "properties"), name)
-}
-
-fn overlay_identity(identity: &mut Value, patch: &Value) {
-    let (mut system, mut users) = identities(identity);
-    if let Some(wanted) = patch["systemAssigned"].as_bool() {
-        system = wanted;
-    }
-    if let Some(wanted) = patch["userAssigned"].as_array() {
-        users = wanted.iter().filter_map(Value::as_str).map(|id| (id.to_owned(), json!({}))).collect();
-    }
-    let types = match (system, users.is_empty()) {
-        (true, true) => "SystemAssigned",
-        (true, false) => "SystemAssigned, UserAssigned",
-        (false, false) => "UserAssigned",
-        (false, true) => "None",
-    };
-    *identity = json!({ "type": types });
-    if !users.is_empty() {
-        identity["userAssignedIdentities"] = Value::Object(users);
-    }
 }
 
 fn overlay_network_acls(acls: &mut Value, patch: &Value) {
@@ -177,27 +126,9 @@ fn overlay_network_acls(acls: &mut Value, patch: &Value) {
         map.insert("ipRules".to_owned(), Value::Array(rules));
     }
     if let Some(subnets) = map.remove("virtualNetworkRules") {
-        overlay_elements(member(acls, "virtualNetworkRules"), &subnets, "id");
+        overlay_elements(member(acls, "virtualNetworkRules"), &subnets, &["id"]);
     }
     merge(acls, &patch);
-}
-
-/// Puts the declared elements in place of the live ones; of an element that stays, members that the spec does not name are kept.
-fn overlay_elements(live: &mut Value, declared: &Value, identity: &str) {
-    let Value::Array(declared) = declared else {
-        *live = declared.clone();
-        return;
-    };
-    let same = |left: &Value, right: &Value| match (left[identity].as_str(), right[identity].as_str()) {
-        (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
-        _ => false,
-    };
-    let elements = declared.iter().map(|element| {
-        let mut whole = live.as_array().and_then(|live| live.iter().find(|old| same(old, element))).cloned();
-        merge(whole.get_or_insert(Value::Null), element);
-        whole.unwrap_or_default()
-    });
-    *live = Value::Array(elements.collect());
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{RoleAssignments, TYPE, grants, key, roles, scope_name};
 use crate::desired::{Desired, Hole, Open, collect_spans};
-use crate::id::{Key, ResourceId, arm_guid};
+use crate::id::{ResourceId, arm_guid};
 use crate::kinds::Kind as _;
 use crate::kinds::account;
 use crate::principals::{self, Form, Resolved};
@@ -81,7 +81,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 id: id_of(&grant.scope, &id, role),
                 key: key(&grant.scope, &id, &role_label),
                 scope: grant.scope.clone(),
-                parent: grant.parent.clone(),
+                after: grant.after.clone(),
                 declared,
                 defaults: Map::new(),
                 span: document.value_span(&at),
@@ -93,6 +93,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                     Form::Id(id, _) if loaded.lock.is_none() => Some(id),
                     _ => None,
                 },
+                resend: false,
             });
         }
     }
@@ -121,7 +122,7 @@ fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who
     match principals::identity_of(account, &holder, snapshot, span) {
         Ok(Some(known)) => Who::Known(known),
         Ok(None) => {
-            let key = Key::new("accounts", &[holder.as_str()]);
+            let key = account::key(&holder);
             Who::Later(Hole { field: "principalId", holder, kind: "accounts", key })
         }
         Err(open) => Who::Open(open),

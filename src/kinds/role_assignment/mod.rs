@@ -3,17 +3,21 @@
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
 mod declared;
+mod orphans;
 mod roles;
 mod rules;
+mod temporary;
 
-pub(crate) use roles::{definitions, unjudged};
+pub(crate) use roles::{definitions, unjudged, unknown_roles};
+pub(crate) use temporary::query as schedule_instances;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::account::{address_of, groups_of, id_of};
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, member, merge};
+use super::account::{self, address_of, groups_of, id_of};
+use super::project;
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, member, merge};
 use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
@@ -35,7 +39,7 @@ pub struct RoleAssignments;
 struct Grant<'a> {
     pointer: String,
     scope: ResourceId,
-    parent: Option<Key>,
+    after: Vec<Key>,
     place: String,
     role: &'a str,
     principals: &'a [Principal],
@@ -62,7 +66,7 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
         for (nested, assignment) in account.role_assignments.iter().enumerate() {
             grants.push(Grant {
                 pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                parent: Some(Key::new("accounts", &[scope.as_str()])),
+                after: vec![account::key(&scope)],
                 scope: scope.clone(),
                 place: address_of(account),
                 role: &assignment.role,
@@ -74,11 +78,11 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     }
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
-        // An assignment on an account of this file waits for it, wherever it is written.
+        // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
         let account = spec.accounts.iter().map(|account| id_of(spec, account)).find(|id| id.contains(&scope));
         grants.push(Grant {
             pointer: format!("/roleAssignments/{index}"),
-            parent: account.map(|id| Key::new("accounts", &[id.as_str()])),
+            after: account.iter().map(account::key).chain(project::around(spec, &scope)).collect(),
             scope,
             place: assignment.scope.clone(),
             role: &assignment.role,
@@ -192,8 +196,8 @@ impl Kind for RoleAssignments {
         "roleAssignments"
     }
 
-    fn blank(&self, id: &ResourceId) -> Value {
-        crate::plan::predict::blank(id, TYPE)
+    fn types(&self) -> &'static [&'static str] {
+        &[TYPE]
     }
 
     fn noun(&self) -> &'static str {
@@ -243,14 +247,22 @@ impl Kind for RoleAssignments {
     }
 
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        let unproven = declared::unproven(stacks, snapshot);
         let mut queries = roles::live(stacks, snapshot);
-        queries.extend((!unproven.is_empty()).then(|| principals::objects(&unproven)));
+        queries.extend(temporary::queries(stacks, snapshot));
+        let doubtful = orphans::doubtful(stacks, snapshot);
+        queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
 
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-        roles::remarks(stacks, snapshot)
+        let mut findings = roles::remarks(stacks, snapshot);
+        findings.extend(temporary::remarks(stacks, snapshot));
+        findings.extend(orphans::remarks(stacks, snapshot));
+        findings
+    }
+
+    fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
+        temporary::passing(live, snapshot)
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {

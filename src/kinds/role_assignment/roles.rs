@@ -58,6 +58,16 @@ pub(super) fn live(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     holders.iter().map(definitions).collect()
 }
 
+/// The roles that these ids of role definitions name and this version does not know: guards judge every one that is given.
+#[must_use]
+pub(crate) fn unknown_roles<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<Query> {
+    let unknown = ids.filter(|id| trailing_guid(id).is_some_and(|id| rbac::by_id(id).is_none()));
+    let holders: BTreeSet<ResourceId> = unknown
+        .filter_map(|id| ResourceId::parse(id).ok()?.subscription_id().map(ResourceId::subscription))
+        .collect();
+    holders.iter().map(definitions).collect()
+}
+
 /// Whether this version does not know the role of an assignment.
 pub(super) fn is_unknown(assignment: &Value) -> bool {
     let id = assignment["properties"]["roleDefinitionId"].as_str().and_then(trailing_guid);

@@ -2,8 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::time::Duration;
 
-use keyless::arm::{Effect, Kind};
+use keyless::arm::{Effect, Kind as Failure};
+use keyless::auth::{Credential, Kind, Settings};
+use keyless::cloud::Cloud;
 use serde_json::{Value, json};
 
 use super::client;
@@ -51,6 +54,7 @@ type Trap = fn(&str) -> (u16, Vec<(&'static str, String)>, Value);
 
 const TRAPS: &[(&str, &str, Trap)] = &[
     ("GET", "nextLink", |url| (200, vec![], json!({"value": [], "nextLink": url}))),
+    ("GET", "@odata.nextLink", |url| (200, vec![], json!({"value": [], "@odata.nextLink": url}))),
     ("PUT", "Location", |url| (202, vec![("Location", url.to_owned())], Value::Null)),
     ("PUT", "Azure-AsyncOperation", |url| (201, vec![("Azure-AsyncOperation", url.to_owned())], Value::Null)),
     ("GET", "redirect", |url| (307, vec![("Location", url.to_owned())], Value::Null)),
@@ -74,7 +78,7 @@ async fn no_hostile_address_gets_a_connection() {
                 "GET" => client.list(PATH, |item| item).await.map(|_| ()).unwrap_err(),
                 _ => client.put(PATH, &json!({})).await.map(|_| ()).unwrap_err(),
             };
-            assert_eq!(error.kind, Kind::Origin, "{name}: {error}");
+            assert_eq!(error.kind, Failure::Origin, "{name}: {error}");
             assert!(!error.to_string().contains("secret"), "{name}: {error}");
             assert!(!format!("{error:?}").contains("secret"), "{name}: {error:?}");
             let accepted = *method == "PUT" && *place != "redirect";
@@ -104,5 +108,50 @@ async fn an_address_below_arms_origin_is_followed() {
     for poll in [&seen[1], &seen[3]] {
         assert_eq!(poll.target, "/next?t=1&s=%2b", "verbatim");
         assert!(poll.header("authorization").is_some());
+    }
+}
+
+/// What the environment holds.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// The places of signing in that are asked with a secret or for one, each by a credential that does.
+const SIGNING: &[(Kind, &str, Variables)] = &[
+    (Kind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret")]),
+    (
+        Kind::GithubOidc,
+        "GitHub",
+        &[("ACTIONS_ID_TOKEN_REQUEST_URL", "SERVER/job"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret")],
+    ),
+    (Kind::ManagedIdentity, "the metadata service", &[]),
+];
+
+#[tokio::test]
+async fn no_redirect_of_a_sign_in_gets_a_connection() {
+    for (kind, place, variables) in SIGNING {
+        let other = Untouched::listen();
+        let server = Server::start().await;
+        let host = server.base.trim_start_matches("http://").to_owned();
+        for (form, url) in hostile(&host, other.port()) {
+            for status in [302, 307, 308] {
+                let name = format!("{place}: {status} to {form}");
+                server.forever(answer(status, &[("Location", &url)], &Value::Null), Duration::ZERO);
+                let common = [("AZURE_TENANT_ID", "tenant"), ("AZURE_CLIENT_ID", "app")];
+                let all = common.iter().chain(*variables);
+                let environment = all
+                    .map(|(name, value)| ((*name).to_owned(), value.replace("SERVER", &server.base)))
+                    .collect();
+                let mut settings = Settings::new(Cloud::Public, environment);
+                settings.loopback = Some(server.base.parse().unwrap());
+                let before = server.seen().len();
+                let credential = Credential::sign_in(*kind, &settings).await.unwrap();
+                let error = credential.token("https://management.azure.com/.default").await.unwrap_err();
+                let text = error.to_string();
+                assert!(text.contains(&format!("answered {status}")), "{name}: {text}");
+                assert!(!text.contains("t=secret") && !text.contains("s3cret"), "{name}: {text}");
+                assert!(server.seen().len() > before, "{name}: it was asked");
+                assert!(server.seen().iter().all(|seen| !seen.target.starts_with("/x")), "{name}");
+                other.check(&name);
+            }
+        }
     }
 }

@@ -33,6 +33,12 @@ impl Seen {
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
+
+    /// A POST that changes nothing: a batch to Graph, and what ARM is asked before a write.
+    pub(crate) fn only_asks(&self) -> bool {
+        let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions"];
+        questions.iter().any(|end| self.path().ends_with(end))
+    }
 }
 
 /// How to spoil an answer.
@@ -146,10 +152,10 @@ impl Azure {
         std::mem::take(&mut *self.wire.seen.lock().unwrap())
     }
 
-    /// Of that, the writes. A batch to Graph only asks.
+    /// Of that, the writes. A batch to Graph only asks, and so do ARM's checks.
     pub(crate) fn take_writes(&self) -> Vec<Seen> {
         let mut seen = self.take_seen();
-        seen.retain(|seen| seen.method != "GET" && seen.path() != "/v1.0/$batch");
+        seen.retain(|seen| seen.method != "GET" && !seen.only_asks());
         seen
     }
 
@@ -166,7 +172,9 @@ impl Azure {
 
     /// Sends something behind keyless's back; the api-version is filled in.
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let version = if path.contains("Microsoft.Authorization") {
+        let version = if path.contains("Microsoft.Authorization/locks") {
+            "2020-05-01"
+        } else if path.contains("Microsoft.Authorization") {
             "2022-04-01"
         } else if path.contains("/providers/") {
             "2025-06-01"

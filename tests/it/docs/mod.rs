@@ -33,7 +33,7 @@ fn the_page_of_findings_is_current() {
 fn the_page_of_fields_is_current() {
     let schema = structure::schema();
     let mut page = String::from(
-        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n",
+        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n\nLists below an account, a project or a workspace (`deployments`, `raiPolicies`, `projects`, `connections`) are read if and only if they\nstand in the spec. So a line removed from such a list removes what keyless made; to remove the last one, leave `[]`: without the key the\nlist is nobody's, and what is in it stays. Connections are never removed, since Azure has no place for a mark on them.\n",
     );
     section(&mut page, "The file", &schema);
     let definitions = schema["$defs"].as_object().unwrap();
@@ -59,6 +59,15 @@ const ORDER: &[&str] = &[
     "UserOwnedStorage",
     "NetworkInjection",
     "RoleAssignment",
+    "Deployment",
+    "DeploymentModel",
+    "DeploymentSku",
+    "RaiPolicy",
+    "ContentFilter",
+    "Project",
+    "Connection",
+    "ConnectionCredentials",
+    "Workspace",
     "ScopedRoleAssignment",
     "Principal",
 ];
@@ -75,6 +84,15 @@ fn title(name: &str) -> String {
         "NetworkInjection" => "An element of `networkInjections`",
         "RoleAssignment" => "A role assignment on an account",
         "ScopedRoleAssignment" => "A role assignment at another scope (`roleAssignments` of the file)",
+        "Deployment" => "A model deployment (`deployments` of an account)",
+        "DeploymentModel" => "`model`",
+        "DeploymentSku" => "`sku` of a deployment",
+        "RaiPolicy" => "A content filter (`raiPolicies` of an account)",
+        "ContentFilter" => "An element of `contentFilters`",
+        "Project" => "A Foundry project (`projects` of an account)",
+        "Connection" => "A connection (`connections` of an account, a project or a workspace)",
+        "ConnectionCredentials" => "`credentials`",
+        "Workspace" => "A hub workspace (`workspaces`)",
         "Principal" => "A principal",
         other => other,
     }
@@ -138,7 +156,14 @@ fn noun(name: &str) -> &str {
         "Account" => "accounts, see below",
         "RoleAssignment" | "ScopedRoleAssignment" => "role assignments, see below",
         "Principal" => "principals, see below",
-        "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" => "objects, see below",
+        "Deployment" => "deployments, see below",
+        "RaiPolicy" => "content filters, see below",
+        "Project" => "projects, see below",
+        "Connection" => "connections, see below",
+        "Workspace" => "workspaces, see below",
+        "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" | "ContentFilter" => {
+            "objects, see below"
+        }
         "IdentityParts" => "an object, see below",
         _ => "object, see below",
     }

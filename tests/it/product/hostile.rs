@@ -56,7 +56,7 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
             assert_eq!(fields[0]["before"], HOSTILE, "JSON says the same, escaped");
         }
         // Colour adds sequences of our own and nothing else.
-        let coloured = folder.keyless(&format!("drift a.yaml -v --format {format} --color always")).exits(2);
+        let coloured = folder.keyless(&format!("plan a.yaml -v --format {format} --color always")).exits(0);
         assert_eq!(format == "human", coloured.stdout.contains('\u{1b}'), "{coloured}");
         assert_eq!(without_styles(&coloured.stdout), run.stdout);
     }

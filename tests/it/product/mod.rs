@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod connections;
+mod deployments;
 mod drift;
 mod guards;
 mod guid;
@@ -11,7 +13,9 @@ mod keys;
 mod mistakes;
 mod network;
 mod ownership;
+mod promises;
 mod quickstart;
+mod realistic;
 mod requests;
 mod roles;
 mod saved;

@@ -174,3 +174,28 @@ fn built_in_roles_cost_no_list_of_roles() {
     folder.keyless("apply a.yaml --yes").exits(0);
     assert!(azure.take_seen().iter().all(|seen| !is_role_list(&seen.target)));
 }
+
+#[test]
+fn whoever_inherits_a_role_from_a_management_group_is_not_locked_out() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: true"));
+    let alone = folder.keyless("plan a.yaml --format json").exits(3);
+    assert_eq!(alone.findings(), ["guard-lock-out@7"]);
+    // A subscription's list shows what stands above it too.
+    let inherited = |list: &mut Value| {
+        let above = "/providers/Microsoft.Management/managementGroups/mg";
+        let name = "e0000000-0000-4000-8000-000000000001";
+        list["value"].as_array_mut().unwrap().push(json!({
+            "id": crate::common::assignment(above, name), "name": name,
+            "properties": {
+                "scope": above, "principalId": BOB, "principalType": "User",
+                "roleDefinitionId": role(crate::common::CS_USER),
+            },
+        }));
+    };
+    azure.spoil("GET", "/roleAssignments?", Fault::Edit(inherited));
+    let plan = folder.keyless("plan a.yaml --format json").exits(0);
+    assert_eq!(plan.findings(), Vec::<String>::new(), "{plan}");
+}

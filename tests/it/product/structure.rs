@@ -110,7 +110,7 @@ const PLANNED: &[&str] = &[];
 
 #[test]
 fn committed_schemas_are_those_that_the_binary_prints() {
-    for document in ["spec", "plan", "report"] {
+    for document in ["spec", "plan", "report", "doctor"] {
         let file = root().join(format!("schema/{document}.schema.json"));
         let committed =
             std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -219,8 +219,7 @@ pub(super) fn plan(read: &Read, snapshot: &Snapshot, caller: Option<&str>) -> Pl
 
 fn key_of(change: &Change) -> String {
     let of_spec = |desired: &Desired| match desired.kind.name() {
-        "accounts" => desired.id.to_string().to_lowercase(),
-        _ => {
+        "roleAssignments" => {
             let text = |name: &str| desired.declared[name].as_str().unwrap_or_default().to_owned();
             let role = text("roleDefinitionId");
             grant_key(
@@ -229,10 +228,11 @@ fn key_of(change: &Change) -> String {
                 role.rsplit('/').next().unwrap_or_default(),
             )
         }
+        _ => desired.id.to_string().to_lowercase(),
     };
     let of_live = |live: &Live| match live.kind.name() {
-        "accounts" => live.id.to_string().to_lowercase(),
-        _ => key_of_assignment(&live.body),
+        "roleAssignments" => key_of_assignment(&live.body),
+        _ => live.id.to_string().to_lowercase(),
     };
     match change {
         Change::Create { desired, .. }

@@ -10,6 +10,7 @@ use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls};
 use super::lifts::lifts;
 use super::live::{Item, Label};
+use super::sequence::sequence;
 use super::values::{other, place, units};
 use super::*;
 
@@ -35,6 +36,7 @@ const LAWS: &[(&str, Law)] = &[
     ("equal inputs give equal bytes, and order does not count", order),
     ("what could not be read is unknown and never written", unread),
     ("what passes the guards locks nobody out and opens nothing", guarded),
+    ("every step waits for what it needs and for nothing else", sequence),
     ("a refusal names the flag that lifts it, and no other refusal", lifts),
 ];
 

@@ -1,11 +1,13 @@
 //! Properties of plans over generated cases, judged by what shares nothing with the code under test.
 //!
-//! `specs`, `values` and `live` make a case from a seed and label every live thing; `arm` answers queries; `laws` holds the properties;
-//! `judge` evaluates rights and openings by brute force; `reference` compares with a second implementation; `fuzz` feeds
+//! `specs`, `values` and `live` make a case from a seed and label every live thing; `children` does that for what stands in accounts;
+//! `arm` answers queries; `laws` holds the properties; `judge` evaluates rights and openings by brute force; `sequence` works out
+//! what waits for what; `reference` compares with a second implementation; `fuzz` feeds
 //! damaged input to every parser. `KEYLESS_CASES` and `KEYLESS_FUZZ` raise the numbers (tests/properties.sh, tests/fuzz.sh).
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
 mod arm;
+mod children;
 mod fuzz;
 mod judge;
 mod laws;
@@ -13,6 +15,7 @@ mod lifts;
 mod live;
 mod reference;
 mod rng;
+mod sequence;
 mod specs;
 mod values;
 
@@ -80,5 +83,5 @@ impl Case {
 
 /// How many cases to try: `KEYLESS_CASES`, or few enough for every run of the tests.
 fn cases() -> u64 {
-    std::env::var("KEYLESS_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(300)
+    std::env::var("KEYLESS_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(200)
 }

@@ -94,6 +94,7 @@ fn others(path: &[String], value: &Value) -> Vec<Value> {
                 "virtualNetworkRules" => json!({"id": subnet("new")}),
                 "userOwnedStorage" => json!({"resourceId": "/subscriptions/x/storageAccounts/new"}),
                 "networkInjections" => json!({"scenario": "none"}),
+                "contentFilters" => json!({"name": "New", "source": "Prompt"}),
                 _ => json!("/new"),
             };
             let mut others = vec![Value::Array(items.iter().cloned().chain([new.clone()]).collect())];

@@ -10,6 +10,7 @@ mod accounts;
 mod alter;
 mod assignments;
 mod cassettes;
+mod children;
 mod random;
 
 use keyless::desired::{Desired, desired};

@@ -14,8 +14,10 @@ use super::recordings_replay::subject;
 use super::{contract, show, skipped};
 
 /// The calls whose answers are altered.
-const SUBJECTS: [&str; 3] = [
+const SUBJECTS: [&str; 5] = [
     "microsoft.cognitiveservices/accounts",
+    "microsoft.cognitiveservices/accounts/deployments",
+    "microsoft.cognitiveservices/accounts/projects/connections",
     "microsoft.authorization/roleassignments",
     "microsoft.cognitiveservices/locations/resourcegroups/deletedaccounts",
 ];

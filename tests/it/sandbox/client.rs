@@ -76,7 +76,13 @@ impl Client {
 
     /// An application that talks to the same sandbox.
     pub(super) async fn signed_in_as(&self, app: &str, secret: &str) -> Self {
-        let scope = format!("{}/.default", self.sandbox.url());
+        let token = self.token_for(app, secret, self.sandbox.url()).await;
+        Self { sandbox: Arc::clone(&self.sandbox), http: self.http.clone(), token }
+    }
+
+    /// What Entra gives an application for a service.
+    pub(super) async fn token_for(&self, app: &str, secret: &str, service: &str) -> String {
+        let scope = format!("{service}/.default");
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_id", app),
@@ -84,8 +90,7 @@ impl Client {
             ("scope", &scope),
         ];
         let token = answer(form(self.raw("POST", "/common/oauth2/v2.0/token"), &fields)).await;
-        let token = token.body["access_token"].as_str().unwrap().to_owned();
-        Self { sandbox: Arc::clone(&self.sandbox), http: self.http.clone(), token }
+        token.body["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Ends the sandbox; nobody else may talk to it any more.

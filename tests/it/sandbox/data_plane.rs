@@ -373,4 +373,15 @@ async fn a_strict_sandbox_takes_its_own_tokens_only() {
     );
     let own = client.post(OPENAI, Some(question())).await;
     refused(&own, 401, "401", "audience is incorrect");
+    let (app, id) = ("44444444-4444-4444-4444-44444444aaaa", "5d5c3a51-3ed5-4bb7-8bb5-3a87c1f0abcd");
+    let known =
+        json!({"servicePrincipals": [{"displayName": "caller", "id": id, "appId": app, "secret": "t"}]});
+    client.post("/_sandbox/directory", Some(known)).await;
+    let token = client.token_for(app, "t", "https://cognitiveservices.azure.com").await;
+    refused(&client.post_as(&token, OPENAI, &question()).await, 401, "PermissionDenied", id);
+    assign(&client, &account("chat"), USER, id).await;
+    let ready = client.post_as(&token, OPENAI, &question()).await;
+    refused(&ready, 404, "DeploymentNotFound", "");
+    client.post("/_sandbox/clock", Some(json!({"advanceSeconds": 86_400}))).await;
+    refused(&client.post_as(&token, OPENAI, &question()).await, 401, "401", "or have expired");
 }

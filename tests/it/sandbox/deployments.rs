@@ -85,6 +85,10 @@ async fn a_deployment_is_created_with_what_the_service_fills_in() {
     );
     assert!(again.body.get("tags").is_none());
 
+    let mut text = gpt(5);
+    text["sku"]["capacity"] = json!("5");
+    let text = client.put(&path("deployments/chat"), text).await;
+    assert_eq!((text.status, &text.body["sku"]["capacity"]), (200, &json!(5)), "Azure CLI sends text");
     let patched =
         client.patch(&path("deployments/chat"), json!({"sku": {"name": "Standard", "capacity": 7}})).await;
     assert_eq!((patched.status, &patched.body["sku"]), (200, &json!({"name": "Standard", "capacity": 7})));

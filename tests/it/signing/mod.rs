@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
+mod doctor;
 mod each;
 mod failures;
+mod leaks;
 
 use crate::common::cloud::{Cloud, TENANT};
 use crate::common::{ALICE, Folder, grants, one_account};

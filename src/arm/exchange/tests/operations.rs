@@ -153,6 +153,24 @@ fn each_rule_of_long_running_operations() {
             "send poll Denied/Accepted",
         ),
         (
+            "a poll that is refused is not the operation's failure",
+            Put,
+            vec![answer(201, &[op], Value::Null), failing(400, "X")],
+            "send poll Invalid/Accepted",
+        ),
+        (
+            "nor is a Location that may not be asked",
+            Delete,
+            vec![answer(202, &[place], Value::Null), failing(403, "X")],
+            "send poll Denied/Accepted",
+        ),
+        (
+            "a poll's redirect is not followed either",
+            Put,
+            vec![answer(201, &[op], Value::Null), answer(307, &[("location", "https://x/")], Value::Null)],
+            "send poll Origin/Accepted",
+        ),
+        (
             "Ctrl-C while polling leaves it open too",
             Put,
             vec![answer(201, &[op], Value::Null), Outcome::Interrupted],
@@ -230,7 +248,59 @@ fn the_poll_address_is_used_verbatim_and_follows_azures_newest() {
     assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == newer));
     play.give(answer(200, &[("Azure-AsyncOperation", POLL)], json!({"status": "Creating"})));
     assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == POLL));
-    assert!(!format!("{:?}", play.next).contains("s=S"), "its signature never shows");
+    let shown = format!("{:?}", play.next);
+    assert!(shown.contains("management.azure.com/op/1") && !shown.contains("s=S"), "{shown}");
+
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(202, &[("Location", POLL)], Value::Null));
+    play.give(answer(202, &[("Location", newer)], Value::Null));
+    assert!(matches!(&play.next, Some(Next::Send(_, Request::Operation(url))) if url.expose() == newer));
+}
+
+#[test]
+fn polls_are_counted_beside_attempts() {
+    let mut play = Play::new(Method::Put, ACCOUNT);
+    play.give(answer(201, &[("azure-asyncoperation", POLL)], Value::Null));
+    play.give(answer(200, &[], json!({"status": "Creating"})));
+    play.give(answer(200, &[], json!({"status": "Succeeded"})));
+    play.give(answer(200, &[], account("Succeeded")));
+    assert_eq!((play.done().polls, play.done().attempts), (3, 1));
+}
+
+#[test]
+fn an_operation_may_ask_for_a_wait_of_two_hours_and_no_more() {
+    for (seconds, wait) in [("7200", Some(Duration::from_hours(2))), ("7201", None)] {
+        let mut play = Play::new(Method::Put, ACCOUNT);
+        let headers = [("azure-asyncoperation", POLL), ("Retry-After", seconds)];
+        assert_eq!(play.give(answer(201, &headers, Value::Null)), wait, "{seconds} s");
+        if wait.is_none() {
+            assert_eq!((play.error().kind, play.error().effect), (Kind::TimedOut, Effect::Accepted));
+        }
+    }
+}
+
+/// The status of the operation's own answer counts only where it is the failure.
+#[test]
+fn a_failed_operation_has_a_status_only_if_its_address_answered_one() {
+    let failed = |headers: &[(&str, &str)], outcome| {
+        let mut play = Play::new(Method::Delete, ACCOUNT);
+        play.give(answer(202, headers, Value::Null));
+        play.give(outcome);
+        (play.error().status, play.error().to_string())
+    };
+    let (status, text) = failed(&[("Location", POLL)], failing(409, "Busy"));
+    assert_eq!(status, Some(409), "{text}");
+    let operation = [("azure-asyncoperation", POLL)];
+    let (status, text) = failed(&operation, answer(200, &[], json!({"status": "Canceled"})));
+    assert_eq!(status, None);
+    assert!(text.contains("Azure says `Canceled` and gives no reason"), "{text}");
+    let coded = json!({"status": "Failed", "error": {"code": "QuotaExceeded"}});
+    let (_, text) = failed(&operation, answer(200, &[], coded));
+    assert!(text.contains("QuotaExceeded") && !text.contains("no reason"), "{text}");
+    let deeper =
+        json!({"status": "Failed", "error": null, "properties": {"error": {"code": "Deep", "message": "d"}}});
+    let (_, text) = failed(&operation, answer(200, &[], deeper));
+    assert!(text.contains("Deep: d"), "{text}");
 }
 
 #[test]

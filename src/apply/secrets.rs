@@ -1,0 +1,144 @@
+//! Secrets of the environment, and how they get into a request and nowhere else.
+//!
+//! Pure: the environment comes in as pairs, and of those only the ones that begin with `KEYLESS_SECRET_` are kept. A plan holds
+//! references; a step is filled when it is sent, in fields that its kind's table marks and in no others.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::Secret;
+use crate::finding::{Code, Severity};
+use crate::kinds::{self, Compare, Kind};
+use crate::plan::document::{FindingEntry, Plan};
+use crate::spec::variables::secret_name;
+
+/// What a secret of the environment begins with.
+const PREFIX: &str = "KEYLESS_SECRET_";
+
+/// The secrets of a run, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    values: BTreeMap<String, Secret>,
+}
+
+impl Secrets {
+    /// Takes the secrets of an environment; an empty one is none.
+    pub fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let values = environment.into_iter().filter_map(|(name, value)| {
+            let name = name.to_str()?.strip_prefix(PREFIX)?.to_owned();
+            let value = value.into_string().ok().filter(|value| !value.is_empty())?;
+            Some((name, Secret::new(value)))
+        });
+        Self { values: values.collect() }
+    }
+
+    /// The secrets that a plan would send and that are not there, each at the line that asks for it.
+    #[must_use]
+    pub fn missing(&self, plan: &Plan) -> Vec<FindingEntry> {
+        let mut findings = Vec::new();
+        for step in &plan.steps {
+            let Some(kind) = kinds::by_name(&step.kind) else { continue };
+            let change = plan.changes.get(step.change);
+            for (pointer, name) in references(kind, &step.patch) {
+                if self.values.contains_key(name) {
+                    continue;
+                }
+                let title = change.map_or(step.target.as_str(), |change| change.title.as_str());
+                let path = pointer.trim_start_matches('/').replace('/', ".");
+                let field =
+                    change.and_then(|change| change.fields.iter().find(|field| field.path.join(".") == path));
+                findings.push(FindingEntry {
+                    source: field.and_then(|field| field.source.clone()).or_else(|| step.source.clone()),
+                    severity: Severity::Error,
+                    code: Code::MissingSecret.as_str().to_owned(),
+                    message: format!("`{path}` of {title} is to be sent, and there is no secret `{name}`"),
+                    cause: None,
+                    hint: Some(format!("put it into {PREFIX}{name}")),
+                });
+            }
+        }
+        findings.sort();
+        findings.dedup();
+        findings
+    }
+
+    /// A step's patch with its secrets in it; else the name of one that is not there.
+    pub(super) fn fill(
+        &self,
+        kind: &dyn Kind,
+        patch: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, String> {
+        let mut filled = Value::Object(patch.clone());
+        for (pointer, name) in references(kind, patch) {
+            let secret = self.values.get(name).ok_or_else(|| name.to_owned())?;
+            if let Some(value) = filled.pointer_mut(&pointer) {
+                *value = json!(secret.expose());
+            }
+        }
+        match filled {
+            Value::Object(map) => Ok(map),
+            _ => Ok(Map::new()),
+        }
+    }
+
+    /// A text without any secret that an answer may have repeated.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let mut values: Vec<&str> = self.values.values().map(Secret::expose).collect();
+        // The longest first: one secret may hold another.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.into_iter().fold(text.to_owned(), |text, value| text.replace(value, "REDACTED"))
+    }
+}
+
+/// The secret fields of a patch that hold a reference: pointer and name.
+fn references<'a>(kind: &dyn Kind, patch: &'a Map<String, Value>) -> Vec<(String, &'a str)> {
+    let unshown = kind.fields().iter().filter(|field| field.compare == Compare::Unshown);
+    let found = unshown.filter_map(|field| {
+        let mut segments = field.path.split('/');
+        let first = patch.get(segments.next()?)?;
+        let value = segments.try_fold(first, |value, segment| value.get(segment))?;
+        Some((format!("/{}", field.path), secret_name(value.as_str()?)?))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        Secrets::new([
+            pair("KEYLESS_SECRET_SEARCH", "s3cr3t"),
+            pair("KEYLESS_SECRET_LONGER", "s3cr3t-too"),
+            pair("KEYLESS_SECRET_EMPTY", ""),
+            pair("SECRET_OTHER", "x"),
+        ])
+    }
+
+    fn fill(patch: &Value) -> Result<Value, String> {
+        let kind = kinds::by_name("connections").unwrap();
+        secrets().fill(kind, patch.as_object().unwrap()).map(Value::Object)
+    }
+
+    #[test]
+    fn only_secret_fields_are_filled() {
+        let patch =
+            json!({"credentials": {"key": "${secret.SEARCH}"}, "metadata": {"a": "${secret.SEARCH}"}});
+        let filled = fill(&patch).unwrap();
+        assert_eq!(filled["credentials"]["key"], "s3cr3t");
+        assert_eq!(filled["metadata"]["a"], "${secret.SEARCH}");
+        for name in ["EMPTY", "OTHER"] {
+            let key = format!("${{secret.{name}}}");
+            assert_eq!(fill(&json!({"credentials": {"key": key}})), Err(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_an_answer_repeats_is_taken_out_whole() {
+        assert_eq!(secrets().scrub("bad key s3cr3t-too, s3cr3t"), "bad key REDACTED, REDACTED");
+        assert!(!format!("{:?}", secrets()).contains("s3cr3t"));
+    }
+}

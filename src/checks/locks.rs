@@ -1,0 +1,78 @@
+//! Management locks: a `CanNotDelete` lock stops deleting at and below its scope, revoking a role too, and `ReadOnly` stops writing as well.
+//!
+//! <https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources>; what a lock refuses is a 409
+//! `ScopeLocked`.
+
+use super::{Case, Verdict, list, subscriptions, target};
+use crate::finding::Code;
+use crate::id::ResourceId;
+use crate::plan::document::{Step, StepAction};
+use crate::plan::predict::World;
+use crate::snapshot::Query;
+
+fn query(subscription: &ResourceId) -> Query {
+    list(subscription, "Microsoft.Authorization/locks?api-version=2020-05-01", |body| body)
+}
+
+pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
+    let targets: Vec<ResourceId> = steps.iter().filter_map(target).collect();
+    subscriptions(targets.iter()).iter().map(query).collect()
+}
+
+struct Lock {
+    scope: ResourceId,
+    name: String,
+    read_only: bool,
+}
+
+impl Lock {
+    fn stops(&self, action: StepAction, target: &ResourceId) -> bool {
+        match action {
+            // What holds something locked cannot go either.
+            StepAction::Delete => self.scope.contains(target) || target.contains(&self.scope),
+            StepAction::Create | StepAction::Update | StepAction::Restore => {
+                self.read_only && self.scope.contains(target)
+            }
+            StepAction::Purge => false,
+        }
+    }
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let mut locks = Vec::new();
+    for query in queries(&case.plan.steps, case.world) {
+        for body in case.items(&query, "whether a lock stands in the way", &mut verdicts) {
+            let level = body["properties"]["level"].as_str().unwrap_or_default();
+            let read_only = level.eq_ignore_ascii_case("ReadOnly");
+            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+            if let Some(id) = id.filter(|_| read_only || level.eq_ignore_ascii_case("CanNotDelete")) {
+                locks.push(Lock { scope: id.scope(), name: id.name().to_owned(), read_only });
+            }
+        }
+    }
+    for step in &case.plan.steps {
+        let Some(target) = target(step) else { continue };
+        let Some(lock) = locks.iter().find(|lock| lock.stops(step.action, &target)) else { continue };
+        let verb = match (step.action, step.kind.as_str()) {
+            (StepAction::Delete, "roleAssignments") => "revoke",
+            (StepAction::Delete, _) => "delete",
+            _ => "write",
+        };
+        let level = if lock.read_only { "ReadOnly" } else { "CanNotDelete" };
+        let message = format!(
+            "cannot {verb} {} while the {level} lock `{}` on `{}` exists",
+            case.title(step.change),
+            lock.name,
+            lock.scope
+        );
+        let hint = format!(
+            "whoever may: az lock delete --ids {}/providers/Microsoft.Authorization/locks/{}",
+            lock.scope, lock.name
+        );
+        let mut verdict = case.refusal(Code::Locked, step.change, &[], message, hint);
+        verdict.finding.source.clone_from(&step.source);
+        verdicts.push(verdict);
+    }
+    verdicts
+}

@@ -1,0 +1,252 @@
+//! Plan-time promises: what would keep a step from succeeding, found before anything is written.
+//!
+//! Pure. `missing` says what to ask, from the steps that a plan on the state read so far would take; it goes out with the
+//! follow-ups of what is absent. `judge` reads the answers: an error refuses its change, so that nothing is tried that cannot
+//! succeed. What may not be asked is a note.
+
+mod assignments;
+mod locks;
+mod models;
+mod offers;
+mod permissions;
+mod policy;
+mod subdomain;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::desired::resolved;
+use crate::diff::diff;
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::kinds::role_assignment;
+use crate::plan::document::{FindingEntry, Plan, Step};
+use crate::plan::predict::World;
+use crate::plan::{self};
+use crate::snapshot::{Query, Shape, Snapshot, is_settled};
+use crate::source::Position;
+use crate::spec::Loaded;
+
+/// What is asked before a step, and what the answers mean.
+struct Check {
+    queries: fn(&[Step], &World) -> Vec<Query>,
+    verdicts: fn(&Case<'_>) -> Vec<Verdict>,
+}
+
+const CHECKS: &[Check] = &[
+    Check { queries: locks::queries, verdicts: locks::verdicts },
+    Check { queries: permissions::queries, verdicts: permissions::verdicts },
+    Check { queries: subdomain::queries, verdicts: subdomain::verdicts },
+    Check { queries: offers::queries, verdicts: offers::verdicts },
+    Check { queries: models::queries, verdicts: models::verdicts },
+    Check { queries: policy::queries, verdicts: policy::verdicts },
+    Check { queries: assignments::queries, verdicts: assignments::verdicts },
+];
+
+/// What a check has to go by.
+struct Case<'a> {
+    plan: &'a Plan,
+    snapshot: &'a Snapshot,
+    world: &'a World,
+    /// How much it matters that the caller may not do what the plan would.
+    unpermitted: Severity,
+}
+
+/// What a check has to say, and which changes cannot succeed.
+struct Verdict {
+    finding: FindingEntry,
+    refuses: Vec<usize>,
+}
+
+/// What a plan on this state has to ask before it can promise anything, less what has been answered.
+#[must_use]
+pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    if !is_settled(stacks, snapshot) {
+        return Vec::new();
+    }
+    let changes = diff(stacks, resolved(stacks, snapshot), snapshot).changes;
+    let mut open = queries(&plan::draft(&changes), snapshot);
+    open.retain(|query| snapshot.get(query).is_none());
+    open
+}
+
+/// What these steps raise.
+#[must_use]
+pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let world = World::of(snapshot);
+    let given = steps.iter().filter_map(|step| step.patch.get("roleDefinitionId")?.as_str());
+    let live = world.resources.values().filter_map(|body| body["properties"]["roleDefinitionId"].as_str());
+    let mut queries = role_assignment::unknown_roles(given.chain(live));
+    queries.extend(CHECKS.iter().flat_map(|check| (check.queries)(steps, &world)));
+    queries.sort();
+    queries.dedup();
+    queries
+}
+
+/// Adds what the answers mean to a plan. Changes that cannot succeed are refused, and with them what needs them.
+pub fn judge(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
+    let verdicts = verdicts(plan, snapshot, unpermitted);
+    for Verdict { finding, refuses } in &verdicts {
+        for change in refuses {
+            plan.refuse(*change, &finding.message);
+        }
+    }
+    add(plan, verdicts);
+}
+
+/// Adds what the answers mean to a plan that is carried out whole or not at all.
+pub fn review(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
+    let verdicts = verdicts(plan, snapshot, unpermitted);
+    // What was said when the plan was made is said again, if it still holds.
+    plan.findings.retain(|finding| !is_verdict(finding));
+    add(plan, verdicts);
+}
+
+fn verdicts(plan: &Plan, snapshot: &Snapshot, unpermitted: Severity) -> Vec<Verdict> {
+    if plan.steps.is_empty() {
+        return Vec::new();
+    }
+    let world = World::of(snapshot);
+    let case = Case { plan, snapshot, world: &world, unpermitted };
+    CHECKS.iter().flat_map(|check| (check.verdicts)(&case)).collect()
+}
+
+fn add(plan: &mut Plan, verdicts: Vec<Verdict>) {
+    plan.findings.extend(verdicts.into_iter().map(|verdict| verdict.finding));
+    plan.findings.sort();
+    plan.findings.dedup();
+}
+
+/// Codes that only checks of steps use.
+const CODES: &[Code] = &[
+    Code::Locked,
+    Code::MissingPermission,
+    Code::SubdomainTaken,
+    Code::NotOffered,
+    Code::UnknownModel,
+    Code::QuotaExceeded,
+    Code::PolicyRefusal,
+    Code::AssignmentLimit,
+    Code::DenyAssignment,
+    Code::NotChecked,
+];
+
+/// Whether a finding comes from a check of steps.
+#[must_use]
+pub fn is_verdict(finding: &FindingEntry) -> bool {
+    CODES.iter().any(|code| code.as_str() == finding.code)
+}
+
+impl Case<'_> {
+    /// Where a field of a change is declared, or the change itself.
+    fn place(&self, change: usize, path: &[&str]) -> Option<Position> {
+        let change = self.plan.changes.get(change)?;
+        let field = change.fields.iter().find(|field| field.path == path);
+        field.and_then(|field| field.source.clone()).or_else(|| change.source.clone())
+    }
+
+    fn title(&self, change: usize) -> &str {
+        self.plan.changes.get(change).map_or("a resource", |change| change.title.as_str())
+    }
+
+    /// An error that refuses a change.
+    fn refusal(&self, code: Code, change: usize, path: &[&str], message: String, hint: String) -> Verdict {
+        let finding = FindingEntry {
+            source: self.place(change, path),
+            severity: Severity::Error,
+            code: code.as_str().to_owned(),
+            message,
+            cause: None,
+            hint: Some(hint),
+        };
+        Verdict { finding, refuses: vec![change] }
+    }
+
+    /// A note about a change.
+    fn note(
+        &self,
+        code: Code,
+        change: usize,
+        path: &[&str],
+        message: String,
+        hint: Option<String>,
+    ) -> Verdict {
+        let finding = FindingEntry {
+            source: self.place(change, path),
+            severity: Severity::Note,
+            code: code.as_str().to_owned(),
+            message,
+            cause: None,
+            hint,
+        };
+        Verdict { finding, refuses: Vec::new() }
+    }
+
+    /// The items that a query found, or a note that says what is not known without them.
+    fn items(&self, query: &Query, unknown: &str, verdicts: &mut Vec<Verdict>) -> Vec<&Value> {
+        if let Some(refusal) = self.snapshot.get(query).and_then(crate::snapshot::Answer::refusal) {
+            let finding = FindingEntry {
+                source: None,
+                severity: Severity::Note,
+                code: Code::NotChecked.as_str().to_owned(),
+                message: format!("{unknown} is not known"),
+                cause: Some(refusal.message.clone()),
+                hint: refusal.hint.clone(),
+            };
+            verdicts.push(Verdict { finding, refuses: Vec::new() });
+        }
+        self.snapshot.items(query).collect()
+    }
+}
+
+/// The subscriptions in which steps write.
+fn subscriptions<'a>(targets: impl Iterator<Item = &'a ResourceId>) -> BTreeSet<ResourceId> {
+    targets.filter_map(|target| target.subscription_id().map(ResourceId::subscription)).collect()
+}
+
+fn list(scope: &ResourceId, path: &str, project: fn(Value) -> Value) -> Query {
+    Query {
+        path: format!("{}/providers/{path}", scope.as_str().trim_end_matches('/')),
+        shape: Shape::List,
+        scope: scope.clone(),
+        project,
+    }
+}
+
+/// A question that is asked by POST.
+fn question(scope: &ResourceId, path: &str, body: Value) -> Query {
+    Query { shape: Shape::Ask(body), ..list(scope, path, |body| body) }
+}
+
+fn target(step: &Step) -> Option<ResourceId> {
+    ResourceId::parse(&step.target).ok()
+}
+
+/// The ARM type of a resource, which its id spells out.
+fn arm_type(id: &ResourceId) -> String {
+    let text = id.as_str();
+    let lower = text.to_ascii_lowercase();
+    let from = lower.rfind("/providers/").map_or(0, |at| at + "/providers/".len());
+    let mut segments = text[from..].split('/');
+    let namespace = segments.next().unwrap_or_default();
+    let types = segments.step_by(2).collect::<Vec<_>>().join("/");
+    format!("{namespace}/{types}")
+}
+
+/// Whether two texts name the same region: case and spaces do not count.
+fn same_region(a: &str, b: &str) -> bool {
+    let fold = |text: &str| text.replace(' ', "").to_ascii_lowercase();
+    fold(a) == fold(b)
+}
+
+/// A few of many, for a message.
+fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 6;
+    let names: BTreeSet<&str> = names.collect();
+    let listed = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{listed}, …") } else { listed }
+}

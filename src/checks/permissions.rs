@@ -1,0 +1,184 @@
+//! The caller's own rights: what it may do at the scope of each step, or at the nearest one above that exists.
+//!
+//! Azure names the right to write a resource after its type: `Microsoft.CognitiveServices/accounts/write`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Case, Verdict, arm_type, list, target};
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::plan::document::{FindingEntry, Step, StepAction};
+use crate::plan::predict::World;
+use crate::rbac::{self, Permission};
+use crate::snapshot::{Answer, Query};
+
+fn query(scope: &ResourceId) -> Query {
+    list(scope, "Microsoft.Authorization/permissions?api-version=2022-04-01", |body| body)
+}
+
+pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
+    let scopes: BTreeSet<ResourceId> = steps.iter().filter_map(|step| place(step, steps)).collect();
+    scopes.iter().map(query).collect()
+}
+
+/// The scope at which the caller's rights count for a step: where it writes, or what is there of the way to it.
+fn place(step: &Step, steps: &[Step]) -> Option<ResourceId> {
+    let target = target(step)?;
+    if step.action == StepAction::Purge {
+        return target.subscription_id().map(ResourceId::subscription);
+    }
+    let at = if step.kind == "roleAssignments" { target.scope() } else { account(&target) };
+    let new = steps.iter().any(|other| {
+        let makes = matches!(other.action, StepAction::Create | StepAction::Restore);
+        makes && other.kind == "accounts" && self::target(other).is_some_and(|made| made.contains(&at))
+    });
+    if new { at.group() } else { Some(at) }
+}
+
+/// The account that an id is, or is below of.
+fn account(id: &ResourceId) -> ResourceId {
+    const SEGMENTS: usize = 9;
+    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
+    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
+}
+
+/// The right that a step needs.
+fn action(step: &Step, target: &ResourceId) -> String {
+    let verb = match step.action {
+        StepAction::Delete | StepAction::Purge => "delete",
+        StepAction::Create | StepAction::Update | StepAction::Restore => "write",
+    };
+    format!("{}/{verb}", arm_type(target))
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let steps = &case.plan.steps;
+    let mut needed: BTreeMap<(ResourceId, String), Vec<&Step>> = BTreeMap::new();
+    for step in steps {
+        if let (Some(at), Some(target)) = (place(step, steps), target(step)) {
+            needed.entry((at, action(step, &target))).or_default().push(step);
+        }
+    }
+    let mut verdicts = Vec::new();
+    let mut told = BTreeSet::new();
+    for ((at, action), steps) in needed {
+        let query = query(&at);
+        if told.insert(at.clone()) {
+            case.items(&query, &format!("what the caller may do at `{at}`"), &mut verdicts);
+        }
+        let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };
+        let permissions: Vec<Permission> =
+            items.iter().filter_map(|item| serde_json::from_value(item.clone()).ok()).collect();
+        if rbac::allowed(&permissions, &action) {
+            continue;
+        }
+        let first = steps[0];
+        let more = match steps.iter().map(|step| step.change).collect::<BTreeSet<_>>().len() {
+            1 => String::new(),
+            changes => format!(" and {} more", changes - 1),
+        };
+        let message =
+            format!("the caller lacks `{action}` at `{at}`, for {}{more}", case.title(first.change));
+        let hint = match case.unpermitted {
+            Severity::Error => {
+                "apply as an identity that has it; a role granted a moment ago takes some minutes to work"
+            }
+            _ => "the identity that applies needs it; whoever only plans does not",
+        };
+        let finding = FindingEntry {
+            source: first.source.clone(),
+            severity: case.unpermitted,
+            code: Code::MissingPermission.as_str().to_owned(),
+            message,
+            cause: None,
+            hint: Some(hint.to_owned()),
+        };
+        verdicts.push(Verdict { finding, refuses: Vec::new() });
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+
+    const GROUP: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+
+    fn step(kind: &str, action: StepAction, below: &str) -> Step {
+        Step {
+            change: 0,
+            action,
+            kind: kind.to_owned(),
+            target: format!("{GROUP}{below}"),
+            patch: Map::from_iter([("location".to_owned(), json!("eastus2"))]),
+            reference: None,
+            mark: None,
+            base: None,
+            lane: String::new(),
+            needs: Vec::new(),
+            last: false,
+            source: None,
+        }
+    }
+
+    #[test]
+    fn a_step_needs_the_right_that_azure_names_after_its_type() {
+        let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
+        let grant = format!("{chat}/providers/Microsoft.Authorization/roleAssignments/x");
+        let deployment = format!("{chat}/deployments/gpt");
+        for (kind, action, below, right, at) in [
+            ("accounts", StepAction::Update, chat, "Microsoft.CognitiveServices/accounts/write", chat),
+            ("accounts", StepAction::Delete, chat, "Microsoft.CognitiveServices/accounts/delete", chat),
+            (
+                "deployments",
+                StepAction::Create,
+                &deployment,
+                "Microsoft.CognitiveServices/accounts/deployments/write",
+                chat,
+            ),
+            (
+                "roleAssignments",
+                StepAction::Create,
+                &grant,
+                "Microsoft.Authorization/roleAssignments/write",
+                chat,
+            ),
+            (
+                "roleAssignments",
+                StepAction::Delete,
+                "/providers/Microsoft.Authorization/roleAssignments/x",
+                "Microsoft.Authorization/roleAssignments/delete",
+                "",
+            ),
+        ] {
+            let step = step(kind, action, below);
+            assert_eq!(self::action(&step, &target(&step).unwrap()), right);
+            let scope = place(&step, std::slice::from_ref(&step)).unwrap();
+            assert_eq!(scope, ResourceId::parse(&format!("{GROUP}{at}")).unwrap(), "{below}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_not_there_yet_the_group_is_asked_and_purging_is_a_matter_of_the_subscription() {
+        let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
+        let new = step("accounts", StepAction::Create, chat);
+        let grant = step(
+            "roleAssignments",
+            StepAction::Create,
+            &format!("{chat}/providers/Microsoft.Authorization/roleAssignments/x"),
+        );
+        let steps = [new, grant];
+        let scopes = queries(&steps, &World::default());
+        assert_eq!(scopes.len(), 1);
+        assert_eq!(scopes[0].scope, ResourceId::parse(GROUP).unwrap());
+        let mut purge = step("accounts", StepAction::Purge, "");
+        purge.target = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/rg/deletedAccounts/chat".to_owned();
+        assert_eq!(
+            action(&purge, &target(&purge).unwrap()),
+            "Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts/delete"
+        );
+        let scope = place(&purge, std::slice::from_ref(&purge)).unwrap();
+        assert_eq!(scope.as_str(), "/subscriptions/00000000-0000-0000-0000-000000000000");
+    }
+}

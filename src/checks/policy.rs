@@ -1,0 +1,108 @@
+//! Azure Policy: whether an assignment would refuse what the plan writes. A note, since policies change and exempt.
+//!
+//! `checkPolicyRestrictions` tells of deny effects:
+//! <https://learn.microsoft.com/rest/api/policy/policy-restrictions/check-at-resource-group-scope>.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Case, Verdict, arm_type, question, target};
+use crate::finding::Code;
+use crate::id::ResourceId;
+use crate::kinds::{self, writable};
+use crate::plan::document::{Step, StepAction};
+use crate::plan::predict::World;
+use crate::snapshot::Query;
+
+/// Kinds that policies are written about.
+const KINDS: [&str; 2] = ["accounts", "deployments"];
+
+/// The questions, each with the change it is about: one for each resource, as it would stand after the plan.
+fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
+    let mut bodies: BTreeMap<ResourceId, (usize, Value)> = BTreeMap::new();
+    for step in steps.iter().filter(|step| matches!(step.action, StepAction::Create | StepAction::Update)) {
+        let (Some(id), Some(kind)) = (target(step), kinds::by_name(&step.kind)) else { continue };
+        if !KINDS.contains(&kind.name()) {
+            continue;
+        }
+        let (_, body) = bodies.entry(id.clone()).or_insert_with(|| {
+            (step.change, world.resources.get(&id).map_or_else(|| json!({}), |live| writable(kind, live)))
+        });
+        kind.overlay(body, &step.patch);
+        if let Some(stack) = &step.mark {
+            kind.set_mark(body, stack);
+        }
+        body["type"] = json!(arm_type(&id));
+        body["name"] = json!(id.name());
+        body["apiVersion"] = json!(kind.api_version());
+    }
+    bodies.into_iter().filter_map(|(id, (change, body))| Some((change, ask(&id, body)?))).collect()
+}
+
+fn ask(id: &ResourceId, mut body: Value) -> Option<Query> {
+    const ACCOUNT_SEGMENTS: usize = 9;
+    let version = body.as_object_mut()?.remove("apiVersion");
+    let mut details = json!({"resourceContent": body, "apiVersion": version});
+    let text = id.as_str();
+    if text.split('/').count() > ACCOUNT_SEGMENTS {
+        let (above, _) = text.rsplit_once('/')?;
+        details["scope"] = json!(above.rsplit_once('/')?.0);
+    }
+    Some(question(
+        &id.group()?,
+        "Microsoft.PolicyInsights/checkPolicyRestrictions?api-version=2022-03-01",
+        json!({ "resourceDetails": details }),
+    ))
+}
+
+pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
+    asked(steps, world).into_iter().map(|(_, query)| query).collect()
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (change, query) in asked(&case.plan.steps, case.world) {
+        for answer in case.items(&query, "whether a policy would refuse the plan", &mut verdicts) {
+            let evaluations = answer["contentEvaluationResult"]["policyEvaluations"].as_array();
+            for evaluation in evaluations.into_iter().flatten() {
+                if evaluation["evaluationResult"] == "NonCompliant" {
+                    verdicts.push(refused(case, change, evaluation));
+                }
+            }
+        }
+    }
+    verdicts
+}
+
+fn refused(case: &Case<'_>, change: usize, evaluation: &Value) -> Verdict {
+    let info = &evaluation["policyInfo"];
+    let assignment = info["policyAssignmentId"].as_str().or_else(|| info["policyDefinitionId"].as_str());
+    let expressions = evaluation["evaluationDetails"]["evaluatedExpressions"].as_array();
+    let fields: Vec<Vec<&str>> = expressions
+        .into_iter()
+        .flatten()
+        .filter_map(|expression| expression["path"].as_str())
+        .map(|path| path.strip_prefix("properties.").unwrap_or(path).split('.').collect())
+        .collect();
+    let planned = &case.plan.changes[change].fields;
+    // `sku.name` in Azure's words is `sku` in the spec's.
+    let field = fields.iter().find_map(|path| {
+        (1..=path.len())
+            .rev()
+            .map(|length| &path[..length])
+            .find(|path| planned.iter().any(|field| field.path == **path))
+    });
+    let message = format!(
+        "policy assignment `{}` would refuse {}",
+        assignment.unwrap_or("without an id"),
+        case.title(change)
+    );
+    let hint = match field {
+        Some(path) => {
+            format!("it objects to `{}`; write a value it takes, or have the scope exempted", path.join("."))
+        }
+        None => "the assignment's definition says what it takes; its owner can exempt the scope".to_owned(),
+    };
+    case.note(Code::PolicyRefusal, change, field.unwrap_or_default(), message, Some(hint))
+}

@@ -1,0 +1,207 @@
+//! `keyless doctor`: what stands between here and a plan, looked at one by one.
+
+use std::path::{Path, PathBuf};
+
+use futures_util::future::{join, join_all};
+use url::Url;
+use uuid::Uuid;
+
+use super::Exit;
+use super::document::Document;
+use super::options::Options;
+use super::output::Failure;
+use super::session::{Session, block_on, target_of};
+use super::specs::check;
+use crate::arm;
+use crate::auth::Claims;
+use crate::cloud::{Cloud, Endpoint};
+use crate::doctor::rights::{Purpose, judged, needed, places};
+use crate::doctor::{self, Check, Diagnosis, State, probe};
+use crate::id::ResourceId;
+use crate::plan::document::Requests;
+use crate::rbac::Permission;
+use crate::spec::Loaded;
+use crate::statement::Statement;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Spec files or folders whose needs are checked too; `specs` if there is such a folder
+    #[arg(value_name = "SPEC")]
+    specs: Vec<PathBuf>,
+    /// What the caller is meant to do with them
+    #[arg(long = "for", value_enum, default_value_t = Purpose::Apply)]
+    purpose: Purpose,
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let (stacks, unread) = specs(options, args);
+    block_on(async {
+        let mut checks = vec![cloud(options)];
+        let network = network(options).await;
+        let unreachable: Vec<String> = network.iter().filter_map(broken_host).collect();
+        checks.extend(network);
+        let mut requests = Requests::default();
+        match Session::connect(options).await {
+            Ok(session) => {
+                let (name, why) = session.credential();
+                checks.push(Check::ok("credential", format!("{name}: {why}")));
+                checks.extend(look(&session, &stacks, args.purpose, &unreachable).await);
+                requests = session.requests();
+                session.close().await;
+            }
+            Err(failure) => checks.push(failed("credential", failure)),
+        }
+        checks.extend(unread);
+        let document = Statement::new(Diagnosis { checks }, Vec::new(), target_of(options), requests);
+        Document::Statement(&document).write(options)?;
+        Ok(if document.about.broken() == 0 { Exit::Success } else { Exit::Failure })
+    })
+}
+
+/// The specs there are, and what is wrong with them.
+fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
+    let default = [PathBuf::from("specs")];
+    let paths = match &args.specs[..] {
+        [] if Path::new("specs").exists() => &default[..],
+        paths => paths,
+    };
+    if paths.is_empty() {
+        return (Vec::new(), None);
+    }
+    let checked = check(options, paths);
+    let errors = checked.errors();
+    if errors == 0 {
+        return (checked.stacks, None);
+    }
+    let broken = Check::broken(
+        "specs",
+        format!("{errors} errors: what the specs need was not looked at"),
+        "run `keyless validate` for each of them",
+    );
+    (Vec::new(), Some(broken))
+}
+
+fn cloud(options: &Options) -> Check {
+    match (&options.sandbox, &options.arm_endpoint) {
+        (Some(_), _) => Check::ok("cloud", "the sandbox: nothing in Azure changes"),
+        (None, Some(url)) => match Endpoint::custom(url) {
+            Ok(endpoint) => Check::ok("cloud", format!("none of Azure's: {}", endpoint.base())),
+            Err(error) => {
+                Check::broken("cloud", error.to_string(), "give `--arm-endpoint` scheme, host and port")
+            }
+        },
+        (None, None) => {
+            let addresses = Cloud::from(options.cloud).addresses();
+            Check::ok("cloud", format!("{}: {}", addresses.name, addresses.arm))
+        }
+    }
+}
+
+/// Whether the hosts of a run can be reached, and what their clocks say.
+async fn network(options: &Options) -> Vec<Check> {
+    let hosts: Vec<Url> = match (&options.sandbox, &options.arm_endpoint) {
+        (Some(_), _) => Vec::new(),
+        (None, Some(url)) => {
+            Endpoint::custom(url).map(|endpoint| endpoint.base().clone()).into_iter().collect()
+        }
+        (None, None) => {
+            let addresses = Cloud::from(options.cloud).addresses();
+            [addresses.authority, addresses.arm, addresses.graph]
+                .iter()
+                .flat_map(|url| Url::parse(url))
+                .collect()
+        }
+    };
+    let reached = join_all(hosts.iter().map(probe::reach)).await;
+    let told = reached.iter().zip(&hosts).find_map(|(reached, host)| Some((host, reached.ahead?)));
+    let clock = told.map_or_else(
+        || probe::clock("", None),
+        |(host, ahead)| probe::clock(host.host_str().unwrap_or_default(), Some(ahead)),
+    );
+    let mut checks: Vec<Check> = reached.into_iter().map(|reached| reached.check).collect();
+    if !hosts.is_empty() {
+        checks.push(clock);
+    }
+    checks
+}
+
+/// The host of a check of the network that failed.
+fn broken_host(check: &Check) -> Option<String> {
+    check.subject.clone().filter(|_| check.name == "network" && check.state == State::Broken)
+}
+
+/// Everything that only somebody signed in can find out.
+async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachable: &[String]) -> Vec<Check> {
+    let claims = match session.claims().await {
+        Ok(claims) => claims,
+        Err(failure) => return vec![failed("token", failure)],
+    };
+    let mut checks = vec![Check::ok("token", format!("for {}", session.client.endpoint().scope()))];
+    let declared: Vec<Uuid> =
+        stacks.iter().filter_map(|loaded| loaded.spec.tenant.as_ref()?.parse().ok()).collect();
+    checks.push(doctor::tenant(&claims, &declared));
+    let lost = |client: &arm::Client| {
+        client.endpoint().base().host_str().is_some_and(|host| unreachable.iter().any(|other| other == host))
+    };
+    let who = async {
+        if lost(&session.graph) { doctor::identity(&claims, None) } else { identity(session, &claims).await }
+    };
+    if lost(&session.client) {
+        // It would only be waited for again.
+        checks.push(doctor::identity(&claims, None));
+        checks.push(Check::unknown("rights", "Azure Resource Manager cannot be reached, and was not asked"));
+        return checks;
+    }
+    let mut subscriptions: Vec<&str> =
+        stacks.iter().map(|loaded| loaded.spec.subscription.as_str()).collect();
+    subscriptions.sort_unstable();
+    subscriptions.dedup();
+    let needed = needed(stacks, purpose);
+    let ((who, subscriptions), rights) = join(
+        join(who, join_all(subscriptions.iter().map(|id| subscription(session, id, &claims)))),
+        join_all(needed.iter().map(|(scope, actions)| held(session, scope, actions))),
+    )
+    .await;
+    checks.push(who);
+    checks.extend(subscriptions);
+    checks.extend(rights);
+    checks
+}
+
+async fn identity(session: &Session, claims: &Claims) -> Check {
+    let Some(id) = claims.oid else { return doctor::identity(claims, None) };
+    let (kind, fields) = if claims.is_application() {
+        ("servicePrincipals", "displayName,appId")
+    } else {
+        ("users", "displayName,userPrincipalName")
+    };
+    let told = session.graph.get(&format!("/v1.0/{kind}/{id}?$select={fields}")).await;
+    doctor::identity(claims, Some(&told))
+}
+
+async fn subscription(session: &Session, id: &str, claims: &Claims) -> Check {
+    let told = session.client.get(&format!("/subscriptions/{id}?api-version=2022-12-01")).await;
+    doctor::subscription(id, &told, claims)
+}
+
+/// What the caller may do at a scope, or at the nearest one above that exists.
+async fn held(session: &Session, scope: &ResourceId, actions: &[String]) -> Check {
+    for place in places(scope) {
+        let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
+        match session.client.list(&path, serde_json::from_value::<Permission>).await {
+            Ok(items) => {
+                let permissions: Vec<Permission> = items.into_iter().flatten().collect();
+                return judged(scope, &place, actions, &permissions);
+            }
+            Err(error) if error.kind == arm::Kind::NotFound => {}
+            Err(error) => return Check::unknown("rights", error.to_string()).of(scope.as_str()),
+        }
+    }
+    Check::unknown("rights", "neither it nor anything above it was found").of(scope.as_str())
+}
+
+fn failed(name: &str, failure: Failure) -> Check {
+    let (what, hint) = failure.into_parts();
+    Check::broken(name, what, hint.unwrap_or_else(|| "see above".to_owned()))
+}

@@ -1,0 +1,169 @@
+//! What `doctor` found out: one line for each thing that must be well before a plan can be.
+//!
+//! Pure data, and the rules that turn answers into it; `probe` alone does IO, and sends no token. Nothing here holds a
+//! secret: it is made to be pasted into a ticket.
+
+pub mod probe;
+pub mod rights;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::arm;
+use crate::auth::Claims;
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// It could not be found out, and keyless works without it.
+    Unknown,
+    /// It stands in the way.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// What: `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `rights`.
+    pub name: String,
+    /// Which one, where there are several: a host, a subscription, a scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How it is.
+    pub state: State,
+    /// What was found.
+    pub detail: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Check {
+    fn new(name: &str, state: State, detail: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), subject: None, state, detail: detail.into(), hint: None }
+    }
+
+    /// Something that is well.
+    #[must_use]
+    pub fn ok(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(name, State::Ok, detail)
+    }
+
+    /// Something that nobody could tell.
+    #[must_use]
+    pub fn unknown(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(name, State::Unknown, detail)
+    }
+
+    /// Something that stands in the way, and what to do about it.
+    #[must_use]
+    pub fn broken(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..Self::new(name, State::Broken, detail) }
+    }
+
+    /// The same, of one of several.
+    #[must_use]
+    pub fn of(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Diagnosis {
+    /// In the order in which one thing needs the other.
+    pub checks: Vec<Check>,
+}
+
+impl Diagnosis {
+    /// How many things stand in the way.
+    #[must_use]
+    pub fn broken(&self) -> usize {
+        self.checks.iter().filter(|check| check.state == State::Broken).count()
+    }
+}
+
+/// The tenant of a token, against the one that specs declare.
+#[must_use]
+pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Check {
+    let Some(tenant) = claims.tid else {
+        return Check::unknown("tenant", "the token does not say");
+    };
+    match declared.iter().find(|declared| **declared != tenant) {
+        Some(other) => Check::broken(
+            "tenant",
+            format!("{tenant}, and a spec declares {other}"),
+            "sign in to the tenant that the spec declares, or name another credential",
+        ),
+        None => Check::ok("tenant", tenant.to_string()),
+    }
+}
+
+/// Who a token is, with the name that Microsoft Graph has, if it told.
+#[must_use]
+pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Check {
+    let Some(id) = claims.oid else {
+        return Check::unknown("identity", "the token does not say");
+    };
+    let kind = if claims.is_application() { "application" } else { "user" };
+    match told {
+        Some(Ok(body)) => {
+            let name = body["userPrincipalName"].as_str().or(body["displayName"].as_str());
+            Check::ok("identity", format!("{kind} `{}`, object id {id}", name.unwrap_or_default()))
+        }
+        Some(Err(error)) => {
+            let why = error.code.clone().unwrap_or_else(|| "no answer".to_owned());
+            Check::ok(
+                "identity",
+                format!("{kind} with object id {id}; Microsoft Graph does not say its name ({why})"),
+            )
+        }
+        None => Check::ok("identity", format!("{kind} with object id {id}")),
+    }
+}
+
+/// A subscription, as ARM told of it.
+#[must_use]
+pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Check {
+    let check = match told {
+        Err(error) if error.kind == arm::Kind::NotFound => Check::broken(
+            "subscription",
+            "the caller sees no such subscription",
+            "check the id in the spec, and that the identity has a role in it; a role given a moment ago takes some minutes",
+        ),
+        Err(error) => Check::broken("subscription", error.to_string(), hint_of(error)),
+        Ok(body) => {
+            let (name, state) = (text(body, "displayName"), text(body, "state"));
+            let tenant = Uuid::try_parse(text(body, "tenantId")).ok();
+            let another = tenant.filter(|tenant| claims.tid.is_some_and(|own| own != *tenant));
+            match (state, another) {
+                (_, Some(tenant)) => Check::broken(
+                    "subscription",
+                    format!("`{name}` belongs to tenant {tenant}, which is not the token's"),
+                    "sign in to the tenant of the subscription",
+                ),
+                ("Enabled" | "Warned", None) => Check::ok("subscription", format!("`{name}`, {state}")),
+                (_, None) => Check::broken(
+                    "subscription",
+                    format!("`{name}` is {state}: ARM refuses to write there"),
+                    "see the subscription's overview in the Azure portal",
+                ),
+            }
+        }
+    };
+    check.of(id)
+}
+
+fn text<'b>(body: &'b Value, name: &str) -> &'b str {
+    body[name].as_str().unwrap_or_default()
+}
+
+fn hint_of(error: &arm::Error) -> String {
+    error.hint().unwrap_or_else(|| "see the checks of the network above".to_owned())
+}

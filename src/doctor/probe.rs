@@ -1,0 +1,163 @@
+//! Whether hosts can be reached, and what their clock says (IO).
+//!
+//! A bare request without a token: whatever a host answers, it was reached. What fails is told apart by where it fails:
+//! the name, the connection, TLS, or a proxy on the way.
+
+use std::error::Error as StdError;
+use std::io::{Error as IoError, ErrorKind};
+use std::time::{Duration, SystemTime};
+
+use url::Url;
+
+use super::Check;
+use crate::arm::origin::is_loopback;
+
+/// How long a host may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So far a clock may be off: Entra ID and ARM allow five minutes.
+const TOLERANCE: Duration = Duration::from_mins(5);
+
+/// What a host answered.
+#[derive(Debug)]
+pub struct Reached {
+    /// How it went.
+    pub check: Check,
+    /// How far this machine's clock is ahead of the host's, in seconds.
+    pub ahead: Option<i64>,
+}
+
+/// Asks a host for anything.
+pub async fn reach(base: &Url) -> Reached {
+    let host = base.host_str().unwrap_or_default().to_owned();
+    let (answer, ahead) = ask(base).await;
+    let check = match answer {
+        Ok(status) => Check::ok("network", format!("answers ({status})")),
+        Err((what, hint)) => Check::broken("network", what, hint),
+    };
+    Reached { check: check.of(host), ahead }
+}
+
+type Trouble = (String, &'static str);
+
+async fn ask(base: &Url) -> (Result<u16, Trouble>, Option<i64>) {
+    // Fails if one is installed already, which is as good.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(PATIENCE)
+        .timeout(PATIENCE)
+        .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")));
+    if is_loopback(base) {
+        builder = builder.no_proxy();
+    }
+    if base.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    }
+    let client = match builder.build() {
+        Ok(client) => client,
+        Err(error) => return (Err(trouble(&error)), None),
+    };
+    match client.get(base.clone()).send().await {
+        Ok(answer) => {
+            let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+            (Ok(answer.status().as_u16()), date.and_then(|date| ahead(date, SystemTime::now())))
+        }
+        Err(error) => (Err(trouble(&error.without_url())), None),
+    }
+}
+
+/// How far a moment is ahead of a `Date` header, in seconds.
+fn ahead(date: &str, now: SystemTime) -> Option<i64> {
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let ours = jiff::Timestamp::try_from(now).ok()?;
+    Some(ours.as_second() - theirs.as_second())
+}
+
+/// Where a request failed, and what to do.
+fn trouble(error: &reqwest::Error) -> Trouble {
+    let mut chain: Vec<&(dyn StdError + 'static)> = vec![error];
+    while let Some(cause) = chain[chain.len() - 1].source() {
+        chain.push(cause);
+    }
+    let words = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let last = chain.last().map(ToString::to_string).unwrap_or_default();
+    let has = |part: &str| words.to_lowercase().contains(part);
+    let refused = chain
+        .iter()
+        .filter_map(|error| error.downcast_ref::<IoError>())
+        .any(|error| matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset));
+    if has("dns error") || has("failed to lookup") {
+        return (
+            format!("DNS: the name cannot be resolved ({last})"),
+            "check the name server, and `--cloud`",
+        );
+    }
+    if has("tunnel") || has("proxy") {
+        return (
+            format!("proxy: it does not let the connection through ({last})"),
+            "check HTTPS_PROXY and NO_PROXY, and what the proxy allows",
+        );
+    }
+    if has("certificate") || has("tls") || has("handshake") {
+        return (
+            format!("TLS: the host is not believed ({last})"),
+            "if a proxy opens TLS, put its CA certificate where SSL_CERT_FILE says; check this machine's clock",
+        );
+    }
+    if error.is_timeout() {
+        return (
+            format!("no answer within {} s", PATIENCE.as_secs()),
+            "check the firewall and the route to the host, and HTTPS_PROXY",
+        );
+    }
+    let what = if refused { "TCP: the connection was refused" } else { "TCP: the connection failed" };
+    (format!("{what} ({last})"), "check the firewall and the route to the host, and HTTPS_PROXY")
+}
+
+/// This machine's clock, against a host's.
+#[must_use]
+pub fn clock(host: &str, ahead: Option<i64>) -> Check {
+    let Some(seconds) = ahead else {
+        return Check::unknown("clock", "no host told the time");
+    };
+    let amount = seconds.unsigned_abs();
+    if amount <= TOLERANCE.as_secs() {
+        return Check::ok("clock", format!("within 5 minutes of {host}"));
+    }
+    let way = if seconds < 0 { "behind" } else { "ahead of" };
+    Check::broken(
+        "clock",
+        format!("{} {way} {host}", span(amount)),
+        "set this machine's clock: tokens and assertions hold by it",
+    )
+}
+
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..7200 => format!("{} minutes", seconds / 60),
+        _ => format!("{} hours", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_five_minutes() {
+        for (ahead, state, words) in [
+            (Some(0), State::Ok, "within 5 minutes of h"),
+            (Some(-300), State::Ok, "within 5 minutes of h"),
+            (Some(301), State::Broken, "5 minutes ahead of h"),
+            (Some(-90_000), State::Broken, "25 hours behind h"),
+            (None, State::Unknown, "no host told the time"),
+        ] {
+            let check = clock("h", ahead);
+            assert_eq!((check.state, check.detail.as_str()), (state, words), "{ahead:?}");
+        }
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 + 60);
+        assert_eq!(ahead("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(60));
+        assert_eq!(ahead("yesterday", now), None);
+    }
+}

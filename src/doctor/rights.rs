@@ -1,0 +1,89 @@
+//! What the caller must be allowed to do for these specs, and what of it is missing.
+//!
+//! Pure. Azure names the right to read or write a resource after its type: `Microsoft.CognitiveServices/accounts/write`.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::desired::desired;
+use crate::id::ResourceId;
+use crate::rbac::{Permission, allowed};
+use crate::spec::Loaded;
+
+/// For what the caller needs rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Purpose {
+    /// To read
+    Plan,
+    /// To read and to write
+    Apply,
+}
+
+/// The actions that specs need, by the scope where rights to them count.
+#[must_use]
+pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<String>> {
+    let mut needed: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
+    for desired in desired(stacks) {
+        let Some(kind) = desired.id.resource_type() else { continue };
+        let verbs: &[&str] = match purpose {
+            Purpose::Plan => &["read"],
+            // Revoking what is no longer declared is part of applying.
+            Purpose::Apply if desired.kind.is_grant() => &["read", "write", "delete"],
+            Purpose::Apply => &["read", "write"],
+        };
+        let actions = needed.entry(root(&desired.scope)).or_default();
+        actions.extend(verbs.iter().map(|verb| format!("{kind}/{verb}")));
+    }
+    for actions in needed.values_mut() {
+        actions.sort();
+        actions.dedup();
+    }
+    needed
+}
+
+/// The resource in a group that an id is, or is below of.
+fn root(id: &ResourceId) -> ResourceId {
+    const SEGMENTS: usize = 9;
+    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
+    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
+}
+
+/// Where to ask what the caller may do at a scope: there, and while that does not exist, above.
+#[must_use]
+pub fn places(scope: &ResourceId) -> Vec<ResourceId> {
+    let mut places = vec![scope.clone()];
+    places.extend(scope.group());
+    places.extend(scope.subscription_id().map(ResourceId::subscription));
+    places.dedup();
+    places
+}
+
+/// What is missing at a scope, where Azure was asked at `asked`.
+#[must_use]
+pub fn judged(
+    scope: &ResourceId,
+    asked: &ResourceId,
+    actions: &[String],
+    permissions: &[Permission],
+) -> Check {
+    let missing: Vec<String> = actions
+        .iter()
+        .filter(|action| !allowed(permissions, action))
+        .map(|action| format!("`{action}`"))
+        .collect();
+    let place = if scope == asked {
+        String::new()
+    } else {
+        format!(" (asked at `{asked}`, since it does not exist yet)")
+    };
+    let check = if missing.is_empty() {
+        Check::ok("rights", format!("all {} actions that the specs need{place}", actions.len()))
+    } else {
+        Check::broken(
+            "rights",
+            format!("lacks {}{place}", missing.join(", ")),
+            "give the caller a role with these actions there; one given a moment ago takes some minutes to work. An identity that only plans: `--for plan`",
+        )
+    };
+    check.of(scope.as_str())
+}

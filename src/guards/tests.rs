@@ -1,0 +1,362 @@
+//! Each guard at its limits, in ARM's own shape.
+
+use serde_json::json;
+
+use super::*;
+
+const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
+const CHAT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
+const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+const BOB: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+const CS_USER: &str = "a97b65f3-24c7-4388-baec-2e87135dc908";
+
+fn id(text: &str) -> ResourceId {
+    ResourceId::parse(text).unwrap()
+}
+
+fn world(bodies: impl IntoIterator<Item = Value>) -> World {
+    let identified = |body: Value| (id(body["id"].as_str().unwrap()), body);
+    World { resources: bodies.into_iter().map(identified).collect(), ..World::default() }
+}
+
+/// An assignment; `number` makes its GUID.
+fn grant(number: usize, scope: &str, role: &str, principal: &str) -> Value {
+    let scope = scope.trim_end_matches('/');
+    json!({
+        "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-{number:012}"),
+        "properties": {
+            "principalId": principal,
+            "roleDefinitionId": format!("/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{role}"),
+        },
+    })
+}
+
+/// Assignments of one stack, or of nobody.
+fn marked(numbers: std::ops::Range<usize>, stack: Option<&str>) -> Vec<Value> {
+    let mut bodies: Vec<Value> = numbers.map(|number| grant(number, GROUP, READER, ALICE)).collect();
+    if let Some(stack) = stack {
+        for body in &mut bodies {
+            body["properties"]["description"] = json!(format!("readers [keyless:{stack}]"));
+        }
+    }
+    bodies
+}
+
+fn chat(properties: Value) -> Value {
+    let mut body = json!({"id": CHAT});
+    body["properties"] = properties;
+    body
+}
+
+fn keys(off: bool) -> Value {
+    chat(json!({"disableLocalAuth": off}))
+}
+
+/// A plan with one change for each body: deleted, or something else.
+fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static str)>) -> Plan {
+    let mut steps = Vec::new();
+    let mut entries = Vec::new();
+    for (body, action) in changes {
+        let kind = if body["id"] == CHAT { "accounts" } else { "roleAssignments" };
+        if matches!(action, "delete" | "purge") {
+            steps.push(json!({"change": entries.len(), "action": action, "kind": kind, "target": body["id"],
+                "patch": {}, "lane": "", "needs": [], "last": true, "source": null}));
+        }
+        let action = if action == "purge" { "create" } else { action };
+        entries.push(json!({"action": action, "kind": kind, "id": body["id"], "address": "an address",
+            "title": "a title", "source": null, "fields": []}));
+    }
+    let mut plan: Plan = serde_json::from_value(json!({
+        "formatVersion": "1.0", "target": {"kind": "sandbox"}, "changes": entries, "findings": [], "incomplete": [],
+        "summary": serde_json::to_value(crate::plan::document::Summary::default()).unwrap(),
+        "requests": {"reads": 0, "writes": 0}, "steps": steps, "fingerprint": "",
+    }))
+    .unwrap();
+    plan.fingerprint = plan.digest();
+    plan
+}
+
+fn messages(objections: Vec<Objection>) -> Vec<String> {
+    objections.into_iter().map(|objection| format!("{}: {}", objection.rule, objection.message)).collect()
+}
+
+/// What a plan is refused for that deletes the first of a stack's things.
+fn deleting(owned: &[Value], deleted: usize, others: &[(Value, &'static str)]) -> Vec<String> {
+    let actions =
+        owned.iter().enumerate().map(|(at, body)| (body, if at < deleted { "delete" } else { "noop" }));
+    let plan = plan(actions.chain(others.iter().map(|(body, action)| (body, *action))));
+    let before = world(owned.iter().chain(others.iter().map(|(body, _)| body)).cloned());
+    messages(deletes(&plan, &before))
+}
+
+#[test]
+fn more_than_ten_deletes_or_five_over_thirty_percent_are_refused() {
+    for (owned, deleted, refused) in [
+        (4, 4, false),
+        (12, 4, false),
+        (5, 5, true),
+        (16, 5, true),
+        (17, 5, false),
+        (20, 6, false),
+        (19, 6, true),
+        (100, 10, false),
+        (100, 11, true),
+    ] {
+        let said = deleting(&marked(0..owned, Some("team-a")), deleted, &[]);
+        assert_eq!(!said.is_empty(), refused, "{deleted} of {owned}: {said:?}");
+    }
+    let said = deleting(&marked(0..16, Some("team-a")), 5, &[]);
+    assert_eq!(said, ["deletes: the plan deletes 5 of the 16 things that stack `team-a` owns"]);
+    let said = deleting(&marked(0..100, Some("team-a")), 11, &[]);
+    assert_eq!(said, ["deletes: the plan deletes 11 things, and more than 10 are not deleted unasked"]);
+}
+
+#[test]
+fn what_a_stack_does_not_own_makes_its_deletes_no_smaller_part() {
+    let owned = marked(0..5, Some("team-a"));
+    for (strange, action) in [
+        (marked(100..120, None), "noop"),
+        (marked(100..120, Some("team-b")), "noop"),
+        (marked(100..120, Some("team-a")), "unmanaged"),
+        (marked(100..120, Some("team-a")), "unmanaged-drift"),
+    ] {
+        let others: Vec<_> = strange.into_iter().map(|body| (body, action)).collect();
+        assert_eq!(deleting(&owned, 5, &others).len(), 1, "{action} {}", others[0].0);
+    }
+    // What the plan does not speak of at all is not counted either.
+    let unspoken = marked(100..120, Some("team-a"));
+    let plan = plan(owned.iter().map(|body| (body, "delete")));
+    assert_eq!(deletes(&plan, &world(owned.iter().chain(&unspoken).cloned())).len(), 1);
+}
+
+#[test]
+fn deletes_of_two_stacks_are_parts_of_what_each_owns_and_ten_together() {
+    let mut bodies = marked(0..20, Some("team-a"));
+    bodies.extend(marked(20..25, Some("team-b")));
+    let last: Vec<_> = bodies.iter().rev().cloned().collect();
+    let said = deleting(&last, 5, &[]);
+    assert_eq!(said, ["deletes: the plan deletes 5 of the 5 things that stack `team-b` owns"]);
+    let said = deleting(&last, 11, &[]);
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("deletes 11 things"), "{said:?}");
+}
+
+#[test]
+fn a_mark_is_a_tag_or_stands_at_the_end_of_a_description() {
+    assert_eq!(owner(&json!({"tags": {"keyless-stack": "team-a"}})), Some("team-a"));
+    let described = |text: &str| owner(&json!({"properties": {"description": text}})).map(str::to_owned);
+    assert_eq!(described("x [keyless:old] [keyless:team-a] "), Some("team-a".to_owned()));
+    assert_eq!(described("[keyless:team-a] and more"), None);
+    assert_eq!(described("team-a"), None);
+    assert_eq!(owner(&json!({})), None);
+}
+
+#[test]
+fn deleting_an_account_is_refused_and_deleting_what_stands_on_it_is_not() {
+    let (account, upon) = (chat(json!({})), grant(1, CHAT, CS_USER, ALICE));
+    let said = deleting(&[account], 1, &[]);
+    assert_eq!(said, ["delete-account: the plan deletes account `chat`"]);
+    assert!(deleting(&[upon], 1, &[]).is_empty());
+}
+
+#[test]
+fn a_purge_is_refused_and_lifted_at_the_address_of_the_account() {
+    let account = chat(json!({}));
+    let plan = plan([(&account, "purge")]);
+    let judged = |allowed: &[&str]| {
+        let allowed: Vec<Allow> = allowed.iter().map(|text| text.parse().unwrap()).collect();
+        judge(&plan, &World::default(), None, &allowed)
+    };
+    let refused = judged(&["grant", "purge:another"]);
+    assert_eq!(refused.len(), 1);
+    assert!(is_refusal(&refused[0]) && refused[0].code == "guard-purge", "{refused:?}");
+    assert_eq!(refused[0].hint.as_deref(), Some("if it is meant: --allow 'purge:an address'"));
+    for lift in ["purge", "purge:an address"] {
+        let lifted = judged(&[lift]);
+        assert!(!is_refusal(&lifted[0]) && lifted[0].severity == Severity::Note, "{lift}");
+    }
+}
+
+#[test]
+fn every_refusal_says_how_to_lift_it() {
+    let owned = marked(0..5, Some("team-a"));
+    let plan = plan(owned.iter().map(|body| (body, "delete")));
+    let found = judge(&plan, &world(owned.iter().cloned()), None, &[]);
+    assert_eq!(found[0].hint.as_deref(), Some("if it is meant: --allow deletes"));
+    // What no change speaks of is named by its id.
+    let objection = Objection { rule: Rule::Opening, id: Some(id(CHAT)), message: String::new() };
+    let found = finding(&plan, objection, &[]);
+    assert_eq!(found.hint, Some(format!("if it is meant: --allow opening:{CHAT}")));
+    assert!(!is_refusal(&FindingEntry { code: "unknown-field".to_owned(), ..found.clone() }));
+    assert!(is_refusal(&FindingEntry { code: "guard-stale".to_owned(), ..found }));
+}
+
+#[test]
+fn rules_are_written_as_they_are_read() {
+    for (name, rule, _) in RULES {
+        assert_eq!(rule.to_string(), *name);
+        assert_eq!(name.parse::<Allow>().unwrap(), Allow { rule: *rule, address: None });
+    }
+    let at = Allow { rule: Rule::Grant, address: Some("roles/a:b".to_owned()) };
+    assert_eq!("grant:roles/a:b".parse::<Allow>().unwrap(), at);
+    assert!("grants".parse::<Allow>().unwrap_err().contains("deletes, delete-account"));
+}
+
+fn access(before: &[Value], after: &[Value], caller: Option<&str>) -> Vec<String> {
+    let caller = caller.map(|text| text.parse().unwrap());
+    messages(access::objections(&world(before.iter().cloned()), &world(after.iter().cloned()), caller))
+}
+
+#[test]
+fn grants_of_great_power_or_reach_are_refused() {
+    let subscription = GROUP.split("/resourceGroups").next().unwrap();
+    for (scope, role, refused) in [
+        (GROUP, OWNER, 1),
+        (CHAT, OWNER, 1),
+        (GROUP, READER, 0),
+        (GROUP, "00000000-1111-4222-8333-444444444444", 1),
+        (subscription, READER, 1),
+        (subscription, OWNER, 2),
+        ("/", READER, 1),
+    ] {
+        let said = access(&[], &[grant(1, scope, role, ALICE)], None);
+        assert_eq!(said.len(), refused, "{role} on {scope}: {said:?}");
+        assert!(said.iter().all(|text| text.starts_with("grant: ")), "{said:?}");
+    }
+    // The same grant under another GUID gives nobody anything.
+    let (old, new) = (grant(1, subscription, OWNER, ALICE), grant(2, subscription, OWNER, ALICE));
+    assert!(access(std::slice::from_ref(&old), &[new], None).is_empty());
+    for other in [
+        grant(1, subscription, OWNER, BOB),
+        grant(1, subscription, CONTRIBUTOR, ALICE),
+        grant(1, "/", OWNER, ALICE),
+    ] {
+        assert!(
+            !access(std::slice::from_ref(&old), std::slice::from_ref(&other), None).is_empty(),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn a_condition_may_be_added_or_changed_and_not_dropped() {
+    let under = |condition: &str| {
+        let mut body = grant(1, GROUP, READER, ALICE);
+        body["properties"]["condition"] = json!(condition);
+        body
+    };
+    for (old, new, refused) in
+        [("a", "", true), ("a", "b", false), ("a", "a", false), ("", "a", false), ("", "", false)]
+    {
+        assert_eq!(!access(&[under(old)], &[under(new)], None).is_empty(), refused, "`{old}` -> `{new}`");
+    }
+}
+
+#[test]
+fn an_account_whose_keys_are_off_keeps_somebody_who_can_call_it() {
+    let (direct, at_group) = (grant(1, CHAT, CS_USER, ALICE), grant(2, GROUP, CS_USER, BOB));
+    let (reader, elsewhere) = (grant(3, CHAT, READER, ALICE), grant(4, &format!("{CHAT}2"), CS_USER, ALICE));
+    let refused = "lock-out: after the plan nobody could call the models of account `chat`";
+    for (what, before, after, locked) in [
+        ("keys off with nobody", vec![keys(false)], vec![keys(true)], true),
+        ("with a reader", vec![keys(false), reader.clone()], vec![keys(true), reader.clone()], true),
+        ("with a caller of another", vec![keys(false)], vec![keys(true), elsewhere], true),
+        ("with a caller", vec![keys(false)], vec![keys(true), direct.clone()], false),
+        ("with one of the group", vec![keys(false)], vec![keys(true), at_group.clone()], false),
+        ("the last revoked", vec![keys(true), direct.clone()], vec![keys(true)], true),
+        ("the group's revoked", vec![keys(true), at_group.clone()], vec![keys(true)], true),
+        (
+            "one of two revoked",
+            vec![keys(true), direct.clone(), at_group.clone()],
+            vec![keys(true), at_group],
+            false,
+        ),
+        ("a reader revoked", vec![keys(true), reader], vec![keys(true)], false),
+        ("nobody before either", vec![keys(true)], vec![keys(true)], false),
+        ("keys stay on", vec![keys(false), direct.clone()], vec![keys(false)], false),
+        ("keys go on", vec![keys(true), direct.clone()], vec![keys(false)], false),
+        ("a new account", vec![direct], vec![keys(true)], false),
+    ] {
+        let said = access(&before, &after, None);
+        assert_eq!(said.iter().any(|text| text.starts_with(refused)), locked, "{what}: {said:?}");
+        assert_eq!(!said.is_empty(), locked, "{what}: {said:?}");
+    }
+}
+
+#[test]
+fn the_callers_own_rights_to_write_are_not_taken() {
+    let owner = |number, scope: &str| grant(number, scope, OWNER, ALICE);
+    let contributor = grant(2, GROUP, CONTRIBUTOR, ALICE);
+    let unknown = grant(5, GROUP, "00000000-1111-4222-8333-444444444444", ALICE);
+    let subscription = GROUP.split("/resourceGroups").next().unwrap();
+    for (what, before, after, taken) in [
+        ("the only right", vec![owner(1, GROUP)], vec![], true),
+        ("a right to write accounts", vec![contributor.clone()], vec![], true),
+        ("a right nobody knows", vec![unknown], vec![], true),
+        (
+            "granting, while writing stays",
+            vec![owner(1, GROUP), contributor.clone()],
+            vec![contributor],
+            true,
+        ),
+        (
+            "a wider one stays",
+            vec![owner(1, GROUP), owner(3, subscription)],
+            vec![owner(3, subscription)],
+            false,
+        ),
+        ("a narrower one stays", vec![owner(1, GROUP), owner(4, CHAT)], vec![owner(4, CHAT)], true),
+        ("another's", vec![grant(1, GROUP, OWNER, BOB)], vec![], false),
+        ("a right to read", vec![grant(1, GROUP, READER, ALICE)], vec![], false),
+        ("none", vec![owner(1, GROUP)], vec![owner(1, GROUP)], false),
+    ] {
+        let said = access(&before, &after, Some(&ALICE.to_uppercase()));
+        assert_eq!(!said.is_empty(), taken, "{what}: {said:?}");
+        assert!(said.iter().all(|text| text.starts_with("lock-out: the plan takes")), "{said:?}");
+    }
+}
+
+#[test]
+fn what_lets_more_callers_in_is_refused_and_what_lets_fewer_in_is_not() {
+    let acls = |action: &str, rules: &[&str]| {
+        let rules: Vec<Value> = rules.iter().map(|rule| json!({"value": rule})).collect();
+        json!({"networkAcls": {"defaultAction": action, "ipRules": rules}})
+    };
+    let access = |access: &str| json!({"publicNetworkAccess": access});
+    let off = |off: bool| json!({"disableLocalAuth": off});
+    let halves = ["0.0.0.0/1", "128.0.0.0/1"];
+    let all_but_a_bit: Vec<String> = (0..255).map(|first| format!("{first}.0.0.0/8")).collect();
+    let all_but_a_bit: Vec<&str> = all_but_a_bit.iter().map(String::as_str).collect();
+    for (what, old, new, opens) in [
+        ("keys on", off(true), off(false), true),
+        ("keys on by leaving out", off(true), json!({}), true),
+        ("keys stay off", off(true), off(true), false),
+        ("keys stay on", off(false), off(false), false),
+        ("keys off", off(false), off(true), false),
+        ("Deny to Allow", acls("Deny", &[]), acls("Allow", &[]), true),
+        ("deny to none", acls("deny", &[]), json!({}), true),
+        ("Deny stays", acls("Deny", &[]), acls("deny", &[]), false),
+        ("Allow stays", acls("Allow", &[]), acls("Allow", &[]), false),
+        ("Allow to Deny", acls("Allow", &[]), acls("Deny", &[]), false),
+        ("Disabled to Enabled", access("Disabled"), access("Enabled"), true),
+        ("Disabled stays", access("Disabled"), access("disabled"), false),
+        ("Enabled stays", access("Enabled"), access("Enabled"), false),
+        ("Enabled to Disabled", access("Enabled"), access("Disabled"), false),
+        ("the internet", acls("Deny", &[]), acls("Deny", &["0.0.0.0/0"]), true),
+        ("its halves", acls("Deny", &["10.0.0.0/8"]), acls("Deny", &halves), true),
+        ("one half", acls("Deny", &[]), acls("Deny", &halves[..1]), false),
+        ("all but one part in 256", acls("Deny", &[]), acls("Deny", &all_but_a_bit), false),
+        ("what was there", acls("Deny", &["0.0.0.0/0"]), acls("Deny", &halves), false),
+        ("an address", acls("Deny", &[]), acls("Deny", &["203.0.113.7", "198.51.100.0/24"]), false),
+        ("nonsense", acls("Deny", &[]), acls("Deny", &["x/0", "0.0.0.0/-1", "0.0.0.0/x"]), false),
+    ] {
+        let said = messages(opening::objections(&world([chat(old)]), &world([chat(new)])));
+        assert_eq!(said.len(), usize::from(opens), "{what}: {said:?}");
+    }
+    let open = chat(acls("Allow", &["0.0.0.0/0"]));
+    assert_eq!(opening::objections(&World::default(), &world([open])).len(), 1, "a new account open to all");
+    assert!(opening::objections(&World::default(), &world([keys(false)])).is_empty(), "nobody closed it");
+}

@@ -1,0 +1,174 @@
+//! Children of a resource: what is declared in a list below a parent, and read by one list of that parent.
+//!
+//! Pure. A kind that names its sections gets all of this from the trait's provided methods. A list is asked for if and only if a spec
+//! declares it: what a spec leaves out is unmanaged, and `[]` is a list that is complete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::{Gap, Inventory, Kind, Live, unplaced};
+use crate::desired::{Desired, collect_spans};
+use crate::id::{Key, ResourceId};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
+use crate::spec::Loaded;
+use crate::spec::tree::Document;
+
+/// A list of children in a spec, and what they are children of.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// JSON pointer to the list.
+    pub pointer: String,
+    /// The parent.
+    pub parent: ResourceId,
+    /// The parent's address.
+    pub place: String,
+    /// The declared resources that must stand first; none where the parent is taken as given.
+    pub after: Vec<Key>,
+}
+
+impl Section {
+    /// The declared elements, each with its pointer.
+    pub(super) fn elements<'a>(
+        &'a self,
+        document: &'a Document,
+    ) -> impl Iterator<Item = (String, &'a Map<String, Value>)> {
+        let list = document.tree.pointer(&self.pointer).and_then(Value::as_array);
+        let element = |(index, value): (usize, &'a Value)| {
+            Some((format!("{}/{index}", self.pointer), value.as_object()?))
+        };
+        list.into_iter().flatten().enumerate().filter_map(element)
+    }
+}
+
+/// The last collection of a kind's types: `deployments`.
+pub(super) fn collection(kind: &dyn Kind) -> &'static str {
+    kind.types().first().and_then(|name| name.rsplit('/').next()).unwrap_or_default()
+}
+
+/// What makes a child the same child.
+pub(super) fn key(kind: &dyn Kind, id: &ResourceId) -> Key {
+    Key::new(kind.name(), &[id.as_str()])
+}
+
+/// The list of a parent's children.
+pub(super) fn list(kind: &dyn Kind, parent: &ResourceId) -> Query {
+    Query {
+        path: format!("{parent}/{}?api-version={}", collection(kind), kind.api_version()),
+        shape: Shape::Children,
+        // Not the parent: its other children, and theirs, are none of this list's.
+        scope: parent.list(collection(kind)),
+        project: |body| body,
+    }
+}
+
+pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {
+    parents(kind, stacks).iter().map(|parent| list(kind, parent)).collect()
+}
+
+fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+    let sections = stacks.iter().flat_map(|loaded| kind.sections(&loaded.spec));
+    sections.map(|section| section.parent).collect()
+}
+
+pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {
+    let ours = |target: &&ResourceId| {
+        let found = target.resource_type();
+        kind.types().iter().any(|name| found.as_ref().is_some_and(|found| name.eq_ignore_ascii_case(found)))
+    };
+    let parents = targets.iter().filter(ours).filter_map(ResourceId::parent);
+    parents.map(|parent| list(kind, &parent)).collect()
+}
+
+pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+    let mut inventory = Inventory::default();
+    for parent in parents(kind, stacks) {
+        let query = list(kind, &parent);
+        match snapshot.get(&query) {
+            Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
+                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
+            }
+            Some(Answer::Absent { code }) if is_live(&parent, snapshot) => {
+                let message =
+                    format!("GET {}: Azure answered {code}, and shows `{parent}` elsewhere", query.path);
+                let hint =
+                    Some("run it again: a resource that was just made may not be seen everywhere".to_owned());
+                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: Refusal { message, hint } });
+            }
+            _ => {}
+        }
+        for body in snapshot.items(&query) {
+            let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
+                inventory.gaps.push(unplaced(&query));
+                continue;
+            };
+            // A list may show what is shared from elsewhere.
+            if id.parent().as_ref() != Some(&parent) || kind.is_built_in(body) {
+                continue;
+            }
+            let live = Live { kind, key: key(kind, &id), scope: id.clone(), id, body: body.clone() };
+            inventory.items.insert(live.key.clone(), live);
+        }
+    }
+    inventory
+}
+
+/// Whether any answer shows it.
+fn is_live(id: &ResourceId, snapshot: &Snapshot) -> bool {
+    snapshot
+        .bodies()
+        .any(|body| body["id"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(id.as_str())))
+}
+
+pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> {
+    let (spec, document) = (&loaded.spec, &loaded.document);
+    let mut all = Vec::new();
+    for section in kind.sections(spec) {
+        for (pointer, element) in section.elements(document) {
+            let Some(name) = element.get("name").and_then(Value::as_str) else { continue };
+            let mut declared = element.clone();
+            declared.remove("name");
+            let mut spans = BTreeMap::new();
+            for (field, value) in &declared {
+                collect_spans(document, &format!("{pointer}/{field}"), field, value, &mut spans);
+            }
+            let id = section.parent.child(collection(kind), name);
+            let mut desired = Desired {
+                kind,
+                stack: spec.stack.clone(),
+                address: format!("{}/{}/{name}", section.place, collection(kind)),
+                title: title_of(kind, &id),
+                key: key(kind, &id),
+                scope: id.clone(),
+                id,
+                after: section.after.clone(),
+                declared,
+                defaults: Map::new(),
+                span: document.value_span(&format!("{pointer}/name")),
+                spans,
+                adopt: spec.adopt,
+                open: None,
+                hole: None,
+                unproven: None,
+                resend: false,
+            };
+            kind.complete(&mut desired, loaded);
+            desired.defaults.retain(|field, _| !desired.declared.contains_key(field));
+            all.push(desired);
+        }
+    }
+    all
+}
+
+/// A live child as people name it. Its `name` may hold its parent's too.
+pub(super) fn title(kind: &dyn Kind, body: &Value) -> String {
+    match body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) {
+        Some(id) => title_of(kind, &id),
+        None => format!("{} without id", kind.noun()),
+    }
+}
+
+fn title_of(kind: &dyn Kind, id: &ResourceId) -> String {
+    let parent = id.parent().map_or_else(String::new, |parent| parent.name().to_owned());
+    format!("{} {} of {parent}", kind.noun(), id.name())
+}

@@ -1,0 +1,340 @@
+//! Connections of accounts, of projects, and of existing hub workspaces.
+//!
+//! Azure takes credentials and never shows them (`credentials` is null in every answer), so they are never compared. A PUT replaces
+//! the whole connection: where the spec does not hold what a live one signs in with, nothing of it is written.
+
+use serde_json::{Map, Value, json};
+
+use super::{Compare, Field, Kind, Section, account, children, member, merge, rules, shape};
+use crate::desired::Desired;
+use crate::diff::FieldChange;
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::snapshot::{Answer, Snapshot};
+use crate::spec::Loaded;
+use crate::spec::model::{Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
+use crate::spec::variables::secret_name;
+
+/// Whose connections.
+enum Place {
+    /// Of accounts, and of projects in them.
+    Foundry,
+    /// Of hub workspaces.
+    Hub,
+}
+
+/// The kind, once for each provider.
+pub(super) struct Connections(Place);
+
+/// Connections of accounts and projects.
+pub(super) static FOUNDRY: Connections = Connections(Place::Foundry);
+/// Connections of hub workspaces.
+pub(super) static HUB: Connections = Connections(Place::Hub);
+
+const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
+/// Generally available, and the one that Microsoft's own samples create connections of hubs with.
+const HUB_API: &str = "2024-10-01";
+
+/// Members of `properties` that stand in a spec under the same name and in the same shape.
+const SAME: &[&str] = &["category", "target", "authType", "metadata", "isSharedToAll"];
+
+fn id_of(spec: &Spec, workspace: &Workspace) -> ResourceId {
+    let group = workspace.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
+    ResourceId::resource_group(&spec.subscription, group).provider(WORKSPACE, &workspace.name)
+}
+
+fn of_projects(spec: &Spec) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let projects = account::sections(spec, "projects", |account| account.projects.is_some());
+    for projects in projects {
+        let Some(account) = spec.accounts.iter().find(|each| account::id_of(spec, each) == projects.parent)
+        else {
+            continue;
+        };
+        for (index, project) in account.projects.iter().flatten().enumerate() {
+            if project.connections.is_none() {
+                continue;
+            }
+            let parent = projects.parent.child("projects", &project.name);
+            let mut after = projects.after.clone();
+            after.push(children::key(&super::project::Projects, &parent));
+            sections.push(Section {
+                pointer: format!("{}/{index}/connections", projects.pointer),
+                parent,
+                place: format!("{}/projects/{}", projects.place, project.name),
+                after,
+            });
+        }
+    }
+    sections
+}
+
+fn of_workspaces(spec: &Spec) -> Vec<Section> {
+    let workspaces = spec.workspaces.iter().enumerate().filter(|(_, each)| each.connections.is_some());
+    let section = |(index, workspace): (usize, &Workspace)| Section {
+        pointer: format!("/workspaces/{index}/connections"),
+        parent: id_of(spec, workspace),
+        place: match &workspace.resource_group {
+            Some(group) => format!("resourceGroups/{group}/workspaces/{}", workspace.name),
+            None => format!("workspaces/{}", workspace.name),
+        },
+        after: Vec::new(),
+    };
+    workspaces.map(section).collect()
+}
+
+/// Every declared connection of a spec, with its pointer.
+fn declared(spec: &Spec) -> Vec<(String, &Connection)> {
+    let mut lists: Vec<(String, &Option<Vec<Connection>>)> = Vec::new();
+    for (index, account) in spec.accounts.iter().enumerate() {
+        lists.push((format!("/accounts/{index}"), &account.connections));
+        for (nested, project) in account.projects.iter().flatten().enumerate() {
+            lists.push((format!("/accounts/{index}/projects/{nested}"), &project.connections));
+        }
+    }
+    for (index, workspace) in spec.workspaces.iter().enumerate() {
+        lists.push((format!("/workspaces/{index}"), &workspace.connections));
+    }
+    let elements = lists.into_iter().flat_map(|(pointer, list)| {
+        let element = move |(index, each)| (format!("{pointer}/connections/{index}"), each);
+        list.iter().flatten().enumerate().map(element)
+    });
+    elements.collect()
+}
+
+impl Kind for Connections {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Place::Foundry => "connections",
+            Place::Hub => "workspaceConnections",
+        }
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        match self.0 {
+            Place::Foundry => &[
+                "Microsoft.CognitiveServices/accounts/connections",
+                "Microsoft.CognitiveServices/accounts/projects/connections",
+            ],
+            Place::Hub => &["Microsoft.MachineLearningServices/workspaces/connections"],
+        }
+    }
+
+    fn noun(&self) -> &'static str {
+        "connection"
+    }
+
+    fn api_version(&self) -> &'static str {
+        match self.0 {
+            Place::Foundry => account::API,
+            Place::Hub => HUB_API,
+        }
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        const FIELDS: &[Field] = &[
+            Field::new("isSharedToAll", Compare::Equal).absent("false"),
+            Field::new("credentials/key", Compare::Unshown),
+            Field::new("credentials/clientId", Compare::Unshown),
+            Field::new("credentials/resourceId", Compare::Unshown),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        &[
+            "/id",
+            "/name",
+            "/type",
+            "/systemData",
+            "/properties/createdByWorkspaceArmId",
+            "/properties/credentials",
+            "/properties/error",
+            "/properties/group",
+            "/properties/isDefault",
+        ]
+    }
+
+    fn sections(&self, spec: &Spec) -> Vec<Section> {
+        match self.0 {
+            Place::Foundry => {
+                let mut sections =
+                    account::sections(spec, "connections", |account| account.connections.is_some());
+                sections.extend(of_projects(spec));
+                sections
+            }
+            Place::Hub => of_workspaces(spec),
+        }
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        match self.0 {
+            // Once for all of them: the rules are the same.
+            Place::Foundry => check(loaded, findings),
+            Place::Hub => check_workspaces(loaded, findings),
+        }
+    }
+
+    fn takes_mark(&self) -> bool {
+        false
+    }
+
+    fn mark(&self, _body: &Value) -> Option<String> {
+        None
+    }
+
+    fn set_mark(&self, _body: &mut Value, _stack: &str) {}
+
+    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let parent = desired.id.parent().unwrap_or_else(ResourceId::root);
+        if desired.after.is_empty()
+            && let Some(Answer::Absent { .. }) = snapshot.get(&children::list(self, &parent))
+        {
+            let message = format!("workspace `{}` does not exist", parent.name());
+            let hint = "correct the name or the group; keyless takes workspaces as given and makes none";
+            findings.push(Finding::error(Code::WorkspaceMissing, message).at(desired.span).hint(hint));
+        }
+        if text(desired, "authType") == "ApiKey" && !has_key(desired) {
+            let message =
+                format!("{} cannot be created without the key that it signs in with", desired.title);
+            let hint = "add `credentials: {key: '${secret.NAME}'}`";
+            findings.push(Finding::error(Code::CredentialsUnknown, message).at(desired.span).hint(hint));
+        }
+        findings
+    }
+
+    fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        let (before, after) = (body["properties"]["authType"].as_str(), text(desired, "authType"));
+        let signs_in = !matches!(after, "AAD" | "None");
+        if fields.is_empty() || !signs_in || desired.declared.contains_key("credentials") {
+            return Vec::new();
+        }
+        let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.path.join("."))).collect();
+        let message = if before == Some(after) {
+            format!(
+                "{} of {} cannot be written: Azure does not show what it signs in with, and a write without that could lose it",
+                names.join(", "),
+                desired.title
+            )
+        } else {
+            format!("{} cannot become `{after}` without what it is to sign in with", desired.title)
+        };
+        let hint = match after {
+            "ApiKey" => "add `credentials: {key: '${secret.NAME}'}`",
+            _ => "add `credentials` with clientId and resourceId, or `credentials: {}` if it has none",
+        };
+        let span = fields.first().and_then(|field| field.span).unwrap_or(desired.span);
+        vec![Finding::error(Code::CredentialsUnknown, message).at(span).hint(hint)]
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        Value::Object(shape::members(&body["properties"], SAME))
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        let properties = member(body, "properties");
+        if let Some("AAD" | "None") = patch.get("authType").and_then(Value::as_str)
+            && let Some(map) = properties.as_object_mut()
+        {
+            map.remove("credentials");
+        }
+        for (name, value) in patch {
+            merge(properties, &json!({ name: value }));
+        }
+    }
+
+    fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {
+        let unshown = path.first().is_some_and(|name| name == "credentials") && value.is_null();
+        unshown.then_some(("credentials", "not shown"))
+    }
+}
+
+fn text<'a>(desired: &'a Desired, name: &str) -> &'a str {
+    desired.declared.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn has_key(desired: &Desired) -> bool {
+    desired.declared.get("credentials").is_some_and(|credentials| credentials["key"].is_string())
+}
+
+fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    for (pointer, connection) in declared(&loaded.spec) {
+        let name = &connection.name;
+        let fits = (3..=33).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if !fits {
+            let span = loaded.document.value_span(&format!("{pointer}/name"));
+            let message = format!("`{name}` cannot name a connection");
+            let hint = "3 to 33 letters, digits, `_` and `-`, beginning with a letter or digit";
+            findings.push(Finding::error(Code::InvalidName, message).at(span).hint(hint));
+        }
+        rules::nulls(loaded, &pointer, "connection", findings);
+        if let Some(credentials) = &connection.credentials {
+            check_credentials(loaded, &pointer, connection.auth_type, credentials, findings);
+        }
+    }
+}
+
+fn check_credentials(
+    loaded: &Loaded,
+    pointer: &str,
+    auth_type: ConnectionAuthType,
+    credentials: &ConnectionCredentials,
+    findings: &mut Vec<Finding>,
+) {
+    let mut report = |below: &str, code: Code, message: String, hint: &str| {
+        let span = loaded.document.value_span(&format!("{pointer}/credentials{below}"));
+        findings.push(Finding::error(code, message).at(span).hint(hint));
+    };
+    let (key, identity) = (ConnectionAuthType::ApiKey, ConnectionAuthType::ManagedIdentity);
+    for (name, value, fitting) in [
+        ("key", &credentials.key, key),
+        ("clientId", &credentials.client_id, identity),
+        ("resourceId", &credentials.resource_id, identity),
+    ] {
+        if value.is_some() && auth_type != fitting {
+            let below = format!("/{name}");
+            let message = format!("`{name}` goes with `authType: {fitting:?}` only");
+            report(&below, Code::InvalidValue, message, "remove the line, or correct `authType`");
+        }
+    }
+    if auth_type == key && credentials.key.is_none() {
+        let message = "`authType: ApiKey` signs in with a key, and none is given".to_owned();
+        report("", Code::MissingField, message, "add `key: ${secret.NAME}`");
+    }
+    if let Some(text) = credentials.key.as_deref().filter(|_| auth_type == key)
+        && secret_name(text).is_none()
+    {
+        let message = "a key stands in the spec as plain text".to_owned();
+        let hint = "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent; \
+                    change the key that stood here";
+        report("/key", Code::PlainSecret, message, hint);
+    }
+}
+
+fn check_workspaces(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    for (index, workspace) in loaded.spec.workspaces.iter().enumerate() {
+        let pointer = format!("/workspaces/{index}");
+        rules::name(loaded, &pointer, &workspace.name, "workspace", 2..=64, findings);
+        let group = workspace.resource_group.as_deref().or(loaded.spec.resource_group.as_deref());
+        let problem = match group {
+            None => Some((
+                Code::MissingField,
+                format!("workspace `{}` has no resource group", workspace.name),
+                "set `resourceGroup` for the file or for the workspace",
+            )),
+            Some(name) if !account::is_group_name(name) => Some((
+                Code::InvalidName,
+                format!("`{name}` cannot name a resource group"),
+                "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`",
+            )),
+            Some(_) => None,
+        };
+        if let Some((code, message, hint)) = problem {
+            let span = loaded.document.value_span(&format!("{pointer}/name"));
+            findings.push(Finding::error(code, message).at(span).hint(hint));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Model deployments (`Microsoft.CognitiveServices/accounts/deployments`).
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value, json};
+
+use super::account::{self, id_of};
+use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, rai_policy, rules, shape};
+use crate::desired::Desired;
+use crate::diff::FieldChange;
+use crate::finding::{Code, Finding};
+use crate::spec::Loaded;
+use crate::spec::model::Spec;
+
+/// The kind.
+pub(super) struct Deployments;
+
+/// Members of `properties` that stand in a spec under the same name and in the same shape.
+const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];
+/// Members of `properties.model` that do.
+const MODEL: &[&str] = &["format", "name", "version"];
+
+impl Kind for Deployments {
+    fn name(&self) -> &'static str {
+        "deployments"
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["Microsoft.CognitiveServices/accounts/deployments"]
+    }
+
+    fn noun(&self) -> &'static str {
+        "deployment"
+    }
+
+    fn api_version(&self) -> &'static str {
+        account::API
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        /// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
+        const MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");
+        const FIELDS: &[Field] = &[
+            Field::new("model/format", Compare::Equal).change(MODEL),
+            Field::new("model/name", Compare::Equal).change(MODEL),
+            // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
+            Field::new("model/version", Compare::Equal).change(Mutability::Apart),
+            Field::new("sku/name", Compare::IgnoreCase),
+            Field::new("raiPolicyName", Compare::IgnoreCase),
+            // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>: null is the same.
+            Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        &[
+            "/id",
+            "/name",
+            "/type",
+            "/etag",
+            "/systemData",
+            "/properties/callRateLimit",
+            "/properties/capabilities",
+            "/properties/currentCapacity",
+            "/properties/dynamicThrottlingEnabled",
+            "/properties/model/callRateLimit",
+            "/properties/provisioningState",
+            "/properties/rateLimits",
+            "/properties/ratelimits",
+            // Refused since 2023-05-01, where the sku says it: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
+            "/properties/scaleSettings",
+        ]
+    }
+
+    fn sections(&self, spec: &Spec) -> Vec<Section> {
+        account::sections(spec, "deployments", |account| account.deployments.is_some())
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        for (index, account) in loaded.spec.accounts.iter().enumerate() {
+            for (nested, deployment) in account.deployments.iter().flatten().enumerate() {
+                let pointer = format!("/accounts/{index}/deployments/{nested}");
+                rules::name(loaded, &pointer, &deployment.name, self.noun(), 1..=64, findings);
+                rules::nulls(loaded, &pointer, self.noun(), findings);
+                rules::tags(loaded, &pointer, deployment.tags.as_ref(), findings);
+                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, &account.rai_policies)
+                else {
+                    continue;
+                };
+                let declared = || policies.iter().any(|each| each.name.eq_ignore_ascii_case(policy));
+                if !rai_policy::is_azures(policy) && !declared() {
+                    let message = format!(
+                        "account `{}` declares its content filters, and `{policy}` is none of them",
+                        account.name
+                    );
+                    let names = policies.iter().map(|each| each.name.as_str()).chain(["Microsoft.DefaultV2"]);
+                    let hint = match crate::spec::wording::nearest(policy, names) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "declare it under `raiPolicies`, or name one of Azure's own: `Microsoft.DefaultV2`"
+                            .to_owned(),
+                    };
+                    let span = loaded.document.value_span(&format!("{pointer}/raiPolicyName"));
+                    findings.push(Finding::error(Code::UnknownPolicy, message).at(span).hint(hint));
+                }
+            }
+        }
+    }
+
+    /// A deployment waits for the content filter of the same file that it names.
+    fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
+        let Some(policy) = desired.declared.get("raiPolicyName").and_then(Value::as_str) else { return };
+        let Some(account) = desired.id.parent() else { return };
+        let declared = loaded
+            .spec
+            .accounts
+            .iter()
+            .filter(|each| id_of(&loaded.spec, each) == account)
+            .flat_map(|each| each.rai_policies.iter().flatten())
+            .any(|each| each.name.eq_ignore_ascii_case(policy));
+        if declared {
+            let id = account.child("raiPolicies", policy);
+            desired.after.push(children::key(&rai_policy::RaiPolicies, &id));
+        }
+    }
+
+    fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        // A provisioned deployment is migrated in place, to another model too:
+        // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
+        if body["sku"]["name"].as_str().is_some_and(|sku| sku.contains("Provisioned")) {
+            for change in fields.iter_mut().filter(|change| change.path == ["model", "name"]) {
+                change.change = Mutability::Apart;
+            }
+        }
+        let upgrades = desired.declared.get("versionUpgradeOption").and_then(Value::as_str);
+        let by_itself = upgrades.is_some_and(|option| option != "NoAutoUpgrade");
+        let moved = fields.iter().position(|change| {
+            change.path == ["model", "version"] && by_itself && !is_older(&change.before, &change.after)
+        });
+        // Another model has versions of its own.
+        let Some(at) = moved.filter(|_| fields.iter().all(|change| change.path != ["model", "name"])) else {
+            return Vec::new();
+        };
+        let change = fields.remove(at);
+        let text = |value: &Value| value.as_str().unwrap_or("not set").to_owned();
+        let message = format!(
+            "{} has version `{}`, not `{}`: its declared versionUpgradeOption lets Azure move it",
+            desired.title,
+            text(&change.before),
+            text(&change.after)
+        );
+        let hint = format!(
+            "write `{}`, or hold a version with `versionUpgradeOption: NoAutoUpgrade`",
+            text(&change.before)
+        );
+        vec![Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint)]
+    }
+
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        rules::unsettled(desired, body).into_iter().collect()
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        let mut spec = Map::new();
+        let properties = &body["properties"];
+        let model = some(&properties["model"], MODEL);
+        let sku = some(&body["sku"], &["name", "capacity"]);
+        for (name, value) in [("model", model), ("sku", sku), ("tags", shape::tags(body))] {
+            spec.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        spec.extend(shape::members(properties, SAME));
+        Value::Object(spec)
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        for (name, value) in patch {
+            match name.as_str() {
+                "sku" | "tags" => merge(body, &json!({ name: value })),
+                _ => merge(member(body, "properties"), &json!({ name: value })),
+            }
+        }
+    }
+}
+
+/// Some members of an object as an object of their own, if there are any.
+fn some(value: &Value, names: &[&str]) -> Option<Value> {
+    let members = shape::members(value, names);
+    (!members.is_empty()).then_some(Value::Object(members))
+}
+
+/// Whether a live version is known to be older than a declared one: dates and small numbers have an order, others have none.
+fn is_older(live: &Value, declared: &Value) -> bool {
+    let (Some(live), Some(declared)) = (live.as_str(), declared.as_str()) else { return true };
+    let number = |text: &str| if text.len() <= 3 { text.parse::<u32>().ok() } else { None };
+    let is_date = |text: &str| {
+        text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    match (number(live), number(declared)) {
+        (Some(live), Some(declared)) => live < declared,
+        _ => is_date(live) && is_date(declared) && live.cmp(declared) == Ordering::Less,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_an_order_where_they_are_dates_or_small_numbers() {
+        for (live, declared, older) in [
+            ("2024-05-13", "2024-08-06", true),
+            ("2024-08-06", "2024-05-13", false),
+            ("1", "2", true),
+            ("10", "9", false),
+            ("0613", "1106", false),
+            ("0125", "0613", false),
+            ("turbo-2024-04-09", "2024-08-06", false),
+        ] {
+            assert_eq!(is_older(&json!(live), &json!(declared)), older, "{live} {declared}");
+        }
+    }
+}

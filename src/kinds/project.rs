@@ -1,0 +1,171 @@
+//! Foundry projects (`Microsoft.CognitiveServices/accounts/projects`).
+
+use serde_json::{Map, Value, json};
+
+use super::account::{self, id_of};
+use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, rules, shape};
+use crate::desired::Desired;
+use crate::finding::{Code, Finding};
+use crate::id::{Key, ResourceId};
+use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
+use crate::spec::model::{Account, Spec};
+
+/// The kind.
+pub(super) struct Projects;
+
+/// Members of `properties` that stand in a spec under the same name and in the same shape.
+const SAME: &[&str] = &["displayName", "description"];
+
+/// The declared projects in which a scope lies, or which it is.
+pub(super) fn around(spec: &Spec, scope: &ResourceId) -> Vec<Key> {
+    let named = |account: &Account| -> Vec<ResourceId> {
+        let parent = id_of(spec, account);
+        account.projects.iter().flatten().map(|project| parent.child("projects", &project.name)).collect()
+    };
+    let ids = spec.accounts.iter().flat_map(named).filter(|id| id.contains(scope));
+    ids.map(|id| children::key(&Projects, &id)).collect()
+}
+
+impl Kind for Projects {
+    fn name(&self) -> &'static str {
+        "projects"
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["Microsoft.CognitiveServices/accounts/projects"]
+    }
+
+    fn noun(&self) -> &'static str {
+        "project"
+    }
+
+    fn api_version(&self) -> &'static str {
+        account::API
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        const NEVER: Mutability = Mutability::Never("Azure fixes it when the project is created");
+        const FIELDS: &[Field] = &[
+            Field::new("location", Compare::Location).change(NEVER),
+            Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
+            Field::new("identity/userAssigned", Compare::Names).absent("[]"),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        &[
+            "/id",
+            "/name",
+            "/type",
+            "/kind",
+            "/etag",
+            "/systemData",
+            "/identity/principalId",
+            "/identity/tenantId",
+            "/identity/userAssignedIdentities/*/principalId",
+            "/identity/userAssignedIdentities/*/clientId",
+            "/properties/endpoints",
+            "/properties/internalId",
+            "/properties/isDefault",
+            "/properties/provisioningState",
+        ]
+    }
+
+    fn sections(&self, spec: &Spec) -> Vec<Section> {
+        account::sections(spec, "projects", |account| account.projects.is_some())
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        for (index, account) in loaded.spec.accounts.iter().enumerate() {
+            for (nested, project) in account.projects.iter().flatten().enumerate() {
+                let pointer = format!("/accounts/{index}/projects/{nested}");
+                rules::name(loaded, &pointer, &project.name, self.noun(), 2..=64, findings);
+                rules::nulls(loaded, &pointer, self.noun(), findings);
+                rules::tags(loaded, &pointer, project.tags.as_ref(), findings);
+                for (name, value) in
+                    [("displayName", &project.display_name), ("description", &project.description)]
+                {
+                    if value.as_ref().is_some_and(String::is_empty) {
+                        // <https://github.com/Azure/azure-rest-api-specs/issues/38422>
+                        let message = format!("Azure does not take an empty `{name}` of a project");
+                        let span = loaded.document.value_span(&format!("{pointer}/{name}"));
+                        findings.push(
+                            Finding::error(Code::InvalidValue, message)
+                                .at(span)
+                                .hint("leave the line out to leave it alone, or write the text you want"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
+        // A kind of their own.
+        desired.declared.remove("connections");
+        desired.spans.retain(|path, _| !path.starts_with("connections"));
+        if let Some(identity) = desired.declared.get_mut("identity") {
+            shape::long_identity(identity);
+        }
+        desired.defaults.insert("identity".to_owned(), json!({"systemAssigned": true}));
+        let spec = &loaded.spec;
+        let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == desired.id.parent());
+        let location = account.and_then(|account| account.location.as_ref()).or(spec.location.as_ref());
+        desired.defaults.extend(location.map(|location| ("location".to_owned(), json!(location))));
+    }
+
+    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let (spec, parent) = (&loaded.spec, desired.id.parent());
+        let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == parent);
+        let declared = account.and_then(|account| account.allow_project_management);
+        let is = |body: &&Value| {
+            body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).as_ref() == parent.as_ref()
+        };
+        let live =
+            snapshot.bodies().find(is).map(|body| body["properties"]["allowProjectManagement"] == true);
+        // A new account allows them unless the spec says otherwise.
+        if declared.or(live).unwrap_or(true) {
+            return Vec::new();
+        }
+        let message = format!(
+            "account `{}` does not allow projects",
+            parent.map_or_else(String::new, |id| id.name().to_owned())
+        );
+        let hint = "add `allowProjectManagement: true` to the account";
+        vec![Finding::error(Code::ProjectsNotAllowed, message).at(desired.span).hint(hint)]
+    }
+
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        rules::unsettled(desired, body).into_iter().collect()
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        let mut spec = shape::members(&body["properties"], SAME);
+        spec.extend(shape::members(body, &["location"]));
+        for (name, value) in [("identity", shape::identity(body)), ("tags", shape::tags(body))] {
+            spec.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        Value::Object(spec)
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        for (name, value) in patch {
+            match name.as_str() {
+                "location" | "tags" => merge(body, &json!({ name: value })),
+                "identity" => shape::overlay_identity(member(body, name), value),
+                _ => merge(member(body, "properties"), &json!({ name: value })),
+            }
+        }
+    }
+
+    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
+        body["identity"]["principalId"].as_str()
+    }
+
+    fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
+        let endpoint = body["properties"]["endpoints"]["AI Foundry API"].as_str();
+        endpoint.map(|url| ("endpoint", url.to_owned())).into_iter().collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! Content filters (`Microsoft.CognitiveServices/accounts/raiPolicies`). Azure's own, `Microsoft.…`, are not declared and not listed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Compare, Field, Kind, Section, account, member, merge, rules, shape};
+use crate::desired::Desired;
+use crate::finding::{Code, Finding};
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::Spec;
+
+/// The kind.
+pub(super) struct RaiPolicies;
+
+/// Members of `properties` that stand in a spec under the same name and in the same shape.
+const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters"];
+/// What identifies a filter.
+const FILTER: &[&str] = &["name", "source"];
+
+/// Whether a policy is one of Azure's own.
+pub(super) fn is_azures(name: &str) -> bool {
+    name.get(..10).is_some_and(|prefix| prefix.eq_ignore_ascii_case("Microsoft."))
+}
+
+impl Kind for RaiPolicies {
+    fn name(&self) -> &'static str {
+        "raiPolicies"
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["Microsoft.CognitiveServices/accounts/raiPolicies"]
+    }
+
+    fn noun(&self) -> &'static str {
+        "content filter"
+    }
+
+    fn api_version(&self) -> &'static str {
+        account::API
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        const FIELDS: &[Field] = &[
+            Field::new("mode", Compare::IgnoreCase),
+            Field::new("basePolicyName", Compare::IgnoreCase),
+            Field::new("contentFilters", Compare::By(FILTER)).absent("[]"),
+        ];
+        FIELDS
+    }
+
+    fn read_only(&self) -> &'static [&'static str] {
+        &["/id", "/name", "/type", "/etag", "/systemData", "/properties/type"]
+    }
+
+    fn sections(&self, spec: &Spec) -> Vec<Section> {
+        account::sections(spec, "raiPolicies", |account| account.rai_policies.is_some())
+    }
+
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        for (index, account) in loaded.spec.accounts.iter().enumerate() {
+            for (nested, policy) in account.rai_policies.iter().flatten().enumerate() {
+                let pointer = format!("/accounts/{index}/raiPolicies/{nested}");
+                let span = |below: &str| loaded.document.value_span(&format!("{pointer}{below}"));
+                if is_azures(&policy.name) {
+                    let message = format!("`{}` is one of Azure's own content filters", policy.name);
+                    let finding = Finding::error(Code::InvalidName, message).at(span("/name"));
+                    findings.push(finding.hint(
+                        "give yours a name of its own; Azure's are named by `raiPolicyName` without being declared",
+                    ));
+                } else {
+                    rules::name(loaded, &pointer, &policy.name, self.noun(), 1..=64, findings);
+                }
+                rules::nulls(loaded, &pointer, self.noun(), findings);
+                rules::tags(loaded, &pointer, policy.tags.as_ref(), findings);
+                let mut seen: BTreeMap<(String, _), Span> = BTreeMap::new();
+                for (at, filter) in policy.content_filters.iter().flatten().enumerate() {
+                    let here = span(&format!("/contentFilters/{at}"));
+                    if let Some(first) = seen.insert((filter.name.to_lowercase(), filter.source), here) {
+                        let message =
+                            format!("filter `{}` is listed twice for `{:?}`", filter.name, filter.source);
+                        findings.push(
+                            Finding::error(Code::Duplicate, message)
+                                .at(here)
+                                .related(first, "first listed here")
+                                .hint("remove one of the two"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn complete(&self, desired: &mut Desired, _loaded: &Loaded) {
+        desired.defaults.insert("basePolicyName".to_owned(), json!("Microsoft.DefaultV2"));
+    }
+
+    fn is_built_in(&self, body: &Value) -> bool {
+        let system = body["properties"]["type"].as_str() == Some("SystemManaged");
+        system || body["name"].as_str().is_some_and(|name| is_azures(name.rsplit('/').next().unwrap_or(name)))
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        let mut spec = shape::members(&body["properties"], SAME);
+        spec.extend(shape::tags(body).map(|tags| ("tags".to_owned(), tags)));
+        Value::Object(spec)
+    }
+
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        for (name, value) in patch {
+            match name.as_str() {
+                "tags" => merge(body, &json!({ "tags": value })),
+                "contentFilters" => {
+                    shape::overlay_elements(member(member(body, "properties"), name), value, FILTER);
+                }
+                _ => merge(member(body, "properties"), &json!({ name: value })),
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Offline rules and notices that several kinds share.
+//!
+//! Pure. Each takes a place in the spec and reports at it.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use serde_json::Value;
+
+use super::shape::MARK;
+use crate::desired::Desired;
+use crate::finding::{Code, Finding};
+use crate::spec::Loaded;
+
+/// Tags below a pointer: how many, their names and values, no mark typed in.
+pub(super) fn tags(
+    loaded: &Loaded,
+    pointer: &str,
+    tags: Option<&BTreeMap<String, Option<String>>>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(tags) = tags else { return };
+    let mut report = |below: &str, code: Code, message: String, hint: &str| {
+        let span = loaded.document.value_span(&format!("{pointer}{below}"));
+        findings.push(Finding::error(code, message).at(span).hint(hint));
+    };
+    if tags.len() > 49 {
+        let message =
+            format!("{} tags and the mark of the stack are more than the 50 that Azure takes", tags.len());
+        report("/tags", Code::InvalidValue, message, "drop some");
+    }
+    for (name, value) in tags {
+        let below = format!("/tags/{}", name.replace('~', "~0").replace('/', "~1"));
+        if name.eq_ignore_ascii_case(MARK) {
+            report(
+                &below,
+                Code::TypedMark,
+                format!("tag `{MARK}` is keyless's own mark of ownership"),
+                "remove the line: what a stack creates is marked by itself",
+            );
+        } else if name.is_empty() || name.len() > 512 || name.contains(['<', '>', '%', '&', '\\', '?', '/']) {
+            report(
+                &below,
+                Code::InvalidName,
+                format!("`{name}` cannot name a tag"),
+                "1 to 512 characters, none of < > % & \\ ? /",
+            );
+        }
+        if value.as_ref().is_some_and(|value| value.chars().count() > 256) {
+            let message = format!("the value of tag `{name}` is longer than 256 characters");
+            report(&below, Code::InvalidValue, message, "shorten it");
+        }
+    }
+}
+
+/// A name of letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+pub(super) fn name(
+    loaded: &Loaded,
+    pointer: &str,
+    name: &str,
+    noun: &str,
+    length: RangeInclusive<usize>,
+    findings: &mut Vec<Finding>,
+) {
+    let fits = length.contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if !fits {
+        let span = loaded.document.value_span(&format!("{pointer}/name"));
+        let hint = format!(
+            "{} to {} letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
+            length.start(),
+            length.end()
+        );
+        let message = format!("`{name}` cannot name a {noun}");
+        findings.push(Finding::error(Code::InvalidName, message).at(span).hint(hint));
+    }
+}
+
+/// Fields that `null` cannot clear; tags and metadata it can.
+pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut Vec<Finding>) {
+    fn walk(loaded: &Loaded, pointer: &str, noun: &str, value: &Value, findings: &mut Vec<Finding>) {
+        for (name, child) in value.as_object().into_iter().flatten() {
+            let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            if child.is_null() && !matches!(name.as_str(), "tags" | "metadata") {
+                let finding =
+                    Finding::error(Code::InvalidValue, format!("`{name}` of a {noun} cannot be cleared"))
+                        .at(loaded.document.value_span(&below))
+                        .hint("leave the line out to leave the field alone, or write the value you want");
+                findings.push(finding);
+            } else if !matches!(name.as_str(), "tags" | "metadata" | "connections") {
+                walk(loaded, &below, noun, child, findings);
+            }
+        }
+    }
+    if let Some(value) = loaded.document.tree.pointer(pointer) {
+        walk(loaded, pointer, noun, value, findings);
+    }
+}
+
+/// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
+pub(super) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
+    match body["properties"]["provisioningState"].as_str()? {
+        "Succeeded" => None,
+        "Failed" | "Canceled" => Some(
+            Finding::error(
+                Code::ProvisioningFailed,
+                format!("Azure did not complete the last change of {}", desired.title),
+            )
+            .at(desired.span)
+            .hint("the portal's activity log says why; any write to it, such as a changed tag, tries again"),
+        ),
+        state => Some(
+            Finding::warning(
+                Code::OperationUnderWay,
+                format!("Azure is still at work on {}: its state is `{state}`", desired.title),
+            )
+            .at(desired.span)
+            .hint("run it again once Azure has finished"),
+        ),
+    }
+}

@@ -1,0 +1,188 @@
+//! Parts of ARM bodies that several kinds share, and how a patch is laid over them.
+//!
+//! Pure. What is particular to one kind stands in its own file.
+
+use serde_json::{Map, Value, json};
+
+use super::Kind;
+
+/// The tag that names the stack.
+pub(crate) const MARK: &str = "keyless-stack";
+
+/// What of a body may be sent back: read-only parts, and the `null`s that GET shows, left out.
+#[must_use]
+pub fn writable(kind: &dyn Kind, body: &Value) -> Value {
+    let mut body = body.clone();
+    for pointer in kind.read_only() {
+        let segments: Vec<&str> = pointer.split('/').skip(1).collect();
+        remove(&mut body, &segments);
+    }
+    drop_nulls(&mut body);
+    body
+}
+
+fn remove(value: &mut Value, segments: &[&str]) {
+    let (Some(map), [first, rest @ ..]) = (value.as_object_mut(), segments) else { return };
+    if rest.is_empty() {
+        map.remove(*first);
+    } else if *first == "*" {
+        map.values_mut().for_each(|child| remove(child, rest));
+    } else if let Some(child) = map.get_mut(*first) {
+        remove(child, rest);
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, child| !child.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// A member of an object, made if it is not there. What is no object becomes one: not everything that answers is Azure.
+pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let map = value.as_object_mut().expect("it was made an object a line before");
+    map.entry(name.to_owned()).or_insert(Value::Null)
+}
+
+/// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.
+#[must_use]
+pub(crate) fn spelled<'a>(map: &'a Map<String, Value>, name: &'a str) -> &'a str {
+    if map.contains_key(name) {
+        return name;
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
+}
+
+/// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(map) = target else { return };
+    for (key, change) in changes {
+        let key = spelled(map, key).to_owned();
+        if change.is_null() {
+            map.remove(&key);
+        } else {
+            merge(map.entry(key).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// The named members of an object that it has.
+pub(crate) fn members(object: &Value, names: &[&str]) -> Map<String, Value> {
+    let found = names.iter().filter(|name| !object[**name].is_null());
+    found.map(|name| ((*name).to_owned(), object[*name].clone())).collect()
+}
+
+/// The stack that a body's tags name.
+pub(crate) fn mark(body: &Value) -> Option<String> {
+    let tags = body["tags"].as_object()?;
+    tags.get(spelled(tags, MARK))?.as_str().map(str::to_owned)
+}
+
+/// Writes a stack's mark into a body's tags.
+pub(crate) fn set_mark(body: &mut Value, stack: &str) {
+    merge(member(body, "tags"), &json!({ MARK: stack }));
+}
+
+/// A body's tags but for the mark; none where that leaves none.
+pub(crate) fn tags(body: &Value) -> Option<Value> {
+    let tags: Map<String, Value> = body["tags"]
+        .as_object()?
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case(MARK))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    // With nothing but the mark there are no tags to clear.
+    (!tags.is_empty()).then_some(Value::Object(tags))
+}
+
+/// A body's identity in spec shape.
+pub(crate) fn identity(body: &Value) -> Option<Value> {
+    body["identity"].as_object()?;
+    let (system, users) = identities(&body["identity"]);
+    let users: Vec<&String> = users.keys().collect();
+    Some(json!({"systemAssigned": system, "userAssigned": users}))
+}
+
+/// Whether there is a system-assigned identity, and the user-assigned ones as ARM writes them.
+fn identities(identity: &Value) -> (bool, Map<String, Value>) {
+    let types = identity["type"].as_str().unwrap_or_default();
+    let has = |wanted: &str| types.split(',').any(|each| each.trim().eq_ignore_ascii_case(wanted));
+    let users = identity["userAssignedIdentities"].as_object().cloned().unwrap_or_default();
+    (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
+}
+
+/// The short forms of `identity` in a spec as the long one.
+pub(crate) fn long_identity(identity: &mut Value) {
+    match identity.as_str() {
+        Some("SystemAssigned") => *identity = json!({"systemAssigned": true}),
+        Some("None") => *identity = json!({"systemAssigned": false, "userAssigned": []}),
+        _ => {}
+    }
+}
+
+pub(crate) fn overlay_identity(identity: &mut Value, patch: &Value) {
+    let (mut system, mut users) = identities(identity);
+    if let Some(wanted) = patch["systemAssigned"].as_bool() {
+        system = wanted;
+    }
+    if let Some(wanted) = patch["userAssigned"].as_array() {
+        users = wanted.iter().filter_map(Value::as_str).map(|id| (id.to_owned(), json!({}))).collect();
+    }
+    let types = match (system, users.is_empty()) {
+        (true, true) => "SystemAssigned",
+        (true, false) => "SystemAssigned, UserAssigned",
+        (false, false) => "UserAssigned",
+        (false, true) => "None",
+    };
+    *identity = json!({ "type": types });
+    if !users.is_empty() {
+        identity["userAssignedIdentities"] = Value::Object(users);
+    }
+}
+
+/// Puts the declared elements in place of the live ones; of an element that stays, members that the spec does not name are kept.
+pub(crate) fn overlay_elements(live: &mut Value, declared: &Value, identity: &[&str]) {
+    let Value::Array(declared) = declared else {
+        *live = declared.clone();
+        return;
+    };
+    let same = |left: &Value, right: &Value| {
+        identity.iter().all(|member| match (left[member].as_str(), right[member].as_str()) {
+            (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
+            _ => false,
+        })
+    };
+    let elements = declared.iter().map(|element| {
+        let mut whole = live.as_array().and_then(|live| live.iter().find(|old| same(old, element))).cloned();
+        merge(whole.get_or_insert(Value::Null), element);
+        whole.unwrap_or_default()
+    });
+    *live = Value::Array(elements.collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_what_is_not_named_and_null_removes() {
+        let mut target = json!({"a": 1, "b": {"c": [1, 2], "d": 2}, "e": 3});
+        merge(&mut target, &json!({"b": {"c": [9], "x": {"y": null, "z": 1}}, "e": null}));
+        assert_eq!(target, json!({"a": 1, "b": {"c": [9], "d": 2, "x": {"z": 1}}}));
+    }
+}

@@ -1,0 +1,70 @@
+//! What `doctor` found out, for people: a table to paste into a ticket.
+
+use std::fmt::Write as _;
+
+use super::sanitize::{markdown, sanitize};
+use super::statement::Said;
+use super::text::{BAD, CHANGED, GOOD, plural};
+use crate::doctor::{Check, Diagnosis, State};
+
+/// Width of the names of checks.
+const NAMES: usize = 12;
+
+impl Said for Diagnosis {
+    const COMMAND: &'static str = "doctor";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            let (word, style) = match check.state {
+                State::Ok => ("ok     ", GOOD),
+                State::Unknown => ("unknown", CHANGED),
+                State::Broken => ("BROKEN ", BAD),
+            };
+            let _ = writeln!(
+                text,
+                "  {style}{word}{style:#} {:NAMES$} {}",
+                sanitize(&check.name),
+                sanitize(&about(check))
+            );
+            if let Some(hint) = &check.hint {
+                let _ =
+                    writeln!(text, "{:width$}hint: {}", "", sanitize(hint), width = 2 + 7 + 1 + NAMES + 1);
+            }
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
+        match self.broken() {
+            0 => "nothing stands in the way".to_owned(),
+            broken => format!("{broken} {} in the way", plural(broken, "thing stands", "things stand")),
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("| | what | found | hint |\n| --- | --- | --- | --- |\n");
+        for check in &self.checks {
+            let word = match check.state {
+                State::Ok => "ok",
+                State::Unknown => "unknown",
+                State::Broken => "**broken**",
+            };
+            let hint = check.hint.as_deref().map(markdown).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "| {word} | {} | {} | {hint} |",
+                markdown(&check.name),
+                markdown(&about(check))
+            );
+        }
+        text
+    }
+}
+
+fn about(check: &Check) -> String {
+    match &check.subject {
+        Some(subject) => format!("{subject}: {}", check.detail),
+        None => check.detail.clone(),
+    }
+}

@@ -1,0 +1,111 @@
+//! What waits for what: the needs of every step, worked out a second time from what the steps write.
+
+use std::collections::BTreeSet;
+
+use keyless::plan::document::{Step, StepAction};
+
+use super::arm::within;
+use super::laws::Tally;
+use super::*;
+
+const ASSIGNMENTS: &str = "/providers/microsoft.authorization/roleassignments/";
+
+fn is_grant(step: &Step) -> bool {
+    step.kind == "roleAssignments"
+}
+
+/// The scope that an assignment stands at, or the resource itself.
+fn scope(step: &Step) -> String {
+    let target = step.target.to_lowercase();
+    target.split(ASSIGNMENTS).next().unwrap_or_default().to_owned()
+}
+
+fn touch(one: &Step, other: &Step) -> bool {
+    let (one, other) = (scope(one), scope(other));
+    within(&one, &other) || within(&other, &one)
+}
+
+fn live<'a>(case: &'a Case, target: &str) -> Option<&'a Value> {
+    let mut bodies = case.seen.accounts.iter().chain(&case.seen.assignments);
+    bodies.find(|body| body["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(target)))
+}
+
+/// Whether a step turns the keys of a live account off.
+fn turns_keys_off(case: &Case, step: &Step) -> bool {
+    let was = live(case, &step.target).map(|body| &body["properties"]["disableLocalAuth"]);
+    step.action == StepAction::Update
+        && step.patch.get("disableLocalAuth") == Some(&Value::Bool(true))
+        && was != Some(&Value::Bool(true))
+}
+
+/// The steps that have to have succeeded before step `at`.
+fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
+    let steps = &case.planned.plan.steps;
+    let step = &steps[at];
+    let ending = |step: &Step| step.action == StepAction::Delete || turns_keys_off(case, step);
+    let mut needs = BTreeSet::new();
+    let mut add = |fits: &dyn Fn(&Step) -> bool| {
+        needs.extend((0..steps.len()).filter(|other| *other != at && fits(&steps[*other])));
+    };
+    if ending(step) {
+        // No key and no role goes while a grant that could take its place has not been made.
+        add(&|other| is_grant(other) && other.action != StepAction::Delete && touch(step, other));
+        add(&|other| !ending(other) && other.target == step.target);
+        // What stands on an account goes before it.
+        if step.action == StepAction::Delete && !is_grant(step) {
+            add(&|other| is_grant(other) && other.action == StepAction::Delete && touch(step, other));
+        }
+    } else if matches!(step.action, StepAction::Create | StepAction::Update) {
+        add(&|other| other.change == step.change && other.action == StepAction::Purge);
+        let made = |other: &Step| matches!(other.action, StepAction::Create | StepAction::Restore);
+        add(&|other| is_grant(step) && made(other) && scope(step) == other.target.to_lowercase());
+        if let Some(reference) = &step.reference {
+            let writes = |other: &Step| {
+                !ending(other)
+                    && other.action != StepAction::Purge
+                    && other.target.eq_ignore_ascii_case(&reference.identity_of)
+            };
+            needs.extend((0..steps.len()).rfind(|other| writes(&steps[*other])));
+        }
+    }
+    needs
+}
+
+/// Every step waits for what it needs and for nothing else, stands after it, and writes something.
+pub(super) fn sequence(case: &Case, _: &mut Tally) -> Result<(), String> {
+    let plan = &case.planned.plan;
+    for (at, step) in plan.steps.iter().enumerate() {
+        let what = format!("{:?} of {}", step.action, step.target);
+        let needs: BTreeSet<usize> = step.needs.iter().copied().collect();
+        let expected = needed(case, at);
+        if needs != expected || needs.len() != step.needs.len() {
+            return Err(format!("{what} (step {at}) waits for {:?} instead of {expected:?}", step.needs));
+        }
+        if needs.iter().any(|need| *need >= at) {
+            return Err(format!("{what} stands before what it waits for"));
+        }
+        if step.last != (step.action == StepAction::Delete) {
+            return Err(format!("{what} is among the last: {}", step.last));
+        }
+        if turns_keys_off(case, step) && step.patch.len() != 1 {
+            return Err(format!("{what} turns keys off together with {:?}", step.patch));
+        }
+        if step.action == StepAction::Update && step.patch.is_empty() {
+            let text = live(case, &step.target).map(Value::to_string).unwrap_or_default();
+            if step.mark.is_none() || text.contains("keyless-stack") || text.contains("[keyless:") {
+                return Err(format!("{what} writes nothing"));
+            }
+        }
+        if step.action != StepAction::Purge && step.lane != step.target.to_lowercase() {
+            return Err(format!("{what} runs in lane {}", step.lane));
+        }
+    }
+    for (index, change) in plan.changes.iter().enumerate() {
+        use keyless::plan::document::Action::{Adopt, Create, Delete, Restore, Update};
+        let writes = matches!(change.action, Adopt | Create | Delete | Restore | Update);
+        if writes != plan.steps.iter().any(|step| step.change == index) {
+            return Err(format!("{:?} of {} has steps: {}", change.action, change.title, !writes));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `keyless doctor`: what it says when all is well, and when one thing is not.
+
+use serde_json::{Value, json};
+
+use super::{APP, folder};
+use crate::common::cloud::{ARM, Cloud, ENTRA, GRAPH, Line, TENANT};
+use crate::common::{Azure, Folder, Run, SUB};
+
+const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "s3cret-of-the-test");
+
+fn cloud(role: Option<&str>) -> Cloud {
+    let cloud = Cloud::start();
+    cloud.application("pipeline", APP, json!({"secret": SECRET.1}), role);
+    cloud
+}
+
+fn doctor(folder: &Folder, more: &str) -> Run {
+    let run = folder.keyless(&format!("doctor {more}"));
+    for text in [&run.stdout, &run.stderr] {
+        assert!(!text.contains(SECRET.1) && !text.contains("eyJ"), "{run}");
+    }
+    run
+}
+
+#[test]
+fn all_that_is_well_is_a_table_to_paste() {
+    let cloud = cloud(Some("Owner"));
+    let folder = folder(&cloud, &[SECRET]);
+    let run = doctor(&folder, "").exits(0).says(&[
+        "ok      cloud        public: https://management.azure.com/",
+        &format!("ok      network      {ENTRA}: answers ("),
+        &format!("ok      network      {ARM}: answers ("),
+        &format!("ok      network      {GRAPH}: answers ("),
+        "ok      clock        within 5 minutes of",
+        "ok      credential   client-secret: `AZURE_CLIENT_SECRET` is set",
+        "ok      token        for https://management.azure.com/.default",
+        &format!("ok      tenant       {TENANT}"),
+        "ok      identity     application `pipeline`, object id ",
+        &format!("ok      subscription {SUB}: `team`, Enabled"),
+        &format!("ok      rights       /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat: all 5 actions that the specs need (asked at"),
+        "nothing stands in the way.",
+        "Target: Azure (public)",
+    ]);
+    assert!(!run.stdout.contains("hint"), "{run}");
+    let json = doctor(&folder, "--format json").exits(0);
+    json.fits("doctor");
+    let document = json.json();
+    let states: Vec<&Value> =
+        document["checks"].as_array().unwrap().iter().map(|check| &check["state"]).collect();
+    assert!(states.len() >= 10 && states.iter().all(|state| *state == "ok"), "{document}");
+
+    std::fs::remove_dir_all(folder.path().join("specs")).unwrap();
+    let without = doctor(&folder, "").exits(0).says(&["identity", "tenant"]);
+    assert!(!without.stdout.contains("rights") && !without.stdout.contains("subscription "), "{without}");
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_with_its_scope() {
+    let cloud = cloud(Some("Reader"));
+    let folder = folder(&cloud, &[SECRET]);
+    let run = doctor(&folder, "").exits(1).says(&[
+        "BROKEN  rights",
+        "lacks `Microsoft.Authorization/roleAssignments/delete`, `Microsoft.Authorization/roleAssignments/write`, \
+         `Microsoft.CognitiveServices/accounts/write` (asked at",
+        "hint: give the caller a role with these actions there",
+        "1 thing stands in the way.",
+    ]);
+    assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
+    doctor(&folder, "--for plan").exits(0).says(&["all 2 actions that the specs need"]);
+    let elsewhere = self::cloud(None);
+    doctor(&super::folder(&elsewhere, &[SECRET]), "").exits(1).says(&[
+        "BROKEN  subscription",
+        "BROKEN  rights",
+        "lacks `Microsoft.Authorization/roleAssignments/delete`",
+    ]);
+}
+
+#[test]
+fn a_wrong_secret_is_the_one_thing_that_is_broken() {
+    let cloud = cloud(Some("Owner"));
+    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong")]);
+    let run = doctor(&folder, "").exits(1).says(&[
+        "ok      credential   client-secret: `AZURE_CLIENT_SECRET` is set",
+        "BROKEN  token        `client-secret` gave no token: AADSTS7000215",
+        "hint: the client secret is wrong: use its value, not its id",
+    ]);
+    assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
+    let nothing = cloud.folder(&[("PATH", "/nonexistent")]);
+    doctor(&nothing, "--credential client-secret")
+        .exits(1)
+        .says(&["BROKEN  credential   `client-secret` needs `AZURE_TENANT_ID`"]);
+}
+
+#[test]
+fn a_clock_that_is_off_and_a_host_that_does_not_answer_are_said_to_be_so() {
+    let cloud = cloud(Some("Owner"));
+    let folder = folder(&cloud, &[SECRET]);
+    cloud.must("/_sandbox/clock", json!({"advanceSeconds": 7300}));
+    doctor(&folder, "").exits(1).says(&[
+        "BROKEN  clock        2 hours behind login.microsoftonline.com",
+        "hint: set this machine's clock",
+    ]);
+    cloud.line(ARM, Line::Silent);
+    cloud.line(GRAPH, Line::Refused);
+    doctor(&folder, "").exits(1).says(&[
+        &format!("BROKEN  network      {ARM}: no answer within 5 s"),
+        &format!("BROKEN  network      {GRAPH}: proxy: it does not let the connection through"),
+        "hint: check HTTPS_PROXY and NO_PROXY",
+        "unknown rights       Azure Resource Manager cannot be reached, and was not asked",
+    ]);
+}
+
+#[test]
+fn a_sandbox_and_an_endpoint_are_looked_at_too() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    super::write_spec(&folder);
+    doctor(&folder, "").exits(0).says(&[
+        "none of Azure's: http://127.0.0.1",
+        "credential   token: a token was handed in",
+        "rights",
+    ]);
+    let own = Folder::new();
+    super::write_spec(&own);
+    doctor(&own, "--sandbox").exits(0).says(&["the sandbox: nothing in Azure changes", "Target: SANDBOX"]);
+    own.write("specs/one.yaml", "version: 2\n");
+    doctor(&own, "--sandbox").exits(1).says(&["BROKEN  specs", "hint: run `keyless validate`"]);
+}

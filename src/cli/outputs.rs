@@ -4,7 +4,7 @@ use super::Exit;
 use super::document::Document;
 use super::options::Options;
 use super::output::{self, Failure};
-use super::session::{Checked, Session, Specs, block_on, check, refuse};
+use super::session::{Checked, Session, Specs, over_specs};
 use crate::outputs::outputs;
 use crate::render::diagnostic;
 
@@ -19,16 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let checked = check(options, &args.specs.specs);
-    if checked.has_errors() {
-        return refuse(options, &checked);
-    }
-    block_on(async {
-        let session = Session::connect(options).await?;
-        let exit = tell(options, args, &session, checked).await;
-        session.close().await;
-        exit
-    })
+    over_specs(options, &args.specs, async |session, checked| tell(options, args, session, checked).await)
 }
 
 async fn tell(

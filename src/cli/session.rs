@@ -9,7 +9,6 @@ use super::output::{self, Failure};
 use super::progress::Spinner;
 use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
-use super::verify::How;
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
@@ -31,8 +30,6 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
-use crate::verify::call::Prober;
-use crate::verify::probe::Place;
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -59,7 +56,8 @@ pub(super) struct Session {
     pub client: Client,
     /// Asks Microsoft Graph.
     pub graph: Client,
-    credential: Credential,
+    /// Who the run is.
+    pub credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
     /// Where requests go.
@@ -191,36 +189,6 @@ impl Session {
     ) -> Result<(Vec<Standing>, Vec<Finding>), Failure> {
         let (snapshot, _) = self.read(&|_| vec![standing::list(subscription)]).await?;
         Ok(standing::listed(subscription, &snapshot))
-    }
-
-    /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
-    pub(super) async fn data_plane(&self, options: &Options, how: &How) -> Result<(Prober, Place), Failure> {
-        let endpoint = self.client.endpoint();
-        let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
-            (Some(cloud), None) => (self.credential.clone(), cloud, Place::Cloud(cloud)),
-            (Some(cloud), Some(kind)) => {
-                let settings = Settings::new(cloud, Environment::process());
-                let credential = Credential::sign_in(kind, &settings).await;
-                (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
-            }
-            (None, Some(_)) => {
-                return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
-                    .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
-            }
-            (None, None) => {
-                let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
-                let second = second.map(|token| Credential::fixed(Secret::new(token)));
-                let credential = second.unwrap_or_else(|| self.credential.clone());
-                (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
-            }
-        };
-        if !options.quiet && how.verify_credential.is_some() {
-            output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
-        }
-        let scope = cloud.addresses().data_scope.to_owned();
-        let caller = Prober::new(credential, scope, endpoint.is_loopback())
-            .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
-        Ok((caller, place))
     }
 
     /// A document of this run.
@@ -454,7 +422,7 @@ async fn sign_in(options: &Options, cloud: Cloud) -> Result<Credential, Failure>
     Ok(credential)
 }
 
-fn not_signed_in(error: &AuthError) -> Failure {
+pub(super) fn not_signed_in(error: &AuthError) -> Failure {
     let failure = Failure::new("failed to sign in").cause(error);
     match error.hint() {
         Some(hint) => failure.hint(hint),
@@ -494,6 +462,24 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
         .build()
         .map_err(|error| Failure::new("failed to start the runtime").cause(error))?
         .block_on(future)
+}
+
+/// Checks specs, connects, and does a command's work with them.
+pub(super) fn over_specs(
+    options: &Options,
+    specs: &Specs,
+    work: impl AsyncFnOnce(&Session, Checked) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let checked = check(options, &specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = work(&session, checked).await;
+        session.close().await;
+        exit
+    })
 }
 
 /// Whether a plan leaves nothing to do and nothing open.

@@ -5,10 +5,14 @@ use std::time::Duration;
 use super::Exit;
 use super::document::Document;
 use super::options::Options;
-use super::output::Failure;
-use super::session::{Checked, Session, Specs, block_on, check, refuse};
+use super::output::{self, Failure};
+use super::session::{Checked, Session, Specs, not_signed_in, over_specs};
 use crate::arm::Interrupt;
+use crate::auth::{Credential, Environment, Secret, Settings};
+use crate::cloud::Cloud;
+use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
+use crate::verify::probe::Place;
 use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 
 /// Arguments of `verify`.
@@ -41,7 +45,7 @@ impl How {
 
     /// What looks before and after keys go off.
     pub(super) async fn gate(&self, options: &Options, session: &Session) -> Result<Gate, Failure> {
-        let (caller, place) = session.data_plane(options, self).await?;
+        let (caller, place) = data_plane(options, session, self).await?;
         Ok(Gate {
             caller,
             place,
@@ -52,6 +56,36 @@ impl How {
     }
 }
 
+/// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
+async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(Prober, Place), Failure> {
+    let endpoint = session.client.endpoint();
+    let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
+        (Some(cloud), None) => (session.credential.clone(), cloud, Place::Cloud(cloud)),
+        (Some(cloud), Some(kind)) => {
+            let settings = Settings::new(cloud, Environment::process());
+            let credential = Credential::sign_in(kind, &settings).await;
+            (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
+        }
+        (None, Some(_)) => {
+            return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
+                .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
+        }
+        (None, None) => {
+            let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
+            let second = second.map(|token| Credential::fixed(Secret::new(token)));
+            let credential = second.unwrap_or_else(|| session.credential.clone());
+            (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
+        }
+    };
+    if !options.quiet && how.verify_credential.is_some() {
+        output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
+    }
+    let scope = cloud.addresses().data_scope.to_owned();
+    let caller = Prober::new(credential, scope, endpoint.is_loopback())
+        .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
+    Ok((caller, place))
+}
+
 /// Waits as progress.
 fn told(session: &Session) -> Box<Waiting> {
     let spinner = session.spinner.clone();
@@ -59,16 +93,7 @@ fn told(session: &Session) -> Box<Waiting> {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let checked = check(options, &args.specs.specs);
-    if checked.has_errors() {
-        return refuse(options, &checked);
-    }
-    block_on(async {
-        let session = Session::connect(options).await?;
-        let exit = tell(options, args, &session, checked).await;
-        session.close().await;
-        exit
-    })
+    over_specs(options, &args.specs, async |session, checked| tell(options, args, session, checked).await)
 }
 
 async fn tell(
@@ -77,7 +102,7 @@ async fn tell(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
-    let (caller, place) = session.data_plane(options, &args.how).await?;
+    let (caller, place) = data_plane(options, session, &args.how).await?;
     let (snapshot, standing) = session.look(&mut checked, queries).await?;
     let (subjects, unread) = subjects(&checked.stacks, &standing, &snapshot, &place);
     checked.findings.extend(unread);

@@ -4,6 +4,8 @@
 
 mod compare;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,6 +10,7 @@ use crate::access::changes::AccessChange;
 use crate::access::{Access, AccountAccess, Holder, NOT_EVALUATED, Reach, Through};
 use crate::id::ResourceId;
 use crate::keys::Keys;
+use crate::plan::document::Plan;
 
 /// A plan that changes more accounts than this names the first ones only; JSON has them all.
 const SHOWN: usize = 20;
@@ -117,11 +118,16 @@ fn how(through: &Through) -> String {
 }
 
 /// Who gains and who loses if a plan is carried out; nothing where nobody does.
-pub(super) fn changes(text: &mut String, changes: &[AccessChange]) {
+pub(super) fn changes(text: &mut String, plan: &Plan) {
+    let changes = &plan.access;
     if changes.is_empty() {
         return;
     }
-    let _ = writeln!(text, "{STRONG}If applied, who gains (+) and who loses (-) access to models:{STRONG:#}");
+    let _ = writeln!(
+        text,
+        "{STRONG}If applied, who gains (+) and who loses (-) access to models{}:{STRONG:#}",
+        limits(plan)
+    );
     for change in changes.iter().take(SHOWN) {
         let _ = writeln!(text, "  {}", sanitize(&change.account));
         for (sign, words) in lines(change) {
@@ -140,11 +146,12 @@ pub(super) fn changes(text: &mut String, changes: &[AccessChange]) {
 }
 
 /// The same for a comment on a pull request.
-pub(super) fn changes_markdown(text: &mut String, changes: &[AccessChange]) {
+pub(super) fn changes_markdown(text: &mut String, plan: &Plan) {
+    let changes = &plan.access;
     if changes.is_empty() {
         return;
     }
-    text.push_str("\n**If applied, who gains and who loses access to models**\n\n");
+    let _ = writeln!(text, "\n**If applied, who gains and who loses access to models{}**\n", limits(plan));
     for change in changes.iter().take(SHOWN) {
         let _ = writeln!(text, "- {}", markdown(&change.account));
         for (sign, words) in lines(change) {
@@ -159,6 +166,11 @@ pub(super) fn changes_markdown(text: &mut String, changes: &[AccessChange]) {
     if let Some(more) = more(changes) {
         let _ = writeln!(text, "- {more}");
     }
+}
+
+/// What was not read could let somebody in already.
+fn limits(plan: &Plan) -> &'static str {
+    if plan.incomplete.is_empty() { "" } else { ", as far as could be read" }
 }
 
 fn more(changes: &[AccessChange]) -> Option<String> {

@@ -59,7 +59,7 @@ pub fn plan(plan: &Plan) -> String {
             );
         }
     }
-    changes_markdown(&mut text, &plan.access);
+    changes_markdown(&mut text, plan);
     findings(&mut text, &plan.findings);
     text
 }

@@ -63,7 +63,7 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    changes(&mut text, &plan.access);
+    changes(&mut text, plan);
     findings(&mut text, &plan.findings, verbose);
     summary(&mut text, plan);
     text

@@ -188,9 +188,12 @@ fn shown(place: Place, child: &Child) -> String {
     let category = get("category").unwrap_or_default();
     let group = GROUPS.iter().find(|(_, of)| of.iter().any(|name| json!(name) == category));
     let mut properties = ObjectText::new();
+    properties.field("authType", &get("authType"));
+    // Where there are none, no description has the field.
+    if !matches!(get("authType").as_ref().and_then(Value::as_str), Some("AAD" | "None")) {
+        properties.field("credentials", &Value::Null);
+    }
     properties
-        .field("authType", &get("authType"))
-        .field("credentials", &Value::Null)
         .field("group", &group.map_or("ServicesAndApps", |(group, _)| group))
         .field("category", &category)
         .field("expiryTime", &get("expiryTime"))

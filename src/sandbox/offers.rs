@@ -182,7 +182,8 @@ fn describe(model: &Model, version: &str, location: &str, full: bool) -> Value {
             "deprecationDate": ENDS,
         });
         let limits = deployments::rate_limits(full, 1);
-        described[if full { "rateLimits" } else { "ratelimits" }] = limits;
+        // Recorded without the capital.
+        described["ratelimits"] = limits;
         described
     });
     let mut capabilities = json!({"scaleType": "Standard"});

@@ -98,6 +98,7 @@ struct Properties<'a> {
     role_name: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     assignable_scopes: &'a [String],
     permissions: &'a [Permission],

@@ -189,7 +189,12 @@ fn models<'a>(account: &'a Standing, bodies: &[Value], place: &Place) -> Vec<Sub
 
 /// That a key is refused.
 fn keys<'a>(account: &'a Standing, place: &Place) -> Subject<'a> {
-    let probe = probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why));
+    let probe = if account.body["properties"]["customSubDomainName"].is_null() {
+        let shared = "the account has no customSubDomainName, and so no host of its own that could be asked";
+        Err(Verdict::inconclusive(Reason::Subdomain, shared))
+    } else {
+        probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
+    };
     Subject { account, claim: Claim::KeysRefused, deployment: None, probe }
 }
 
@@ -295,6 +300,7 @@ impl Check {
             Reason::Key => {
                 "`disableLocalAuth: true` turns keys off; that takes some minutes to reach everywhere"
             }
+            Reason::Model if self.deployment.is_none() => "deploy a model in it first",
             Reason::Model => "look at the deployment: its name, its state, and what its model can be asked",
             Reason::Throttled => "try again when there is less traffic, or raise the deployment's capacity",
             Reason::Service => {
@@ -314,9 +320,12 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
             Outcome::Inconclusive if lenient => (Code::Inconclusive, Severity::Note, "not known"),
             Outcome::Inconclusive => (Code::Inconclusive, Severity::Error, "not known"),
         };
-        let message = match check.claim {
-            Claim::ModelAnswers => format!("that {} answers a token is {what}", check.title()),
-            Claim::KeysRefused => format!("that {} are refused is {what}", check.title()),
+        let message = match (check.claim, &check.deployment) {
+            (Claim::ModelAnswers, Some(_)) => format!("that {} answers a token is {what}", check.title()),
+            (Claim::ModelAnswers, None) => {
+                format!("that a model of account {} answers a token is {what}", check.account)
+            }
+            (Claim::KeysRefused, _) => format!("that {} are refused is {what}", check.title()),
         };
         let open = check.outcome == Outcome::Inconclusive && !lenient;
         let way_out = if open { "; `--allow-inconclusive` lets it pass" } else { "" };

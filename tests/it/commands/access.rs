@@ -241,6 +241,17 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
 }
 
 #[test]
+fn a_plan_on_lists_with_gaps_says_that_it_knows_only_a_part() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[BOB])));
+    let whole = format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments");
+    azure.spoil("GET", &whole, Fault::denied());
+    let run = folder.keyless("plan a.yaml");
+    run.says(&["access to models, as far as could be read:", &format!("+ User {BOB}")]);
+}
+
+#[test]
 fn a_new_account_is_a_gain_and_a_role_without_inference_is_none() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -1,7 +1,6 @@
 //! Text at random: no panic, bounded time, places inside of the file, and the same bytes twice.
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
-
 use proptest::prelude::*;
 
 use super::*;

@@ -221,7 +221,7 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
     folder.keyless("plan a.yaml").exits(0).says(&[
         "If applied, who gains (+) and who loses (-) access to models:",
         &format!("+ User {BOB}: Cognitive Services User on the account"),
-        &format!("- User {ALICE}"),
+        &format!("({ALICE}): Cognitive Services User on the account"),
         "- anyone with an API key",
     ]);
     folder

@@ -34,11 +34,15 @@ impl Seen {
         self.target.split('?').next().unwrap()
     }
 
-    /// A POST that changes nothing: a batch to Graph, and what ARM is asked before a write.
     pub(crate) fn only_asks(&self) -> bool {
-        let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions"];
-        questions.iter().any(|end| self.path().ends_with(end))
+        only_asks(self.path())
     }
+}
+
+/// Whether a POST to this path changes nothing: a batch to Graph, and what ARM is asked before a write.
+pub(crate) fn only_asks(path: &str) -> bool {
+    let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions"];
+    questions.iter().any(|end| path.ends_with(end))
 }
 
 /// How to spoil an answer.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use crate::common::azure::only_asks;
+
 /// A request, and what became of it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -33,7 +35,7 @@ impl Seen {
     }
 
     pub(super) fn is_write(&self) -> bool {
-        self.method != "GET" && !self.holds("/v1.0/$batch")
+        self.method != "GET" && !only_asks(self.path())
     }
 
     /// Whether the path ends like this, in any casing.

@@ -227,7 +227,7 @@ fn emptiness(case: &Case, _: &mut Tally) -> Result<(), String> {
             _ => false,
         };
         if !fits {
-            return Err(format!("{key} was {was:?} and is {:?}", change.action));
+            return Err(format!("{key} was {was:?} and is {:?}: {:?}", change.action, change.reason));
         }
     }
     if second.plan.is_refused() {

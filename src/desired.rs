@@ -136,3 +136,103 @@ pub(crate) fn collect_spans(
         }
     }
 }
+
+/// Makes declared and live things for the tests of what decides about them.
+#[cfg(test)]
+pub(crate) mod samples {
+    use serde_json::Value;
+
+    use super::Desired;
+    use crate::id::{Key, ResourceId};
+    use crate::kinds::{self, Live};
+    use crate::source::{Sources, Span};
+
+    pub(crate) const GROUP: &str =
+        "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg-chat";
+
+    pub(crate) fn account(name: &str) -> ResourceId {
+        ResourceId::parse(GROUP).unwrap().provider("Microsoft.CognitiveServices/accounts", name)
+    }
+
+    /// A thing of stack `team-a`.
+    pub(crate) fn declared(kind: &str, id: &ResourceId, scope: &ResourceId) -> Desired {
+        Desired {
+            kind: kinds::by_name(kind).unwrap(),
+            stack: "team-a".to_owned(),
+            address: format!("{kind}/{}", id.name()),
+            title: id.name().to_owned(),
+            id: id.clone(),
+            key: Key::new(kind, &[id.as_str()]),
+            scope: scope.clone(),
+            after: Vec::new(),
+            declared: serde_json::Map::new(),
+            defaults: serde_json::Map::new(),
+            span: Span { file: Sources::default().add("a.yaml", ""), start: 0, end: 0 },
+            spans: std::collections::BTreeMap::new(),
+            adopt: false,
+            open: None,
+            hole: None,
+            unproven: None,
+            resend: false,
+        }
+    }
+
+    pub(crate) fn live(kind: &str, id: &ResourceId, scope: &ResourceId, body: Value) -> Live {
+        let key = Key::new(kind, &[id.as_str()]);
+        Live { kind: kinds::by_name(kind).unwrap(), id: id.clone(), key, scope: scope.clone(), body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::samples::{account, declared};
+    use super::*;
+
+    #[test]
+    fn a_field_is_where_it_is_declared_or_where_the_nearest_thing_around_it_is() {
+        let mut chat = declared("accounts", &account("chat"), &account("chat"));
+        let at = |start| Span { start, ..chat.span };
+        chat.spans = [("tags", at(1)), ("tags/team", at(2)), ("sku", at(3))]
+            .map(|(path, span)| (path.to_owned(), span))
+            .into();
+        for (path, found) in [
+            (vec!["tags", "team"], Some(at(2))),
+            (vec!["tags", "cost"], Some(at(1))),
+            (vec!["tags"], Some(at(1))),
+            (vec!["kind"], None),
+        ] {
+            let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
+            assert_eq!(chat.span_of(&path), found, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_azure_never_shows_is_held_unshown() {
+        let id = account("chat").child("connections", "search");
+        let mut search = declared("connections", &id, &account("chat"));
+        for (fields, unshown) in [
+            (json!({}), false),
+            (json!({"category": "CognitiveSearch", "authType": "ApiKey"}), false),
+            (json!({"credentials": {"key": {"fromEnv": "KEY"}}}), true),
+        ] {
+            search.declared = fields.as_object().unwrap().clone();
+            assert_eq!(search.holds_unshown(), unshown, "{fields}");
+        }
+    }
+
+    #[test]
+    fn every_value_has_its_place_whatever_its_name() {
+        let mut sources = crate::source::Sources::default();
+        let text = "a:\n  b/c: 1\n  d~e:\n    f: 2\n";
+        let file = sources.add("a.yaml", text);
+        let document = crate::spec::tree::parse(file, &sources).0.unwrap();
+        let mut spans = BTreeMap::new();
+        collect_spans(&document, "/a", "a", &document.tree["a"], &mut spans);
+        let places: Vec<(&str, &str)> =
+            spans.iter().map(|(path, span)| (path.as_str(), &text[span.start..span.end])).collect();
+        let place = |path: &str| places.iter().find(|(at, _)| *at == path).unwrap().1;
+        assert_eq!((place("a/b/c"), place("a/d~e/f"), places.len()), ("1", "2", 4), "{places:?}");
+    }
+}

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::kinds::{self, Compare};
+use crate::desired::Hole;
+use crate::desired::samples::{GROUP, account, declared, live};
+use crate::kinds::{self, Compare, Gap};
 
 const RULE: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/app";
@@ -98,4 +100,99 @@ fn a_patch_holds_each_change_at_its_path() {
     ];
     assert_eq!(Value::Object(patch(&changes)), json!({"tags": {"team": "ml", "old": null}, "sku": "S0"}));
     assert!(patch(&[]).is_empty());
+}
+
+#[test]
+fn a_restored_account_carries_the_mark_if_it_did_or_the_stack_adopts() {
+    let chat = account("chat");
+    for (marked, adopt, differs, mark) in [
+        (false, false, true, false),
+        (false, true, true, true),
+        (true, false, true, true),
+        (true, true, true, true),
+        (false, false, false, false),
+        (false, true, false, true),
+        (true, false, false, true),
+    ] {
+        let mut desired = declared("accounts", &chat, &chat);
+        desired.adopt = adopt;
+        if differs {
+            desired.declared.insert("disableLocalAuth".to_owned(), json!(true));
+        }
+        let mut body = json!({"id": chat.as_str(), "properties": {"disableLocalAuth": false}});
+        if marked {
+            desired.kind.set_mark(&mut body, "team-a");
+        }
+        let change = restored(desired, &live("accounts", &chat, &chat, body), &mut Vec::new());
+        let Change::Restore { fields, mark: found, .. } = change else { panic!("{change:?}") };
+        assert_eq!((found, fields.len()), (mark, usize::from(differs)), "{marked} {adopt} {differs}");
+    }
+}
+
+#[test]
+fn only_a_grant_without_a_mark_that_nobody_adopts_is_declared_and_not_ours() {
+    let group = ResourceId::parse(GROUP).unwrap();
+    for (kind, marked, adopt, noted) in [
+        ("roleAssignments", false, false, true),
+        ("roleAssignments", false, true, false),
+        ("roleAssignments", true, false, false),
+        ("roleAssignments", true, true, false),
+        ("accounts", false, false, false),
+        ("accounts", true, false, false),
+    ] {
+        let id = account("chat");
+        let mut desired = declared(kind, &id, &group);
+        desired.adopt = adopt;
+        let mut body = json!({"id": id.as_str(), "properties": {}});
+        if marked {
+            desired.kind.set_mark(&mut body, "team-a");
+        }
+        let mut findings = Vec::new();
+        compare(desired, &live(kind, &id, &group, body), &mut findings);
+        let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes.contains(&Code::NotOurs), noted, "{kind} {marked} {adopt}: {codes:?}");
+    }
+}
+
+#[test]
+fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
+    let group = ResourceId::parse(GROUP).unwrap();
+    let elsewhere = ResourceId::parse(&format!("{GROUP}-other")).unwrap();
+    let front = account("front");
+    let mut desired = declared("roleAssignments", &group.provider("x/y", "z"), &group);
+    desired.hole = Some(Hole {
+        field: "principalId",
+        holder: front.clone(),
+        kind: "accounts",
+        key: Key::new("accounts", &[front.as_str()]),
+    });
+    let refusal = Refusal { message: "no".to_owned(), hint: None };
+    let gap = |scope: &ResourceId| Gap { scope: scope.clone(), refusal: refusal.clone() };
+    // Whose list was not read, and where; then what is hidden: at the scope, at another one, of another kind.
+    for (unread, hidden) in [
+        (vec![], [true, false, false]),
+        (vec![("accounts", &group)], [true, true, false]),
+        (vec![("accounts", &elsewhere)], [true, false, false]),
+        (vec![("roleAssignments", &group)], [true, false, false]),
+    ] {
+        let inventories: Vec<(&'static dyn Kind, Inventory)> = KINDS
+            .iter()
+            .map(|kind| {
+                let of_it = unread.iter().filter(|(name, _)| *name == kind.name());
+                let gaps = of_it.map(|(_, scope)| gap(scope)).collect();
+                (*kind, Inventory { gaps, ..Inventory::default() })
+            })
+            .collect();
+        let veiled = Veiled::of(std::slice::from_ref(&desired), &inventories);
+        let hides = |kind, scope: &ResourceId| veiled.hides(&live(kind, scope, scope, Value::Null));
+        let found = [
+            hides("roleAssignments", &group),
+            hides("roleAssignments", &elsewhere),
+            hides("accounts", &group),
+        ];
+        assert_eq!(found, hidden, "{unread:?}");
+    }
+    desired.hole = None;
+    let known = Veiled::of(&[desired], &[]);
+    assert!(!known.hides(&live("roleAssignments", &group, &group, Value::Null)));
 }

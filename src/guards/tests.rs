@@ -360,3 +360,16 @@ fn what_lets_more_callers_in_is_refused_and_what_lets_fewer_in_is_not() {
     assert_eq!(opening::objections(&World::default(), &world([open])).len(), 1, "a new account open to all");
     assert!(opening::objections(&World::default(), &world([keys(false)])).is_empty(), "nobody closed it");
 }
+
+#[test]
+fn a_deployment_is_what_stands_right_below_its_account() {
+    for (below, account) in [
+        ("/deployments/gpt", Some("chat")),
+        ("/Deployments/gpt", Some("chat")),
+        ("/deployments/gpt/more/x", None),
+        ("/raiPolicies/strict", None),
+        ("", None),
+    ] {
+        assert_eq!(is_deployment(&id(&format!("{CHAT}{below}"))).as_deref(), account, "{below}");
+    }
+}

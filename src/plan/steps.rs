@@ -3,6 +3,9 @@
 //! Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is left without
 //! a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::desired::Desired;
 use crate::diff::{Change, FieldChange, patch};
 use crate::id::{Key, ResourceId};

@@ -1,0 +1,177 @@
+//! Which writes a change takes, and what each of them waits for.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::desired::Hole;
+use crate::desired::samples::{GROUP, account, declared, live};
+use crate::source::Span;
+
+fn group() -> ResourceId {
+    ResourceId::parse(GROUP).unwrap()
+}
+
+fn create(desired: Desired) -> Change {
+    Change::Create { desired, fields: Vec::new(), purge: None }
+}
+
+fn new_account(name: &str) -> Desired {
+    declared("accounts", &account(name), &account(name))
+}
+
+fn new_grant(number: usize, scope: &ResourceId) -> Desired {
+    let name = format!("00000000-0000-4000-8000-{number:012}");
+    declared("roleAssignments", &scope.provider("Microsoft.Authorization/roleAssignments", &name), scope)
+}
+
+fn delete(kind: &str, id: &ResourceId, scope: &ResourceId) -> Change {
+    Change::Delete {
+        live: live(kind, id, scope, json!({"id": id.as_str()})),
+        stack: "team-a".to_owned(),
+        span: Span { start: 0, end: 0, ..new_account("x").span },
+        title: id.name().to_owned(),
+    }
+}
+
+/// An account that is there and gets these values.
+fn update(name: &str, adopt: bool, fields: &[(&str, Value, Mutability)]) -> Change {
+    let id = account(name);
+    let fields = fields.iter().map(|(name, after, change)| FieldChange {
+        path: vec![(*name).to_owned()],
+        before: Value::Null,
+        after: after.clone(),
+        span: None,
+        change: *change,
+    });
+    let live = live("accounts", &id, &id, json!({"id": id.as_str(), "properties": {}}));
+    Change::Update { desired: new_account(name), live, fields: fields.collect(), adopt }
+}
+
+/// What each step does, on what, and what it waits for.
+fn said(changes: &[Change]) -> Vec<(StepAction, String, Vec<usize>)> {
+    let name = |target: &str| target.rsplit('/').next().unwrap().trim_start_matches("00000000-").to_owned();
+    steps(changes, None).into_iter().map(|step| (step.action, name(&step.target), step.needs)).collect()
+}
+
+fn grant(number: usize) -> String {
+    format!("0000-4000-8000-{number:012}")
+}
+
+#[test]
+fn a_role_of_a_new_identity_waits_for_the_account_that_has_it_and_for_no_other() {
+    let purge = ResourceId::parse(
+        "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.CognitiveServices/locations/eastus/resourceGroups/rg-chat/deletedAccounts/front",
+    )
+    .unwrap();
+    let mut role = new_grant(1, &group());
+    role.hole = Some(Hole {
+        field: "principalId",
+        holder: ResourceId::parse(
+            &account("front").as_str().to_ascii_uppercase().replace("/SUBSCRIPTIONS/", "/subscriptions/"),
+        )
+        .unwrap(),
+        kind: "accounts",
+        key: new_account("front").key,
+    });
+    let changes = [
+        create(new_account("a")),
+        Change::Create { desired: new_account("front"), fields: Vec::new(), purge: Some(purge) },
+        create(new_account("z")),
+        create(role.clone()),
+    ];
+    assert_eq!(
+        said(&changes),
+        [
+            (StepAction::Create, "a".to_owned(), vec![]),
+            (StepAction::Purge, "front".to_owned(), vec![]),
+            (StepAction::Create, "front".to_owned(), vec![1]),
+            (StepAction::Create, "z".to_owned(), vec![]),
+            (StepAction::Create, grant(1), vec![2]),
+        ]
+    );
+    // Of the writes that an account takes the last one is waited for.
+    let identity = ("identity", json!("SystemAssigned"), Mutability::InPlace);
+    let changes = [
+        create(new_account("a")),
+        update("front", false, &[("project", json!(true), Mutability::Apart), identity]),
+        create(new_account("z")),
+        create(role),
+    ];
+    assert_eq!(said(&changes)[4], (StepAction::Create, grant(1), vec![2]));
+}
+
+#[test]
+fn keys_go_off_in_a_write_of_their_own_after_the_grants_and_on_with_everything_else() {
+    let other = ("restrictOutboundNetworkAccess", json!(true), Mutability::InPlace);
+    let keys = |off: bool| ("disableLocalAuth", json!(off), Mutability::AfterGrants);
+    let changes =
+        [update("chat", false, &[keys(true), other.clone()]), create(new_grant(1, &account("chat")))];
+    let plan = steps(&changes, None);
+    let patches: Vec<Value> = plan.iter().map(|step| json!(step.patch)).collect();
+    assert_eq!(
+        patches,
+        [json!({"restrictOutboundNetworkAccess": true}), json!({}), json!({"disableLocalAuth": true})]
+    );
+    assert_eq!(plan[2].needs, [0, 1]);
+    let changes = [update("chat", false, &[keys(false), other]), create(new_grant(1, &account("chat")))];
+    let plan = steps(&changes, None);
+    assert_eq!(plan.len(), 2, "{plan:?}");
+    assert_eq!(
+        json!(plan[0].patch),
+        json!({"disableLocalAuth": false, "restrictOutboundNetworkAccess": true})
+    );
+}
+
+#[test]
+fn a_mark_alone_is_a_write_and_rides_on_what_is_written_anyway() {
+    let apart = ("project", json!(true), Mutability::Apart);
+    let keys = ("disableLocalAuth", json!(true), Mutability::AfterGrants);
+    for (adopt, fields, marked) in [
+        (true, vec![keys.clone()], vec![true, true]),
+        (false, vec![keys.clone()], vec![false]),
+        (true, vec![apart.clone()], vec![true]),
+        (false, vec![apart, keys], vec![false, false]),
+    ] {
+        let plan = steps(&[update("chat", adopt, &fields)], None);
+        let marks: Vec<bool> = plan.iter().map(|step| step.mark.is_some()).collect();
+        assert_eq!(marks, marked, "{adopt} {fields:?}");
+    }
+}
+
+#[test]
+fn keys_wait_for_grants_on_the_account_and_around_it_alone() {
+    let keys = ("disableLocalAuth", json!(true), Mutability::AfterGrants);
+    let changes = [
+        create(new_account("other")),
+        update("chat", false, &[keys]),
+        create(new_grant(1, &account("chat"))),
+        create(new_grant(2, &group())),
+        create(new_grant(3, &account("other"))),
+    ];
+    assert_eq!(said(&changes)[4], (StepAction::Update, "chat".to_owned(), vec![1, 2]));
+}
+
+#[test]
+fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
+    let chat = account("chat");
+    let model = chat.child("deployments", "gpt");
+    let old =
+        chat.provider("Microsoft.Authorization/roleAssignments", "00000000-0000-4000-8000-000000000009");
+    let changes = [
+        delete("accounts", &chat, &chat),
+        delete("deployments", &model, &chat),
+        delete("roleAssignments", &old, &chat),
+        create(new_grant(1, &group())),
+        create(new_account("other")),
+    ];
+    assert_eq!(
+        said(&changes),
+        [
+            (StepAction::Create, grant(1), vec![]),
+            (StepAction::Create, "other".to_owned(), vec![]),
+            (StepAction::Delete, grant(9), vec![0]),
+            (StepAction::Delete, "gpt".to_owned(), vec![0, 2]),
+            (StepAction::Delete, "chat".to_owned(), vec![0, 2, 3]),
+        ]
+    );
+}

@@ -13,7 +13,7 @@ use crate::spec::Loaded;
 use crate::spec::model::Spec;
 
 /// The kind.
-pub(super) struct Deployments;
+pub(crate) struct Deployments;
 
 /// Members of `properties` that stand in a spec under the same name and in the same shape.
 const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];

@@ -66,6 +66,7 @@ pub(crate) fn word(reason: Reason) -> &'static str {
         Reason::Token => "token",
         Reason::Role => "role",
         Reason::Key => "key",
+        Reason::Absent => "absent",
         Reason::Model => "model",
         Reason::Throttled => "throttled",
         Reason::Service => "service",

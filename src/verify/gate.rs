@@ -48,7 +48,7 @@ impl Gate {
         let account = account(client, step).await?;
         let query = deployments(&account.id);
         let bodies = client.list(&query.path, query.project).await.map_err(|error| unread(&error))?;
-        let verification = self.look(&models(&account, &bodies, &self.place)).await;
+        let verification = self.look(&models(&account, &bodies, &[], &self.place)).await;
         settled(&verification, "keys stay on")
     }
 

@@ -19,13 +19,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::arm::Interrupt;
+use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
-use crate::kinds::Kind as _;
 use crate::kinds::account::{self, Accounts};
+use crate::kinds::{Deployments, Kind as _};
 use crate::plan::document::FindingEntry;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::source::{Position, Sources};
+use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use call::Prober;
@@ -62,7 +63,7 @@ pub struct Check {
     pub address: String,
     /// The account's name.
     pub account: String,
-    /// Where the account is declared.
+    /// Where the deployment is declared, or else the account.
     pub source: Option<Position>,
     /// What is to be proven.
     pub claim: Claim,
@@ -98,6 +99,7 @@ pub struct Subject<'a> {
     account: &'a Standing,
     claim: Claim,
     deployment: Option<String>,
+    span: Option<Span>,
     probe: Result<Probe, Verdict>,
 }
 
@@ -135,7 +137,10 @@ pub fn subjects<'a>(
     for account in standing {
         let query = deployments(&account.id);
         match snapshot.get(&query) {
-            Some(Answer::Found(bodies)) => subjects.extend(models(account, bodies, place)),
+            Some(Answer::Found(bodies)) => {
+                let wanted = wanted(stacks, snapshot, &account.id);
+                subjects.extend(models(account, bodies, &wanted, place));
+            }
             answer => {
                 let message = format!("the deployments of {} could not be read", account.title());
                 let finding = Finding { span: account.span, ..Finding::error(Code::UnknownState, message) };
@@ -163,19 +168,30 @@ fn keeps_keys(stacks: &[Loaded], account: &Standing) -> bool {
     })
 }
 
-/// That each deployment answers a token.
-fn models<'a>(account: &'a Standing, bodies: &[Value], place: &Place) -> Vec<Subject<'a>> {
-    let subject = |deployment: Option<String>, probe| Subject {
+/// The deployments that specs declare of an account.
+fn wanted(stacks: &[Loaded], snapshot: &Snapshot, account: &ResourceId) -> Vec<Desired> {
+    let declared = stacks.iter().flat_map(|loaded| Deployments.desired(loaded, snapshot));
+    declared.filter(|desired| desired.id.parent().as_ref() == Some(account)).collect()
+}
+
+/// That each deployment answers a token: those that are live, and those that should be.
+fn models<'a>(
+    account: &'a Standing,
+    bodies: &[Value],
+    wanted: &[Desired],
+    place: &Place,
+) -> Vec<Subject<'a>> {
+    let subject = |deployment: Option<String>, span: Option<Span>, probe| Subject {
         account,
         claim: Claim::ModelAnswers,
         deployment,
+        span: span.or(account.span),
         probe,
     };
-    let mut deployments: Vec<Deployment> = bodies.iter().filter_map(Deployment::of).collect();
-    deployments.sort_by(|left, right| left.name.cmp(&right.name));
-    if deployments.is_empty() {
+    let deployments: Vec<Deployment> = bodies.iter().filter_map(Deployment::of).collect();
+    if deployments.is_empty() && wanted.is_empty() {
         let nothing = "nothing is deployed in it that could be called";
-        return vec![subject(None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
+        return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
     let probe = |deployment: &Deployment| {
         if account.body["properties"]["customSubDomainName"].is_null() {
@@ -184,7 +200,19 @@ fn models<'a>(account: &'a Standing, bodies: &[Value], place: &Place) -> Vec<Sub
         let probe = probe::deployment(&account.body, deployment, place);
         probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))
     };
-    deployments.iter().map(|each| subject(Some(each.name.clone()), probe(each))).collect()
+    let same = |desired: &Desired, live: &Deployment| desired.id.name().eq_ignore_ascii_case(&live.name);
+    let live = deployments.iter().map(|each| {
+        let declared = wanted.iter().find(|desired| same(desired, each));
+        subject(Some(each.name.clone()), declared.map(|desired| desired.span), probe(each))
+    });
+    let absent = wanted.iter().filter(|desired| !deployments.iter().any(|each| same(desired, each)));
+    let absent = absent.map(|desired| {
+        let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, and it does not exist");
+        subject(Some(desired.id.name().to_owned()), Some(desired.span), Err(verdict))
+    });
+    let mut subjects: Vec<Subject<'a>> = live.chain(absent).collect();
+    subjects.sort_by(|left, right| left.deployment.cmp(&right.deployment));
+    subjects
 }
 
 /// That a key is refused.
@@ -195,7 +223,7 @@ fn keys<'a>(account: &'a Standing, place: &Place) -> Subject<'a> {
     } else {
         probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
     };
-    Subject { account, claim: Claim::KeysRefused, deployment: None, probe }
+    Subject { account, claim: Claim::KeysRefused, deployment: None, span: account.span, probe }
 }
 
 /// Told whenever something is waited for: what, why, how long so far.
@@ -255,7 +283,7 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
     Check {
         address: subject.account.address.clone(),
         account: subject.account.name().to_owned(),
-        source: subject.account.span.and_then(|span| Some(sources?.position(span))),
+        source: subject.span.and_then(|span| Some(sources?.position(span))),
         claim: subject.claim,
         deployment: subject.deployment.clone(),
         outcome: verdict.outcome,
@@ -300,6 +328,7 @@ impl Check {
             Reason::Key => {
                 "`disableLocalAuth: true` turns keys off; that takes some minutes to reach everywhere"
             }
+            Reason::Absent => "`keyless apply` creates what the spec declares",
             Reason::Model if self.deployment.is_none() => "deploy a model in it first",
             Reason::Model => "look at the deployment: its name, its state, and what its model can be asked",
             Reason::Throttled => "try again when there is less traffic, or raise the deployment's capacity",

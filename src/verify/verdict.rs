@@ -58,6 +58,8 @@ pub enum Reason {
     Role,
     /// Keys are looked at.
     Key,
+    /// The spec declares a deployment that is not there.
+    Absent,
     /// The deployment or its model.
     Model,
     /// Too many requests.
@@ -84,7 +86,7 @@ impl Verdict {
         Self { outcome: Outcome::Proven, reason: None, message: message.to_owned(), may_pass: false }
     }
 
-    fn disproven(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn disproven(reason: Reason, message: impl Into<String>) -> Self {
         let (outcome, message) = (Outcome::Disproven, message.into());
         Self { outcome, reason: Some(reason), message, may_pass: false }
     }

@@ -346,3 +346,44 @@ fn a_role_that_was_just_given_is_waited_for() {
     assert_eq!(document["checks"][0]["outcome"], "proven");
     assert!(document["checks"][0]["attempts"].as_u64().unwrap() > 1, "{document}");
 }
+
+#[test]
+fn a_declared_deployment_that_is_not_live_is_disproven_at_its_line() {
+    let azure = live(true);
+    answers(&azure, "/openai/deployments/gpt-4o/chat/completions", OK);
+    keys_are_off(&azure);
+    let folder = azure.folder();
+    let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
+    let declared = ["GPT-4o", "gone"].map(|name| format!("      - {{name: {name}, {model}}}\n")).concat();
+    folder.write("specs/a.yaml", format!("{}    deployments:\n{declared}", accounts(&["chat"])));
+    let run = folder.keyless("verify --allow-inconclusive --format json").exits(1);
+    run.fits("verify");
+    assert_eq!(
+        checks(&run),
+        ["modelAnswers gone disproven absent", "modelAnswers gpt-4o proven -", "keysRefused - proven -"]
+    );
+    assert_eq!(run.findings(), ["disproven@11"]);
+    assert_eq!(run.json()["checks"][1]["source"]["line"], 10);
+    folder.keyless("verify").exits(1).says(&[
+        "that deployment gone of account chat answers a token is disproven",
+        "the spec declares it, and it does not exist",
+        "`keyless apply` creates what the spec declares",
+    ]);
+    let called = azure.take_seen().iter().any(|seen| seen.path().contains("/deployments/gone"));
+    assert!(!called, "what is not there is not called");
+}
+
+#[test]
+fn where_nothing_is_live_each_declared_deployment_is_disproven() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    keys_are_off(&azure);
+    let folder = azure.folder();
+    let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
+    folder.write(
+        "specs/a.yaml",
+        format!("{}    deployments:\n      - {{name: gone, {model}}}\n", accounts(&["chat"])),
+    );
+    let run = folder.keyless("verify --allow-inconclusive --format json").exits(1);
+    assert_eq!(checks(&run), ["modelAnswers gone disproven absent", "keysRefused - proven -"]);
+}

@@ -102,6 +102,7 @@ codes! {
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
     AccountAbsent = "account-absent", "an account that a command is about is not there";
+    ProjectAbsent = "project-absent", "a project that a command is about is not there";
     UnsafeOutput = "unsafe-output", "a value or name that cannot be handed on to a pipeline";
     UnknownState = "unknown-state", "a resource that could not be read";
     IncompleteRead = "incomplete-read", "a list that could not be read whole: nothing is deleted on its word";

@@ -1,6 +1,6 @@
-//! What applications need to know of the accounts: endpoints, ids, identities. Never a key.
+//! What applications need to know of the accounts and their projects: endpoints, ids, identities. Never a key.
 //!
-//! Pure. Takes live accounts; gives the document, and `KEY=value` lines for a pipeline.
+//! Pure. Takes live accounts and a snapshot of their projects; gives the document, and `KEY=value` lines for a pipeline.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,10 +9,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::desired::Desired;
 use crate::finding::{Code, Finding};
-use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
+use crate::kinds::account::{Accounts, FOUNDRY, INFERENCE, OPENAI};
+use crate::kinds::{Kind as _, Live, Projects};
 use crate::render::sanitize::hides;
-use crate::source::{Position, Sources};
+use crate::snapshot::{Query, Snapshot};
+use crate::source::{Position, Sources, Span};
+use crate::spec::Loaded;
 use crate::standing::Standing;
 
 /// Of all declared accounts.
@@ -52,6 +56,28 @@ pub struct AccountOutputs {
     pub principal_id: Option<String>,
     /// Its user-assigned identities, by resource id.
     pub user_assigned_identities: Vec<UserAssigned>,
+    /// Its declared projects, in the order of the specs.
+    pub projects: Vec<ProjectOutputs>,
+}
+
+/// Of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectOutputs {
+    /// Its place in the spec: `accounts/chat-eu/projects/team`.
+    pub address: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub source: Option<Position>,
+    /// Its resource id.
+    pub id: String,
+    /// The endpoint that Foundry clients take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The object id of its system-assigned identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
 }
 
 /// A user-assigned identity of an account.
@@ -68,35 +94,85 @@ pub struct UserAssigned {
     pub client_id: Option<String>,
 }
 
-/// What live accounts give. A value with invisible characters is left out and told.
+/// What must be read: the accounts, and lists of projects where specs declare some.
 #[must_use]
-pub fn outputs(standing: &[Standing], sources: &Sources) -> (Outputs, Vec<Finding>) {
+pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let declared = declared(stacks, snapshot);
+    let mut lists = Projects.queries(stacks, snapshot);
+    lists.retain(|list| declared.iter().any(|project| list.scope.contains(&project.id)));
+    Accounts.queries(stacks, snapshot).into_iter().chain(lists).collect()
+}
+
+fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
+    stacks.iter().flat_map(|loaded| Projects.desired(loaded, snapshot)).collect()
+}
+
+/// What live accounts and their declared projects give. A value with invisible characters is left out and told, and so is a
+/// project that is not there.
+#[must_use]
+pub fn outputs(
+    stacks: &[Loaded],
+    standing: &[Standing],
+    snapshot: &Snapshot,
+    sources: &Sources,
+) -> (Outputs, Vec<Finding>) {
     let mut findings = Vec::new();
-    let accounts = standing.iter().map(|account| of(account, sources, &mut findings)).collect();
+    let mut accounts: Vec<AccountOutputs> =
+        standing.iter().map(|account| of(account, sources, &mut findings)).collect();
+    let inventory = Projects.inventory(stacks, snapshot);
+    for desired in declared(stacks, snapshot) {
+        let parent = desired.id.parent();
+        let Some(at) = standing.iter().position(|account| Some(&account.id) == parent.as_ref()) else {
+            // What there is to say of the account says it.
+            continue;
+        };
+        if let Some(live) = inventory.items.get(&desired.key) {
+            accounts[at].projects.push(project(&desired, live, sources, &mut findings));
+        } else if let Some(gap) = inventory.gap(&desired.scope) {
+            let message = format!("{} could not be read", desired.title);
+            let finding = Finding::error(Code::UnknownState, message).at(desired.span);
+            findings.push(Finding { hint: gap.refusal.hint.clone(), ..finding.cause(&gap.refusal.message) });
+        } else {
+            let message = format!("{} does not exist", desired.title);
+            let hint = "`keyless apply` creates what the spec declares";
+            findings.push(Finding::error(Code::ProjectAbsent, message).at(desired.span).hint(hint));
+        }
+    }
     (Outputs { accounts }, findings)
 }
 
-fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> AccountOutputs {
-    let mut safe = |what: &str, value: &Value| -> Option<String> {
+/// Takes texts of one resource, and tells of those that are not safe to hand on.
+struct Taker<'a> {
+    title: String,
+    span: Option<Span>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Taker<'_> {
+    fn text(&mut self, what: &str, value: &Value) -> Option<String> {
         let text = value.as_str().filter(|text| !text.is_empty())?;
         if !hides(text) {
             return Some(text.to_owned());
         }
-        let message = format!("{what} of {} holds invisible characters", account.title());
-        let hint = "look at the account in Azure: nothing that a pipeline would run is taken from it";
+        let message = format!("{what} of {} holds invisible characters", self.title);
+        let hint = "look at it in Azure: nothing that a pipeline would run is taken from it";
         let finding = Finding::error(Code::UnsafeOutput, message).hint(hint);
-        findings.push(Finding { span: account.span, ..finding });
+        self.findings.push(Finding { span: self.span, ..finding });
         None
-    };
+    }
+}
+
+fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> AccountOutputs {
+    let mut taker = Taker { title: account.title(), span: account.span, findings };
     let properties = &account.body["properties"];
     let endpoints = &properties["endpoints"];
-    let inference = safe("the inference endpoint", &endpoints[INFERENCE]);
+    let inference = taker.text("the inference endpoint", &endpoints[INFERENCE]);
     let users = account.body["identity"]["userAssignedIdentities"].as_object();
     let mut identities: Vec<UserAssigned> = Vec::new();
     for (id, identity) in users.into_iter().flatten() {
-        let Some(id) = safe("a user-assigned identity", &Value::from(id.as_str())) else { continue };
-        let principal_id = safe("the principal id of an identity", &identity["principalId"]);
-        let client_id = safe("the client id of an identity", &identity["clientId"]);
+        let Some(id) = taker.text("a user-assigned identity", &Value::from(id.as_str())) else { continue };
+        let principal_id = taker.text("the principal id of an identity", &identity["principalId"]);
+        let client_id = taker.text("the client id of an identity", &identity["clientId"]);
         identities.push(UserAssigned { id, principal_id, client_id });
     }
     AccountOutputs {
@@ -104,13 +180,35 @@ fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> Acc
         name: account.name().to_owned(),
         source: account.span.map(|span| sources.position(span)),
         id: account.id.to_string(),
-        endpoint: safe("the endpoint", &properties["endpoint"]),
+        endpoint: taker.text("the endpoint", &properties["endpoint"]),
         inference_endpoint: inference.map(|url| format!("{}/models", url.trim_end_matches('/'))),
-        openai_endpoint: safe("the OpenAI endpoint", &endpoints[OPENAI]),
-        foundry_endpoint: safe("the Foundry endpoint", &endpoints[FOUNDRY]),
-        principal_id: safe("the principal id", &account.body["identity"]["principalId"]),
+        openai_endpoint: taker.text("the OpenAI endpoint", &endpoints[OPENAI]),
+        foundry_endpoint: taker.text("the Foundry endpoint", &endpoints[FOUNDRY]),
+        principal_id: taker.text("the principal id", &account.body["identity"]["principalId"]),
         user_assigned_identities: identities,
+        projects: Vec::new(),
     }
+}
+
+fn project(desired: &Desired, live: &Live, sources: &Sources, findings: &mut Vec<Finding>) -> ProjectOutputs {
+    let mut taker = Taker { title: desired.title.clone(), span: Some(desired.span), findings };
+    ProjectOutputs {
+        address: desired.address.clone(),
+        name: live.id.name().to_owned(),
+        source: Some(sources.position(desired.span)),
+        id: live.id.to_string(),
+        endpoint: taker.text("the endpoint", &live.body["properties"]["endpoints"][FOUNDRY]),
+        principal_id: taker.text("the principal id", &live.body["identity"]["principalId"]),
+    }
+}
+
+/// Values with a label for people and the end of a variable's name; what is not known is left out.
+fn known<'a>(
+    optional: impl IntoIterator<Item = (&'static str, &'static str, &'a Option<String>)>,
+    id: &'a str,
+) -> Vec<(&'static str, &'static str, &'a str)> {
+    let some = optional.into_iter().filter_map(|(label, key, value)| Some((label, key, value.as_deref()?)));
+    some.chain([("resource id", "RESOURCE_ID", id)]).collect()
 }
 
 impl AccountOutputs {
@@ -124,34 +222,59 @@ impl AccountOutputs {
             ("Foundry endpoint", "FOUNDRY_ENDPOINT", &self.foundry_endpoint),
             ("principal id", "PRINCIPAL_ID", &self.principal_id),
         ];
-        let some =
-            optional.into_iter().filter_map(|(label, key, value)| Some((label, key, value.as_deref()?)));
-        some.chain([("resource id", "RESOURCE_ID", self.id.as_str())]).collect()
+        known(optional, &self.id)
     }
 }
 
-/// The part of a variable's name that stands for an account: `ACCOUNT_CHAT_EU`.
-///
-/// The word in front keeps an account called `identity` from setting `IDENTITY_ENDPOINT`, by which others sign in.
-fn variable(account: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("ACCOUNT_{}", account.chars().map(letter).collect::<String>())
+impl ProjectOutputs {
+    /// The values with a label for people and the end of a variable's name.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
+        let optional =
+            [("endpoint", "ENDPOINT", &self.endpoint), ("principal id", "PRINCIPAL_ID", &self.principal_id)];
+        known(optional, &self.id)
+    }
 }
 
+/// A name as a part of a variable's name: `CHAT_EU`.
+///
+/// The word in front of it, `ACCOUNT` or `PROJECT`, keeps an account called `identity` from setting `IDENTITY_ENDPOINT`, by which others sign in.
+fn spelled(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    name.chars().map(letter).collect()
+}
+
+/// An address, the beginning of its variables' names, and its values.
+type Named<'a> = (&'a str, String, Vec<(&'static str, &'static str, &'a str)>);
+
 impl Outputs {
-    /// `KEY=value` lines sorted by key; two accounts that would set the same variable are refused.
+    fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        self.accounts.iter().flat_map(|account| {
+            let name = spelled(&account.name);
+            let projects: Vec<Named<'_>> = account
+                .projects
+                .iter()
+                .map(|project| {
+                    let beginning = format!("PROJECT_{name}_{}", spelled(&project.name));
+                    (project.address.as_str(), beginning, project.values())
+                })
+                .collect();
+            [(account.address.as_str(), format!("ACCOUNT_{name}"), account.values())]
+                .into_iter()
+                .chain(projects)
+        })
+    }
+
+    /// `KEY=value` lines sorted by key; two resources that would set the same variable are refused.
     pub fn variables(&self) -> Result<String, Vec<Finding>> {
-        let mut lines: BTreeMap<String, (&AccountOutputs, &str)> = BTreeMap::new();
+        let mut lines: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         let mut findings = Vec::new();
-        for account in &self.accounts {
-            for (_, end, value) in account.values() {
-                let key = format!("{}_{end}", variable(&account.name));
-                if let Some((other, _)) = lines.insert(key.clone(), (account, value)) {
-                    let message = format!(
-                        "accounts `{}` and `{}` would both set `{key}`",
-                        other.address, account.address
-                    );
-                    let hint = "take the values from `--format json`, which names each account in full";
+        for (address, name, values) in self.named() {
+            for (_, end, value) in values {
+                let key = format!("{name}_{end}");
+                if let Some((other, _)) = lines.insert(key.clone(), (address, value)) {
+                    let message = format!("`{other}` and `{address}` would both set `{key}`");
+                    let hint = "take the values from `--format json`, which names each resource in full";
                     findings.push(Finding::error(Code::UnsafeOutput, message).hint(hint));
                 }
             }
@@ -180,13 +303,17 @@ mod tests {
         Standing { address: format!("accounts/{name}"), id, span: None, body }
     }
 
+    fn told(standing: &[Standing]) -> (Outputs, Vec<Finding>) {
+        outputs(&[], standing, &Snapshot::default(), &Sources::default())
+    }
+
     #[test]
     fn variables_are_named_after_accounts_and_sorted() {
         let body = json!({
             "identity": {"principalId": "p"},
             "properties": {"endpoint": "https://e/", "endpoints": {INFERENCE: "https://i/"}},
         });
-        let (outputs, findings) = outputs(&[account("chat-eu.1", body)], &Sources::default());
+        let (outputs, findings) = told(&[account("chat-eu.1", body)]);
         assert_eq!(findings, []);
         assert_eq!(
             outputs.variables().unwrap(),
@@ -205,7 +332,7 @@ mod tests {
             (account("a-b", plain.clone()), account("a.b", plain.clone())),
             (account("chat", openai), account("chat-openai", plain)),
         ] {
-            let (outputs, _) = outputs(&[left, right], &Sources::default());
+            let (outputs, _) = told(&[left, right]);
             let findings = outputs.variables().unwrap_err();
             assert!(findings.iter().all(|finding| finding.code == Code::UnsafeOutput), "{findings:?}");
         }
@@ -214,8 +341,7 @@ mod tests {
     #[test]
     fn a_value_with_hidden_characters_is_told_and_not_given() {
         for bad in ["https://e/\nPATH=/tmp", "https://e/\u{202e}", "\u{1b}[0m", "a\u{200b}b"] {
-            let (outputs, findings) =
-                outputs(&[account("chat", json!({"properties": {"endpoint": bad}}))], &Sources::default());
+            let (outputs, findings) = told(&[account("chat", json!({"properties": {"endpoint": bad}}))]);
             assert_eq!(outputs.accounts[0].endpoint, None, "{bad:?}");
             assert_eq!(findings.len(), 1, "{bad:?}");
             assert!(!outputs.variables().unwrap().contains("ENDPOINT"), "{bad:?}");

@@ -1,11 +1,11 @@
-//! `keyless outputs`: what applications need to know of the accounts.
+//! `keyless outputs`: what applications need to know of the accounts and their projects.
 
 use super::Exit;
 use super::document::Document;
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, over_specs};
-use crate::outputs::outputs;
+use crate::outputs::{outputs, queries};
 use crate::render::diagnostic;
 
 /// Arguments of `outputs`.
@@ -13,7 +13,7 @@ use crate::render::diagnostic;
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
-    /// Print `KEY=value` lines for a pipeline, and nothing at all unless every account could be read
+    /// Print `KEY=value` lines for a pipeline, and nothing at all unless everything could be read
     #[arg(long)]
     env: bool,
 }
@@ -28,8 +28,8 @@ async fn tell(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
-    let standing = session.accounts(&mut checked).await?;
-    let (outputs, findings) = outputs(&standing, &checked.sources);
+    let (snapshot, standing) = session.look(&mut checked, queries).await?;
+    let (outputs, findings) = outputs(&checked.stacks, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
     let variables = if args.env { outputs.variables() } else { Ok(String::new()) };
     let variables = variables.unwrap_or_else(|findings| {

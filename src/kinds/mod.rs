@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 pub use children::Section;
 pub(crate) use deployment::Deployments;
 pub use field::{Compare, Field, Mutability};
+pub(crate) use project::Projects;
 pub(crate) use shape::{member, spelled};
 pub use shape::{merge, writable};
 

@@ -12,7 +12,7 @@ use crate::spec::Loaded;
 use crate::spec::model::{Account, Spec};
 
 /// The kind.
-pub(super) struct Projects;
+pub(crate) struct Projects;
 
 /// Members of `properties` that stand in a spec under the same name and in the same shape.
 const SAME: &[&str] = &["displayName", "description"];
@@ -165,7 +165,7 @@ impl Kind for Projects {
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
-        let endpoint = body["properties"]["endpoints"]["AI Foundry API"].as_str();
+        let endpoint = body["properties"]["endpoints"][account::FOUNDRY].as_str();
         endpoint.map(|url| ("endpoint", url.to_owned())).into_iter().collect()
     }
 }

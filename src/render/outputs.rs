@@ -1,4 +1,4 @@
-//! Outputs of accounts for people.
+//! Outputs of accounts and projects for people.
 
 use std::fmt::Write as _;
 
@@ -18,22 +18,40 @@ impl Said for Outputs {
             for (label, value) in lines(account) {
                 let _ = writeln!(text, "    {label:22}{}", sanitize(&value));
             }
+            for project in &account.projects {
+                let name = format!("{} of {}", project.name, account.name);
+                text.push_str(&headed("project", STRONG, &name, project.source.as_ref()));
+                for (label, _, value) in project.values() {
+                    let _ = writeln!(text, "    {label:22}{}", sanitize(value));
+                }
+            }
         }
         text
     }
 
     fn summary(&self) -> String {
         let count = self.accounts.len();
-        format!("{count} {}", plural(count, "account", "accounts"))
+        let accounts = format!("{count} {}", plural(count, "account", "accounts"));
+        match self.accounts.iter().map(|account| account.projects.len()).sum() {
+            0 => accounts,
+            count => format!("{accounts}, {count} {}", plural(count, "project", "projects")),
+        }
     }
 
     fn markdown(&self) -> String {
-        let mut text = String::from("| account | | | declared |\n| --- | --- | --- | --- |\n");
+        let mut text = String::from("| account or project | | | declared |\n| --- | --- | --- | --- |\n");
         for account in &self.accounts {
             let name = markdown(&account.name);
             let _ = writeln!(text, "| **{name}** | | | {} |", place(account.source.as_ref()));
             for (label, value) in lines(account) {
                 let _ = writeln!(text, "| | {label} | {} | |", markdown_code(&value));
+            }
+            for project in &account.projects {
+                let place = place(project.source.as_ref());
+                let _ = writeln!(text, "| **{}** of {name} | | | {place} |", markdown(&project.name));
+                for (label, _, value) in project.values() {
+                    let _ = writeln!(text, "| | {label} | {} | |", markdown_code(value));
+                }
             }
         }
         text

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::access::changes::AccessChange;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Severity};
 use crate::guards;
 use crate::source::{Position, Sources};
 
@@ -297,6 +297,13 @@ impl FindingEntry {
             cause: finding.cause.clone(),
             hint: finding.hint.clone(),
         }
+    }
+
+    /// Whether people may be spared it: a note, unless it tells of what would make `apply` fail.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let fatal = [Code::MissingPermission, Code::PolicyRefusal];
+        self.severity == Severity::Note && fatal.iter().all(|code| code.as_str() != self.code)
     }
 }
 

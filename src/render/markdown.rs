@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{label, requests, worded};
-use crate::finding::Severity;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::report::{Report, Status};
 use crate::source::Position;
@@ -94,10 +93,10 @@ pub(super) fn target(target: &Target) -> String {
     format!("Target: {}.", markdown(&target.to_string()))
 }
 
-/// Findings as a list; notes folded away.
+/// Findings as a list; quiet ones folded away.
 pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
     let (notes, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
-        findings.iter().partition(|finding| finding.severity == Severity::Note);
+        findings.iter().partition(|finding| finding.is_quiet());
     for (group, folded) in [(loud, false), (notes, true)] {
         if group.is_empty() {
             continue;

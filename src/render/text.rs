@@ -175,14 +175,14 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Findings, notes only where asked for: their number is said.
+/// Findings, quiet ones only where asked for: their number is said.
 pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     let mut notes = 0;
     for finding in findings {
         let style = match finding.severity {
             Severity::Error => BAD,
             Severity::Warning => CHANGED,
-            Severity::Note if !verbose => {
+            Severity::Note if !verbose && finding.is_quiet() => {
                 notes += 1;
                 continue;
             }

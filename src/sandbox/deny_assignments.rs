@@ -21,10 +21,9 @@ fn shown(world: &World, denial: &DenyAssignment) -> Value {
         };
         ids.iter().map(|id| json!({"id": id, "type": kind(id)})).collect()
     };
-    json!({
+    let mut shown = json!({
         "properties": {
             "denyAssignmentName": denial.name,
-            "description": denial.description,
             "permissions": denial.permissions,
             "scope": denial.scope,
             "doNotApplyToChildScopes": denial.do_not_apply_to_child_scopes,
@@ -43,7 +42,11 @@ fn shown(world: &World, denial: &DenyAssignment) -> Value {
         ),
         "type": "Microsoft.Authorization/denyAssignments",
         "name": denial.id,
-    })
+    });
+    if let Some(description) = &denial.description {
+        shown["properties"]["description"] = json!(description);
+    }
+    shown
 }
 
 /// `GET {scope}/.../denyAssignments/{id}`.

@@ -88,7 +88,7 @@ fn a_misspelt_field_is_not_missing_as_well() {
     assert_one(&account(fields), "7:9", message, "`role`");
     let fields = "roleAssignments:\n  - principals: [{me: true}]";
     let message = "role assignment at `/accounts/0/roleAssignments/0` needs `role`";
-    assert_one(&account(fields), "7:9", message, "`role`: A built-in role's name");
+    assert_one(&account(fields), "7:9", message, "`role`: A role's name");
 }
 
 #[test]

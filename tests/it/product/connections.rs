@@ -302,3 +302,37 @@ fn a_hub_workspace_that_is_not_there_is_said_at_its_connection() {
     let list = asked.iter().find(|seen| seen.path().ends_with("/hub/connections")).unwrap();
     assert!(list.target.contains("api-version=2024-10-01"), "{}", list.target);
 }
+
+#[test]
+fn a_connection_of_an_existing_hub_is_switched_from_a_key_to_entra_id() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let at = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/hub/connections"
+    );
+    let live = |auth: &str, credentials: Value| {
+        json!({"properties": {
+            "category": "AIServices", "target": "https://x.example.com/", "authType": auth, "credentials": credentials,
+            "metadata": {"ApiType": "Azure", "ResourceId": "/by/hand"},
+        }})
+    };
+    azure.put(&format!("{at}/models"), live("ApiKey", json!({"key": SECRET})));
+    azure.put(&format!("{at}/other"), live("ApiKey", json!({"key": SECRET})));
+    let spec = format!(
+        "{}workspaces:\n  - name: hub\n    connections:\n      - {{name: models, category: AIServices, target: \"https://x.example.com/\", authType: AAD}}\n",
+        head("team-a")
+    );
+    folder.write("a.yaml", spec);
+    let plan = folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
+    plan.says(&["authType", "ApiKey -> AAD"]);
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(writes(&azure), [json!(["PUT", "models", null])], "no key is sent along");
+    let switched = &azure.get(&format!("{at}/models"))["properties"];
+    assert_eq!(switched["authType"], "AAD");
+    assert_eq!(switched["metadata"]["ResourceId"], "/by/hand", "what the spec leaves out is left alone");
+    assert_eq!(azure.get(&format!("{at}/other"))["properties"]["authType"], "ApiKey", "nobody declared it");
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert!(azure.take_writes().is_empty(), "a second apply writes nothing");
+}

@@ -6,6 +6,7 @@ mod doctor;
 mod each;
 mod failures;
 mod leaks;
+mod reader;
 
 use crate::common::cloud::{Cloud, TENANT};
 use crate::common::{ALICE, Folder, grants, one_account};

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::{Holder, Reach, Through};
 use crate::id::{ResourceId, trailing_guid};
+use crate::kinds::Kind as _;
+use crate::kinds::role_assignment::RoleAssignments;
 use crate::rbac::{Catalogue, Role};
 
 /// A role assignment in ARM shape, read as far as it matters here.
 pub(super) struct Assignment<'a> {
-    id: ResourceId,
-    scope: ResourceId,
+    pub(super) id: ResourceId,
+    pub(super) scope: ResourceId,
     body: &'a Value,
 }
 
@@ -51,6 +53,11 @@ impl<'a> Assignment<'a> {
 
     fn text(&self, name: &str) -> &'a str {
         self.body["properties"][name].as_str().unwrap_or_default()
+    }
+
+    /// Whether keyless made it: then nobody activated it.
+    pub(super) fn is_marked(&self) -> bool {
+        RoleAssignments.mark(self.body).is_some()
     }
 
     pub(super) fn principal(&self) -> &'a str {
@@ -102,6 +109,8 @@ pub(super) fn holders(
             role_id,
             assignment: assignment.id.to_string(),
             condition: (!condition.is_empty()).then(|| condition.to_owned()),
+            temporary: false,
+            until: None,
         });
     }
     found.holders = by_principal.into_values().collect();

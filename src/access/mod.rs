@@ -16,10 +16,11 @@ use serde::{Deserialize, Serialize};
 pub use read::{known_names, queries};
 
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
 use crate::keys::Keys;
-use crate::kinds::role_assignment;
+use crate::kinds::role_assignment::{self, denial::Denial};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Snapshot};
+use crate::snapshot::{Answer, Query, Snapshot};
 use crate::source::{Position, Sources};
 use crate::spec::Loaded;
 use crate::standing::Standing;
@@ -56,6 +57,18 @@ pub struct AccountAccess {
     pub complete: bool,
     /// Who can call with a token.
     pub principals: Vec<Holder>,
+    /// Deny assignments on the account or above it; they may take that away, and are not evaluated.
+    pub deny_assignments: Vec<DenyAssignment>,
+}
+
+/// A deny assignment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DenyAssignment {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub scope: String,
 }
 
 /// A principal that can call models.
@@ -94,6 +107,12 @@ pub struct Through {
     /// The condition under which it holds; not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// Whether somebody activated it for a while, through Privileged Identity Management.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary: bool,
+    /// When it ends, where Azure shows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// How the scope of an assignment stands to an account.
@@ -137,6 +156,9 @@ pub fn access(
                     !known.contains(&holder.id.to_ascii_lowercase()) && holder.kind != "ForeignGroup";
             }
         }
+        for through in principals.iter_mut().flat_map(|holder| &mut holder.through) {
+            mark_temporary(through, snapshot);
+        }
         let mut problems = gaps(stacks, account, snapshot);
         problems.extend(unjudged(account, &found.unjudged));
         accounts.push(AccountAccess {
@@ -147,6 +169,7 @@ pub fn access(
             keys: if account.takes_keys() { Keys::Enabled } else { Keys::Disabled },
             complete: problems.is_empty(),
             principals,
+            deny_assignments: denials(account, snapshot),
         });
         findings.extend(problems);
     }
@@ -154,7 +177,55 @@ pub fn access(
         let message = "names could not be looked up: principals are shown by their object ids";
         findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
     }
+    findings.extend(unchecked(stacks, standing, snapshot));
     (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
+}
+
+/// Says of an assignment whether somebody activated it.
+fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
+    let (Ok(scope), Ok(id)) = (ResourceId::parse(&through.scope), ResourceId::parse(&through.assignment))
+    else {
+        return;
+    };
+    if let Some(properties) = role_assignment::activated(&scope, &id, snapshot) {
+        through.temporary = true;
+        through.until = properties["endDateTime"].as_str().map(str::to_owned);
+    }
+}
+
+/// The deny assignments on an account or above it.
+fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
+    let query = read::denials(account);
+    let listed = query.iter().flat_map(|query| snapshot.items(query)).filter_map(Denial::of);
+    // A list of a subscription shows those management groups only that hold it.
+    let above = |scope: &ResourceId| scope.subscription_id().is_none() || scope.contains(&account.id);
+    let mut denials: Vec<DenyAssignment> = listed
+        .filter(|denial| above(&denial.scope))
+        .map(|denial| DenyAssignment { name: denial.name.to_owned(), scope: denial.scope.to_string() })
+        .collect();
+    denials.sort();
+    denials
+}
+
+/// What could not be found out and takes nothing from who can call.
+fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
+    let scopes = read::unmarked(stacks, standing, snapshot);
+    let temporary = scopes.iter().map(|scope| {
+        let message = format!("which role assignments on `{scope}` are there for a while only is not known");
+        (role_assignment::schedule_instances(scope), message)
+    });
+    let mut denials: Vec<_> = standing.iter().filter_map(read::denials).collect();
+    denials.sort();
+    denials.dedup();
+    let denials = denials.into_iter().map(|query| {
+        let message = format!("the deny assignments of `{}` could not be read", query.scope);
+        (query, message)
+    });
+    let refused = |(query, message): (Query, String)| {
+        let refusal = snapshot.get(&query).and_then(Answer::refusal)?;
+        Some(Finding::note(Code::NotChecked, message).cause(&refusal.message))
+    };
+    temporary.chain(denials).filter_map(refused).collect()
 }
 
 /// Why the assignments around an account could not be read whole.

@@ -9,7 +9,7 @@ use super::holders::Assignment;
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::kinds::role_assignment;
+use crate::kinds::role_assignment::{self, denial};
 use crate::principals;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Snapshot};
@@ -40,7 +40,35 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     queries.extend(names(stacks, &standing, snapshot));
+    queries.extend(unmarked(stacks, &standing, snapshot).iter().map(role_assignment::schedule_instances));
+    let held = standing.iter().filter(|account| !counted(stacks, account, snapshot).is_empty());
+    queries.extend(held.filter_map(denials));
     queries
+}
+
+/// The role assignments that let somebody call the models of an account.
+fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<Assignment<'a>> {
+    let roles = Catalogue::of(snapshot.bodies());
+    let counts = |each: &Assignment<'_>| {
+        each.reach(&account.id).is_some()
+            && each.role(&roles).0.is_some_and(crate::rbac::Role::gives_inference)
+    };
+    around(stacks, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
+}
+
+/// The scopes of those that keyless did not make: somebody may have activated them for a while.
+pub(super) fn unmarked(
+    stacks: &[Loaded],
+    standing: &[Standing],
+    snapshot: &Snapshot,
+) -> BTreeSet<ResourceId> {
+    let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
+    counted.filter(|each| !each.is_marked()).map(|each| each.scope).collect()
+}
+
+/// What lists the deny assignments around an account.
+pub(super) fn denials(account: &Standing) -> Option<Query> {
+    account.id.subscription_id().map(|id| denial::query(&ResourceId::subscription(id)))
 }
 
 /// Every role assignment that a list around an account shows.
@@ -55,16 +83,8 @@ pub(super) fn around<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Sn
 
 /// Asks the directory for everyone who can call.
 fn names(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Option<Query> {
-    let roles = Catalogue::of(snapshot.bodies());
-    let mut ids = BTreeSet::new();
-    for account in standing {
-        let assignments = around(stacks, account, snapshot).into_iter().filter_map(Assignment::of);
-        let counts = |each: &Assignment<'_>| {
-            each.reach(&account.id).is_some()
-                && each.role(&roles).0.is_some_and(crate::rbac::Role::gives_inference)
-        };
-        ids.extend(assignments.filter(counts).filter_map(|each| Uuid::try_parse(each.principal()).ok()));
-    }
+    let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
+    let ids: BTreeSet<Uuid> = counted.filter_map(|each| Uuid::try_parse(each.principal()).ok()).collect();
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
 

@@ -1,8 +1,9 @@
 //! Role assignments: how many a subscription may hold, and deny assignments, which take away what roles give.
 
-use super::{Case, Verdict, list, subscriptions, target};
+use super::{Case, Verdict, subscriptions, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
+use crate::kinds::role_assignment::denial::{self, Denial};
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
@@ -11,17 +12,13 @@ use crate::snapshot::Query;
 /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits>
 const LIMIT: usize = 4000;
 
-fn denials(subscription: &ResourceId) -> Query {
-    list(subscription, "Microsoft.Authorization/denyAssignments?api-version=2022-04-01", |body| body)
-}
-
 fn is_new(step: &Step) -> bool {
     step.kind == "roleAssignments" && step.action == StepAction::Create
 }
 
 pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
     let targets: Vec<ResourceId> = steps.iter().filter(|step| is_new(step)).filter_map(target).collect();
-    subscriptions(targets.iter()).iter().map(denials).collect()
+    subscriptions(targets.iter()).iter().map(denial::query).collect()
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
@@ -38,17 +35,14 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             new.iter().filter(|(_, target)| subscription.contains(target)).collect();
         verdicts.extend(too_many(case, &subscription, &inside));
         for body in case.items(
-            &denials(&subscription),
+            &denial::query(&subscription),
             "whether a deny assignment stands against a role",
             &mut verdicts,
         ) {
-            let properties = &body["properties"];
-            let scope = properties["scope"].as_str().and_then(|scope| ResourceId::parse(scope).ok());
-            let Some(scope) = scope else { continue };
+            let Some(Denial { name, scope }) = Denial::of(body) else { continue };
             let Some((step, _)) = inside.iter().find(|(_, target)| scope.contains(&target.scope())) else {
                 continue;
             };
-            let name = properties["denyAssignmentName"].as_str().unwrap_or("without a name");
             let message = format!(
                 "deny assignment `{name}` on `{scope}` is not evaluated: it may take away what {} gives",
                 case.title(step.change)

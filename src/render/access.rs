@@ -7,7 +7,7 @@ use super::sanitize::{markdown, sanitize};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::access::changes::AccessChange;
-use crate::access::{Access, AccountAccess, Holder, NOT_EVALUATED, Reach, Through};
+use crate::access::{Access, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through};
 use crate::id::ResourceId;
 use crate::keys::Keys;
 use crate::plan::document::Plan;
@@ -35,6 +35,9 @@ impl Said for Access {
                 for through in &holder.through {
                     let _ = writeln!(text, "      {QUIET}{}{QUIET:#}", sanitize(&how(through)));
                 }
+            }
+            for denial in &account.deny_assignments {
+                let _ = writeln!(text, "    {}", sanitize(&denied(denial)));
             }
         }
         text + &format!("Not evaluated: {}.\n", NOT_EVALUATED.join(", "))
@@ -71,6 +74,9 @@ impl Said for Access {
                     holder.through.iter().map(|through| markdown(&how(through))).collect();
                 let _ = writeln!(text, "| | {} | {} | |", markdown(&who(holder)), through.join("<br>"));
             }
+            for denial in &account.deny_assignments {
+                let _ = writeln!(text, "| | {} | | |", markdown(&denied(denial)));
+            }
         }
         text + &format!("\nNot evaluated: {}.\n", NOT_EVALUATED.join(", "))
     }
@@ -102,6 +108,10 @@ fn who(holder: &Holder) -> String {
     text
 }
 
+fn denied(denial: &DenyAssignment) -> String {
+    format!("deny assignment {} on {}: not evaluated", denial.name, denial.scope)
+}
+
 /// An assignment in words.
 fn how(through: &Through) -> String {
     let name = ResourceId::parse(&through.scope).map_or_else(|_| String::new(), |id| id.name().to_owned());
@@ -114,7 +124,12 @@ fn how(through: &Through) -> String {
         Reach::Above => format!("on management group {name}"),
     };
     let condition = if through.condition.is_some() { ", under a condition" } else { "" };
-    format!("{} {place}{condition}", through.role)
+    let temporary = match (through.temporary, &through.until) {
+        (false, _) => String::new(),
+        (true, Some(end)) => format!(", temporary, until {end}"),
+        (true, None) => ", temporary".to_owned(),
+    };
+    format!("{} {place}{condition}{temporary}", through.role)
 }
 
 /// Who gains and who loses if a plan is carried out; nothing where nobody does.

@@ -3,13 +3,14 @@
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
 mod declared;
+pub(crate) mod denial;
 mod orphans;
 mod roles;
 mod rules;
 mod temporary;
 
 pub(crate) use roles::{definitions, unjudged, unknown_roles};
-pub(crate) use temporary::query as schedule_instances;
+pub(crate) use temporary::{activated, query as schedule_instances};
 
 use std::collections::BTreeSet;
 

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -47,17 +49,26 @@ pub(super) fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
 }
 
 pub(super) fn passing(live: &Live, snapshot: &Snapshot) -> Option<Passing> {
-    let properties = instance(live, snapshot)?;
-    let activated = properties["assignmentType"].as_str()?.eq_ignore_ascii_case("Activated");
+    let properties = activated(&live.scope, &live.id, snapshot)?;
     let until = properties["endDateTime"].as_str().unwrap_or("an unknown time").to_owned();
-    activated.then_some(Passing { until })
+    Some(Passing { until })
+}
+
+/// What is known of an assignment that somebody activated for a while; nothing for any other.
+pub(crate) fn activated<'a>(
+    scope: &ResourceId,
+    assignment: &ResourceId,
+    snapshot: &'a Snapshot,
+) -> Option<&'a Value> {
+    let properties = instance(scope, assignment, snapshot)?;
+    properties["assignmentType"].as_str()?.eq_ignore_ascii_case("Activated").then_some(properties)
 }
 
 /// What is known of when an assignment holds.
-fn instance<'a>(live: &Live, snapshot: &'a Snapshot) -> Option<&'a serde_json::Value> {
-    snapshot.items(&query(&live.scope)).map(|item| &item["properties"]).find(|properties| {
+fn instance<'a>(scope: &ResourceId, assignment: &ResourceId, snapshot: &'a Snapshot) -> Option<&'a Value> {
+    snapshot.items(&query(scope)).map(|item| &item["properties"]).find(|properties| {
         let origin = properties["originRoleAssignmentId"].as_str();
-        origin.and_then(|id| ResourceId::parse(id).ok()).as_ref() == Some(&live.id)
+        origin.and_then(|id| ResourceId::parse(id).ok()).as_ref() == Some(assignment)
     })
 }
 
@@ -70,7 +81,8 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
             findings.push(Finding::note(Code::NotChecked, message).at(span).cause(&refusal.message));
             continue;
         }
-        let end = instance(&live, snapshot).and_then(|properties| properties["endDateTime"].as_str());
+        let end = instance(&live.scope, &live.id, snapshot)
+            .and_then(|properties| properties["endDateTime"].as_str());
         if let (None, Some(end)) = (passing(&live, snapshot), end) {
             let message = format!("{title} ends {end}: somebody made it for a while");
             let hint = "it counts until then; the plan after that makes one that lasts";

@@ -260,3 +260,62 @@ fn a_new_account_is_a_gain_and_a_role_without_inference_is_none() {
     let run = folder.keyless("plan a.yaml --format json").exits(0);
     assert_eq!(changes(&run), ["chat +aaaa"]);
 }
+
+#[test]
+fn an_activated_role_is_temporary_and_deny_assignments_are_named() {
+    let azure = live();
+    azure.grant(&account("chat"), &name(1), CS_USER, BOB, None);
+    let activated = json!({"scope": account("chat"), "role": CS_USER, "principalId": ALICE, "seconds": 3600, "assignmentType": "Activated"});
+    let denial = |scope: &str, name: &str| {
+        let permissions = json!([{"actions": ["Microsoft.CognitiveServices/*"]}]);
+        json!({"scope": scope, "name": name, "permissions": permissions})
+    };
+    let denials = [denial(&group(), "stack protection"), denial(&account("other"), "elsewhere")];
+    let body = json!({"scheduleInstances": [activated], "denyAssignments": denials});
+    assert_eq!(azure.send("POST", "/_sandbox/access", Some(body)).status, 200);
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let run = folder.keyless("access --format json").exits(0);
+    run.fits("access");
+    let account = &run.json()["accounts"][0];
+    let through = |index: usize| account["principals"][index]["through"][0].clone();
+    assert_eq!((&account["principals"][0]["id"], &through(0)["temporary"]), (&json!(ALICE), &json!(true)));
+    let end = through(0)["until"].as_str().unwrap().to_owned();
+    assert_eq!((&through(1)["temporary"], &through(1)["until"]), (&Value::Null, &Value::Null));
+    assert_eq!(account["denyAssignments"], json!([{"name": "stack protection", "scope": group()}]));
+    folder.keyless("access").exits(0).says(&[
+        &format!("Cognitive Services User on the account, temporary, until {end}"),
+        &format!("deny assignment stack protection on {}: not evaluated", group()),
+    ]);
+    folder.keyless("access --format markdown").exits(0).says(&["temporary, until", "deny assignment stack"]);
+    for part in ["roleAssignmentScheduleInstances", "denyAssignments"] {
+        azure.spoil("GET", part, Fault::denied());
+        let run = folder.keyless("access --format json").exits(0);
+        assert!(run.findings().iter().any(|finding| finding.starts_with("not-checked")), "{part}: {run}");
+        assert_eq!(run.json()["accounts"][0]["complete"], true);
+        azure.heal();
+    }
+    let unlicensed = Fault::error(400, "AadPremiumLicenseRequired", "The tenant needs a license.");
+    azure.spoil("GET", "roleAssignmentScheduleInstances", unlicensed);
+    folder
+        .keyless("access -v")
+        .exits(0)
+        .says(&["are there for a while only is not known", "AadPremiumLicenseRequired"]);
+}
+
+#[test]
+fn schedules_are_asked_only_where_somebody_holds_a_role_that_keyless_did_not_give() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let asked = |part: &str| {
+        azure.take_seen();
+        folder.keyless("access").exits(0);
+        azure.take_seen().iter().filter(|seen| seen.path().ends_with(part)).count()
+    };
+    assert_eq!(asked("/denyAssignments"), 0, "nobody has what could be denied");
+    azure.grant(&account("chat"), &name(1), CS_USER, ALICE, Some("x [keyless:team-a]"));
+    assert_eq!(asked("/roleAssignmentScheduleInstances"), 0);
+    azure.grant(&account("chat"), &name(2), CS_USER, BOB, None);
+    assert_eq!(asked("/roleAssignmentScheduleInstances"), 1);
+}

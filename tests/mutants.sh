@@ -40,7 +40,7 @@ for group in "${groups[@]}"; do
             run diff "--lib --test=it" "diff:: properties::laws product::ownership product::incomplete product::network recorded::" \
                 'src/diff/*.rs'
             ;;
-        desired) run desired --test=it "properties::laws product::ownership product::mistakes principals::" src/desired.rs ;;
+        desired) run desired "--lib --test=it" "desired:: properties::laws product::ownership product::mistakes principals::" src/desired.rs ;;
         plan) run plan "--lib --test=it" "plan:: properties:: product::" 'src/plan/*.rs' ;;
         *) echo "no group is called $group" && exit 1 ;;
     esac

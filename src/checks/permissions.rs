@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize as _;
+
 use super::{Case, Verdict, arm_type, list, target};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -68,7 +70,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         }
         let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };
         let permissions: Vec<Permission> =
-            items.iter().filter_map(|item| serde_json::from_value(item.clone()).ok()).collect();
+            items.iter().filter_map(|item| Permission::deserialize(&**item).ok()).collect();
         if rbac::allowed(&permissions, &action) {
             continue;
         }

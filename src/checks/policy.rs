@@ -27,7 +27,7 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
             continue;
         }
         let (_, body) = bodies.entry(id.clone()).or_insert_with(|| {
-            (step.change, world.resources.get(&id).map_or_else(|| json!({}), |live| writable(kind, live)))
+            (step.change, world.resource(&id).map_or_else(|| json!({}), |live| writable(kind, live)))
         });
         kind.overlay(body, &step.patch);
         if let Some(stack) = &step.mark {

@@ -120,11 +120,10 @@ impl Kind for Projects {
         let (spec, parent) = (&loaded.spec, desired.id.parent());
         let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == parent);
         let declared = account.and_then(|account| account.allow_project_management);
-        let is = |body: &&Value| {
-            body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).as_ref() == parent.as_ref()
-        };
-        let live =
-            snapshot.bodies().find(is).map(|body| body["properties"]["allowProjectManagement"] == true);
+        let live = parent
+            .as_ref()
+            .and_then(|parent| snapshot.resource(parent))
+            .map(|body| body["properties"]["allowProjectManagement"] == true);
         // A new account allows them unless the spec says otherwise.
         if declared.or(live).unwrap_or(true) {
             return Vec::new();

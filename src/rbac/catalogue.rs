@@ -2,6 +2,7 @@
 //!
 //! Pure. Made from bodies in ARM shape, so that whoever judges live state can make one without asking anybody.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ pub enum Named {
 
 impl Catalogue {
     /// Takes the role definitions out of bodies of any type.
-    pub fn of<'a>(bodies: impl Iterator<Item = &'a Value>) -> Self {
-        Self(bodies.filter_map(role).map(|role| (role.id, role)).collect())
+    pub fn of<'a, B: Borrow<Value> + 'a>(bodies: impl Iterator<Item = &'a B>) -> Self {
+        Self(bodies.map(Borrow::borrow).filter_map(role).map(|role| (role.id, role)).collect())
     }
 
     /// Finds a role by GUID. What this version knows of a built-in role gives way to what Azure said of it.

@@ -15,6 +15,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Borrow;
+
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -177,7 +179,7 @@ fn wanted(stacks: &[Loaded], snapshot: &Snapshot, account: &ResourceId) -> Vec<D
 /// That each deployment answers a token: those that are live, and those that should be.
 fn models<'a>(
     account: &'a Standing,
-    bodies: &[Value],
+    bodies: &[impl Borrow<Value>],
     wanted: &[Desired],
     place: &Place,
 ) -> Vec<Subject<'a>> {
@@ -188,7 +190,7 @@ fn models<'a>(
         span: span.or(account.span),
         probe,
     };
-    let deployments: Vec<Deployment> = bodies.iter().filter_map(Deployment::of).collect();
+    let deployments: Vec<Deployment> = bodies.iter().map(Borrow::borrow).filter_map(Deployment::of).collect();
     if deployments.is_empty() && wanted.is_empty() {
         let nothing = "nothing is deployed in it that could be called";
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];

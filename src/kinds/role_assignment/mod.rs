@@ -392,11 +392,8 @@ impl Kind for RoleAssignments {
         title(body, &Catalogue::default())
     }
 
-    fn title_in(&self, body: &Value, snapshot: &Snapshot) -> String {
-        if roles::is_unknown(body) {
-            return title(body, &Catalogue::of(snapshot.bodies()));
-        }
-        self.title(body)
+    fn title_in(&self, body: &Value, roles: &Catalogue) -> String {
+        title(body, roles)
     }
     fn is_grant(&self) -> bool {
         true

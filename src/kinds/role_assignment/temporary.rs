@@ -11,6 +11,7 @@ use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{Kind as _, Live, Passing};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -74,8 +75,9 @@ fn instance<'a>(scope: &ResourceId, assignment: &ResourceId, snapshot: &'a Snaps
 
 pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let roles = Catalogue::of(snapshot.bodies());
     for (live, span) in candidates(stacks, snapshot) {
-        let title = RoleAssignments.title_in(&live.body, snapshot);
+        let title = RoleAssignments.title_in(&live.body, &roles);
         if let Some(refusal) = snapshot.get(&query(&live.scope)).and_then(Answer::refusal) {
             let message = format!("whether {title} is there for a while only is not known");
             findings.push(Finding::note(Code::NotChecked, message).at(span).cause(&refusal.message));

@@ -83,8 +83,15 @@ impl ResourceId {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments: Vec<&str> = rest.split('/').collect();
         for segment in &segments {
-            let unusable = |c: char| c.is_control() || c.is_whitespace() || "?#%&\\<>:*\"|".contains(c);
-            if segment.is_empty() || *segment == "." || *segment == ".." || segment.chars().any(unusable) {
+            // Names with spaces exist: "Failure Anomalies - app".
+            let unusable =
+                |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:*\"|".contains(c);
+            if segment.trim().len() != segment.len()
+                || segment.is_empty()
+                || *segment == "."
+                || *segment == ".."
+                || segment.chars().any(unusable)
+            {
                 return Err(ResourceIdError::Segment { segment: (*segment).to_owned() });
             }
         }

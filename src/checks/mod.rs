@@ -226,17 +226,6 @@ fn target(step: &Step) -> Option<ResourceId> {
     ResourceId::parse(&step.target).ok()
 }
 
-/// The ARM type of a resource, which its id spells out.
-fn arm_type(id: &ResourceId) -> String {
-    let text = id.as_str();
-    let lower = text.to_ascii_lowercase();
-    let from = lower.rfind("/providers/").map_or(0, |at| at + "/providers/".len());
-    let mut segments = text[from..].split('/');
-    let namespace = segments.next().unwrap_or_default();
-    let types = segments.step_by(2).collect::<Vec<_>>().join("/");
-    format!("{namespace}/{types}")
-}
-
 /// Whether two texts name the same region: case and spaces do not count.
 fn same_region(a: &str, b: &str) -> bool {
     let fold = |text: &str| text.replace(' ', "").to_ascii_lowercase();

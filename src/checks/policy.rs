@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Case, Verdict, arm_type, question, target};
+use super::{Case, Verdict, question, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::{self, writable};
@@ -33,7 +33,7 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
         if let Some(stack) = &step.mark {
             kind.set_mark(body, stack);
         }
-        body["type"] = json!(arm_type(&id));
+        body["type"] = json!(id.resource_type());
         body["name"] = json!(id.name());
         body["apiVersion"] = json!(kind.api_version());
     }

@@ -18,12 +18,11 @@ use crate::source::Span;
 use crate::spec::Loaded;
 
 /// The ids about which the directory is asked.
-pub(super) fn doubtful(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
-    let mut ids = declared::unproven(stacks, snapshot);
+pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {
+    let mut ids = declared::unproven(stacks, live, snapshot);
     if stacks.iter().any(|loaded| loaded.lock.is_some()) {
         return ids;
     }
-    let live = RoleAssignments.inventory(stacks, snapshot);
     let declared = declarations(stacks, snapshot);
     let strange = live.items.keys().any(|key| !declared.contains_key(key));
     if strange || !ids.is_empty() {
@@ -41,18 +40,17 @@ fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {
     declared.map(|desired| (desired.key, desired.span)).collect()
 }
 
-pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-    let asked = doubtful(stacks, snapshot);
+pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+    let asked = doubtful(stacks, live, snapshot);
     let Some(Answer::Found(known)) = snapshot.get(&principals::objects(&BTreeSet::new())) else {
         return Vec::new();
     };
     let known: BTreeSet<Uuid> =
         known.iter().filter_map(|item| Uuid::try_parse(item["id"].as_str()?).ok()).collect();
     let roles = Catalogue::of(snapshot.bodies());
-    let Inventory { items, .. } = RoleAssignments.inventory(stacks, snapshot);
     let declared = declarations(stacks, snapshot);
     let mut findings = Vec::new();
-    for live in items.values() {
+    for live in live.items.values() {
         if principal(live).is_none_or(|id| !asked.contains(&id) || known.contains(&id)) {
             continue;
         }

@@ -165,6 +165,29 @@ impl ResourceId {
         None
     }
 
+    /// The resource in a group that this is or is below of: an account for its deployments. Anything else is itself.
+    #[must_use]
+    pub fn tracked(&self) -> ResourceId {
+        // `/subscriptions/{s}/resourceGroups/{g}/providers/{namespace}/{type}/{name}`
+        const SEGMENTS: usize = 9;
+        let end = self.0.match_indices('/').nth(SEGMENTS - 1).map_or(self.0.len(), |(at, _)| at);
+        Self(self.0[..end].to_owned())
+    }
+
+    /// The resource of a collection that this is or is below of: `up_to("accounts")`.
+    #[must_use]
+    pub fn up_to(&self, collection: &str) -> Option<ResourceId> {
+        let mut end = 0;
+        let mut segments = self.0.split('/').skip(1);
+        while let (Some(segment), Some(value)) = (segments.next(), segments.next()) {
+            end += "//".len() + segment.len() + value.len();
+            if segment.eq_ignore_ascii_case(collection) {
+                return Some(Self(self.0[..end].to_owned()));
+            }
+        }
+        None
+    }
+
     /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
@@ -309,6 +332,35 @@ mod tests {
         assert_eq!(types(&account), "Microsoft.CognitiveServices/accounts");
         assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), None);
         assert_eq!(ResourceId::root().parent(), None);
+    }
+
+    #[test]
+    fn whatever_is_in_an_account_leads_back_to_it() {
+        let group = ResourceId::resource_group("s", "rg");
+        let account = group.provider("Microsoft.CognitiveServices/accounts", "a");
+        let project = account.child("projects", "p");
+        let grant =
+            project.child("connections", "c").provider("Microsoft.Authorization/roleAssignments", "x");
+        for id in [&account, &project, &grant] {
+            assert_eq!(id.tracked(), account);
+            assert_eq!(id.up_to("Accounts").as_ref(), Some(&account));
+        }
+        assert_eq!(grant.up_to("projects"), Some(project));
+        assert_eq!(account.up_to("projects"), None);
+        assert_eq!(group.tracked(), group);
+        assert_eq!(ResourceId::root().up_to("accounts"), None);
+    }
+
+    #[test]
+    fn a_name_may_hold_spaces_but_not_end_in_one() {
+        let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+        let rule = |name: &str| {
+            ResourceId::parse(&format!("{group}/providers/microsoft.alertsmanagement/rules/{name}"))
+        };
+        assert!(rule("Failure Anomalies - app").is_ok());
+        for bad in [" ", " a", "a ", "a\tb", "a\u{a0}b"] {
+            assert!(rule(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -38,15 +38,8 @@ fn place(step: &Step, new: &BTreeSet<ResourceId>) -> Option<ResourceId> {
     if step.action == StepAction::Purge {
         return target.subscription_id().map(ResourceId::subscription);
     }
-    let at = if step.kind == "roleAssignments" { target.scope() } else { account(&target) };
-    if new.contains(&account(&at)) { at.group() } else { Some(at) }
-}
-
-/// The account that an id is, or is below of.
-fn account(id: &ResourceId) -> ResourceId {
-    const SEGMENTS: usize = 9;
-    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
-    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
+    let at = if step.kind == "roleAssignments" { target.scope() } else { target.tracked() };
+    if new.contains(&at.tracked()) { at.group() } else { Some(at) }
 }
 
 /// The right that a step needs.

@@ -41,13 +41,10 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
 }
 
 fn ask(id: &ResourceId, mut body: Value) -> Option<Query> {
-    const ACCOUNT_SEGMENTS: usize = 9;
     let version = body.as_object_mut()?.remove("apiVersion");
     let mut details = json!({"resourceContent": body, "apiVersion": version});
-    let text = id.as_str();
-    if text.split('/').count() > ACCOUNT_SEGMENTS {
-        let (above, _) = text.rsplit_once('/')?;
-        details["scope"] = json!(above.rsplit_once('/')?.0);
+    if id.tracked() != *id {
+        details["scope"] = json!(id.parent()?);
     }
     Some(question(
         &id.group()?,

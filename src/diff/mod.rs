@@ -132,6 +132,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     let inventories: Vec<(&'static dyn Kind, Inventory)> =
         KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
     let roles = Catalogue::of(snapshot.bodies());
+    let domains: Vec<(&Loaded, Domain)> =
+        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     let inventory = |kind: &dyn Kind| {
         let found = inventories.iter().find(|(each, _)| each.name() == kind.name());
         &found.expect("every desired resource is of a kind in KINDS").1
@@ -192,7 +194,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(stacks, inventory, &declared, &veiled, &roles, &mut diff);
+        undeclared(&domains, inventory, &declared, &veiled, &roles, &mut diff);
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff
@@ -361,15 +363,13 @@ fn plain(value: &Value) -> String {
 /// Live things that nobody declares: ours are deleted, the others are named. None of those goes that may be
 /// what is declared and could not be made out.
 fn undeclared(
-    stacks: &[Loaded],
+    stacks: &[(&Loaded, Domain)],
     inventory: &Inventory,
     declared: &BTreeSet<Key>,
     veiled: &Veiled,
     roles: &Catalogue,
     diff: &mut Diff,
 ) {
-    let stacks: Vec<(&Loaded, Domain)> =
-        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
         let owner =

@@ -77,13 +77,19 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
             });
         }
     }
+    let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
+    let projects = project::ids(spec);
+    let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
+        scope.up_to(collection).filter(|id| ids.contains(id))
+    };
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
         // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
-        let account = accounts.iter().find(|id| id.contains(&scope));
+        let account = declared(&scope, "accounts", &accounts);
+        let project = declared(&scope, "projects", &projects);
         grants.push(Grant {
             pointer: format!("/roleAssignments/{index}"),
-            after: account.map(account::key).into_iter().chain(project::around(spec, &scope)).collect(),
+            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
             scope,
             place: assignment.scope.clone(),
             role: &assignment.role,
@@ -309,9 +315,9 @@ impl Kind for RoleAssignments {
                 let near = |(_, scopes): &(ResourceId, BTreeSet<ResourceId>)| {
                     scopes.contains(&scope)
                         || (self.mark(body).is_some() && scopes.iter().any(|outer| outer.contains(&scope)))
-                        || scopes
+                        || ["accounts", "projects"]
                             .iter()
-                            .any(|outer| outer.segment_after("accounts").is_some() && outer.contains(&scope))
+                            .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
                 };
                 if !watched.iter().any(near) {
                     continue;

@@ -68,7 +68,7 @@ pub(crate) fn activated<'a>(
 fn instance<'a>(scope: &ResourceId, assignment: &ResourceId, snapshot: &'a Snapshot) -> Option<&'a Value> {
     snapshot.items(&query(scope)).map(|item| &item["properties"]).find(|properties| {
         let origin = properties["originRoleAssignmentId"].as_str();
-        origin.and_then(|id| ResourceId::parse(id).ok()).as_ref() == Some(assignment)
+        origin.is_some_and(|id| id.eq_ignore_ascii_case(assignment.as_str()))
     })
 }
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
@@ -91,6 +91,14 @@ impl Open {
 }
 
 impl Desired {
+    /// That it could not be read: never a write, never "no changes".
+    #[must_use]
+    pub fn unread(&self, refusal: &Refusal) -> Finding {
+        let message = format!("{} could not be read", self.title);
+        let finding = Finding::error(Code::UnknownState, message).at(self.span);
+        Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
+    }
+
     /// Whether it declares something that Azure takes and never shows.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::render::sanitize::hides;
 use crate::snapshot::{Query, Snapshot};
 use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
-use crate::standing::Standing;
+use crate::standing::{Standing, not_live};
 
 /// Of all declared accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -128,14 +128,8 @@ pub fn outputs(
         };
         if let Some(live) = inventory.items.get(&desired.key) {
             accounts[at].projects.push(project(&desired, live, sources, &mut findings));
-        } else if let Some(gap) = inventory.gap(&desired.scope) {
-            let message = format!("{} could not be read", desired.title);
-            let finding = Finding::error(Code::UnknownState, message).at(desired.span);
-            findings.push(Finding { hint: gap.refusal.hint.clone(), ..finding.cause(&gap.refusal.message) });
         } else {
-            let message = format!("{} does not exist", desired.title);
-            let hint = "`keyless apply` creates what the spec declares";
-            findings.push(Finding::error(Code::ProjectAbsent, message).at(desired.span).hint(hint));
+            findings.push(not_live(&desired, &inventory, Code::ProjectAbsent));
         }
     }
     (Outputs { accounts }, findings)

@@ -3,10 +3,11 @@
 //! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
 //! declared account that is absent or could not be read.
 
+use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
-use crate::kinds::{Kind as _, Live};
+use crate::kinds::{Inventory, Kind as _, Live};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -53,17 +54,23 @@ pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<F
         if let Some(Live { id, body, .. }) = inventory.items.get(&desired.key) {
             let (id, body) = (id.clone(), body.clone());
             standing.push(Standing { address: desired.address, id, span: Some(desired.span), body });
-        } else if let Some(gap) = inventory.gap(&desired.scope) {
-            let message = format!("{} could not be read", desired.title);
-            let finding = Finding::error(Code::UnknownState, message).at(desired.span);
-            findings.push(Finding { hint: gap.refusal.hint.clone(), ..finding.cause(&gap.refusal.message) });
         } else {
-            let message = format!("{} does not exist", desired.title);
-            let hint = "`keyless apply` creates what the spec declares";
-            findings.push(Finding::error(Code::AccountAbsent, message).at(desired.span).hint(hint));
+            findings.push(not_live(&desired, &inventory, Code::AccountAbsent));
         }
     }
     (standing, findings)
+}
+
+/// Why something declared cannot be used: it is not there, or that could not be read.
+pub(crate) fn not_live(desired: &Desired, inventory: &Inventory, absent: Code) -> Finding {
+    match inventory.gap(&desired.scope) {
+        Some(gap) => desired.unread(&gap.refusal),
+        None => {
+            let message = format!("{} does not exist", desired.title);
+            let hint = "`keyless apply` creates what the spec declares";
+            Finding::error(absent, message).at(desired.span).hint(hint)
+        }
+    }
 }
 
 /// What lists all accounts of a subscription.

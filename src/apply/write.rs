@@ -8,6 +8,7 @@ use crate::arm::{self, Client};
 use crate::diff::field_changes;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
+use crate::kinds::role_assignment::twin;
 use crate::kinds::{self, Kind, writable};
 use crate::plan::document::{FindingEntry, Step, StepAction, dotted_path};
 use crate::report::Output;
@@ -208,7 +209,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
     };
     match sent {
         Ok(written) => settled(kind, step, &before, &written.body),
-        Err(error) if error.has_code("RoleAssignmentExists") => exists(client, kind, step, error).await,
+        Err(error) if error.has_code("RoleAssignmentExists") => exists(client, step, error).await,
         Err(error) => unwritten(verb, &error),
     }
 }
@@ -290,25 +291,15 @@ fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
 }
 
 /// Somebody made the same assignment under another name: find it, since it gives what is declared.
-async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error) -> Written {
-    let text = |name: &str| step.patch.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let scope = step.target.rsplit_once("/providers/").map_or("", |(scope, _)| scope);
-    let path = format!(
-        "{scope}/providers/Microsoft.Authorization/{}?api-version={}&$filter=principalId eq '{}'",
-        kind.name(),
-        kind.api_version(),
-        text("principalId")
-    );
-    let same = |body: &Value| {
-        let role = |id: &str| crate::id::trailing_guid(id);
-        let at = body["properties"]["scope"].as_str().and_then(|at| ResourceId::parse(at).ok());
-        at == ResourceId::parse(scope).ok()
-            && role(body["properties"]["roleDefinitionId"].as_str().unwrap_or_default())
-                == role(&text("roleDefinitionId"))
+async fn exists(client: &Client, step: &Step, error: arm::Error) -> Written {
+    let Ok(target) = ResourceId::parse(&step.target) else {
+        return Problem::failed("create", error.to_string(), error.hint()).into();
     };
-    let found = client.list(&path, |body| body).await.ok().and_then(|all| all.into_iter().find(same));
-    match found {
-        Some(body) if is_activated(client, scope, &body).await => {
+    let scope = target.scope();
+    let query = twin::query(&scope, &step.patch);
+    let listed = client.list(&query.path, query.project).await.unwrap_or_default();
+    match listed.into_iter().find(|body| twin::is_same(&scope, &step.patch, body)) {
+        Some(body) if is_activated(client, &scope, &body).await => {
             let cause = format!(
                 "{error}; it is there for a while only: somebody activated it through Privileged Identity Management"
             );
@@ -326,9 +317,8 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
 }
 
 /// Whether an assignment will end by itself; where nobody may say, it counts as it stands.
-async fn is_activated(client: &Client, scope: &str, assignment: &Value) -> bool {
-    let Ok(scope) = ResourceId::parse(scope) else { return false };
-    let query = kinds::role_assignment::schedule_instances(&scope);
+async fn is_activated(client: &Client, scope: &ResourceId, assignment: &Value) -> bool {
+    let query = kinds::role_assignment::schedule_instances(scope);
     let instances = client.list(&query.path, query.project).await.unwrap_or_default();
     let id = |value: &Value| value.as_str().and_then(|id| ResourceId::parse(id).ok());
     instances.iter().map(|item| &item["properties"]).any(|instance| {

@@ -220,11 +220,7 @@ fn temporary(wanted: &Desired, passing: &Passing) -> Finding {
 
 /// A declared resource that could not be read: never a write, never "no changes".
 fn unknown(desired: Desired, refusal: &Refusal, findings: &mut Vec<Finding>) -> Change {
-    let mut finding = Finding::error(Code::UnknownState, format!("{} could not be read", desired.title))
-        .at(desired.span)
-        .cause(&refusal.message);
-    finding.hint.clone_from(&refusal.hint);
-    findings.push(finding);
+    findings.push(desired.unread(refusal));
     Change::Unknown { desired, refusal: refusal.clone() }
 }
 

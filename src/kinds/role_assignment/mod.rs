@@ -8,6 +8,7 @@ mod orphans;
 mod roles;
 mod rules;
 mod temporary;
+pub(crate) mod twin;
 
 pub(crate) use roles::{definitions, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances};

@@ -31,7 +31,7 @@ pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
     ids
 }
 
-fn principal(live: &Live) -> Option<Uuid> {
+pub(super) fn principal(live: &Live) -> Option<Uuid> {
     Uuid::try_parse(live.body["properties"]["principalId"].as_str()?).ok()
 }
 

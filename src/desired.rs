@@ -179,7 +179,13 @@ pub(crate) mod samples {
 
     pub(crate) fn live(kind: &str, id: &ResourceId, scope: &ResourceId, body: Value) -> Live {
         let key = Key::new(kind, &[id.as_str()]);
-        Live { kind: kinds::by_name(kind).unwrap(), id: id.clone(), key, scope: scope.clone(), body }
+        Live {
+            kind: kinds::by_name(kind).unwrap(),
+            id: id.clone(),
+            key,
+            scope: scope.clone(),
+            body: body.into(),
+        }
     }
 }
 

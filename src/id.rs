@@ -83,8 +83,15 @@ impl ResourceId {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments: Vec<&str> = rest.split('/').collect();
         for segment in &segments {
-            let unusable = |c: char| c.is_control() || c.is_whitespace() || "?#%&\\<>:*\"|".contains(c);
-            if segment.is_empty() || *segment == "." || *segment == ".." || segment.chars().any(unusable) {
+            // Names with spaces exist: "Failure Anomalies - app".
+            let unusable =
+                |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:*\"|".contains(c);
+            if segment.trim().len() != segment.len()
+                || segment.is_empty()
+                || *segment == "."
+                || *segment == ".."
+                || segment.chars().any(unusable)
+            {
                 return Err(ResourceIdError::Segment { segment: (*segment).to_owned() });
             }
         }
@@ -158,6 +165,29 @@ impl ResourceId {
         None
     }
 
+    /// The resource in a group that this is or is below of: an account for its deployments. Anything else is itself.
+    #[must_use]
+    pub fn tracked(&self) -> ResourceId {
+        // `/subscriptions/{s}/resourceGroups/{g}/providers/{namespace}/{type}/{name}`
+        const SEGMENTS: usize = 9;
+        let end = self.0.match_indices('/').nth(SEGMENTS - 1).map_or(self.0.len(), |(at, _)| at);
+        Self(self.0[..end].to_owned())
+    }
+
+    /// The resource of a collection that this is or is below of: `up_to("accounts")`.
+    #[must_use]
+    pub fn up_to(&self, collection: &str) -> Option<ResourceId> {
+        let mut end = 0;
+        let mut segments = self.0.split('/').skip(1);
+        while let (Some(segment), Some(value)) = (segments.next(), segments.next()) {
+            end += "//".len() + segment.len() + value.len();
+            if segment.eq_ignore_ascii_case(collection) {
+                return Some(Self(self.0[..end].to_owned()));
+            }
+        }
+        None
+    }
+
     /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
@@ -195,10 +225,10 @@ impl ResourceId {
             && inner.as_bytes()[..outer.len()].eq_ignore_ascii_case(outer.as_bytes())
             && (inner.len() == outer.len() || inner.as_bytes()[outer.len()] == b'/')
     }
+}
 
-    fn folded(&self) -> impl Iterator<Item = u8> {
-        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
-    }
+fn folded(text: &[u8]) -> impl Iterator<Item = u8> {
+    text.iter().map(u8::to_ascii_lowercase)
 }
 
 impl PartialEq for ResourceId {
@@ -217,13 +247,19 @@ impl PartialOrd for ResourceId {
 
 impl Ord for ResourceId {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.folded().cmp(other.folded())
+        // Ids of one subscription begin with the same long text, mostly in the same casing.
+        const STRIDE: usize = 16;
+        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        let strides = ours.chunks(STRIDE).zip(theirs.chunks(STRIDE));
+        let same = STRIDE * strides.take_while(|(ours, theirs)| ours == theirs).count();
+        let from = |id: usize| same.min(id);
+        folded(&ours[from(ours.len())..]).cmp(folded(&theirs[from(theirs.len())..]))
     }
 }
 
 impl Hash for ResourceId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.folded() {
+        for byte in folded(self.0.as_bytes()) {
             state.write_u8(byte);
         }
     }
@@ -282,6 +318,34 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_sorted_as_their_lower_case_is() {
+        let long = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/";
+        let names = [
+            "",
+            "a",
+            "A",
+            "ab",
+            "aB",
+            "a-",
+            "Z",
+            "z/providers/x/y",
+            "abcdefghijklmnop",
+            "abcdefghijklmnoP",
+            "é",
+        ];
+        let ids: Vec<ResourceId> = names
+            .iter()
+            .flat_map(|name| {
+                [format!("{long}{name}"), format!("{}{name}", long.to_lowercase()), format!("/{name}")]
+            })
+            .map(ResourceId)
+            .collect();
+        for (a, b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (a, b))) {
+            assert_eq!(a.cmp(b), a.0.to_ascii_lowercase().cmp(&b.0.to_ascii_lowercase()), "{a} {b}");
+        }
+    }
+
+    #[test]
     fn a_scope_holds_what_is_below_it_and_not_its_neighbours() {
         let group = ResourceId::resource_group("s", "rg");
         assert!(group.contains(&ResourceId::resource_group("S", "RG")));
@@ -302,6 +366,35 @@ mod tests {
         assert_eq!(types(&account), "Microsoft.CognitiveServices/accounts");
         assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), None);
         assert_eq!(ResourceId::root().parent(), None);
+    }
+
+    #[test]
+    fn whatever_is_in_an_account_leads_back_to_it() {
+        let group = ResourceId::resource_group("s", "rg");
+        let account = group.provider("Microsoft.CognitiveServices/accounts", "a");
+        let project = account.child("projects", "p");
+        let grant =
+            project.child("connections", "c").provider("Microsoft.Authorization/roleAssignments", "x");
+        for id in [&account, &project, &grant] {
+            assert_eq!(id.tracked(), account);
+            assert_eq!(id.up_to("Accounts").as_ref(), Some(&account));
+        }
+        assert_eq!(grant.up_to("projects"), Some(project));
+        assert_eq!(account.up_to("projects"), None);
+        assert_eq!(group.tracked(), group);
+        assert_eq!(ResourceId::root().up_to("accounts"), None);
+    }
+
+    #[test]
+    fn a_name_may_hold_spaces_but_not_end_in_one() {
+        let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+        let rule = |name: &str| {
+            ResourceId::parse(&format!("{group}/providers/microsoft.alertsmanagement/rules/{name}"))
+        };
+        assert!(rule("Failure Anomalies - app").is_ok());
+        for bad in [" ", " a", "a ", "a\tb", "a\u{a0}b"] {
+            assert!(rule(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -300,7 +300,7 @@ mod tests {
     fn account(name: &str, body: Value) -> Standing {
         let group = ResourceId::resource_group("7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11", "rg");
         let id = group.provider("Microsoft.CognitiveServices/accounts", name);
-        Standing { address: format!("accounts/{name}"), id, span: None, body }
+        Standing { address: format!("accounts/{name}"), id, span: None, body: body.into() }
     }
 
     fn told(standing: &[Standing]) -> (Outputs, Vec<Finding>) {

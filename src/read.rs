@@ -55,7 +55,7 @@ async fn ask(client: &Client, query: &Query) -> Answer {
             client.get(&query.path).await.map(|body| vec![(query.project)(body)])
         }
     };
-    answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::Found)
+    answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::found)
 }
 
 fn unanswered(shape: &Shape, error: &arm::Error) -> Answer {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -101,11 +102,14 @@ pub struct Refusal {
     pub hint: Option<String>,
 }
 
+/// A projected body in ARM shape, shared by all that look at it: there may be many, and nobody changes one.
+pub type Body = Arc<Value>;
+
 /// What came of a query. Only `Absent` means that a thing is not there.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The items; for a single resource exactly one.
-    Found(Vec<Value>),
+    Found(Vec<Body>),
     /// Azure says it is not there; the code tells what exactly is missing.
     Absent {
         /// ARM's error code, such as `ResourceGroupNotFound`.
@@ -118,6 +122,12 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// What was found.
+    #[must_use]
+    pub fn found(items: impl IntoIterator<Item = Value>) -> Self {
+        Self::Found(items.into_iter().map(Body::new).collect())
+    }
+
     /// The refusal, if there is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
@@ -154,15 +164,25 @@ impl Snapshot {
     }
 
     /// Everything that was found, whatever was asked.
-    pub fn bodies(&self) -> impl Iterator<Item = &Value> {
+    pub fn bodies(&self) -> impl Iterator<Item = &Body> {
         self.answers.values().flat_map(|answer| match answer {
             Answer::Found(items) => items.as_slice(),
             _ => &[],
         })
     }
 
+    /// The body that bears an id, whatever question it answered.
+    #[must_use]
+    pub fn resource(&self, id: &ResourceId) -> Option<&Body> {
+        self.bodies().find(|body| {
+            body["id"]
+                .as_str()
+                .is_some_and(|text| text.trim_end_matches('/').eq_ignore_ascii_case(id.as_str()))
+        })
+    }
+
     /// The items that a query found; none where it found nothing.
-    pub fn items(&self, query: &Query) -> impl Iterator<Item = &Value> {
+    pub fn items(&self, query: &Query) -> impl Iterator<Item = &Body> {
         match self.get(query) {
             Some(Answer::Found(items)) => items.as_slice(),
             _ => &[],

@@ -3,13 +3,11 @@
 //! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
 //! declared account that is absent or could not be read.
 
-use serde_json::Value;
-
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::{Kind as _, Live};
-use crate::snapshot::{Answer, Query, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
@@ -23,7 +21,7 @@ pub struct Standing {
     /// Where it is declared.
     pub span: Option<Span>,
     /// The projected body in ARM shape.
-    pub body: Value,
+    pub body: Body,
 }
 
 impl Standing {

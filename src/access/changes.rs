@@ -57,7 +57,7 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     };
     let mut changes = Vec::new();
     for id in after.resources.keys().filter(is_account) {
-        let was = before.resources.get(id);
+        let was = before.resource(id);
         // Nobody could call what was not there.
         let could = was.map(|_| holders(id, &old, &roles, names).holders).unwrap_or_default();
         let can = holders(id, &new, &roles, names).holders;
@@ -80,7 +80,7 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
 }
 
 fn assignments(world: &World) -> Vec<Assignment<'_>> {
-    world.resources.values().filter_map(Assignment::of).collect()
+    world.resources.values().filter_map(|body| Assignment::of(body)).collect()
 }
 
 /// Those of the first that are not among the second.

@@ -196,7 +196,7 @@ fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
 /// The deny assignments on an account or above it.
 fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
     let query = read::denials(account);
-    let listed = query.iter().flat_map(|query| snapshot.items(query)).filter_map(Denial::of);
+    let listed = query.iter().flat_map(|query| snapshot.items(query)).filter_map(|body| Denial::of(body));
     // A list of a subscription shows those management groups only that hold it.
     let above = |scope: &ResourceId| scope.subscription_id().is_none() || scope.contains(&account.id);
     let mut denials: Vec<DenyAssignment> = listed

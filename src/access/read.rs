@@ -78,7 +78,7 @@ pub(super) fn around<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Sn
     };
     let lists = role_assignment::lists(stacks, snapshot);
     let near = lists.iter().filter(|query| same(&query.scope));
-    near.flat_map(|query| snapshot.items(query)).collect()
+    near.flat_map(|query| snapshot.items(query)).map(AsRef::as_ref).collect()
 }
 
 /// Asks the directory for everyone who can call.

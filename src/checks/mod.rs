@@ -24,7 +24,7 @@ use crate::kinds::role_assignment;
 use crate::plan::document::{FindingEntry, Plan, Step};
 use crate::plan::predict::World;
 use crate::plan::{self};
-use crate::snapshot::{Query, Shape, Snapshot, is_settled};
+use crate::snapshot::{Answer, Query, Shape, Snapshot, is_settled};
 use crate::source::Position;
 use crate::spec::Loaded;
 
@@ -188,7 +188,7 @@ impl Case<'_> {
 
     /// The items that a query found, or a note that says what is not known without them.
     fn items(&self, query: &Query, unknown: &str, verdicts: &mut Vec<Verdict>) -> Vec<&Value> {
-        if let Some(refusal) = self.snapshot.get(query).and_then(crate::snapshot::Answer::refusal) {
+        if let Some(refusal) = self.snapshot.get(query).and_then(Answer::refusal) {
             let finding = FindingEntry {
                 source: None,
                 severity: Severity::Note,
@@ -199,7 +199,7 @@ impl Case<'_> {
             };
             verdicts.push(Verdict { finding, refuses: Vec::new() });
         }
-        self.snapshot.items(query).collect()
+        self.snapshot.items(query).map(AsRef::as_ref).collect()
     }
 }
 
@@ -224,17 +224,6 @@ fn question(scope: &ResourceId, path: &str, body: Value) -> Query {
 
 fn target(step: &Step) -> Option<ResourceId> {
     ResourceId::parse(&step.target).ok()
-}
-
-/// The ARM type of a resource, which its id spells out.
-fn arm_type(id: &ResourceId) -> String {
-    let text = id.as_str();
-    let lower = text.to_ascii_lowercase();
-    let from = lower.rfind("/providers/").map_or(0, |at| at + "/providers/".len());
-    let mut segments = text[from..].split('/');
-    let namespace = segments.next().unwrap_or_default();
-    let types = segments.step_by(2).collect::<Vec<_>>().join("/");
-    format!("{namespace}/{types}")
 }
 
 /// Whether two texts name the same region: case and spaces do not count.

@@ -37,7 +37,7 @@ fn home(step: &Step, steps: &[Step], world: &World) -> Option<Home> {
             && other.patch.contains_key("location")
             && self::target(other).as_ref() == Some(&account)
     });
-    let live = world.resources.get(&account);
+    let live = world.resource(&account);
     let text = |name: &str| {
         let planned = made.and_then(|step| step.patch.get(name)).and_then(Value::as_str);
         planned.or_else(|| live?[name].as_str()).map(str::to_owned)
@@ -106,7 +106,7 @@ fn declared<'a>(case: &'a Case<'_>, step: &'a Step, pointer: &str) -> Option<&'a
     let (head, name) = pointer.split_once('/')?;
     let planned = step.patch.get(head).and_then(|part| part.get(name)).and_then(Value::as_str);
     planned.or_else(|| {
-        let live = case.world.resources.get(&target(step)?)?;
+        let live = case.world.resource(&target(step)?)?;
         let part = if head == "model" { &live["properties"]["model"] } else { &live[head] };
         part[name].as_str()
     })
@@ -189,7 +189,7 @@ fn offered(
 /// The capacity that a step adds to what is in use.
 fn added(case: &Case<'_>, step: &Step) -> i64 {
     let after = step.patch.get("sku").and_then(|sku| sku["capacity"].as_i64());
-    let live = target(step).and_then(|id| case.world.resources.get(&id)).map(|body| &body["sku"]["capacity"]);
+    let live = target(step).and_then(|id| case.world.resource(&id)).map(|body| &body["sku"]["capacity"]);
     let before = live.and_then(Value::as_i64).unwrap_or(0);
     after.map_or(0, |after| after - before)
 }
@@ -274,7 +274,7 @@ mod tests {
         let account = Query { path: "account".to_owned(), ..list(&ResourceId::root(), "x", |body| body) };
         let mut snapshot = Snapshot::default();
         let live = json!({"id": ACCOUNT, "location": "East US 2", "kind": "AIServices"});
-        snapshot.insert(&account, Answer::Found(vec![live]));
+        snapshot.insert(&account, Answer::found(vec![live]));
         let world = World::of(&snapshot);
         let home = home(&plan.steps[0], &plan.steps, &world).unwrap();
         assert_eq!(queries(&plan.steps, &world).len(), 2 * plan.steps.len());
@@ -288,10 +288,10 @@ mod tests {
             offer("AIServices", "gpt-4o", "2024-11-20"),
             offer("OpenAI", "elsewhere", "1"),
         ];
-        snapshot.insert(&home.models(), Answer::Found(models));
+        snapshot.insert(&home.models(), Answer::found(models));
         let usage =
             json!({"name": {"value": "OpenAI.GlobalStandard.gpt-4o"}, "currentValue": 30.0, "limit": 100.0});
-        snapshot.insert(&home.usages(), Answer::Found(vec![usage]));
+        snapshot.insert(&home.usages(), Answer::found(vec![usage]));
         let case = Case { plan: &plan, snapshot: &snapshot, world: &world, unpermitted: Severity::Note };
         verdicts(&case).into_iter().map(|verdict| (verdict.finding.code, verdict.refuses)).collect()
     }

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, Verdict, arm_type, list, target};
+use serde::Deserialize as _;
+
+use super::{Case, Verdict, list, target};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::document::{FindingEntry, Step, StepAction};
@@ -17,29 +19,27 @@ fn query(scope: &ResourceId) -> Query {
 }
 
 pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
-    let scopes: BTreeSet<ResourceId> = steps.iter().filter_map(|step| place(step, steps)).collect();
+    let new = new_accounts(steps);
+    let scopes: BTreeSet<ResourceId> = steps.iter().filter_map(|step| place(step, &new)).collect();
     scopes.iter().map(query).collect()
 }
 
+/// The accounts that are not there before the plan.
+fn new_accounts(steps: &[Step]) -> BTreeSet<ResourceId> {
+    let makes = |step: &&Step| {
+        step.kind == "accounts" && matches!(step.action, StepAction::Create | StepAction::Restore)
+    };
+    steps.iter().filter(makes).filter_map(target).collect()
+}
+
 /// The scope at which the caller's rights count for a step: where it writes, or what is there of the way to it.
-fn place(step: &Step, steps: &[Step]) -> Option<ResourceId> {
+fn place(step: &Step, new: &BTreeSet<ResourceId>) -> Option<ResourceId> {
     let target = target(step)?;
     if step.action == StepAction::Purge {
         return target.subscription_id().map(ResourceId::subscription);
     }
-    let at = if step.kind == "roleAssignments" { target.scope() } else { account(&target) };
-    let new = steps.iter().any(|other| {
-        let makes = matches!(other.action, StepAction::Create | StepAction::Restore);
-        makes && other.kind == "accounts" && self::target(other).is_some_and(|made| made.contains(&at))
-    });
-    if new { at.group() } else { Some(at) }
-}
-
-/// The account that an id is, or is below of.
-fn account(id: &ResourceId) -> ResourceId {
-    const SEGMENTS: usize = 9;
-    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
-    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
+    let at = if step.kind == "roleAssignments" { target.scope() } else { target.tracked() };
+    if new.contains(&at.tracked()) { at.group() } else { Some(at) }
 }
 
 /// The right that a step needs.
@@ -48,14 +48,15 @@ fn action(step: &Step, target: &ResourceId) -> String {
         StepAction::Delete | StepAction::Purge => "delete",
         StepAction::Create | StepAction::Update | StepAction::Restore => "write",
     };
-    format!("{}/{verb}", arm_type(target))
+    format!("{}/{verb}", target.resource_type().unwrap_or_default())
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let steps = &case.plan.steps;
+    let new = new_accounts(steps);
     let mut needed: BTreeMap<(ResourceId, String), Vec<&Step>> = BTreeMap::new();
     for step in steps {
-        if let (Some(at), Some(target)) = (place(step, steps), target(step)) {
+        if let (Some(at), Some(target)) = (place(step, &new), target(step)) {
             needed.entry((at, action(step, &target))).or_default().push(step);
         }
     }
@@ -68,7 +69,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         }
         let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };
         let permissions: Vec<Permission> =
-            items.iter().filter_map(|item| serde_json::from_value(item.clone()).ok()).collect();
+            items.iter().filter_map(|item| Permission::deserialize(&**item).ok()).collect();
         if rbac::allowed(&permissions, &action) {
             continue;
         }
@@ -154,7 +155,7 @@ mod tests {
         ] {
             let step = step(kind, action, below);
             assert_eq!(self::action(&step, &target(&step).unwrap()), right);
-            let scope = place(&step, std::slice::from_ref(&step)).unwrap();
+            let scope = place(&step, &new_accounts(std::slice::from_ref(&step))).unwrap();
             assert_eq!(scope, ResourceId::parse(&format!("{GROUP}{at}")).unwrap(), "{below}");
         }
     }
@@ -178,7 +179,7 @@ mod tests {
             action(&purge, &target(&purge).unwrap()),
             "Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts/delete"
         );
-        let scope = place(&purge, std::slice::from_ref(&purge)).unwrap();
+        let scope = place(&purge, &new_accounts(std::slice::from_ref(&purge))).unwrap();
         assert_eq!(scope.as_str(), "/subscriptions/00000000-0000-0000-0000-000000000000");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Case, Verdict, arm_type, question, target};
+use super::{Case, Verdict, question, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::{self, writable};
@@ -27,13 +27,13 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
             continue;
         }
         let (_, body) = bodies.entry(id.clone()).or_insert_with(|| {
-            (step.change, world.resources.get(&id).map_or_else(|| json!({}), |live| writable(kind, live)))
+            (step.change, world.resource(&id).map_or_else(|| json!({}), |live| writable(kind, live)))
         });
         kind.overlay(body, &step.patch);
         if let Some(stack) = &step.mark {
             kind.set_mark(body, stack);
         }
-        body["type"] = json!(arm_type(&id));
+        body["type"] = json!(id.resource_type());
         body["name"] = json!(id.name());
         body["apiVersion"] = json!(kind.api_version());
     }
@@ -41,13 +41,10 @@ fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
 }
 
 fn ask(id: &ResourceId, mut body: Value) -> Option<Query> {
-    const ACCOUNT_SEGMENTS: usize = 9;
     let version = body.as_object_mut()?.remove("apiVersion");
     let mut details = json!({"resourceContent": body, "apiVersion": version});
-    let text = id.as_str();
-    if text.split('/').count() > ACCOUNT_SEGMENTS {
-        let (above, _) = text.rsplit_once('/')?;
-        details["scope"] = json!(above.rsplit_once('/')?.0);
+    if id.tracked() != *id {
+        details["scope"] = json!(id.parent()?);
     }
     Some(question(
         &id.group()?,

@@ -19,6 +19,7 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -130,6 +131,9 @@ pub struct Diff {
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
     let inventories: Vec<(&'static dyn Kind, Inventory)> =
         KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
+    let roles = Catalogue::of(snapshot.bodies());
+    let domains: Vec<(&Loaded, Domain)> =
+        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     let inventory = |kind: &dyn Kind| {
         let found = inventories.iter().find(|(each, _)| each.name() == kind.name());
         &found.expect("every desired resource is of a kind in KINDS").1
@@ -190,7 +194,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(stacks, inventory, &declared, &veiled, snapshot, &mut diff);
+        undeclared(&domains, inventory, &declared, &veiled, &roles, &mut diff);
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff
@@ -359,15 +363,13 @@ fn plain(value: &Value) -> String {
 /// Live things that nobody declares: ours are deleted, the others are named. None of those goes that may be
 /// what is declared and could not be made out.
 fn undeclared(
-    stacks: &[Loaded],
+    stacks: &[(&Loaded, Domain)],
     inventory: &Inventory,
     declared: &BTreeSet<Key>,
     veiled: &Veiled,
-    snapshot: &Snapshot,
+    roles: &Catalogue,
     diff: &mut Diff,
 ) {
-    let stacks: Vec<(&Loaded, Domain)> =
-        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
         let mark = live.kind.mark(&live.body);
         let owner =
@@ -375,7 +377,7 @@ fn undeclared(
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
         let strict =
             stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-        let title = || live.kind.title_in(&live.body, snapshot);
+        let title = || live.kind.title_in(&live.body, roles);
         let unmanaged =
             |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some(), title: title() };
         let change = match (owner, mark.is_some()) {

@@ -31,7 +31,7 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
             Purpose::Apply if desired.kind.is_grant() => &["read", "write", "delete"],
             Purpose::Apply => &["read", "write"],
         };
-        let actions = needed.entry(root(&desired.scope)).or_default();
+        let actions = needed.entry(desired.scope.tracked()).or_default();
         actions.extend(verbs.iter().map(|verb| format!("{kind}/{verb}")));
     }
     for actions in needed.values_mut() {
@@ -39,13 +39,6 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
         actions.dedup();
     }
     needed
-}
-
-/// The resource in a group that an id is, or is below of.
-fn root(id: &ResourceId) -> ResourceId {
-    const SEGMENTS: usize = 9;
-    let text = id.as_str().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/");
-    ResourceId::parse(&text).unwrap_or_else(|_| id.clone())
 }
 
 /// Where to ask what the caller may do at a scope: there, and while that does not exist, above.

@@ -113,7 +113,7 @@ fn nobody_left(before: &World, after: &World, old: &[Grant<'_>], new: &[Grant<'_
     let mut objections = Vec::new();
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
-        let Some(was) = before.resources.get(id) else { continue };
+        let Some(was) = before.resource(id) else { continue };
         let lost = !keys_off(was) || gone.iter().any(|grant| grant.reaches(before, id));
         if lost && !new.iter().filter(inference).any(|grant| grant.reaches(after, id)) {
             let message = format!(

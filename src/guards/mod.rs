@@ -169,7 +169,7 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
     }
     for step in plan.steps.iter().filter(|step| step.action == StepAction::Delete) {
         let Ok(id) = ResourceId::parse(&step.target) else { continue };
-        let body = before.resources.get(&id);
+        let body = before.resource(&id);
         if let Some(stack) = body.and_then(owner) {
             owned.entry(stack).or_default().1 += 1;
         }
@@ -224,5 +224,5 @@ fn is_deployment(id: &ResourceId) -> Option<String> {
 
 /// The accounts of a state.
 fn accounts(world: &World) -> impl Iterator<Item = (&ResourceId, &Value)> {
-    world.resources.iter().filter(|(id, _)| is_account(id))
+    world.resources.iter().map(|(id, body)| (id, &**body)).filter(|(id, _)| is_account(id))
 }

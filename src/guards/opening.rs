@@ -10,7 +10,7 @@ use crate::plan::predict::World;
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in accounts(after) {
-        let Some(old) = before.resources.get(id) else { continue };
+        let Some(old) = before.resource(id) else { continue };
         let name = id.name();
         let mut object = |message: String| {
             objections.push(Objection { rule: Rule::Opening, id: Some(id.clone()), message });
@@ -26,7 +26,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         }
     }
     for (id, new) in accounts(after) {
-        let old = before.resources.get(id);
+        let old = before.resource(id);
         if everybody(new) && !old.is_some_and(everybody) {
             let message =
                 format!("the plan lets the whole internet reach account `{}` by an ipRule", id.name());

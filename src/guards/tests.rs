@@ -18,7 +18,7 @@ fn id(text: &str) -> ResourceId {
 }
 
 fn world(bodies: impl IntoIterator<Item = Value>) -> World {
-    let identified = |body: Value| (id(body["id"].as_str().unwrap()), body);
+    let identified = |body: Value| (id(body["id"].as_str().unwrap()), body.into());
     World { resources: bodies.into_iter().map(identified).collect(), ..World::default() }
 }
 

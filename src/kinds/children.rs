@@ -88,7 +88,7 @@ pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &S
             Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
                 inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
             }
-            Some(Answer::Absent { code }) if is_live(&parent, snapshot) => {
+            Some(Answer::Absent { code }) if snapshot.resource(&parent).is_some() => {
                 let message =
                     format!("GET {}: Azure answered {code}, and shows `{parent}` elsewhere", query.path);
                 let hint =
@@ -111,13 +111,6 @@ pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &S
         }
     }
     inventory
-}
-
-/// Whether any answer shows it.
-fn is_live(id: &ResourceId, snapshot: &Snapshot) -> bool {
-    snapshot
-        .bodies()
-        .any(|body| body["id"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(id.as_str())))
 }
 
 pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> {

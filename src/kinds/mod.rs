@@ -32,7 +32,8 @@ use crate::diff::FieldChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::plan::document::Plan;
-use crate::snapshot::{Query, Refusal, Snapshot};
+use crate::rbac::Catalogue;
+use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 
@@ -157,7 +158,7 @@ pub trait Kind: Sync {
         children::title(registered(self.name()), body)
     }
     /// The same, where other things that were read give it a better name.
-    fn title_in(&self, body: &Value, _snapshot: &Snapshot) -> String {
+    fn title_in(&self, body: &Value, _roles: &Catalogue) -> String {
         self.title(body)
     }
     /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.
@@ -202,8 +203,8 @@ pub struct Live {
     pub key: Key,
     /// The resource or scope it belongs to.
     pub scope: ResourceId,
-    /// The projected body in ARM shape.
-    pub body: Value,
+    /// What Azure showed of it.
+    pub body: Body,
 }
 
 /// Why something live does not last.

@@ -1,5 +1,7 @@
 //! Foundry projects (`Microsoft.CognitiveServices/accounts/projects`).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
@@ -9,7 +11,7 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Spec};
+use crate::spec::model::Spec;
 
 /// The kind.
 pub(crate) struct Projects;
@@ -17,14 +19,18 @@ pub(crate) struct Projects;
 /// Members of `properties` that stand in a spec under the same name and in the same shape.
 const SAME: &[&str] = &["displayName", "description"];
 
-/// The declared projects in which a scope lies, or which it is.
-pub(super) fn around(spec: &Spec, scope: &ResourceId) -> Vec<Key> {
-    let named = |account: &Account| -> Vec<ResourceId> {
+/// The ids of the declared projects.
+pub(super) fn ids(spec: &Spec) -> BTreeSet<ResourceId> {
+    let mut ids = BTreeSet::new();
+    for account in &spec.accounts {
         let parent = id_of(spec, account);
-        account.projects.iter().flatten().map(|project| parent.child("projects", &project.name)).collect()
-    };
-    let ids = spec.accounts.iter().flat_map(named).filter(|id| id.contains(scope));
-    ids.map(|id| children::key(&Projects, &id)).collect()
+        ids.extend(account.projects.iter().flatten().map(|project| parent.child("projects", &project.name)));
+    }
+    ids
+}
+
+pub(super) fn key(id: &ResourceId) -> Key {
+    children::key(&Projects, id)
 }
 
 impl Kind for Projects {
@@ -120,11 +126,10 @@ impl Kind for Projects {
         let (spec, parent) = (&loaded.spec, desired.id.parent());
         let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == parent);
         let declared = account.and_then(|account| account.allow_project_management);
-        let is = |body: &&Value| {
-            body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).as_ref() == parent.as_ref()
-        };
-        let live =
-            snapshot.bodies().find(is).map(|body| body["properties"]["allowProjectManagement"] == true);
+        let live = parent
+            .as_ref()
+            .and_then(|parent| snapshot.resource(parent))
+            .map(|body| body["properties"]["allowProjectManagement"] == true);
         // A new account allows them unless the spec says otherwise.
         if declared.or(live).unwrap_or(true) {
             return Vec::new();

@@ -3,19 +3,20 @@
 //! Pure. Takes what a snapshot shows and a plan's steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::document::{Plan, StepAction};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Body, Snapshot};
 
 /// Live resources in ARM shape, by id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     /// By id; ids compare without case.
-    pub resources: BTreeMap<ResourceId, Value>,
+    pub resources: BTreeMap<ResourceId, Body>,
     /// Assignments on management groups, each with a subscription whose list shows it: it holds there, and no id says so.
     pub inherited: BTreeSet<(ResourceId, ResourceId)>,
 }
@@ -24,12 +25,12 @@ impl World {
     /// Everything that a snapshot shows, inherited assignments included.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
-        let identified = |body: &Value| {
+        let identified = |body: &Body| {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
             Some((id, body.clone()))
         };
         // A subscription's list names the roles of what it inherits as its own.
-        let inherited = |body: &Value| {
+        let inherited = |body: &Body| {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
             let role = body["properties"]["roleDefinitionId"].as_str()?;
             let shown = ResourceId::parse(role).ok()?.subscription_id().map(ResourceId::subscription)?;
@@ -39,6 +40,12 @@ impl World {
             resources: snapshot.bodies().filter_map(identified).collect(),
             inherited: snapshot.bodies().filter_map(inherited).collect(),
         }
+    }
+
+    /// What is known of a resource.
+    #[must_use]
+    pub fn resource(&self, id: &ResourceId) -> Option<&Value> {
+        self.resources.get(id).map(AsRef::as_ref)
     }
 
     /// Whether what is assigned at a scope holds for a resource or scope.
@@ -61,7 +68,8 @@ impl World {
                 after.resources.remove(&id);
                 continue;
             }
-            let body = after.resources.entry(id.clone()).or_insert_with(|| blank(&id));
+            let body = after.resources.entry(id.clone()).or_insert_with(|| Body::new(blank(&id)));
+            let body = Arc::make_mut(body);
             kind.overlay(body, &step.patch);
             if let Some(reference) = &step.reference {
                 let holder = reference.identity_of.rsplit('/').next().unwrap_or_default();

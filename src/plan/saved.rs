@@ -72,7 +72,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         if step.action == StepAction::Purge {
             continue;
         }
-        let live = now.resources.get(&id).map(|body| super::hash(&writable(kind, body)));
+        let live = now.resource(&id).map(|body| super::hash(&writable(kind, body)));
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
             (None, Some(_)) => "somebody created it",

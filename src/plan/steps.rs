@@ -173,7 +173,6 @@ fn draft(
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.
 fn lane(kind: &dyn Kind, target: &ResourceId) -> String {
-    const ACCOUNT_SEGMENTS: usize = 9;
-    let text = target.as_str().to_ascii_lowercase();
-    if kind.is_grant() { text } else { text.split('/').take(ACCOUNT_SEGMENTS).collect::<Vec<_>>().join("/") }
+    let whole = if kind.is_grant() { target.clone() } else { target.tracked() };
+    whole.as_str().to_ascii_lowercase()
 }

@@ -19,10 +19,7 @@ pub fn identity_of(
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Option<Resolved>, Open> {
-    let is = |body: &&serde_json::Value| {
-        body["id"].as_str().and_then(|found| ResourceId::parse(found).ok()).as_ref() == Some(id)
-    };
-    let Some(body) = snapshot.bodies().find(is) else { return Ok(None) };
+    let Some(body) = snapshot.resource(id) else { return Ok(None) };
     let object = body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
     match object {
         Some(object) => Ok(Some(Resolved {

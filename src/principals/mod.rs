@@ -16,7 +16,7 @@ use crate::desired::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::principals_of;
-use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, PrincipalType};
@@ -277,9 +277,9 @@ pub fn resolve(
 }
 
 /// The one object that a name means.
-fn one_of(set: Set, name: &str, items: &[Value], span: Span) -> Result<Resolved, Open> {
+fn one_of(set: Set, name: &str, items: &[Body], span: Span) -> Result<Resolved, Open> {
     let form = Form::Named(set, name);
-    let id = |item: &Value| item["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+    let id = |item: &Body| item["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
     let mut ids: Vec<Uuid> = items.iter().filter_map(id).collect();
     ids.sort();
     match (items, ids.as_slice()) {
@@ -388,13 +388,13 @@ mod tests {
     fn a_name_is_one_object_or_an_error_that_says_which_there_are() {
         let group = Form::Named(Set::Groups, "ml");
         let object = |id: &str| json!({"id": id, "displayName": "ML"});
-        let one = resolved(&group, Answer::Found(vec![object(A)])).unwrap();
+        let one = resolved(&group, Answer::found(vec![object(A)])).unwrap();
         assert_eq!(one.title(), format!("Group ML ({A})"));
-        let Err(Open::Refused(two)) = resolved(&group, Answer::Found(vec![object(B), object(A)])) else {
+        let Err(Open::Refused(two)) = resolved(&group, Answer::found(vec![object(B), object(A)])) else {
             panic!("two of one name are nobody")
         };
         assert_eq!(two.message, format!("group `ml` could be 2 principals: `{A}`, `{B}`"));
-        let Err(Open::Refused(none)) = resolved(&group, Answer::Found(Vec::new())) else {
+        let Err(Open::Refused(none)) = resolved(&group, Answer::found(Vec::new())) else {
             panic!("no such name is nobody")
         };
         assert_eq!(none.code, Code::PrincipalNotFound);
@@ -413,8 +413,8 @@ mod tests {
             for answer in [
                 Answer::Denied(refusal()),
                 Answer::Failed(refusal()),
-                Answer::Found(vec![Value::Null]),
-                Answer::Found(vec![json!({"id": 7}), json!({"id": "x"})]),
+                Answer::found(vec![Value::Null]),
+                Answer::found(vec![json!({"id": 7}), json!({"id": "x"})]),
             ] {
                 let outcome = resolved(form, answer.clone());
                 assert!(matches!(outcome, Err(Open::Unknown(_))), "{form:?} {answer:?}: {outcome:?}");

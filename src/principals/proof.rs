@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_object_of_the_declared_type_is_no_news_and_of_another_an_error() {
-        let item = |odata: &str| Answer::Found(vec![json!({"id": ID, "@odata.type": odata})]);
+        let item = |odata: &str| Answer::found(vec![json!({"id": ID, "@odata.type": odata})]);
         assert_eq!(verdict(item("#microsoft.graph.group"), "Group"), None);
         assert_eq!(verdict(item("#microsoft.graph.directoryObject"), "Group"), None, "nobody says otherwise");
         let (severity, code, text) = verdict(item("#microsoft.graph.group"), "User").unwrap();
@@ -136,10 +136,10 @@ mod tests {
     #[test]
     fn a_client_id_is_told_with_the_object_id_and_a_stranger_is_a_warning() {
         let application = json!({"id": OBJECT, "appId": ID, "displayName": "pipeline"});
-        let (severity, code, text) = verdict(Answer::Found(vec![application]), "ServicePrincipal").unwrap();
+        let (severity, code, text) = verdict(Answer::found(vec![application]), "ServicePrincipal").unwrap();
         assert_eq!((severity, code), (Severity::Error, Code::ClientId));
         assert!(text.contains(&OBJECT.to_string()), "{text}");
-        let (severity, code, _) = verdict(Answer::Found(Vec::new()), "User").unwrap();
+        let (severity, code, _) = verdict(Answer::found(Vec::new()), "User").unwrap();
         assert_eq!((severity, code), (Severity::Warning, Code::PrincipalNotFound));
     }
 

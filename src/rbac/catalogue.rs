@@ -2,6 +2,7 @@
 //!
 //! Pure. Made from bodies in ARM shape, so that whoever judges live state can make one without asking anybody.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ pub enum Named {
 
 impl Catalogue {
     /// Takes the role definitions out of bodies of any type.
-    pub fn of<'a>(bodies: impl Iterator<Item = &'a Value>) -> Self {
-        Self(bodies.filter_map(role).map(|role| (role.id, role)).collect())
+    pub fn of<'a, B: Borrow<Value> + 'a>(bodies: impl Iterator<Item = &'a B>) -> Self {
+        Self(bodies.map(Borrow::borrow).filter_map(role).map(|role| (role.id, role)).collect())
     }
 
     /// Finds a role by GUID. What this version knows of a built-in role gives way to what Azure said of it.
@@ -78,10 +79,12 @@ pub fn project(mut body: Value) -> Value {
 }
 
 fn role(body: &Value) -> Option<Role> {
-    let id = body["id"].as_str().filter(|id| {
-        let parent = id.rsplit_once('/').map(|(parent, _)| parent.to_ascii_lowercase());
-        parent.is_some_and(|parent| parent.ends_with("/microsoft.authorization/roledefinitions"))
-    })?;
+    let id = body["id"].as_str()?;
+    let mut segments = id.rsplit('/').skip(1);
+    let is = |segment: Option<&str>, name| segment.is_some_and(|segment| segment.eq_ignore_ascii_case(name));
+    if !is(segments.next(), "roleDefinitions") || !is(segments.next(), "Microsoft.Authorization") {
+        return None;
+    }
     let properties = &body["properties"];
     // Permissions that cannot be read are none: a role of which too little is known must not look harmless.
     let permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;

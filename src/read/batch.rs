@@ -90,7 +90,7 @@ fn answer(query: &Query, outcomes: impl Iterator<Item = Option<Outcome>>) -> Ans
             }
         }
     }
-    answer.unwrap_or(Answer::Found(items))
+    answer.unwrap_or_else(|| Answer::found(items))
 }
 
 /// A batch; a part's id is its place.
@@ -219,7 +219,7 @@ mod tests {
         let mixed = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Denied(denied.clone()))];
         assert_eq!(answer(&query, mixed.into_iter()), Answer::Denied(denied));
         let both = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Found(vec![json!(2)]))];
-        assert_eq!(answer(&query, both.into_iter()), Answer::Found(vec![json!(1), json!(2)]));
+        assert_eq!(answer(&query, both.into_iter()), Answer::found(vec![json!(1), json!(2)]));
         assert!(matches!(answer(&query, [None].into_iter()), Answer::Failed(_)));
     }
 }

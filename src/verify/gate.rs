@@ -96,7 +96,7 @@ async fn account(client: &Client, step: &Step) -> Result<Standing, Stop> {
     let body = client.get(&path).await.map_err(|error| unread(&error))?;
     let id = ResourceId::parse(&step.target)
         .map_err(|error| Stop { cause: error.to_string(), hint: "make the plan again".to_owned() })?;
-    Ok(Standing { address: String::new(), id, span: None, body })
+    Ok(Standing { address: String::new(), id, span: None, body: body.into() })
 }
 
 fn unread(error: &crate::arm::Error) -> Stop {

@@ -3,6 +3,8 @@
 //! Pure. Takes live accounts, lists of what is in them, and what should be in them; gives probes, or verdicts where nothing
 //! needs to be asked. What is declared and not there is disproven, never left out.
 
+use std::borrow::Borrow;
+
 use serde_json::Value;
 
 use super::Claim;
@@ -149,7 +151,7 @@ fn wanted(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Wanted> {
 pub(super) fn answering<'a>(
     account: &'a Standing,
     sort: Sort,
-    bodies: &[Value],
+    bodies: &[impl Borrow<Value>],
     wanted: &[Wanted],
     place: &Place,
 ) -> Vec<Subject<'a>> {
@@ -159,7 +161,7 @@ pub(super) fn answering<'a>(
     };
     let wanted: Vec<&Wanted> = wanted.iter().filter(|each| each.is_in(&account.id, sort)).collect();
     let live: Vec<(String, Result<Probe, Verdict>)> =
-        bodies.iter().filter_map(|body| probed(account, sort, body, place)).collect();
+        bodies.iter().filter_map(|body| probed(account, sort, body.borrow(), place)).collect();
     let subject = |name, span: Option<Span>, probe| Subject {
         account,
         claim,

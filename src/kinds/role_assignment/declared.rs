@@ -10,8 +10,7 @@ use uuid::Uuid;
 use super::{RoleAssignments, TYPE, grants, key, roles, scope_name};
 use crate::desired::{Desired, Hole, Open, collect_spans};
 use crate::id::{ResourceId, arm_guid};
-use crate::kinds::Kind as _;
-use crate::kinds::account;
+use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
@@ -136,8 +135,7 @@ pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> Resource
 }
 
 /// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.
-pub(super) fn unproven(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
-    let live = RoleAssignments.inventory(stacks, snapshot);
+pub(super) fn unproven(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {
     let mut ids = BTreeSet::new();
     let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
     let grants =

@@ -62,12 +62,12 @@ fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
 /// Every declared assignment of a spec; those whose scope cannot be read are left out (a rule has said so).
 fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     let mut grants = Vec::new();
-    for (index, account) in spec.accounts.iter().enumerate() {
-        let scope = id_of(spec, account);
+    let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
+    for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
         for (nested, assignment) in account.role_assignments.iter().enumerate() {
             grants.push(Grant {
                 pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                after: vec![account::key(&scope)],
+                after: vec![account::key(scope)],
                 scope: scope.clone(),
                 place: address_of(account),
                 role: &assignment.role,
@@ -77,13 +77,19 @@ fn grants(spec: &Spec) -> Vec<Grant<'_>> {
             });
         }
     }
+    let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
+    let projects = project::ids(spec);
+    let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
+        scope.up_to(collection).filter(|id| ids.contains(id))
+    };
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
         // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
-        let account = spec.accounts.iter().map(|account| id_of(spec, account)).find(|id| id.contains(&scope));
+        let account = declared(&scope, "accounts", &accounts);
+        let project = declared(&scope, "projects", &projects);
         grants.push(Grant {
             pointer: format!("/roleAssignments/{index}"),
-            after: account.iter().map(account::key).chain(project::around(spec, &scope)).collect(),
+            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
             scope,
             place: assignment.scope.clone(),
             role: &assignment.role,
@@ -248,17 +254,19 @@ impl Kind for RoleAssignments {
     }
 
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        let mut queries = roles::live(stacks, snapshot);
-        queries.extend(temporary::queries(stacks, snapshot));
-        let doubtful = orphans::doubtful(stacks, snapshot);
+        let live = self.inventory(stacks, snapshot);
+        let mut queries = roles::live(&live);
+        queries.extend(temporary::queries(stacks, &live, snapshot));
+        let doubtful = orphans::doubtful(stacks, &live, snapshot);
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
 
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = roles::remarks(stacks, snapshot);
-        findings.extend(temporary::remarks(stacks, snapshot));
-        findings.extend(orphans::remarks(stacks, snapshot));
+        let live = self.inventory(stacks, snapshot);
+        findings.extend(temporary::remarks(stacks, &live, snapshot));
+        findings.extend(orphans::remarks(stacks, &live, snapshot));
         findings
     }
 
@@ -301,14 +309,15 @@ impl Kind for RoleAssignments {
                     text("principalId"),
                     text("roleDefinitionId").and_then(trailing_guid),
                 ) else {
+                    inventory.gaps.push(super::unplaced(&query));
                     continue;
                 };
                 let near = |(_, scopes): &(ResourceId, BTreeSet<ResourceId>)| {
                     scopes.contains(&scope)
                         || (self.mark(body).is_some() && scopes.iter().any(|outer| outer.contains(&scope)))
-                        || scopes
+                        || ["accounts", "projects"]
                             .iter()
-                            .any(|outer| outer.segment_after("accounts").is_some() && outer.contains(&scope))
+                            .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
                 };
                 if !watched.iter().any(near) {
                     continue;
@@ -392,11 +401,8 @@ impl Kind for RoleAssignments {
         title(body, &Catalogue::default())
     }
 
-    fn title_in(&self, body: &Value, snapshot: &Snapshot) -> String {
-        if roles::is_unknown(body) {
-            return title(body, &Catalogue::of(snapshot.bodies()));
-        }
-        self.title(body)
+    fn title_in(&self, body: &Value, roles: &Catalogue) -> String {
+        title(body, roles)
     }
     fn is_grant(&self) -> bool {
         true

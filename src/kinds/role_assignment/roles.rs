@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{API, Grant, RoleAssignments, grants};
+use super::{API, Grant, grants};
 use crate::desired::Open;
 use crate::finding::{Code, Finding};
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::Kind as _;
+use crate::kinds::Inventory;
 use crate::rbac::{self, Catalogue, Named, Role};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
@@ -50,8 +50,7 @@ pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
 }
 
 /// The roles of live assignments near what is declared, where this version does not know them.
-pub(super) fn live(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let near = RoleAssignments.inventory(stacks, snapshot);
+pub(super) fn live(near: &Inventory) -> Vec<Query> {
     let scopes = near.items.values().filter(|live| is_unknown(&live.body)).map(|live| &live.scope);
     let holders: BTreeSet<ResourceId> =
         scopes.filter_map(|scope| scope.subscription_id().map(ResourceId::subscription)).collect();

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::{Kind as _, Live, Passing};
+use crate::kinds::{Inventory, Kind as _, Live, Passing};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -29,23 +30,22 @@ pub(crate) fn query(scope: &ResourceId) -> Query {
 }
 
 /// Live assignments that nobody marked and that would do for what is declared, with the places of the declarations.
-fn candidates(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<(Live, Span)> {
-    let live = RoleAssignments.inventory(stacks, snapshot);
+fn candidates<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<(&'a Live, Span)> {
     if live.items.values().all(|live| RoleAssignments.mark(&live.body).is_some()) {
         return Vec::new();
     }
     let declared = stacks.iter().flat_map(|loaded| declared::desired(loaded, snapshot));
     let unmarked = declared.filter(|desired| desired.open.is_none()).filter_map(|desired| {
         let live = live.items.get(&desired.key)?;
-        RoleAssignments.mark(&live.body).is_none().then(|| (live.clone(), desired.span))
+        RoleAssignments.mark(&live.body).is_none().then_some((live, desired.span))
     });
     unmarked.collect()
 }
 
-pub(super) fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let scopes: BTreeSet<ResourceId> =
-        candidates(stacks, snapshot).into_iter().map(|(live, _)| live.scope).collect();
-    scopes.iter().map(query).collect()
+pub(super) fn queries(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Query> {
+    let scopes: BTreeSet<&ResourceId> =
+        candidates(stacks, live, snapshot).into_iter().map(|(live, _)| &live.scope).collect();
+    scopes.into_iter().map(query).collect()
 }
 
 pub(super) fn passing(live: &Live, snapshot: &Snapshot) -> Option<Passing> {
@@ -68,14 +68,15 @@ pub(crate) fn activated<'a>(
 fn instance<'a>(scope: &ResourceId, assignment: &ResourceId, snapshot: &'a Snapshot) -> Option<&'a Value> {
     snapshot.items(&query(scope)).map(|item| &item["properties"]).find(|properties| {
         let origin = properties["originRoleAssignmentId"].as_str();
-        origin.and_then(|id| ResourceId::parse(id).ok()).as_ref() == Some(assignment)
+        origin.is_some_and(|id| id.eq_ignore_ascii_case(assignment.as_str()))
     })
 }
 
-pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
+pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (live, span) in candidates(stacks, snapshot) {
-        let title = RoleAssignments.title_in(&live.body, snapshot);
+    let roles = Catalogue::of(snapshot.bodies());
+    for (live, span) in candidates(stacks, live, snapshot) {
+        let title = RoleAssignments.title_in(&live.body, &roles);
         if let Some(refusal) = snapshot.get(&query(&live.scope)).and_then(Answer::refusal) {
             let message = format!("whether {title} is there for a while only is not known");
             findings.push(Finding::note(Code::NotChecked, message).at(span).cause(&refusal.message));
@@ -83,7 +84,7 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
         }
         let end = instance(&live.scope, &live.id, snapshot)
             .and_then(|properties| properties["endDateTime"].as_str());
-        if let (None, Some(end)) = (passing(&live, snapshot), end) {
+        if let (None, Some(end)) = (passing(live, snapshot), end) {
             let message = format!("{title} ends {end}: somebody made it for a while");
             let hint = "it counts until then; the plan after that makes one that lasts";
             findings.push(Finding::note(Code::TemporaryAssignment, message).at(span).hint(hint));

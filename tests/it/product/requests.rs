@@ -60,12 +60,12 @@ fn one_account_with_three_assignments_plans_with_few_requests_in_two_waves() {
     assert_eq!(plan["requests"]["reads"], 2, "and so did keyless");
 
     let stacks = load(&three_grants());
-    let nothing = waves(&stacks, |_| Answer::Found(Vec::new()));
+    let nothing = waves(&stacks, |_| Answer::found(Vec::new()));
     assert_eq!(nothing, [2, 8]);
     let account = azure.get(&crate::common::account("chat"));
     let there = waves(&stacks, |query| {
         let found = query.path.contains("CognitiveServices/accounts?");
-        Answer::Found(if found { vec![account.clone()] } else { Vec::new() })
+        Answer::found(if found { vec![account.clone()] } else { Vec::new() })
     });
     assert_eq!(there, [2, 4], "who the new ones are, locks, deny assignments, and what the caller may do");
 }
@@ -77,7 +77,7 @@ fn reading_ends_whatever_is_answered() {
         |_, _| Answer::Absent { code: "ResourceGroupNotFound".into() },
         |_, refusal| Answer::Denied(refusal),
         |_, refusal| Answer::Failed(refusal),
-        |_, _| Answer::Found(vec![Value::Null, serde_json::json!({"id": 7, "properties": []})]),
+        |_, _| Answer::found(vec![Value::Null, serde_json::json!({"id": 7, "properties": []})]),
     ];
     for answer in answers {
         let waves = waves(&load(&three_grants()), |query| answer(query, refusal()));

@@ -2,6 +2,8 @@
 //!
 //! Answers follow ARM.md §9: a list of role assignments shows what is at, above and below its scope.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use keyless::desired::{Desired, desired};
@@ -101,7 +103,8 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
                     "deletedAccounts" => &mut seen.deleted,
                     _ => &mut Vec::new(),
                 };
-                shown.extend(items.iter().filter(|item| !shown.contains(item)).cloned().collect::<Vec<_>>());
+                let items: Vec<Value> = items.iter().map(|item| (**item).clone()).collect();
+                shown.extend(items.into_iter().filter(|item| !shown.contains(item)).collect::<Vec<_>>());
             }
             seen.snapshot.insert(&query, answer);
         }
@@ -138,9 +141,8 @@ fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str,
         let answer = if veil.denied { Answer::Denied(refusal) } else { Answer::Failed(refusal) };
         hidden.then_some(answer)
     };
-    let found = |items: Vec<&Value>| {
-        Answer::Found(items.into_iter().map(|item| (query.project)(item.clone())).collect())
-    };
+    let found =
+        |items: Vec<&Value>| Answer::found(items.into_iter().map(|item| (query.project)(item.clone())));
     let absent = || Answer::Absent { code: "ResourceGroupNotFound".to_owned() };
     let group_gone = azure.missing_groups.iter().any(|group| within(scope, group));
     match path.rsplit('/').next() {
@@ -272,7 +274,7 @@ pub(super) fn carried_out(plan: &Plan, seen: &Seen, azure: &Azure) -> Azure {
     let mut after = Azure { missing_groups: azure.missing_groups.clone(), ..Azure::default() };
     let stranger = |body: Value| super::live::Item { body, label: super::live::Label::Stranger };
     for (id, body) in world.resources {
-        let mut body = body;
+        let mut body = Arc::unwrap_or_clone(body);
         let lower = id.as_str().to_lowercase();
         if let Some((scope, _)) = lower.rsplit_once("/providers/microsoft.authorization/roleassignments/") {
             let scope = if scope.is_empty() { "/" } else { &id.as_str()[..scope.len()] };

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a generator that breaks its own shapes has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -567,9 +568,9 @@ fn answer(query: &Query, live: &BTreeMap<String, Value>, hidden: &BTreeMap<Strin
         return Answer::Absent { code: "ResourceNotFound".to_owned() };
     }
     if is_list || path.ends_with("/accounts") {
-        return Answer::Found(below(&path));
+        return Answer::found(below(&path));
     }
-    Answer::Found(Vec::new())
+    Answer::found(Vec::new())
 }
 
 fn see(stacks: &[Loaded], live: &BTreeMap<String, Value>, hidden: &BTreeMap<String, bool>) -> Snapshot {
@@ -626,7 +627,7 @@ fn carried_out(case: &Case, snapshot: &Snapshot, planned: &Planned) -> BTreeMap<
         }
     }
     for (id, body) in world.resources {
-        after.insert(id.as_str().to_lowercase(), completed(body));
+        after.insert(id.as_str().to_lowercase(), completed(Arc::unwrap_or_clone(body)));
     }
     after
 }

@@ -307,7 +307,7 @@ fn recorded_soft_deleted_accounts_hold_their_names() {
         let read = read(&spec.to_string());
         let snapshot = super::snapshot(&read.stacks, |query| {
             let deleted = query.path.contains("deletedAccounts");
-            Answer::Found(if deleted { vec![(query.project)(value.clone())] } else { Vec::new() })
+            Answer::found(if deleted { vec![(query.project)(value.clone())] } else { Vec::new() })
         });
         let diff = compare(&read, &snapshot);
         assert!(matches!(only(&diff.changes, place), Change::Refused { .. }), "{place}: {}", value["id"]);

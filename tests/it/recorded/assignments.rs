@@ -62,7 +62,7 @@ fn as_spec(all: &[Value]) -> String {
 fn every_recorded_role_assignment_equals_its_own_spec_and_each_field_altered_is_that_change() {
     let Some((count, all)) = assignments() else { return };
     let read = read(&as_spec(&all));
-    let snapshot = snapshot(&read.stacks, |_| Answer::Found(all.clone()));
+    let snapshot = snapshot(&read.stacks, |_| Answer::found(all.clone()));
     let diff = compare(&read, &snapshot);
     assert_eq!(diff.changes.len(), all.len());
     for change in &diff.changes {

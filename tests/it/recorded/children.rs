@@ -84,7 +84,7 @@ fn showing(read: &Read, kind: &str, body: &Value) -> Snapshot {
     let list = format!("{}/{kind}?", id.parent().unwrap());
     snapshot(&read.stacks, |query| {
         let listed = query.path.starts_with(&list);
-        Answer::Found(if listed { vec![(query.project)(body.clone())] } else { Vec::new() })
+        Answer::found(if listed { vec![(query.project)(body.clone())] } else { Vec::new() })
     })
 }
 

@@ -62,7 +62,7 @@ fn snapshot(stacks: &[Loaded], answer: impl Fn(&Query) -> Answer) -> Snapshot {
 fn showing(stacks: &[Loaded], collection: &str, bodies: &[Value]) -> Snapshot {
     snapshot(stacks, |query| {
         let listed = query.path.contains(&format!("/{collection}?"));
-        Answer::Found(if listed { bodies.iter().cloned().map(query.project).collect() } else { Vec::new() })
+        Answer::found(if listed { bodies.iter().cloned().map(query.project).collect() } else { Vec::new() })
     })
 }
 

@@ -141,8 +141,7 @@ fn take(read: &Read, bodies: &[Value]) {
             kind.set_mark(&mut written, "team-a");
         }
     }
-    let snapshot =
-        snapshot(&read.stacks, |query| Answer::Found(bodies.iter().cloned().map(query.project).collect()));
+    let snapshot = snapshot(&read.stacks, |query| Answer::found(bodies.iter().cloned().map(query.project)));
     let plan = plan(diff(&read.stacks, desired(&read.stacks), &snapshot), read);
     let world = World::of(&snapshot);
     let _ = keyless::guards::judge(&plan, &world, None, &[]);
@@ -171,7 +170,7 @@ proptest! {
         let read = declared();
         let refusal = Refusal { message: "no".to_owned(), hint: None };
         let snapshot = snapshot(&read.stacks, |query| match (query.path.contains("roleAssignments"), denied) {
-            (true, _) => Answer::Found(bodies.clone()),
+            (true, _) => Answer::found(bodies.clone()),
             (false, true) => Answer::Denied(refusal.clone()),
             (false, false) => Answer::Failed(refusal.clone()),
         });

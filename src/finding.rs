@@ -135,9 +135,11 @@ codes! {
     GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
     GuardDeleteDeployment = "guard-delete-deployment", "a plan that deletes a model deployment";
+    GuardDeleteProject = "guard-delete-project", "a plan that deletes a Foundry project";
     GuardPurge = "guard-purge", "a plan that removes a soft-deleted account for good";
     GuardGrant = "guard-grant", "a plan that grants a role which can grant roles, or a role at subscription scope or above";
     GuardOpening = "guard-opening", "a plan that opens what was closed";
+    GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or takes it from a deployment";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
     GuardStale = "guard-stale", "live state changed since the plan was made";
     // Doing.

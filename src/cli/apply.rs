@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Write without asking
     #[arg(long)]
     yes: bool,
-    /// Before keys go off, see models answer a token; afterwards, see keys refused
+    /// Before keys go off, see models and projects answer a token; afterwards, see keys refused
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -123,7 +123,7 @@ async fn carry_out(
         return Ok(rest);
     }
     confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
-    let gate = if args.verify { Some(Arc::new(args.how.gate(options, session).await?)) } else { None };
+    let gate = if args.verify { Some(Arc::new(args.how.gate(options, session, &plan).await?)) } else { None };
     let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.spinner.clear();
     Document::Report(&report).write(options)?;

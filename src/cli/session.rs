@@ -34,7 +34,7 @@ use crate::statement::Statement;
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, delete-deployment, purge, grant, opening or lock-out, everywhere or at one address of the plan
+    /// Let a guard pass: deletes, delete-account, delete-deployment, delete-project, purge, grant, opening, weakening or lock-out, everywhere or at one address of the plan
     #[arg(long, value_name = "RULE[:ADDRESS]")]
     pub(super) allow: Vec<Allow>,
 }

@@ -1,4 +1,4 @@
-//! `keyless verify`: proof by calling, per account and deployment.
+//! `keyless verify`: proof by calling, per account, deployment and project.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::session::{Checked, Session, Specs, not_signed_in, over_specs};
 use crate::arm::Interrupt;
 use crate::auth::{Credential, Environment, Secret, Settings};
 use crate::cloud::Cloud;
+use crate::plan::document::Plan;
 use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
 use crate::verify::probe::Place;
@@ -44,16 +45,28 @@ impl How {
     }
 
     /// What looks before and after keys go off.
-    pub(super) async fn gate(&self, options: &Options, session: &Session) -> Result<Gate, Failure> {
+    pub(super) async fn gate(
+        &self,
+        options: &Options,
+        session: &Session,
+        plan: &Plan,
+    ) -> Result<Gate, Failure> {
         let (caller, place) = data_plane(options, session, self).await?;
         Ok(Gate {
             caller,
             place,
+            wanted: Gate::wanted(plan),
             limit: self.limit(),
             interrupt: session.interrupt.clone(),
             waiting: told(session),
         })
     }
+}
+
+/// The token of a variable, if it holds one.
+fn handed_in(variable: &str) -> Option<Credential> {
+    let token = std::env::var(variable).ok().filter(|token| !token.is_empty())?;
+    Some(Credential::fixed(Secret::new(token)))
 }
 
 /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
@@ -71,17 +84,18 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
                 .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
         }
         (None, None) => {
-            let second = std::env::var("KEYLESS_VERIFY_TOKEN").ok().filter(|token| !token.is_empty());
-            let second = second.map(|token| Credential::fixed(Secret::new(token)));
-            let credential = second.unwrap_or_else(|| session.credential.clone());
+            let credential = handed_in("KEYLESS_VERIFY_TOKEN").unwrap_or_else(|| session.credential.clone());
             (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
         }
     };
     if !options.quiet && how.verify_credential.is_some() {
         output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
     }
-    let scope = cloud.addresses().data_scope.to_owned();
-    let caller = Prober::new(credential, scope, endpoint.is_loopback())
+    // A token that is handed in is for one audience, and projects have another.
+    let beside = endpoint.cloud().is_none();
+    let project = handed_in("KEYLESS_VERIFY_PROJECT_TOKEN").filter(|_| beside);
+    let project = project.unwrap_or_else(|| credential.clone());
+    let caller = Prober::new(credential, project, cloud, endpoint.is_loopback())
         .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
     Ok((caller, place))
 }

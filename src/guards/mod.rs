@@ -4,9 +4,12 @@
 //! a mistake in how changes are found must not also hide them here.
 
 mod access;
+#[cfg(test)]
+mod children_tests;
 mod opening;
 #[cfg(test)]
 mod tests;
+mod weakening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,12 +32,16 @@ pub enum Rule {
     DeleteAccount,
     /// Deleting a model deployment.
     DeleteDeployment,
+    /// Deleting a Foundry project.
+    DeleteProject,
     /// Removing a soft-deleted account for good.
     Purge,
     /// Granting a role that can grant roles, any role at subscription scope or above, or dropping a condition.
     Grant,
     /// Keys off to on, network Deny to Allow or Disabled to Enabled, the whole internet as a rule.
     Opening,
+    /// A content filter that stops less than before, or a deployment without the filter that it had.
+    Weakening,
     /// Nobody could call the models any more, or the caller could not write any more.
     LockOut,
 }
@@ -44,9 +51,11 @@ const RULES: &[(&str, Rule, Code)] = &[
     ("deletes", Rule::Deletes, Code::GuardDeletes),
     ("delete-account", Rule::DeleteAccount, Code::GuardDeleteAccount),
     ("delete-deployment", Rule::DeleteDeployment, Code::GuardDeleteDeployment),
+    ("delete-project", Rule::DeleteProject, Code::GuardDeleteProject),
     ("purge", Rule::Purge, Code::GuardPurge),
     ("grant", Rule::Grant, Code::GuardGrant),
     ("opening", Rule::Opening, Code::GuardOpening),
+    ("weakening", Rule::Weakening, Code::GuardWeakening),
     ("lock-out", Rule::LockOut, Code::GuardLockOut),
 ];
 
@@ -95,6 +104,7 @@ pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow
     let after = before.after(plan);
     let mut objections = deletes(plan, before);
     objections.extend(opening::objections(before, &after));
+    objections.extend(weakening::objections(before, &after));
     objections.extend(access::objections(before, &after, caller));
     objections.into_iter().map(|objection| finding(plan, objection, allowed)).collect()
 }
@@ -176,7 +186,13 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         if is_account(&id) {
             let message = format!("the plan deletes account `{}`", id.name());
             objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
-        } else if let Some(account) = is_deployment(&id) {
+        } else if let Some(account) = child_of(&id, "projects") {
+            let message = format!(
+                "the plan deletes project `{}` of `{account}`: the agents, threads and files in it are lost",
+                id.name()
+            );
+            objections.push(Objection { rule: Rule::DeleteProject, id: Some(id), message });
+        } else if let Some(account) = child_of(&id, "deployments") {
             let message =
                 format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
             objections.push(Objection { rule: Rule::DeleteDeployment, id: Some(id), message });
@@ -213,13 +229,13 @@ fn is_account(id: &ResourceId) -> bool {
         .is_some_and(|(parent, _)| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
 }
 
-/// The account whose deployment an id is.
-fn is_deployment(id: &ResourceId) -> Option<String> {
+/// The account in whose collection an id is.
+fn child_of(id: &ResourceId, collection: &str) -> Option<String> {
     let lower = id.as_str().to_ascii_lowercase();
-    let (account, name) =
+    let (account, below) =
         lower.split_once("/providers/microsoft.cognitiveservices/accounts/")?.1.split_once('/')?;
-    let deployment = name.strip_prefix("deployments/")?;
-    (!deployment.contains('/')).then(|| account.to_owned())
+    let name = below.strip_prefix(&collection.to_ascii_lowercase())?.strip_prefix('/')?;
+    (!name.contains('/')).then(|| account.to_owned())
 }
 
 /// The accounts of a state.

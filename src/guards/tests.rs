@@ -370,6 +370,6 @@ fn a_deployment_is_what_stands_right_below_its_account() {
         ("/raiPolicies/strict", None),
         ("", None),
     ] {
-        assert_eq!(is_deployment(&id(&format!("{CHAT}{below}"))).as_deref(), account, "{below}");
+        assert_eq!(child_of(&id(&format!("{CHAT}{below}")), "deployments").as_deref(), account, "{below}");
     }
 }

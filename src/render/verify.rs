@@ -62,12 +62,14 @@ fn words(check: &Check) -> String {
 pub(crate) fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::Network => "network",
+        Reason::Dns => "dns",
         Reason::Subdomain => "subdomain",
         Reason::Token => "token",
         Reason::Role => "role",
         Reason::Key => "key",
         Reason::Absent => "absent",
         Reason::Model => "model",
+        Reason::Project => "project",
         Reason::Throttled => "throttled",
         Reason::Service => "service",
     }

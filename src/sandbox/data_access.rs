@@ -2,7 +2,7 @@
 //!
 //! Texts are Azure's as they are publicly known; docs/sandbox.md names what is ours.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::access;
@@ -107,7 +107,8 @@ fn unauthorised(endpoint: Endpoint) -> Reply {
         "Unauthorized. Access token is missing, invalid, audience is incorrect ({}), or have expired.",
         endpoint.audience()
     );
-    error(401, "401", &message)
+    // Without an envelope: https://github.com/Azure/azure-sdk-for-net/issues/55036.
+    Reply::json(401, &json!({"statusCode": 401, "message": message}))
 }
 
 /// Keys are 32 hexadecimal digits, or 84 letters and digits in Azure of late; a token has dots.
@@ -140,15 +141,18 @@ pub(super) fn authorise(
     action: &str,
     operation: &str,
 ) -> Result<(), Reply> {
-    let mut scope = account.key();
+    let (mut scope, mut help) = (account.key(), "");
     if let Endpoint::Project(project) = endpoint {
         scope = format!("{scope}/projects/{}", project.to_lowercase());
+        // https://github.com/microsoft/ai-agent-evals/issues/43
+        help =
+            " For instructions on granting the necessary permissions, see https://aka.ms/FoundryPermissions.";
     }
     if access::has_data_action(world, caller, action, &scope) {
         return Ok(());
     }
     let message = format!(
-        "The principal `{}` lacks the required data action `{action}` to perform `{operation}` operation.",
+        "The principal `{}` lacks the required data action `{action}` to perform `{operation}` operation.{help}",
         caller.object_id
     );
     Err(error(401, "PermissionDenied", &message))

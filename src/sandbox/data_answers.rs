@@ -56,6 +56,11 @@ pub(super) fn not_found() -> Reply {
     error(404, "404", "Resource not found")
 }
 
+/// <https://github.com/microsoft/microsoft-foundry-for-vscode/issues/99>
+pub(super) fn project_not_found() -> Reply {
+    error(404, "ResourceNotFound", "The project does not exist.")
+}
+
 /// In Azure such a name does not resolve.
 pub(super) fn unknown_host(name: &str) -> Reply {
     let message = format!("No account of this sandbox has the subdomain '{name}'.");
@@ -236,6 +241,29 @@ pub(super) fn info(deployment: &Child) -> Reply {
             "model_provider_name": model.format,
         }),
     )
+}
+
+/// `deployments` of a project: all of its account.
+pub(super) fn deployments(children: &[&Child]) -> Reply {
+    let shown = |child: &&Child| {
+        let model = Model::of(child);
+        let known = super::catalog::find("AIServices", model.format, model.name);
+        let capabilities: Map<String, Value> = known
+            .map_or(&[][..], super::catalog::Model::capabilities)
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
+        json!({
+            "name": child.name,
+            "type": "ModelDeployment",
+            "modelName": model.name,
+            "modelVersion": model.version,
+            "modelPublisher": model.format,
+            "capabilities": capabilities,
+            "sku": child.sku,
+        })
+    };
+    Reply::json(200, &json!({"value": children.iter().map(shown).collect::<Vec<_>>()}))
 }
 
 #[cfg(test)]

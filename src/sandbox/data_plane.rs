@@ -1,4 +1,4 @@
-//! The data plane of accounts: chat completions, embeddings and information about models.
+//! The data plane of accounts: chat completions, embeddings and information about models; of projects also what is deployed.
 //!
 //! An account answers at `/_data/{subdomain}/...`, and wherever its own hosts or `{subdomain}.localhost` lead here.
 //! Who may call is `data_access`, what is answered `data_answers`; here is which account and which operation is meant.
@@ -32,7 +32,14 @@ pub(super) struct Call {
 struct Operation {
     name: &'static str,
     action: &'static str,
-    task: Option<Task>,
+    does: Does,
+}
+
+/// What an operation does.
+enum Does {
+    Task(Task),
+    Info,
+    Deployments,
 }
 
 const OPERATIONS: &[(&[&str], Operation)] = &[
@@ -41,7 +48,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /models/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
-            task: Some(Task::Chat),
+            does: Does::Task(Task::Chat),
         },
     ),
     (
@@ -49,7 +56,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /models/embeddings",
             action: "Microsoft.CognitiveServices/accounts/MaaS/embeddings/action",
-            task: Some(Task::Embeddings),
+            does: Does::Task(Task::Embeddings),
         },
     ),
     (
@@ -57,7 +64,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "GET /models/info",
             action: "Microsoft.CognitiveServices/accounts/MaaS/info/read",
-            task: None,
+            does: Does::Info,
         },
     ),
     (
@@ -65,7 +72,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /openai/deployments/{deployment-id}/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
-            task: Some(Task::Chat),
+            does: Does::Task(Task::Chat),
         },
     ),
     (
@@ -73,7 +80,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /openai/deployments/{deployment-id}/embeddings",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
-            task: Some(Task::Embeddings),
+            does: Does::Task(Task::Embeddings),
         },
     ),
     (
@@ -81,7 +88,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /openai/v1/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
-            task: Some(Task::Chat),
+            does: Does::Task(Task::Chat),
         },
     ),
     (
@@ -89,10 +96,21 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         Operation {
             name: "POST /openai/v1/embeddings",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
-            task: Some(Task::Embeddings),
+            does: Does::Task(Task::Embeddings),
         },
     ),
 ];
+
+/// Only projects have these. <https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list>; the data action:
+/// <https://learn.microsoft.com/azure/ai-foundry/concepts/rbac-foundry>.
+const OF_PROJECTS: &[(&[&str], Operation)] = &[(
+    &["GET", "deployments"],
+    Operation {
+        name: "GET /api/projects/{projectName}/deployments",
+        action: "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
+        does: Does::Deployments,
+    },
+)];
 
 /// The call that a request is, if it is for an account at all.
 pub(super) fn call(request: &Request) -> Option<Call> {
@@ -132,9 +150,9 @@ fn served(world: &mut World, request: &Request, call: &Call) -> Result<Reply, Re
             project.to_lowercase()
         ))
     {
-        return Err(answers::not_found());
+        return Err(answers::project_not_found());
     }
-    let operation = operation(&request.method, path);
+    let operation = operation(&request.method, path, endpoint);
     if let (Some(caller), Some(operation)) = (&caller, operation) {
         data_access::authorise(world, account, endpoint, caller, operation.action, operation.name)?;
     }
@@ -156,9 +174,13 @@ fn operate(
     operation: &Operation,
     path: &[String],
 ) -> Result<Reply, Reply> {
-    let Some(task) = operation.task else {
-        let named = request.query("model").or_else(|| request.header(answers::MODEL_HEADER));
-        return Ok(answers::info(deployment(world, account, named)?));
+    let task = match operation.does {
+        Does::Task(task) => task,
+        Does::Deployments => return Ok(answers::deployments(&deployments(world, account))),
+        Does::Info => {
+            let named = request.query("model").or_else(|| request.header(answers::MODEL_HEADER));
+            return Ok(answers::info(deployment(world, account, named)?));
+        }
     };
     let body = answers::body(request)?;
     let named = match path {
@@ -177,13 +199,14 @@ fn operate(
     }
 }
 
-fn operation(method: &Method, path: &[String]) -> Option<&'static Operation> {
+fn operation(method: &Method, path: &[String], endpoint: Endpoint) -> Option<&'static Operation> {
     let fits = |pattern: &&[&str]| {
         pattern.len() == path.len() + 1
             && pattern[0] == method.as_str()
             && pattern[1..].iter().zip(path).all(|(part, segment)| *part == "*" || part == segment)
     };
-    OPERATIONS.iter().find(|(pattern, _)| fits(pattern)).map(|(_, operation)| operation)
+    let further = if matches!(endpoint, Endpoint::Project(_)) { OF_PROJECTS } else { &[] };
+    OPERATIONS.iter().chain(further).find(|(pattern, _)| fits(pattern)).map(|(_, operation)| operation)
 }
 
 /// The account with this subdomain; one that has none answers by its name, as a regional endpoint does.
@@ -196,15 +219,17 @@ fn account<'w>(world: &'w World, host: &str) -> Option<&'w Account> {
     accounts().find(by_subdomain).or_else(|| accounts().find(by_name))
 }
 
-/// A deployment that is ready, by its name; without a name the only kind of answer is the first one.
-fn deployment<'w>(world: &'w World, account: &Account, name: Option<&str>) -> Result<&'w Child, Reply> {
+/// The deployments of an account that are ready.
+fn deployments<'w>(world: &'w World, account: &Account) -> Vec<&'w Child> {
     let rest = [String::from("deployments")];
     let place =
         accounts::Place { subscription: &account.subscription, group: &account.group, name: &account.name };
-    let ready = |child: &&Child| {
-        name.is_none_or(|name| child.name.eq_ignore_ascii_case(name))
-            && children::state(world, child) != Some("Creating")
-    };
-    let mut all = children::direct(world, Place::of_account(place, &rest)).map(|(_, child)| child);
-    all.find(ready).ok_or_else(answers::deployment_not_found)
+    let all = children::direct(world, Place::of_account(place, &rest)).map(|(_, child)| child);
+    all.filter(|child| children::state(world, child) != Some("Creating")).collect()
+}
+
+/// A deployment by its name; without a name the only kind of answer is the first one.
+fn deployment<'w>(world: &'w World, account: &Account, name: Option<&str>) -> Result<&'w Child, Reply> {
+    let named = |child: &&Child| name.is_none_or(|name| child.name.eq_ignore_ascii_case(name));
+    deployments(world, account).into_iter().find(named).ok_or_else(answers::deployment_not_found)
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::probe::{Call, Probe, renamed_limit};
 use super::verdict::Answered;
 use crate::auth::Credential;
+use crate::cloud::{Addresses, Cloud};
 
 /// No answer needs to be larger to be judged.
 const LARGEST: usize = 1024 * 1024;
@@ -17,13 +18,19 @@ const LARGEST: usize = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Prober {
     http: reqwest::Client,
-    credential: Credential,
-    scope: String,
+    account: Credential,
+    project: Credential,
+    addresses: &'static Addresses,
 }
 
 impl Prober {
-    /// A caller with tokens for a scope; to this machine no proxy is asked.
-    pub fn new(credential: Credential, scope: String, loopback: bool) -> Result<Self, String> {
+    /// A caller with tokens for accounts and for projects, which differ in what they are for; to this machine no proxy is asked.
+    pub fn new(
+        account: Credential,
+        project: Credential,
+        cloud: Cloud,
+        loopback: bool,
+    ) -> Result<Self, String> {
         // Fails if one is installed already, which is as good.
         _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -35,7 +42,7 @@ impl Prober {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| format!("the HTTP client cannot be set up: {error}"))?;
-        Ok(Self { http, credential, scope })
+        Ok(Self { http, account, project, addresses: cloud.addresses() })
     }
 
     /// Asks, and once more where the model wants another word for the same limit.
@@ -56,20 +63,26 @@ impl Prober {
         request = match probe.call {
             // Nobody has this one: it shows whether keys are looked at, and no real key is ever read.
             Call::Keys => request.header("api-key", Uuid::new_v4().simple().to_string()),
-            _ => match self.credential.token(&self.scope).await {
-                Ok(token) => request.bearer_auth(token.expose()),
-                Err(error) => return Answered::NoToken(error.to_string()),
-            },
+            call => {
+                let (credential, scope) = match call {
+                    Call::Project => (&self.project, self.addresses.project_scope),
+                    _ => (&self.account, self.addresses.data_scope),
+                };
+                match credential.token(scope).await {
+                    Ok(token) => request.bearer_auth(token.expose()),
+                    Err(error) => return Answered::NoToken(error.to_string()),
+                }
+            }
         };
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return broken(&error),
+            Err(error) => return broken(probe, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(url = %probe.url, status, "the data plane answered");
         match collect(response).await {
             Ok(bytes) => Answered::Answer { status, body: serde_json::from_slice::<Value>(&bytes).ok() },
-            Err(error) => broken(&error),
+            Err(error) => broken(probe, &error),
         }
     }
 }
@@ -86,7 +99,7 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Er
 }
 
 /// What went wrong, by its innermost causes; reqwest has no word for a name that does not resolve.
-fn broken(error: &reqwest::Error) -> Answered {
+fn broken(probe: &Probe, error: &reqwest::Error) -> Answered {
     let mut causes = Vec::new();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -94,11 +107,13 @@ fn broken(error: &reqwest::Error) -> Answered {
         source = cause.source();
     }
     let last = causes.last().cloned().unwrap_or_else(|| "the request failed".to_owned());
+    // The second is what rustls says of a name that no resolver would be asked for.
+    if causes.iter().any(|cause| cause.contains("dns error") || cause == "invalid dns name") {
+        let host = probe.url.host_str().unwrap_or_default().to_owned();
+        return Answered::NoName { host, why: last };
+    }
     if error.is_timeout() {
         return Answered::NoAnswer;
-    }
-    if causes.iter().any(|cause| cause.contains("dns error")) {
-        return Answered::NoName(last);
     }
     Answered::NoConnection(last)
 }

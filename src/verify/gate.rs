@@ -1,17 +1,18 @@
-//! In the middle of an apply (IO): keys of a live account go off only when its models were seen to answer a token, and count as
-//! off only when they were seen to be refused.
+//! In the middle of an apply (IO): keys of a live account go off only when its models and projects were seen to answer a token,
+//! those that the plan declares among them, and count as off only when they were seen to be refused.
 
 use std::time::Duration;
 
 use super::call::Prober;
 use super::probe::Place;
+use super::subject::{answering, keys, sorts};
 use super::verdict::Outcome;
-use super::{Run, Subject, Verification, Waiting, deployments, keys, models, run};
+use super::{Run, Subject, Verification, Waiting, Wanted, run};
 use crate::arm::{Client, Interrupt};
 use crate::id::ResourceId;
-use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::plan::document::{Step, StepAction};
+use crate::kinds::{Deployments, Kind as _, Projects};
+use crate::plan::document::{Action, Plan, Step, StepAction};
 use crate::standing::Standing;
 
 /// Who looks before and after keys go off.
@@ -20,6 +21,8 @@ pub struct Gate {
     pub caller: Prober,
     /// Where.
     pub place: Place,
+    /// What the plan declares, so that what is not there is not taken for proven.
+    pub wanted: Vec<Wanted>,
     /// How long to wait for what may pass.
     pub limit: Duration,
     /// Ends waits.
@@ -43,12 +46,29 @@ impl Gate {
             && step.patch.get("disableLocalAuth").is_some_and(|value| value == true)
     }
 
-    /// Before the write: every deployment answers a token.
+    /// The deployments and projects that a plan declares, be they live or not.
+    #[must_use]
+    pub fn wanted(plan: &Plan) -> Vec<Wanted> {
+        let kinds = [Deployments.name(), Projects.name()];
+        let undeclared = [Action::Delete, Action::Unmanaged, Action::UnmanagedDrift];
+        let declared = plan
+            .changes
+            .iter()
+            .filter(|change| kinds.contains(&change.kind.as_str()) && !undeclared.contains(&change.action));
+        let ids = declared.filter_map(|change| ResourceId::parse(&change.id).ok());
+        ids.map(|id| Wanted { id, span: None }).collect()
+    }
+
+    /// Before the write: every deployment and project answers a token.
     pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<(), Stop> {
         let account = account(client, step).await?;
-        let query = deployments(&account.id);
-        let bodies = client.list(&query.path, query.project).await.map_err(|error| unread(&error))?;
-        let verification = self.look(&models(&account, &bodies, &[], &self.place)).await;
+        let mut subjects = Vec::new();
+        for sort in sorts(&account, &self.wanted) {
+            let query = sort.list(&account.id);
+            let bodies = client.list(&query.path, query.project).await.map_err(|error| unread(&error))?;
+            subjects.extend(answering(&account, sort, &bodies, &self.wanted, &self.place));
+        }
+        let verification = self.look(&subjects).await;
         settled(&verification, "keys stay on")
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::cloud::{Cloud, takes_data_tokens};
-use crate::kinds::account::{INFERENCE, OPENAI};
+use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
 
 /// What a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Call {
     Embeddings,
     /// Information about a model, where a call would cost or nobody knows what it takes.
     Info,
+    /// What a project has to work with: a list that costs nothing.
+    Project,
     /// Anything, with a random key in place of a token.
     Keys,
 }
@@ -34,7 +36,7 @@ impl Deployment {
     /// Reads a deployment in ARM shape: its capabilities say what the model does.
     #[must_use]
     pub fn of(body: &Value) -> Option<Self> {
-        let name = body["name"].as_str()?.rsplit('/').next()?.to_owned();
+        let name = name(body)?;
         let properties = &body["properties"];
         let model = &properties["model"];
         let can = |name: &str| properties["capabilities"][name].as_str() == Some("true");
@@ -47,6 +49,11 @@ impl Deployment {
         };
         Some(Self { name, format: model["format"].as_str().unwrap_or_default().to_owned(), call })
     }
+}
+
+/// The name of a deployment or project, which the service writes behind the account's.
+pub(super) fn name(body: &Value) -> Option<String> {
+    Some(body["name"].as_str()?.rsplit('/').next()?.to_owned())
 }
 
 /// A request to the data plane.
@@ -74,6 +81,8 @@ pub enum Place {
 /// <https://learn.microsoft.com/rest/api/aifoundry/modelinference/>.
 const OPENAI_VERSION: &str = "2024-10-21";
 const INFERENCE_VERSION: &str = "2024-05-01-preview";
+/// <https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list>.
+const FOUNDRY_VERSION: &str = "v1";
 
 /// What asks a deployment for the smallest answer.
 pub fn deployment(account: &Value, deployment: &Deployment, place: &Place) -> Result<Probe, String> {
@@ -84,7 +93,7 @@ pub fn deployment(account: &Value, deployment: &Deployment, place: &Place) -> Re
     let (path, body) = match call {
         Call::Chat => ("chat/completions", Some(json!({"messages": messages, "max_tokens": 1}))),
         Call::Embeddings => ("embeddings", Some(json!({"input": ["yes"]}))),
-        Call::Info | Call::Keys => ("info", None),
+        Call::Info | Call::Project | Call::Keys => ("info", None),
     };
     let (segments, version) = if openai {
         (vec!["openai", "deployments", name.as_str()], OPENAI_VERSION)
@@ -103,6 +112,23 @@ pub fn deployment(account: &Value, deployment: &Deployment, place: &Place) -> Re
         body
     });
     Ok(Probe { call: *call, url, body })
+}
+
+/// What asks a project: the list of its deployments, which takes the data action
+/// `Microsoft.CognitiveServices/accounts/AIServices/deployments/read`.
+pub fn project(account: &Value, project: &Value, place: &Place) -> Result<Probe, String> {
+    let shown =
+        project["properties"]["endpoints"][FOUNDRY].as_str().ok_or("Azure shows no endpoint of it")?;
+    let base = own(account, shown, place)?;
+    let mut url = match place {
+        Place::Cloud(_) => extended(&base, ["deployments"].into_iter())?,
+        Place::Beside(_) => {
+            let name = name(project).unwrap_or_default();
+            extended(&base, ["api", "projects", &name, "deployments"].into_iter())?
+        }
+    };
+    url.query_pairs_mut().clear().append_pair("api-version", FOUNDRY_VERSION);
+    Ok(Probe { call: Call::Project, url, body: None })
 }
 
 /// The same question for models that want the other name of the limit, if the answer says so.
@@ -133,9 +159,13 @@ fn extended<'a>(base: &Url, segments: impl Iterator<Item = &'a str>) -> Result<U
 /// The account's own endpoint for an API, if a token may go there.
 fn base(account: &Value, api: &str, place: &Place) -> Result<Url, String> {
     let properties = &account["properties"];
-    let subdomain = properties["customSubDomainName"].as_str().unwrap_or_default();
     let shown = properties["endpoints"][api].as_str().or_else(|| properties["endpoint"].as_str());
-    let shown = shown.ok_or("Azure shows no endpoint of it")?;
+    own(account, shown.ok_or("Azure shows no endpoint of it")?, place)
+}
+
+/// An address that ARM shows, if it is below the account's own host; or where the account is in a sandbox.
+fn own(account: &Value, shown: &str, place: &Place) -> Result<Url, String> {
+    let subdomain = account["properties"]["customSubDomainName"].as_str().unwrap_or_default();
     let url = Url::parse(shown).map_err(|_| format!("`{shown}` is no URL"))?;
     match place {
         Place::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),
@@ -214,6 +244,36 @@ mod tests {
             probe.url.as_str().starts_with("http://127.0.0.1:8080/_data/chat/openai/models?"),
             "{probe:?}"
         );
+    }
+
+    #[test]
+    fn a_project_is_asked_for_its_deployments_at_the_endpoint_that_azure_shows() {
+        let body = account("https://chat.cognitiveservices.azure.com/");
+        let at = |endpoint: &str, place: &Place| {
+            let shown = json!({"name": "chat/team", "properties": {"endpoints": {FOUNDRY: endpoint}}});
+            project(&body, &shown, place).map(|probe| probe.url.to_string())
+        };
+        let cloud = Place::Cloud(Cloud::Public);
+        let expected = "https://chat.services.ai.azure.com/api/projects/team/deployments?api-version=v1";
+        for endpoint in [
+            "https://chat.services.ai.azure.com/api/projects/team",
+            "https://chat.services.ai.azure.com/api/projects/team/?a=b",
+        ] {
+            assert_eq!(at(endpoint, &cloud).unwrap(), expected, "{endpoint}");
+        }
+        for endpoint in [
+            "https://other.services.ai.azure.com/api/projects/team",
+            "https://chat.services.ai.azure.com.evil.example/api/projects/team",
+            "http://chat.services.ai.azure.com/api/projects/team",
+        ] {
+            assert!(at(endpoint, &cloud).is_err(), "{endpoint}");
+        }
+        let beside = Place::Beside(Url::parse("http://127.0.0.1:8080/").unwrap());
+        assert_eq!(
+            at("https://chat.services.ai.azure.com/api/projects/team", &beside).unwrap(),
+            "http://127.0.0.1:8080/_data/chat/api/projects/team/deployments?api-version=v1"
+        );
+        assert!(project(&body, &json!({"name": "chat/team", "properties": {}}), &cloud).is_err());
     }
 
     #[test]

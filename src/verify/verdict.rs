@@ -21,7 +21,12 @@ pub enum Answered {
         body: Option<Value>,
     },
     /// The name of the host does not resolve.
-    NoName(String),
+    NoName {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        why: String,
+    },
     /// No connection, or it broke.
     NoConnection(String),
     /// No answer in time.
@@ -48,8 +53,10 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// Firewall, private network, DNS, proxy: the account was not reached, or not from here.
+    /// Firewall, private network, proxy: the account was not reached, or not from here.
     Network,
+    /// The name of the account's host does not resolve from here.
+    Dns,
     /// The account has no subdomain of its own, without which no token is taken.
     Subdomain,
     /// The token: none could be had, or it is not one that the account takes.
@@ -58,10 +65,12 @@ pub enum Reason {
     Role,
     /// Keys are looked at.
     Key,
-    /// The spec declares a deployment that is not there.
+    /// The spec declares a deployment or a project that is not there.
     Absent,
     /// The deployment or its model.
     Model,
+    /// Azure shows the project, and its endpoint does not know it.
+    Project,
     /// Too many requests.
     Throttled,
     /// Azure has a fault, or what answered is not known.
@@ -117,12 +126,9 @@ pub fn without_subdomain() -> Verdict {
 pub fn judge(call: Call, answered: &Answered) -> Verdict {
     let (status, body) = match answered {
         Answered::Answer { status, body } => (*status, body.as_ref()),
-        Answered::NoName(why) => {
-            return Verdict::inconclusive(
-                Reason::Network,
-                format!("the host's name does not resolve ({why})"),
-            )
-            .passing();
+        Answered::NoName { host, why } => {
+            return Verdict::inconclusive(Reason::Dns, format!("`{host}` does not resolve ({why})"))
+                .passing();
         }
         Answered::NoConnection(why) => {
             return Verdict::inconclusive(Reason::Network, format!("no connection ({why})"));
@@ -148,26 +154,30 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
     if call == Call::Keys {
         return keys(status, &said);
     }
-    refused(status, &said)
+    refused(call, status, &said)
 }
 
 /// A success: only what looks like the answer that was asked for counts.
 fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
     let filled = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
+    let named = |item: &Value| item["name"].is_string();
     let right = match call {
         Call::Chat => filled("choices"),
         Call::Embeddings => filled("data"),
         Call::Info => body["model_name"].is_string(),
+        // A project without models lists none: https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list.
+        Call::Project => body["value"].as_array().is_some_and(|list| list.iter().all(named)),
         Call::Keys => {
             // A random key that is taken would be no key check at all.
             let message = format!("{status}: something answered that did not look at the key");
             return Verdict::inconclusive(Reason::Service, message);
         }
     };
+    let who = if call == Call::Project { "project" } else { "model" };
     if right {
-        return Verdict::proven("the token was taken, and the model answered");
+        return Verdict::proven(&format!("the token was taken, and the {who} answered"));
     }
-    Verdict::inconclusive(Reason::Service, format!("{status} with an answer that no model gives"))
+    Verdict::inconclusive(Reason::Service, format!("{status} with an answer that no {who} gives"))
 }
 
 /// Code and message of an error.
@@ -241,7 +251,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
 }
 
 /// What a call with a token was answered, other than well.
-fn refused(status: u16, said: &Said) -> Verdict {
+fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     let shown = said.shown(status);
     if is_fence(status, said) {
         return Verdict::inconclusive(Reason::Network, shown);
@@ -268,6 +278,15 @@ fn refused(status: u16, said: &Said) -> Verdict {
     }
     if said.is("unknown_model") || said.is("no_model_name") {
         return Verdict::disproven(Reason::Model, shown);
+    }
+    // https://github.com/microsoft/microsoft-foundry-for-vscode/issues/99, and of a new project
+    // https://github.com/microsoft/agent-framework/issues/4117.
+    if call == Call::Project
+        && status == 404
+        && (said.says("project does not exist") || said.says("project not found"))
+    {
+        return Verdict::disproven(Reason::Project, format!("its endpoint does not know it ({shown})"))
+            .passing();
     }
     if let Some(trouble) = passing_trouble(status, &shown) {
         return trouble;
@@ -297,6 +316,8 @@ mod tests {
     use super::*;
     use Outcome::{Disproven, Inconclusive, Proven};
 
+    const CALLS: [Call; 5] = [Call::Chat, Call::Embeddings, Call::Info, Call::Project, Call::Keys];
+
     /// What Azure says, in the words of public reports: situation | call | status and code | message | verdict.
     const ERRORS: &str = "
         role missing, as 401 | chat | 401 PermissionDenied | The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation. | disproven role
@@ -324,7 +345,16 @@ mod tests {
         key, plain 403 | keys | 403 Forbidden | no | inconclusive service
         key, plain 401 | keys | 401 Unauthorized | no | inconclusive service
         key, role missing | keys | 401 PermissionDenied | lacks the required data action | inconclusive service
-        key, throttled | keys | 429 429 | slow down | inconclusive throttled";
+        key, throttled | keys | 429 429 | slow down | inconclusive throttled
+        project, role missing | project | 401 PermissionDenied | The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/AIServices/deployments/read` to perform `GET /api/projects/{projectName}/deployments` operation. For instructions on granting the necessary permissions, see https://aka.ms/FoundryPermissions. | disproven role
+        project, wrong audience | project | 401 401 | Unauthorized. Access token is missing, invalid, audience is incorrect (https://ai.azure.com), or have expired. | disproven token
+        project not known | project | 404 ResourceNotFound | The project does not exist. | disproven project
+        project not known yet | project | 404 NotFound | Project not found | disproven project
+        project, another 404 | project | 404 404 | Resource not found | inconclusive service
+        a project's words, said of a model | chat | 404 NotFound | Project not found | inconclusive service
+        project, private only | project | 403 403 | Public access is disabled. Please configure private endpoint. | inconclusive network
+        project, plain 403 | project | 403 Forbidden | no | inconclusive service
+        project, throttled | project | 429 429 | slow down | inconclusive throttled";
 
     #[test]
     fn every_error_of_azure_has_its_verdict_and_reason() {
@@ -334,7 +364,11 @@ mod tests {
         for row in rows {
             let [situation, call, answer, message, expected] = row[..] else { panic!("{row:?}") };
             let (status, code) = answer.split_once(' ').unwrap();
-            let call = if call == "keys" { Call::Keys } else { Call::Chat };
+            let call = match call {
+                "keys" => Call::Keys,
+                "project" => Call::Project,
+                _ => Call::Chat,
+            };
             let error = json!({"code": code, "message": message});
             // With the envelope, and as some gateways send it.
             for body in [json!({ "error": error }), error] {
@@ -355,17 +389,31 @@ mod tests {
     fn only_the_answer_that_was_asked_for_proves_something() {
         let (chat, embedding, info) =
             (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}), json!({"model_name": "m"}));
-        let calls = [(Call::Chat, &chat), (Call::Embeddings, &embedding), (Call::Info, &info)];
+        let project = json!({"value": [{"name": "gpt", "type": "ModelDeployment"}]});
+        let calls = [
+            (Call::Chat, &chat),
+            (Call::Embeddings, &embedding),
+            (Call::Info, &info),
+            (Call::Project, &project),
+        ];
+        let others = [
+            json!({"choices": []}),
+            json!({"status": "ok"}),
+            json!([]),
+            json!({"value": [{"id": "x"}]}),
+            json!({"value": "x"}),
+        ];
         for (call, right) in calls {
-            for body in
-                [&chat, &embedding, &info, &json!({"choices": []}), &json!({"status": "ok"}), &json!([])]
-            {
+            for body in [&chat, &embedding, &info, &project].into_iter().chain(&others) {
                 let verdict = judge(call, &Answered::Answer { status: 200, body: Some(body.clone()) });
                 let (outcome, reason) =
                     if body == right { (Proven, None) } else { (Inconclusive, Some(Reason::Service)) };
                 assert_eq!((verdict.outcome, verdict.reason), (outcome, reason), "{call:?} {body}");
             }
         }
+        // A project in which nothing is deployed answers all the same.
+        let empty = Answered::Answer { status: 200, body: Some(json!({"value": []})) };
+        assert_eq!(judge(Call::Project, &empty).outcome, Proven);
         // Whoever takes a random key has not looked at it.
         assert_eq!(
             judge(Call::Keys, &Answered::Answer { status: 200, body: Some(embedding) }).outcome,
@@ -377,7 +425,7 @@ mod tests {
     fn what_did_not_reach_the_account_proves_nothing() {
         let why = || "why".to_owned();
         for (answered, reason) in [
-            (Answered::NoName(why()), Reason::Network),
+            (Answered::NoName { host: why(), why: why() }, Reason::Dns),
             (Answered::NoConnection(why()), Reason::Network),
             (Answered::NoAnswer, Reason::Network),
             (Answered::NotSent(why()), Reason::Network),
@@ -387,7 +435,7 @@ mod tests {
             (Answered::Answer { status: 403, body: None }, Reason::Network),
             (Answered::Answer { status: 502, body: None }, Reason::Network),
         ] {
-            for call in [Call::Chat, Call::Embeddings, Call::Info, Call::Keys] {
+            for call in CALLS {
                 let verdict = judge(call, &answered);
                 assert_eq!((verdict.outcome, verdict.reason), (Inconclusive, Some(reason)), "{answered:?}");
             }
@@ -398,7 +446,7 @@ mod tests {
     fn no_status_alone_proves_or_disproves_anything() {
         for status in 100..600 {
             for body in [None, Some(json!({})), Some(json!({"error": {"code": status.to_string()}}))] {
-                for call in [Call::Chat, Call::Embeddings, Call::Info, Call::Keys] {
+                for call in CALLS {
                     let verdict = judge(call, &Answered::Answer { status, body: body.clone() });
                     assert_eq!(verdict.outcome, Inconclusive, "{call:?} {status} {body:?}");
                 }

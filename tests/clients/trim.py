@@ -1,6 +1,6 @@
 """Make a transcript of the sandbox's small and lasting: `trim.py RECORDED KEPT`.
 
-Kept are method, path, the headers that an answer depends on, bodies and status. Lists lose the items that add nothing to
+Kept are method, path, the headers that an answer depends on, the client's name, bodies and status. Lists lose the items that add nothing to
 the list's shape. The activity log's calls are left out, as they ask for a window of time around the recording.
 """
 
@@ -43,6 +43,12 @@ def kept(headers, names):
     return {name: headers[name] for name in names if name in headers}
 
 
+def client(exchange):
+    """Who asked, without the versions of everything below it."""
+    agent = exchange["request_headers"].get("user-agent", "").split(" ")[0]
+    return {"user-agent": agent} if agent else {}
+
+
 def exchange_host(exchange):
     return exchange["request_headers"].get("host", "")
 
@@ -59,7 +65,7 @@ def main(source, target):
             {
                 "method": exchange["method"],
                 "url": url.path + ("?" + url.query if url.query else ""),
-                "request_headers": kept(exchange["request_headers"], REQUEST_HEADERS),
+                "request_headers": kept(exchange["request_headers"], REQUEST_HEADERS) | client(exchange),
                 "request_body": exchange["request_body"],
                 "status": exchange["status"],
                 "response_headers": kept(exchange["response_headers"], RESPONSE_HEADERS),

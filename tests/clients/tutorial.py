@@ -150,7 +150,8 @@ check(
 check("openai, no such deployment", "404 DeploymentNotFound", lambda: openai.chat.completions.create(model="none", messages=ASKED))
 check(
     "azure-ai-inference, a token for another service",
-    "401 401",
+    # Azure's answer has no code: https://github.com/Azure/azure-sdk-for-python/issues/40260.
+    "401 None",
     lambda: ChatCompletionsClient(
         endpoint=f"{HERE}/models", credential=credential, credential_scopes=["https://ai.azure.com/.default"]
     ).complete(messages=QUESTION, model=CHAT),

@@ -6,6 +6,8 @@ mod access;
 mod keys;
 mod outputs;
 mod verify;
+mod verify_network;
+mod verify_projects;
 
 use crate::common::head;
 

@@ -13,14 +13,14 @@ use crate::common::{Azure, BOB, CS_USER, Fault, Run, account, grants, one_accoun
 const OK: &str = r#"{"choices": [{"message": {"role": "assistant", "content": "Yes"}}]}"#;
 
 /// An account with a chat model.
-fn live(keys_off: bool) -> Azure {
+pub(super) fn live(keys_off: bool) -> Azure {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": keys_off}));
     deploy(&azure, "gpt-4o", "OpenAI", "gpt-4o", "2024-11-20");
     azure
 }
 
-fn deploy(azure: &Azure, name: &str, format: &str, model: &str, version: &str) {
+pub(super) fn deploy(azure: &Azure, name: &str, format: &str, model: &str, version: &str) {
     let body = json!({
         "sku": {"name": "GlobalStandard", "capacity": 1},
         "properties": {"model": {"format": format, "name": model, "version": version}},
@@ -30,11 +30,11 @@ fn deploy(azure: &Azure, name: &str, format: &str, model: &str, version: &str) {
     azure.put(&format!("{}/deployments/{name}", account("chat")), body);
 }
 
-fn says(azure: &Azure, method: &'static str, part: &str, status: u16, code: &str, message: &str) {
+pub(super) fn says(azure: &Azure, method: &'static str, part: &str, status: u16, code: &str, message: &str) {
     azure.spoil(method, &format!("/_data/chat{part}"), Fault::error(status, code, message));
 }
 
-fn answers(azure: &Azure, part: &str, body: &str) {
+pub(super) fn answers(azure: &Azure, part: &str, body: &str) {
     azure.spoil(
         "POST",
         &format!("/_data/chat{part}"),
@@ -42,17 +42,19 @@ fn answers(azure: &Azure, part: &str, body: &str) {
     );
 }
 
-fn keys_are_off(azure: &Azure) {
+pub(super) fn keys_are_off(azure: &Azure) {
     let message = "Key based authentication is disabled for this resource.";
     says(azure, "GET", "/openai/models", 403, "AuthenticationTypeDisabled", message);
 }
 
-/// `claim deployment outcome reason` of each check.
-fn checks(run: &Run) -> Vec<String> {
+/// `claim name outcome reason` of each check.
+pub(super) fn checks(run: &Run) -> Vec<String> {
     let document = run.json();
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let of =
-        |check: &Value| ["claim", "deployment", "outcome", "reason"].map(|name| text(&check[name])).join(" ");
+    let of = |check: &Value| {
+        let name = if check["project"].is_string() { "project" } else { "deployment" };
+        ["claim", name, "outcome", "reason"].map(|name| text(&check[name])).join(" ")
+    };
     document["checks"].as_array().unwrap().iter().map(of).collect()
 }
 
@@ -291,10 +293,11 @@ fn keys_that_are_still_taken_after_the_write_fail_the_step() {
     run.says(&["keys are off, and that is not seen yet", "the key was looked at"]);
 }
 
-/// A token that names whose it is; the sandbox believes it.
-fn token_of(principal: &str) -> String {
+/// A token that names whose it is, and what for if that is not empty; the sandbox believes it.
+pub(super) fn token_of(principal: &str, audience: &str) -> String {
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.x", encode(json!({"alg": "none"})), encode(json!({"oid": principal})))
+    let claims = json!({"oid": principal, "aud": audience});
+    format!("{}.{}.x", encode(json!({"alg": "none"})), encode(claims))
 }
 
 #[test]
@@ -304,7 +307,7 @@ fn with_the_sandboxs_own_data_plane_the_role_decides_and_then_the_network() {
     deploy(&azure, "large", "Mistral AI", "Mistral-large-2407", "1");
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat"]));
-    let token = token_of(BOB);
+    let token = token_of(BOB, "");
     let verify = |code| {
         let environment = [("KEYLESS_VERIFY_TOKEN", token.as_str())];
         checks(&folder.with_env("verify --verify-wait 0 --format json", &environment).exits(code))
@@ -326,25 +329,35 @@ fn with_the_sandboxs_own_data_plane_the_role_decides_and_then_the_network() {
 fn a_role_that_was_just_given_is_waited_for() {
     let spread = std::time::Duration::from_mins(2);
     let azure = Azure::with(keyless::sandbox::Options { role_propagation: spread, ..Default::default() });
-    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account(
+        "chat",
+        &json!({"customSubDomainName": "chat", "disableLocalAuth": true, "allowProjectManagement": true}),
+    );
     deploy(&azure, "gpt-4o", "OpenAI", "gpt-4o", "2024-11-20");
+    let project = json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}});
+    azure.put(&format!("{}/projects/team", account("chat")), project);
     azure.grant(&account("chat"), "a5510000-0000-4000-8000-000000000001", CS_USER, BOB, None);
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat"]));
     let mut command = folder.command(["verify", "--format", "json"]);
-    command.env("KEYLESS_VERIFY_TOKEN", token_of(BOB)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("KEYLESS_VERIFY_TOKEN", token_of(BOB, "")).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let mut told = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(told.contains("waiting for deployment gpt-4o of account chat"), "{told}");
-    assert!(told.contains("lacks the role"), "{told}");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut open = vec!["deployment gpt-4o of account chat", "project team of account chat"];
+    while !open.is_empty() {
+        let told = lines.next().unwrap().unwrap();
+        assert!(told.contains("waiting for") && told.contains("lacks the role"), "{told}");
+        open.retain(|title| !told.contains(title));
+    }
     // Minutes of the sandbox's clock, not of this test's.
     assert_eq!(azure.send("POST", "/_sandbox/clock", Some(json!({"advanceSeconds": 180}))).status, 200);
     let output = child.wait_with_output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{document}");
-    assert_eq!(document["checks"][0]["outcome"], "proven");
-    assert!(document["checks"][0]["attempts"].as_u64().unwrap() > 1, "{document}");
+    for check in &document["checks"].as_array().unwrap()[..2] {
+        assert_eq!(check["outcome"], "proven", "{check}");
+        assert!(check["attempts"].as_u64().unwrap() > 1, "{check}");
+    }
 }
 
 #[test]

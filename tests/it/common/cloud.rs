@@ -55,8 +55,14 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// A strict cloud with the usual subscription and the group `rg`.
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, and these hosts of accounts lead to it as well.
+    pub(crate) fn with(hosts: &[&str]) -> Self {
         let files = tempfile::tempdir().unwrap();
-        let names = [ENTRA, ARM, GRAPH, "localhost", "127.0.0.1"].map(str::to_owned);
+        let known = [ENTRA, ARM, GRAPH].into_iter().chain(hosts.iter().copied());
+        let names: Vec<String> = known.clone().chain(["localhost", "127.0.0.1"]).map(str::to_owned).collect();
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let tls = Tls { cert: files.path().join("cert.pem"), key: files.path().join("key.pem") };
         std::fs::write(&tls.cert, made.cert.pem()).unwrap();
@@ -74,7 +80,7 @@ impl Cloud {
             let address = sandbox.url().trim_start_matches("https://").to_owned();
             let proxy =
                 Arc::new(Proxy { sandbox: address, lines: Mutex::default(), asked: Mutex::default() });
-            for host in [ENTRA, ARM, GRAPH] {
+            for host in known {
                 proxy.lines.lock().unwrap().insert(host.to_owned(), Line::Open);
             }
             let accepting = Arc::clone(&proxy);

@@ -202,7 +202,7 @@ fn a_project_removed_from_the_spec_goes_and_a_connection_is_only_named() {
     assert_eq!(named.changes("unmanaged").len(), 1, "{named}");
     assert_eq!(azure.get(&search())["name"], "search");
     write(&folder, "projects: []\n");
-    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("apply a.yaml --yes --allow delete-project").exits(0);
     assert_eq!(writes(&azure), [json!(["DELETE", "team", null])]);
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
 }

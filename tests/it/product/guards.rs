@@ -95,7 +95,51 @@ fn cases() -> Vec<Case> {
             },
             spec: head("team-a"),
         },
+        Case {
+            rule: "delete-project",
+            address: None,
+            live: |_, folder| {
+                folder.write("old.yaml", one_account("team-a", "chat", "projects: [{name: team}]\n"));
+                folder.keyless("apply old.yaml --yes -q").exits(0);
+            },
+            spec: account("projects: []\n"),
+        },
+        Case {
+            rule: "weakening",
+            address: Some("accounts/chat/raiPolicies/strict".to_owned()),
+            live: |_, folder| {
+                folder.write("old.yaml", one_account("team-a", "chat", &policy("Medium")));
+                folder.keyless("apply old.yaml --yes -q").exits(0);
+            },
+            spec: account(&policy("High")),
+        },
+        Case {
+            rule: "weakening",
+            address: Some("accounts/chat/deployments/gpt".to_owned()),
+            live: |_, folder| {
+                let lines = format!("{}{}", policy("Medium"), deployment("strict"));
+                folder.write("old.yaml", one_account("team-a", "chat", &lines));
+                folder.keyless("apply old.yaml --yes -q").exits(0);
+            },
+            spec: account(&format!("{}{}", policy("Medium"), deployment("Microsoft.DefaultV2"))),
+        },
     ]
+}
+
+/// Lines of a content filter.
+fn policy(threshold: &str) -> String {
+    let filter = format!("enabled: true, blocking: true, severityThreshold: {threshold}");
+    format!(
+        "raiPolicies: [{{name: strict, mode: Blocking, contentFilters: [{{name: Hate, source: Prompt, {filter}}}]}}]\n"
+    )
+}
+
+/// Lines of a deployment with a content filter.
+fn deployment(policy: &str) -> String {
+    let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}";
+    format!(
+        "deployments: [{{name: gpt, {model}, sku: {{name: GlobalStandard, capacity: 1}}, raiPolicyName: {policy}}}]\n"
+    )
 }
 
 #[test]

@@ -661,10 +661,12 @@ fn judge(case: &Case, read: &Read) -> Result<BTreeSet<String>, String> {
     if let Some((key, expected)) = open.first_key_value() {
         return Err(format!("nothing is said of {key}, expected {expected:?}"));
     }
-    let deletes =
-        planned.plan.steps.iter().any(|step| step.action == StepAction::Delete && step.kind == "deployments");
-    if arm::guard_codes(&planned.plan).contains(&"delete-deployment".to_owned()) != deletes {
-        return Err("the guard of deployments speaks where none goes, or is silent".to_owned());
+    for (kind, guard) in [("deployments", "delete-deployment"), ("projects", "delete-project")] {
+        let deletes =
+            planned.plan.steps.iter().any(|step| step.action == StepAction::Delete && step.kind == kind);
+        if arm::guard_codes(&planned.plan).contains(&guard.to_owned()) != deletes {
+            return Err(format!("the guard of {kind} speaks where none goes, or is silent"));
+        }
     }
     for (index, step) in planned.plan.steps.iter().enumerate() {
         if step.needs.iter().any(|need| *need >= index) {

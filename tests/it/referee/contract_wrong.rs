@@ -235,3 +235,20 @@ fn exchange_that_no_description_covers_is_counted_not_passed() {
     assert_eq!((report.checked, report.bodies), (0, 0));
     assert_eq!(report.not_described.get("resource groups"), Some(&1));
 }
+
+#[test]
+fn what_one_client_is_known_to_send_is_excused_for_that_client_alone() {
+    let Some(checker) = contract::checker() else { return skipped("the habits of clients") };
+    let by = |agent: Option<&str>, pointer: &str| {
+        let mut exchange = right::deployment_put();
+        ask(&mut exchange, pointer, json!("2"));
+        exchange.request_headers.extend(agent.map(|agent| ("user-agent".to_owned(), agent.to_owned())));
+        let report = judge(checker, &exchange);
+        (report.violations.len(), report.excepted)
+    };
+    assert_eq!(by(Some("AZURECLI/2.80.0 (PIP)"), "/sku/capacity"), (0, 1));
+    assert_eq!(by(Some("keyless/0.1.0"), "/sku/capacity"), (1, 0));
+    assert_eq!(by(Some("keyless/0.1.0 AZURECLI/2.80.0"), "/sku/capacity"), (1, 0));
+    assert_eq!(by(None, "/sku/capacity"), (1, 0));
+    assert_eq!(by(Some("AZURECLI/2.80.0"), "/properties/model"), (1, 0), "and nothing else of it");
+}

@@ -37,7 +37,7 @@ fn folder() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_the_transcripts_would_see_no_difference() {
-    for (name, least) in [("az", 130), ("sdk", 45), ("mixed", 80)] {
+    for (name, least) in [("az", 150), ("sdk", 60), ("mixed", 115)] {
         let recorded = transcript(&folder().join(format!("{name}.jsonl")));
         assert!(recorded.len() >= least, "{name}: only {} requests are there", recorded.len());
         let differences = replay(&recorded).await;

@@ -32,7 +32,9 @@ impl Answer {
     }
 
     pub(super) fn message(&self) -> &str {
-        self.body["error"]["message"].as_str().unwrap_or_default()
+        // The gateway before the models leaves out the envelope.
+        let message = self.body["error"]["message"].as_str().or_else(|| self.body["message"].as_str());
+        message.unwrap_or_default()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,6 +138,10 @@ impl Client {
     /// The same client with another token.
     pub(super) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
         answer(self.raw("POST", path).bearer_auth(token).json(body)).await
+    }
+
+    pub(super) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        answer(self.raw("GET", path).bearer_auth(token)).await
     }
 
     /// A bare request builder, for headers that `send` does not send.

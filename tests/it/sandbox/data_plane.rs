@@ -205,7 +205,7 @@ async fn networks_subdomains_and_audiences_refuse_in_azures_words() {
 
     for audience in ["https://ai.azure.com", "https://management.azure.com"] {
         let other = client.post_as(&token(ALICE, audience), OPENAI, &question()).await;
-        refused(&other, 401, "401", "audience is incorrect (https://cognitiveservices.azure.com)");
+        refused(&other, 401, "", "audience is incorrect (https://cognitiveservices.azure.com)");
     }
     client.patch(&whole, json!({"properties": {"publicNetworkAccess": "Disabled"}})).await;
     refused(
@@ -238,13 +238,46 @@ async fn a_project_wants_a_token_of_its_own_audience() {
     refused(
         &client.post_as(&alice(), path, &question()).await,
         401,
-        "401",
+        "",
         "audience is incorrect (https://ai.azure.com)",
     );
     let foundry = token(ALICE, "https://ai.azure.com/");
     assert_eq!(client.post_as(&foundry, path, &question()).await.status, 200);
     refused(&client.post_as(&alice(), OPENAI, &question()).await, 401, "PermissionDenied", "");
-    refused(&client.post_as(&foundry, &path.replace("/one/", "/none/"), &question()).await, 404, "404", "");
+    let none = client.post_as(&foundry, &path.replace("/one/", "/none/"), &question()).await;
+    refused(&none, 404, "ResourceNotFound", "The project does not exist.");
+}
+
+#[tokio::test]
+async fn a_project_lists_the_deployments_of_its_account_to_whoever_has_the_data_action() {
+    let client = fresh().await;
+    let project = json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}});
+    client.put(&format!("{}/projects/one?{API}", account("chat")), project).await;
+    let foundry = token(ALICE, "https://ai.azure.com");
+    let path = "/_data/chat/api/projects/one/deployments?api-version=v1";
+    // Roles for the models of Azure OpenAI alone hold nothing of Foundry.
+    assign(&client, &account("chat"), OPENAI_USER, ALICE).await;
+    refused(
+        &client.get_as(&foundry, path).await,
+        401,
+        "PermissionDenied",
+        "`Microsoft.CognitiveServices/accounts/AIServices/deployments/read` to perform `GET /api/projects/{projectName}/deployments` operation. For instructions",
+    );
+    assign(&client, &format!("{}/projects/one", account("chat")), USER, ALICE).await;
+    let listed = client.get_as(&foundry, path).await;
+    assert_eq!(listed.status, 200, "{}", listed.body);
+    let expected = json!({
+        "name": "embed", "type": "ModelDeployment", "modelName": "text-embedding-3-small", "modelVersion": "1",
+        "modelPublisher": "OpenAI", "sku": {"name": "GlobalStandard", "capacity": 1},
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&listed.body["value"][0][field], value, "{field}");
+    }
+    assert_eq!(listed.len(), 2);
+    // No account has this path, and without a version nobody answers.
+    let alone = path.replace("/api/projects/one", "");
+    refused(&client.get_as(&alice(), &alone).await, 404, "404", "Resource not found");
+    refused(&client.get_as(&foundry, path.split('?').next().unwrap()).await, 404, "404", "");
 }
 
 #[tokio::test]
@@ -368,11 +401,11 @@ async fn a_strict_sandbox_takes_its_own_tokens_only() {
     refused(
         &client.post_as(&alice(), OPENAI, &question()).await,
         401,
-        "401",
+        "",
         "Access token is missing, invalid",
     );
     let own = client.post(OPENAI, Some(question())).await;
-    refused(&own, 401, "401", "audience is incorrect");
+    refused(&own, 401, "", "audience is incorrect");
     let (app, id) = ("44444444-4444-4444-4444-44444444aaaa", "5d5c3a51-3ed5-4bb7-8bb5-3a87c1f0abcd");
     let known =
         json!({"servicePrincipals": [{"displayName": "caller", "id": id, "appId": app, "secret": "t"}]});
@@ -383,5 +416,5 @@ async fn a_strict_sandbox_takes_its_own_tokens_only() {
     let ready = client.post_as(&token, OPENAI, &question()).await;
     refused(&ready, 404, "DeploymentNotFound", "");
     client.post("/_sandbox/clock", Some(json!({"advanceSeconds": 86_400}))).await;
-    refused(&client.post_as(&token, OPENAI, &question()).await, 401, "401", "or have expired");
+    refused(&client.post_as(&token, OPENAI, &question()).await, 401, "", "or have expired");
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Formatter, Write as _};
 use std::path::Path;
 
-use super::exceptions::{EXCEPTIONS, LIBERTIES, same};
+use super::exceptions::{EXCEPTIONS, HABITS, LIBERTIES, same};
 use super::value::{Finding, Rule, Side};
 use super::{Checked, Checker, Verdict};
 use crate::referee::exchange::{Exchange, read_transcript};
@@ -129,6 +129,23 @@ impl Report {
                 self.liberties.entry(at).or_default().insert(origin.to_owned());
                 return false;
             }
+        }
+        let client = exchange.request_headers.get("user-agent").map_or("", String::as_str);
+        let habit = HABITS.iter().find(|habit| {
+            client.starts_with(habit.client)
+                && finding.side == Side::Request
+                && habit.rule == finding.rule
+                && habit.method == exchange.method
+                && habit.subject == verdict.subject
+                && habit.path == path
+        });
+        if let Some(habit) = habit {
+            let note = format!(
+                "habit of {}: {} {:?} {path}: {}",
+                habit.client, habit.subject, habit.rule, habit.because
+            );
+            *self.notes.entry(note).or_default() += 1;
+            return true;
         }
         let found = EXCEPTIONS.iter().position(|exception| {
             exception.rule == finding.rule

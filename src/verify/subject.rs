@@ -1,0 +1,222 @@
+//! What there is to prove of an account: that its deployments and projects answer a token, that keys are refused.
+//!
+//! Pure. Takes live accounts, lists of what is in them, and what should be in them; gives probes, or verdicts where nothing
+//! needs to be asked. What is declared and not there is disproven, never left out.
+
+use std::borrow::Borrow;
+
+use serde_json::Value;
+
+use super::Claim;
+use super::probe::{self, Deployment, Place, Probe};
+use super::verdict::{Reason, Verdict, without_subdomain};
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::account::{self, Accounts};
+use crate::kinds::{Deployments, Kind as _, Projects};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::standing::{self, Standing};
+
+/// Something to ask, or a verdict that needs no asking.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    pub(super) account: &'a Standing,
+    pub(super) claim: Claim,
+    /// The deployment or project.
+    pub(super) name: Option<String>,
+    pub(super) span: Option<Span>,
+    pub(super) probe: Result<Probe, Verdict>,
+}
+
+/// A deployment or project that should be there.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its id.
+    pub id: ResourceId,
+    /// Where it is declared, where that is known.
+    pub span: Option<Span>,
+}
+
+impl Wanted {
+    fn is_in(&self, account: &ResourceId, sort: Sort) -> bool {
+        let of_that_type = self.id.resource_type().is_some_and(|name| {
+            name.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(sort.collection()))
+        });
+        of_that_type && self.id.parent().as_ref() == Some(account)
+    }
+}
+
+/// What is in an account and can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Deployments,
+    Projects,
+}
+
+impl Sort {
+    fn collection(self) -> &'static str {
+        match self {
+            Sort::Deployments => "deployments",
+            Sort::Projects => "projects",
+        }
+    }
+
+    /// What lists them.
+    pub(super) fn list(self, account: &ResourceId) -> Query {
+        Query {
+            path: format!("{account}/{}?api-version={}", self.collection(), Accounts.api_version()),
+            shape: Shape::List,
+            scope: account.clone(),
+            project: |body| body,
+        }
+    }
+}
+
+/// What is to be listed of an account: projects only where it may have some.
+pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
+    let declared = wanted.iter().any(|each| each.is_in(&account.id, Sort::Projects));
+    let allowed = account.body["properties"]["allowProjectManagement"] == true;
+    let projects = (declared || allowed).then_some(Sort::Projects);
+    [Sort::Deployments].into_iter().chain(projects).collect()
+}
+
+/// What must be read: the accounts, and what is in them.
+#[must_use]
+pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let mut queries = Accounts.queries(stacks, snapshot);
+    if queries.iter().all(|query| snapshot.get(query).is_some()) {
+        let (standing, _) = standing::declared(stacks, snapshot);
+        let wanted = wanted(stacks, snapshot);
+        queries.extend(standing.iter().flat_map(|account| {
+            sorts(account, &wanted).into_iter().map(|sort| sort.list(&account.id)).collect::<Vec<_>>()
+        }));
+    }
+    queries
+}
+
+/// Everything to prove of these accounts, and what could not be read of them.
+#[must_use]
+pub fn subjects<'a>(
+    stacks: &[Loaded],
+    standing: &'a [Standing],
+    snapshot: &Snapshot,
+    place: &Place,
+) -> (Vec<Subject<'a>>, Vec<Finding>) {
+    let wanted = wanted(stacks, snapshot);
+    let (mut subjects, mut findings) = (Vec::new(), Vec::new());
+    for account in standing {
+        for sort in sorts(account, &wanted) {
+            match snapshot.get(&sort.list(&account.id)) {
+                Some(Answer::Found(bodies)) => {
+                    subjects.extend(answering(account, sort, bodies, &wanted, place));
+                }
+                answer => findings.push(unread(account, sort, answer)),
+            }
+        }
+        if !keeps_keys(stacks, account) {
+            subjects.push(keys(account, place));
+        }
+    }
+    (subjects, findings)
+}
+
+fn unread(account: &Standing, sort: Sort, answer: Option<&Answer>) -> Finding {
+    let message = format!("the {} of {} could not be read", sort.collection(), account.title());
+    let finding = Finding { span: account.span, ..Finding::error(Code::UnknownState, message) };
+    match answer.and_then(Answer::refusal) {
+        Some(refusal) => Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) },
+        None => finding,
+    }
+}
+
+/// Whether the spec says that keys stay on: then there is nothing to prove about them.
+fn keeps_keys(stacks: &[Loaded], account: &Standing) -> bool {
+    stacks.iter().any(|loaded| {
+        loaded.spec.accounts.iter().any(|declared| {
+            account::id_of(&loaded.spec, declared) == account.id && declared.disable_local_auth == Some(false)
+        })
+    })
+}
+
+/// The deployments and projects that specs declare.
+fn wanted(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Wanted> {
+    let of = |loaded| [Deployments.desired(loaded, snapshot), Projects.desired(loaded, snapshot)].concat();
+    let declared = stacks.iter().flat_map(of);
+    declared.map(|desired| Wanted { id: desired.id, span: Some(desired.span) }).collect()
+}
+
+/// That everything of a sort answers a token: what is live, and what should be.
+pub(super) fn answering<'a>(
+    account: &'a Standing,
+    sort: Sort,
+    bodies: &[impl Borrow<Value>],
+    wanted: &[Wanted],
+    place: &Place,
+) -> Vec<Subject<'a>> {
+    let claim = match sort {
+        Sort::Deployments => Claim::ModelAnswers,
+        Sort::Projects => Claim::ProjectAnswers,
+    };
+    let wanted: Vec<&Wanted> = wanted.iter().filter(|each| each.is_in(&account.id, sort)).collect();
+    let live: Vec<(String, Result<Probe, Verdict>)> =
+        bodies.iter().filter_map(|body| probed(account, sort, body.borrow(), place)).collect();
+    let subject = |name, span: Option<Span>, probe| Subject {
+        account,
+        claim,
+        name,
+        span: span.or(account.span),
+        probe,
+    };
+    if sort == Sort::Deployments && live.is_empty() && wanted.is_empty() {
+        let nothing = "nothing is deployed in it that could be called";
+        return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
+    }
+    let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
+    let absent = wanted.iter().filter(|each| !live.iter().any(|(name, _)| same(each, name)));
+    let absent = absent.map(|each| {
+        let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, and it does not exist");
+        subject(Some(each.id.name().to_owned()), each.span, Err(verdict))
+    });
+    let mut subjects: Vec<Subject<'a>> = absent.collect();
+    for (name, probe) in live {
+        let declared = wanted.iter().find(|each| same(each, &name));
+        let span = declared.and_then(|each| each.span);
+        subjects.push(subject(Some(name), span, probe));
+    }
+    subjects.sort_by(|left, right| left.name.cmp(&right.name));
+    subjects
+}
+
+/// What asks a live deployment or project, by its name.
+fn probed(
+    account: &Standing,
+    sort: Sort,
+    body: &Value,
+    place: &Place,
+) -> Option<(String, Result<Probe, Verdict>)> {
+    let (name, probe) = match sort {
+        Sort::Deployments => {
+            let deployment = Deployment::of(body)?;
+            let probe = probe::deployment(&account.body, &deployment, place);
+            (deployment.name, probe)
+        }
+        Sort::Projects => (probe::name(body)?, probe::project(&account.body, body, place)),
+    };
+    if account.body["properties"]["customSubDomainName"].is_null() {
+        return Some((name, Err(without_subdomain())));
+    }
+    Some((name, probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))))
+}
+
+/// That a key is refused.
+pub(super) fn keys<'a>(account: &'a Standing, place: &Place) -> Subject<'a> {
+    let probe = if account.body["properties"]["customSubDomainName"].is_null() {
+        let shared = "the account has no customSubDomainName, and so no host of its own that could be asked";
+        Err(Verdict::inconclusive(Reason::Subdomain, shared))
+    } else {
+        probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
+    };
+    Subject { account, claim: Claim::KeysRefused, name: None, span: account.span, probe }
+}

@@ -5,9 +5,9 @@ use keyless::snapshot::{Answer, Query, Snapshot, missing};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, BOB, CAROL, Folder, grants, one_account};
+use crate::common::{ALICE, Azure, BOB, CAROL, Folder, account, grants, one_account};
 
 fn three_grants() -> String {
     one_account("team-a", "chat", &grants(&[ALICE, BOB, CAROL]))
@@ -102,6 +102,38 @@ fn many_accounts_and_assignments_take_no_more_reads_than_one() {
         .exits(0)
         .says(&["No changes; 120 unchanged", "2 reads"]);
     assert_eq!(azure.take_seen().len(), 2);
+}
+
+/// One principal has a role on three accounts by assignments that nobody marked, one of them activated.
+#[test]
+fn whether_assignments_hold_for_a_while_is_asked_once_for_their_one_principal() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let names = ["chat0", "chat1", "chat2"];
+    let mut spec = one_account("team-a", names[0], &grants(&[ALICE]));
+    for name in &names[1..] {
+        spec.push_str(one_account("team-a", name, &grants(&[ALICE])).split_once("accounts:\n").unwrap().1);
+    }
+    folder.write("a.yaml", spec);
+    for name in names {
+        azure.make_account(name, &json!({}));
+        let given = json!({
+            "scope": account(name), "role": "Cognitive Services User", "principalId": ALICE, "principalType": "User",
+            "seconds": 3600, "assignmentType": if name == "chat1" { "Activated" } else { "Assigned" },
+        });
+        assert_eq!(
+            azure.send("POST", "/_sandbox/access", Some(json!({"scheduleInstances": [given]}))).status,
+            200
+        );
+    }
+    azure.take_seen();
+    let plan = folder.keyless("plan a.yaml -v").exits(0);
+    plan.says(&["1 to create", "somebody activated it", "ends "]);
+    let asked = azure.take_seen();
+    let asked: Vec<_> =
+        asked.iter().filter(|seen| seen.target.contains("roleAssignmentScheduleInstances")).collect();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].target.contains("principalId"), "{asked:?}");
 }
 
 #[test]

@@ -11,10 +11,9 @@ use crate::snapshot::Query;
 
 /// All assignments of a patch's principal at a scope, above and below it.
 pub(crate) fn query(scope: &ResourceId, patch: &Map<String, Value>) -> Query {
-    let mut query = list(scope);
+    let whole = list(scope);
     let principal = patch.get("principalId").and_then(Value::as_str).unwrap_or_default();
-    query.path.push_str(&format!("&$filter=principalId eq '{principal}'"));
-    query
+    Query { path: format!("{}&$filter=principalId eq '{principal}'", whole.path), ..whole }
 }
 
 /// Whether one of them gives at the scope what the patch would.

@@ -6,6 +6,7 @@ use super::*;
 use crate::desired::Hole;
 use crate::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::{self, Compare, Gap};
+use crate::spec::variables::VariableInputs;
 
 const RULE: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/app";
@@ -195,4 +196,176 @@ fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
     desired.hole = None;
     let known = Veiled::of(&[desired], &[]);
     assert!(!known.hides(&live("roleAssignments", &group, &group, Value::Null)));
+}
+
+/// What becomes of a live account that no spec declares: `D`elete, `U`nmanaged with a word of the reason and `!` where it is drift,
+/// or nothing.
+fn fate(
+    settings: &str,
+    group: &str,
+    mark: Option<&str>,
+    spoil: impl Fn(&mut Inventory, &mut Veiled),
+) -> String {
+    const SUBSCRIPTION: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
+    let text = format!(
+        "version: 1\nstack: team-a\nsubscription: {SUBSCRIPTION}\nresourceGroup: rg-chat\nlocation: eastus2\n{settings}accounts: [{{name: other}}]\n"
+    );
+    let mut sources = crate::source::Sources::default();
+    let (stacks, findings) =
+        crate::spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    assert!(findings.is_empty(), "{findings:?}");
+    let domains: Vec<(&Loaded, Domain)> =
+        stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect();
+    let id = ResourceId::resource_group(SUBSCRIPTION, group)
+        .provider("Microsoft.CognitiveServices/accounts", "chat");
+    let tags = mark.map_or(json!({}), |stack| json!({"keyless-stack": stack}));
+    let chat = live("accounts", &id, &id, json!({"id": id, "name": "chat", "tags": tags}));
+    let mut inventory = Inventory::default();
+    inventory.items.insert(chat.key.clone(), chat);
+    let mut veiled = Veiled::default();
+    spoil(&mut inventory, &mut veiled);
+    let mut diff = Diff::default();
+    undeclared(&domains, &inventory, &BTreeSet::new(), &veiled, &Catalogue::default(), &mut diff);
+    let warned = !diff.findings.is_empty();
+    match diff.changes.as_slice() {
+        [] => String::new(),
+        [Change::Delete { stack, live, .. }] if !warned && live.id == id => format!("D {stack}"),
+        [Change::Unmanaged { why, drift, .. }] if *drift == warned => {
+            format!("U {}{}", why.rsplit(' ').next().unwrap(), if warned { "!" } else { "" })
+        }
+        other => panic!("{other:?}, {:?}", diff.findings),
+    }
+}
+
+#[test]
+fn only_what_is_ours_and_surely_undeclared_in_our_domain_is_deleted() {
+    let gap = |scope: &str| Gap {
+        scope: ResourceId::parse(scope).unwrap(),
+        refusal: Refusal { message: "no".to_owned(), hint: None },
+    };
+    let (ours, theirs) = (Some("team-a"), Some("team-b"));
+    let whole = |_: &mut Inventory, _: &mut Veiled| {};
+    for (settings, group, mark, expected) in [
+        ("", "rg-chat", ours, "D team-a"),
+        ("", "RG-CHAT", ours, "D team-a"),
+        ("", "rg-chat", theirs, ""),
+        ("", "rg-chat", None, "U it"),
+        ("", "rg-chat2", ours, "U scopes"),
+        ("", "rg-chat2", theirs, ""),
+        ("", "rg-chat2", None, ""),
+        ("prune: none\n", "rg-chat", ours, "U none`"),
+        ("unmanaged: fail\n", "rg-chat", ours, "D team-a"),
+        ("unmanaged: fail\n", "rg-chat", theirs, ""),
+        ("unmanaged: fail\n", "rg-chat", None, "U it!"),
+        ("unmanaged: fail\n", "rg-chat2", None, ""),
+        ("unmanaged: fail\n", "rg-chat2", ours, "U scopes"),
+        ("prune: none\nunmanaged: fail\n", "rg-chat", ours, "U none`!"),
+    ] {
+        assert_eq!(fate(settings, group, mark, whole), expected, "{settings:?} {group} {mark:?}");
+    }
+    let subscription = &GROUP[..GROUP.find("/resourceGroups").unwrap()];
+    let elsewhere = "/subscriptions/11111111-1111-4111-8111-111111111111";
+    let near = format!("{subscription}/resourceGroups/another");
+    for (scope, expected) in [
+        (GROUP, "U incomplete"),
+        (subscription, "U incomplete"),
+        (&near, "U incomplete"),
+        (elsewhere, "D team-a"),
+    ] {
+        let gapped = |inventory: &mut Inventory, _: &mut Veiled| inventory.gaps.push(gap(scope));
+        let partial = |inventory: &mut Inventory, _: &mut Veiled| inventory.partial.push(gap(scope));
+        assert_eq!(fate("", "rg-chat", ours, gapped), expected, "{scope}");
+        assert_eq!(fate("", "rg-chat", ours, partial), expected, "{scope}");
+    }
+    let hidden = |kind: &str| {
+        let mut open = declared(kind, &account("x"), &account("x"));
+        let message = "nobody is called so".to_owned();
+        open.open =
+            Some(crate::desired::Open::Unknown(Box::new(Finding::error(Code::PrincipalUnread, message))));
+        fate("", "rg-chat", ours, |_, veiled| *veiled = Veiled::of(std::slice::from_ref(&open), &[]))
+    };
+    assert_eq!((hidden("accounts").as_str(), hidden("roleAssignments").as_str()), ("U known", "D team-a"));
+}
+
+/// The names of the fields that change, `refused` with the code, or what else comes of it.
+fn outcome(desired: Desired, body: Value) -> String {
+    let live = live(desired.kind.name(), &desired.id, &desired.scope, body);
+    let mut findings = Vec::new();
+    let change = compare(desired, &live, &mut findings);
+    let paths = |fields: &[FieldChange]| {
+        fields.iter().map(|field| field.path.join(".")).collect::<Vec<_>>().join(" ")
+    };
+    match change {
+        Change::NoOp { .. } => "same".to_owned(),
+        Change::Adopt { .. } => "adopted".to_owned(),
+        Change::Update { fields, adopt, .. } => paths(&fields) + if adopt { " adopted" } else { "" },
+        Change::Refused { .. } => format!("refused {}", findings.last().unwrap().code.as_str()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_azure_fixed_or_another_stack_owns_is_refused_and_all_else_changes_in_place() {
+    let body = || {
+        json!({"id": account("chat").as_str(), "kind": "AIServices", "location": "eastus2", "sku": {"name": "S0"},
+            "tags": {}, "properties": {"disableLocalAuth": false}})
+    };
+    let set = |pointer: &str, name: &str, value: Value| {
+        let mut body = body();
+        body.pointer_mut(pointer).unwrap()[name] = value;
+        body
+    };
+    let named = || set("/properties", "customSubDomainName", json!("chat-eu"));
+    for (field, value, live, expected) in [
+        ("disableLocalAuth", json!(false), body(), "same"),
+        ("disableLocalAuth", json!(true), body(), "disableLocalAuth"),
+        ("kind", json!("OpenAI"), body(), "refused immutable-field"),
+        ("location", json!("westeurope"), body(), "refused immutable-field"),
+        ("location", json!("East US 2"), body(), "same"),
+        ("customSubDomainName", json!("chat-eu"), body(), "customSubDomainName"),
+        ("customSubDomainName", json!("chat-eu"), named(), "same"),
+        ("customSubDomainName", json!("chat-us"), named(), "refused immutable-field"),
+        (
+            "disableLocalAuth",
+            json!(false),
+            set("/tags", "keyless-stack", json!("team-b")),
+            "refused foreign-mark",
+        ),
+        ("disableLocalAuth", json!(false), set("/tags", "keyless-stack", json!("team-a")), "same"),
+    ] {
+        for adopt in [false, true] {
+            let mut desired = declared("accounts", &account("chat"), &account("chat"));
+            desired.declared.insert(field.to_owned(), value.clone());
+            desired.adopt = adopt;
+            let ours = live["tags"]["keyless-stack"] == "team-a";
+            let adopted = match expected {
+                "same" if adopt && !ours => "adopted".to_owned(),
+                fields if adopt && !ours && !fields.contains(' ') && fields != "same" => {
+                    format!("{fields} adopted")
+                }
+                other => other.to_owned(),
+            };
+            assert_eq!(outcome(desired, live.clone()), adopted, "{field} {value} {adopt}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_goes_along_with_another_change_or_when_it_is_to_be_sent_again() {
+    let id = account("chat").child("connections", "search");
+    for (target, resend, expected) in [
+        ("https://search.example", false, "same"),
+        ("https://search.example", true, "credentials.key"),
+        ("https://other.example", false, "target credentials.key"),
+        ("https://other.example", true, "target credentials.key"),
+    ] {
+        let mut search = declared("connections", &id, &id);
+        let fields = json!({"category": "CognitiveSearch", "authType": "ApiKey", "target": target,
+            "credentials": {"key": "${secret.SEARCH}"}});
+        search.declared = fields.as_object().unwrap().clone();
+        search.resend = resend;
+        let body = json!({"id": id.as_str(), "properties": {"category": "CognitiveSearch", "authType": "ApiKey",
+            "target": "https://search.example", "credentials": null}});
+        assert_eq!(outcome(search, body), expected, "{target} {resend}");
+    }
 }

@@ -175,3 +175,34 @@ fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
         ]
     );
 }
+
+#[test]
+fn whatever_is_in_a_new_account_waits_for_it_and_for_what_it_names_and_shares_its_lane() {
+    let chat = new_account("chat");
+    let child = |kind: &str, name: &str| {
+        let id = account("chat").child(kind, name);
+        declared(kind, &id, &id)
+    };
+    let strict = Desired { after: vec![chat.key.clone()], ..child("raiPolicies", "strict") };
+    let gpt = Desired { after: vec![chat.key.clone(), strict.key.clone()], ..child("deployments", "gpt") };
+    let grant = Desired { after: vec![chat.key.clone()], ..new_grant(1, &account("chat")) };
+    // What another plan makes is not waited for, and neither is what is there.
+    let other = Desired { after: vec![new_account("there").key], ..new_account("other") };
+    let made = [&chat, &strict, &gpt, &grant, &other].map(|each| create((*each).clone()));
+    let planned = steps(&made, None);
+    let needs: Vec<&[usize]> = planned.iter().map(|step| step.needs.as_slice()).collect();
+    assert_eq!(needs, [&[] as &[usize], &[0], &[0, 1], &[0], &[]]);
+    let lanes: Vec<&str> = planned.iter().map(|step| step.lane.as_str()).collect();
+    assert!(lanes[1] == lanes[0] && lanes[2] == lanes[0] && lanes[4] != lanes[0], "{lanes:?}");
+    assert_eq!(lanes[0], account("chat").as_str().to_lowercase());
+    assert_eq!(lanes[3], grant.id.as_str().to_lowercase(), "assignments are another provider's");
+
+    // One that is purged first is waited for once it is made anew, and so is one that is restored.
+    let purged =
+        Change::Create { desired: chat.clone(), fields: Vec::new(), purge: Some(account("deleted")) };
+    let restored = Change::Restore { desired: chat.clone(), fields: Vec::new(), mark: true };
+    for (first, expected) in [(purged, vec![vec![], vec![0], vec![1]]), (restored, vec![vec![], vec![0]])] {
+        let planned = steps(&[first, create(strict.clone())], None);
+        assert_eq!(planned.into_iter().map(|step| step.needs).collect::<Vec<_>>(), expected);
+    }
+}

@@ -369,3 +369,76 @@ fn a_secret_goes_along_with_another_change_or_when_it_is_to_be_sent_again() {
         assert_eq!(outcome(search, body), expected, "{target} {resend}");
     }
 }
+
+/// What `diff` makes of one account and one grant on it; the lists of accounts and of deleted ones hold these.
+fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
+    let text = "version: 1\nstack: team-a\nsubscription: 7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11\nresourceGroup: rg-chat\n\
+        location: eastus2\naccounts:\n- name: chat\n  kind: AIServices\n  roleAssignments:\n  - role: Cognitive Services User\n    \
+        principals: [{id: aaaaaaaa-1111-4111-8111-111111111111, type: User}]\n";
+    let mut sources = crate::source::Sources::default();
+    let (stacks, findings) =
+        crate::spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    assert!(findings.is_empty(), "{findings:?}");
+    let mut snapshot = Snapshot::default();
+    loop {
+        let open = crate::snapshot::missing(&stacks, &snapshot);
+        if open.is_empty() {
+            break;
+        }
+        for query in open {
+            let found = match query.path.split('?').next().unwrap() {
+                path if path.ends_with("/deletedAccounts") => deleted,
+                path if path.ends_with("/accounts") => accounts,
+                _ => &[],
+            };
+            snapshot.insert(&query, crate::snapshot::Answer::found(found.iter().cloned().map(query.project)));
+        }
+    }
+    assert_eq!(crate::desired::desired(&stacks).len(), 2);
+    let changes = diff(&stacks, crate::desired::resolved(&stacks, &snapshot), &snapshot).changes;
+    changes
+        .into_iter()
+        .map(|change| match change {
+            Change::NoOp { desired, .. } => format!("same {}", desired.kind.name()),
+            Change::Create { desired, .. } => format!("create {}", desired.kind.name()),
+            Change::Refused { desired, .. } => format!("refused {}", desired.kind.name()),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_grant_is_made_on_what_is_there_and_not_on_what_cannot_be_made() {
+    let body = |kind: &str| {
+        json!({"id": account("chat").as_str(), "name": "chat", "kind": kind, "location": "eastus2",
+            "sku": {"name": "S0"}, "properties": {"provisioningState": "Succeeded"}})
+    };
+    let remains = json!({
+        "id": "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/rg-chat/deletedAccounts/chat",
+        "name": "chat", "location": "eastus2", "properties": {},
+    });
+    assert_eq!(whole(&[body("AIServices")], &[]), ["same accounts", "create roleAssignments"]);
+    assert_eq!(whole(&[], &[]), ["create accounts", "create roleAssignments"]);
+    // It is there, and differs for good: a grant on it is none the worse.
+    assert_eq!(whole(&[body("OpenAI")], &[]), ["refused accounts", "create roleAssignments"]);
+    assert_eq!(whole(&[], &[remains]), ["refused accounts", "refused roleAssignments"]);
+}
+
+#[test]
+fn a_connection_is_not_written_without_what_it_signs_in_with() {
+    let id = account("chat").child("connections", "search");
+    let mut search = declared("connections", &id, &id);
+    let fields =
+        json!({"category": "CognitiveSearch", "authType": "ApiKey", "target": "https://other.example"});
+    search.declared = fields.as_object().unwrap().clone();
+    let body = json!({"id": id.as_str(), "properties": {"category": "CognitiveSearch", "authType": "ApiKey",
+        "target": "https://search.example", "credentials": null}});
+    assert_eq!(outcome(search, body), "refused credentials-unknown");
+}
+
+#[test]
+fn what_could_not_be_read_says_why_and_what_to_do() {
+    let chat = declared("accounts", &account("chat"), &account("chat"));
+    let finding = chat.unread(&Refusal { message: "403".to_owned(), hint: Some("ask".to_owned()) });
+    assert_eq!((finding.cause.as_deref(), finding.hint.as_deref()), (Some("403"), Some("ask")));
+}

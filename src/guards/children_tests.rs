@@ -182,6 +182,8 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
             "the plan takes content filter `strict` from deployment `gpt` of `chat`, and what replaces it is not known to stop as much"
         ]
     );
+    // One that keeps its policy keeps what it had, whether or not anybody has read that.
+    assert!(said(&[(at, deployment(Some("strict")))], &[(at, deployment(Some("Strict")))]).is_empty());
     // What goes with its deployment is the other guard's.
     assert!(said(&[strict(), (at, deployment(Some("strict")))], &[strict()]).is_empty());
 }

@@ -206,3 +206,31 @@ fn whatever_is_in_a_new_account_waits_for_it_and_for_what_it_names_and_shares_it
         assert_eq!(planned.into_iter().map(|step| step.needs).collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn what_azure_takes_by_itself_only_is_a_write_of_its_own() {
+    let fields = [("version", json!("2"), Mutability::Apart), ("capacity", json!(9), Mutability::InPlace)];
+    let plan = steps(&[update("chat", false, &fields)], None);
+    let patches: Vec<Value> = plan.iter().map(|step| json!(step.patch)).collect();
+    assert_eq!(patches, [json!({"version": "2"}), json!({"capacity": 9})]);
+}
+
+#[test]
+fn late_steps_do_not_wait_for_their_equals_nor_for_what_no_key_opens() {
+    let chat = account("chat");
+    let (one, two) = (chat.child("deployments", "one"), chat.child("deployments", "two"));
+    let role = |number| {
+        let id = new_grant(number, &chat).id;
+        delete("roleAssignments", &id, &chat)
+    };
+    for changes in [
+        vec![delete("deployments", &one, &one), delete("deployments", &two, &two)],
+        vec![role(1), role(2)],
+        vec![
+            create(declared("deployments", &one, &one)),
+            update("chat", false, &[("disableLocalAuth", json!(true), Mutability::AfterGrants)]),
+        ],
+    ] {
+        assert!(steps(&changes, None).iter().all(|step| step.needs.is_empty()), "{:?}", said(&changes));
+    }
+}

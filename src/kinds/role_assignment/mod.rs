@@ -118,6 +118,15 @@ fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
     Key::new("roleAssignments", &[scope.as_str(), principal, role])
 }
 
+/// Where a live assignment stands, and which one it is, whatever its GUID.
+fn identity(body: &Value) -> Option<(ResourceId, Key)> {
+    let text = |name: &str| body["properties"][name].as_str();
+    let scope = ResourceId::parse(text("scope")?).ok()?;
+    let role = trailing_guid(text("roleDefinitionId")?)?;
+    let key = key(&scope, text("principalId")?, &role.to_string());
+    Some((scope, key))
+}
+
 fn list(scope: &ResourceId) -> Query {
     let prefix = scope.as_str().trim_end_matches('/');
     Query {
@@ -302,14 +311,8 @@ impl Kind for RoleAssignments {
                 inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
             }
             for body in snapshot.items(&query) {
-                let properties = &body["properties"];
-                let text = |name: &str| properties[name].as_str();
-                let (Some(id), Some(scope), Some(principal), Some(role)) = (
-                    body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()),
-                    text("scope").and_then(|scope| ResourceId::parse(scope).ok()),
-                    text("principalId"),
-                    text("roleDefinitionId").and_then(trailing_guid),
-                ) else {
+                let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+                let (Some(id), Some((scope, key))) = (id, identity(body)) else {
                     inventory.gaps.push(super::unplaced(&query));
                     continue;
                 };
@@ -323,13 +326,7 @@ impl Kind for RoleAssignments {
                 if !watched.iter().any(near) {
                     continue;
                 }
-                let live = Live {
-                    kind: &RoleAssignments,
-                    key: key(&scope, principal, &role.to_string()),
-                    scope,
-                    id,
-                    body: body.clone(),
-                };
+                let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };
                 inventory.items.insert(live.key.clone(), live);
             }
         }

@@ -3,25 +3,26 @@
 //! Pure.
 
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
-use super::list;
+use super::{identity, key, list};
 use crate::id::{ResourceId, trailing_guid};
 use crate::snapshot::Query;
+
+fn text<'a>(patch: &'a Map<String, Value>, name: &str) -> &'a str {
+    patch.get(name).and_then(Value::as_str).unwrap_or_default()
+}
 
 /// All assignments of a patch's principal at a scope, above and below it.
 pub(crate) fn query(scope: &ResourceId, patch: &Map<String, Value>) -> Query {
     let whole = list(scope);
-    let principal = patch.get("principalId").and_then(Value::as_str).unwrap_or_default();
-    Query { path: format!("{}&$filter=principalId eq '{principal}'", whole.path), ..whole }
+    let path = format!("{}&$filter=principalId eq '{}'", whole.path, text(patch, "principalId"));
+    Query { path, ..whole }
 }
 
 /// Whether one of them gives at the scope what the patch would.
 pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Value) -> bool {
-    let properties = &body["properties"];
-    let role = |id: Option<&Value>| id.and_then(Value::as_str).and_then(trailing_guid);
-    let principal = |id: Option<&Value>| id.and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
-    properties["scope"].as_str().and_then(|at| ResourceId::parse(at).ok()).as_ref() == Some(scope)
-        && role(properties.get("roleDefinitionId")) == role(patch.get("roleDefinitionId"))
-        && principal(properties.get("principalId")) == principal(patch.get("principalId"))
+    trailing_guid(text(patch, "roleDefinitionId")).is_some_and(|role| {
+        let wanted = key(scope, text(patch, "principalId"), &role.to_string());
+        identity(body).is_some_and(|(_, found)| found == wanted)
+    })
 }

@@ -141,7 +141,8 @@ impl Answer {
 /// All answers so far.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    answers: BTreeMap<String, Answer>,
+    /// By what was asked, each with the scope that it speaks about.
+    answers: BTreeMap<String, (ResourceId, Answer)>,
     /// Who asked.
     pub caller: Caller,
 }
@@ -149,25 +150,33 @@ pub struct Snapshot {
 impl Snapshot {
     /// Stores an answer.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
-        self.answers.insert(query.key().into_owned(), answer);
+        self.answers.insert(query.key().into_owned(), (query.scope.clone(), answer));
     }
 
     /// The answer to a query, or `None` while it has not been asked.
     #[must_use]
     pub fn get(&self, query: &Query) -> Option<&Answer> {
-        self.answers.get(&*query.key())
+        self.answers.get(&*query.key()).map(|(_, answer)| answer)
     }
 
     /// Everything that could not be read.
     pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
-        self.answers.values().filter_map(Answer::refusal)
+        self.answers.values().filter_map(|(_, answer)| answer.refusal())
     }
 
     /// Everything that was found, whatever was asked.
     pub fn bodies(&self) -> impl Iterator<Item = &Body> {
-        self.answers.values().flat_map(|answer| match answer {
-            Answer::Found(items) => items.as_slice(),
-            _ => &[],
+        self.shown().map(|(_, body)| body)
+    }
+
+    /// The same, each with the scope that was asked about.
+    pub fn shown(&self) -> impl Iterator<Item = (&ResourceId, &Body)> {
+        self.answers.values().flat_map(|(scope, answer)| {
+            let items = match answer {
+                Answer::Found(items) => items.as_slice(),
+                _ => &[],
+            };
+            items.iter().map(move |body| (scope, body))
         })
     }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
 
 const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
 const CHAT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
@@ -283,6 +284,41 @@ fn an_account_whose_keys_are_off_keeps_somebody_who_can_call_it() {
         let said = access(&before, &after, None);
         assert_eq!(said.iter().any(|text| text.starts_with(refused)), locked, "{what}: {said:?}");
         assert_eq!(!said.is_empty(), locked, "{what}: {said:?}");
+    }
+}
+
+/// What is known once the lists of these scopes have shown these bodies.
+fn listed(lists: &[(&str, Vec<Value>)]) -> World {
+    let mut snapshot = Snapshot::default();
+    for (scope, bodies) in lists {
+        let scope = if *scope == "/" { ResourceId::root() } else { id(scope) };
+        let query = Query { path: scope.to_string(), shape: Shape::List, scope, project: |body| body };
+        snapshot.insert(&query, Answer::found(bodies.clone()));
+    }
+    World::of(&snapshot)
+}
+
+#[test]
+fn a_management_groups_assignment_lets_somebody_in_where_a_list_of_the_subscription_shows_it() {
+    const OTHER: &str = "/subscriptions/00000000-0000-4000-8000-000000000002";
+    let above = "/providers/Microsoft.Management/managementGroups/mg";
+    let subscription = GROUP.split("/resourceGroups").next().unwrap();
+    let mut inherited = grant(1, above, CS_USER, ALICE);
+    // Azure writes the subscription asked about into it, and a spec may name any.
+    inherited["properties"]["roleDefinitionId"] =
+        json!(format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{CS_USER}"));
+    for (shown_by, locked) in
+        [(subscription, false), (GROUP, false), (above, true), ("/", true), (OTHER, true)]
+    {
+        let list = || (shown_by, vec![inherited.clone()]);
+        let (before, after) =
+            (listed(&[list(), (CHAT, vec![keys(false)])]), listed(&[list(), (CHAT, vec![keys(true)])]));
+        let said = messages(access::objections(&before, &after, None));
+        assert_eq!(!said.is_empty(), locked, "{shown_by}: {said:?}");
+        // Taking away the last way in is refused, also where it was not seen that it is one.
+        let (before, after) =
+            (listed(&[list(), (CHAT, vec![keys(true)])]), listed(&[(CHAT, vec![keys(true)])]));
+        assert_eq!(access::objections(&before, &after, None).len(), 1, "{shown_by}");
     }
 }
 

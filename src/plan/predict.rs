@@ -17,7 +17,8 @@ use crate::snapshot::{Body, Snapshot};
 pub struct World {
     /// By id; ids compare without case.
     pub resources: BTreeMap<ResourceId, Body>,
-    /// Assignments on management groups, each with a subscription whose list shows it: it holds there, and no id says so.
+    /// What stands above subscriptions, such as assignments on management groups, each with a subscription whose list shows it:
+    /// it holds there, and no id says so.
     pub inherited: BTreeSet<(ResourceId, ResourceId)>,
 }
 
@@ -25,21 +26,17 @@ impl World {
     /// Everything that a snapshot shows, inherited assignments included.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
-        let identified = |body: &Body| {
-            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
-            Some((id, body.clone()))
-        };
-        // A subscription's list names the roles of what it inherits as its own.
-        let inherited = |body: &Body| {
-            let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())?;
-            let role = body["properties"]["roleDefinitionId"].as_str()?;
-            let shown = ResourceId::parse(role).ok()?.subscription_id().map(ResourceId::subscription)?;
-            id.subscription_id().is_none().then_some((id, shown))
-        };
-        Self {
-            resources: snapshot.bodies().filter_map(identified).collect(),
-            inherited: snapshot.bodies().filter_map(inherited).collect(),
+        let mut world = Self::default();
+        for (asked, body) in snapshot.shown() {
+            let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };
+            // Only the list itself tells that it holds here: a management group's own list says nothing about what is below.
+            let shown_by = asked.subscription_id().map(ResourceId::subscription);
+            if let Some(subscription) = shown_by.filter(|_| id.subscription_id().is_none()) {
+                world.inherited.insert((id.clone(), subscription));
+            }
+            world.resources.insert(id, body.clone());
         }
+        world
     }
 
     /// What is known of a resource.

@@ -21,7 +21,7 @@ use keyless::spec::{self, Loaded};
 
 use super::live::Azure;
 use super::rng::Rng;
-use super::specs::grant_key;
+use super::specs::{MANAGEMENT_GROUP, SUBSCRIPTIONS, grant_key};
 
 /// What the caller may not read.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +76,12 @@ pub(super) fn within(scope: &str, outer: &str) -> bool {
     let (scope, outer) = (scope.to_lowercase(), outer.to_lowercase());
     let outer = outer.trim_end_matches('/');
     scope == outer || scope.starts_with(&format!("{outer}/"))
+}
+
+/// Whether what is assigned at a scope holds at another: within it, or below its management group.
+pub(super) fn holds_at(scope: &str, at: &str) -> bool {
+    let first = format!("/subscriptions/{}", SUBSCRIPTIONS[0]);
+    within(scope, at) || (at.eq_ignore_ascii_case(MANAGEMENT_GROUP) && within(scope, &first))
 }
 
 pub(super) fn scope_of(assignment: &Value) -> &str {
@@ -164,7 +170,7 @@ fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str,
             let above_only = query.path.contains("atScope()");
             let list = azure.assignments.iter().map(|item| &item.body).filter(|body| {
                 let at = scope_of(body);
-                within(scope, at) || (!above_only && within(at, scope))
+                holds_at(scope, at) || (!above_only && within(at, scope))
             });
             let list = list.collect();
             ("roleAssignments", refusal(&blindness.assignments).unwrap_or_else(|| found(list)))

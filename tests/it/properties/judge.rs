@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::arm::{scope_of, within};
+use super::arm::{holds_at, scope_of};
 use super::live::Azure;
 use super::specs::{Account, CUSTOM_ROLE, Specs};
 use super::values::{Unit, units};
@@ -90,7 +90,7 @@ pub(super) fn held(body: &Value) -> Held {
 }
 
 pub(super) fn somebody_calls(account: &str, assignments: &[Held]) -> bool {
-    assignments.iter().any(|held| within(account, &held.scope) && power(&held.role).calls)
+    assignments.iter().any(|held| holds_at(account, &held.scope) && power(&held.role).calls)
 }
 
 /// How open an account is.

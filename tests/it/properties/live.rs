@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::arm::key_of_assignment;
 use super::rng::Rng;
 use super::specs::{
-    Account, CALLER, FOREIGN, GROUPS, Grant, ROLES, STACKS, SUBSCRIPTIONS, Specs, grant_key, group_id,
-    identity_id,
+    Account, CALLER, FOREIGN, GROUPS, Grant, MANAGEMENT_GROUP, ROLES, STACKS, SUBSCRIPTIONS, Specs,
+    grant_key, group_id, identity_id,
 };
 use super::values::{identity, other, place, same, units};
 
@@ -373,7 +373,7 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
             5..=7 => group.clone(),
             8 => format!("{group}/providers/Microsoft.Storage/storageAccounts/store1"),
             9 => format!("/subscriptions/{subscription}"),
-            10 => (*rng.pick(&["/", "/providers/Microsoft.Management/managementGroups/mg-1"])).to_owned(),
+            10 => (*rng.pick(&["/", MANAGEMENT_GROUP])).to_owned(),
             _ => specs
                 .grants
                 .get(rng.below(specs.grants.len()))

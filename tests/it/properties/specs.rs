@@ -9,6 +9,8 @@ use super::rng::Rng;
 
 pub(super) const SUBSCRIPTIONS: [&str; 2] =
     ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+/// Stands above the first subscription and not above the second.
+pub(super) const MANAGEMENT_GROUP: &str = "/providers/Microsoft.Management/managementGroups/mg-1";
 pub(super) const GROUPS: [&str; 3] = ["rg-a", "rg-ab", "Rg-C"];
 pub(super) const STACKS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(super) const FOREIGN: &str = "other-team";
@@ -153,7 +155,7 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
                 0..=4 if with_group => ("resourceGroup".to_owned(), group_id(subscription, group)),
                 5 => ("subscription".to_owned(), format!("/subscriptions/{subscription}")),
                 6 => {
-                    let id = "/providers/Microsoft.Management/managementGroups/mg-1".to_owned();
+                    let id = MANAGEMENT_GROUP.to_owned();
                     (id.clone(), id)
                 }
                 7 => {

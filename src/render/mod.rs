@@ -4,6 +4,7 @@
 mod access;
 pub mod diagnostic;
 mod doctor;
+pub mod export;
 mod keys;
 pub mod markdown;
 mod outputs;

@@ -143,6 +143,8 @@ codes! {
     GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or takes it from a deployment";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
     GuardStale = "guard-stale", "live state changed since the plan was made";
+    // Exporting.
+    LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
     Disproven = "disproven", "what was to be proven by calling an account is not so";

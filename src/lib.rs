@@ -19,6 +19,7 @@ pub mod read;
 pub mod access;
 pub mod checks;
 pub mod doctor;
+pub mod export;
 pub mod keys;
 pub mod outputs;
 pub mod standing;

@@ -6,8 +6,8 @@ reads cases as JSON lines and writes one JSON line for each: the changes as [act
 the guards that refuse the plan. Python's standard library only.
 
 A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [...], "deletedAccounts": [...]},
-"missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
-`live` is all that the answers show, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
+"shownBy": {assignment id in lower case: [scope, ...]}, "missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
+`live` is all that the answers show, `shownBy` the scopes whose lists showed an assignment, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
 is a file of role definitions.
 
 What the design leaves open, and what is decided here:
@@ -23,7 +23,8 @@ What the design leaves open, and what is decided here:
     or below a declared account. `unmanaged: fail` of a stack makes such lines drift inside its domain.
  6. `deletes` counts 10 over the whole plan, and 30 % for each stack of the marked things in its domain.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
-    A new account locks nobody out. The caller's rights to write accounts and to write assignments count apart.
+    A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
+    is taken to matter everywhere. The caller's rights to write accounts and to write assignments count apart.
  8. A role that is not in the file might do anything: giving it needs the guard's leave.
 """
 
@@ -84,6 +85,9 @@ def above_group(scope):
     """Subscription scope or above: also management groups and the root."""
     parts = [part for part in low(scope).split("/") if part]
     return parts[:1] != ["subscriptions"] or len(parts) <= 2
+def above_all(scope):
+    """Outside of every subscription."""
+    return not low(scope).startswith("/subscriptions/")
 
 # the spec
 def group_id(subscription, group):
@@ -264,7 +268,7 @@ class Case:
         for body in case["live"]["roleAssignments"]:
             p = body["properties"]
             self.grants[(low(p["scope"]).rstrip("/"), low(p["principalId"]), last(p["roleDefinitionId"]))] = body
-        self.deleted = {}
+        self.shown_by, self.deleted = case["shownBy"], {}
         for body in case["live"]["deletedAccounts"]:
             part = low(body["id"]).split("/")
             group = f"/subscriptions/{part[2]}/resourcegroups/{part[part.index('resourcegroups') + 1]}"
@@ -341,12 +345,20 @@ class Case:
         else:
             self.changes[key] = ("delete", [])
             self.gone[mark] += 1
+    def holds(self, account, key):
+        """Whether an assignment of this key is known to hold for an account."""
+        if within(account, key[0]):
+            return True
+        subscription = "/".join(account.split("/")[:3])
+        shown = self.shown_by.get(low(self.grants[key]["id"]), []) if above_all(key[0]) and key in self.grants else []
+        return any(within(scope, subscription) for scope in shown)
     def guards(self):
         codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
         made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
         if sum(self.gone.values()) > 10 or any(self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
             codes.add("deletes")
-        callers = lambda keys, account: any(self.roles.infers(k[2]) and within(account, k[0]) for k in keys)
+        callers = lambda keys, account: any(self.roles.infers(k[2]) and self.holds(account, k) for k in keys)
+        lost = lambda account: any(self.roles.infers(k[2]) and (above_all(k[0]) or within(account, k[0])) for k in set(self.grants) - kept)
         for key, (action, _) in self.changes.items():
             item, body = self.declared.get(key), self.accounts.get(key) if isinstance(key, str) else self.grants.get(key)
             if not isinstance(key, str):
@@ -371,7 +383,7 @@ class Case:
         for key, body in self.accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = after_account("noop", None, body)[0], after_account(action, self.declared.get(key), body)[0]
-            if action != "delete" and now and (not was or callers(self.grants, key)) and not callers(kept | made, key):
+            if action != "delete" and now and (not was or callers(self.grants, key) or lost(key)) and not callers(kept | made, key):
                 codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]
         for right in (GRANT, WRITE):

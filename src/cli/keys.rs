@@ -49,7 +49,7 @@ struct RevokeArgs {
     yes: bool,
 }
 
-fn subscription(text: &str) -> Result<ResourceId, String> {
+pub(super) fn subscription(text: &str) -> Result<ResourceId, String> {
     let id = uuid::Uuid::try_parse(text).map_err(|_| "a subscription is given by its GUID")?;
     Ok(ResourceId::subscription(&id.to_string()))
 }

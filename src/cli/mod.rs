@@ -9,6 +9,7 @@ mod confirm;
 mod doctor;
 mod document;
 mod drift;
+mod export;
 mod guid;
 mod keys;
 mod lock;
@@ -90,6 +91,8 @@ enum Command {
     Keys(keys::Args),
     /// Endpoints, ids and identities of the accounts, for applications
     Outputs(outputs::Args),
+    /// Print a spec of what is live, which plans no change
+    Export(export::Args),
     /// Write down whom the specs name, so that pipelines need not look it up
     Lock(lock::Args),
     /// Say what stands in the way of signing in, reading and writing
@@ -132,6 +135,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&options, &args),
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
+        Command::Export(args) => export::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),

@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Reads what `wanted` wants to know, as `read_by` does, and says who asked.
-    async fn read(
+    pub(super) async fn read(
         &self,
         wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
     ) -> Result<(Snapshot, Claims), Failure> {

@@ -228,6 +228,28 @@ impl Kind for Connections {
         vec![Finding::error(Code::CredentialsUnknown, message).at(span).hint(hint)]
     }
 
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        // A project that is there can.
+        parent["type"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case(account::TYPE))
+            || account::holds_projects(parent)
+    }
+
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = shape::written(self, body);
+        // Azure's default, which it shows of every connection.
+        spec.retain(|name, value| name != "isSharedToAll" || value == true);
+        spec
+    }
+
+    fn comment(&self, written: &Value) -> Option<(&'static str, &'static str)> {
+        let text = match written["authType"].as_str()? {
+            "ApiKey" => "the key is not shown: to write this one, add credentials: {key: '${secret.NAME}'}",
+            "ManagedIdentity" => "its identity is not shown: to write this one, add credentials",
+            _ => return None,
+        };
+        Some(("authType", text))
+    }
+
     fn to_spec(&self, body: &Value) -> Value {
         Value::Object(shape::members(&body["properties"], SAME))
     }

@@ -160,6 +160,10 @@ impl Kind for Deployments {
         rules::unsettled(desired, body).into_iter().collect()
     }
 
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        account::serves_models(parent)
+    }
+
     fn to_spec(&self, body: &Value) -> Value {
         let mut spec = Map::new();
         let properties = &body["properties"];

@@ -131,6 +131,18 @@ pub trait Kind: Sync {
     }
     /// ARM shape to spec shape, marks left out.
     fn to_spec(&self, body: &Value) -> Value;
+    /// What a spec that is made from a live one says of it: spec shape as people write it.
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        shape::written(registered(self.name()), body)
+    }
+    /// What such a spec tells people beside one of these fields.
+    fn comment(&self, _written: &Value) -> Option<(&'static str, &'static str)> {
+        None
+    }
+    /// Whether a live parent can hold any: of one that cannot, it is not known what its list answers.
+    fn may_stand_in(&self, _parent: &Value) -> bool {
+        true
+    }
     /// Lays a patch in spec shape over a body in ARM shape; `null` removes.
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>);
     /// Whether there is a place for a mark; without one nothing is adopted or pruned.

@@ -146,6 +146,10 @@ impl Kind for Projects {
         rules::unsettled(desired, body).into_iter().collect()
     }
 
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        account::holds_projects(parent)
+    }
+
     fn to_spec(&self, body: &Value) -> Value {
         let mut spec = shape::members(&body["properties"], SAME);
         spec.extend(shape::members(body, &["location"]));

@@ -101,6 +101,10 @@ impl Kind for RaiPolicies {
         system || body["name"].as_str().is_some_and(|name| is_azures(name.rsplit('/').next().unwrap_or(name)))
     }
 
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        account::serves_models(parent)
+    }
+
     fn to_spec(&self, body: &Value) -> Value {
         let mut spec = shape::members(&body["properties"], SAME);
         spec.extend(shape::tags(body).map(|tags| ("tags".to_owned(), tags)));

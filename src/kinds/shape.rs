@@ -126,6 +126,28 @@ fn identities(identity: &Value) -> (bool, Map<String, Value>) {
     (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
 }
 
+/// Spec shape as people write it: without what GET shows as `null`, and with the short forms of `identity`.
+pub(super) fn written(kind: &dyn Kind, body: &Value) -> Map<String, Value> {
+    let mut spec = kind.to_spec(&writable(kind, body));
+    if spec["identity"].is_object() {
+        short_identity(&mut spec["identity"]);
+    }
+    match spec {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The long form of `identity` as a short one, where that says the same of what is there.
+fn short_identity(identity: &mut Value) {
+    let users = identity["userAssigned"].as_array().is_some_and(|users| !users.is_empty());
+    match (identity["systemAssigned"].as_bool(), users) {
+        (Some(true), false) => *identity = json!("SystemAssigned"),
+        (Some(false), false) => *identity = json!("None"),
+        _ => {}
+    }
+}
+
 /// The short forms of `identity` in a spec as the long one.
 pub(crate) fn long_identity(identity: &mut Value) {
     match identity.as_str() {

@@ -5,6 +5,7 @@ mod access;
 mod cause;
 pub mod diagnostic;
 mod doctor;
+pub mod export;
 mod keys;
 pub mod markdown;
 mod outputs;

@@ -10,7 +10,7 @@ use super::catalog::{self, Model};
 use super::children::{self, Place};
 use super::deployments;
 use super::errors;
-use super::http::{Item, Reply, Request, page, to_json, written};
+use super::http::{Item, Reply, Request, page, written};
 use super::state::Child;
 use super::world::World;
 
@@ -309,7 +309,7 @@ pub(super) fn deployment_skus(world: &World, request: &Request, place: Place) ->
 
 fn listed(request: &Request, items: impl Iterator<Item = Value>) -> Reply {
     let texts: Vec<(String, String)> =
-        items.enumerate().map(|(index, item)| (format!("{index:06}"), to_json(&item))).collect();
+        items.enumerate().map(|(index, item)| (format!("{index:06}"), item.to_string())).collect();
     let items = texts.iter().map(|(key, text)| (key.as_str(), move || -> Item { written(text.clone()) }));
     page(request, PAGE, items)
 }

@@ -12,6 +12,7 @@ pub mod structure;
 pub mod tree;
 pub mod variables;
 pub(crate) mod wording;
+pub mod write;
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -40,16 +40,11 @@ pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
 fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
     let at = |pointer: &str| loaded.document.value_span(pointer);
-    let fits = (1..=63).contains(&spec.stack.len())
-        && spec.stack.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && spec.stack.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c));
-    if !fits {
+    if !is_stack_name(&spec.stack) {
         findings.push(
             Finding::error(Code::InvalidName, format!("`{}` cannot name a stack", spec.stack))
                 .at(at("/stack"))
-                .hint(
-                    "1 to 63 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
-                ),
+                .hint(STACK_NAMES),
         );
     }
     for (pointer, name, id) in [
@@ -75,6 +70,18 @@ fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 .hint("1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`"),
         );
     }
+}
+
+/// What [`is_stack_name`] takes.
+pub const STACK_NAMES: &str =
+    "1 to 63 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
+
+/// Whether it can name a stack.
+#[must_use]
+pub fn is_stack_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c))
 }
 
 /// Whether it is a GUID in the form that ids hold: others would parse and then name nothing.

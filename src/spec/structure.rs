@@ -394,7 +394,8 @@ fn field(pointer: &str) -> Option<String> {
 }
 
 /// What a pointer points to, by the name people gave it: "role assignment `Reader` of account `chat-eu`".
-fn thing(tree: &Value, pointer: &str) -> String {
+#[must_use]
+pub fn thing(tree: &Value, pointer: &str) -> String {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return "the spec".to_owned() };
     let of = |owner: &str| match owner {
         "" => String::new(),
@@ -417,8 +418,10 @@ fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod required;
 mod salvage;
 #[cfg(test)]
 mod tests;
 
+pub use required::is_required;
 pub(super) use salvage::salvage;

@@ -114,6 +114,23 @@ impl Document {
         }
     }
 
+    /// The JSON pointer to the innermost value that stands at a place, or whose key does.
+    #[must_use]
+    pub fn pointer_at(&self, span: Span) -> Option<String> {
+        fn find(node: &Node, place: Place, pointer: &str) -> Option<String> {
+            let at = |token: &str, child: &Node| find(child, place, &format!("{pointer}/{}", escape(token)));
+            let inner = match &node.children {
+                Children::None => None,
+                Children::Map(children) => children.iter().find_map(|(name, child)| at(name, child)),
+                Children::List(children) => {
+                    children.iter().enumerate().find_map(|(index, child)| at(&index.to_string(), child))
+                }
+            };
+            inner.or_else(|| (node.value == place || node.key == Some(place)).then(|| pointer.to_owned()))
+        }
+        find(&self.places, Place { start: span.start, end: span.end }, "")
+    }
+
     /// The node at a pointer and true, or its nearest existing ancestor and false.
     fn nearest(&self, pointer: &str) -> (&Node, bool) {
         let mut node = &self.places;

@@ -14,7 +14,7 @@ use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section};
 use crate::desired::{Desired, collect_spans};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Account, OnSoftDeleted, Spec};
 
@@ -40,6 +40,18 @@ const NOT_FIELDS: &[&str] =
 
 /// The kind.
 pub struct Accounts;
+
+/// Whether models can be deployed to a live account.
+pub(super) fn serves_models(body: &Value) -> bool {
+    body["kind"]
+        .as_str()
+        .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))
+}
+
+/// Whether projects, and connections, can stand in a live account.
+pub(super) fn holds_projects(body: &Value) -> bool {
+    body["properties"]["allowProjectManagement"] == true
+}
 
 /// The id of a declared account.
 #[must_use]
@@ -230,8 +242,7 @@ impl Kind for Accounts {
                         inventory.gaps.push(super::unplaced(&query));
                         continue;
                     };
-                    let live =
-                        Live { kind: &Accounts, key: key(&id), scope: id.clone(), id, body: body.clone() };
+                    let live = live(id, body);
                     inventory.items.insert(live.key.clone(), live);
                 }
             }
@@ -393,6 +404,17 @@ impl Kind for Accounts {
         shape::to_spec(body)
     }
 
+    /// Whether keys are taken is what a reader looks for, and ARM leaves it out where they are.
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = super::shape::written(self, body);
+        spec.entry("disableLocalAuth").or_insert(json!(false));
+        spec
+    }
+
+    fn comment(&self, written: &Value) -> Option<(&'static str, &'static str)> {
+        (written["disableLocalAuth"] == false).then_some(("disableLocalAuth", "API keys are on"))
+    }
+
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         shape::overlay(body, patch);
     }
@@ -417,6 +439,11 @@ impl Kind for Accounts {
             _ => None,
         }
     }
+}
+
+/// An account that a list shows.
+pub(crate) fn live(id: ResourceId, body: &Body) -> Live {
+    Live { kind: &Accounts, key: key(&id), scope: id.clone(), id, body: body.clone() }
 }
 
 /// What makes an account the same account.

@@ -10,7 +10,7 @@ mod rules;
 mod temporary;
 pub(crate) mod twin;
 
-pub(crate) use roles::{definitions, unjudged, unknown_roles};
+pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances};
 
 use std::collections::BTreeSet;
@@ -362,6 +362,16 @@ impl Kind for RoleAssignments {
             *description = split_mark(description).0.to_owned();
         }
         Value::Object(spec)
+    }
+
+    /// White space does not count in a condition: it is written as lines that people can read.
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = super::shape::written(self, body);
+        if let Some(Value::String(condition)) = spec.get_mut("condition") {
+            let lines: Vec<&str> = condition.trim().lines().map(str::trim_end).collect();
+            *condition = lines.join("\n");
+        }
+        spec
     }
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {

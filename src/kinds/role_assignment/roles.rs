@@ -90,6 +90,20 @@ pub(super) fn label(role: &str) -> String {
     }
 }
 
+/// How a spec names a role: as people do, where that means this role and no other.
+#[must_use]
+pub(crate) fn spelled(id: Uuid, catalogue: &Catalogue) -> String {
+    let name = rbac::by_id(id).map_or_else(|| catalogue.display_name(id), |role| role.name.clone());
+    let means = match rbac::by_name(&name) {
+        Some(known) => known.id == id,
+        None => {
+            catalogue.by_name(&name) == Named::One(id)
+                && very_like(&name, rbac::builtin().iter().flat_map(Role::names)).is_none()
+        }
+    };
+    if means { name } else { id.to_string() }
+}
+
 /// The GUID of a declared role.
 pub(super) fn resolve(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Result<Uuid, Open> {
     let name = grant.role;

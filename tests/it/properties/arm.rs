@@ -2,6 +2,7 @@
 //!
 //! Answers follow ARM.md §9: a list of role assignments shows what is at, above and below its scope.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -66,6 +67,8 @@ pub(super) struct Seen {
     pub(super) accounts: Vec<Value>,
     pub(super) assignments: Vec<Value>,
     pub(super) deleted: Vec<Value>,
+    /// The scopes whose lists showed an assignment, by its id in lower case.
+    pub(super) shown_by: BTreeMap<String, BTreeSet<String>>,
     pub(super) blind_accounts: Vec<String>,
     pub(super) blind_assignments: Vec<String>,
     /// Subscriptions whose assignments could be listed in parts only.
@@ -109,6 +112,12 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
                     "deletedAccounts" => &mut seen.deleted,
                     _ => &mut Vec::new(),
                 };
+                if kind == "roleAssignments" {
+                    for item in items {
+                        let id = item["id"].as_str().unwrap_or_default().to_lowercase();
+                        seen.shown_by.entry(id).or_default().insert(query.scope.to_string());
+                    }
+                }
                 let items: Vec<Value> = items.iter().map(|item| (**item).clone()).collect();
                 shown.extend(items.into_iter().filter(|item| !shown.contains(item)).collect::<Vec<_>>());
             }

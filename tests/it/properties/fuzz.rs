@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// How many inputs to try: `KEYLESS_FUZZ`, or few enough for every run of the tests.
 fn runs() -> u64 {
-    std::env::var("KEYLESS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(1000)
+    std::env::var("KEYLESS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
 }
 
 /// Feeds inputs of many seeds; a panic or a long time names the seed.

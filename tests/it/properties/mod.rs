@@ -83,5 +83,5 @@ impl Case {
 
 /// How many cases to try: `KEYLESS_CASES`, or few enough for every run of the tests.
 fn cases() -> u64 {
-    std::env::var("KEYLESS_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(200)
+    std::env::var("KEYLESS_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(100)
 }

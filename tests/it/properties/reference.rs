@@ -44,6 +44,7 @@ fn case_line(case: &Case) -> Value {
     json!({
         "specs": case.specs.trees,
         "live": {"accounts": case.seen.accounts, "roleAssignments": case.seen.assignments, "deletedAccounts": case.seen.deleted},
+        "shownBy": case.seen.shown_by,
         "missingGroups": case.azure.missing_groups,
         "unreadable": {"accounts": case.seen.blind_accounts, "roleAssignments": case.seen.blind_assignments},
         "partial": case.seen.partial,

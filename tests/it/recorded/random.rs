@@ -239,11 +239,12 @@ fn recorded_bodies_with_one_value_replaced_make_nothing_panic() {
                     body["properties"].as_object_mut().unwrap().remove(name);
                 }
             }
-            for by in &strange {
-                for place in 1..usize::MAX {
+            // Every other one for each place, so that each meets very different places.
+            'places: for place in 1.. {
+                for by in strange.iter().skip(place % 2).step_by(2) {
                     let mut mutated = body.clone();
                     if !mutate(&mut mutated, &mut { place }, by) {
-                        break;
+                        break 'places;
                     }
                     take(&read, &[mutated]);
                     taken += 1;
@@ -251,6 +252,6 @@ fn recorded_bodies_with_one_value_replaced_make_nothing_panic() {
             }
         }
     }
-    assert!(taken > 1_000, "only {taken}");
+    assert!(taken > 600, "only {taken}");
     eprintln!("{taken} mutated bodies");
 }

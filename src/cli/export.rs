@@ -1,0 +1,141 @@
+//! `keyless export`: live Azure as a spec, proved to plan clean before it is printed.
+
+use super::document::Saying;
+use super::document::{Document, json};
+use super::options::Options;
+use super::output::{self, Failure};
+use super::session::{Session, block_on, pin};
+use super::{Exit, keys};
+use crate::export::{Exported, Unexportable, Wanted, export, queries};
+use crate::finding::{Finding, Severity};
+use crate::id::ResourceId;
+use crate::kinds::account::is_group_name;
+use crate::plan::document::FindingEntry;
+use crate::render::{diagnostic, export as render};
+use crate::source::Sources;
+use crate::spec::rules::{STACK_NAMES, is_stack_name};
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The subscription
+    #[arg(long, value_name = "GUID", value_parser = keys::subscription)]
+    subscription: ResourceId,
+    /// Only what is in this resource group
+    #[arg(long, value_name = "NAME", value_parser = group)]
+    resource_group: Option<String>,
+    /// Only the account of this name, and what is in it
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+}
+
+fn group(text: &str) -> Result<String, &'static str> {
+    if is_group_name(text) { Ok(text.to_owned()) } else { Err("no resource group can be called so") }
+}
+
+pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    let wanted = Wanted {
+        subscription: args.subscription.clone(),
+        group: args.resource_group.clone(),
+        account: args.account.clone(),
+        stack: stack(options, args)?,
+    };
+    if let Some(within) = &options.within {
+        let scope = pin(within)?;
+        if !scope.contains(&wanted.scope()) {
+            let message =
+                format!("`{}` is outside of `{scope}`, to which this run is pinned", wanted.scope());
+            return Err(Failure::new(message).hint("export less, or widen `--within`"));
+        }
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = tell(options, &session, &wanted).await;
+        session.close().await;
+        exit
+    })
+}
+
+/// The stack's name: as it is given, or what is exported.
+fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
+    let name = match options.stack.as_slice() {
+        [] => {
+            let named = args.account.as_ref().or(args.resource_group.as_ref());
+            let name = named.map(|name| name.to_ascii_lowercase()).filter(|name| is_stack_name(name));
+            return Ok(name.unwrap_or_else(|| "exported".to_owned()));
+        }
+        [name] => name,
+        _ => {
+            return Err(Failure::new("one export is the spec of one stack, and several are named")
+                .hint("give `--stack` once; KEYLESS_STACK may name one too"));
+        }
+    };
+    if !is_stack_name(name) {
+        return Err(Failure::new(format!("`{name}` cannot name a stack")).hint(STACK_NAMES));
+    }
+    Ok(name.clone())
+}
+
+async fn tell(options: &Options, session: &Session, wanted: &Wanted) -> Result<Exit, Failure> {
+    let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
+    let exported = export(wanted, &snapshot).map_err(failure)?;
+    Document::Statement(&Spec { exported: &exported, entries: entries(&exported) }).write(options)?;
+    aside(&exported.findings, &exported.sources);
+    if !options.quiet {
+        output::aside(&render::summary(&exported, session.requests(), &session.target));
+    }
+    let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if failed { Exit::Failure } else { Exit::Success })
+}
+
+fn entries(exported: &Exported) -> Vec<FindingEntry> {
+    exported.findings.iter().map(|finding| FindingEntry::new(finding, &exported.sources)).collect()
+}
+
+fn aside(findings: &[Finding], sources: &Sources) {
+    if !findings.is_empty() {
+        output::aside(&format!("{}\n", diagnostic::render(findings, sources, true)));
+    }
+}
+
+fn failure(why: Unexportable) -> Failure {
+    let failure = Failure::new(why.to_string());
+    match why {
+        Unexportable::Unread(refusal) => {
+            let failure = failure.cause(refusal.message);
+            match refusal.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        }
+        Unexportable::Nothing { findings, .. } => {
+            aside(&findings, &Sources::default());
+            failure.hint("look with: az cognitiveservices account list --subscription ID --output table")
+        }
+        Unexportable::Undeclarable { reason, hint } => failure.cause(reason).hint(hint),
+    }
+}
+
+/// The spec as a result.
+struct Spec<'a> {
+    exported: &'a Exported,
+    entries: Vec<FindingEntry>,
+}
+
+impl Saying for Spec<'_> {
+    fn text(&self, _verbose: bool) -> String {
+        self.exported.text()
+    }
+
+    fn markdown(&self) -> String {
+        format!("```yaml\n{}```\n", self.exported.text())
+    }
+
+    fn json(&self) -> Result<String, Failure> {
+        json(&self.exported.tree)
+    }
+
+    fn findings(&self) -> &[FindingEntry] {
+        &self.entries
+    }
+}

@@ -1,0 +1,299 @@
+//! A spec's tree in the making: live resources as elements of its lists. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Wanted, left_out};
+use crate::diff::equal;
+use crate::finding::Finding;
+use crate::id::{ResourceId, trailing_guid};
+use crate::kinds::{self, Compare, KINDS, Live, role_assignment};
+use crate::rbac::Catalogue;
+use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
+use crate::spec::model::PrincipalType;
+
+/// A spec's tree, and what did not get into it.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    /// In spec shape; lists of children that are empty stand in it, so that they are asked for.
+    pub tree: Value,
+    /// Why something live is not in it.
+    pub findings: Vec<Finding>,
+    /// The accounts in it.
+    live: Vec<Live>,
+}
+
+impl Draft {
+    /// The file down to its accounts.
+    pub(super) fn of(wanted: &Wanted, live: Vec<Live>) -> Self {
+        let subscription = wanted.subscription.subscription_id().unwrap_or_default();
+        let mut tree = json!({"version": 1, "stack": wanted.stack, "subscription": subscription});
+        let mut findings = Vec::new();
+        let live: Vec<Live> = live
+            .into_iter()
+            .filter(|live| takes(wanted, live, &Catalogue::default(), &mut findings))
+            .collect();
+        let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")), |a, b| {
+            a.eq_ignore_ascii_case(b)
+        });
+        let location = common(live.iter().map(|live| live.body["location"].as_str()), is_same_region);
+        let elements = live.iter().map(|live| {
+            let mut element = element(live);
+            if group.is_none() {
+                element.insert("resourceGroup".to_owned(), json!(live.id.segment_after("resourceGroups")));
+            }
+            if location.is_some() {
+                element.remove("location");
+            }
+            Value::Object(element)
+        });
+        tree["accounts"] = elements.collect();
+        for (name, value) in [("resourceGroup", group), ("location", location)] {
+            if let Some(value) = value {
+                tree[name] = json!(value);
+            }
+        }
+        Self { tree, findings, live }
+    }
+
+    /// How many accounts are in it.
+    pub(super) fn accounts(&self) -> usize {
+        self.tree["accounts"].as_array().map_or(0, Vec::len)
+    }
+
+    /// What stands in the accounts and who may do what on them, as far as the lists of the round before show it.
+    pub(super) fn fill(&mut self, wanted: &Wanted, before: &Loaded, snapshot: &Snapshot) {
+        let roles = Catalogue::of(snapshot.bodies());
+        for kind in KINDS {
+            let inventory = kind.inventory(std::slice::from_ref(before), snapshot);
+            let live = inventory.items.into_values();
+            if kind.is_grant() {
+                let near: Vec<Live> = live.filter(|live| self.reaches(wanted, before, live)).collect();
+                let findings = &mut self.findings;
+                let live: Vec<Live> = near
+                    .into_iter()
+                    .filter(|live| {
+                        takes(wanted, live, &roles, findings) && lasts(live, snapshot, &roles, findings)
+                    })
+                    .collect();
+                self.grants(wanted, &live, before, &roles);
+                continue;
+            }
+            let live: Vec<Live> =
+                live.filter(|live| takes(wanted, live, &roles, &mut self.findings)).collect();
+            for section in kind.sections(&before.spec) {
+                let region = self.region(&section.parent);
+                let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));
+                let elements = children.map(|live| {
+                    let mut element = element(live);
+                    let own = element.get("location").and_then(Value::as_str);
+                    if own.zip(region.as_deref()).is_some_and(|(own, region)| is_same_region(own, region)) {
+                        element.remove("location");
+                    }
+                    Value::Object(element)
+                });
+                let elements = elements.collect();
+                self.put(before, &section.pointer, elements);
+            }
+        }
+    }
+
+    /// Puts a list where the round before has one; what that round left out is not there.
+    fn put(&mut self, before: &Loaded, pointer: &str, elements: Value) {
+        let mut place = String::new();
+        let mut at = &mut self.tree;
+        for token in pointer.split('/').skip(1) {
+            // Elements are known by their names: places shift where one is left out.
+            let next = match token.parse::<usize>() {
+                Ok(_) => {
+                    place = format!("{place}/{token}");
+                    let wanted = before.document.tree.pointer(&place);
+                    let same = |each: &&mut Value| {
+                        wanted.is_some_and(|wanted| {
+                            each["name"] == wanted["name"] && each["resourceGroup"] == wanted["resourceGroup"]
+                        })
+                    };
+                    at.as_array_mut().and_then(|items| items.iter_mut().find(same))
+                }
+                Err(_) => {
+                    place = format!("{place}/{token}");
+                    at.get_mut(token)
+                }
+            };
+            let Some(next) = next else { return };
+            at = next;
+        }
+        *at = elements;
+    }
+
+    /// The region of the account that holds a resource.
+    fn region(&self, id: &ResourceId) -> Option<String> {
+        let account = id.tracked();
+        let live = self.live.iter().find(|live| live.id == account)?;
+        live.body["location"].as_str().map(str::to_owned)
+    }
+
+    /// Whether a role assignment belongs to what is wanted: it is on an account or in it, on a group unless just one account is
+    /// wanted, or the stack's own.
+    fn reaches(&self, wanted: &Wanted, before: &Loaded, live: &Live) -> bool {
+        let on_account = self.live.iter().any(|account| account.id.contains(&live.scope));
+        let on_group =
+            wanted.account.is_none() && kinds::account::groups_of(&before.spec).contains(&live.scope);
+        on_account || on_group || live.kind.mark(&live.body).as_ref() == Some(&wanted.stack)
+    }
+
+    /// Role assignments, those of one role, text and condition at a scope together.
+    fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, roles: &Catalogue) {
+        let mut grants: BTreeMap<(ResourceId, [String; 3]), Vec<Value>> = BTreeMap::new();
+        for assignment in live {
+            let spec = assignment.kind.written(&assignment.body);
+            let text = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
+            let Some(role) = trailing_guid(text("roleDefinitionId")) else { continue };
+            let title = || assignment.kind.title_in(&assignment.body, roles);
+            if serde_json::from_value::<PrincipalType>(json!(text("principalType"))).is_err() {
+                let why = format!("specs have no principals of type `{}`", text("principalType"));
+                self.findings.push(left_out(&title(), &why));
+                continue;
+            }
+            if !text("condition").is_empty() && text("conditionVersion") != "2.0" {
+                let why = format!(
+                    "its condition is of version `{}`, and specs write `2.0`",
+                    text("conditionVersion")
+                );
+                self.findings.push(left_out(&title(), &why));
+                continue;
+            }
+            let texts = [
+                role_assignment::spelled(role, roles),
+                text("description").to_owned(),
+                text("condition").to_owned(),
+            ];
+            let principal = self.principal(text("principalId"), text("principalType"));
+            grants.entry((assignment.scope.clone(), texts)).or_default().push(principal);
+        }
+        let groups = kinds::account::groups_of(&before.spec);
+        for ((scope, [role, description, condition]), mut principals) in grants {
+            principals.sort_by_key(Value::to_string);
+            let mut grant = Map::from_iter([("role".to_owned(), json!(role))]);
+            for (name, text) in [("description", description), ("condition", condition)] {
+                if !text.is_empty() {
+                    grant.insert(name.to_owned(), json!(text));
+                }
+            }
+            grant.insert("principals".to_owned(), Value::Array(principals));
+            if let Some(index) = self.live.iter().position(|account| account.id == scope) {
+                push(&mut self.tree["accounts"][index], grant);
+                continue;
+            }
+            let word = match groups.get(&scope) {
+                Some(_) if before.spec.resource_group.is_some() => json!("resourceGroup"),
+                Some(group) => json!(group.as_str()),
+                None if scope == wanted.subscription => json!("subscription"),
+                None => json!(scope.as_str()),
+            };
+            grant.insert("scope".to_owned(), word);
+            push(&mut self.tree, grant);
+        }
+    }
+
+    /// Who gets a role: the identity of an account of this file by the account's name, anybody else by object id.
+    fn principal(&self, id: &str, principal_type: &str) -> Value {
+        let is =
+            |live: &&Live| live.kind.identity(&live.body).is_some_and(|own| own.eq_ignore_ascii_case(id));
+        let named =
+            |name: &str| self.live.iter().filter(|live| live.id.name().eq_ignore_ascii_case(name)).count();
+        match self.live.iter().find(is) {
+            Some(account) if named(account.id.name()) == 1 && principal_type == "ServicePrincipal" => {
+                json!({"accountIdentity": account.id.name()})
+            }
+            _ => json!({"id": id, "type": principal_type}),
+        }
+    }
+
+    /// Leaves out the lists of children that turned out empty.
+    pub(super) fn without_empty_lists(&mut self) {
+        fn walk(value: &mut Value, collections: &BTreeSet<&str>) {
+            match value {
+                Value::Object(map) => {
+                    map.retain(|name, child| {
+                        !(collections.contains(name.as_str()) && child.as_array().is_some_and(Vec::is_empty))
+                    });
+                    map.values_mut().for_each(|child| walk(child, collections));
+                }
+                Value::Array(items) => items.iter_mut().for_each(|item| walk(item, collections)),
+                _ => {}
+            }
+        }
+        walk(&mut self.tree, &collections());
+    }
+}
+
+/// The names of lists of resources.
+fn collections() -> BTreeSet<&'static str> {
+    KINDS.iter().flat_map(|kind| kind.types()).filter_map(|name| name.rsplit('/').next()).collect()
+}
+
+/// Whether the stack may declare it: what another stack made is that stack's.
+fn takes(wanted: &Wanted, live: &Live, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+    match live.kind.mark(&live.body) {
+        Some(owner) if owner != wanted.stack => {
+            let title = live.kind.title_in(&live.body, roles);
+            let hint = format!("its spec declares it; if that is lost, export it with `--stack {owner}`");
+            findings.push(left_out(&title, &format!("it carries the mark of stack `{owner}`")).hint(hint));
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Whether it is there for good.
+fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+    let passing = live.kind.passing(live, snapshot);
+    if let Some(passing) = &passing {
+        let title = live.kind.title_in(&live.body, roles);
+        let why =
+            format!("somebody activated it through Privileged Identity Management until {}", passing.until);
+        findings.push(left_out(&title, &why));
+    }
+    passing.is_none()
+}
+
+/// A live thing as an element of a spec's list, with empty lists of what may stand below it.
+fn element(live: &Live) -> Map<String, Value> {
+    let mut map = live.kind.written(&live.body);
+    map.insert("name".to_owned(), json!(live.id.name()));
+    let own = live.id.resource_type().unwrap_or_default();
+    for kind in KINDS.iter().filter(|kind| kind.may_stand_in(&live.body)) {
+        for (parent, collection) in kind.types().iter().filter_map(|name| name.rsplit_once('/')) {
+            if parent.eq_ignore_ascii_case(&own) {
+                map.insert(collection.to_owned(), json!([]));
+            }
+        }
+    }
+    map
+}
+
+fn push(holder: &mut Value, grant: Map<String, Value>) {
+    let list = kinds::member(holder, "roleAssignments");
+    if list.is_null() {
+        *list = json!([]);
+    }
+    if let Some(list) = list.as_array_mut() {
+        list.push(Value::Object(grant));
+    }
+}
+
+/// What all have in common.
+fn common<'a>(
+    mut all: impl Iterator<Item = Option<&'a str>>,
+    same: fn(&str, &str) -> bool,
+) -> Option<String> {
+    let first = all.next()??;
+    all.all(|each| each.is_some_and(|each| same(each, first))).then(|| first.to_owned())
+}
+
+fn is_same_region(one: &str, other: &str) -> bool {
+    equal(Compare::Location, &json!(one), &json!(other))
+}

@@ -1,0 +1,216 @@
+//! `export`: live Azure as a spec that plans clean, the flow run backwards.
+//!
+//! Pure. Takes what is wanted and a snapshot; gives what is still to be asked, and in the end a spec with what is left out of it and
+//! why. The first round knows accounts only; each declares the lists of what the one before it showed, until nothing is new. Before
+//! a spec is given out it is read as any other and compared with the snapshot: whatever would not be "no changes" is taken out of it.
+//! No secret is in it: Azure shows none, and no keys are listed.
+
+mod comments;
+mod draft;
+mod settle;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::{self, KINDS, unplaced};
+use crate::rbac::Catalogue;
+use crate::snapshot::{Answer, Query, Refusal, Snapshot, is_settled, missing};
+use crate::source::Sources;
+use crate::spec::Loaded;
+use crate::spec::write::{literal, to_yaml};
+use draft::Draft;
+
+/// Rounds that find something new: accounts, what stands in them, what stands in that, and one to see that this is all.
+const ROUNDS: usize = 6;
+
+/// What is to be exported, and the stack that shall declare it.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The subscription.
+    pub subscription: ResourceId,
+    /// Only this resource group.
+    pub group: Option<String>,
+    /// Only accounts of this name.
+    pub account: Option<String>,
+    /// The stack.
+    pub stack: String,
+}
+
+/// A spec made from live Azure.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// The spec; every text in it means itself.
+    pub tree: Value,
+    /// What people want to know beside the values, by JSON pointer.
+    pub comments: BTreeMap<String, String>,
+    /// What is left out, and what could not be found out. An error is something that a spec cannot declare.
+    pub findings: Vec<Finding>,
+    /// The spec as text, for the places of findings.
+    pub sources: Sources,
+    /// How many resources and role assignments it declares.
+    pub declared: usize,
+}
+
+/// Why there is no spec.
+#[derive(Debug, Error)]
+pub enum Unexportable {
+    /// A part of it could not be read.
+    #[error("what is to be exported could not be read whole")]
+    Unread(Refusal),
+    /// There is nothing.
+    #[error("there is no account to export in `{scope}`{named}")]
+    Nothing {
+        /// Where it was looked for.
+        scope: ResourceId,
+        /// Of which name.
+        named: String,
+        /// Why accounts that are there are left out.
+        findings: Vec<Finding>,
+    },
+    /// What there is cannot be declared.
+    #[error("what is live cannot be declared as it is")]
+    Undeclarable {
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+impl Wanted {
+    /// The list that shows the accounts.
+    fn list(&self) -> Query {
+        kinds::account::list(&self.scope())
+    }
+
+    /// Where everything that is wanted is.
+    #[must_use]
+    pub fn scope(&self) -> ResourceId {
+        let subscription = self.subscription.subscription_id().unwrap_or_default();
+        self.group.as_ref().map_or_else(
+            || self.subscription.clone(),
+            |group| ResourceId::resource_group(subscription, group),
+        )
+    }
+}
+
+impl Exported {
+    /// The spec as YAML.
+    #[must_use]
+    pub fn text(&self) -> String {
+        to_yaml(&self.tree, &self.comments)
+    }
+}
+
+/// What is still to be asked.
+#[must_use]
+pub fn queries(wanted: &Wanted, snapshot: &Snapshot) -> Vec<Query> {
+    if snapshot.get(&wanted.list()).is_none() {
+        return vec![wanted.list()];
+    }
+    match grown(wanted, snapshot) {
+        Ok((draft, loaded)) => {
+            let open = missing(std::slice::from_ref(&loaded), snapshot);
+            if open.is_empty() { comments::names(&draft.tree).into_iter().collect() } else { open }
+        }
+        // Whatever more is asked, there will be no spec.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The spec of what a snapshot shows, once nothing is left to be asked.
+pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexportable> {
+    let (mut draft, loaded) = grown(wanted, snapshot)?;
+    let stacks = std::slice::from_ref(&loaded);
+    if !missing(stacks, snapshot).is_empty() {
+        let message = "answers raise questions without end".to_owned();
+        return Err(Unexportable::Unread(Refusal { message, hint: None }));
+    }
+    if let Some(gap) = KINDS.iter().flat_map(|kind| kind.inventory(stacks, snapshot).gaps).next() {
+        return Err(Unexportable::Unread(gap.refusal));
+    }
+    draft.without_empty_lists();
+    let roles = Catalogue::of(snapshot.bodies());
+    let (comments, sources, verdict) = loop {
+        if draft.accounts() == 0 {
+            return Err(nothing(wanted, draft.findings));
+        }
+        let comments = comments::comments(&draft.tree, snapshot);
+        let mut sources = Sources::default();
+        let loaded = settle::read(&to_yaml(&literal(&draft.tree), &comments), &mut sources);
+        let Some(loaded) = loaded else {
+            settle::fit(&mut draft)?;
+            continue;
+        };
+        let verdict = settle::differences(&loaded, snapshot, &roles)?;
+        if verdict.wrong.is_empty() {
+            break (comments, sources, verdict);
+        }
+        draft.leave_out(&loaded.document, verdict.wrong)?;
+    };
+    draft.findings.sort_by(|a, b| (a.severity, &a.message).cmp(&(b.severity, &b.message)));
+    draft.findings.dedup();
+    draft.findings.extend(verdict.told);
+    let (tree, findings, declared) = (literal(&draft.tree), draft.findings, verdict.unchanged);
+    Ok(Exported { tree, comments, findings, sources, declared })
+}
+
+/// As much of the spec as a snapshot shows, with the lists in it that are not known yet.
+fn grown(wanted: &Wanted, snapshot: &Snapshot) -> Result<(Draft, Loaded), Unexportable> {
+    let mut draft = accounts(wanted, snapshot)?;
+    let mut loaded = settle::fit(&mut draft)?;
+    for _ in 0..ROUNDS {
+        if !is_settled(std::slice::from_ref(&loaded), snapshot) {
+            break;
+        }
+        let mut next = accounts(wanted, snapshot)?;
+        next.fill(wanted, &loaded, snapshot);
+        loaded = settle::fit(&mut next)?;
+        let same = next.tree == draft.tree;
+        draft = next;
+        if same {
+            break;
+        }
+    }
+    Ok((draft, loaded))
+}
+
+/// The accounts alone.
+fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable> {
+    let list = wanted.list();
+    match snapshot.get(&list) {
+        Some(Answer::Found(_)) => {}
+        Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
+            return Err(Unexportable::Unread(refusal.clone()));
+        }
+        Some(Answer::Absent { .. }) | None => {
+            return Err(nothing(wanted, Vec::new()));
+        }
+    }
+    let mut live = Vec::new();
+    for body in snapshot.items(&list) {
+        let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
+            return Err(Unexportable::Unread(unplaced(&list).refusal));
+        };
+        if wanted.account.as_ref().is_none_or(|name| id.name().eq_ignore_ascii_case(name)) {
+            live.push(kinds::account::live(id, body));
+        }
+    }
+    live.sort_by_cached_key(|live| (live.id.group(), live.id.name().to_ascii_lowercase()));
+    let draft = Draft::of(wanted, live);
+    if draft.accounts() == 0 { Err(nothing(wanted, draft.findings)) } else { Ok(draft) }
+}
+
+fn nothing(wanted: &Wanted, findings: Vec<Finding>) -> Unexportable {
+    let named = wanted.account.as_ref().map_or_else(String::new, |name| format!(" called `{name}`"));
+    Unexportable::Nothing { scope: wanted.scope(), named, findings }
+}
+
+/// That something is left out which a spec needs not, or cannot, hold.
+fn left_out(what: &str, why: &str) -> Finding {
+    Finding::note(Code::LeftOut, format!("{what} is left out: {why}"))
+}

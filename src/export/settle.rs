@@ -1,0 +1,210 @@
+//! Makes a draft one that a spec can be: what specs have no place for, and what would not plan clean, is taken out and named. Pure.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::draft::Draft;
+use super::{Unexportable, left_out};
+use crate::desired::resolved;
+use crate::diff::{Change, diff};
+use crate::finding::{Code, Finding, Severity};
+use crate::rbac::Catalogue;
+use crate::snapshot::Snapshot;
+use crate::source::{Sources, Span};
+use crate::spec::tree::{self, Document};
+use crate::spec::variables::VariableInputs;
+use crate::spec::write::{literal, to_yaml};
+use crate::spec::{self, Loaded, structure};
+
+/// Rounds of taking out: what goes can leave behind something that needed it.
+const ROUNDS: usize = 20;
+/// What is worth saying of a spec that plans clean; everything else the next plan says.
+const TOLD: &[Code] = &[
+    Code::IncompleteRead,
+    Code::NotChecked,
+    Code::OperationUnderWay,
+    Code::OrphanedAssignment,
+    Code::TemporaryAssignment,
+];
+
+/// Something that cannot stay in a spec: where it stands, and why.
+pub(super) struct Wrong {
+    span: Option<Span>,
+    severity: Severity,
+    why: String,
+    hint: Option<String>,
+}
+
+/// What a plan of a spec would do.
+#[derive(Default)]
+pub(super) struct Verdict {
+    /// What it would not leave alone.
+    pub wrong: Vec<Wrong>,
+    /// What else there is to say.
+    pub told: Vec<Finding>,
+    /// How many resources it would leave alone.
+    pub unchanged: usize,
+}
+
+/// Takes out what a spec cannot hold, and reads the rest.
+pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
+    for _ in 0..ROUNDS {
+        let text = to_yaml(&literal(&draft.tree), &BTreeMap::new());
+        let mut sources = Sources::default();
+        let (loaded, findings) = read_all(&text, &mut sources);
+        let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let errors: Vec<Finding> = errors.collect();
+        if let (Some(loaded), true) = (loaded, errors.is_empty()) {
+            return Ok(loaded);
+        }
+        let file = sources.add("", text);
+        let Some(document) = tree::parse(file, &sources).0 else { return Err(unreadable("it is not YAML")) };
+        // Of what specs have no word for, Azure has more than anybody declares: that is no error.
+        let structure = structure::check(&document);
+        let (findings, severity) =
+            if structure.is_empty() { (errors, Severity::Error) } else { (structure, Severity::Note) };
+        let wrong = findings.into_iter().map(|finding| Wrong::of(finding, severity)).collect();
+        draft.leave_out(&document, wrong)?;
+    }
+    Err(unreadable("leaving out what it cannot hold leads to no end"))
+}
+
+/// Reads a spec, if it is one without errors.
+pub(super) fn read(text: &str, sources: &mut Sources) -> Option<Loaded> {
+    let (loaded, findings) = read_all(text, sources);
+    loaded.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Error))
+}
+
+fn read_all(text: &str, sources: &mut Sources) -> (Option<Loaded>, Vec<Finding>) {
+    let (loaded, findings) = spec::read(&["-".into()], &VariableInputs::default(), sources, text.as_bytes());
+    (loaded.into_iter().next(), findings)
+}
+
+/// What a plan of this spec would do.
+pub(super) fn differences(
+    loaded: &Loaded,
+    snapshot: &Snapshot,
+    roles: &Catalogue,
+) -> Result<Verdict, Unexportable> {
+    let stacks = std::slice::from_ref(loaded);
+    let diff = diff(stacks, resolved(stacks, snapshot), snapshot);
+    let mut verdict = Verdict::default();
+    for change in diff.changes {
+        let (desired, why) = match change {
+            Change::NoOp { .. } => {
+                verdict.unchanged += 1;
+                continue;
+            }
+            Change::Unmanaged { .. } => continue,
+            Change::Delete { live, .. } => {
+                let reason = format!(
+                    "{} carries the mark of stack `{}` and would be deleted, since it is not part of this export",
+                    live.kind.title_in(&live.body, roles),
+                    loaded.spec.stack
+                );
+                let hint = "export the whole resource group, or under another name with `--stack`";
+                return Err(Unexportable::Undeclarable { reason, hint });
+            }
+            Change::Update { desired, fields, .. } => {
+                let names: Vec<String> =
+                    fields.iter().map(|field| format!("`{}`", field.path.join("."))).collect();
+                (desired, format!("a plan would change {}", names.join(", ")))
+            }
+            Change::Refused { desired, why, .. } => (desired, why),
+            Change::Unknown { desired, refusal } => (desired, refusal.message),
+            Change::Create { desired, .. }
+            | Change::Restore { desired, .. }
+            | Change::Adopt { desired, .. } => (desired, "it is not there as it is declared".to_owned()),
+        };
+        verdict.wrong.push(Wrong { span: Some(desired.span), severity: Severity::Error, why, hint: None });
+    }
+    let (errors, others): (Vec<Finding>, Vec<Finding>) =
+        diff.findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+    // What says more than the change does comes first.
+    verdict.wrong.splice(0..0, errors.into_iter().map(|finding| Wrong::of(finding, Severity::Error)));
+    verdict.told = others.into_iter().filter(|finding| TOLD.contains(&finding.code)).collect();
+    Ok(verdict)
+}
+
+impl Wrong {
+    fn of(finding: Finding, severity: Severity) -> Self {
+        let why = match finding.code {
+            Code::UnknownField => "specs have no such field".to_owned(),
+            _ => finding.message,
+        };
+        Self { span: finding.span, severity, why, hint: finding.hint }
+    }
+}
+
+impl Draft {
+    /// Takes out what is wrong at its place in a document of this draft: the field, or where it cannot be without that, the whole.
+    pub(super) fn leave_out(&mut self, document: &Document, wrong: Vec<Wrong>) -> Result<(), Unexportable> {
+        let mut places: Vec<(String, Wrong)> = Vec::new();
+        for wrong in wrong {
+            let Some(place) = wrong.span.and_then(|span| document.pointer_at(span)) else {
+                return Err(unreadable(&wrong.why));
+            };
+            let place = removable(&place).ok_or_else(|| unreadable(&wrong.why))?;
+            if places.iter().all(|(other, _)| *other != place) {
+                places.push((place, wrong));
+            }
+        }
+        // From the end, so that places before what goes stay where they are.
+        places.sort_by_key(|(place, _)| Reverse(order(place)));
+        for (place, wrong) in places {
+            let what = structure::thing(&self.tree, &place);
+            if self.tree.pointer(&place).is_none() {
+                continue;
+            }
+            let finding = left_out(&what, &wrong.why);
+            let finding = Finding { severity: wrong.severity, ..finding };
+            self.findings.push(match wrong.hint.filter(|_| wrong.severity == Severity::Error) {
+                Some(hint) => finding.hint(hint),
+                None => finding,
+            });
+            self.remove(&place);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, place: &str) {
+        let Some((holder, last)) = place.rsplit_once('/') else { return };
+        match self.tree.pointer_mut(holder) {
+            Some(Value::Array(items)) => {
+                if let Some(index) = last.parse::<usize>().ok().filter(|index| *index < items.len()) {
+                    items.remove(index);
+                }
+                if items.is_empty() && holder.ends_with("/principals") {
+                    self.remove(holder.trim_end_matches("/principals"));
+                }
+            }
+            Some(Value::Object(map)) => {
+                map.remove(&tree::unescape(last));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What has to go for a place to go: nothing of the file's head can.
+fn removable(place: &str) -> Option<String> {
+    let mut place = place.to_owned();
+    while structure::is_required(&place) {
+        place.truncate(place.rfind('/')?);
+    }
+    (place.matches('/').count() > 1).then_some(place)
+}
+
+/// Places in the order of the document: numbers count as numbers.
+fn order(place: &str) -> Vec<(usize, String)> {
+    place.split('/').map(|token| (token.parse().unwrap_or_default(), token.to_owned())).collect()
+}
+
+fn unreadable(why: &str) -> Unexportable {
+    Unexportable::Undeclarable {
+        reason: why.to_owned(),
+        hint: "narrow the export with `--resource-group` or `--account`",
+    }
+}

@@ -1,0 +1,20 @@
+//! The last words of an export, which stand beside the spec and not in it.
+
+use super::text;
+use crate::export::Exported;
+use crate::finding::Code;
+use crate::plan::document::{Requests, Target};
+
+/// What the spec holds, what it cost, and where it was read.
+#[must_use]
+pub fn summary(exported: &Exported, requests: Requests, target: &Target) -> String {
+    let left_out = exported.findings.iter().filter(|finding| finding.code == Code::LeftOut).count();
+    let mut summary = format!(
+        "Exported: {} {}, {left_out} left out; a plan of this spec changes nothing. {}.\n",
+        exported.declared,
+        text::plural(exported.declared, "resource", "resources"),
+        text::requests(requests),
+    );
+    text::target(&mut summary, target);
+    summary
+}

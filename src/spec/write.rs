@@ -1,0 +1,341 @@
+//! A spec's tree as YAML that people read and [`super::read`] takes back: the way from files to values, backwards.
+//!
+//! Input: a tree, and comments by JSON pointer. Output: text, each value on one line as far as it fits, members in the order in which
+//! people read them. What another YAML reader could take for something else than text stands in quotes, and so does every character
+//! that could not be seen. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::scalar::{self, Scalar};
+use super::tree::escape;
+use crate::render::sanitize::{break_commands, hides, sanitize};
+
+/// Members in reading order; what is not named here comes after them, by name.
+const ORDER: &[&str] = &[
+    "stack",
+    "tenant",
+    "subscription",
+    "format",
+    "name",
+    "version",
+    "scope",
+    "role",
+    "id",
+    "resourceGroup",
+    "location",
+    "adopt",
+    "prune",
+    "unmanaged",
+    "onSoftDeleted",
+    "variables",
+    "type",
+    "kind",
+    "category",
+    "target",
+    "authType",
+    "model",
+    "displayName",
+    "description",
+    "source",
+    "sku",
+    "identity",
+    "systemAssigned",
+    "customSubDomainName",
+    "disableLocalAuth",
+    "publicNetworkAccess",
+    "networkAcls",
+    "defaultAction",
+    "bypass",
+    "ipRules",
+    "virtualNetworkRules",
+    "allowProjectManagement",
+    "encryption",
+    "keySource",
+    "userOwnedStorage",
+    "restrictOutboundNetworkAccess",
+    "allowedFqdnList",
+    "networkInjections",
+    "scenario",
+    "mode",
+    "basePolicyName",
+    "enabled",
+    "blocking",
+    "severityThreshold",
+    "contentFilters",
+    "raiPolicyName",
+    "versionUpgradeOption",
+    "condition",
+    "conditionVersion",
+    "credentials",
+    "metadata",
+    "tags",
+    "principals",
+    "accounts",
+    "workspaces",
+    "raiPolicies",
+    "deployments",
+    "projects",
+    "connections",
+    "roleAssignments",
+];
+
+/// Lists whose elements take lines of their own, however short they are.
+const TALL: &[&str] =
+    &["accounts", "workspaces", "roleAssignments", "raiPolicies", "deployments", "projects", "connections"];
+
+/// Up to here a list or mapping of plain values stands on one line.
+const WIDTH: usize = 120;
+
+/// The tree in which every text means itself: `${` begins no reference.
+#[must_use]
+pub fn literal(tree: &Value) -> Value {
+    match tree {
+        Value::String(text) => Value::String(text.replace("${", "$${")),
+        Value::Array(items) => Value::Array(items.iter().map(literal).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(name, value)| (name.clone(), literal(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Writes a tree. A comment stands behind the value that it is about, or above one that takes several lines.
+#[must_use]
+pub fn to_yaml(tree: &Value, comments: &BTreeMap<String, String>) -> String {
+    let mut writer = Writer { text: String::new(), comments };
+    match tree {
+        Value::Object(map) if !map.is_empty() => writer.map(map, "", 0),
+        other => {
+            writer.text.push_str(&one_line(other));
+            writer.text.push('\n');
+        }
+    }
+    writer.text
+}
+
+struct Writer<'a> {
+    text: String,
+    comments: &'a BTreeMap<String, String>,
+}
+
+impl Writer<'_> {
+    fn map(&mut self, map: &Map<String, Value>, pointer: &str, indent: usize) {
+        for (position, (name, value)) in in_order(map).into_iter().enumerate() {
+            let at = format!("{pointer}/{}", escape(name));
+            let key = format!("{}:", text_on_a_line(name, true));
+            let short = self.short(value, &at, indent + key.len());
+            if short.is_none() && pointer.is_empty() && position > 0 {
+                self.text.push('\n');
+            }
+            self.comment_above(&at, short.is_some(), indent);
+            self.indent(indent);
+            self.text.push_str(&key);
+            self.rest(value, &at, indent, short);
+        }
+    }
+
+    fn list(&mut self, items: &[Value], pointer: &str, indent: usize) {
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{pointer}/{index}");
+            let tall = item.is_object() && TALL.iter().any(|name| pointer.ends_with(&format!("/{name}")));
+            let short = if tall { None } else { self.short(item, &at, indent + 1) };
+            self.comment_above(&at, short.is_some(), indent);
+            match item {
+                Value::Object(map) if short.is_none() && !map.is_empty() => {
+                    // The first member stands beside the dash.
+                    let start = self.text.len();
+                    self.map(map, &at, indent + 2);
+                    self.text.replace_range(start + indent..=start + indent, "-");
+                }
+                _ => {
+                    self.indent(indent);
+                    self.text.push('-');
+                    self.rest(item, &at, indent, short);
+                }
+            }
+        }
+    }
+
+    /// What stands behind a key or a dash.
+    fn rest(&mut self, value: &Value, at: &str, indent: usize, short: Option<String>) {
+        match (value, short) {
+            (_, Some(line)) => {
+                self.text.push(' ');
+                self.text.push_str(&line);
+                self.comment_behind(at);
+                self.text.push('\n');
+            }
+            (Value::Object(map), None) => {
+                self.text.push('\n');
+                self.map(map, at, indent + 2);
+            }
+            (Value::Array(items), None) => {
+                self.text.push('\n');
+                self.list(items, at, indent + 2);
+            }
+            (scalar, None) => {
+                let lines = scalar.as_str().unwrap_or_default();
+                self.text.push_str(if lines.ends_with('\n') { " |" } else { " |-" });
+                self.comment_behind(at);
+                self.text.push('\n');
+                for line in lines.lines() {
+                    if !line.is_empty() {
+                        self.indent(indent + 2);
+                        self.text.push_str(line);
+                    }
+                    self.text.push('\n');
+                }
+            }
+        }
+    }
+
+    /// The value on one line, if that is how it is to stand.
+    fn short(&self, value: &Value, at: &str, column: usize) -> Option<String> {
+        let simple = |value: &Value| match value {
+            Value::Array(items) => items.is_empty(),
+            Value::Object(map) => map.is_empty(),
+            Value::String(text) => !is_lines(text),
+            _ => true,
+        };
+        let flat = match value {
+            Value::Array(items) => items.iter().all(simple),
+            Value::Object(map) => map.values().all(simple),
+            scalar => return simple(scalar).then(|| one_line(scalar)),
+        };
+        let inside = format!("{at}/");
+        let spoken_of =
+            self.comments.range(inside.clone()..).next().is_some_and(|(found, _)| found.starts_with(&inside));
+        if !flat || spoken_of {
+            return None;
+        }
+        let line = one_line(value);
+        (column + 1 + line.len() <= WIDTH || line.len() == 2).then_some(line)
+    }
+
+    fn indent(&mut self, indent: usize) {
+        self.text.extend(std::iter::repeat_n(' ', indent));
+    }
+
+    fn comment_behind(&mut self, at: &str) {
+        if let Some(comment) = self.comments.get(at) {
+            // Writing to a string does not fail.
+            let _ = write!(self.text, "  # {}", sanitize(comment));
+        }
+    }
+
+    fn comment_above(&mut self, at: &str, short: bool, indent: usize) {
+        if let Some(comment) = self.comments.get(at).filter(|_| !short) {
+            self.indent(indent);
+            let _ = writeln!(self.text, "# {}", sanitize(comment));
+        }
+    }
+}
+
+fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let rank = |name: &str| match name {
+        // Of the format, not of a model.
+        "version" if map.contains_key("stack") => 0,
+        name => 1 + ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len()),
+    };
+    let mut members: Vec<(&String, &Value)> = map.iter().collect();
+    members.sort_by_key(|(name, _)| (rank(name), *name));
+    members
+}
+
+/// A scalar, or a list or mapping of scalars.
+fn one_line(value: &Value) -> String {
+    match value {
+        Value::String(text) => text_on_a_line(text, false),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(inner).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(map) => {
+            let members = in_order(map).into_iter();
+            let members: Vec<String> = members
+                .map(|(name, value)| format!("{}: {}", text_on_a_line(name, true), inner(value)))
+                .collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn inner(value: &Value) -> String {
+    match value {
+        Value::String(text) => text_on_a_line(text, true),
+        other => one_line(other),
+    }
+}
+
+/// A text in quotes, or without where no reader could take it for anything else.
+fn text_on_a_line(text: &str, inside: bool) -> String {
+    if is_plain(text) && !(inside && text.contains(',')) { text.to_owned() } else { quoted(text) }
+}
+
+/// Whether a text can do without quotes in every YAML reader.
+fn is_plain(text: &str) -> bool {
+    /// What YAML 1.1 takes for true, false or nothing.
+    const WORDS: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    let begins = |first: char| first.is_alphabetic() || first == '/';
+    let number_like = || Uuid::try_parse(text).is_ok() && text.len() == 36 || is_address(text);
+    let ordinary = |character: char| character.is_alphanumeric() || "_-./@+()=,:;!?' ".contains(character);
+    (text.starts_with(begins) || number_like())
+        && text.chars().all(ordinary)
+        && !hides(text)
+        && !text.contains(": ")
+        && !text.ends_with([' ', ':'])
+        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        && matches!(scalar::read(text), Scalar::Value(Value::String(_)))
+}
+
+/// An IPv4 address or range.
+fn is_address(text: &str) -> bool {
+    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
+    address.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
+        && length.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A text in double quotes, every character visible.
+fn quoted(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 2);
+    line.push('"');
+    let mut previous = '\0';
+    for character in text.chars() {
+        let code = u32::from(character);
+        let mut buffer = [0; 4];
+        // Writing to a string does not fail.
+        let _ = match character {
+            '"' | '\\' => write!(line, "\\{character}"),
+            '\n' => write!(line, "\\n"),
+            '\r' => write!(line, "\\r"),
+            '\t' => write!(line, "\\t"),
+            // Two of them could begin a command of a pipeline.
+            '#' if previous == '#' => write!(line, "\\x23"),
+            _ if !hides(character.encode_utf8(&mut buffer)) => write!(line, "{character}"),
+            _ if code > 0xFFFF => write!(line, "\\U{code:08x}"),
+            _ => write!(line, "\\u{code:04x}"),
+        };
+        previous = character;
+    }
+    line.push('"');
+    line
+}
+
+/// Whether a text of several lines can stand as it is.
+fn is_lines(text: &str) -> bool {
+    let lines = || text.split('\n');
+    text.contains('\n')
+        && !text.starts_with(char::is_whitespace)
+        && !text.ends_with("\n\n")
+        && lines().all(|line| !hides(line) && !line.ends_with(' '))
+        && break_commands(text) == text
+}
+
+#[cfg(test)]
+mod tests;

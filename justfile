@@ -2,7 +2,7 @@
 
 default: check
 
-# Everything that .ci/run does, in the same order.
+# The quick part of .ci/run, which also holds real clients against the sandbox and runs the long scripts of tests/.
 check: test format lint deny
 
 test:

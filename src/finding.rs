@@ -119,6 +119,7 @@ codes! {
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
+    CauseUnread = "cause-unread", "an activity log that could not be read, so that `drift` does not know who changed what";
     Unmanaged = "unmanaged", "something live that no spec declares, where the stack calls that drift";
     // Promises: what would keep a step from succeeding.
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";

@@ -26,6 +26,7 @@ pub mod standing;
 
 pub mod desired;
 pub mod diff;
+pub mod drift;
 pub mod guards;
 pub mod plan;
 pub mod principals;

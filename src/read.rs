@@ -8,6 +8,7 @@ mod batch;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
+use crate::drift::{self, Event, LogQuery};
 use crate::snapshot::{Answer, Caller, Query, Refusal, Shape, Snapshot};
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
@@ -45,6 +46,22 @@ pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapsho
     for (query, answer) in resources.into_iter().zip(answers).chain(directory.into_iter().zip(found)) {
         snapshot.insert(query, answer);
     }
+}
+
+/// Asks the activity log; of each answer as many pages as the question takes.
+pub async fn ask_log(queries: Vec<LogQuery>, client: &Client) -> Vec<(LogQuery, drift::Answer)> {
+    let answers = join_all(queries.iter().map(|query| async {
+        let enough = |events: &[Option<Event>]| query.is_answered(events);
+        match client.list_until(&query.path, Event::read, drift::PAGES, enough).await {
+            Ok((events, whole)) => {
+                drift::Answer::Read { events: events.into_iter().flatten().collect(), whole }
+            }
+            // Not the question: it holds the time of day.
+            Err(error) => drift::Answer::Unread(Refusal { message: error.to_string(), hint: error.hint() }),
+        }
+    }))
+    .await;
+    queries.into_iter().zip(answers).collect()
 }
 
 async fn ask(client: &Client, query: &Query) -> Answer {

@@ -223,6 +223,24 @@ impl Client {
         path: &str,
         project: impl Fn(Value) -> T + Send + Sync,
     ) -> Result<Vec<T>, Error> {
+        let pages = self.0.options.pages;
+        match self.list_until(path, project, pages, |_| false).await? {
+            (items, true) => Ok(items),
+            (_, false) => {
+                let what = format!("the list has more than {pages} pages");
+                Err(Error::new(Kind::Unreadable, Method::Get, redact(path), what))
+            }
+        }
+    }
+
+    /// Reads a list page by page until there is enough, or so many pages were read; and says whether that was all.
+    pub async fn list_until<T: Send>(
+        &self,
+        path: &str,
+        project: impl Fn(Value) -> T + Send + Sync,
+        pages: usize,
+        is_enough: impl Fn(&[T]) -> bool + Send,
+    ) -> Result<(Vec<T>, bool), Error> {
         let refuse = |kind, what: String| Error::new(kind, Method::Get, redact(path), what);
         let mut items = Vec::new();
         let mut seen = HashSet::new();
@@ -237,10 +255,9 @@ impl Client {
             };
             let target = link.as_deref().map_or(Target::Own(path), Target::Link);
             self.run(Method::Get, &target, None, Some(&mut read)).await?;
-            let Some(next) = next else { return Ok(items) };
-            if seen.len() + 1 >= self.0.options.pages {
-                let what = format!("the list has more than {} pages", self.0.options.pages);
-                return Err(refuse(Kind::Unreadable, what));
+            let Some(next) = next else { return Ok((items, true)) };
+            if seen.len() + 1 >= pages || is_enough(&items) {
+                return Ok((items, false));
             }
             if !seen.insert(next.clone()) {
                 return Err(refuse(Kind::Unreadable, "the pages of the list lead in a circle".to_owned()));

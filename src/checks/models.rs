@@ -250,6 +250,8 @@ mod tests {
                 source: None,
                 fields: Vec::new(),
                 reason: None,
+                caused_by: None,
+                cause_unknown: None,
             });
             plan.steps.push(Step {
                 change,

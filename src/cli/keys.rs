@@ -3,7 +3,8 @@
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Checked, Session, Specs, block_on, check, pin, refuse};
+use super::pins::pin;
+use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;

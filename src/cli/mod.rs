@@ -16,6 +16,7 @@ mod lock;
 mod options;
 mod output;
 mod outputs;
+mod pins;
 mod plan;
 mod progress;
 mod rotation;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Exit;
 use super::options::Options;
 use super::output::{self, Failure};
+use super::pins;
 use super::progress::Spinner;
 use super::rotation::Rotation;
 pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
@@ -16,16 +17,17 @@ use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
+use crate::drift::Inquiry;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::plan::document::{Action, FindingEntry, Plan, Requests, Target, TargetKind};
+use crate::plan::document::{Action, Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::principals::lock::Lock;
-use crate::read::{ask_all, read_by};
+use crate::read::{ask_all, ask_log, read_by};
 use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
@@ -225,8 +227,11 @@ impl Session {
         let diff = diff(&stacks, wanted, &snapshot);
         let requests = self.requests();
         if let Some(within) = &options.within {
-            findings.extend(outside(within, &diff)?);
+            findings.extend(pins::changes_outside(within, &diff)?);
         }
+        let names = access::known_names(&stacks, &snapshot);
+        let inquiry =
+            (purpose == Purpose::Drift).then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
         match purpose {
             Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
@@ -234,11 +239,25 @@ impl Session {
             Purpose::Drift => {}
         }
         let before = World::of(&snapshot);
-        let names = access::known_names(&stacks, &snapshot);
         plan.access = access::changes::changes(&before, &before.after(&plan), &names);
         plan.findings.extend(guards::judge(&plan, &before, claims.oid, allowed));
         plan.findings.sort();
+        if let Some(inquiry) = inquiry {
+            self.attribute(inquiry, &mut plan).await;
+        }
         Ok(plan)
+    }
+
+    /// Says of each difference who caused it, as far as Azure knows.
+    async fn attribute(&self, inquiry: Inquiry, plan: &mut Plan) {
+        let queries = inquiry.queries(jiff::Timestamp::now());
+        if !queries.is_empty() {
+            self.spinner.say("reading the activity log");
+        }
+        let answers = ask_log(queries, &self.client).await;
+        self.spinner.clear();
+        inquiry.tell(&answers, plan);
+        plan.requests = self.requests();
     }
 
     /// Looks up whom the stacks name, for a lock file of each; lock files that stand there do not count.
@@ -298,25 +317,8 @@ impl Session {
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
         plan.findings.extend(stale);
         if let Some(within) = &options.within {
-            let scope = pin(within)?;
-            let outside = plan
-                .steps
-                .iter()
-                .filter(|step| ResourceId::parse(&step.target).is_ok_and(|target| !scope.contains(&target)));
-            let findings: Vec<FindingEntry> = outside
-                .map(|step| FindingEntry {
-                    source: step.source.clone(),
-                    severity: Severity::Error,
-                    code: Code::OutsideWithin.as_str().to_owned(),
-                    message: format!(
-                        "`{}` is outside of `{scope}`, to which this run is pinned",
-                        step.target
-                    ),
-                    cause: None,
-                    hint: Some("widen `--within`, or make a plan that stays inside".to_owned()),
-                })
-                .collect();
-            plan.findings.extend(findings);
+            let outside = pins::steps_outside(within, &plan)?;
+            plan.findings.extend(outside);
         }
         for stack in plan.steps.iter().filter_map(|step| step.mark.as_ref()) {
             if !options.stack.is_empty() && !options.stack.contains(stack) {
@@ -361,39 +363,6 @@ fn foreign_tenant(loaded: &Loaded, claims: &Claims) -> Option<Finding> {
         .at(loaded.document.value_span("/tenant"))
         .hint("sign in to the declared tenant, or correct the line")
     })
-}
-
-/// The scope of `--within`.
-pub(super) fn pin(within: &str) -> Result<ResourceId, Failure> {
-    ResourceId::parse(within)
-        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
-}
-
-/// Changes that a pinned run must not make.
-fn outside(within: &str, diff: &crate::diff::Diff) -> Result<Vec<Finding>, Failure> {
-    use crate::diff::Change;
-    let scope = pin(within)?;
-    let refused = |title: &str, span| {
-        Finding::error(
-            Code::OutsideWithin,
-            format!("{title} is outside of `{scope}`, to which this run is pinned"),
-        )
-        .at(span)
-        .hint("take it out of the spec, or widen `--within`")
-    };
-    let findings = diff.changes.iter().filter_map(|change| match change {
-        Change::Create { desired, .. }
-        | Change::Restore { desired, .. }
-        | Change::Adopt { desired, .. }
-        | Change::Update { desired, .. } => {
-            (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
-        }
-        Change::Delete { live, span, title, .. } => {
-            (!scope.contains(&live.scope)).then(|| refused(title, *span))
-        }
-        _ => None,
-    });
-    Ok(findings.collect())
 }
 
 /// Where a run goes.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::access::changes::AccessChange;
+use crate::drift::Cause;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards;
 use crate::source::{Position, Sources};
@@ -190,6 +191,12 @@ pub struct PlannedChange {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who did that, from `drift` only: the last that is known to have been done to the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<Cause>,
+    /// Why it is not known who did that, from `drift` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause_unknown: Option<String>,
 }
 
 /// A field that differs.
@@ -299,11 +306,11 @@ impl FindingEntry {
         }
     }
 
-    /// Whether people may be spared it: a note, unless it tells of what would make `apply` fail.
+    /// Whether people may be spared it: a note, unless it tells of what would make `apply` fail, or of what `drift` could not find out.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let fatal = [Code::MissingPermission, Code::PolicyRefusal];
-        self.severity == Severity::Note && fatal.iter().all(|code| code.as_str() != self.code)
+        let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread];
+        self.severity == Severity::Note && loud.iter().all(|code| code.as_str() != self.code)
     }
 }
 

@@ -87,6 +87,8 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
             source: Some(sources.position(desired.span)),
             fields: fields.iter().map(|field| entry(field, sources)).collect(),
             reason,
+            caused_by: None,
+            cause_unknown: None,
         };
     let live = |action, live: &Live, title: &str, span: Option<Span>, reason: String| PlannedChange {
         action,
@@ -97,6 +99,8 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
         source: span.map(|span| sources.position(span)),
         fields: Vec::new(),
         reason: Some(reason),
+        caused_by: None,
+        cause_unknown: None,
     };
     match change {
         Change::Create { desired, fields, purge } => {

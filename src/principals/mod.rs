@@ -24,7 +24,7 @@ use crate::spec::model::{Principal, PrincipalType};
 pub use identity::identity_of;
 use lock::Lock;
 pub use proof::{names, objects, prove};
-use words::{encoded, quoted};
+pub(crate) use words::{encoded, quoted};
 
 const IDENTITIES_API: &str = "2023-01-31";
 /// The ARM type of user-assigned identities.

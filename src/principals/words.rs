@@ -1,14 +1,14 @@
-//! Text inside of Graph's filters and URLs. Pure.
+//! Text inside of filters and URLs of Graph and ARM. Pure.
 
 use std::fmt::Write as _;
 
 /// A text as `OData` writes it.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Percent-encodes all that could mean something in a query.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~(),".contains(&byte) {
             encoded.push(char::from(byte));

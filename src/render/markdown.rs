@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::access::changes_markdown;
+use super::cause;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{label, requests, worded};
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
@@ -43,8 +44,9 @@ pub fn plan(plan: &Plan) -> String {
     }
     for change in shown {
         let (word, title) = (word(change.action), markdown(&change.title));
-        let reason =
-            change.reason.as_ref().map(|reason| format!("<br>{}", markdown(reason))).unwrap_or_default();
+        let cause = cause::line(change, false);
+        let reasons = change.reason.iter().chain(&cause);
+        let reason = reasons.fold(String::new(), |text, reason| text + &format!("<br>{}", markdown(reason)));
         let _ =
             writeln!(text, "| **{word}** | **{title}**{reason} | | | {} |", place(change.source.as_ref()));
         for field in &change.fields {

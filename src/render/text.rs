@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::access::changes;
+use super::cause;
 use super::sanitize::sanitize;
 use crate::finding::Severity;
 use crate::kinds;
@@ -79,7 +80,8 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         aligned: false,
     });
     // Why something could not be read stands among the findings, with what to do.
-    if let Some(reason) = change.reason.as_ref().filter(|_| change.action != Action::Unknown) {
+    let reason = change.reason.as_ref().filter(|_| change.action != Action::Unknown);
+    for reason in reason.into_iter().chain(&cause::line(change, true)) {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
         lines.push(Line { plain, styled, place: None, aligned: false });

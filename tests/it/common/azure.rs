@@ -176,6 +176,11 @@ impl Azure {
 
     /// Sends something behind keyless's back; the api-version is filled in.
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send_as("someone", method, path, body)
+    }
+
+    /// The same with a token of one's own.
+    pub(crate) fn send_as(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
         let version = if path.contains("Microsoft.Authorization/locks") {
             "2020-05-01"
         } else if path.contains("Microsoft.Authorization") {
@@ -187,7 +192,7 @@ impl Azure {
         };
         let sign = if path.contains('?') { '&' } else { '?' };
         let url = format!("{}{path}{sign}api-version={version}", self.sandbox.url());
-        let mut request = self.wire.http.request(method.parse().unwrap(), url).bearer_auth("someone");
+        let mut request = self.wire.http.request(method.parse().unwrap(), url).bearer_auth(token);
         if let Some(body) = body {
             request = request.json(&body);
         }

@@ -108,6 +108,39 @@ fn hostile_endpoints_and_names_reach_no_stream_raw() {
 }
 
 #[test]
+fn hostile_callers_reach_no_stream_raw() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = format!("disableLocalAuth: true\n{}", grants(&[ALICE]));
+    folder.write("a.yaml", one_account("team-a", "chat", &lines));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
+    let grant = azure.grants_at(&account("chat"))[0]["id"].as_str().unwrap().to_owned();
+    azure.delete(&grant);
+    azure.spoil(
+        "GET",
+        "/accounts?",
+        Fault::Edit(|list| list["value"][0]["systemData"]["lastModifiedBy"] = json!(HOSTILE)),
+    );
+    azure.spoil(
+        "GET",
+        "/eventtypes/",
+        Fault::Edit(|log| {
+            for event in log["value"].as_array_mut().into_iter().flatten() {
+                event["caller"] = json!(HOSTILE);
+                event["httpRequest"]["clientIpAddress"] = json!(HOSTILE);
+                event["correlationId"] = json!(HOSTILE);
+            }
+        }),
+    );
+    for format in ["human", "json", "markdown"] {
+        let run = folder.keyless(&format!("drift a.yaml --format {format}")).exits(2);
+        clean(&run);
+        assert!(run.stdout.matches("zero").count() >= 2, "both callers are shown: {run}");
+    }
+}
+
+#[test]
 fn hostile_specs_are_refused_in_words_and_reach_no_stream_raw() {
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");
     for (name, last) in "bcdefghijk".chars().zip("abcdefghij".chars()) {

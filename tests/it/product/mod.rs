@@ -5,6 +5,7 @@
 mod connections;
 mod deployments;
 mod drift;
+mod drift_who;
 mod guards;
 mod guid;
 mod hostile;

@@ -3,7 +3,7 @@
 //! Input are the folders `openapi`, `recordings` and `clients` of `../shared`; output are tables and failures.
 //! Nothing here may import code of the product that it judges, but for starting the sandbox.
 
-mod cassette;
+pub(crate) mod cassette;
 pub(crate) mod contract;
 mod contract_examples;
 mod contract_recorded;

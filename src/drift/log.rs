@@ -1,0 +1,235 @@
+//! Azure's activity log: what is asked of it, and which of its events is the last that did something to a resource.
+//!
+//! Pure. The log keeps 90 days and shows an event some minutes after it happened (learn.microsoft.com, "Azure Monitor activity log").
+//! Its events mostly come newest first, which nobody promises (Azure/azure-powershell#4553), so times decide.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Cause, Done, Evidence, Sort};
+use crate::id::{ResourceId, trailing_guid};
+use crate::principals::{encoded, quoted};
+use crate::snapshot::Refusal;
+
+/// How far back it is looked. The log takes no start that is more than 90 days ago, and clocks differ.
+const DAYS: i64 = 89;
+/// How many pages of the log are read at most; each has about 100 KB.
+pub const PAGES: usize = 20;
+/// What is needed of an event. Its claims, in which a whole token stands, are not.
+const SELECT: &str =
+    "caller,correlationId,eventName,eventTimestamp,httpRequest,operationName,resourceId,status";
+
+/// The part of a log that is asked about together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// A resource group.
+    Group(ResourceId),
+    /// What a provider has in a subscription.
+    Provider(ResourceId, String),
+}
+
+impl Place {
+    /// Where what was done to a resource is logged. A management group has a log of its own, which is not asked.
+    pub(super) fn of(id: &ResourceId) -> Option<Self> {
+        if let Some(group) = id.group() {
+            return Some(Self::Group(group));
+        }
+        let subscription = ResourceId::subscription(id.subscription_id()?);
+        let provider = id.resource_type()?.split('/').next()?.to_owned();
+        Some(Self::Provider(subscription, provider))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group) => write!(f, "`{group}`"),
+            Self::Provider(subscription, provider) => write!(f, "`{provider}` in `{subscription}`"),
+        }
+    }
+}
+
+/// A question to the activity log.
+#[derive(Debug, Clone)]
+pub struct LogQuery {
+    /// Path and query string, api-version included.
+    pub path: String,
+    pub(super) place: Place,
+    /// The resources about which it is asked.
+    wanted: Vec<(ResourceId, Sort)>,
+}
+
+impl LogQuery {
+    pub(super) fn new(place: Place, wanted: Vec<(ResourceId, Sort)>, now: Timestamp) -> Self {
+        let (scope, condition) = match &place {
+            Place::Group(group) => (group, format!("resourceGroupName eq {}", quoted(group.name()))),
+            Place::Provider(subscription, provider) => {
+                (subscription, format!("resourceProvider eq {}", quoted(provider)))
+            }
+        };
+        let subscription = scope.subscription_id().unwrap_or_default();
+        // Whole seconds: what happens in this one counts.
+        let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let from = second(now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(now));
+        let to = second(now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
+        let filter = format!("eventTimestamp ge '{from}' and eventTimestamp le '{to}' and {condition}");
+        let path = format!(
+            "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&$filter={}&$select={SELECT}",
+            encoded(&filter)
+        );
+        Self { path, place, wanted }
+    }
+
+    /// Whether these events answer it.
+    #[must_use]
+    pub fn is_answered(&self, events: &[Option<Event>]) -> bool {
+        self.wanted.iter().all(|(id, sort)| last(id, *sort, events.iter().flatten()).is_some())
+    }
+}
+
+/// What came of a question to the activity log.
+#[derive(Debug)]
+pub enum Answer {
+    /// What it shows.
+    Read {
+        /// Events that ended something.
+        events: Vec<Event>,
+        /// Whether these are all, or older ones were left unread.
+        whole: bool,
+    },
+    /// It could not be read.
+    Unread(Refusal),
+}
+
+/// The end of an operation, as it is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    resource: ResourceId,
+    operation: String,
+    caller: String,
+    at: Timestamp,
+    outcome: Outcome,
+    correlation: Option<String>,
+    address: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Succeeded,
+    /// Begun well; if it ends otherwise, an event says so.
+    Accepted,
+    Failed,
+}
+
+impl Event {
+    /// Reads an event, if it ends an operation and says on what, when and by whom.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "what a page is projected by takes its items")]
+    pub fn read(body: Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let named = |value: &Value, name: &str| {
+            value["value"].as_str().is_some_and(|value| value.eq_ignore_ascii_case(name))
+        };
+        let outcome = match &body["status"] {
+            status if named(status, "Succeeded") => Outcome::Succeeded,
+            status if named(status, "Accepted") => Outcome::Accepted,
+            status if named(status, "Failed") => Outcome::Failed,
+            _ => return None,
+        };
+        if named(&body["eventName"], "BeginRequest") {
+            return None;
+        }
+        Some(Self {
+            resource: plain(body["resourceId"].as_str()?)?,
+            operation: text(&body["operationName"]["value"])?,
+            caller: text(&body["caller"])?,
+            at: body["eventTimestamp"].as_str()?.parse().ok()?,
+            outcome,
+            correlation: text(&body["correlationId"]),
+            address: text(&body["httpRequest"]["clientIpAddress"]),
+        })
+    }
+
+    fn does(&self, verb: &str) -> bool {
+        let at = self.operation.len().checked_sub(verb.len());
+        at.and_then(|at| self.operation.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(verb))
+    }
+
+    /// What it says about a resource.
+    pub(super) fn cause(&self, id: &ResourceId) -> Cause {
+        Cause {
+            done: if self.does("/delete") { Done::Deleted } else { Done::Changed },
+            caller: self.caller.clone(),
+            caller_name: None,
+            caller_type: None,
+            when: self.at.to_string(),
+            operation: Some(self.operation.clone()),
+            client_ip_address: self.address.clone(),
+            correlation_id: self.correlation.clone(),
+            resource: (self.resource != *id).then(|| self.resource.to_string()),
+            evidence: Evidence::ActivityLog,
+        }
+    }
+}
+
+/// An id as the rest of keyless writes it: the log leaves the dashes out of some GUIDs at the end.
+fn plain(id: &str) -> Option<ResourceId> {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    let dashless = name.len() == 32;
+    match trailing_guid(id).filter(|_| dashless) {
+        Some(guid) => ResourceId::parse(&format!("{}{guid}", &id[..id.len() - name.len()])).ok(),
+        None => ResourceId::parse(id).ok(),
+    }
+}
+
+/// The last event that did to a resource what is seen of it. What is gone may have gone with what it was in.
+pub(super) fn last<'a>(
+    id: &ResourceId,
+    sort: Sort,
+    events: impl IntoIterator<Item = &'a Event> + Clone,
+) -> Option<&'a Event> {
+    let failed: BTreeSet<&str> = events
+        .clone()
+        .into_iter()
+        .filter(|event| event.outcome == Outcome::Failed)
+        .filter_map(|event| event.correlation.as_deref())
+        .collect();
+    let took_place = |event: &Event| match event.outcome {
+        Outcome::Succeeded => true,
+        Outcome::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
+        Outcome::Failed => false,
+    };
+    let did = |event: &Event| match sort {
+        Sort::Changed | Sort::Appeared => event.resource == *id && event.does("/write"),
+        Sort::Gone => event.resource.contains(id) && event.does("/delete"),
+    };
+    events.into_iter().filter(|event| did(event) && took_place(event)).max_by_key(|event| event.at)
+}
+
+/// Why it is not known who did something.
+pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
+    let (who, what) = match sort {
+        Sort::Changed => ("who changed it is not known", "write to it"),
+        Sort::Appeared => ("who made it is not known", "write to it"),
+        Sort::Gone => ("whether somebody deleted it is not known", "delete of it"),
+    };
+    let why = match answer {
+        None => "it is in no subscription, whose activity log could be asked".to_owned(),
+        Some(Answer::Unread(_)) => "the activity log could not be read".to_owned(),
+        Some(Answer::Read { whole: false, .. }) => {
+            format!(
+                "the newest {PAGES} pages of the activity log show no {what}, and older ones were not read"
+            )
+        }
+        Some(Answer::Read { whole: true, .. }) => {
+            let never = if sort == Sort::Gone { "; perhaps it was never made" } else { "" };
+            format!(
+                "the activity log shows no {what} in the last {DAYS} days, and what happened minutes ago is not in it yet{never}"
+            )
+        }
+    };
+    format!("{who}: {why}")
+}

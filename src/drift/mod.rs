@@ -1,0 +1,242 @@
+//! Who caused a drift: who last wrote, made or deleted each resource that differs, and when.
+//!
+//! Pure. What a live body says of its last write comes first and costs no request; for the rest the activity log is asked, by queries
+//! that are values. In: changes, snapshot, the log's answers. Out: a [`Cause`] behind each change, or why there is none. It names
+//! the last write to a resource, which need not be the one that changed the field; and it changes nothing else of the plan.
+
+mod log;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use log::{Answer, Event, LogQuery, PAGES};
+
+use crate::diff::Change;
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::plan::document::{FindingEntry, Plan};
+use crate::snapshot::Snapshot;
+
+/// Who did what to a resource, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// What was done to it.
+    pub done: Done,
+    /// Who did it, as Azure says it: a user principal name, or the id of an application or a principal.
+    pub caller: String,
+    /// The caller's name, where an id is all that Azure says and the run knows a name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_name: Option<String>,
+    /// What the caller is, where the resource says so: `User`, `Application`, `ManagedIdentity`, `Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_type: Option<String>,
+    /// When.
+    pub when: String,
+    /// Azure's name of the operation, from the activity log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The address that the request came from, from the activity log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ip_address: Option<String>,
+    /// What finds the event, and all that belongs to it, in the activity log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// What was deleted, where that is not the resource itself but what it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What says so.
+    pub evidence: Evidence,
+}
+
+/// What was done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Done {
+    /// It was written: the last write, whichever field that changed.
+    Changed,
+    /// It was made.
+    Created,
+    /// It was deleted.
+    Deleted,
+}
+
+/// What says who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Evidence {
+    /// The resource itself.
+    Resource,
+    /// The activity log.
+    ActivityLog,
+}
+
+/// How a live state differs from what is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// It is there and differs.
+    Changed,
+    /// It is there and nobody declares it.
+    Appeared,
+    /// It is declared and not there.
+    Gone,
+}
+
+/// A resource of which it is asked who did that.
+#[derive(Debug, Clone)]
+struct Subject {
+    /// Which of the plan's changes, by index.
+    change: usize,
+    id: ResourceId,
+    sort: Sort,
+    cause: Option<Cause>,
+}
+
+/// All that is asked about who caused a drift.
+#[derive(Debug)]
+pub struct Inquiry {
+    subjects: Vec<Subject>,
+    /// Names of principals by object id in lower case.
+    names: BTreeMap<String, String>,
+}
+
+impl Inquiry {
+    /// What there is to ask about these changes; what bodies say is answered at once.
+    #[must_use]
+    pub fn new(changes: &[Change], snapshot: &Snapshot, names: BTreeMap<String, String>) -> Self {
+        let subjects =
+            changes.iter().enumerate().filter_map(|(change, what)| subject(change, what, snapshot));
+        let mut inquiry = Self { subjects: subjects.collect(), names };
+        for subject in &mut inquiry.subjects {
+            if let Some(cause) = &mut subject.cause {
+                name(cause, &inquiry.names);
+            }
+        }
+        inquiry
+    }
+
+    /// The questions to the activity log that are left: one for each resource group, and one for each provider of what stands in none.
+    #[must_use]
+    pub fn queries(&self, now: Timestamp) -> Vec<LogQuery> {
+        let mut places: BTreeMap<log::Place, Vec<(ResourceId, Sort)>> = BTreeMap::new();
+        for subject in self.subjects.iter().filter(|subject| subject.cause.is_none()) {
+            if let Some(place) = log::Place::of(&subject.id) {
+                places.entry(place).or_default().push((subject.id.clone(), subject.sort));
+            }
+        }
+        places.into_iter().map(|(place, wanted)| LogQuery::new(place, wanted, now)).collect()
+    }
+
+    /// Writes into a plan's changes what came of it.
+    pub fn tell(mut self, answers: &[(LogQuery, Answer)], plan: &mut Plan) {
+        let answer = |id: &ResourceId| {
+            let place = log::Place::of(id)?;
+            answers.iter().find(|(query, _)| query.place == place).map(|(_, answer)| answer)
+        };
+        for subject in &mut self.subjects {
+            if let (None, Some(Answer::Read { events, .. })) = (&subject.cause, answer(&subject.id)) {
+                subject.cause =
+                    log::last(&subject.id, subject.sort, events).map(|event| event.cause(&subject.id));
+                if let Some(cause) = &mut subject.cause {
+                    name(cause, &self.names);
+                }
+            }
+        }
+        let unexplained: BTreeSet<&ResourceId> = self
+            .subjects
+            .iter()
+            .filter(|subject| subject.sort == Sort::Gone && subject.cause.is_none())
+            .map(|subject| &subject.id)
+            .collect();
+        for subject in &self.subjects {
+            let Some(change) = plan.changes.get_mut(subject.change) else { continue };
+            // What is missing with all that it was in is said once.
+            let within = unexplained.iter().any(|id| *id != &subject.id && id.contains(&subject.id));
+            if subject.cause.is_none() && !(subject.sort == Sort::Gone && within) {
+                change.cause_unknown = Some(log::unknown(subject.sort, answer(&subject.id)));
+            }
+            change.caused_by.clone_from(&subject.cause);
+        }
+        plan.findings.extend(answers.iter().filter_map(|(query, answer)| match answer {
+            Answer::Unread(refusal) => Some(FindingEntry {
+                source: None,
+                severity: Severity::Note,
+                code: Code::CauseUnread.as_str().to_owned(),
+                message: format!(
+                    "the activity log of {} could not be read: who caused its drift is not known",
+                    query.place
+                ),
+                cause: Some(refusal.message.clone()),
+                hint: Some(refusal.hint.clone().unwrap_or_else(|| {
+                    "what differs is as said; the activity log in Azure's portal shows who wrote last"
+                        .to_owned()
+                })),
+            }),
+            Answer::Read { .. } => None,
+        }));
+        plan.findings.sort();
+        plan.fingerprint = plan.digest();
+    }
+}
+
+fn name(cause: &mut Cause, names: &BTreeMap<String, String>) {
+    cause.caller_name = names.get(&cause.caller.to_ascii_lowercase()).cloned();
+}
+
+/// What is asked about a change, if it is one that somebody caused in Azure.
+fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject> {
+    let live = |id: &ResourceId, sort, body: &Value| Subject {
+        change,
+        id: id.clone(),
+        sort,
+        cause: of_body(body, if sort == Sort::Appeared { Done::Created } else { Done::Changed }),
+    };
+    match what {
+        Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
+        Change::Unmanaged { live: other, drift: true, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
+        Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
+            // While it is not known who is meant, neither is the id.
+            if desired.hole.is_none() && desired.open.is_none() =>
+        {
+            Some(match snapshot.resource(&desired.id) {
+                Some(body) => live(&desired.id, Sort::Changed, body),
+                None => Subject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None },
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What a resource says of its own last write or of its making: most in `systemData`, role assignments among their properties.
+fn of_body(body: &Value, done: Done) -> Option<Cause> {
+    let (system, properties) = (&body["systemData"], &body["properties"]);
+    let (by, at, sort, elder_by, elder_at) = match done {
+        Done::Created => ("createdBy", "createdAt", "createdByType", "createdBy", "createdOn"),
+        _ => ("lastModifiedBy", "lastModifiedAt", "lastModifiedByType", "updatedBy", "updatedOn"),
+    };
+    let said = |caller: &Value, when: &Value| {
+        let (caller, when) = (caller.as_str()?, when.as_str()?);
+        let when: Timestamp = when.parse().ok()?;
+        (!caller.is_empty()).then(|| (caller.to_owned(), when.to_string()))
+    };
+    let (caller, when) =
+        said(&system[by], &system[at]).or_else(|| said(&properties[elder_by], &properties[elder_at]))?;
+    Some(Cause {
+        done,
+        caller,
+        caller_name: None,
+        caller_type: system[sort].as_str().map(str::to_owned),
+        when,
+        operation: None,
+        client_ip_address: None,
+        correlation_id: None,
+        resource: None,
+        evidence: Evidence::Resource,
+    })
+}

@@ -1,0 +1,148 @@
+//! Which event of a log counts.
+
+use serde_json::json;
+
+use super::*;
+
+const ACCOUNT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
+
+fn event(id: &str, operation: &str, status: &str, second: u32, caller: &str) -> Value {
+    json!({
+        "resourceId": id, "operationName": {"value": operation}, "status": {"value": status},
+        "eventName": {"value": if status == "Started" { "BeginRequest" } else { "EndRequest" }},
+        "eventTimestamp": format!("2026-11-25T22:10:{second:02}.1234567Z"), "caller": caller, "correlationId": caller,
+    })
+}
+
+/// Who it was, as the log has it.
+fn who(id: &str, sort: Sort, log: &[Value]) -> Option<String> {
+    let events: Vec<Event> = log.iter().cloned().filter_map(Event::read).collect();
+    log::last(&ResourceId::parse(id).unwrap(), sort, &events)
+        .map(|event| event.cause(&ResourceId::root()).caller)
+}
+
+#[test]
+fn the_last_write_that_succeeded_counts_wherever_it_stands() {
+    let write = "Microsoft.CognitiveServices/accounts/write";
+    let log = [
+        event(ACCOUNT, write, "Succeeded", 1, "first"),
+        event(
+            &ACCOUNT.to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"),
+            write,
+            "Succeeded",
+            5,
+            "last",
+        ),
+        event(ACCOUNT, write, "Succeeded", 3, "between"),
+        event(ACCOUNT, write, "Failed", 8, "refused"),
+        event(ACCOUNT, write, "Started", 9, "begun"),
+        event(ACCOUNT, "Microsoft.CognitiveServices/accounts/regenerateKey/action", "Succeeded", 9, "keys"),
+        event(&format!("{ACCOUNT}/deployments/gpt"), write, "Succeeded", 9, "child"),
+        event(&format!("{ACCOUNT}-2"), write, "Succeeded", 9, "neighbour"),
+    ];
+    assert_eq!(who(ACCOUNT, Sort::Changed, &log).as_deref(), Some("last"));
+    assert_eq!(who(ACCOUNT, Sort::Gone, &log), None, "nothing was deleted");
+}
+
+#[test]
+fn a_write_that_was_accepted_counts_unless_it_failed_later() {
+    let write = "Microsoft.CognitiveServices/accounts/write";
+    let log = [
+        event(ACCOUNT, write, "Accepted", 1, "done"),
+        event(ACCOUNT, write, "Accepted", 2, "undone"),
+        event(ACCOUNT, write, "Failed", 3, "undone"),
+    ];
+    assert_eq!(who(ACCOUNT, Sort::Changed, &log).as_deref(), Some("done"));
+}
+
+#[test]
+fn what_is_gone_may_have_gone_with_what_it_was_in() {
+    let group = ACCOUNT.split("/providers").next().unwrap();
+    let (own, above) = (
+        "Microsoft.CognitiveServices/accounts/delete",
+        "Microsoft.Resources/subscriptions/resourcegroups/delete",
+    );
+    for (log, expected) in [
+        (vec![event(ACCOUNT, own, "Succeeded", 2, "own")], "own"),
+        (
+            vec![event(group, above, "Succeeded", 1, "group"), event(ACCOUNT, own, "Succeeded", 2, "own")],
+            "own",
+        ),
+        (
+            vec![event(group, above, "Succeeded", 3, "group"), event(ACCOUNT, own, "Succeeded", 2, "own")],
+            "group",
+        ),
+        // An event of a group's deletion that is about the resource.
+        (vec![event(ACCOUNT, above, "Succeeded", 3, "nested")], "nested"),
+    ] {
+        assert_eq!(who(ACCOUNT, Sort::Gone, &log).as_deref(), Some(expected));
+    }
+    let child = event(&format!("{ACCOUNT}/deployments/gpt"), own, "Succeeded", 9, "child");
+    assert_eq!(who(ACCOUNT, Sort::Gone, &[child]), None);
+}
+
+#[test]
+fn ids_without_dashes_are_the_same_ids() {
+    let id = |name: &str| format!("{ACCOUNT}/providers/Microsoft.Authorization/roleAssignments/{name}");
+    let log = [event(
+        &id("c145a26659b7412aa8003bd69c674530"),
+        "Microsoft.Authorization/roleAssignments/delete",
+        "Succeeded",
+        1,
+        "who",
+    )];
+    let dashed = id("c145a266-59b7-412a-a800-3bd69c674530");
+    assert_eq!(who(&dashed, Sort::Gone, &log).as_deref(), Some("who"));
+}
+
+#[test]
+fn events_that_do_not_say_enough_are_left_out_and_nothing_panics() {
+    let whole = event(ACCOUNT, "x/write", "Succeeded", 1, "a");
+    assert!(Event::read(whole.clone()).is_some());
+    for name in ["resourceId", "operationName", "status", "eventTimestamp", "caller"] {
+        for spoiled in [Value::Null, json!(7), json!(""), json!({"value": 7}), json!([])] {
+            let mut event = whole.clone();
+            event[name] = spoiled;
+            assert_eq!(Event::read(event), None, "{name}");
+        }
+    }
+    for operation in ["é", "éééé/é", "/write"] {
+        let _ = who(ACCOUNT, Sort::Changed, &[event(ACCOUNT, operation, "Succeeded", 1, "a")]);
+    }
+    for other in [Value::Null, json!([]), json!("x"), json!({})] {
+        assert_eq!(Event::read(other), None);
+    }
+}
+
+#[test]
+fn each_group_and_each_provider_outside_of_any_is_asked_once() {
+    let now: Timestamp = "2026-11-26T03:00:00.5Z".parse().unwrap();
+    let subscription = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
+    let gone =
+        |id: &str| Subject { change: 0, id: ResourceId::parse(id).unwrap(), sort: Sort::Gone, cause: None };
+    let inquiry = Inquiry {
+        subjects: vec![
+            gone(ACCOUNT),
+            gone(&ACCOUNT.replace("resourceGroups", "resourcegroups")),
+            gone(&format!("{subscription}/providers/Microsoft.Authorization/roleAssignments/x")),
+            gone(
+                "/providers/Microsoft.Management/managementGroups/m/providers/Microsoft.Authorization/roleAssignments/x",
+            ),
+        ],
+        names: BTreeMap::new(),
+    };
+    let paths: Vec<String> = inquiry
+        .queries(now)
+        .into_iter()
+        .map(|query| query.path.replace("%20", " ").replace("%27", "'").replace("%3A", ":"))
+        .collect();
+    let asked = |condition: &str| {
+        format!(
+            "{subscription}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&$filter=eventTimestamp ge '2026-08-29T03:00:00Z' and eventTimestamp le '2026-11-26T03:00:01Z' and {condition}&$select=caller,correlationId,eventName,eventTimestamp,httpRequest,operationName,resourceId,status"
+        )
+    };
+    assert_eq!(
+        paths,
+        [asked("resourceGroupName eq 'rg'"), asked("resourceProvider eq 'Microsoft.Authorization'")]
+    );
+}

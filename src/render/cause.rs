@@ -1,0 +1,45 @@
+//! Who caused a drift, in a line. Works on the document alone; its callers make the line harmless.
+
+use uuid::Uuid;
+
+use crate::drift::{Cause, Done};
+use crate::id::ResourceId;
+use crate::plan::document::PlannedChange;
+
+/// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is
+/// read by more people than need that.
+pub(super) fn line(change: &PlannedChange, address: bool) -> Option<String> {
+    match &change.caused_by {
+        Some(cause) => Some(said(cause, address)),
+        None => change.cause_unknown.clone(),
+    }
+}
+
+fn said(cause: &Cause, address: bool) -> String {
+    let what = match (cause.done, &cause.resource) {
+        (Done::Changed, _) => "last changed by".to_owned(),
+        (Done::Created, _) => "created by".to_owned(),
+        (Done::Deleted, None) => "deleted by".to_owned(),
+        (Done::Deleted, Some(above)) => {
+            let name = ResourceId::parse(above).map_or_else(|_| above.clone(), |id| id.name().to_owned());
+            format!("`{name}`, which it was in, was deleted by")
+        }
+    };
+    let sort = match cause.caller_type.as_deref() {
+        Some("Application") => "application ",
+        Some("ManagedIdentity") => "managed identity ",
+        None if cause.caller_name.is_none() && Uuid::try_parse(&cause.caller).is_ok() => "principal ",
+        _ => "",
+    };
+    let who = match &cause.caller_name {
+        Some(name) => format!("{name} ({})", cause.caller),
+        None => cause.caller.clone(),
+    };
+    let when = cause.when.parse::<jiff::Timestamp>();
+    let when =
+        when.map_or_else(|_| cause.when.clone(), |when| when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let from = cause.client_ip_address.as_ref().filter(|_| address).map(|from| format!("from {from}"));
+    let more: Vec<&str> = cause.operation.iter().chain(&from).map(String::as_str).collect();
+    let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+    format!("{what} {sort}{who} at {when}{more}")
+}

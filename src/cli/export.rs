@@ -4,7 +4,6 @@ use super::document::Saying;
 use super::document::{Document, json};
 use super::options::Options;
 use super::output::{self, Failure};
-use super::pins::pin;
 use super::session::{Session, block_on};
 use super::{Exit, keys};
 use crate::export::{Exported, Unexportable, Wanted, export, queries};
@@ -41,14 +40,6 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         account: args.account.clone(),
         stack: stack(options, args)?,
     };
-    if let Some(within) = &options.within {
-        let scope = pin(within)?;
-        if !scope.contains(&wanted.scope()) {
-            let message =
-                format!("`{}` is outside of `{scope}`, to which this run is pinned", wanted.scope());
-            return Err(Failure::new(message).hint("export less, or widen `--within`"));
-        }
-    }
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = tell(options, &session, &wanted).await;
@@ -79,9 +70,9 @@ fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
 
 async fn tell(options: &Options, session: &Session, wanted: &Wanted) -> Result<Exit, Failure> {
     let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
-    let exported = export(wanted, &snapshot).map_err(failure)?;
+    let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
     Document::Statement(&Spec { exported: &exported, entries: entries(&exported) }).write(options)?;
-    aside(&exported.findings);
+    aside(&exported.findings, options.quiet);
     if !options.quiet {
         output::aside(&render::summary(&exported, session.requests(), &session.target));
     }
@@ -93,13 +84,15 @@ fn entries(exported: &Exported) -> Vec<FindingEntry> {
     exported.findings.iter().map(|finding| FindingEntry::new(finding, &Sources::default())).collect()
 }
 
-fn aside(findings: &[Finding]) {
-    if !findings.is_empty() {
-        output::aside(&format!("{}\n", diagnostic::render(findings, &Sources::default(), true)));
+fn aside(findings: &[Finding], quiet: bool) {
+    let said = findings.iter().filter(|finding| !quiet || finding.severity == Severity::Error);
+    let said: Vec<Finding> = said.cloned().collect();
+    if !said.is_empty() {
+        output::aside(&format!("{}\n", diagnostic::render(&said, &Sources::default(), true)));
     }
 }
 
-fn failure(why: Unexportable) -> Failure {
+fn failure(why: Unexportable, quiet: bool) -> Failure {
     let failure = Failure::new(why.to_string());
     match why {
         Unexportable::Unread(refusal) => {
@@ -111,7 +104,7 @@ fn failure(why: Unexportable) -> Failure {
         }
         Unexportable::NoGroup(_) => failure.hint("az group list --query [].name shows those that there are"),
         Unexportable::Nothing { findings, .. } => {
-            aside(&findings);
+            aside(&findings, quiet);
             failure.hint("look with: az cognitiveservices account list --subscription ID --output table")
         }
         Unexportable::Undeclarable { reason, hint } => failure.cause(reason).hint(hint),

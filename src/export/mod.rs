@@ -112,14 +112,15 @@ pub fn queries(wanted: &Wanted, snapshot: &Snapshot) -> Vec<Query> {
     if snapshot.get(&wanted.list()).is_none() {
         return vec![wanted.list()];
     }
-    match grown(wanted, snapshot) {
-        Ok((draft, loaded)) => {
-            let open = missing(std::slice::from_ref(&loaded), snapshot);
-            if open.is_empty() { comments::names(&draft.tree).into_iter().collect() } else { open }
-        }
-        // Whatever more is asked, there will be no spec.
-        Err(_) => Vec::new(),
+    // Whatever more is asked after an error, there will be no spec.
+    let Ok((draft, loaded)) = grown(wanted, snapshot) else { return Vec::new() };
+    let stacks = std::slice::from_ref(&loaded);
+    let mut open = missing(stacks, snapshot);
+    if is_settled(stacks, snapshot) {
+        // Nobody comes to it any more.
+        open.extend(comments::names(&draft.tree));
     }
+    open
 }
 
 /// The spec of what a snapshot shows, once nothing is left to be asked.

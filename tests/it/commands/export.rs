@@ -189,7 +189,7 @@ fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopt
         "account theirs is left out: it carries the mark of stack `other`",
         &format!("role assignment Reader -> User {CAROL} on chat is left out: it carries the mark of stack `other`"),
         &format!("role assignment Cognitive Services User -> User {DAVE} on chat is left out: somebody activated it"),
-        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing. 12 reads, 0 writes.",
+        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing. 11 reads, 0 writes.",
     ]);
     assert_eq!(run.stdout, SPEC, "{run}");
     assert!(!run.stderr.contains(SECRET));
@@ -417,6 +417,8 @@ fn a_part_of_a_stack_is_not_exported_where_its_plan_would_delete_the_rest() {
     let folder = azure.folder();
     folder.write("specs/a.yaml", super::accounts(&["chat", "other"]));
     folder.keyless("apply --yes").exits(0);
+    let run = export(&folder, "--stack team-a --quiet").exits(0);
+    assert_eq!(run.stderr, "");
     let run = export(&folder, "--account chat --stack team-a").exits(1).complains(&[
         "account other carries the mark of stack `team-a` and would be deleted",
         "hint: export the whole resource group",
@@ -439,7 +441,6 @@ fn an_export_is_of_something_under_a_name_that_can_be_one() {
         ("--stack Team", "`Team` cannot name a stack"),
         ("--stack a --stack b", "several are named"),
         ("--resource-group a/b", "no resource group can be called so"),
-        ("--within /subscriptions/00000000-0000-0000-0000-000000000001", "is outside of"),
     ] {
         let run = export(&folder, arguments).exits(1).complains(&[said]);
         assert_eq!(run.stdout, "", "{arguments}");

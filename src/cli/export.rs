@@ -81,7 +81,7 @@ async fn tell(options: &Options, session: &Session, wanted: &Wanted) -> Result<E
     let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(failure)?;
     Document::Statement(&Spec { exported: &exported, entries: entries(&exported) }).write(options)?;
-    aside(&exported.findings, &exported.sources);
+    aside(&exported.findings);
     if !options.quiet {
         output::aside(&render::summary(&exported, session.requests(), &session.target));
     }
@@ -90,12 +90,12 @@ async fn tell(options: &Options, session: &Session, wanted: &Wanted) -> Result<E
 }
 
 fn entries(exported: &Exported) -> Vec<FindingEntry> {
-    exported.findings.iter().map(|finding| FindingEntry::new(finding, &exported.sources)).collect()
+    exported.findings.iter().map(|finding| FindingEntry::new(finding, &Sources::default())).collect()
 }
 
-fn aside(findings: &[Finding], sources: &Sources) {
+fn aside(findings: &[Finding]) {
     if !findings.is_empty() {
-        output::aside(&format!("{}\n", diagnostic::render(findings, sources, true)));
+        output::aside(&format!("{}\n", diagnostic::render(findings, &Sources::default(), true)));
     }
 }
 
@@ -109,8 +109,9 @@ fn failure(why: Unexportable) -> Failure {
                 None => failure,
             }
         }
+        Unexportable::NoGroup(_) => failure.hint("az group list --query [].name shows those that there are"),
         Unexportable::Nothing { findings, .. } => {
-            aside(&findings, &Sources::default());
+            aside(&findings);
             failure.hint("look with: az cognitiveservices account list --subscription ID --output table")
         }
         Unexportable::Undeclarable { reason, hint } => failure.cause(reason).hint(hint),

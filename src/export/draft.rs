@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{Wanted, left_out};
-use crate::diff::equal;
 use crate::finding::Finding;
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::{self, Compare, KINDS, Live, role_assignment};
+use crate::kinds::{self, KINDS, Live, role_assignment};
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
@@ -35,21 +34,18 @@ impl Draft {
             .into_iter()
             .filter(|live| takes(wanted, live, &Catalogue::default(), &mut findings))
             .collect();
-        let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")), |a, b| {
-            a.eq_ignore_ascii_case(b)
-        });
-        let location = common(live.iter().map(|live| live.body["location"].as_str()), is_same_region);
-        let elements = live.iter().map(|live| {
-            let mut element = element(live);
+        let mut elements: Vec<Map<String, Value>> = live.iter().map(element).collect();
+        let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")));
+        let location = common(elements.iter().map(|element| element.get("location")?.as_str()));
+        for (element, live) in elements.iter_mut().zip(&live) {
             if group.is_none() {
                 element.insert("resourceGroup".to_owned(), json!(live.id.segment_after("resourceGroups")));
             }
             if location.is_some() {
                 element.remove("location");
             }
-            Value::Object(element)
-        });
-        tree["accounts"] = elements.collect();
+        }
+        tree["accounts"] = json!(elements);
         for (name, value) in [("resourceGroup", group), ("location", location)] {
             if let Some(value) = value {
                 tree[name] = json!(value);
@@ -88,8 +84,7 @@ impl Draft {
                 let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));
                 let elements = children.map(|live| {
                     let mut element = element(live);
-                    let own = element.get("location").and_then(Value::as_str);
-                    if own.zip(region.as_deref()).is_some_and(|(own, region)| is_same_region(own, region)) {
+                    if element.get("location") == region.as_ref() {
                         element.remove("location");
                     }
                     Value::Object(element)
@@ -129,10 +124,10 @@ impl Draft {
     }
 
     /// The region of the account that holds a resource.
-    fn region(&self, id: &ResourceId) -> Option<String> {
+    fn region(&self, id: &ResourceId) -> Option<Value> {
         let account = id.tracked();
         let live = self.live.iter().find(|live| live.id == account)?;
-        live.body["location"].as_str().map(str::to_owned)
+        live.kind.written(&live.body).remove("location")
     }
 
     /// Whether a role assignment belongs to what is wanted: it is on an account or in it, on a group unless just one account is
@@ -208,7 +203,7 @@ impl Draft {
             Some(account) if named(account.id.name()) == 1 && principal_type == "ServicePrincipal" => {
                 json!({"accountIdentity": account.id.name()})
             }
-            _ => json!({"id": id, "type": principal_type}),
+            _ => json!({"id": id.to_ascii_lowercase(), "type": principal_type}),
         }
     }
 
@@ -285,15 +280,8 @@ fn push(holder: &mut Value, grant: Map<String, Value>) {
     }
 }
 
-/// What all have in common.
-fn common<'a>(
-    mut all: impl Iterator<Item = Option<&'a str>>,
-    same: fn(&str, &str) -> bool,
-) -> Option<String> {
+/// What all have in common, whatever its case.
+fn common<'a>(mut all: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     let first = all.next()??;
-    all.all(|each| each.is_some_and(|each| same(each, first))).then(|| first.to_owned())
-}
-
-fn is_same_region(one: &str, other: &str) -> bool {
-    equal(Compare::Location, &json!(one), &json!(other))
+    all.all(|each| each.is_some_and(|each| each.eq_ignore_ascii_case(first))).then(|| first.to_owned())
 }

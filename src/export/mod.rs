@@ -19,7 +19,6 @@ use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, unplaced};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot, is_settled, missing};
-use crate::source::Sources;
 use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
 use draft::Draft;
@@ -49,8 +48,6 @@ pub struct Exported {
     pub comments: BTreeMap<String, String>,
     /// What is left out, and what could not be found out. An error is something that a spec cannot declare.
     pub findings: Vec<Finding>,
-    /// The spec as text, for the places of findings.
-    pub sources: Sources,
     /// How many resources and role assignments it declares.
     pub declared: usize,
 }
@@ -61,6 +58,9 @@ pub enum Unexportable {
     /// A part of it could not be read.
     #[error("what is to be exported could not be read whole")]
     Unread(Refusal),
+    /// The group is not there.
+    #[error("resource group `{0}` does not exist")]
+    NoGroup(String),
     /// There is nothing.
     #[error("there is no account to export in `{scope}`{named}")]
     Nothing {
@@ -135,28 +135,30 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
     }
     draft.without_empty_lists();
     let roles = Catalogue::of(snapshot.bodies());
-    let (comments, sources, verdict) = loop {
+    let (loaded, verdict) = loop {
+        let loaded = settle::fit(&mut draft)?;
         if draft.accounts() == 0 {
             return Err(nothing(wanted, draft.findings));
         }
-        let comments = comments::comments(&draft.tree, snapshot);
-        let mut sources = Sources::default();
-        let loaded = settle::read(&to_yaml(&literal(&draft.tree), &comments), &mut sources);
-        let Some(loaded) = loaded else {
-            settle::fit(&mut draft)?;
-            continue;
-        };
-        let verdict = settle::differences(&loaded, snapshot, &roles)?;
+        let verdict = settle::verdict(&loaded, snapshot, &roles)?;
         if verdict.wrong.is_empty() {
-            break (comments, sources, verdict);
+            break (loaded, verdict);
         }
         draft.leave_out(&loaded.document, verdict.wrong)?;
     };
     draft.findings.sort_by(|a, b| (a.severity, &a.message).cmp(&(b.severity, &b.message)));
     draft.findings.dedup();
     draft.findings.extend(verdict.told);
-    let (tree, findings, declared) = (literal(&draft.tree), draft.findings, verdict.unchanged);
-    Ok(Exported { tree, comments, findings, sources, declared })
+    let exported = Exported {
+        comments: comments::comments(&draft.tree, snapshot),
+        tree: literal(&draft.tree),
+        findings: draft.findings,
+        declared: verdict.unchanged,
+    };
+    match settle::read(&exported.text()) {
+        (Some(printed), _) if printed.document.tree == loaded.document.tree => Ok(exported),
+        _ => Err(settle::undeclarable("the spec reads otherwise with its comments than without")),
+    }
 }
 
 /// As much of the spec as a snapshot shows, with the lists in it that are not known yet.
@@ -187,9 +189,10 @@ fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable>
         Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
             return Err(Unexportable::Unread(refusal.clone()));
         }
-        Some(Answer::Absent { .. }) | None => {
-            return Err(nothing(wanted, Vec::new()));
+        Some(Answer::Absent { .. }) => {
+            return Err(Unexportable::NoGroup(wanted.group.clone().unwrap_or_default()));
         }
+        None => return Err(nothing(wanted, Vec::new())),
     }
     let mut live = Vec::new();
     for body in snapshot.items(&list) {

@@ -52,15 +52,17 @@ pub(super) struct Verdict {
 pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
     for _ in 0..ROUNDS {
         let text = to_yaml(&literal(&draft.tree), &BTreeMap::new());
-        let mut sources = Sources::default();
-        let (loaded, findings) = read_all(&text, &mut sources);
+        let (loaded, findings) = read(&text);
         let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let errors: Vec<Finding> = errors.collect();
         if let (Some(loaded), true) = (loaded, errors.is_empty()) {
             return Ok(loaded);
         }
+        let mut sources = Sources::default();
         let file = sources.add("", text);
-        let Some(document) = tree::parse(file, &sources).0 else { return Err(unreadable("it is not YAML")) };
+        let Some(document) = tree::parse(file, &sources).0 else {
+            return Err(undeclarable("it is not YAML"));
+        };
         // Of what specs have no word for, Azure has more than anybody declares: that is no error.
         let structure = structure::check(&document);
         let (findings, severity) =
@@ -68,22 +70,19 @@ pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
         let wrong = findings.into_iter().map(|finding| Wrong::of(finding, severity)).collect();
         draft.leave_out(&document, wrong)?;
     }
-    Err(unreadable("leaving out what it cannot hold leads to no end"))
+    Err(undeclarable("leaving out what it cannot hold leads to no end"))
 }
 
-/// Reads a spec, if it is one without errors.
-pub(super) fn read(text: &str, sources: &mut Sources) -> Option<Loaded> {
-    let (loaded, findings) = read_all(text, sources);
-    loaded.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Error))
-}
-
-fn read_all(text: &str, sources: &mut Sources) -> (Option<Loaded>, Vec<Finding>) {
-    let (loaded, findings) = spec::read(&["-".into()], &VariableInputs::default(), sources, text.as_bytes());
+/// Reads a spec as any other, with nothing around it that could change what it says.
+pub(super) fn read(text: &str) -> (Option<Loaded>, Vec<Finding>) {
+    let mut sources = Sources::default();
+    let (loaded, findings) =
+        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
     (loaded.into_iter().next(), findings)
 }
 
 /// What a plan of this spec would do.
-pub(super) fn differences(
+pub(super) fn verdict(
     loaded: &Loaded,
     snapshot: &Snapshot,
     roles: &Catalogue,
@@ -124,7 +123,9 @@ pub(super) fn differences(
         diff.findings.into_iter().partition(|finding| finding.severity == Severity::Error);
     // What says more than the change does comes first.
     verdict.wrong.splice(0..0, errors.into_iter().map(|finding| Wrong::of(finding, Severity::Error)));
-    verdict.told = others.into_iter().filter(|finding| TOLD.contains(&finding.code)).collect();
+    let told = others.into_iter().filter(|finding| TOLD.contains(&finding.code));
+    // Their titles say what they are about; places would be those of a file that nobody has yet.
+    verdict.told = told.map(|finding| Finding { span: None, ..finding }).collect();
     Ok(verdict)
 }
 
@@ -144,9 +145,9 @@ impl Draft {
         let mut places: Vec<(String, Wrong)> = Vec::new();
         for wrong in wrong {
             let Some(place) = wrong.span.and_then(|span| document.pointer_at(span)) else {
-                return Err(unreadable(&wrong.why));
+                return Err(undeclarable(&wrong.why));
             };
-            let place = removable(&place).ok_or_else(|| unreadable(&wrong.why))?;
+            let place = removable(&place).ok_or_else(|| undeclarable(&wrong.why))?;
             if places.iter().all(|(other, _)| *other != place) {
                 places.push((place, wrong));
             }
@@ -202,7 +203,7 @@ fn order(place: &str) -> Vec<(usize, String)> {
     place.split('/').map(|token| (token.parse().unwrap_or_default(), token.to_owned())).collect()
 }
 
-fn unreadable(why: &str) -> Unexportable {
+pub(super) fn undeclarable(why: &str) -> Unexportable {
     Unexportable::Undeclarable {
         reason: why.to_owned(),
         hint: "narrow the export with `--resource-group` or `--account`",

@@ -126,11 +126,14 @@ fn identities(identity: &Value) -> (bool, Map<String, Value>) {
     (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
 }
 
-/// Spec shape as people write it: without what GET shows as `null`, and with the short forms of `identity`.
+/// Spec shape as people write it: without what GET shows as `null`, with the short forms of `identity`, regions by name.
 pub(super) fn written(kind: &dyn Kind, body: &Value) -> Map<String, Value> {
     let mut spec = kind.to_spec(&writable(kind, body));
     if spec["identity"].is_object() {
         short_identity(&mut spec["identity"]);
+    }
+    if let Some(Value::String(location)) = spec.get_mut("location") {
+        *location = location.replace(' ', "").to_ascii_lowercase();
     }
     match spec {
         Value::Object(map) => map,

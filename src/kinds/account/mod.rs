@@ -387,7 +387,9 @@ impl Kind for Accounts {
                 "add `customSubDomainName: {}`; it can be added to a live account",
                 desired.id.name()
             );
-            findings.push(Finding::error(Code::SubdomainRequired, message).at(desired.span).hint(hint));
+            let needs = if says("networkAcls") { "networkAcls" } else { "disableLocalAuth" };
+            let span = desired.span_of(&[needs.to_owned()]).unwrap_or(desired.span);
+            findings.push(Finding::error(Code::SubdomainRequired, message).at(span).hint(hint));
         }
         findings
     }

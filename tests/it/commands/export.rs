@@ -363,6 +363,52 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
 }
 
 #[test]
+fn what_a_live_account_lacks_is_told_and_the_rest_of_it_exported() {
+    let azure = Azure::start();
+    azure.make_account("bare", &json!({"disableLocalAuth": true}));
+    let folder = azure.folder();
+    let run = export(&folder, "").exits(1).says(&["name: bare"]).complains(&[
+        "error[left-out]: `disableLocalAuth` of account `bare` is left out: account bare has no customSubDomainName",
+        "add `customSubDomainName: bare`",
+    ]);
+    assert!(!run.stdout.contains("disableLocalAuth"), "{run}");
+    plans_clean(&folder, &run.stdout);
+}
+
+#[test]
+fn roles_stand_by_names_that_specs_take_and_principals_that_are_gone_are_marked() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    // The last name would be taken for a slip.
+    for (number, role_name) in [(1, "Chat Callers"), (2, "Cognitive Services Users")] {
+        let guid = format!("c0570000-0000-4000-8000-{number:012}");
+        let properties = json!({
+            "roleName": role_name, "type": "CustomRole", "assignableScopes": [format!("/subscriptions/{SUB}")],
+            "permissions": [{"actions": [], "dataActions": ["Microsoft.CognitiveServices/accounts/OpenAI/*"]}],
+        });
+        azure.put(&role(&guid), json!({ "properties": properties }));
+        azure.grant(&account("chat"), &name(number), &guid, ALICE, None);
+    }
+    azure.spoil(
+        "POST",
+        "$batch",
+        Fault::Edit(|body| {
+            for response in body["responses"].as_array_mut().unwrap() {
+                response["body"]["value"] = json!([]);
+            }
+        }),
+    );
+    let folder = azure.folder();
+    let run = export(&folder, "").exits(0).says(&[
+        "role: Chat Callers\n",
+        "role: c0570000-0000-4000-8000-000000000002\n",
+        &format!("- {{id: {ALICE}, type: User}}  # not known to the directory\n"),
+    ]);
+    azure.heal();
+    plans_clean(&folder, &run.stdout);
+}
+
+#[test]
 fn a_part_of_a_stack_is_not_exported_where_its_plan_would_delete_the_rest() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -145,7 +145,7 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
     seen
 }
 
-fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str, Answer) {
+pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str, Answer) {
     let path = query.path.split('?').next().unwrap_or_default();
     let scope = query.scope.as_str();
     let refusal = |veil: &Option<Veil>| {
@@ -186,6 +186,9 @@ fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'static str,
         }
         // Nobody activates a role in these cases; tests/it/product/promises.rs has who does.
         Some("roleAssignmentScheduleInstances") => ("activations", found(Vec::new())),
+        // What stands in accounts is another generator's.
+        Some("raiPolicies" | "deployments" | "projects" | "connections") => ("children", found(Vec::new())),
+        Some("graph:names" | "getByIds") => ("directory", found(Vec::new())),
         Some("roleDefinitions") => ("roles", found(Vec::new())),
         _ => {
             let group =

@@ -2,12 +2,13 @@
 //!
 //! `specs`, `values` and `live` make a case from a seed and label every live thing; `children` does that for what stands in accounts;
 //! `arm` answers queries; `laws` holds the properties; `judge` evaluates rights and openings by brute force; `sequence` works out
-//! what waits for what; `reference` compares with a second implementation; `fuzz` feeds
+//! what waits for what; `export` holds what is exported against what there is; `reference` compares with a second implementation; `fuzz` feeds
 //! damaged input to every parser. `KEYLESS_CASES` and `KEYLESS_FUZZ` raise the numbers (tests/properties.sh, tests/fuzz.sh).
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
 mod arm;
 mod children;
+mod export;
 mod fuzz;
 mod judge;
 mod laws;

@@ -11,6 +11,7 @@ mod alter;
 mod assignments;
 mod cassettes;
 mod children;
+mod export;
 mod random;
 
 use keyless::desired::{Desired, desired};

@@ -282,7 +282,7 @@ pub(super) const ROWS: &[Row] = &[
         name: "network rules on an account without a subdomain",
         spec: &[("    customSubDomainName: chat-eu\n", "    networkAcls: {defaultAction: Deny}\n")],
         breaks: |azure| azure.make_account("chat", &json!({"disableLocalAuth": true})),
-        finds: ("subdomain-required", "error", Some("- name: chat")),
+        finds: ("subdomain-required", "error", Some("networkAcls:")),
         exit: 1,
         mends: nothing,
     },

@@ -85,3 +85,45 @@ impl World {
 fn blank(id: &ResourceId) -> Value {
     json!({"id": id, "name": id.name(), "type": id.resource_type(), "properties": {}})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plan_writes_and_deletes_shows_in_the_state_after_it() {
+        let id = |text: &str| ResourceId::parse(text).unwrap();
+        let chat = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
+        let (old, new) = (format!("{chat}-old"), format!("{chat}-new"));
+        let step = |action: &str, target: &str, patch: Value| {
+            json!({"change": 0, "action": action, "kind": "accounts", "target": target, "patch": patch, "lane": "",
+                "needs": [], "last": false, "source": null, "mark": "team-a"})
+        };
+        let plan: Plan = serde_json::from_value(json!({
+            "formatVersion": "1.0", "target": {"kind": "sandbox"}, "changes": [], "findings": [], "incomplete": [],
+            "summary": crate::plan::document::Summary::default(), "requests": {"reads": 0, "writes": 0}, "fingerprint": "",
+            "steps": [
+                step("update", chat, json!({"disableLocalAuth": true})),
+                step("delete", &old, json!({})),
+                step("create", &new, json!({"location": "eastus2"})),
+            ],
+        }))
+        .unwrap();
+        let body = |text: &str| (id(text), Body::new(json!({"id": text, "properties": {"restore": 1}})));
+        let before = World { resources: BTreeMap::from([body(chat), body(&old)]), ..World::default() };
+        let after = before.after(&plan);
+        assert_eq!(
+            after.resource(&id(chat)),
+            Some(
+                &json!({"id": chat, "properties": {"restore": 1, "disableLocalAuth": true}, "tags": {"keyless-stack": "team-a"}})
+            )
+        );
+        assert_eq!(after.resource(&id(&old)), None);
+        let made = after.resource(&id(&new)).unwrap();
+        assert_eq!(
+            (&made["name"], &made["type"], &made["location"]),
+            (&json!("chat-new"), &json!("Microsoft.CognitiveServices/accounts"), &json!("eastus2"))
+        );
+        assert_eq!(before.resources.len(), 2);
+    }
+}

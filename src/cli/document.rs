@@ -43,8 +43,10 @@ impl<T: Said + Serialize> Saying for Statement<T> {
 
 /// A result.
 pub(super) enum Document<'a> {
-    /// Of `plan`, `drift` and `show`.
+    /// Of `plan`, `show` and `apply`.
     Plan(&'a Plan),
+    /// Of `drift`.
+    Drift(&'a Plan),
     /// Of `apply`.
     Report(&'a Report),
     /// Of a command that carries out no plan.
@@ -115,15 +117,18 @@ impl Document<'_> {
 
     fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
         Ok(match (format, self) {
-            (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
+            (ReportFormat::Human, Document::Plan(plan) | Document::Drift(plan)) => {
+                text::plan(plan, options.is_verbose())
+            }
             (ReportFormat::Human, Document::Report(report)) => text::report(report),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
             (ReportFormat::Human, Document::Statement(said)) => said.text(options.is_verbose()),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
+            (ReportFormat::Markdown, Document::Drift(plan)) => markdown::drift(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
             (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
-            (ReportFormat::Json, Document::Plan(plan)) => json(plan)?,
+            (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
             (ReportFormat::Json, Document::Report(report)) => json(report)?,
             (ReportFormat::Json, Document::Statement(said)) => said.json()?,
             (ReportFormat::Json, Document::Findings(findings)) => {
@@ -135,7 +140,7 @@ impl Document<'_> {
 
     fn findings(&self) -> &[FindingEntry] {
         match self {
-            Document::Plan(plan) => &plan.findings,
+            Document::Plan(plan) | Document::Drift(plan) => &plan.findings,
             Document::Report(report) => &report.findings,
             Document::Statement(said) => said.findings(),
             Document::Findings(findings) => findings,

@@ -1,9 +1,10 @@
 //! `keyless drift`: whether Azure is as the specs say.
 
 use super::Exit;
+use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::plan::{compute, show};
+use super::plan::compute;
 use super::rotation::Rotation;
 use super::session::{Purpose, Specs, exit_of};
 use crate::guards;
@@ -21,6 +22,6 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     };
     // Guards are about closing a difference; that there is one is what is asked here.
     plan.findings.retain(|finding| !guards::is_refusal(finding));
-    show(options, &plan)?;
+    Document::Drift(&plan).write(options)?;
     Ok(exit_of(&plan, Exit::Pending))
 }

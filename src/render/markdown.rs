@@ -14,11 +14,21 @@ use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChang
 use crate::report::{Report, Status};
 use crate::source::Position;
 
-/// A plan, or what `drift` found.
+/// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
+    titled("keyless plan", plan)
+}
+
+/// What `drift` found.
+#[must_use]
+pub fn drift(plan: &Plan) -> String {
+    titled("keyless drift", plan)
+}
+
+fn titled(title: &str, plan: &Plan) -> String {
     let counts = &plan.summary;
-    let mut text = String::from("## keyless plan\n\n");
+    let mut text = format!("## {title}\n\n");
     let parts = [
         (counts.create, "to create"),
         (counts.restore, "to restore"),

@@ -92,6 +92,8 @@ enum Command {
     /// Endpoints, ids and identities of the accounts, for applications
     Outputs(outputs::Args),
     /// Print a spec of what is live, which plans no change
+    ///
+    /// `--stack NAME` is the stack it declares; left out, it is called as the account or group that is asked for.
     Export(export::Args),
     /// Write down whom the specs name, so that pipelines need not look it up
     Lock(lock::Args),

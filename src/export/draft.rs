@@ -63,6 +63,10 @@ impl Draft {
     pub(super) fn fill(&mut self, wanted: &Wanted, before: &Loaded, snapshot: &Snapshot) {
         let roles = Catalogue::of(snapshot.bodies());
         for kind in KINDS {
+            let sections = kind.sections(&before.spec);
+            if sections.is_empty() && !kind.is_grant() {
+                continue;
+            }
             let inventory = kind.inventory(std::slice::from_ref(before), snapshot);
             let live = inventory.items.into_values();
             if kind.is_grant() {
@@ -79,7 +83,7 @@ impl Draft {
             }
             let live: Vec<Live> =
                 live.filter(|live| takes(wanted, live, &roles, &mut self.findings)).collect();
-            for section in kind.sections(&before.spec) {
+            for section in sections {
                 let region = self.region(&section.parent);
                 let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));
                 let elements = children.map(|live| {
@@ -97,25 +101,18 @@ impl Draft {
 
     /// Puts a list where the round before has one; what that round left out is not there.
     fn put(&mut self, before: &Loaded, pointer: &str, elements: Value) {
-        let mut place = String::new();
-        let mut at = &mut self.tree;
+        let (mut at, mut place) = (&mut self.tree, String::new());
         for token in pointer.split('/').skip(1) {
-            // Elements are known by their names: places shift where one is left out.
-            let next = match token.parse::<usize>() {
-                Ok(_) => {
-                    place = format!("{place}/{token}");
-                    let wanted = before.document.tree.pointer(&place);
-                    let same = |each: &&mut Value| {
-                        wanted.is_some_and(|wanted| {
-                            each["name"] == wanted["name"] && each["resourceGroup"] == wanted["resourceGroup"]
-                        })
-                    };
-                    at.as_array_mut().and_then(|items| items.iter_mut().find(same))
-                }
-                Err(_) => {
-                    place = format!("{place}/{token}");
-                    at.get_mut(token)
-                }
+            place = format!("{place}/{token}");
+            let next = if at.is_array() {
+                // Elements are known by their names: places shift where one is left out.
+                let wanted = before.document.tree.pointer(&place).unwrap_or(&Value::Null);
+                let same = |each: &&mut Value| {
+                    ["name", "resourceGroup"].iter().all(|member| each[*member] == wanted[*member])
+                };
+                at.as_array_mut().and_then(|items| items.iter_mut().find(same))
+            } else {
+                at.get_mut(token)
             };
             let Some(next) = next else { return };
             at = next;

@@ -217,8 +217,10 @@ fn accounts_of_several_groups_and_regions_say_each_where_they_are() {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     voice(&azure);
+    let theirs = json!({"location": "westeurope", "kind": "OpenAI", "sku": {"name": "S0"}, "tags": {"keyless-stack": "other"}, "properties": {}});
+    azure.put(&speech_id().replace("speech", "theirs"), theirs);
     let folder = azure.folder();
-    let run = export(&folder, "--stack everything").exits(0).says(&[
+    let run = export(&folder, "--stack everything").exits(0).complains(&["account theirs is left out"]).says(&[
         "stack: everything\nsubscription: 7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11\n\naccounts:\n  - name: chat\n    resourceGroup: rg\n    location: eastus2\n",
         "  - name: speech\n    resourceGroup: rg-voice\n    location: westeurope\n    kind: SpeechServices\n",
         &format!("\nroleAssignments:\n  - scope: {}\n    role: Reader\n", group("rg-voice")),
@@ -234,6 +236,7 @@ fn accounts_of_several_groups_and_regions_say_each_where_they_are() {
         .exits(0)
         .says(&["stack: speech", "resourceGroup: rg-voice\nlocation: westeurope\n"]);
     assert!(!run.stdout.contains("chat") && !run.stdout.contains("roleAssignments"), "{run}");
+    assert!(!run.stderr.contains("theirs"), "nobody asked for it: {run}");
     plans_clean(&folder, &run.stdout);
 }
 

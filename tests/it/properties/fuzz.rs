@@ -104,7 +104,7 @@ fn odd(rng: &mut Rng) -> Value {
 }
 
 /// Changes a few values anywhere in a tree.
-fn mutate(value: &mut Value, rng: &mut Rng) {
+pub(super) fn mutate(value: &mut Value, rng: &mut Rng) {
     for _ in 0..rng.between(1, 4) {
         let mut at = &mut *value;
         loop {
@@ -246,6 +246,7 @@ fn damaged_bodies_of_azure_end_in_a_plan() {
             let spec = kind.to_spec(&changed);
             let _ = writable(*kind, &changed);
             let _ = kind.mark(&changed);
+            let _ = (kind.comment(&Value::Object(kind.written(&changed))), kind.may_stand_in(&changed));
             let _ = kind.title(&changed);
             let _ = kind.outputs(&changed);
             let _ = kind.refuses_put(&changed);

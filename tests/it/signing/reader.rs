@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{APP, folder};
-use crate::common::ALICE;
-use crate::common::cloud::Cloud;
+use crate::common::cloud::{Cloud, TENANT};
+use crate::common::{ALICE, SUB};
 
 #[test]
 fn a_reader_plans_to_some_use_and_its_apply_ends_before_the_first_write() {
@@ -43,4 +43,18 @@ fn a_reader_plans_to_some_use_and_its_apply_ends_before_the_first_write() {
     folder.keyless("apply plan.json --yes").exits(0);
     assert!(writes() > before, "writes are counted");
     folder.keyless("plan specs --detailed-exitcode").exits(0).says(&["No changes"]);
+
+    // Whoever may only read can export it, and plan what came of that.
+    let auditor = "0000aaaa-0000-4000-8000-000000000002";
+    cloud.application("auditor", auditor, json!({"secret": "other"}), Some("Reader"));
+    let folder = cloud.folder(&[
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", auditor),
+        ("AZURE_CLIENT_SECRET", "other"),
+    ]);
+    let before = writes();
+    let run = folder.keyless(&format!("export --subscription {SUB} --stack team")).exits(0);
+    folder.write("specs/exported.yaml", &run.stdout);
+    folder.keyless("plan --detailed-exitcode").exits(0).says(&["No changes; 2 unchanged"]);
+    assert_eq!(writes(), before);
 }

@@ -5,6 +5,8 @@
 
 mod batch;
 
+use std::time::Duration;
+
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
@@ -48,16 +50,28 @@ pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapsho
     }
 }
 
-/// Asks the activity log; of each answer as many pages as the question takes.
-pub async fn ask_log(queries: Vec<LogQuery>, client: &Client) -> Vec<(LogQuery, drift::Answer)> {
+/// Asks the activity log; of each answer as many pages as the question takes. What differs is known by then, and waits for no log
+/// longer than `patience`.
+pub async fn ask_log(
+    queries: Vec<LogQuery>,
+    client: &Client,
+    patience: Duration,
+) -> Vec<(LogQuery, drift::Answer)> {
     let answers = join_all(queries.iter().map(|query| async {
         let enough = |events: &[Option<Event>]| query.is_answered(events);
-        match client.list_until(&query.path, Event::read, drift::PAGES, enough).await {
-            Ok((events, whole)) => {
+        let read = client.list_until(&query.path, Event::read, drift::PAGES, enough);
+        match tokio::time::timeout(patience, read).await {
+            Ok(Ok((events, whole))) => {
                 drift::Answer::Read { events: events.into_iter().flatten().collect(), whole }
             }
             // Not the question: it holds the time of day.
-            Err(error) => drift::Answer::Unread(Refusal { message: error.to_string(), hint: error.hint() }),
+            Ok(Err(error)) => {
+                drift::Answer::Unread(Refusal { message: error.to_string(), hint: error.hint() })
+            }
+            Err(_) => {
+                let message = format!("it was not read to its end within {} s", patience.as_secs());
+                drift::Answer::Unread(Refusal { message, hint: None })
+            }
         }
     }))
     .await;

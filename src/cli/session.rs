@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Exit;
 use super::options::Options;
@@ -32,6 +33,9 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
+
+/// How long `drift` waits for the activity log: Azure may ask to come back much later.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -254,7 +258,7 @@ impl Session {
         if !queries.is_empty() {
             self.spinner.say("reading the activity log");
         }
-        let answers = ask_log(queries, &self.client).await;
+        let answers = ask_log(queries, &self.client, PATIENCE).await;
         self.spinner.clear();
         inquiry.tell(&answers, plan);
         plan.requests = self.requests();

@@ -3,7 +3,7 @@
 //! Pure. The log keeps 90 days and shows an event some minutes after it happened (learn.microsoft.com, "Azure Monitor activity log").
 //! Its events mostly come newest first, which nobody promises (Azure/azure-powershell#4553), so times decide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,9 @@ use crate::snapshot::Refusal;
 const DAYS: i64 = 89;
 /// How many pages of the log are read at most; each has about 100 KB.
 pub const PAGES: usize = 20;
+/// How far the end of a write in the log may be from the time that the resource itself gives; in the one recording there is, it ended
+/// four seconds after it began.
+const SAME: SignedDuration = SignedDuration::from_secs(60);
 /// What is needed of an event. Its claims, in which a whole token stands, are not.
 const SELECT: &str =
     "caller,correlationId,eventName,eventTimestamp,httpRequest,operationName,resourceId,status";
@@ -59,11 +62,25 @@ pub struct LogQuery {
     pub path: String,
     pub(super) place: Place,
     /// The resources about which it is asked.
-    wanted: Vec<(ResourceId, Sort)>,
+    wanted: Vec<Search>,
+}
+
+/// The first time that is asked about.
+pub(super) fn first(now: Timestamp) -> Timestamp {
+    now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(now)
+}
+
+/// What is looked for in a log.
+#[derive(Debug, Clone)]
+pub(super) struct Search {
+    pub id: ResourceId,
+    pub sort: Sort,
+    /// When it was done, where only a name is looked for.
+    pub at: Option<Timestamp>,
 }
 
 impl LogQuery {
-    pub(super) fn new(place: Place, wanted: Vec<(ResourceId, Sort)>, now: Timestamp) -> Self {
+    pub(super) fn new(place: Place, wanted: Vec<Search>, now: Timestamp) -> Self {
         let (scope, condition) = match &place {
             Place::Group(group) => (group, format!("resourceGroupName eq {}", quoted(group.name()))),
             Place::Provider(subscription, provider) => {
@@ -73,7 +90,7 @@ impl LogQuery {
         let subscription = scope.subscription_id().unwrap_or_default();
         // Whole seconds: what happens in this one counts.
         let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let from = second(now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(now));
+        let from = second(first(now));
         let to = second(now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
         let filter = format!("eventTimestamp ge '{from}' and eventTimestamp le '{to}' and {condition}");
         let path = format!(
@@ -83,10 +100,13 @@ impl LogQuery {
         Self { path, place, wanted }
     }
 
-    /// Whether these events answer it.
+    /// Whether these events answer it: all is found, or would have come by now.
     #[must_use]
     pub fn is_answered(&self, events: &[Option<Event>]) -> bool {
-        self.wanted.iter().all(|(id, sort)| last(id, *sort, events.iter().flatten()).is_some())
+        let log = Log::of(events.iter().flatten());
+        let oldest = events.iter().flatten().map(|event| event.at).min();
+        let is_past = |at: Timestamp| oldest.is_some_and(|oldest| at.duration_since(oldest) > SAME);
+        self.wanted.iter().all(|search| search.at.is_some_and(is_past) || log.find(search).is_some())
     }
 }
 
@@ -119,7 +139,7 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Succeeded,
-    /// Begun well; if it ends otherwise, an event says so.
+    /// Begun well, as a 202 is; if it ends otherwise, an event says so. Nobody recorded one.
     Accepted,
     Failed,
 }
@@ -185,28 +205,62 @@ fn plain(id: &str) -> Option<ResourceId> {
     }
 }
 
-/// The last event that did to a resource what is seen of it. What is gone may have gone with what it was in.
-pub(super) fn last<'a>(
-    id: &ResourceId,
-    sort: Sort,
-    events: impl IntoIterator<Item = &'a Event> + Clone,
-) -> Option<&'a Event> {
-    let failed: BTreeSet<&str> = events
-        .clone()
-        .into_iter()
-        .filter(|event| event.outcome == Outcome::Failed)
-        .filter_map(|event| event.correlation.as_deref())
-        .collect();
-    let took_place = |event: &Event| match event.outcome {
-        Outcome::Succeeded => true,
-        Outcome::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
-        Outcome::Failed => false,
-    };
-    let did = |event: &Event| match sort {
-        Sort::Changed | Sort::Appeared => event.resource == *id && event.does("/write"),
-        Sort::Gone => event.resource.contains(id) && event.does("/delete"),
-    };
-    events.into_iter().filter(|event| did(event) && took_place(event)).max_by_key(|event| event.at)
+/// What an id is in, from the nearest on.
+pub(super) fn around(id: &ResourceId) -> impl Iterator<Item = ResourceId> {
+    let text = id.as_str();
+    text.rmatch_indices('/').filter_map(|(at, _)| ResourceId::parse(text.get(..at)?).ok())
+}
+
+/// The events that did something, by resource.
+#[derive(Debug)]
+pub(super) struct Log<'a> {
+    writes: BTreeMap<&'a ResourceId, Vec<&'a Event>>,
+    deletes: BTreeMap<&'a ResourceId, Vec<&'a Event>>,
+}
+
+impl<'a> Log<'a> {
+    pub(super) fn of(events: impl IntoIterator<Item = &'a Event> + Clone) -> Self {
+        let failed: BTreeSet<&str> = events
+            .clone()
+            .into_iter()
+            .filter(|event| event.outcome == Outcome::Failed)
+            .filter_map(|event| event.correlation.as_deref())
+            .collect();
+        let mut log = Self { writes: BTreeMap::new(), deletes: BTreeMap::new() };
+        for event in events {
+            let took_place = match event.outcome {
+                Outcome::Succeeded => true,
+                Outcome::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
+                Outcome::Failed => false,
+            };
+            let sort = match () {
+                () if event.does("/write") => &mut log.writes,
+                () if event.does("/delete") => &mut log.deletes,
+                () => continue,
+            };
+            if took_place {
+                sort.entry(&event.resource).or_default().push(event);
+            }
+        }
+        log
+    }
+
+    /// The last event that did to a resource what is seen of it. What is gone may have gone with what it was in.
+    pub(super) fn find(&self, search: &Search) -> Option<&'a Event> {
+        let written = || self.writes.get(&search.id).into_iter().flatten().copied();
+        match (search.sort, search.at) {
+            (Sort::Gone, _) => {
+                let gone = around(&search.id);
+                let gone = std::iter::once(search.id.clone()).chain(gone);
+                gone.filter_map(|id| self.deletes.get(&id)).flatten().copied().max_by_key(|event| event.at)
+            }
+            (_, None) => written().max_by_key(|event| event.at),
+            (_, Some(at)) => {
+                let apart = |event: &Event| event.at.duration_since(at).abs();
+                written().filter(|event| apart(event) <= SAME).min_by_key(|event| apart(event))
+            }
+        }
+    }
 }
 
 /// Why it is not known who did something.

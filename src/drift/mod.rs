@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
+use log::Log;
 pub use log::{Answer, Event, LogQuery, PAGES};
 
 use crate::diff::Change;
@@ -98,6 +100,28 @@ struct Subject {
     cause: Option<Cause>,
 }
 
+impl Subject {
+    /// What is left to look for: who it was, or what they are called where the resource only says an id.
+    fn search(&self) -> Option<log::Search> {
+        let at = match &self.cause {
+            None => None,
+            Some(cause) if cause.is_nameless() => Some(cause.when.parse().ok()?),
+            Some(_) => return None,
+        };
+        Some(log::Search { id: self.id.clone(), sort: self.sort, at })
+    }
+}
+
+impl Cause {
+    /// Whether the caller is the object id of anybody: role assignments say no more, and the log calls people by name.
+    fn is_nameless(&self) -> bool {
+        self.evidence == Evidence::Resource
+            && self.caller_type.is_none()
+            && self.caller_name.is_none()
+            && Uuid::try_parse(&self.caller).is_ok()
+    }
+}
+
 /// All that is asked about who caused a drift.
 #[derive(Debug)]
 pub struct Inquiry {
@@ -124,10 +148,12 @@ impl Inquiry {
     /// The questions to the activity log that are left: one for each resource group, and one for each provider of what stands in none.
     #[must_use]
     pub fn queries(&self, now: Timestamp) -> Vec<LogQuery> {
-        let mut places: BTreeMap<log::Place, Vec<(ResourceId, Sort)>> = BTreeMap::new();
-        for subject in self.subjects.iter().filter(|subject| subject.cause.is_none()) {
-            if let Some(place) = log::Place::of(&subject.id) {
-                places.entry(place).or_default().push((subject.id.clone(), subject.sort));
+        let mut places: BTreeMap<log::Place, Vec<log::Search>> = BTreeMap::new();
+        let first = log::first(now);
+        let is_kept = |search: &log::Search| search.at.is_none_or(|at| at >= first);
+        for search in self.subjects.iter().filter_map(Subject::search).filter(is_kept) {
+            if let Some(place) = log::Place::of(&search.id) {
+                places.entry(place).or_default().push(search);
             }
         }
         places.into_iter().map(|(place, wanted)| LogQuery::new(place, wanted, now)).collect()
@@ -139,13 +165,23 @@ impl Inquiry {
             let place = log::Place::of(id)?;
             answers.iter().find(|(query, _)| query.place == place).map(|(_, answer)| answer)
         };
+        let logs: BTreeMap<&log::Place, Log> = answers
+            .iter()
+            .filter_map(|(query, answer)| match answer {
+                Answer::Read { events, .. } => Some((&query.place, Log::of(events))),
+                Answer::Unread(_) => None,
+            })
+            .collect();
         for subject in &mut self.subjects {
-            if let (None, Some(Answer::Read { events, .. })) = (&subject.cause, answer(&subject.id)) {
-                subject.cause =
-                    log::last(&subject.id, subject.sort, events).map(|event| event.cause(&subject.id));
-                if let Some(cause) = &mut subject.cause {
-                    name(cause, &self.names);
+            let Some(search) = subject.search() else { continue };
+            let log = log::Place::of(&search.id).and_then(|place| logs.get(&place));
+            if let Some(event) = log.and_then(|log| log.find(&search)) {
+                let mut cause = event.cause(&search.id);
+                if let Some(known) = &subject.cause {
+                    cause.done = known.done;
                 }
+                name(&mut cause, &self.names);
+                subject.cause = Some(cause);
             }
         }
         let unexplained: BTreeSet<&ResourceId> = self
@@ -157,8 +193,8 @@ impl Inquiry {
         for subject in &self.subjects {
             let Some(change) = plan.changes.get_mut(subject.change) else { continue };
             // What is missing with all that it was in is said once.
-            let within = unexplained.iter().any(|id| *id != &subject.id && id.contains(&subject.id));
-            if subject.cause.is_none() && !(subject.sort == Sort::Gone && within) {
+            let within = || log::around(&subject.id).any(|above| unexplained.contains(&above));
+            if subject.cause.is_none() && !(subject.sort == Sort::Gone && within()) {
                 change.cause_unknown = Some(log::unknown(subject.sort, answer(&subject.id)));
             }
             change.caused_by.clone_from(&subject.cause);
@@ -169,7 +205,7 @@ impl Inquiry {
                 severity: Severity::Note,
                 code: Code::CauseUnread.as_str().to_owned(),
                 message: format!(
-                    "the activity log of {} could not be read: who caused its drift is not known",
+                    "the activity log of {} could not be read: it would tell who caused what differs there",
                     query.place
                 ),
                 cause: Some(refusal.message.clone()),

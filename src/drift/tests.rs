@@ -16,9 +16,14 @@ fn event(id: &str, operation: &str, status: &str, second: u32, caller: &str) -> 
 
 /// Who it was, as the log has it.
 fn who(id: &str, sort: Sort, log: &[Value]) -> Option<String> {
+    look(id, sort, None, log)
+}
+
+fn look(id: &str, sort: Sort, at: Option<&str>, log: &[Value]) -> Option<String> {
     let events: Vec<Event> = log.iter().cloned().filter_map(Event::read).collect();
-    log::last(&ResourceId::parse(id).unwrap(), sort, &events)
-        .map(|event| event.cause(&ResourceId::root()).caller)
+    let at = at.map(|at| at.parse().unwrap());
+    let search = log::Search { id: ResourceId::parse(id).unwrap(), sort, at };
+    Log::of(&events).find(&search).map(|event| event.cause(&search.id).caller)
 }
 
 #[test]
@@ -42,6 +47,44 @@ fn the_last_write_that_succeeded_counts_wherever_it_stands() {
     ];
     assert_eq!(who(ACCOUNT, Sort::Changed, &log).as_deref(), Some("last"));
     assert_eq!(who(ACCOUNT, Sort::Gone, &log), None, "nothing was deleted");
+}
+
+#[test]
+fn a_name_comes_from_the_write_of_that_time_only() {
+    let write = "Microsoft.Authorization/roleAssignments/write";
+    let log =
+        [event(ACCOUNT, write, "Succeeded", 1, "maker"), event(ACCOUNT, write, "Succeeded", 30, "changer")];
+    for (at, expected) in [
+        ("2026-11-25T22:10:00Z", Some("maker")),
+        ("2026-11-25T22:10:29Z", Some("changer")),
+        ("2026-11-25T22:12:00Z", None),
+        ("2026-11-25T22:08:00Z", None),
+    ] {
+        for sort in [Sort::Changed, Sort::Appeared] {
+            assert_eq!(look(ACCOUNT, sort, Some(at), &log).as_deref(), expected, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_name_is_looked_for_no_longer_than_it_can_be_found() {
+    let id = ResourceId::parse(ACCOUNT).unwrap();
+    let body = |on: &str| json!({"properties": {"createdBy": "0a11ce00-0000-4000-8000-000000000001", "createdOn": on}});
+    let asked = |on: &str| {
+        let cause = of_body(&body(on), Done::Created);
+        let subjects = vec![Subject { change: 0, id: id.clone(), sort: Sort::Appeared, cause }];
+        let inquiry = Inquiry { subjects, names: BTreeMap::new() };
+        inquiry.queries("2026-11-26T03:00:00Z".parse().unwrap())
+    };
+    assert!(asked("2026-08-29T02:59:59Z").is_empty(), "the log goes back 89 days");
+    let [query] = asked("2026-11-25T22:10:30Z").try_into().unwrap();
+    let page = |second| vec![None, Event::read(event("/", "x/write", "Succeeded", second, "other"))];
+    assert!(!query.is_answered(&[]) && !query.is_answered(&page(20)));
+    let mut older = page(20);
+    let mut before = event("/", "x/write", "Succeeded", 0, "other");
+    before["eventTimestamp"] = json!("2026-11-25T22:09:00Z");
+    older.push(Event::read(before));
+    assert!(query.is_answered(&older), "what comes now is older than the assignment");
 }
 
 #[test]

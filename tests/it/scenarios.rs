@@ -153,11 +153,14 @@ fn without_times(text: &str) -> String {
     shown
 }
 
-/// A plan's fingerprint holds its endpoint, whose port is another each time.
+/// A plan's fingerprint holds its endpoint, whose port is another each time; and each request has an id of its own.
 fn without_hashes(text: &str) -> String {
-    let mut parts = text.split("\"sha256:");
-    let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |text, part| text + "\"sha256:HASH" + &part[64..])
+    let hidden = [("\"sha256:", "HASH", 64), ("\"correlationId\": \"", "ID", 36)];
+    hidden.into_iter().fold(text.to_owned(), |text, (before, word, length)| {
+        let mut parts = text.split(before);
+        let first = parts.next().unwrap().to_owned();
+        parts.fold(first, |text, part| text + before + word + &part[length..])
+    })
 }
 
 fn folders() -> Vec<PathBuf> {

@@ -74,6 +74,24 @@ async fn a_list_that_leads_in_a_circle_or_never_ends_is_an_error_and_not_a_short
 }
 
 #[tokio::test]
+async fn a_list_can_be_read_until_there_is_enough_or_a_bound_and_says_so() {
+    let server = Server::start().await;
+    let page =
+        |n: u32| answer(200, &[], &json!({"value": [n], "nextLink": format!("{}/p?n={n}", server.base)}));
+    let client = client(&server.base);
+    server.then((0..3).map(page));
+    let read = client.list_until(PATH, |item| item, 3, |_| false).await.unwrap();
+    assert_eq!(read, (vec![json!(0), json!(1), json!(2)], false));
+    server.then((0..2).map(page));
+    let read = client.list_until(PATH, |item| item, 9, |items| items.len() == 2).await.unwrap();
+    assert_eq!(read, (vec![json!(0), json!(1)], false));
+    server.then([page(0), answer(200, &[], &json!({"value": [1]}))]);
+    let read = client.list_until(PATH, |item| item, 2, |_| false).await.unwrap();
+    assert_eq!(read, (vec![json!(0), json!(1)], true));
+    assert_eq!(server.seen().len(), 7);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_list_is_an_error_and_not_an_empty_list() {
     for body in [json!({}), json!([]), json!({"value": null})] {
         let server = Server::start().await;

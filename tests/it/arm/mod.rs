@@ -66,6 +66,6 @@ fn client_with(base: &str, options: Options, observer: Arc<dyn Observer>) -> Cli
     Client::new(Endpoint::custom(base).unwrap(), credential, options, observer).unwrap()
 }
 
-fn client(base: &str) -> Client {
+pub(crate) fn client(base: &str) -> Client {
     client_with(base, options(), Arc::new(Witness::default()))
 }

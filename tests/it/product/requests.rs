@@ -1,12 +1,22 @@
 //! How many requests a plan takes, and how many of them wait for others.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use keyless::checks;
+use keyless::desired::resolved;
+use keyless::diff::diff;
+use keyless::drift::Answer::Unread;
+use keyless::drift::Inquiry;
+use keyless::read::ask_log;
 use keyless::snapshot::{Answer, Query, Snapshot, missing};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
 use serde_json::{Value, json};
 
+use crate::arm;
+use crate::arm::server::{Play, Server, answer};
 use crate::common::{ALICE, Azure, BOB, CAROL, Folder, account, grants, one_account};
 
 fn three_grants() -> String {
@@ -20,6 +30,31 @@ fn load(spec: &str) -> Vec<Loaded> {
         spec::read(&[path], &VariableInputs::default(), &mut Sources::default(), std::io::empty());
     assert!(findings.is_empty(), "{findings:?}");
     stacks
+}
+
+/// A drift waits neither for a log that never answers nor for one that asks to come back in an hour.
+#[tokio::test]
+async fn the_activity_log_is_not_waited_for_without_end() {
+    let stacks = load(&three_grants());
+    let mut snapshot = Snapshot::default();
+    while let open = missing(&stacks, &snapshot)
+        && !open.is_empty()
+    {
+        for query in open {
+            snapshot.insert(&query, Answer::found([]));
+        }
+    }
+    let diff = diff(&stacks, resolved(&stacks, &snapshot), &snapshot);
+    let later = answer(429, &[("retry-after", "3600")], &Value::Null);
+    for play in [Play::Silence, later] {
+        let server = Server::start().await;
+        server.forever(play, Duration::ZERO);
+        let queries = Inquiry::new(&diff.changes, &snapshot, BTreeMap::new()).queries(jiff::Timestamp::now());
+        let patience = Duration::from_millis(30);
+        let answers = ask_log(queries, &arm::client(&server.base), patience).await;
+        let [(_, Unread(refusal))] = answers.as_slice() else { panic!("one question: {answers:?}") };
+        assert!(refusal.message.contains("not read to its end"), "{refusal:?}");
+    }
 }
 
 /// Answers waves of queries until none is open: how many each had.

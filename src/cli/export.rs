@@ -105,7 +105,11 @@ fn failure(why: Unexportable, quiet: bool) -> Failure {
         Unexportable::NoGroup(_) => failure.hint("az group list --query [].name shows those that there are"),
         Unexportable::Nothing { findings, .. } => {
             aside(&findings, quiet);
-            failure.hint("look with: az cognitiveservices account list --subscription ID --output table")
+            failure.hint(if findings.is_empty() {
+                "look with: az cognitiveservices account list --subscription ID --output table"
+            } else {
+                "those that are there are left out, as said above"
+            })
         }
         Unexportable::Undeclarable { reason, hint } => failure.cause(reason).hint(hint),
     }

@@ -373,7 +373,7 @@ fn undeclared(
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
         let strict =
             stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-        let title = || live.kind.title_in(&live.body, roles);
+        let title = || live.kind.title(&live.body, roles);
         let unmanaged =
             |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some(), title: title() };
         let change = match (owner, mark.is_some()) {

@@ -143,7 +143,7 @@ impl Draft {
             let spec = assignment.kind.written(&assignment.body);
             let text = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
             let Some(role) = trailing_guid(text("roleDefinitionId")) else { continue };
-            let title = || assignment.kind.title_in(&assignment.body, roles);
+            let title = || assignment.kind.title(&assignment.body, roles);
             if serde_json::from_value::<PrincipalType>(json!(text("principalType"))).is_err() {
                 let why = format!("specs have no principals of type `{}`", text("principalType"));
                 self.findings.push(left_out(&title(), &why));
@@ -231,7 +231,7 @@ fn collections() -> BTreeSet<&'static str> {
 fn takes(wanted: &Wanted, live: &Live, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
     match live.kind.mark(&live.body) {
         Some(owner) if owner != wanted.stack => {
-            let title = live.kind.title_in(&live.body, roles);
+            let title = live.kind.title(&live.body, roles);
             let hint = format!("its spec declares it; if that is lost, export it with `--stack {owner}`");
             findings.push(left_out(&title, &format!("it carries the mark of stack `{owner}`")).hint(hint));
             false
@@ -244,7 +244,7 @@ fn takes(wanted: &Wanted, live: &Live, roles: &Catalogue, findings: &mut Vec<Fin
 fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
     let passing = live.kind.passing(live, snapshot);
     if let Some(passing) = &passing {
-        let title = live.kind.title_in(&live.body, roles);
+        let title = live.kind.title(&live.body, roles);
         let why =
             format!("somebody activated it through Privileged Identity Management until {}", passing.until);
         findings.push(left_out(&title, &why));

@@ -100,7 +100,7 @@ pub(super) fn verdict(
             Change::Delete { live, .. } => {
                 let reason = format!(
                     "{} carries the mark of stack `{}` and would be deleted, since it is not part of this export",
-                    live.kind.title_in(&live.body, roles),
+                    live.kind.title(&live.body, roles),
                     loaded.spec.stack
                 );
                 let hint = "export the whole resource group, or under another name with `--stack`";

@@ -165,13 +165,9 @@ pub trait Kind: Sync {
     fn named_by(&self, _patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
         stand_in.clone()
     }
-    /// How people name a live one.
-    fn title(&self, body: &Value) -> String {
+    /// How people name a live one, its role as these roles are called.
+    fn title(&self, body: &Value, _roles: &Catalogue) -> String {
         children::title(registered(self.name()), body)
-    }
-    /// The same, where other things that were read give it a better name.
-    fn title_in(&self, body: &Value, _roles: &Catalogue) -> String {
-        self.title(body)
     }
     /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.
     fn is_grant(&self) -> bool {

@@ -14,6 +14,7 @@ use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section};
 use crate::desired::{Desired, collect_spans};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Account, OnSoftDeleted, Spec};
@@ -425,7 +426,7 @@ impl Kind for Accounts {
         body["identity"]["principalId"].as_str()
     }
 
-    fn title(&self, body: &Value) -> String {
+    fn title(&self, body: &Value, _roles: &Catalogue) -> String {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 

@@ -405,27 +405,19 @@ impl Kind for RoleAssignments {
         }
     }
 
-    fn title(&self, body: &Value) -> String {
-        title(body, &Catalogue::default())
+    fn title(&self, body: &Value, roles: &Catalogue) -> String {
+        let properties = &body["properties"];
+        let text = |name: &str| properties[name].as_str().unwrap_or("?");
+        let role = trailing_guid(text("roleDefinitionId"))
+            .map_or_else(|| "?".to_owned(), |role| roles.display_name(role));
+        let scope =
+            ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
+        format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
     }
 
-    fn title_in(&self, body: &Value, roles: &Catalogue) -> String {
-        title(body, roles)
-    }
     fn is_grant(&self) -> bool {
         true
     }
-}
-
-/// How people name an assignment, its role by what is known.
-fn title(body: &Value, catalogue: &Catalogue) -> String {
-    let properties = &body["properties"];
-    let text = |name: &str| properties[name].as_str().unwrap_or("?");
-    let role = trailing_guid(text("roleDefinitionId"))
-        .map_or_else(|| "?".to_owned(), |role| catalogue.display_name(role));
-    let scope =
-        ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
-    format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
 }
 
 /// A scope for people: its name, with what it is where that does not show.

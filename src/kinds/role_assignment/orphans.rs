@@ -54,7 +54,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
         if principal(live).is_none_or(|id| !asked.contains(&id) || known.contains(&id)) {
             continue;
         }
-        let title = RoleAssignments.title_in(&live.body, &roles);
+        let title = RoleAssignments.title(&live.body, &roles);
         let message = format!("{title} is orphaned: its principal is gone");
         let note = Finding::note(Code::OrphanedAssignment, message);
         findings.push(match declared.get(&live.key) {

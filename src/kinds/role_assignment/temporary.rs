@@ -118,7 +118,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
     let mut findings = Vec::new();
     let roles = Catalogue::of(snapshot.bodies());
     for (live, span) in candidates(stacks, live, snapshot) {
-        let title = RoleAssignments.title_in(&live.body, &roles);
+        let title = RoleAssignments.title(&live.body, &roles);
         let asked = asked(live);
         if let Some(refusal) = asked.iter().find_map(|query| snapshot.get(query)?.refusal()) {
             let message = format!("whether {title} is there for a while only is not known");

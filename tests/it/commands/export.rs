@@ -425,7 +425,11 @@ fn a_part_of_a_stack_is_not_exported_where_its_plan_would_delete_the_rest() {
     ]);
     assert_eq!(run.stdout, "");
     export(&folder, "--stack team-a").exits(0).says(&["name: chat", "name: other"]);
-    export(&folder, "").exits(1).complains(&["there is no account to export", "`--stack team-a`"]);
+    export(&folder, "").exits(1).complains(&[
+        "there is no account to export",
+        "`--stack team-a`",
+        "left out, as said above",
+    ]);
 }
 
 #[test]

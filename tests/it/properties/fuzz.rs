@@ -247,7 +247,7 @@ fn damaged_bodies_of_azure_end_in_a_plan() {
             let _ = writable(*kind, &changed);
             let _ = kind.mark(&changed);
             let _ = (kind.comment(&Value::Object(kind.written(&changed))), kind.may_stand_in(&changed));
-            let _ = kind.title(&changed);
+            let _ = kind.title(&changed, &rbac::Catalogue::default());
             let _ = kind.outputs(&changed);
             let _ = kind.refuses_put(&changed);
             let mut body = changed.clone();

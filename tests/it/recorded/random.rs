@@ -3,6 +3,7 @@
 use keyless::diff::{Change, diff};
 use keyless::kinds::{KINDS, writable};
 use keyless::plan::predict::World;
+use keyless::rbac::Catalogue;
 use keyless::render::text;
 use keyless::snapshot::{Answer, Refusal};
 use proptest::prelude::*;
@@ -132,7 +133,7 @@ fn take(read: &Read, bodies: &[Value]) {
         for body in bodies {
             let spec = kind.to_spec(body);
             assert!(spec.is_object());
-            let (_, _, _) = (kind.mark(body), kind.title(body), kind.outputs(body));
+            let (_, _, _) = (kind.mark(body), kind.title(body, &Catalogue::default()), kind.outputs(body));
             let mut written = writable(*kind, body);
             kind.overlay(&mut written, spec.as_object().unwrap_or(&Map::new()));
             for patch in bodies.iter().filter_map(Value::as_object) {

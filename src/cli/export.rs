@@ -11,7 +11,7 @@ use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::is_group_name;
 use crate::plan::document::FindingEntry;
-use crate::render::{diagnostic, export as render};
+use crate::render::{diagnostic, export as render, markdown};
 use crate::source::Sources;
 use crate::spec::rules::{STACK_NAMES, is_stack_name};
 
@@ -127,7 +127,7 @@ impl Saying for Spec<'_> {
     }
 
     fn markdown(&self) -> String {
-        format!("```yaml\n{}```\n", self.exported.text())
+        markdown::code("yaml", &self.exported.text())
     }
 
     fn json(&self) -> Result<String, Failure> {

@@ -26,6 +26,14 @@ pub fn drift(plan: &Plan) -> String {
     titled("keyless drift", plan)
 }
 
+/// Lines of code, between fences that nothing in them can end.
+#[must_use]
+pub fn code(language: &str, lines: &str) -> String {
+    let longest = lines.split(|character| character != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{lines}{fence}\n")
+}
+
 fn titled(title: &str, plan: &Plan) -> String {
     let counts = &plan.summary;
     let mut text = format!("## {title}\n\n");

@@ -48,8 +48,12 @@ pub struct KeysChange {
 pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
     // A plan changes no role.
     let roles = Catalogue::of(before.resources.values());
-    let of = |world| -> Vec<Assignment<'_>> { assignments(world) };
-    let (old, new) = (of(before), of(after));
+    let (old, new) = (assignments(before), assignments(after));
+    // Of what stands above subscriptions only a list of the subscription tells where it holds; of what is made there, none yet.
+    let holds = |each: &Assignment<'_>, at: &ResourceId| {
+        let (id, scope) = (&each.id, &each.scope);
+        scope.subscription_id().is_some() || before.reaches(id, scope, at) || before.resource(id).is_none()
+    };
     let is_account = |id: &&ResourceId| {
         let scope = id.as_str().to_ascii_lowercase();
         let parent = scope.rsplit_once('/').map(|(parent, _)| parent.to_owned());
@@ -59,8 +63,11 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     for id in after.resources.keys().filter(is_account) {
         let was = before.resource(id);
         // Nobody could call what was not there.
-        let could = was.map(|_| holders(id, &old, &roles, names).holders).unwrap_or_default();
-        let can = holders(id, &new, &roles, names).holders;
+        let who = |of: &[Assignment<'_>]| {
+            holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders
+        };
+        let could = was.map(|_| who(&old)).unwrap_or_default();
+        let can = who(&new);
         let (gains, loses) = (beyond(&can, &could), beyond(&could, &can));
         let keys = was.and_then(|was| {
             let (before, after) = (keys(was), keys(&after.resources[id]));

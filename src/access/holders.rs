@@ -75,9 +75,9 @@ impl<'a> Assignment<'a> {
 }
 
 /// Who can call the models of an account.
-pub(super) fn holders(
+pub(super) fn holders<'a>(
     account: &ResourceId,
-    assignments: &[Assignment<'_>],
+    assignments: impl IntoIterator<Item = &'a Assignment<'a>>,
     roles: &Catalogue,
     names: &BTreeMap<String, String>,
 ) -> Found {

@@ -73,9 +73,8 @@ pub(super) fn denials(account: &Standing) -> Option<Query> {
 
 /// Every role assignment that a list around an account shows.
 pub(super) fn around<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<&'a Value> {
-    let same = |scope: &ResourceId| {
-        scope.subscription_id().is_none() || scope.subscription_id() == account.id.subscription_id()
-    };
+    // A management group's own list does not say which subscriptions it holds; theirs do.
+    let same = |scope: &ResourceId| scope.subscription_id() == account.id.subscription_id();
     let lists = role_assignment::lists(stacks, snapshot);
     let near = lists.iter().filter(|query| same(&query.scope));
     near.flat_map(|query| snapshot.items(query)).map(AsRef::as_ref).collect()

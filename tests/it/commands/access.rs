@@ -241,6 +241,40 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
 }
 
 #[test]
+fn a_management_group_lets_in_only_where_a_list_of_the_subscription_shows_it() {
+    let above = "/providers/Microsoft.Management/managementGroups/mg";
+    let azure = live();
+    azure.grant(above, &name(1), CS_USER, ALICE, None);
+    azure.grant(&account("chat"), &name(2), CS_USER, ALICE, Some("[keyless:team-a]"));
+    azure.grant(&account("chat"), &name(3), CS_USER, BOB, Some("[keyless:team-a]"));
+    let folder = azure.folder();
+    // That the stack declares the assignment lets the management group be listed too.
+    let declared = format!(
+        "roleAssignments:\n  - {{scope: {above}, role: Cognitive Services User, principals: [{{id: {ALICE}, type: User}}]}}\n"
+    );
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[BOB])) + &declared);
+    let run = folder.keyless("access a.yaml --format json").exits(0);
+    let alice = "User aaaa: direct Cognitive Services User";
+    let bob = "User bbbb: direct Cognitive Services User";
+    assert_eq!(holders(&run), [&format!("{alice}, above Cognitive Services User"), bob]);
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    assert_eq!(run.changes("delete").len(), 1, "{run}");
+    assert_eq!(changes(&run), Vec::<String>::new());
+
+    // A subscription elsewhere in the tree.
+    let elsewhere = |list: &mut Value| {
+        let here = |item: &Value| item["id"].as_str().is_some_and(|id| id.starts_with("/subscriptions/"));
+        list["value"].as_array_mut().unwrap().retain(here);
+    };
+    let of_subscription = format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments?");
+    azure.spoil("GET", &of_subscription, Fault::Edit(elsewhere));
+    let run = folder.keyless("access a.yaml --format json").exits(0);
+    assert_eq!(holders(&run), [alice, bob]);
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    assert_eq!(changes(&run), ["chat -aaaa"]);
+}
+
+#[test]
 fn a_plan_on_lists_with_gaps_says_that_it_knows_only_a_part() {
     let azure = live();
     let folder = azure.folder();

@@ -467,7 +467,13 @@ fn no_live_text_ends_the_code_of_a_comment() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
-    azure.grant(&account("chat"), &name(1), CS_USER, ALICE, Some("calls\n````\n![](https://evil.invalid)\nit"));
+    azure.grant(
+        &account("chat"),
+        &name(1),
+        CS_USER,
+        ALICE,
+        Some("calls\n````\n![](https://evil.invalid)\nit"),
+    );
     let run = export(&folder, "--format markdown").exits(0).says(&["\n          ````\n"]);
     assert!(run.stdout.starts_with("`````yaml\n") && run.stdout.ends_with("\n`````\n"), "{run}");
 }

@@ -1,7 +1,6 @@
 //! `keyless export`: live Azure as a spec, proved to plan clean before it is printed.
 
-use super::document::Saying;
-use super::document::{Document, json};
+use super::document::{Document, Saying, json};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Session, block_on};

@@ -233,13 +233,9 @@ impl<'a> Log<'a> {
                 Outcome::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
                 Outcome::Failed => false,
             };
-            let sort = match () {
-                () if event.does("/write") => &mut log.writes,
-                () if event.does("/delete") => &mut log.deletes,
-                () => continue,
-            };
-            if took_place {
-                sort.entry(&event.resource).or_default().push(event);
+            let done = [("/write", &mut log.writes), ("/delete", &mut log.deletes)];
+            for (_, events) in done.into_iter().filter(|(verb, _)| took_place && event.does(verb)) {
+                events.entry(&event.resource).or_default().push(event);
             }
         }
         log

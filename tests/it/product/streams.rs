@@ -123,14 +123,11 @@ fn a_reader_that_leaves_early_is_no_error() {
     let folder = azure.folder();
     // More than a pipe holds.
     let many = |text: String, index| {
-        text + &format!(
-            "      - {{id: {}, type: User}}\n",
-            format_args!("aaaaaaaa-0000-4000-8000-{index:012}")
-        )
+        text + &format!("      - {{id: aaaaaaaa-0000-4000-8000-{index:012}, type: User}}\n")
     };
     let text =
         head("team-a") + "roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n";
-    folder.write("a.yaml", (0..400).fold(text, many));
+    folder.write("a.yaml", (0..600).fold(text, many));
     for arguments in
         [vec!["plan", "a.yaml"], vec!["plan", "a.yaml", "--format", "json"], vec!["schema"], vec!["--help"]]
     {

@@ -366,7 +366,7 @@ class Case:
                 if action == "create" and (self.roles.permits(key[2], GRANT, False) or above_group(key[0])):
                     codes.add("grant")
                 if action == "update" and had and not item["entry"].get("condition", True):
-                    codes.add("grant")
+                    codes.add("condition")
                 continue
             if action == "delete":
                 codes.add("delete-account")
@@ -376,10 +376,11 @@ class Case:
                 continue
             was, now = after_account("noop", None, body), after_account(action, item, body)
             if now[3] - (was[3] if body else set()):
-                codes.add("opening")
-            opened = (was[0] and not now[0]) or (was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow")
-            if body is not None and opened:
-                codes.add("opening")
+                codes.add("network-range")
+            if body is not None and was[0] and not now[0]:
+                codes.add("keys-on")
+            if body is not None and ((was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow")):
+                codes.add("public-network")
         for key, body in self.accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = after_account("noop", None, body)[0], after_account(action, self.declared.get(key), body)[0]

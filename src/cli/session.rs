@@ -40,8 +40,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Which guards are lifted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Lifts {
-    /// Let a guard pass: deletes, delete-account, delete-deployment, delete-project, purge, grant, opening, weakening or lock-out, everywhere or at one address of the plan
-    #[arg(long, value_name = "RULE[:ADDRESS]")]
+    // Made from the rules themselves, so that none is left out.
+    #[arg(long, value_name = "RULE[:ADDRESS]", help = guards::allow_help())]
     pub(super) allow: Vec<Allow>,
 }
 

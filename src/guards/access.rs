@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::opening::keys_off;
+use super::keys::keys_off;
 use super::{Objection, Rule, accounts};
 use crate::id::{ResourceId, trailing_guid};
 use crate::plan::predict::World;
@@ -77,17 +77,21 @@ fn powerful(old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
     let mut objections = Vec::new();
     let known: BTreeMap<_, &Grant<'_>> = old.iter().map(|grant| (grant.key(), grant)).collect();
     for grant in new {
-        let mut object = |message: String| {
-            objections.push(Objection { rule: Rule::Grant, id: Some(grant.id.clone()), message });
+        let mut object_to = |rule: Rule, message: String| {
+            objections.push(Objection { rule, id: Some(grant.id.clone()), message });
         };
         let (role, principal) =
             (grant.role.map_or(grant.role_id.as_str(), |role| role.name.as_str()), grant.principal);
         if let Some(was) = known.get(&grant.key()) {
             if !was.condition.is_empty() && grant.condition.is_empty() {
-                object(format!("the plan drops the condition under which {principal} has `{role}`"));
+                object_to(
+                    Rule::Condition,
+                    format!("the plan drops the condition under which {principal} has `{role}`"),
+                );
             }
             continue;
         }
+        let mut object = |message| object_to(Rule::Grant, message);
         match grant.role {
             Some(known) if known.can_grant() => {
                 object(format!("the plan gives {principal} `{role}`, a role that can give roles to others"));

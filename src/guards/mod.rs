@@ -6,7 +6,8 @@
 mod access;
 #[cfg(test)]
 mod children_tests;
-mod opening;
+mod keys;
+mod network;
 #[cfg(test)]
 mod tests;
 mod weakening;
@@ -36,10 +37,26 @@ pub enum Rule {
     DeleteProject,
     /// Removing a soft-deleted account for good.
     Purge,
-    /// Granting a role that can grant roles, any role at subscription scope or above, or dropping a condition.
+    /// Granting a role that can give its holder more, or any role at subscription scope or above.
     Grant,
-    /// Keys off to on, network Deny to Allow or Disabled to Enabled, the whole internet as a rule.
-    Opening,
+    /// A condition of a role assignment that is dropped or changed.
+    Condition,
+    /// A user-assigned identity newly attached to a live account.
+    Identity,
+    /// Keys off to on.
+    KeysOn,
+    /// Network Deny to Allow, or Disabled to Enabled.
+    PublicNetwork,
+    /// An address range that is too wide, or too many addresses in all.
+    NetworkRange,
+    /// A subnet of a subscription that had no way in before.
+    NetworkSubnet,
+    /// A bypass of the network rules for Azure's services.
+    NetworkBypass,
+    /// Outbound restriction off, or a host added to those that an account may call.
+    Outbound,
+    /// A connection that carries a secret gets another host or another secret.
+    Connection,
     /// A content filter that stops less than before, or a deployment without the filter that it had.
     Weakening,
     /// Nobody could call the models any more, or the caller could not write any more.
@@ -54,7 +71,15 @@ const RULES: &[(&str, Rule, Code)] = &[
     ("delete-project", Rule::DeleteProject, Code::GuardDeleteProject),
     ("purge", Rule::Purge, Code::GuardPurge),
     ("grant", Rule::Grant, Code::GuardGrant),
-    ("opening", Rule::Opening, Code::GuardOpening),
+    ("condition", Rule::Condition, Code::GuardCondition),
+    ("identity", Rule::Identity, Code::GuardIdentity),
+    ("keys-on", Rule::KeysOn, Code::GuardKeysOn),
+    ("public-network", Rule::PublicNetwork, Code::GuardPublicNetwork),
+    ("network-range", Rule::NetworkRange, Code::GuardNetworkRange),
+    ("network-subnet", Rule::NetworkSubnet, Code::GuardNetworkSubnet),
+    ("network-bypass", Rule::NetworkBypass, Code::GuardNetworkBypass),
+    ("outbound", Rule::Outbound, Code::GuardOutbound),
+    ("connection", Rule::Connection, Code::GuardConnection),
     ("weakening", Rule::Weakening, Code::GuardWeakening),
     ("lock-out", Rule::LockOut, Code::GuardLockOut),
 ];
@@ -64,6 +89,17 @@ impl fmt::Display for Rule {
         let entry = RULES.iter().find(|(_, rule, _)| rule == self);
         f.write_str(entry.map_or("?", |(name, ..)| *name))
     }
+}
+
+/// The help of `--allow`: each rule by name.
+#[must_use]
+pub fn allow_help() -> String {
+    format!("Let a guard pass, everywhere or at one address of the plan; RULE is one of {}", names())
+}
+
+fn names() -> String {
+    let names: Vec<&str> = RULES.iter().map(|(name, ..)| *name).collect();
+    names.join(", ")
 }
 
 /// What `--allow` lifts: a rule, everywhere or at one address.
@@ -83,8 +119,7 @@ impl FromStr for Allow {
         };
         let known = RULES.iter().find(|(known, ..)| *known == name);
         let Some((_, rule, _)) = known else {
-            let names: Vec<&str> = RULES.iter().map(|(name, ..)| *name).collect();
-            return Err(format!("no guard is called `{name}`; there are {}", names.join(", ")));
+            return Err(format!("no guard is called `{name}`; there are {}", names()));
         };
         Ok(Self { rule: *rule, address })
     }
@@ -103,7 +138,8 @@ struct Objection {
 pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
     let after = before.after(plan);
     let mut objections = deletes(plan, before);
-    objections.extend(opening::objections(before, &after));
+    objections.extend(keys::objections(before, &after));
+    objections.extend(network::objections(before, &after));
     objections.extend(weakening::objections(before, &after));
     objections.extend(access::objections(before, &after, caller));
     objections.into_iter().map(|objection| finding(plan, objection, allowed)).collect()

@@ -188,9 +188,9 @@ fn every_refusal_says_how_to_lift_it() {
     let found = judge(&plan, &world(owned.iter().cloned()), None, &[]);
     assert_eq!(found[0].hint.as_deref(), Some("if it is meant: --allow deletes"));
     // What no change speaks of is named by its id.
-    let objection = Objection { rule: Rule::Opening, id: Some(id(CHAT)), message: String::new() };
+    let objection = Objection { rule: Rule::KeysOn, id: Some(id(CHAT)), message: String::new() };
     let found = finding(&plan, objection, &[]);
-    assert_eq!(found.hint, Some(format!("if it is meant: --allow opening:{CHAT}")));
+    assert_eq!(found.hint, Some(format!("if it is meant: --allow keys-on:{CHAT}")));
     assert!(!is_refusal(&FindingEntry { code: "unknown-field".to_owned(), ..found.clone() }));
     assert!(is_refusal(&FindingEntry { code: "guard-stale".to_owned(), ..found }));
 }
@@ -355,6 +355,11 @@ fn the_callers_own_rights_to_write_are_not_taken() {
     }
 }
 
+/// What lets more callers in: keys and networks.
+fn opened(before: &World, after: &World) -> Vec<Objection> {
+    keys::objections(before, after).into_iter().chain(network::objections(before, after)).collect()
+}
+
 #[test]
 fn what_lets_more_callers_in_is_refused_and_what_lets_fewer_in_is_not() {
     let acls = |action: &str, rules: &[&str]| {
@@ -389,12 +394,12 @@ fn what_lets_more_callers_in_is_refused_and_what_lets_fewer_in_is_not() {
         ("an address", acls("Deny", &[]), acls("Deny", &["203.0.113.7", "198.51.100.0/24"]), false),
         ("nonsense", acls("Deny", &[]), acls("Deny", &["x/0", "0.0.0.0/-1", "0.0.0.0/x"]), false),
     ] {
-        let said = messages(opening::objections(&world([chat(old)]), &world([chat(new)])));
+        let said = messages(opened(&world([chat(old)]), &world([chat(new)])));
         assert_eq!(said.len(), usize::from(opens), "{what}: {said:?}");
     }
     let open = chat(acls("Allow", &["0.0.0.0/0"]));
-    assert_eq!(opening::objections(&World::default(), &world([open])).len(), 1, "a new account open to all");
-    assert!(opening::objections(&World::default(), &world([keys(false)])).is_empty(), "nobody closed it");
+    assert_eq!(opened(&World::default(), &world([open])).len(), 1, "a new account open to all");
+    assert!(opened(&World::default(), &world([keys(false)])).is_empty(), "nobody closed it");
 }
 
 #[test]

@@ -47,21 +47,21 @@ fn cases() -> Vec<Case> {
     let chat = || Some("accounts/chat".to_owned());
     let account = |lines: &str| one_account("team-a", "chat", lines);
     vec![
-        Case { rule: "opening", address: chat(), live: locked, spec: account("disableLocalAuth: false\n") },
+        Case { rule: "keys-on", address: chat(), live: locked, spec: account("disableLocalAuth: false\n") },
         Case {
-            rule: "opening",
+            rule: "public-network",
             address: chat(),
             live: locked,
             spec: account("publicNetworkAccess: Enabled\n"),
         },
         Case {
-            rule: "opening",
+            rule: "public-network",
             address: chat(),
             live: locked,
             spec: account("networkAcls: {defaultAction: Allow}\n"),
         },
         Case {
-            rule: "opening",
+            rule: "network-range",
             address: chat(),
             live: locked,
             spec: account("networkAcls: {ipRules: [0.0.0.0/0]}\n"),
@@ -159,7 +159,7 @@ fn a_guarded_plan_is_refused_unless_its_rule_is_named() {
         );
         folder.keyless("plan a.yaml --detailed-exitcode").exits(3);
         folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
-        let other = if rule == "deletes" { "opening" } else { "deletes" };
+        let other = if rule == "deletes" { "keys-on" } else { "deletes" };
         folder.keyless(&format!("apply a.yaml --yes --allow {other}")).exits(3);
         folder.keyless(&format!("apply a.yaml --yes --allow {rule}:accounts/another")).exits(3);
         folder.with_env("apply a.yaml --yes", &[("KEYLESS_ALLOW", rule)]).exits(3);
@@ -245,5 +245,5 @@ fn dropping_a_condition_is_guarded() {
     folder.write("a.yaml", spec("    condition: \"@Resource[x] StringEquals 'ab'\"\n"));
     folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
     folder.write("a.yaml", spec("    condition: null\n"));
-    folder.keyless("plan a.yaml").exits(3).says(&["guard-grant"]);
+    folder.keyless("plan a.yaml").exits(3).says(&["guard-condition"]);
 }

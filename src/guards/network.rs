@@ -1,4 +1,4 @@
-//! What lets more callers in than before: keys, networks, the whole internet.
+//! What lets more callers reach an account than before.
 
 use std::net::Ipv4Addr;
 
@@ -13,11 +13,8 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         let Some(old) = before.resource(id) else { continue };
         let name = id.name();
         let mut object = |message: String| {
-            objections.push(Objection { rule: Rule::Opening, id: Some(id.clone()), message });
+            objections.push(Objection { rule: Rule::PublicNetwork, id: Some(id.clone()), message });
         };
-        if keys_off(old) && !keys_off(new) {
-            object(format!("the plan turns the API keys of account `{name}` on"));
-        }
         if denies(old) && !denies(new) {
             object(format!("the plan opens account `{name}` to every address: networkAcls Deny -> Allow"));
         }
@@ -30,15 +27,10 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         if everybody(new) && !old.is_some_and(everybody) {
             let message =
                 format!("the plan lets the whole internet reach account `{}` by an ipRule", id.name());
-            objections.push(Objection { rule: Rule::Opening, id: Some(id.clone()), message });
+            objections.push(Objection { rule: Rule::NetworkRange, id: Some(id.clone()), message });
         }
     }
     objections
-}
-
-/// Whether keys are refused; a missing field means they are not.
-pub(super) fn keys_off(body: &Value) -> bool {
-    body["properties"]["disableLocalAuth"].as_bool() == Some(true)
 }
 
 fn denies(body: &Value) -> bool {

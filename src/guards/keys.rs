@@ -1,0 +1,22 @@
+//! Keys that would work again.
+
+use serde_json::Value;
+
+use super::{Objection, Rule, accounts};
+use crate::plan::predict::World;
+
+pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for (id, new) in accounts(after) {
+        if before.resource(id).is_some_and(keys_off) && !keys_off(new) {
+            let message = format!("the plan turns the API keys of account `{}` on", id.name());
+            objections.push(Objection { rule: Rule::KeysOn, id: Some(id.clone()), message });
+        }
+    }
+    objections
+}
+
+/// Whether keys are refused; a missing field means they are not.
+pub(super) fn keys_off(body: &Value) -> bool {
+    body["properties"]["disableLocalAuth"].as_bool() == Some(true)
+}

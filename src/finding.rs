@@ -124,6 +124,7 @@ codes! {
     // Promises: what would keep a step from succeeding.
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
     Locked = "locked", "a management lock that stops a write or a delete";
+    NestedResources = "nested-resources", "an account whose delete Azure would refuse, because a project stands in it that stays";
     NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
     UnknownModel = "unknown-model", "a model that the region does not offer";
     QuotaExceeded = "quota-exceeded", "more capacity than the subscription's quota has left";

@@ -3,7 +3,9 @@
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
 mod fill;
+mod patch;
 mod secrets;
+mod settle;
 mod write;
 
 use std::collections::BTreeSet;

@@ -1,16 +1,18 @@
 //! One step: read what is there, lay the patch over it, write, and look at what came of it.
 
-use serde_json::{Map, Value, json};
+use std::time::Duration;
 
-use super::Secrets;
+use serde_json::{Value, json};
+
 use super::fill::fill;
+use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
 use crate::diff::field_changes;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::twin;
 use crate::kinds::{self, Kind, writable};
-use crate::plan::document::{FindingEntry, Step, StepAction, dotted_path};
+use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::report::Output;
 use crate::verify::gate::{Gate, Stop};
 
@@ -111,20 +113,54 @@ async fn carry_out(client: &Client, step: &Step) -> Written {
     };
     let path = format!("{}?api-version={}", step.target, kind.api_version());
     match step.action {
-        StepAction::Delete => delete(client, "delete", &path).await,
-        StepAction::Purge => delete(client, "purge", &path).await,
+        StepAction::Delete => delete(client, kind, step, "delete", &path).await,
+        StepAction::Purge => delete(client, kind, step, "purge", &path).await,
         StepAction::Restore => restore(client, kind, step, &path).await,
         StepAction::Create | StepAction::Update => put(client, kind, step, &path).await,
     }
 }
 
-async fn delete(client: &Client, verb: &str, path: &str) -> Written {
-    match client.delete(path).await {
-        Ok(_) => Written::Done { note: None, outputs: Vec::new() },
-        Err(error) if error.says_absent() => {
-            Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() }
+async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path: &str) -> Written {
+    let gone = || Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() };
+    let mut turns = Turns::default();
+    loop {
+        match client.delete(path).await {
+            Ok(_) => return Written::Done { note: None, outputs: Vec::new() },
+            Err(error) if error.says_absent() => return gone(),
+            Err(error) if turns.again(client, &error).await => {}
+            Err(error) => return unwritten(verb, &error),
         }
-        Err(error) => unwritten(verb, &error),
+        let live = match client.get(path).await {
+            Ok(live) => live,
+            Err(error) if error.says_absent() => return gone(),
+            Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
+        };
+        // What is soft-deleted is purged for its name, whoever made it.
+        if step.action == StepAction::Delete && kind.takes_mark() && kind.mark(&live).is_none() {
+            let cause = "its mark has gone since the plan was made, so that it may be somebody else's by now";
+            return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
+        }
+    }
+}
+
+const PLAN_AGAIN: &str = "someone else is at work here: run `plan` again and look";
+
+/// How often a write that met another version of its resource is tried again.
+#[derive(Default)]
+struct Turns(u32);
+
+impl Turns {
+    /// The service works on what stood below a deleted resource for seconds, at times half a minute:
+    /// <https://github.com/hashicorp/terraform-provider-azurerm/pull/32632>.
+    const WAITS: [u64; 7] = [1, 2, 4, 8, 15, 15, 15];
+
+    /// Waits and says whether to read the resource again and to try again; not after Ctrl-C.
+    async fn again(&mut self, client: &Client, error: &arm::Error) -> bool {
+        let Some(wait) = Self::WAITS.get(self.0 as usize).filter(|_| error.says_outdated()) else {
+            return false;
+        };
+        self.0 += 1;
+        client.pause(Duration::from_secs(*wait)).await
     }
 }
 
@@ -138,16 +174,20 @@ fn unwritten(attempt: &str, error: &arm::Error) -> Written {
 
 /// Brings back what was soft-deleted, unless an earlier run has done so, then writes what is declared.
 async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
-    let gone = match client.get(path).await {
-        Ok(_) => false,
-        Err(error) if error.says_absent() => true,
-        Err(error) => return unwritten("read before the restore of", &error),
-    };
-    // Repeated after it took effect, this would be a PUT of a live resource that leaves everything out.
-    if gone && let Err(error) = client.put_once(path, &kind.restoring(&step.patch)).await {
-        let came_back = error.effect == arm::Effect::Unknown && client.get(path).await.is_ok();
-        if !came_back {
-            return unwritten("restore", &error);
+    let mut gone = false;
+    let mut turns = Turns::default();
+    // It is read before each try: repeated after it took effect, this would be a PUT of a live resource that leaves everything out.
+    loop {
+        match client.get(path).await {
+            Ok(_) => break,
+            Err(error) if error.says_absent() => gone = true,
+            Err(error) => return unwritten("read before the restore of", &error),
+        }
+        match client.put_once(path, &kind.restoring(&step.patch)).await {
+            Ok(_) => break,
+            Err(error) if error.effect == arm::Effect::Unknown && client.get(path).await.is_ok() => break,
+            Err(error) if turns.again(client, &error).await => {}
+            Err(error) => return unwritten("restore", &error),
         }
     }
     match put(client, kind, step, path).await {
@@ -166,128 +206,103 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         StepAction::Restore => "bring the restored resource to what is declared:",
         _ => "update",
     };
-    let plan_again = Some("someone else is at work here: run `plan` again and look".to_owned());
-    let live = match client.get(path).await {
-        // The write would otherwise replace everything with what little there is.
-        Ok(body) if !body["properties"].is_object() => {
-            let cause = "the answer is not a resource of Azure";
-            return Problem::failed(&format!("read before the {verb}"), cause, None).into();
+    let mut turns = Turns::default();
+    // Read before each try: the patch is laid over what is there.
+    loop {
+        let live = match client.get(path).await {
+            // The write would otherwise replace everything with what little there is.
+            Ok(body) if !body["properties"].is_object() => {
+                let cause = "the answer is not a resource of Azure";
+                return Problem::failed(&format!("read before the {verb}"), cause, None).into();
+            }
+            Ok(body) => Some(body),
+            Err(error) if error.says_absent() => None,
+            Err(error) => return unwritten(&format!("read before the {verb}"), &error),
+        };
+        if let Some(cause) = overtaken(kind, step, live.as_ref()) {
+            return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
         }
-        Ok(body) => Some(body),
-        Err(error) if error.says_absent() => None,
-        Err(error) => return unwritten(&format!("read before the {verb}"), &error),
-    };
-    match (step.action, &live) {
-        (StepAction::Update | StepAction::Restore, None) => {
-            return Problem::failed(verb, "it has gone since the plan was made", plan_again).into();
+        let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
+        let mut body = before.clone();
+        kind.overlay(&mut body, &step.patch);
+        if let Some(stack) = &step.mark {
+            kind.set_mark(&mut body, stack);
         }
+        if let (true, Some(live)) = (body == before, &live) {
+            let note = Some("it was as declared by then".to_owned());
+            return Written::Done { note, outputs: outputs(kind, live) };
+        }
+        let sent = match &live {
+            Some(live) if kind.changes_by_patch(live) => {
+                client.patch(path, &patch::between(kind, &before, &body)).await
+            }
+            _ => client.put(path, &body).await,
+        };
+        match sent {
+            Ok(written) => return settled(client, kind, step, path, [&before, &body], &written.body).await,
+            Err(error) if error.has_code("RoleAssignmentExists") => return exists(client, step, error).await,
+            Err(error) if turns.again(client, &error).await => {}
+            Err(error) => return unwritten(verb, &error),
+        }
+    }
+}
+
+/// Why what is there by now is not what the plan would write over.
+fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<&'static str> {
+    match (step.action, live) {
+        (StepAction::Update | StepAction::Restore, None) => Some("it has gone since the plan was made"),
         (StepAction::Create, Some(body))
             if !field_changes(kind, &step.patch, body).is_empty() && !kind.is_grant() =>
         {
-            return Problem::failed(
-                verb,
-                "someone created it, otherwise than declared, since the plan was made",
-                plan_again,
-            )
-            .into();
+            Some("someone created it, otherwise than declared, since the plan was made")
         }
-        _ => {}
+        _ => None,
     }
-    let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
-    let mut body = before.clone();
-    kind.overlay(&mut body, &step.patch);
-    if let Some(stack) = &step.mark {
-        kind.set_mark(&mut body, stack);
-    }
-    if let (true, Some(live)) = (body == before, &live) {
-        let note = Some("it was as declared by then".to_owned());
-        return Written::Done { note, outputs: outputs(kind, live) };
-    }
-    let sent = match &live {
-        Some(live) if kind.refuses_put(live) => client.patch(path, &changed(&before, &body)).await,
-        _ => client.put(path, &body).await,
-    };
-    match sent {
-        Ok(written) => settled(kind, step, &before, &written.body),
-        Err(error) if error.has_code("RoleAssignmentExists") => exists(client, step, error).await,
-        Err(error) => unwritten(verb, &error),
-    }
-}
-
-/// The parts of a body that differ, each top-level member and each member of `properties` whole.
-fn changed(before: &Value, after: &Value) -> Value {
-    let members = |from: &Value, old: &Value| -> Map<String, Value> {
-        let map = from.as_object().cloned().unwrap_or_default();
-        map.into_iter().filter(|(name, value)| old[name.as_str()] != *value).collect()
-    };
-    let mut body = members(after, before);
-    if body.contains_key("properties") {
-        body.insert(
-            "properties".to_owned(),
-            Value::Object(members(&after["properties"], &before["properties"])),
-        );
-    }
-    Value::Object(body)
 }
 
 /// Looks at what Azure says stands there now.
-fn settled(kind: &dyn Kind, step: &Step, before: &Value, body: &Value) -> Written {
-    let other: Vec<String> = field_changes(kind, &step.patch, body)
-        .into_iter()
-        .map(|change| {
-            format!("`{}` is `{}`, not `{}`", dotted_path(&change.path), change.before, change.after)
-        })
-        .collect();
-    if !other.is_empty() {
-        let hint =
-            "a policy may rewrite it after each write, or someone else wrote at the same time".to_owned();
-        return Problem {
+async fn settled(
+    client: &Client,
+    kind: &dyn Kind,
+    step: &Step,
+    path: &str,
+    [before, sent]: [&Value; 2],
+    body: &Value,
+) -> Written {
+    let problem = |attempt: &str, cause: Vec<String>, hint: &str| -> Written {
+        Problem {
             code: Code::ReadBack,
             severity: Severity::Error,
-            attempt: "Azure took the write and shows something else for".to_owned(),
-            cause: other.join(", "),
-            hint: Some(hint),
+            attempt: attempt.to_owned(),
+            cause: cause.join(", "),
+            hint: Some(hint.to_owned()),
         }
-        .into();
+        .into()
+    };
+    let other = settle::undone(kind, step, body);
+    if !other.is_empty() {
+        return problem(
+            "Azure took the write and shows something else for",
+            other,
+            "a policy may rewrite it after each write, or someone else wrote at the same time",
+        );
     }
-    let surprises = undeclared_changes(kind, step, before, body);
+    let mut surprises = settle::undeclared(kind, step, before, body);
+    // What the answer to a write leaves out may be shown all the same.
+    if surprises.is_empty()
+        && !settle::lost(kind, before, sent, body).is_empty()
+        && let Ok(live) = client.get(path).await
+    {
+        surprises = settle::lost(kind, before, sent, &live);
+    }
     if surprises.is_empty() {
         return Written::Done { note: None, outputs: outputs(kind, body) };
     }
-    Problem {
-        code: Code::ReadBack,
-        severity: Severity::Error,
-        attempt: "a field that nobody declared changed with the write of".to_owned(),
-        cause: surprises.join(", "),
-        hint: Some(
-            "compare with the portal; `keyless plan` shows whether what is declared still holds".to_owned(),
-        ),
-    }
-    .into()
-}
-
-/// Fields in spec shape that the step did not declare and that differ now from what they were. New ones are the service's defaults.
-fn undeclared_changes(kind: &dyn Kind, step: &Step, before: &Value, after: &Value) -> Vec<String> {
-    let Value::Object(mut undeclared) = kind.to_spec(before) else { return Vec::new() };
-    forget(&mut undeclared, &step.patch);
-    field_changes(kind, &undeclared, after)
-        .into_iter()
-        .map(|change| {
-            format!("`{}` was `{}` and is `{}`", dotted_path(&change.path), change.after, change.before)
-        })
-        .collect()
-}
-
-/// Takes out of `fields` what the patch names.
-fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (name, value) in patch {
-        match (fields.get_mut(name), value) {
-            (Some(Value::Object(inner)), Value::Object(patch)) => forget(inner, patch),
-            _ => {
-                fields.remove(name);
-            }
-        }
-    }
+    problem(
+        "a field that nobody declared changed with the write of",
+        surprises,
+        "compare with the portal; `keyless plan` shows whether what is declared still holds",
+    )
 }
 
 /// Somebody made the same assignment under another name: find it, since it gives what is declared.

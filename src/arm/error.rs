@@ -148,6 +148,16 @@ impl Error {
         self.kind == Kind::NotFound && self.code.is_some() && !self.has_code("SubscriptionNotFound")
     }
 
+    /// Whether the write met a version of the resource that is no longer the present one. The service also says so of requests that
+    /// named none, while it still works on what stood below the resource: a 412
+    /// (<https://github.com/hashicorp/terraform-provider-azurerm/issues/32614>), or a 409 `TransientError`
+    /// (<https://github.com/pulumi/pulumi-azure-native/issues/4693>). It was not carried out; read again, then try again.
+    #[must_use]
+    pub fn says_outdated(&self) -> bool {
+        const CODES: [&str; 2] = ["IfMatchPreconditionFailed", "TransientError"];
+        self.status == Some(412) || CODES.iter().any(|code| self.has_code(code))
+    }
+
     /// What to do about it, in a line, if there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

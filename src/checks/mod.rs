@@ -7,6 +7,7 @@
 mod assignments;
 mod locks;
 mod models;
+mod nested;
 mod offers;
 mod permissions;
 mod policy;
@@ -36,6 +37,7 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { queries: locks::queries, verdicts: locks::verdicts },
+    Check { queries: nested::queries, verdicts: nested::verdicts },
     Check { queries: permissions::queries, verdicts: permissions::verdicts },
     Check { queries: subdomain::queries, verdicts: subdomain::verdicts },
     Check { queries: offers::queries, verdicts: offers::verdicts },
@@ -124,6 +126,7 @@ fn add(plan: &mut Plan, verdicts: Vec<Verdict>) {
 /// Codes that only checks of steps use.
 const CODES: &[Code] = &[
     Code::Locked,
+    Code::NestedResources,
     Code::MissingPermission,
     Code::SubdomainTaken,
     Code::NotOffered,

@@ -66,7 +66,8 @@ pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {
     parents(kind, stacks).iter().map(|parent| list(kind, parent)).collect()
 }
 
-fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+/// The parents of which a list is declared.
+pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     let sections = stacks.iter().flat_map(|loaded| kind.sections(&loaded.spec));
     sections.map(|section| section.parent).collect()
 }
@@ -80,9 +81,14 @@ pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {
     parents.map(|parent| list(kind, &parent)).collect()
 }
 
-pub(super) fn inventory(kind: &'static dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+/// Everything live of a kind in these parents.
+pub(super) fn inventory(
+    kind: &'static dyn Kind,
+    parents: BTreeSet<ResourceId>,
+    snapshot: &Snapshot,
+) -> Inventory {
     let mut inventory = Inventory::default();
-    for parent in parents(kind, stacks) {
+    for parent in parents {
         let query = list(kind, &parent);
         match snapshot.get(&query) {
             Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {

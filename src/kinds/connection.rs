@@ -3,6 +3,8 @@
 //! Azure takes credentials and never shows them (`credentials` is null in every answer), so they are never compared. A PUT replaces
 //! the whole connection: where the spec does not hold what a live one signs in with, nothing of it is written.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{Compare, Field, Kind, Section, account, children, member, merge, rules, shape};
@@ -11,6 +13,7 @@ use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Snapshot};
+use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
 use crate::spec::variables::secret_name;
@@ -280,7 +283,39 @@ fn has_key(desired: &Desired) -> bool {
     desired.declared.get("credentials").is_some_and(|credentials| credentials["key"].is_string())
 }
 
+/// Two connections of one name in an account or its projects; two in the same list are told as the same thing declared twice.
+/// <https://github.com/Azure/terraform-azurerm-avm-ptn-aiml-ai-foundry/issues/73>
+fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let spec = &loaded.spec;
+    for (index, account) in spec.accounts.iter().enumerate() {
+        let pointer = format!("/accounts/{index}/");
+        let mut seen: BTreeMap<String, (String, Span)> = BTreeMap::new();
+        for (at, connection) in declared(spec).iter().filter(|(at, _)| at.starts_with(&pointer)) {
+            let list = at.rsplit_once('/').map_or(at.as_str(), |(list, _)| list).to_owned();
+            let span = loaded.document.value_span(&format!("{at}/name"));
+            let Some((first, there)) = seen.get(&connection.name.to_lowercase()) else {
+                seen.insert(connection.name.to_lowercase(), (list, span));
+                continue;
+            };
+            if *first == list {
+                continue;
+            }
+            let message = format!(
+                "account `{}` has another connection `{}`: a name stands for one connection in an account and all its projects",
+                account.name, connection.name
+            );
+            findings.push(
+                Finding::error(Code::Duplicate, message)
+                    .at(span)
+                    .related(*there, "first declared here")
+                    .hint("give each its own name, such as the project's name in front"),
+            );
+        }
+    }
+}
+
 fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    check_names(loaded, findings);
     for (pointer, connection) in declared(&loaded.spec) {
         let name = &connection.name;
         let fits = (3..=33).contains(&name.len())

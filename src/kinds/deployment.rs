@@ -53,6 +53,8 @@ impl Kind for Deployments {
         FIELDS
     }
 
+    /// Not `dynamicThrottlingEnabled`, which the API description calls read-only: the service takes it, and a PUT without it turns
+    /// dynamic quota off (<https://github.com/Azure/bicep-types-az/issues/2121>).
     fn read_only(&self) -> &'static [&'static str] {
         &[
             "/id",
@@ -63,7 +65,6 @@ impl Kind for Deployments {
             "/properties/callRateLimit",
             "/properties/capabilities",
             "/properties/currentCapacity",
-            "/properties/dynamicThrottlingEnabled",
             "/properties/model/callRateLimit",
             "/properties/provisioningState",
             "/properties/rateLimits",

@@ -9,7 +9,7 @@ pub(crate) mod cidr;
 mod connection;
 mod deployment;
 mod field;
-mod project;
+pub(crate) mod project;
 mod rai_policy;
 pub mod role_assignment;
 mod rules;
@@ -88,7 +88,8 @@ pub trait Kind: Sync {
     }
     /// Everything live of this kind that the snapshot shows.
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
-        children::inventory(registered(self.name()), stacks, snapshot)
+        let kind = registered(self.name());
+        children::inventory(kind, children::parents(kind, stacks), snapshot)
     }
     /// What a stack declares, with names resolved as far as the snapshot goes.
     fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
@@ -121,9 +122,17 @@ pub trait Kind: Sync {
     fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         Vec::new()
     }
-    /// Whether ARM refuses to take a live body back by PUT, so that changes must go by PATCH.
-    fn refuses_put(&self, _body: &Value) -> bool {
+    /// Whether changes of a live one go by PATCH: ARM refuses to take this body back by PUT, or a PUT could lose what GET hides.
+    fn changes_by_patch(&self, _body: &Value) -> bool {
         false
+    }
+    /// What a PATCH says so that a member goes away which it would otherwise leave alone.
+    fn removing(&self, _name: &str) -> Value {
+        Value::Null
+    }
+    /// What of a declared change needs a role that lets an identity read a key, so that it is a write of its own after that role.
+    fn trust(&self, _patch: &Map<String, Value>) -> Option<Trust> {
+        None
     }
     /// Whether a live one is there for a while only, so that it is nothing to declare or to keep.
     fn passing(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Passing> {
@@ -220,6 +229,31 @@ pub struct Live {
 pub struct Passing {
     /// When it ends, as Azure says it.
     pub until: String,
+}
+
+/// A declared change that Azure takes only once an identity may read a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The top-level field that needs it.
+    pub field: &'static str,
+    /// The vault's name, where the change says it.
+    pub vault: Option<String>,
+    /// Whether it is the resource's own identity, which begins with the resource.
+    pub own: bool,
+}
+
+impl Trust {
+    /// Whether a role at this scope can let the identity read the key: at the vault, at a key in it, or around it. Which group the
+    /// vault is in, its address does not say.
+    #[must_use]
+    pub fn is_given_at(&self, scope: &ResourceId) -> bool {
+        let named = ["vaults", "managedHSMs"].iter().find_map(|collection| scope.segment_after(collection));
+        match (named, &self.vault) {
+            (Some(named), Some(vault)) => named.eq_ignore_ascii_case(vault),
+            (Some(_), None) => true,
+            (None, _) => scope.resource_type().is_none() || scope.subscription_id().is_none(),
+        }
+    }
 }
 
 /// Everything live of one kind, and where the reading had gaps.

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
-use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, rules, shape};
+use super::{
+    Compare, Field, Inventory, Kind, Live, Mutability, Section, children, member, merge, rules, shape,
+};
 use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::Spec;
+use crate::spec::model::{Prune, Spec};
 
 /// The kind.
 pub(crate) struct Projects;
@@ -31,6 +33,36 @@ pub(super) fn ids(spec: &Spec) -> BTreeSet<ResourceId> {
 
 pub(super) fn key(id: &ResourceId) -> Key {
     children::key(&Projects, id)
+}
+
+/// The projects of an account.
+pub(crate) fn list(account: &ResourceId) -> Query {
+    children::list(&Projects, account)
+}
+
+/// The accounts that stacks of this run made and no longer declare: what would be deleted, if their lists are whole.
+fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
+    let declared: BTreeSet<ResourceId> = stacks
+        .iter()
+        .flat_map(|loaded| loaded.spec.accounts.iter().map(|account| id_of(&loaded.spec, account)))
+        .collect();
+    let goes = |live: &Live| {
+        let mark = account::Accounts.mark(&live.body);
+        !declared.contains(&live.id)
+            && stacks.iter().any(|Loaded { spec, .. }| {
+                mark.as_ref() == Some(&spec.stack)
+                    && spec.prune == Prune::Owned
+                    && account::groups_of(spec).iter().any(|group| group.contains(&live.scope))
+            })
+    };
+    account::Accounts.inventory(stacks, snapshot).items.into_values().filter(goes).collect()
+}
+
+/// The accounts of which projects are declared, and those that would be deleted: Azure does not delete an account with projects.
+fn parents(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    let gone = abandoned(stacks, snapshot).into_iter();
+    let gone = gone.filter(|live| account::holds_projects(&live.body)).map(|live| live.id);
+    children::parents(&Projects, stacks).into_iter().chain(gone).collect()
 }
 
 impl Kind for Projects {
@@ -81,6 +113,14 @@ impl Kind for Projects {
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
         account::sections(spec, "projects", |account| account.projects.is_some())
+    }
+
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        parents(stacks, snapshot).iter().map(list).collect()
+    }
+
+    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+        children::inventory(&Projects, parents(stacks, snapshot), snapshot)
     }
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {

@@ -1,7 +1,9 @@
 //! The writes of a plan and what each of them waits for.
 //!
 //! Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is left without
-//! a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed.
+//! a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed. What
+//! needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
+//! waits for it: if Azure refuses it, the rest goes on.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +11,7 @@ mod tests;
 use crate::desired::Desired;
 use crate::diff::{Change, FieldChange, patch};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{KINDS, Kind, Live, Mutability};
+use crate::kinds::{KINDS, Kind, Live, Mutability, Trust};
 use crate::plan::document::{Reference, Step, StepAction};
 use crate::plan::fingerprint;
 use crate::source::Sources;
@@ -21,11 +23,14 @@ struct Draft {
     grant: bool,
     /// Where its kind stands among the kinds: what stands on others comes later.
     rank: usize,
+    /// What it needs an identity's role for, where it is a write of its own for that.
+    trust: Option<Trust>,
 }
 
 pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> {
     let mut drafts: Vec<Draft> = Vec::new();
-    let mut after_grants: Vec<Draft> = Vec::new();
+    // What waits for grants.
+    let mut late: Vec<Draft> = Vec::new();
     let mut deletes: Vec<Draft> = Vec::new();
     for (index, change) in changes.iter().enumerate() {
         match change {
@@ -39,6 +44,7 @@ pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> 
                 let purged = purge.as_ref().map(|_| drafts.len() - 1);
                 let mut whole = desired.defaults.clone();
                 whole.extend(desired.declared.clone());
+                late.extend(entrusted(index, desired, None, &mut whole, changes, sources));
                 let mut draft = written(index, desired, None, sources);
                 draft.step.patch = whole;
                 draft.step.mark = Some(desired.stack.clone());
@@ -56,9 +62,11 @@ pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> 
                 drafts.push(draft);
             }
             Change::Restore { desired, mark, .. } => {
+                let mut whole = desired.declared.clone();
+                late.extend(entrusted(index, desired, None, &mut whole, changes, sources));
                 let mut draft = written(index, desired, None, sources);
                 draft.step.action = StepAction::Restore;
-                draft.step.patch.clone_from(&desired.declared);
+                draft.step.patch = whole;
                 draft.step.mark = mark.then(|| desired.stack.clone());
                 drafts.push(draft);
             }
@@ -70,23 +78,28 @@ pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> 
             Change::Update { desired, live, fields, adopt } => {
                 let is_late =
                     |field: &&FieldChange| field.change == Mutability::AfterGrants && field.after == true;
-                let (late, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields.iter().partition(is_late);
+                let (after, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields.iter().partition(is_late);
                 let (apart, rest): (Vec<&FieldChange>, Vec<&FieldChange>) =
                     now.into_iter().partition(|field| field.change == Mutability::Apart);
                 let ours = desired.kind.mark(&live.body).is_some();
                 let mark = (*adopt || ours).then(|| desired.stack.clone());
                 let marked_alone = *adopt && apart.is_empty();
+                let mut rest = patch(rest);
+                if let Some(mut draft) = entrusted(index, desired, Some(live), &mut rest, changes, sources) {
+                    draft.step.mark.clone_from(&mark);
+                    late.push(draft);
+                }
                 let groups = [
-                    (!apart.is_empty(), apart, false),
+                    (!apart.is_empty(), patch(apart), false),
                     (!rest.is_empty() || marked_alone, rest, false),
-                    (!late.is_empty(), late, true),
+                    (!after.is_empty(), patch(after), true),
                 ];
-                for (_, fields, late) in groups.into_iter().filter(|(wanted, ..)| *wanted) {
+                for (_, patch, after_grants) in groups.into_iter().filter(|(wanted, ..)| *wanted) {
                     let mut draft = written(index, desired, Some(live), sources);
-                    draft.step.patch = patch(fields);
+                    draft.step.patch = patch;
                     draft.step.mark.clone_from(&mark);
                     draft.step.needs = created(changes, &drafts, desired);
-                    if late { after_grants.push(draft) } else { drafts.push(draft) }
+                    if after_grants { late.push(draft) } else { drafts.push(draft) }
                 }
             }
             Change::Delete { live, span, .. } => {
@@ -102,21 +115,67 @@ pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> 
             | Change::Unknown { .. } => {}
         }
     }
+    ordered(drafts, late, deletes)
+}
+
+/// What waits for others behind them, each with what it waits for.
+fn ordered(mut drafts: Vec<Draft>, late: Vec<Draft>, mut deletes: Vec<Draft>) -> Vec<Step> {
     // What stands on a resource goes before it.
     deletes.sort_by_key(|draft| std::cmp::Reverse(draft.rank));
-    for mut late in after_grants.into_iter().chain(deletes) {
+    for mut late in late.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| {
+            if other.trust.is_some() {
+                return false;
+            }
+            if let Some(trust) = &late.trust {
+                return is_before(other, &late, trust);
+            }
             let overlapping = other.scope.contains(&late.scope) || late.scope.contains(&other.scope);
             let before = if other.step.last { other.grant && !late.grant } else { true };
             let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
             stands_on_it || (before && overlapping && (other.grant || other.step.target == late.step.target))
         });
-        late.step.needs.extend(needed.map(|(index, _)| index));
+        let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
+        late.step.needs.extend(needed);
         late.step.needs.sort_unstable();
         late.step.needs.dedup();
         drafts.push(late);
     }
     drafts.into_iter().map(|draft| draft.step).collect()
+}
+
+/// Takes out of a patch what needs a role of an identity first, as a step of its own. Where that is the resource's own identity, the
+/// role cannot be there before the resource; where it is another's, only a role that this plan gives is waited for.
+fn entrusted(
+    index: usize,
+    desired: &Desired,
+    live: Option<&Live>,
+    patch: &mut serde_json::Map<String, serde_json::Value>,
+    changes: &[Change],
+    sources: Option<&Sources>,
+) -> Option<Draft> {
+    let trust = desired.kind.trust(patch)?;
+    let given = |change: &Change| matches!(change, Change::Create { desired, .. } if desired.kind.is_grant() && trust.is_given_at(&desired.scope));
+    if !trust.own && !changes.iter().any(given) {
+        return None;
+    }
+    let value = patch.remove(trust.field)?;
+    let mut draft = written(index, desired, live, sources);
+    draft.step.action = StepAction::Update;
+    draft.step.patch.insert(trust.field.to_owned(), value);
+    draft.trust = Some(trust);
+    Some(draft)
+}
+
+/// Whether a step comes before one that needs a role of an identity: what else is written of the same resource, and a role that can
+/// be the one.
+fn is_before(other: &Draft, late: &Draft, trust: &Trust) -> bool {
+    let same = other.step.target.eq_ignore_ascii_case(&late.step.target);
+    // Around the vault there are many roles; only an identity's can be the one.
+    let identity = other.step.reference.is_some()
+        || other.step.patch.get("principalType").is_some_and(|kind| kind == "ServicePrincipal");
+    let given = other.grant && identity && trust.is_given_at(&other.scope);
+    !other.step.last && (same || given)
 }
 
 /// The steps that create what a declared resource stands on or names.
@@ -168,7 +227,7 @@ fn draft(
         source: None,
     };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
-    Draft { step, scope: scope.clone(), grant: kind.is_grant(), rank }
+    Draft { step, scope: scope.clone(), grant: kind.is_grant(), rank, trust: None }
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

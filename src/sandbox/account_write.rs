@@ -45,6 +45,9 @@ const PROPERTIES: &[(&str, Shape)] = &[
     ("userOwnedStorage", Shape::List),
 ];
 
+/// Kinds that have `networkAcls.bypass`.
+const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
+
 /// A written account, checked for form.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Write {
@@ -208,6 +211,10 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
         let message = "Network rules require a custom subdomain name. Set 'customSubDomainName' first.";
         return Err(errors::bad_request("BadRequest", message));
     }
+    let trusts = TRUSTED_SERVICES.contains(&account.kind.as_str());
+    if !trusts && new.get("networkAcls").is_some_and(|acls| acls.get("bypass").is_some()) {
+        return Err(errors::no_trusted_services(&account.kind));
+    }
     account.properties = new;
     if let Some(sku) = &write.sku {
         account.sku = sku.clone();
@@ -220,6 +227,16 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
         account.identity = Some(new_identity(account.identity.as_ref(), fresh, identity, mode, tenant)?);
     }
     Ok(())
+}
+
+/// Refuses storage of one's own that comes, or changes, after the account was made.
+pub(super) fn refuse_late_storage(account: &Account, write: &Write) -> Result<(), Reply> {
+    let name = "userOwnedStorage";
+    match (write.properties.get(name), account.properties.get(name)) {
+        (Some(Value::Array(sent)), None) if sent.is_empty() => Ok(()),
+        (Some(sent), kept) if Some(sent) != kept => Err(errors::storage_attached_late()),
+        _ => Ok(()),
+    }
 }
 
 fn same_text(left: &Value, right: &Value) -> bool {

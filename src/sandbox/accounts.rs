@@ -113,6 +113,7 @@ fn create(
     };
     write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
     refuse_taken_subdomain(world, &account, None)?;
+    refuse_unreadable_key(world, &account, None)?;
     world.state.incarnations.insert(key, account.incarnation);
     world.remember_group(place.subscription, place.group);
     if facts::is_immediate(kind) {
@@ -150,8 +151,11 @@ fn replace(world: &mut World, request: &Request, place: Place, sent: &Write) -> 
         return Err(errors::subdomain_in_use(name));
     }
     let before = account.subdomain().map(str::to_owned);
+    let key = account.properties.get("encryption").cloned();
+    write::refuse_late_storage(&account, sent)?;
     write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
+    refuse_unreadable_key(world, &account, key.as_ref())?;
     account.modified = world.stamp(&request.caller);
     account.revision += 1;
     if account.kind != "AIServices" {
@@ -184,8 +188,11 @@ pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
     let sent = write::read(body)?;
     let mut account = existing(world, place)?;
     let before = account.subdomain().map(str::to_owned);
+    let key = account.properties.get("encryption").cloned();
+    write::refuse_late_storage(&account, &sent)?;
     write::lay_over(&mut account, &sent, Mode::Merge, &world.state.tenant)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
+    refuse_unreadable_key(world, &account, key.as_ref())?;
     account.modified = world.stamp(&request.caller);
     account.revision += 1;
     if (sent.properties.is_empty() && !identity) || facts::is_immediate(&account.kind) {
@@ -373,6 +380,32 @@ pub(super) fn subdomain_taken(world: &World, name: &str, except: &str) -> bool {
     live.chain(deleted).any(|(key, account)| {
         key != except && account.subdomain().is_some_and(|taken| taken.eq_ignore_ascii_case(name))
     })
+}
+
+/// Refuses a key in a vault that the account's own identity has no role for: a new account's cannot have one. What a vault's access
+/// policies let in, the sandbox does not know, nor who a client id is.
+fn refuse_unreadable_key(world: &World, account: &Account, before: Option<&Value>) -> Result<(), Reply> {
+    let Some(encryption) = account.properties.get("encryption").filter(|sent| Some(*sent) != before) else {
+        return Ok(());
+    };
+    let key = encryption.get("keyVaultProperties");
+    let text = |name: &str| key.and_then(|key| key.get(name)).and_then(Value::as_str);
+    let vaulted = encryption.get("keySource").and_then(Value::as_str) == Some("Microsoft.KeyVault");
+    let (Some(uri), true, None) = (text("keyVaultUri"), vaulted, text("identityClientId")) else {
+        return Ok(());
+    };
+    let host = uri.trim_start_matches("https://").split('.').next().unwrap_or_default().to_lowercase();
+    let principal = account.identity.as_ref().and_then(|identity| identity.principal_id.as_deref());
+    let reaches = |scope: &str| {
+        let scope = format!("{}/", scope.to_lowercase());
+        let (vault, hsm) = (format!("/vaults/{host}/"), format!("/managedhsms/{host}/"));
+        scope.contains(&vault) || scope.contains(&hsm) || !scope.contains("/providers/")
+    };
+    let mut roles = world.state.role_assignments.iter();
+    if roles.any(|role| Some(role.principal_id.as_str()) == principal && reaches(&role.scope)) {
+        return Ok(());
+    }
+    Err(errors::key_not_readable(uri))
 }
 
 fn refuse_taken_subdomain(world: &World, account: &Account, before: Option<&str>) -> Result<(), Reply> {

@@ -70,6 +70,7 @@ pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<
     let sent = children::read(request)?;
     parent(world, place)?;
     children::check_name(place, "connections")?;
+    refuse_taken(world, place)?;
     let properties = read(sent.properties, Map::new())?;
     Ok(stored(world, request, place, properties))
 }
@@ -86,6 +87,19 @@ pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
 pub(super) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
     parent(world, place)?;
     Ok(Reply::empty(if children::remove(world, &place.key()) { 200 } else { 204 }))
+}
+
+/// A name stands for one connection in an account and all its projects.
+fn refuse_taken(world: &World, place: Place) -> Result<(), Reply> {
+    if place.root == WORKSPACES {
+        return Ok(());
+    }
+    let (own, end) = (place.key(), format!("/connections/{}", place.name()).to_lowercase());
+    let mut others = children::below(world, &format!("{}/", place.root_key()));
+    match others.find(|(key, _)| *key != own && key.ends_with(&end)) {
+        Some((other, _)) => Err(errors::connection_exists(place.name(), other)),
+        None => Ok(()),
+    }
 }
 
 /// The account, project or workspace must be there.

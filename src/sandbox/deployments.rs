@@ -87,7 +87,13 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
     for (name, value) in sent.properties {
         match (name.as_str(), value) {
             (_, Value::Null) => {}
-            ("model" | "scaleSettings" | "capacitySettings", value @ Value::Object(_))
+            // The API description says that the first is read-only and does not have the second; the service takes both:
+            // https://github.com/Azure/bicep-types-az/issues/2121, https://github.com/Azure/azure-rest-api-specs/issues/43610
+            ("dynamicThrottlingEnabled", value @ Value::Bool(_))
+            | (
+                "modelProviderData" | "model" | "scaleSettings" | "capacitySettings",
+                value @ Value::Object(_),
+            )
             | ("parentDeploymentName" | "spilloverDeploymentName", value @ Value::String(_)) => {
                 properties.insert(name, value);
             }
@@ -100,7 +106,9 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
                 properties.insert(name, json!(policy));
             }
             (
-                "model"
+                "dynamicThrottlingEnabled"
+                | "modelProviderData"
+                | "model"
                 | "scaleSettings"
                 | "capacitySettings"
                 | "versionUpgradeOption"

@@ -221,6 +221,34 @@ pub(super) fn subdomain_in_use(name: &str) -> Reply {
     error(409, "CustomDomainInUse", &message)
 }
 
+/// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
+pub(super) fn storage_attached_late() -> Reply {
+    bad_request(
+        "UserOwnedStorageCanOnlyBeAttachedWhileCreation",
+        "User owned storage can only be attached at account creation time.",
+    )
+}
+
+/// <https://github.com/hashicorp/terraform-provider-azurerm/pull/28221>
+pub(super) fn no_trusted_services(kind: &str) -> Reply {
+    let message = format!("The Kind '{kind}' does not support Trusted Services.");
+    bad_request("NetworkAclsBypassNotSupported", &message)
+}
+
+/// That it fails is documented (<https://github.com/MicrosoftDocs/azure-ai-docs/pull/814>); the text is ours.
+pub(super) fn key_not_readable(vault: &str) -> Reply {
+    let message = format!(
+        "The identity of the account cannot access the key in '{vault}'. Grant it get, wrap key and unwrap key first."
+    );
+    bad_request("BadRequest", &message)
+}
+
+/// That it fails, and with "Connection already exists", is reported; code and the rest of the text are ours:
+/// <https://github.com/Azure/terraform-azurerm-avm-ptn-aiml-landing-zone/pull/115>
+pub(super) fn connection_exists(name: &str, place: &str) -> Reply {
+    error(409, "Conflict", &format!("Connection already exists: the name '{name}' is used in '{place}'."))
+}
+
 pub(super) fn account_busy(id: &str, state: &str) -> Reply {
     let message = format!(
         "Call to Microsoft.CognitiveServices/accounts failed. Error message: Account {id} in state {state}"

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::shape::long_identity;
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
 use crate::desired::{Desired, collect_spans};
+use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::rbac::Catalogue;
@@ -50,7 +51,7 @@ pub(super) fn serves_models(body: &Value) -> bool {
 }
 
 /// Whether projects, and connections, can stand in a live account.
-pub(super) fn holds_projects(body: &Value) -> bool {
+pub(crate) fn holds_projects(body: &Value) -> bool {
     body["properties"]["allowProjectManagement"] == true
 }
 
@@ -171,6 +172,9 @@ impl Kind for Accounts {
         const KIND: Mutability = Mutability::Never(
             "Azure fixes it when the account is created, but for its own upgrade of OpenAI accounts, which keyless does not start",
         );
+        /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
+        const STORAGE: Mutability =
+            Mutability::Never("Azure attaches storage of one's own only while it creates the account");
         const ONCE: Mutability =
             Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
         const FIELDS: &[Field] = &[
@@ -189,7 +193,7 @@ impl Kind for Accounts {
             Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false"),
             Field::new("allowedFqdnList", Compare::Names).absent("[]"),
             Field::new("encryption/keySource", Compare::IgnoreCase).absent("\"Microsoft.CognitiveServices\""),
-            Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]"),
+            Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]").change(STORAGE),
             Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]"),
         ];
         FIELDS
@@ -396,11 +400,25 @@ impl Kind for Accounts {
     }
 
     /// With networkInjections, a PUT that repeats the subdomain is refused as if another account used it:
-    /// <https://github.com/Azure/bicep/issues/17663>.
-    fn refuses_put(&self, body: &Value) -> bool {
+    /// <https://github.com/Azure/bicep/issues/17663>. Members of `apiProperties` can be secrets, which GET shows as null whether
+    /// they are set or not; a PUT without them could unset them.
+    fn changes_by_patch(&self, body: &Value) -> bool {
         let properties = &body["properties"];
         let injected = properties["networkInjections"].as_array().is_some_and(|list| !list.is_empty());
-        injected && !properties["customSubDomainName"].is_null()
+        let hiding = properties["apiProperties"].as_object().is_some_and(|members| !members.is_empty());
+        (injected && !properties["customSubDomainName"].is_null()) || hiding
+    }
+
+    fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        rules::bypass_of(desired, body, fields).into_iter().collect()
+    }
+
+    fn removing(&self, name: &str) -> Value {
+        shape::removing(name)
+    }
+
+    fn trust(&self, patch: &Map<String, Value>) -> Option<Trust> {
+        shape::trust(patch)
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -411,6 +429,12 @@ impl Kind for Accounts {
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         spec.entry("disableLocalAuth").or_insert(json!(false));
+        if shape::is_microsofts(&body["properties"]["encryption"]) {
+            spec.insert(
+                "encryption".to_owned(),
+                json!({"keySource": body["properties"]["encryption"]["keySource"]}),
+            );
+        }
         spec
     }
 

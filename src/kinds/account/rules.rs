@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::address_of;
+use crate::desired::Desired;
+use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{cidr, rules};
@@ -44,6 +46,10 @@ const KINDS: &[(&str, &[&str])] = &[
     ("TranscriptionIntelligence", &["F0", "S0"]),
 ];
 
+/// Kinds that trusted Azure services can be let in to; to others Azure answers `NetworkAclsBypassNotSupported`:
+/// <https://github.com/hashicorp/terraform-provider-azurerm/pull/30887>.
+const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
+
 /// Members that `null` can clear; the others have a value as long as the account lives.
 const CLEARABLE: &[&str] = &["tags", "encryption"];
 
@@ -69,6 +75,26 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             check.network_acls(acls);
         }
     }
+}
+
+const NO_BYPASS: &str = "remove the line: only accounts of kind AIServices, OpenAI and TextAnalytics have it";
+
+/// Why an account of a kind has no `bypass`.
+fn no_bypass(kind: &str) -> Option<String> {
+    let trusts = TRUSTED_SERVICES.iter().any(|known| known.eq_ignore_ascii_case(kind));
+    (!trusts).then(|| format!("an account of kind `{kind}` does not take `networkAcls.bypass`"))
+}
+
+/// The same for a live account, whose kind the spec need not say.
+pub(super) fn bypass_of(desired: &Desired, body: &Value, fields: &[FieldChange]) -> Option<Finding> {
+    let change = fields.iter().find(|field| field.path == ["networkAcls", "bypass"])?;
+    // A kind that is declared was judged offline.
+    if desired.declared.contains_key("kind") {
+        return None;
+    }
+    let problem = format!("{}: {}", desired.title, no_bypass(body["kind"].as_str()?)?);
+    let span = desired.span_of(&change.path).unwrap_or(desired.span);
+    Some(Finding::error(Code::InvalidValue, problem).at(span).hint(NO_BYPASS))
 }
 
 /// Whether a name can be the subdomain of an endpoint.
@@ -302,6 +328,10 @@ impl Check<'_> {
                         .hint("remove one of the two"),
                 );
             }
+        }
+        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        if let (Some(_), Some(problem)) = (acls.bypass, no_bypass(kind)) {
+            self.report("/networkAcls/bypass", Code::InvalidValue, problem, NO_BYPASS);
         }
         let open = acls.default_action == Some(crate::spec::model::DefaultAction::Allow);
         if open && acls.ip_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::kinds::shape::{self, overlay_elements, overlay_identity};
-use crate::kinds::{cidr, member, merge};
+use crate::kinds::{Trust, cidr, member, merge};
 
 /// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
 pub(super) const READ_ONLY: &[&str] = &[
@@ -47,6 +47,36 @@ pub(super) fn project(mut body: Value) -> Value {
     body
 }
 
+/// Whose key encrypts, where it is Azure's own.
+const MICROSOFT: &str = "Microsoft.CognitiveServices";
+/// Whose key encrypts, where it is the customer's.
+const VAULT: &str = "Microsoft.KeyVault";
+
+/// What a PATCH says so that a member goes away: of encryption, whose key it shall be instead (recorded).
+pub(super) fn removing(name: &str) -> Value {
+    match name {
+        "encryption" => json!({ "keySource": MICROSOFT }),
+        "tags" => json!({}),
+        _ => Value::Null,
+    }
+}
+
+/// What an encryption with a key of one's own needs. With a system-assigned identity the account has to be there first, since the
+/// role goes to an identity that begins with it: <https://github.com/MicrosoftDocs/azure-ai-docs/pull/814>.
+pub(super) fn trust(patch: &Map<String, Value>) -> Option<Trust> {
+    let encryption = patch.get("encryption")?;
+    let key = &encryption["keyVaultProperties"];
+    let source = encryption["keySource"].as_str();
+    if !(source.is_some_and(|source| source.eq_ignore_ascii_case(VAULT))
+        || (source.is_none() && key.is_object()))
+    {
+        return None;
+    }
+    let host = key["keyVaultUri"].as_str().and_then(|uri| url::Url::parse(uri).ok());
+    let vault = host.and_then(|url| Some(url.host_str()?.split('.').next()?.to_owned()));
+    Some(Trust { field: "encryption", vault, own: key["identityClientId"].is_null() })
+}
+
 /// The members of `properties` that stand in a spec under the same name and in the same shape.
 const SAME: &[&str] = &[
     "allowProjectManagement",
@@ -59,6 +89,15 @@ const SAME: &[&str] = &[
     "restrictOutboundNetworkAccess",
     "userOwnedStorage",
 ];
+
+/// Whether an account is encrypted with Azure's own key and says so: it is what an account has that says nothing.
+pub(super) fn is_microsofts(encryption: &Value) -> bool {
+    let own = |(name, value): (&String, &Value)| match name.as_str() {
+        "keySource" => value.as_str().is_some_and(|source| source.eq_ignore_ascii_case(MICROSOFT)),
+        _ => value.is_null(),
+    };
+    encryption["keySource"].is_string() && encryption.as_object().is_some_and(|map| map.iter().all(own))
+}
 
 /// ARM shape to spec shape.
 pub(super) fn to_spec(body: &Value) -> Value {
@@ -86,6 +125,9 @@ pub(super) fn to_spec(body: &Value) -> Value {
     }
     put("identity", &shape::identity(body).unwrap_or_default());
     put("tags", &shape::tags(body).unwrap_or_default());
+    if is_microsofts(&properties["encryption"]) {
+        spec.remove("encryption");
+    }
     Value::Object(spec)
 }
 

@@ -266,7 +266,7 @@ fn keys_go_off_after_the_grants_were_seen_to_work_and_are_seen_to_be_refused() {
         .iter()
         .filter_map(|seen| match (seen.method.as_str(), seen.path()) {
             ("PUT", path) if path.contains("roleAssignments") => Some("grant"),
-            ("PUT", _) => Some("keys off"),
+            ("PATCH", _) => Some("keys off"),
             ("POST", path) if path.starts_with("/_data/") => Some("model"),
             ("GET", path) if path.starts_with("/_data/") => Some("key"),
             _ => None,

@@ -231,10 +231,9 @@ fn a_restore_whose_answer_is_lost_resets_nothing() {
     ] {
         let world = World::start();
         let folder = world.folder();
-        let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7"}], "virtualNetworkRules": []});
+        // Without network rules: of an account that has some, Azure itself refuses the PUT that would reset the rest.
         let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Disabled"});
-        world.account("chat", json!({"cost": "7"}), properties.clone());
-        world.patch(&account("chat"), json!({"properties": {"networkAcls": acls}}));
+        world.account("chat", json!({"cost": "7"}), properties);
         world.delete(&account("chat"));
         let spec = one_account("team-a", "chat", &format!("tags: {{team: ml}}\n{}", grants(&[ALICE])));
         folder.write("a.yaml", spec.replacen("accounts:", "onSoftDeleted: restore\naccounts:", 1));
@@ -243,7 +242,121 @@ fn a_restore_whose_answer_is_lost_resets_nothing() {
         let live = world.get(&account("chat"));
         assert_eq!(live["tags"]["cost"], "7");
         assert_eq!(live["properties"]["publicNetworkAccess"], "Disabled");
-        assert_eq!(ip_rules(&world), ["198.51.100.7"]);
+        let restores = world.proxy.take_log();
+        let restores = restores.iter().filter(|seen| seen.body["properties"]["restore"] == true);
+        assert_eq!(restores.filter(|seen| seen.effect == 201).count(), 1, "it was restored, and once");
         folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+        // The control: this is what a second one would have done.
+        let body = json!({"location": "eastus2", "properties": {"restore": true}});
+        assert_eq!(world.send("PUT", &account("chat"), Some(body)).0, 200);
+        let live = world.get(&account("chat"));
+        assert!(live["tags"].is_null() && live["properties"]["publicNetworkAccess"] == "Enabled", "{live}");
     }
+}
+
+/// What somebody made between plan and write is nobody's to overwrite.
+#[test]
+fn what_somebody_made_meanwhile_is_not_overwritten() {
+    let tags = json!({"by": "hand"});
+    let project = json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {"description": "by hand"}});
+    let by_hand: [(&str, serde_json::Value); 2] = [
+        (
+            "",
+            json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "tags": tags,
+            "properties": {"customSubDomainName": "chat", "publicNetworkAccess": "Disabled"}}),
+        ),
+        ("/projects/main", project),
+    ];
+    for (below, body) in by_hand {
+        let world = World::start();
+        let folder = world.folder();
+        let path = format!("{}{below}", account("chat"));
+        if !below.is_empty() {
+            let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true, "allowProjectManagement": true});
+            world.account("chat", json!({}), properties);
+        }
+        folder
+            .write("a.yaml", one_account("team-a", "chat", "projects: [{name: main, description: ours}]\n"));
+        let end = path.rsplit_once("/accounts/").unwrap().1.to_owned();
+        world.proxy.script(nth(0, move |seen| seen.method == "GET" && seen.ends(&end), Act::HoldBefore));
+        let going = Going::start(&folder, "apply a.yaml --yes");
+        let held = world.held();
+        assert!(world.send("PUT", &path, Some(body)).0 < 300);
+        let made = world.get(&path);
+        world.proxy.take_log();
+        held.release();
+        let run = going.end().exits(1);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains("someone created it, otherwise than declared"), "{run}");
+        assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
+        assert_eq!(world.get(&path), made);
+    }
+}
+
+/// Another run of the same spec did it: nothing is written, and what people look for is told all the same.
+#[test]
+fn a_step_that_finds_things_as_declared_tells_the_same_outputs() {
+    let world = World::start();
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/accounts/chat"), Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes --format json");
+    let held = world.held();
+    let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true});
+    world.account("chat", json!({"keyless-stack": "team-a"}), properties);
+    world.proxy.take_log();
+    held.release();
+    let run = going.end().exits(0);
+    let step = run.json()["steps"][0].clone();
+    assert_eq!(step["reason"], "it was as declared by then", "{run}");
+    let outputs = step["outputs"].as_array().unwrap();
+    assert!(
+        outputs.iter().any(|output| output["name"] == "endpoint"
+            && output["value"].as_str().unwrap().starts_with("https://chat.")),
+        "{run}"
+    );
+    assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
+}
+
+/// Whoever takes the mark off while the service says "try again" has taken the thing over.
+#[test]
+fn a_delete_that_is_tried_again_looks_whose_it_is_by_then() {
+    let world = World::start();
+    let folder = world.folder();
+    let project = format!("{}/projects/main", account("chat"));
+    folder.write("a.yaml", one_account("team-a", "chat", "projects: [{name: main}]\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", "projects: []\n"));
+    let outdated =
+        super::Reply::error(412, "IfMatchPreconditionFailed", "The specified precondition failed.");
+    world.proxy.script(nth(0, |seen| seen.method == "DELETE", Act::Answer(outdated)));
+    let going = Going::start(&folder, "apply a.yaml --yes --allow delete-project");
+    let start = std::time::Instant::now();
+    while !world.proxy.log().iter().any(|seen| seen.method == "DELETE" && seen.status == 412) {
+        assert!(start.elapsed() < Duration::from_mins(1), "no delete came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    world.patch(&project, json!({"tags": {"by": "hand"}}));
+    let run = going.end().exits(1);
+    assert!(format!("{}{}", run.stdout, run.stderr).contains("its mark has gone"), "{run}");
+    assert_eq!(world.proxy.take_log().iter().filter(|seen| seen.method == "DELETE").count(), 1);
+    world.get(&project);
+}
+
+/// What a spec has no word for, and a write dropped without a word.
+#[test]
+fn what_a_write_drops_without_a_word_is_told() {
+    let world = World::start();
+    let folder = world.folder();
+    let lines = |turn: u32| format!("projects: [{{name: main, tags: {{turn: '{turn}'}}}}]\n");
+    folder.write("a.yaml", one_account("team-a", "chat", &lines(1)));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let mut shown = world.get(&format!("{}/projects/main", account("chat")));
+    shown["properties"]["fromTheFuture"] = json!(true);
+    folder.write("a.yaml", one_account("team-a", "chat", &lines(2)));
+    let answer = Act::Answer(super::Reply::json(200, &shown));
+    world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/projects/main"), answer));
+    let run = folder.keyless("apply a.yaml --yes").exits(1);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert!(said.contains("`properties.fromTheFuture` was `true` and has gone"), "{run}");
 }

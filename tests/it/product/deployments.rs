@@ -1,5 +1,8 @@
 //! Model deployments and content filters: made, changed in place, kept, adopted, removed past a guard.
 
+use std::time::Duration;
+
+use keyless::sandbox::Options;
 use serde_json::{Value, json};
 
 use crate::common::{Azure, Fault, Folder, Run, account, one_account};
@@ -27,7 +30,10 @@ fn write(folder: &Folder, lines: &str) {
 
 /// An account with these lines, applied.
 fn applied(lines: &str) -> (Azure, Folder) {
-    let azure = Azure::start();
+    applied_to(Azure::start(), lines)
+}
+
+fn applied_to(azure: Azure, lines: &str) -> (Azure, Folder) {
     let folder = azure.folder();
     write(&folder, lines);
     folder.keyless("apply a.yaml --yes").exits(0);
@@ -248,7 +254,21 @@ fn a_list_that_cannot_be_read_makes_its_deployments_unknown_and_deletes_nothing(
 
 #[test]
 fn one_write_at_a_time_goes_to_an_account() {
-    let (azure, folder) = applied("");
+    // Long enough that a second one would meet the first.
+    let slow = Options { operation_time: Duration::from_millis(200), ..Options::default() };
+    let (azure, folder) = applied_to(Azure::with(slow), "");
+    let by_hand = |name: &str| {
+        let body = json!({"sku": {"name": "Standard", "capacity": 1}, "properties": {"model": {"format": "OpenAI", "name": "gpt-4o"}}});
+        azure.send("PUT", &format!("{}/deployments/{name}", account("chat")), Some(body))
+    };
+    // The control: while one is under way, another is refused.
+    assert_eq!((by_hand("one").status, by_hand("two").status), (201, 409));
+    let one = format!("{}/deployments/one", account("chat"));
+    while azure.get(&one)["properties"]["provisioningState"] != "Succeeded" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    azure.delete(&one);
+    azure.take_seen();
     let mut lines = String::from("deployments:\n");
     for number in 0..6 {
         lines.push_str(
@@ -256,11 +276,16 @@ fn one_write_at_a_time_goes_to_an_account() {
         );
     }
     write(&folder, &lines);
-    // The sandbox answers a second one with RequestConflict.
     folder.keyless("apply a.yaml --yes").exits(0);
-    let sent = azure.take_writes();
-    assert_eq!(sent.len(), 6);
-    assert!(sent.iter().all(|seen| seen.status == 201), "{sent:?}");
+    let seen = azure.take_seen();
+    let of = |method: &str| -> Vec<u16> {
+        let these =
+            seen.iter().filter(|seen| seen.method == method && seen.path().contains("/deployments/chat-"));
+        these.map(|seen| seen.status).collect()
+    };
+    assert_eq!(of("PUT"), [201; 6]);
+    // Each is read before it is written, and asked about until it is ready: each was under way for a while.
+    assert!(of("GET").len() >= 6 * 3, "{seen:?}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod ownership;
 mod promises;
 mod quickstart;
 mod realistic;
+mod refusals;
 mod requests;
 mod roles;
 mod saved;

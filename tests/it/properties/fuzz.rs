@@ -249,7 +249,7 @@ fn damaged_bodies_of_azure_end_in_a_plan() {
             let _ = (kind.comment(&Value::Object(kind.written(&changed))), kind.may_stand_in(&changed));
             let _ = kind.title(&changed, &rbac::Catalogue::default());
             let _ = kind.outputs(&changed);
-            let _ = kind.refuses_put(&changed);
+            let _ = kind.changes_by_patch(&changed);
             let mut body = changed.clone();
             if let Some(patch) = spec.as_object().filter(|_| body.is_object()) {
                 kind.overlay(&mut body, patch);

@@ -144,7 +144,6 @@ fn each_field_of_a_recorded_account_altered_alone_is_exactly_that_change() {
         "networkAcls/virtualNetworkRules",
         "identity/systemAssigned",
         "identity/userAssigned",
-        "encryption/keySource",
         "userOwnedStorage",
         "tags/tagname000003",
     ] {

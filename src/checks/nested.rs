@@ -1,0 +1,74 @@
+//! Projects in an account that would be deleted: Azure answers 409 `CannotDeleteResource` as long as there is one.
+//!
+//! <https://github.com/Azure/terraform-provider-azapi/issues/894>. Those of the stack are deletes of their own in the plan and go
+//! first; any other one keeps the account, and then nothing of what goes with it is taken either.
+
+use std::collections::BTreeSet;
+
+use super::{Case, Verdict, some, target};
+use crate::finding::Code;
+use crate::id::ResourceId;
+use crate::kinds::account::holds_projects;
+use crate::kinds::project;
+use crate::plan::document::{Step, StepAction};
+use crate::plan::predict::World;
+use crate::snapshot::{Answer, Query};
+
+/// The accounts that steps delete and that can hold projects, each with its step.
+fn deleted<'a>(steps: &'a [Step], world: &World) -> Vec<(ResourceId, &'a Step)> {
+    let deletes = steps.iter().filter(|step| step.action == StepAction::Delete && step.kind == "accounts");
+    let accounts = deletes.filter_map(|step| Some((target(step)?, step)));
+    // Of an account that cannot hold any, it is not known what the list answers.
+    accounts.filter(|(id, _)| world.resource(id).is_none_or(holds_projects)).collect()
+}
+
+pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
+    deleted(steps, world).iter().map(|(account, _)| project::list(account)).collect()
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let steps = &case.plan.steps;
+    let goes: BTreeSet<ResourceId> =
+        steps.iter().filter(|step| step.action == StepAction::Delete).filter_map(target).collect();
+    let mut verdicts = Vec::new();
+    for (account, step) in deleted(steps, case.world) {
+        let title = case.title(step.change);
+        let query = project::list(&account);
+        let (message, cause, hint) = match case.snapshot.get(&query) {
+            Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => (
+                format!(
+                    "cannot delete {title}: its projects could not be read, and Azure deletes no account that has one"
+                ),
+                Some(refusal.message.clone()),
+                refusal.hint.clone(),
+            ),
+            _ => {
+                let found = case
+                    .snapshot
+                    .items(&query)
+                    .filter_map(|body| ResourceId::parse(body["id"].as_str()?).ok());
+                let left: Vec<ResourceId> = found.filter(|id| !goes.contains(id)).collect();
+                if left.is_empty() {
+                    continue;
+                }
+                let names = some(left.iter().map(ResourceId::name));
+                let message = format!(
+                    "cannot delete {title}: this plan does not delete its project {names}, and Azure deletes no account that has one"
+                );
+                let hint = "keep the account in its spec, or have whoever made the project delete it";
+                (message, None, Some(hint.to_owned()))
+            }
+        };
+        let mut verdict = case.refusal(Code::NestedResources, step.change, &[], message, String::new());
+        verdict.finding.source.clone_from(&step.source);
+        verdict.finding.cause = cause;
+        verdict.finding.hint = hint;
+        // Half of it would take the users' access and leave the account.
+        let with_it = steps.iter().filter(|other| {
+            other.action == StepAction::Delete && target(other).is_some_and(|id| account.contains(&id))
+        });
+        verdict.refuses = with_it.map(|other| other.change).collect();
+        verdicts.push(verdict);
+    }
+    verdicts
+}

@@ -12,7 +12,7 @@ is a file of role definitions.
 
 What the design leaves open, and what is decided here:
  1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
-    location, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
+    location, storage of one's own, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
     there, or under the name of a soft-deleted one; a new assignment on a new account that is itself refused, or unknown likewise.
  2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
  3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
@@ -181,7 +181,8 @@ def account_paths(account, location, live):
         paths.append("/tags")
     for field in ACCOUNT_PROPERTIES:
         if field in account and not same_field(field, account[field], have.get(field)):
-            (frozen if field == "customSubDomainName" and have.get(field) else paths).append(f"/properties/{field}")
+            never = field == "userOwnedStorage" or (field == "customSubDomainName" and have.get(field))
+            (frozen if never else paths).append(f"/properties/{field}")
     if "networkAcls" in account:
         acls = account["networkAcls"]
         want, old = (dict(NETWORK_ABSENT) if acls is None else acls), have.get("networkAcls") or {}
@@ -193,9 +194,12 @@ def account_paths(account, location, live):
                 same = address_set(value) == address_set(before)
             if not (same_elements(value, before, "id") if rules else same):
                 paths.append(f"/properties/networkAcls/{name}")
+    key = have.get("encryption")
+    if key and [name for name, value in key.items() if value is not None] == ["keySource"] and low(key["keySource"]) == "microsoft.cognitiveservices":
+        key = None # Azure's own key, as if nothing were said
     if account.get("encryption") is not None:
-        leaves("/properties/encryption", account["encryption"], have.get("encryption"), paths)
-    elif "encryption" in account and have.get("encryption") is not None:
+        leaves("/properties/encryption", account["encryption"], key, paths)
+    elif "encryption" in account and key is not None:
         paths.append("/properties/encryption")
     return sorted(paths + frozen), frozen
 

@@ -229,9 +229,15 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
     Ok(())
 }
 
+/// From this version on nobody saw storage attached later; in 2022 it was recorded.
+const STORAGE_FIXED: &str = "2023";
+
 /// Refuses storage of one's own that comes, or changes, after the account was made.
-pub(super) fn refuse_late_storage(account: &Account, write: &Write) -> Result<(), Reply> {
+pub(super) fn refuse_late_storage(account: &Account, write: &Write, version: &str) -> Result<(), Reply> {
     let name = "userOwnedStorage";
+    if version < STORAGE_FIXED {
+        return Ok(());
+    }
     match (write.properties.get(name), account.properties.get(name)) {
         (Some(Value::Array(sent)), None) if sent.is_empty() => Ok(()),
         (Some(sent), kept) if Some(sent) != kept => Err(errors::storage_attached_late()),

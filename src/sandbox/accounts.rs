@@ -152,7 +152,7 @@ fn replace(world: &mut World, request: &Request, place: Place, sent: &Write) -> 
     }
     let before = account.subdomain().map(str::to_owned);
     let key = account.properties.get("encryption").cloned();
-    write::refuse_late_storage(&account, sent)?;
+    write::refuse_late_storage(&account, sent, version(request))?;
     write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
     refuse_unreadable_key(world, &account, key.as_ref())?;
@@ -189,7 +189,7 @@ pub(super) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
     let mut account = existing(world, place)?;
     let before = account.subdomain().map(str::to_owned);
     let key = account.properties.get("encryption").cloned();
-    write::refuse_late_storage(&account, &sent)?;
+    write::refuse_late_storage(&account, &sent, version(request))?;
     write::lay_over(&mut account, &sent, Mode::Merge, &world.state.tenant)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
     refuse_unreadable_key(world, &account, key.as_ref())?;
@@ -380,6 +380,10 @@ pub(super) fn subdomain_taken(world: &World, name: &str, except: &str) -> bool {
     live.chain(deleted).any(|(key, account)| {
         key != except && account.subdomain().is_some_and(|taken| taken.eq_ignore_ascii_case(name))
     })
+}
+
+fn version(request: &Request) -> &str {
+    request.query("api-version").unwrap_or_default()
 }
 
 /// Refuses a key in a vault that the account's own identity has no role for: a new account's cannot have one. What a vault's access

@@ -163,7 +163,7 @@ row(
         (made := accounts.account_connections.create(
             GROUP,
             NAME,
-            "ai",
+            "of-account",
             {"properties": CONNECTION["properties"] | {"authType": "ApiKey", "credentials": {"key": "not-a-secret-of-anyone"}}},
         )).properties.auth_type,
         made.properties.credentials,
@@ -171,10 +171,10 @@ row(
 )
 row(
     "account_connections.list",
-    ["ai"],
+    ["of-account"],
     lambda: [item.name for item in accounts.account_connections.list(GROUP, NAME)],
 )
-row("account_connections.delete", None, lambda: accounts.account_connections.delete(GROUP, NAME, "ai"))
+row("account_connections.delete", None, lambda: accounts.account_connections.delete(GROUP, NAME, "of-account"))
 row(
     "accounts.begin_delete().result() with a project",
     "ResourceExistsError CannotDeleteResource",

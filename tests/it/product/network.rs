@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::common::{Azure, account, one_account};
 
 /// An account of a kind that shows no `apiProperties`: its changes go by PUT.
-fn make_openai(azure: &Azure, properties: Value) {
+fn make_openai(azure: &Azure, properties: &Value) {
     let body =
         json!({"location": "eastus2", "kind": "OpenAI", "sku": {"name": "S0"}, "properties": properties});
     azure.put(&account("chat"), body);
@@ -30,7 +30,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
     let subnet = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/app";
     make_openai(
         &azure,
-        json!({
+        &json!({
             "customSubDomainName": "chat", "disableLocalAuth": true, "publicNetworkAccess": "Enabled",
             "networkAcls": {"defaultAction": "Allow", "bypass": "AzureServices", "ipRules": [{"value": "192.0.2.1"}],
                 "virtualNetworkRules": [{"id": subnet, "ignoreMissingVnetServiceEndpoint": true}]},
@@ -83,7 +83,7 @@ fn an_address_added_by_hand_survives_an_apply_of_another_field() {
 fn a_field_that_no_version_of_keyless_knows_is_carried() {
     let azure = Azure::start();
     let folder = azure.folder();
-    make_openai(&azure, json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    make_openai(&azure, &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     // The sandbox would not show such a field: the wire adds it to what GET shows.
     azure.spoil(
         "GET",

@@ -218,7 +218,7 @@ fn a_connections_name_stands_for_one_in_an_account_and_all_its_projects() {
     );
     let other = format!("  - {{name: other, connections: [{connection}, {connection}]}}\n");
     folder.write("a.yaml", spec + &other);
-    assert_eq!(folder.keyless("validate a.yaml --format json").exits(1).findings(), ["duplicate@9"]);
+    assert_eq!(folder.keyless("validate a.yaml --format json").exits(1).findings(), ["duplicate@10"]);
     // Azure refuses it in whatever order they come.
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "allowProjectManagement": true}));

@@ -290,9 +290,11 @@ impl Plan<'_> {
             let denied = self.rng.chance(50);
             self.case.hidden.insert(list.clone(), denied);
         }
+        // A connection's name stands for one in an account and all its projects.
+        let whose = parent.split_once("/projects/").map_or_else(String::new, |(_, name)| format!("{name}-"));
         let mut elements = Vec::new();
         for number in 0..self.rng.below(4) {
-            let id = format!("{parent}/{kind}/{}-{number}", kind.trim_end_matches('s'));
+            let id = format!("{parent}/{kind}/{whose}{}-{number}", kind.trim_end_matches('s'));
             let mut made = make(&id, self.rng);
             let expected = self.declared(
                 &id,

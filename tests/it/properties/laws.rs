@@ -264,7 +264,8 @@ fn one_alteration(case: &Case, tally: &mut Tally) -> Result<(), String> {
     place(&mut item.body, &unit.path, value.clone());
     tally.altered += 1;
     let loud = again(case, &after);
-    let frozen = (frozen && !value.is_null()) || matches!(unit.name().as_str(), "location" | "kind");
+    let frozen = (frozen && !value.is_null())
+        || matches!(unit.name().as_str(), "location" | "kind" | "userOwnedStorage");
     let expected = if frozen { Action::Refused } else { Action::Update };
     for ((change, key), quiet) in loud.plan.changes.iter().zip(&loud.keys).zip(&quiet.plan.changes) {
         if *key != account.id.to_lowercase() {

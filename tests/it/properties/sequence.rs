@@ -38,19 +38,57 @@ fn turns_keys_off(case: &Case, step: &Step) -> bool {
         && was != Some(&Value::Bool(true))
 }
 
+/// Whether a role at a scope can let an identity read a key of the vault that an encryption names.
+fn opens_vault(grant: &Step, encryption: &Value) -> bool {
+    let scope = format!("{}/", scope(grant));
+    let uri = encryption["keyVaultProperties"]["keyVaultUri"].as_str().unwrap_or_default();
+    let vault = uri.trim_start_matches("https://").split('.').next().unwrap_or_default().to_lowercase();
+    scope.contains(&format!("/vaults/{vault}/")) || !scope.contains("/providers/")
+}
+
+/// Whether a step hands the account's encryption to a key that an identity has to read, which it does by itself.
+fn entrusts(step: &Step, steps: &[Step]) -> bool {
+    let Some(encryption) = step.patch.get("encryption").filter(|_| step.patch.len() == 1) else {
+        return false;
+    };
+    let key = &encryption["keyVaultProperties"];
+    let vaulted = encryption["keySource"] == "Microsoft.KeyVault"
+        || (encryption["keySource"].is_null() && key.is_object());
+    let own = key["identityClientId"].is_null();
+    let given = |other: &Step| {
+        is_grant(other) && other.action == StepAction::Create && opens_vault(other, encryption)
+    };
+    step.action == StepAction::Update && vaulted && (own || steps.iter().any(given))
+}
+
 /// The steps that have to have succeeded before step `at`.
 fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
     let steps = &case.planned.plan.steps;
     let step = &steps[at];
     let ending = |step: &Step| step.action == StepAction::Delete || turns_keys_off(case, step);
+    let entrusting = |step: &Step| entrusts(step, steps);
     let mut needs = BTreeSet::new();
     let mut add = |fits: &dyn Fn(&Step) -> bool| {
         needs.extend((0..steps.len()).filter(|other| *other != at && fits(&steps[*other])));
     };
-    if ending(step) {
+    if entrusting(step) {
+        let identity = |other: &Step| {
+            other.reference.is_some()
+                || other.patch.get("principalType") == Some(&Value::from("ServicePrincipal"))
+        };
+        let encryption = &step.patch["encryption"];
+        add(&|other| {
+            is_grant(other)
+                && other.action != StepAction::Delete
+                && identity(other)
+                && opens_vault(other, encryption)
+        });
+        add(&|other| !ending(other) && other.target == step.target);
+    } else if ending(step) {
         // No key and no role goes while a grant that could take its place has not been made.
         add(&|other| is_grant(other) && other.action != StepAction::Delete && touch(step, other));
-        add(&|other| !ending(other) && other.target == step.target);
+        // A key that Azure refuses keeps nobody's keys on.
+        add(&|other| !ending(other) && !entrusting(other) && other.target == step.target);
         // What stands on an account goes before it.
         if step.action == StepAction::Delete && !is_grant(step) {
             add(&|other| is_grant(other) && other.action == StepAction::Delete && touch(step, other));
@@ -62,6 +100,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         if let Some(reference) = &step.reference {
             let writes = |other: &Step| {
                 !ending(other)
+                    && !entrusting(other)
                     && other.action != StepAction::Purge
                     && other.target.eq_ignore_ascii_case(&reference.identity_of)
             };

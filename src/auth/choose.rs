@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::entra::Wire;
+use super::entra::{Machine, Wire};
 use super::{AuthError, Environment, Settings, tools};
 
 /// The credentials there are.
@@ -80,7 +80,8 @@ impl FromStr for Kind {
     }
 }
 
-/// Variables that all must be set for a credential to count as declared; the first row that fits is taken.
+/// Variables that all must be set for a credential to count as declared; the first row that fits is taken. The first variable of a
+/// row is the one that nothing else sets, so a row without the others was meant, and is told.
 const DECLARATIONS: &[(Kind, &[&str])] = &[
     (Kind::ClientSecret, &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
     (Kind::ClientCertificate, &["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
@@ -98,31 +99,138 @@ const DECLARATIONS: &[(Kind, &[&str])] = &[
         Kind::AzurePipelines,
         &["SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
     ),
-    (Kind::ManagedIdentity, &["IDENTITY_ENDPOINT"]),
-    (Kind::ManagedIdentity, &["MSI_ENDPOINT"]),
 ];
 
-/// The credential that the environment declares, and by what.
-fn declared(environment: &Environment) -> Option<(Kind, String)> {
-    DECLARATIONS.iter().find_map(|(kind, names)| {
-        let all = names.iter().all(|name| environment.get(name).is_some());
-        all.then(|| (*kind, format!("`{}` is set", names[0])))
-    })
+/// Where a process runs, as far as managed identities go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// App Service, Functions, Container Apps, Automation: an endpoint and a header are given.
+    AppService,
+    ServiceFabric,
+    Arc,
+    /// Azure Machine Learning, and App Service as it was before 2019.
+    MachineLearning,
+    CloudShell,
+    /// A virtual machine, or any other machine: only its metadata service tells.
+    Machine,
 }
 
-/// Finds a credential and says why it was taken.
+impl Host {
+    /// What the variables say. `azure_identity` 1.0 looks at the same ones in the same order (`get_source` of its
+    /// `managed_identity_credential.rs`), and at whether they are set, not at what they hold.
+    pub(super) fn of(environment: &Environment) -> Self {
+        let set = |name| environment.is_set(name);
+        match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
+            (true, true) if set("IDENTITY_SERVER_THUMBPRINT") => Host::ServiceFabric,
+            (true, true) => Host::AppService,
+            (true, false) if set("IMDS_ENDPOINT") => Host::Arc,
+            (false, _) if set("MSI_ENDPOINT") && set("MSI_SECRET") => Host::MachineLearning,
+            (false, _) if set("MSI_ENDPOINT") => Host::CloudShell,
+            _ => Host::Machine,
+        }
+    }
+
+    /// Why no managed identity can be used here, and what can.
+    pub(super) fn unsupported(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Host::AppService | Host::Machine => return None,
+            Host::ServiceFabric => (
+                "keyless does not support managed identities of Service Fabric (`IDENTITY_SERVER_THUMBPRINT` is set)",
+                "sign in with another credential, such as `workload-identity` or `client-certificate`",
+            ),
+            Host::Arc => (
+                "keyless does not support managed identities of Azure Arc (`IDENTITY_ENDPOINT` and `IMDS_ENDPOINT` are set)",
+                "sign in with `az login` and name `--credential azure-cli`, or use an application",
+            ),
+            Host::MachineLearning => (
+                "keyless does not support managed identities of Azure Machine Learning (`MSI_ENDPOINT` and `MSI_SECRET` are set)",
+                "sign in with `az login --identity` and name `--credential azure-cli`, or use an application",
+            ),
+            Host::CloudShell => (
+                "keyless does not support the identity of Azure Cloud Shell (`MSI_ENDPOINT` is set)",
+                "name `--credential azure-cli`: Cloud Shell is signed in to it already",
+            ),
+        })
+    }
+}
+
+/// A credential that `auto` looked at and did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Which.
+    pub kind: Kind,
+    /// Why not, as a fragment.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({})", self.kind, self.reason)
+    }
+}
+
+/// A list of them, for a message.
+pub(super) fn listed(skipped: &[Skipped]) -> String {
+    skipped.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The credential that the environment declares, and by what; and those before it that it declares in part only.
+fn declared(environment: &Environment) -> (Option<(Kind, String)>, Vec<Skipped>) {
+    let mut skipped = Vec::new();
+    for (kind, names) in DECLARATIONS {
+        if environment.get(names[0]).is_none() {
+            continue;
+        }
+        match names.iter().find(|name| environment.get(name).is_none()) {
+            None => return (Some((*kind, format!("`{}` is set", names[0]))), skipped),
+            Some(missing) => skipped.push(Skipped {
+                kind: *kind,
+                reason: format!("`{}` is set, and `{missing}` is not", names[0]),
+            }),
+        }
+    }
+    (None, skipped)
+}
+
+/// Finds a credential and says why it was taken, and which others were not.
 pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind, String), AuthError> {
-    if let Some(found) = declared(&settings.environment) {
-        return Ok(found);
+    let (found, mut skipped) = declared(&settings.environment);
+    let taken = |kind: Kind, why: String, skipped: &[Skipped]| {
+        let rest = if skipped.is_empty() { String::new() } else { format!("; skipped {}", listed(skipped)) };
+        Ok((kind, format!("{why}{rest}")))
+    };
+    if let Some((kind, why)) = found {
+        return taken(kind, why, &skipped);
     }
-    if wire.metadata_service_answers(settings.probe).await {
-        return Ok((Kind::ManagedIdentity, "the metadata service answers".to_owned()));
+    match managed_identity(settings, wire).await {
+        Ok(why) => return taken(Kind::ManagedIdentity, why, &skipped),
+        Err(reason) => skipped.push(Skipped { kind: Kind::ManagedIdentity, reason }),
     }
-    [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)]
-        .into_iter()
-        .find(|(tool, _)| tools::is_on_path(tool, &settings.environment))
-        .map(|(tool, kind)| (kind, format!("nothing else is declared, and `{tool}` is installed")))
-        .ok_or(AuthError::NothingFound)
+    for (tool, kind) in [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)] {
+        if tools::is_on_path(tool, &settings.environment) {
+            return taken(kind, format!("`{tool}` is installed"), &skipped);
+        }
+        skipped.push(Skipped { kind, reason: format!("`{tool}` is not on PATH") });
+    }
+    Err(AuthError::NothingFound { skipped })
+}
+
+/// Why a managed identity is there to be used, or why none is.
+async fn managed_identity(settings: &Settings, wire: &Wire) -> Result<String, String> {
+    let host = Host::of(&settings.environment);
+    if let Some((reason, _)) = host.unsupported() {
+        return Err(reason.to_owned());
+    }
+    if host == Host::AppService {
+        return Ok("`IDENTITY_ENDPOINT` is set".to_owned());
+    }
+    match wire.machine(settings).await {
+        Machine::Silent => Err("no metadata service answers".to_owned()),
+        Machine::Refuses(words) => Err(format!("the metadata service answers `{words}`")),
+        Machine::Identity => Ok("the metadata service has one".to_owned()),
+        // A machine with an identity must not sign in as somebody else because its service is slow today.
+        Machine::Busy(words) => Ok(format!("the metadata service answers, though not now ({words})")),
+    }
 }
 
 #[cfg(test)]
@@ -136,15 +244,46 @@ mod tests {
     #[test]
     fn the_environment_declares_a_credential_only_when_all_its_parts_are_there() {
         for (kind, names) in DECLARATIONS {
-            assert_eq!(declared(&environment(names)).map(|found| found.0), Some(*kind));
+            let (found, skipped) = declared(&environment(names));
+            assert_eq!((found.map(|found| found.0), skipped), (Some(*kind), Vec::new()));
             for missing in *names {
                 let rest: Vec<&str> = names.iter().copied().filter(|name| name != missing).collect();
-                assert_eq!(declared(&environment(&rest)), None, "{kind} without {missing}");
+                let (found, skipped) = declared(&environment(&rest));
+                assert_eq!(found, None, "{kind} without {missing}");
+                let told: Vec<Kind> = skipped.iter().map(|skipped| skipped.kind).collect();
+                // Without its first variable nobody meant it.
+                let expected = if *missing == names[0] { vec![] } else { vec![*kind] };
+                assert_eq!(told, expected, "{kind} without {missing}");
+                assert!(skipped.iter().all(|skipped| skipped.reason.contains(missing)), "{skipped:?}");
             }
         }
         let mut blank = environment(&["AZURE_CLIENT_ID", "AZURE_TENANT_ID"]);
         blank.0.insert("AZURE_CLIENT_SECRET".to_owned(), "  ".to_owned());
-        assert_eq!(declared(&blank), None);
+        assert_eq!(declared(&blank), (None, Vec::new()));
+    }
+
+    #[test]
+    fn the_host_is_the_one_that_azure_identity_would_see() {
+        for (names, host) in [
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER"][..], Host::AppService),
+            // App Service sets both pairs.
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"], Host::AppService),
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT"], Host::AppService),
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"], Host::ServiceFabric),
+            (&["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"], Host::Arc),
+            (&["MSI_ENDPOINT", "MSI_SECRET"], Host::MachineLearning),
+            (&["MSI_ENDPOINT"], Host::CloudShell),
+            (&["IDENTITY_ENDPOINT"], Host::Machine),
+            (&["IDENTITY_ENDPOINT", "MSI_ENDPOINT"], Host::Machine),
+            (&["IDENTITY_HEADER"], Host::Machine),
+            (&["IMDS_ENDPOINT"], Host::Machine),
+            (&["MSI_SECRET"], Host::Machine),
+            (&[], Host::Machine),
+        ] {
+            assert_eq!(Host::of(&environment(names)), host, "{names:?}");
+        }
+        let empty: Environment = [("MSI_ENDPOINT".to_owned(), String::new())].into_iter().collect();
+        assert_eq!(Host::of(&empty), Host::CloudShell, "set is set, for `azure_identity`");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use azure_identity::{
 use url::Url;
 
 use super::certificate::Certificate;
+use super::choose::Host;
 use super::tools::Shell;
 use super::{AuthError, Kind, Secret, Settings, explain};
 use crate::arm::first_words;
@@ -71,23 +72,96 @@ impl Wire {
 
     /// Where a request really goes, and with which client.
     fn route(&self, url: &Url) -> (reqwest::Client, Url) {
-        if let Some(server) = self.loopback.as_ref().filter(|_| !is_loopback(url)) {
-            let mut moved = server.clone();
-            moved.set_path(url.path());
-            moved.set_query(url.query());
-            return (self.direct.clone(), moved);
-        }
-        let link_local = url.host_str() == Some("169.254.169.254");
-        let client = if link_local || is_loopback(url) { &self.direct } else { &self.proxied };
-        (client.clone(), url.clone())
+        let (way, url) = way(url, self.loopback.as_ref());
+        let client = match way {
+            Way::Direct => &self.direct,
+            Way::Proxied => &self.proxied,
+        };
+        (client.clone(), url)
     }
 
-    /// Whether this is a machine of Azure's: its metadata service answers even a request that it refuses.
-    pub(super) async fn metadata_service_answers(&self, limit: Duration) -> bool {
-        let Ok(url) = Url::parse(METADATA) else { return false };
-        let (client, url) = self.route(&url);
-        client.get(url).timeout(limit).send().await.is_ok_and(|answer| answer.status().as_u16() == 400)
+    /// Whether this machine has a managed identity, asked of its metadata service.
+    pub(super) async fn machine(&self, settings: &Settings) -> Machine {
+        let Ok(url) = Url::parse(METADATA) else { return Machine::Silent };
+        let (client, mut url) = self.route(&url);
+        // The service refuses whoever does not send its header, and does so at once. Anything else is not it.
+        let probe = client.get(url.clone()).timeout(settings.probe).send().await;
+        if !probe.is_ok_and(|answer| answer.status().as_u16() == 400) {
+            return Machine::Silent;
+        }
+        let resource = settings.cloud.addresses().arm_scope.trim_end_matches("/.default");
+        url.query_pairs_mut().extend_pairs([("api-version", "2019-08-01"), ("resource", resource)]);
+        if let Some(id) = settings.environment.get("AZURE_CLIENT_ID") {
+            url.query_pairs_mut().append_pair("client_id", id);
+        }
+        let answer = client.get(url).header("metadata", "true").timeout(settings.timeout).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Machine::Busy(error.without_url().to_string()),
+        };
+        let status = answer.status().as_u16();
+        match answer.bytes().await {
+            Ok(body) => Machine::of(status, &body),
+            Err(error) => Machine::Busy(error.without_url().to_string()),
+        }
     }
+}
+
+/// Whether a machine has a managed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// There is no metadata service.
+    Silent,
+    /// It has one.
+    Identity,
+    /// The metadata service says that there is none, or none that may be used.
+    Refuses(String),
+    /// The metadata service cannot say just now.
+    Busy(String),
+}
+
+impl Machine {
+    /// What the answer to a request for a token says.
+    /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
+    fn of(status: u16, body: &[u8]) -> Self {
+        let read = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+        if status == 200 {
+            return match read["access_token"].as_str() {
+                Some(_) => Machine::Identity,
+                // No words of it: what is no token for us may be one for somebody.
+                None => Machine::Refuses("200, without a token".to_owned()),
+            };
+        }
+        let said = read["error_description"].as_str().or_else(|| read["error"].as_str());
+        let said = said.map(str::to_owned).or_else(|| first_words(body)).unwrap_or_default();
+        let words = format!("{status} {said}").trim_end_matches([' ', '.']).to_owned();
+        // What the documentation says to ask again after; in pods a 404 comes from what stands in for the service.
+        let passing = matches!(status, 404 | 408 | 410 | 429 | 500..=599);
+        if passing && !said.to_ascii_lowercase().contains("no azure identity found") {
+            Machine::Busy(words)
+        } else {
+            Machine::Refuses(words)
+        }
+    }
+}
+
+/// How a request leaves this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Direct,
+    Proxied,
+}
+
+/// The way of a request, and where it goes: no proxy hears of the metadata service, whose answers hold tokens, or of this machine.
+fn way(url: &Url, loopback: Option<&Url>) -> (Way, Url) {
+    if let Some(server) = loopback.filter(|_| !is_loopback(url)) {
+        let mut moved = server.clone();
+        moved.set_path(url.path());
+        moved.set_query(url.query());
+        return (Way::Direct, moved);
+    }
+    let link_local = url.host_str() == Some("169.254.169.254");
+    (if link_local || is_loopback(url) { Way::Direct } else { Way::Proxied }, url.clone())
 }
 
 #[async_trait::async_trait]
@@ -167,6 +241,10 @@ pub(super) fn build(
             }))
             .map(|made| made as _)
         }
+        Kind::ManagedIdentity if Host::of(environment).unsupported().is_some() => {
+            let (reason, advice) = Host::of(environment).unsupported().unwrap_or_default();
+            return Err(explain::unusable(kind, reason.to_owned(), advice));
+        }
         Kind::ManagedIdentity => ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
             user_assigned_id: environment
                 .get("AZURE_CLIENT_ID")
@@ -216,7 +294,8 @@ pub(super) fn build(
             ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
                 .map(|made| made as _)
         }
-        Kind::Auto => return Err(AuthError::NothingFound),
+        // `auto` became another one before.
+        Kind::Auto => return Err(AuthError::NothingFound { skipped: Vec::new() }),
     };
     made.map_err(|error| explain::failure(kind, &error, &[]))
 }
@@ -267,5 +346,61 @@ impl GithubAssertion {
 impl ClientAssertion for GithubAssertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         self.ask().await.map_err(|what| AzureError::with_message(ErrorKind::Credential, what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_proxy_hears_of_the_metadata_service_and_every_other_host_is_asked_through_it() {
+        let way = |url: &str| way(&Url::parse(url).expect("a URL"), None).0;
+        for direct in
+            [METADATA, "http://127.0.0.1:40342/metadata/identity/oauth2/token", "http://localhost:1/"]
+        {
+            assert_eq!(way(direct), Way::Direct, "{direct}");
+        }
+        for proxied in [
+            "https://login.microsoftonline.com/x",
+            "http://169.254.169.253/",
+            "http://169.254.169.254.evil.example/",
+        ] {
+            assert_eq!(way(proxied), Way::Proxied, "{proxied}");
+        }
+    }
+
+    #[test]
+    fn only_a_clear_no_of_the_metadata_service_counts_as_no_identity() {
+        let none = br#"{"error":"invalid_request","error_description":"Identity not found"}"#;
+        let refuses = |text: &str| Machine::Refuses(text.to_owned());
+        for (status, body, expected) in [
+            (200, &br#"{"access_token":"x"}"#[..], Machine::Identity),
+            (200, b"<html>welcome</html>", refuses("200, without a token")),
+            (400, none, refuses("400 Identity not found")),
+            (400, b"", refuses("400")),
+            (403, b"no", refuses("403 no")),
+            (
+                404,
+                b"no azure identity found for request clientID",
+                refuses("404 no azure identity found for request clientID"),
+            ),
+        ] {
+            assert_eq!(Machine::of(status, body), expected);
+        }
+        for status in [404, 410, 429, 500, 503] {
+            assert!(matches!(Machine::of(status, b"{}"), Machine::Busy(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_federated_token_is_made_for_its_cloud() {
+        for (cloud, expected) in [
+            (Cloud::Public, "api://AzureADTokenExchange"),
+            (Cloud::UsGov, "api://AzureADTokenExchangeUSGov"),
+            (Cloud::China, "api://AzureADTokenExchangeChina"),
+        ] {
+            assert_eq!(audience(cloud), expected);
+        }
     }
 }

@@ -96,13 +96,15 @@ pub(super) fn unusable(kind: Kind, reason: String, advice: &str) -> AuthError {
 /// A sign-in that took too long.
 pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
     let reason = format!("it did not answer within {} s", limit.as_secs());
-    let tool = matches!(kind, Kind::AzureCli | Kind::AzureDeveloperCli);
-    let network = "check the network and proxy between here and Entra ID, or name another `--credential`";
-    AuthError::NoToken {
-        credential: kind,
-        reason,
-        advice: (if tool { "try it by hand: `az account get-access-token`" } else { network }).to_owned(),
-    }
+    let advice = match kind {
+        Kind::AzureCli => "try it by hand: `az account get-access-token`",
+        Kind::AzureDeveloperCli => "try it by hand: `azd auth token --output json`",
+        Kind::ManagedIdentity => {
+            "the metadata service or identity endpoint of this machine does not answer: try again, or name another `--credential`"
+        }
+        _ => "check the network and proxy between here and Entra ID, or name another `--credential`",
+    };
+    AuthError::NoToken { credential: kind, reason, advice: advice.to_owned() }
 }
 
 /// A sign-in that failed; whatever is in `scrub` is taken out of its words.

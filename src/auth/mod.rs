@@ -19,7 +19,7 @@ use azure_core::credentials::TokenCredential;
 use tokio::sync::Mutex;
 use url::Url;
 
-pub use choose::Kind;
+pub use choose::{Kind, Skipped};
 pub use claims::Claims;
 
 use crate::cloud::{Cloud, Endpoint};
@@ -80,10 +80,11 @@ pub enum AuthError {
         advice: String,
     },
     /// `auto` found nothing.
-    #[error(
-        "no credential was found: the environment declares none, no managed identity answers, and neither `az` nor `azd` is installed"
-    )]
-    NothingFound,
+    #[error("no credential was found: the environment declares none; skipped {}", choose::listed(skipped))]
+    NothingFound {
+        /// What was looked at.
+        skipped: Vec<Skipped>,
+    },
     /// No request can be sent: a machine without CA certificates, for one.
     #[error("requests cannot be sent: {reason}")]
     NoClient {
@@ -119,7 +120,7 @@ impl AuthError {
             AuthError::NoClient { .. } => {
                 "install CA certificates (the package is often called `ca-certificates`), or name a file of them with SSL_CERT_FILE"
             }
-            AuthError::NothingFound => "run `az login`, or name one with `--credential`",
+            AuthError::NothingFound { .. } => "run `az login`, or name one with `--credential`",
             AuthError::TokenForAzure { .. } => {
                 "unset it and sign in with `--credential`, or name a sandbox with `--arm-endpoint`"
             }
@@ -133,13 +134,18 @@ impl AuthError {
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The variables of this process; those that are not Unicode or empty count as not set.
+    /// The variables of this process; those that are not Unicode count as not set.
     #[must_use]
     pub fn process() -> Self {
         let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         std::env::vars_os().filter_map(unicode).collect()
+    }
+
+    /// Whether a variable is set, be it to nothing.
+    fn is_set(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// A variable that is set and not empty.
@@ -172,6 +178,8 @@ pub struct Settings {
     pub environment: Environment,
     /// How long a token may take.
     pub timeout: Duration,
+    /// How long a developer tool may take: `az` starts Python, and has been seen to need more than eight seconds.
+    pub tool_timeout: Duration,
     /// How long `auto` waits for a managed identity to show itself.
     pub probe: Duration,
     /// For tests: a server on this machine that gets what would go to Entra ID and to the metadata service.
@@ -186,8 +194,9 @@ impl Settings {
             cloud,
             tenant: None,
             environment,
-            // With the probe before it, a sign-in that fails has ended after ten seconds.
+            // With the probe before it, a sign-in that fails has ended after ten seconds, unless a tool is asked.
             timeout: Duration::from_secs(8),
+            tool_timeout: Duration::from_secs(30),
             probe: Duration::from_secs(1),
             loopback: None,
         }
@@ -260,7 +269,11 @@ impl Credential {
             .filter_map(|name| settings.environment.get(name))
             .map(Secret::new)
             .collect();
-        Ok(Self::with(Source::Azure { kind, credential, scrub }, why, settings.timeout))
+        let timeout = match kind {
+            Kind::AzureCli | Kind::AzureDeveloperCli => settings.tool_timeout,
+            _ => settings.timeout,
+        };
+        Ok(Self::with(Source::Azure { kind, credential, scrub }, why, timeout))
     }
 
     fn with(source: Source, why: String, timeout: Duration) -> Self {

@@ -142,22 +142,94 @@ fn in_seconds(seconds: u64) -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + seconds
 }
 
+/// What the metadata service answers to whoever leaves out its header.
+fn metadata_service() -> Play {
+    answer(
+        400,
+        &[],
+        &json!({"error": "invalid_request", "error_description": "Required metadata header not specified"}),
+    )
+}
+
+fn machine_token() -> Play {
+    let expires = in_seconds(3600).to_string();
+    let body = json!({"access_token": "tok", "expires_on": expires, "resource": "r", "token_type": "Bearer"});
+    answer(200, &[], &body)
+}
+
 #[tokio::test]
 async fn a_machines_identity_is_found_by_a_probe() {
-    let metadata = answer(
-        200,
-        &[],
-        &json!({"access_token": "tok", "expires_on": in_seconds(3600).to_string(),
-        "resource": "r", "token_type": "Bearer"}),
-    );
-    let server = Server::playing([answer(400, &[], &Value::Null), metadata]).await;
+    let server = Server::playing([metadata_service(), machine_token(), machine_token()]).await;
     let credential = Credential::sign_in(Kind::Auto, &settings(&server, &[])).await.unwrap();
-    assert_eq!((credential.name(), credential.why()), ("managed-identity", "the metadata service answers"));
+    assert_eq!((credential.name(), credential.why()), ("managed-identity", "the metadata service has one"));
     assert_eq!(credential.token(SCOPE).await.unwrap().expose(), "tok");
     let seen = server.seen();
+    assert_eq!(seen.len(), 3);
     assert_eq!(seen[0].header("metadata"), None, "the probe asks for no token");
-    assert!(seen[1].target.starts_with("/metadata/identity/oauth2/token?"), "{}", seen[1].target);
-    assert!(seen[1].target.contains("client_id=app"), "the user-assigned one");
+    for asked in &seen[1..] {
+        assert!(asked.target.starts_with("/metadata/identity/oauth2/token?"), "{}", asked.target);
+        assert!(asked.target.contains("resource=https%3A%2F%2Fmanagement.azure.com"), "{}", asked.target);
+        assert!(asked.target.contains("client_id=app"), "the user-assigned one");
+        assert_eq!(asked.header("metadata"), Some("true"));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_machine_without_an_identity_leaves_it_to_the_azure_cli() {
+    let none = json!({"error": "invalid_request", "error_description": "Identity not found"});
+    let server = Server::playing([metadata_service(), answer(400, &[], &none)]).await;
+    let az = fake_az("exit 1");
+    let mut settings = with_az(az.path());
+    settings.loopback = Some(Url::parse(&server.base).unwrap());
+    let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+    assert_eq!(
+        (credential.name(), credential.why()),
+        (
+            "azure-cli",
+            "`az` is installed; skipped `managed-identity` (the metadata service answers `400 Identity not found`)"
+        )
+    );
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_machine_whose_metadata_service_is_busy_signs_in_as_nobody_else() {
+    let busy = answer(503, &[], &json!({"error": "busy"}));
+    let server = Server::playing([metadata_service(), busy, machine_token()]).await;
+    let az = fake_az("exit 1");
+    let mut settings = with_az(az.path());
+    settings.loopback = Some(Url::parse(&server.base).unwrap());
+    let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+    assert_eq!(credential.name(), "managed-identity");
+    assert_eq!(credential.token(SCOPE).await.unwrap().expose(), "tok");
+    assert!(calls(az.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whatever_else_answers_at_its_address_is_not_the_metadata_service() {
+    let others = [
+        answer(200, &[], &json!({"access_token": "tok"})),
+        answer(401, &[], &Value::Null),
+        answer(403, &[], &Value::Null),
+        answer(404, &[], &Value::Null),
+        answer(302, &[("Location", "/x")], &Value::Null),
+        answer(500, &[], &Value::Null),
+        Play::Hangup,
+    ];
+    for other in others {
+        let server = Server::start().await;
+        server.forever(other, Duration::ZERO);
+        let az = fake_az("exit 1");
+        let mut settings = with_az(az.path());
+        settings.loopback = Some(Url::parse(&server.base).unwrap());
+        let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+        let why = "`az` is installed; skipped `managed-identity` (no metadata service answers)";
+        assert_eq!((credential.name(), credential.why()), ("azure-cli", why));
+        assert_eq!(server.seen().len(), 1, "and is asked for no token");
+    }
 }
 
 /// A folder with an `az` that runs the given lines, after noting that it was called.
@@ -235,7 +307,7 @@ async fn nobody_signed_in_is_told_once_with_the_next_step() {
 async fn a_tool_that_hangs_is_given_up() {
     let az = fake_az("sleep 5");
     let mut settings = with_az(az.path());
-    settings.timeout = Duration::from_millis(100);
+    settings.tool_timeout = Duration::from_millis(100);
     let error = token(Kind::AzureCli, &settings).await.unwrap_err();
     assert!(error.to_string().contains("did not answer within"), "{error}");
 }
@@ -245,7 +317,11 @@ async fn nothing_found_says_so() {
     let mut settings = Settings::new(Cloud::Public, environment(&[("PATH", "/nonexistent")]));
     settings.loopback = Some(Url::parse("http://127.0.0.1:9/").unwrap());
     let error = Credential::sign_in(Kind::Auto, &settings).await.unwrap_err();
-    assert_eq!(error, AuthError::NothingFound);
+    assert_eq!(
+        error.to_string(),
+        "no credential was found: the environment declares none; skipped `managed-identity` (no metadata service answers), \
+         `azure-cli` (`az` is not on PATH), `azure-developer-cli` (`azd` is not on PATH)"
+    );
     assert!(error.hint().unwrap().contains("az login"));
 }
 

@@ -164,27 +164,9 @@ fn a_managed_identity_signs_in() {
 #[cfg(unix)]
 #[test]
 fn whoever_is_signed_in_to_a_developer_tool_signs_in() {
-    use std::os::unix::fs::PermissionsExt as _;
     let cloud = cloud(json!({"secret": "s3cret"}));
-    for (credential, tool, token, expires) in [
-        ("azure-cli", "az", "accessToken", "\"tokenType\": \"Bearer\", \"expires_on\": 4000000000"),
-        ("azure-developer-cli", "azd", "token", "\"expiresOn\": \"2096-10-02T07:06:40Z\""),
-    ] {
-        let tools = tempfile::tempdir().unwrap();
-        // What the tools do: they tell of a token for the scope that they are asked for.
-        let value = |resource: &str| {
-            cloud.token(APP, "s3cret", resource)["access_token"].as_str().unwrap().to_owned()
-        };
-        let script = format!(
-            "#!/bin/sh\necho \"$@\" >> {calls}\ncase \"$*\" in *graph*) t={graph};; *) t={arm};; esac\n\
-             echo '{{\"{token}\": \"'$t'\", {expires}}}'\n",
-            calls = tools.path().join("calls").display(),
-            graph = value("https://graph.microsoft.com"),
-            arm = value("https://management.azure.com"),
-        );
-        let file = tools.path().join(tool);
-        std::fs::write(&file, script).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (credential, name) in [("azure-cli", "az"), ("azure-developer-cli", "azd")] {
+        let tools = super::tool(&cloud, name, "");
         let path = format!("{}:/usr/bin:/bin", tools.path().display());
         let folder = cloud.folder(&[("PATH", &path)]);
         super::write_spec(&folder);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
+mod auto;
 mod doctor;
 mod each;
 mod failures;
@@ -37,4 +38,29 @@ fn federated(issuer: &str, subject: &str, expires: i64) -> String {
     });
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
     format!("e30.{payload}.c2lnbmF0dXJl")
+}
+
+/// A folder with a developer tool in it that is signed in as the application: it runs a line of shell, notes that it was called, and
+/// tells a token for the scope that it is asked for.
+#[cfg(unix)]
+fn tool(cloud: &Cloud, name: &str, before: &str) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (token, expires) = match name {
+        "az" => ("accessToken", "\"tokenType\": \"Bearer\", \"expires_on\": 4000000000"),
+        _ => ("token", "\"expiresOn\": \"2096-10-02T07:06:40Z\""),
+    };
+    let tools = tempfile::tempdir().unwrap();
+    let value =
+        |resource: &str| cloud.token(APP, "s3cret", resource)["access_token"].as_str().unwrap().to_owned();
+    let script = format!(
+        "#!/bin/sh\n{before}\necho \"$@\" >> {calls}\ncase \"$*\" in *graph*) t={graph};; *) t={arm};; esac\n\
+         echo '{{\"{token}\": \"'$t'\", {expires}}}'\n",
+        calls = tools.path().join("calls").display(),
+        graph = value("https://graph.microsoft.com"),
+        arm = value("https://management.azure.com"),
+    );
+    let file = tools.path().join(name);
+    std::fs::write(&file, script).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    tools
 }

@@ -1,0 +1,180 @@
+//! What `--credential auto` takes where several could be meant, and what it says of those that it passed over.
+
+use serde_json::{Value, json};
+
+use super::{APP, NAMES, folder, tool, write_spec};
+use crate::arm::server::{Server, answer};
+use crate::common::cloud::{ARM, Cloud, ENTRA, GRAPH};
+use crate::common::{ALICE, Folder};
+
+/// A cloud that knows the application, which may read.
+fn cloud() -> Cloud {
+    let cloud = Cloud::start();
+    cloud.application("pipeline", APP, json!({"secret": "s3cret"}), Some("Reader"));
+    cloud.know("users", &json!([{"id": ALICE, "userPrincipalName": "alice@contoso.com"}]));
+    cloud
+}
+
+/// A folder with these variables, whose PATH leads to an `az` that is signed in.
+#[cfg(unix)]
+fn with_az(cloud: &Cloud, variables: &[(&str, &str)], before: &str) -> (Folder, tempfile::TempDir) {
+    let tools = tool(cloud, "az", before);
+    let path = format!("{}:/usr/bin:/bin", tools.path().display());
+    let folder = cloud.folder(&[&[("PATH", path.as_str())], variables].concat());
+    write_spec(&folder);
+    (folder, tools)
+}
+
+/// Places with an identity that azure_identity 1.0 cannot use: variables, what is said, and what helps.
+const PLACES: &[(&[(&str, &str)], &str, &str)] = &[
+    (
+        &[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token")],
+        "keyless does not support the identity of Azure Cloud Shell",
+        "Cloud Shell is signed in to it already",
+    ),
+    (
+        &[
+            ("IDENTITY_ENDPOINT", "http://localhost:40342/metadata/identity/oauth2/token"),
+            ("IMDS_ENDPOINT", "http://localhost:40342"),
+        ],
+        "keyless does not support managed identities of Azure Arc",
+        "sign in with `az login`",
+    ),
+    (
+        &[("MSI_ENDPOINT", "http://127.0.0.1:46808/MSI/auth"), ("MSI_SECRET", "s")],
+        "keyless does not support managed identities of Azure Machine Learning",
+        "az login --identity",
+    ),
+    (
+        &[
+            ("IDENTITY_ENDPOINT", "https://10.0.0.4:2377/metadata/identity/oauth2/token"),
+            ("IDENTITY_HEADER", "h"),
+            ("IDENTITY_SERVER_THUMBPRINT", "t"),
+        ],
+        "keyless does not support managed identities of Service Fabric",
+        "another credential",
+    ),
+];
+
+#[cfg(unix)]
+#[test]
+fn where_a_managed_identity_cannot_be_used_the_azure_cli_is_taken_and_it_is_said_why() {
+    let cloud = cloud();
+    for (variables, reason, _) in PLACES {
+        let (folder, _tools) = with_az(&cloud, variables, "");
+        folder.keyless("plan --detailed-exitcode").exits(2).says(&["2 to create"]).complains(&[
+            "signing in with azure-cli: `az` is installed; skipped `managed-identity` (",
+            reason,
+        ]);
+    }
+    assert!(cloud.take_asked().iter().all(|host| [ARM, GRAPH].contains(&host.as_str())));
+}
+
+#[test]
+fn where_nothing_is_left_each_that_was_passed_over_is_named_with_its_reason() {
+    let cloud = cloud();
+    for (variables, reason, _) in PLACES {
+        let bare = cloud.folder(&[&[("PATH", "/nonexistent")], *variables].concat());
+        write_spec(&bare);
+        bare.keyless("plan").exits(1).complains(&[
+            "cause: no credential was found: the environment declares none; skipped `managed-identity` (",
+            reason,
+            "`azure-cli` (`az` is not on PATH), `azure-developer-cli` (`azd` is not on PATH)",
+            "hint: run `az login`",
+        ]);
+    }
+}
+
+#[test]
+fn a_managed_identity_that_is_asked_for_where_it_cannot_be_used_is_refused_in_words() {
+    let cloud = cloud();
+    for (variables, reason, hint) in PLACES {
+        folder(&cloud, variables)
+            .keyless("plan --credential managed-identity")
+            .exits(1)
+            .complains(&[&format!("cause: `managed-identity` cannot be used: {reason}"), hint]);
+    }
+    assert_eq!(cloud.take_asked(), [""; 0], "nobody was asked");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_credential_that_is_declared_in_part_is_passed_over_and_named() {
+    let cloud = cloud();
+    let shell = PLACES[0].0[0];
+    let (folder, _tools) = with_az(&cloud, &[shell, ("AZURE_CLIENT_SECRET", "s3cret"), NAMES[1]], "");
+    let run = folder.keyless("plan --detailed-exitcode").exits(2).complains(&[
+        "signing in with azure-cli: `az` is installed; skipped \
+         `client-secret` (`AZURE_CLIENT_SECRET` is set, and `AZURE_TENANT_ID` is not), `managed-identity` (",
+    ]);
+    assert!(!run.stderr.contains("s3cret"), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_slow_azure_cli_gets_the_time_that_it_needs() {
+    let cloud = cloud();
+    // Longer than any other credential may take.
+    let (folder, _tools) = with_az(&cloud, &[], "sleep 9");
+    folder.keyless("plan --detailed-exitcode --credential azure-cli").exits(2).says(&["2 to create"]);
+}
+
+#[test]
+fn no_proxy_hears_of_the_metadata_service() {
+    let cloud = cloud();
+    let (proxy, _runtime) = Server::beside();
+    proxy.forever(answer(400, &[], &json!({"error": "invalid_request"})), std::time::Duration::ZERO);
+    let heard = |variables: &[(&str, &str)], arguments: &str| {
+        let proxied = [("HTTP_PROXY", proxy.base.as_str()), ("PATH", "/nonexistent")];
+        let folder = cloud.folder(&[&proxied, variables].concat());
+        write_spec(&folder);
+        let before = proxy.seen().len();
+        folder.keyless(arguments).exits(1);
+        proxy.seen().split_off(before).into_iter().map(|seen| seen.target).collect::<Vec<String>>()
+    };
+    // The control: what goes to another host goes by the proxy.
+    let app = [("IDENTITY_ENDPOINT", "http://identity.test/msi"), ("IDENTITY_HEADER", "h")];
+    assert!(heard(&app, "plan").iter().any(|target| target.starts_with("http://identity.test/msi?")));
+    for arguments in ["plan", "plan --credential managed-identity"] {
+        assert_eq!(heard(&[], arguments), [""; 0], "{arguments}");
+    }
+}
+
+#[test]
+fn github_is_asked_for_a_token_that_the_cloud_takes() {
+    let cloud = cloud();
+    let (github, _runtime) = Server::beside();
+    github.forever(answer(200, &[], &json!({"value": "e30.e30.x"})), std::time::Duration::ZERO);
+    let url = format!("{}/job?x=1", github.base);
+    let folder = folder(
+        &cloud,
+        &[("ACTIONS_ID_TOKEN_REQUEST_URL", &url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "job's")],
+    );
+    for (name, audience) in [
+        ("public", "AzureADTokenExchange"),
+        ("usgov", "AzureADTokenExchangeUSGov"),
+        ("china", "AzureADTokenExchangeChina"),
+    ] {
+        let before = github.seen().len();
+        folder.keyless(&format!("plan --cloud {name} --credential github-oidc")).exits(1);
+        let targets: Vec<String> =
+            github.seen().split_off(before).into_iter().map(|seen| seen.target).collect();
+        assert!(!targets.is_empty(), "{name}: GitHub was asked");
+        let expected = format!("/job?x=1&audience=api%3A%2F%2F{audience}");
+        assert!(targets.iter().all(|target| *target == expected), "{name}: {targets:?}");
+    }
+    assert!(cloud.take_asked().iter().any(|host| host == ENTRA), "the assertion went on to Entra ID");
+}
+
+/// The document of `doctor` says which credential it is, too.
+#[cfg(unix)]
+#[test]
+fn doctor_says_which_credential_was_passed_over() {
+    let cloud = cloud();
+    let (folder, _tools) = with_az(&cloud, &[PLACES[0].0[0]], "");
+    let document: Value = folder.keyless("doctor --format json").json();
+    let checks = document["checks"].as_array().unwrap();
+    let credential = checks.iter().find(|check| check["name"] == "credential");
+    let text = credential.map(Value::to_string).unwrap_or_default();
+    assert!(text.contains("azure-cli") && text.contains("Cloud Shell"), "{document}");
+}

@@ -86,13 +86,21 @@ async fn ask(client: &Client, query: &Query) -> Answer {
             client.get(&query.path).await.map(|body| vec![(query.project)(body)])
         }
     };
-    answer.map_or_else(|error| unanswered(&query.shape, &error), Answer::found)
+    answer.map_or_else(|error| unanswered(query, &error), Answer::found)
 }
 
-fn unanswered(shape: &Shape, error: &arm::Error) -> Answer {
+/// The list that a tenant without a license for Privileged Identity Management does not have, and what Azure says then: nothing is
+/// there for a while only. <https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances>
+const UNLICENSED: (&str, &str) = ("/roleAssignmentScheduleInstances?", "AadPremiumLicenseRequired");
+
+fn unanswered(query: &Query, error: &arm::Error) -> Answer {
+    let absent = || Answer::Absent { code: error.code.clone().unwrap_or_default() };
     match error.kind {
-        arm::Kind::NotFound if is_absence(shape, error) => {
-            Answer::Absent { code: error.code.clone().unwrap_or_default() }
+        arm::Kind::NotFound if is_absence(&query.shape, error) => absent(),
+        arm::Kind::Invalid
+            if query.path.contains(UNLICENSED.0) && error.code.as_deref() == Some(UNLICENSED.1) =>
+        {
+            absent()
         }
         arm::Kind::Denied => Answer::Denied(refusal(error)),
         _ => Answer::Failed(refusal(error)),
@@ -109,7 +117,10 @@ fn is_absence(shape: &Shape, error: &arm::Error) -> bool {
     const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
     error.says_absent()
         && match shape {
-            Shape::One => true,
+            // `InvalidResourceType`, for one, is a 404 too, and says nothing about what has that name.
+            Shape::One => {
+                error.code.as_deref().is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
+            }
             Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
             _ => error.has_code("ResourceGroupNotFound"),
         }

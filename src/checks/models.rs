@@ -1,19 +1,25 @@
-//! Model deployments: whether the region offers the model with its version and SKU, and whether the quota is enough for all that
-//! the plan adds.
+//! Model deployments: whether the model can be had with its version and SKU, and whether the quota is enough for all that the
+//! plan adds.
+//!
+//! An account that is there is asked for its own list, which holds its fine-tuned models too
+//! (<https://learn.microsoft.com/rest/api/aiservices/accountmanagement/accounts/list-models>); for a new one the list of its region
+//! has to do. Only what a step changes is judged: a deployment goes on with a model that is no longer offered to new ones.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Case, Verdict, list, some, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
-use crate::snapshot::{Answer, Query};
+use crate::snapshot::{Answer, Query, Shape};
 use crate::spec::wording::nearest;
 
-/// The model or its capacity is new or another one.
+const API: &str = "2025-06-01";
+
+/// The model, its SKU or its capacity is new or another one.
 fn is_deployment(step: &Step) -> bool {
     let written = matches!(step.action, StepAction::Create | StepAction::Update);
     step.kind == "deployments"
@@ -23,35 +29,70 @@ fn is_deployment(step: &Step) -> bool {
 
 /// The account that holds a deployment: what is known of it after the plan.
 struct Home {
+    account: ResourceId,
     subscription: ResourceId,
     location: String,
     kind: Option<String>,
+    /// Whether the account is there, and of the kind that it will be.
+    settled: bool,
 }
 
 fn home(step: &Step, steps: &[Step], world: &World) -> Option<Home> {
     let target = target(step)?;
     let (account, _) = target.as_str().rsplit_once("/deployments/")?;
     let account = ResourceId::parse(account).ok()?;
-    let made = steps.iter().find(|other| {
-        other.kind == "accounts"
-            && other.patch.contains_key("location")
-            && self::target(other).as_ref() == Some(&account)
-    });
-    let live = world.resource(&account);
-    let text = |name: &str| {
-        let planned = made.and_then(|step| step.patch.get(name)).and_then(Value::as_str);
-        planned.or_else(|| live?[name].as_str()).map(str::to_owned)
+    let writes = |name: &str| {
+        let made = steps.iter().find(|other| {
+            other.kind == "accounts"
+                && other.patch.contains_key(name)
+                && self::target(other).as_ref() == Some(&account)
+        });
+        made.and_then(|step| step.patch.get(name)).and_then(Value::as_str)
     };
+    let live = world.resource(&account);
+    let text = |name: &str| writes(name).or_else(|| live?[name].as_str()).map(str::to_owned);
     Some(Home {
         subscription: ResourceId::subscription(account.subscription_id()?),
         location: text("location")?.replace(' ', "").to_ascii_lowercase(),
         kind: text("kind"),
+        settled: live.is_some() && writes("kind").is_none(),
+        account,
     })
 }
 
 impl Home {
+    /// The models that can be deployed in it.
     fn models(&self) -> Query {
-        self.list("models")
+        if !self.settled {
+            return self.list("models");
+        }
+        Query {
+            path: format!("{}/models?api-version={API}", self.account),
+            shape: Shape::List,
+            scope: self.account.clone(),
+            // As the list of a region has it.
+            project: |body| json!({ "model": body }),
+        }
+    }
+
+    /// Who offers them, in words.
+    fn offerer(&self) -> String {
+        if self.settled {
+            format!("account `{}`", self.account.name())
+        } else {
+            format!("region `{}`", self.location)
+        }
+    }
+
+    /// What lists them.
+    fn command(&self) -> String {
+        match (self.settled, self.account.segment_after("resourceGroups")) {
+            (true, Some(group)) => format!(
+                "az cognitiveservices account list-models --name {} --resource-group {group}",
+                self.account.name()
+            ),
+            _ => format!("az cognitiveservices model list --location {}", self.location),
+        }
     }
 
     fn usages(&self) -> Query {
@@ -60,7 +101,7 @@ impl Home {
 
     fn list(&self, what: &str) -> Query {
         let path =
-            format!("Microsoft.CognitiveServices/locations/{}/{what}?api-version=2025-06-01", self.location);
+            format!("Microsoft.CognitiveServices/locations/{}/{what}?api-version={API}", self.location);
         list(&self.subscription, &path, |body| body)
     }
 }
@@ -77,13 +118,16 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut usages: BTreeMap<String, Query> = BTreeMap::new();
     for step in steps.iter().filter(|step| is_deployment(step)) {
         let Some(home) = home(step, steps, case.world) else { continue };
-        let models = case.items(&home.models(), "whether the region offers the model", &mut verdicts);
+        let unknown = format!("whether {} offers the model of {}", home.offerer(), case.title(step.change));
+        let models = case.items(&home.models(), &unknown, &mut verdicts);
         let Some(Answer::Found(_)) = case.snapshot.get(&home.models()) else { continue };
-        match offered(case, step, &home, &models) {
+        let wants = Wants::of(case, step);
+        match offered(case, &wants, &home, &models) {
             Err(verdict) => verdicts.push(*verdict),
             Ok(Some(usage)) => {
                 usages.insert(home.location.clone(), home.usages());
-                wanted.entry((home.location.clone(), usage)).or_default().push((step, added(case, step)));
+                let added = wants.added(&usage, &home, &models);
+                wanted.entry((home.location.clone(), usage)).or_default().push((step, added));
             }
             Ok(None) => {}
         }
@@ -101,97 +145,146 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     verdicts
 }
 
-/// What a deployment declares, taking what the plan does not change from what is live.
-fn declared<'a>(case: &'a Case<'_>, step: &'a Step, pointer: &str) -> Option<&'a str> {
-    let (head, name) = pointer.split_once('/')?;
-    let planned = step.patch.get(head).and_then(|part| part.get(name)).and_then(Value::as_str);
-    planned.or_else(|| {
-        let live = case.world.resource(&target(step)?)?;
+/// What a deployment will be, what it is, and what a step changes of it.
+struct Wants<'a> {
+    step: &'a Step,
+    live: Option<&'a Value>,
+}
+
+impl<'a> Wants<'a> {
+    fn of(case: &'a Case<'_>, step: &'a Step) -> Self {
+        let live = target(step).and_then(|target| case.world.resource(&target));
+        Self { step, live }
+    }
+
+    fn planned(&self, head: &str, name: &str) -> Option<&'a Value> {
+        self.step.patch.get(head)?.get(name)
+    }
+
+    fn before(&self, head: &str, name: &str) -> Option<&'a Value> {
+        let live = self.live?;
         let part = if head == "model" { &live["properties"]["model"] } else { &live[head] };
-        part[name].as_str()
-    })
+        part.get(name)
+    }
+
+    /// What it will be, taking what the plan leaves alone from what is live.
+    fn text(&self, head: &str, name: &str) -> Option<&'a str> {
+        self.planned(head, name).or_else(|| self.before(head, name)).and_then(Value::as_str)
+    }
+
+    /// Whether the step writes another value than the live one.
+    fn changes(&self, head: &str, name: &str) -> bool {
+        let text = |value: Option<&'a Value>| value.and_then(Value::as_str).unwrap_or_default();
+        let planned = self.planned(head, name);
+        self.live.is_none()
+            || planned.is_some_and(|_| !text(planned).eq_ignore_ascii_case(text(self.before(head, name))))
+    }
+
+    /// The capacity that the step adds to what is in use of a quota.
+    fn added(&self, usage: &str, home: &Home, models: &[&Value]) -> i64 {
+        let capacity = |value: Option<&Value>| value.and_then(Value::as_i64);
+        let before = capacity(self.before("sku", "capacity")).unwrap_or(0);
+        let after = capacity(self.planned("sku", "capacity")).unwrap_or(before);
+        let was = |head, name| self.before(head, name).and_then(Value::as_str);
+        // What it draws on another quota today is no part of this one's use.
+        let drawn = match (was("model", "name"), was("sku", "name")) {
+            (Some(model), Some(sku)) => {
+                let named = of_model(models, home, model, was("model", "format"));
+                usage_of(&named, sku).is_some_and(|other| other.eq_ignore_ascii_case(usage))
+            }
+            _ => false,
+        };
+        after - if drawn { before } else { 0 }
+    }
+}
+
+fn is(value: &Value, text: &str) -> bool {
+    value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text))
+}
+
+/// The items of a list that an account of this kind can have.
+fn of_kind<'a>(models: &[&'a Value], home: &Home) -> Vec<&'a Value> {
+    let fits = |item: &&&Value| match (&home.kind, item["kind"].as_str()) {
+        (Some(kind), Some(offered)) => kind.eq_ignore_ascii_case(offered),
+        _ => true,
+    };
+    models.iter().filter(fits).copied().collect()
+}
+
+/// Those of them that are a model.
+fn of_model<'a>(models: &[&'a Value], home: &Home, name: &str, format: Option<&str>) -> Vec<&'a Value> {
+    let mut named = of_kind(models, home);
+    named.retain(|item| {
+        is(&item["model"]["name"], name) && format.is_none_or(|format| is(&item["model"]["format"], format))
+    });
+    named
+}
+
+fn skus<'a>(models: &[&'a Value]) -> Vec<&'a Value> {
+    models.iter().flat_map(|item| item["model"]["skus"].as_array().into_iter().flatten()).collect()
+}
+
+/// The quota that a SKU of these draws on.
+fn usage_of<'a>(models: &[&'a Value], sku: &str) -> Option<&'a str> {
+    skus(models).into_iter().find(|offer| is(&offer["name"], sku))?["usageName"].as_str()
 }
 
 /// The name of the quota that a deployment draws on, or why it cannot be made.
 fn offered(
     case: &Case<'_>,
-    step: &Step,
+    wants: &Wants<'_>,
     home: &Home,
     models: &[&Value],
 ) -> Result<Option<String>, Box<Verdict>> {
     let say = |path: &[&str], code, message: String, hint: String| {
-        Err(Box::new(case.refusal(code, step.change, path, message, hint)))
+        Err(Box::new(case.refusal(code, wants.step.change, path, message, hint)))
     };
-    let is = |value: &Value, text: &str| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text));
-    let for_account = |item: &&&Value| match (&home.kind, item["kind"].as_str()) {
-        (Some(kind), Some(offered)) => kind.eq_ignore_ascii_case(offered),
-        _ => true,
-    };
-    let models: Vec<&&Value> = models.iter().filter(for_account).collect();
-    let (Some(name), location) = (declared(case, step, "model/name"), &home.location) else {
-        return Ok(None);
-    };
-    if models.is_empty() {
-        return Ok(None);
-    }
-    let format = declared(case, step, "model/format");
-    let named: Vec<&&&Value> = models
-        .iter()
-        .filter(|item| {
-            is(&item["model"]["name"], name)
-                && format.is_none_or(|format| is(&item["model"]["format"], format))
-        })
-        .collect();
+    let offerer = home.offerer();
+    let all = of_kind(models, home);
+    let (Some(name), false) = (wants.text("model", "name"), all.is_empty()) else { return Ok(None) };
+    let format = wants.text("model", "format");
+    let named = of_model(models, home, name, format);
+    let another_model = wants.changes("model", "name") || wants.changes("model", "format");
     if named.is_empty() {
-        let known = models.iter().filter_map(|item| item["model"]["name"].as_str());
-        let same = models.iter().find(|item| is(&item["model"]["name"], name));
+        if !another_model {
+            return Ok(None);
+        }
+        let known = all.iter().filter_map(|item| item["model"]["name"].as_str());
+        let same = all.iter().find(|item| is(&item["model"]["name"], name));
         let hint = match (same.and_then(|item| item["model"]["format"].as_str()), nearest(name, known)) {
             (Some(format), _) => format!("there is one of format `{format}`"),
             (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => format!("az cognitiveservices model list --location {location} lists them"),
+            (None, None) => format!("{} lists them", home.command()),
         };
         let format = format.map(|format| format!(" of format `{format}`")).unwrap_or_default();
-        return say(
-            &["model", "name"],
-            Code::UnknownModel,
-            format!("region `{location}` offers no model `{name}`{format}"),
-            hint,
-        );
+        let message = format!("{offerer} offers no model `{name}`{format}");
+        return say(&["model", "name"], Code::UnknownModel, message, hint);
     }
-    let version = declared(case, step, "model/version");
-    let versioned: Vec<&&&&Value> = named
-        .iter()
-        .filter(|item| version.is_none_or(|version| is(&item["model"]["version"], version)))
-        .collect();
-    if versioned.is_empty() {
+    let version = wants.text("model", "version");
+    let another_version = another_model || wants.changes("model", "version");
+    let mut versioned = named.clone();
+    versioned.retain(|item| version.is_none_or(|version| is(&item["model"]["version"], version)));
+    if versioned.is_empty() && another_version {
         let there = some(named.iter().filter_map(|item| item["model"]["version"].as_str()));
-        let message = format!(
-            "model `{name}` is not offered in region `{location}` in version `{}`",
-            version.unwrap_or_default()
-        );
+        let version = version.unwrap_or_default();
+        let message = format!("{offerer} does not offer model `{name}` in version `{version}`");
         return say(&["model", "version"], Code::NotOffered, message, format!("there are {there}"));
     }
-    let Some(sku) = declared(case, step, "sku/name") else { return Ok(None) };
-    let skus: Vec<&Value> =
-        versioned.iter().flat_map(|item| item["model"]["skus"].as_array().into_iter().flatten()).collect();
-    match skus.iter().find(|offer| is(&offer["name"], sku)) {
-        Some(offer) => Ok(offer["usageName"].as_str().map(str::to_owned)),
-        None if skus.is_empty() => Ok(None),
-        None => say(
-            &["sku", "name"],
-            Code::NotOffered,
-            format!("model `{name}` is not offered in region `{location}` with SKU `{sku}`"),
-            format!("there are {}", some(skus.iter().filter_map(|offer| offer["name"].as_str()))),
-        ),
+    if versioned.is_empty() {
+        versioned = named;
     }
-}
-
-/// The capacity that a step adds to what is in use.
-fn added(case: &Case<'_>, step: &Step) -> i64 {
-    let after = step.patch.get("sku").and_then(|sku| sku["capacity"].as_i64());
-    let live = target(step).and_then(|id| case.world.resource(&id)).map(|body| &body["sku"]["capacity"]);
-    let before = live.and_then(Value::as_i64).unwrap_or(0);
-    after.map_or(0, |after| after - before)
+    let Some(sku) = wants.text("sku", "name") else { return Ok(None) };
+    let offers = skus(&versioned);
+    let is_there = offers.iter().any(|offer| is(&offer["name"], sku));
+    if is_there || offers.is_empty() || !(another_version || wants.changes("sku", "name")) {
+        return Ok(usage_of(&versioned, sku).map(str::to_owned));
+    }
+    say(
+        &["sku", "name"],
+        Code::NotOffered,
+        format!("{offerer} does not offer model `{name}` with SKU `{sku}`"),
+        format!("there are {}", some(offers.iter().filter_map(|offer| offer["name"].as_str()))),
+    )
 }
 
 fn exceeded(

@@ -331,10 +331,8 @@ fn an_activated_role_is_temporary_and_deny_assignments_are_named() {
     }
     let unlicensed = Fault::error(400, "AadPremiumLicenseRequired", "The tenant needs a license.");
     azure.spoil("GET", "roleAssignmentScheduleInstances", unlicensed);
-    folder
-        .keyless("access -v")
-        .exits(0)
-        .says(&["are there for a while only is not known", "AadPremiumLicenseRequired"]);
+    let run = folder.keyless("access -v").exits(0);
+    assert!(!run.stdout.contains("a while only"), "without a license nothing is temporary\n{run}");
 }
 
 #[test]

@@ -281,6 +281,9 @@ fn what_cannot_be_read_is_never_silently_absent() {
         "roleAssignmentScheduleInstances",
         Fault::error(400, "AadPremiumLicenseRequired", "The tenant needs a license."),
     );
+    let run = export(&folder, "--resource-group rg").exits(0).says(&[DAVE]);
+    assert!(!run.stderr.contains("not-checked"), "without a license nothing is temporary\n{run}");
+    azure.spoil("GET", "roleAssignmentScheduleInstances", Fault::denied());
     export(&folder, "--resource-group rg").exits(0).says(&[DAVE]).complains(&[
         "note[not-checked]",
         &format!("whether role assignment Cognitive Services User -> User {DAVE} on chat is there for a while only is not known"),

@@ -358,20 +358,6 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
-        name: "the tenant has no licence for PIM",
-        spec: &[],
-        breaks: |azure| {
-            azure.make_account("chat", &json!({"customSubDomainName": "chat-eu", "disableLocalAuth": true}));
-            azure.grant(&account("chat"), "d0000000-0000-4000-8000-000000000001", CS_USER, ALICE, None);
-            let refusal =
-                Fault::error(400, "AadPremiumLicenseRequired", "The tenant needs an AAD Premium 2 license.");
-            azure.spoil("GET", "/roleAssignmentScheduleInstances?", refusal);
-        },
-        finds: ("not-checked", "note", Some("- {id: aaaaaaaa")),
-        exit: 0,
-        mends: heal,
-    },
-    Row {
         name: "the resource group is not there",
         spec: &[],
         breaks: |azure| {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{AccountRevocation, KeyOutcome, KeyStatus};
-use crate::arm::{Client, Effect};
+use crate::arm::{Client, Effect, Error};
 use crate::finding::{Code, Finding};
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
@@ -53,7 +53,7 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
                     )
                 } else {
                     let message = format!("failed to regenerate {key} of {}", account.title());
-                    (message, while_off(account).or_else(|| error.hint()))
+                    (message, while_off(account, &error).or_else(|| error.hint()))
                 };
                 let finding = Finding::error(Code::KeysNotRevoked, message).cause(error.to_string());
                 findings.push(Finding { hint, span: account.span, ..finding });
@@ -65,8 +65,9 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
     (outcomes, findings)
 }
 
-/// What a refusal means where keys are off anyway: whether Azure regenerates them then is nowhere documented.
-fn while_off(account: &Standing) -> Option<String> {
+/// What a refusal means where keys are off anyway: whether Azure regenerates them then is nowhere documented. Whoever lacks the right
+/// gets a 403, and has to hear that.
+fn while_off(account: &Standing, error: &Error) -> Option<String> {
     let hint = "its keys are off: no key is taken while they are, and the old ones work again once they are turned on";
-    (!account.takes_keys()).then(|| hint.to_owned())
+    (!account.takes_keys() && error.status == Some(400)).then(|| hint.to_owned())
 }

@@ -331,6 +331,9 @@ impl Kind for Accounts {
             let message = format!("resource group `{}` does not exist", group.name());
             let hint = format!("create it first: az group create --name {} --location …", group.name());
             findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
+        } else if let Some(refusal) = snapshot.get(&group_query(&group)).and_then(Answer::refusal) {
+            let message = format!("whether resource group `{}` exists is not known", group.name());
+            findings.push(Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message));
         }
         let subdomain = desired.defaults.get("customSubDomainName").and_then(Value::as_str);
         if subdomain.is_some_and(|name| !rules::is_subdomain(name)) {

@@ -172,6 +172,16 @@ fn an_account_whose_keys_are_off_gets_azures_own_answer() {
     folder.write("specs/a.yaml", accounts(&["off"]));
     let run = folder.keyless("keys revoke --yes").exits(1);
     run.says(&["failed", "Azure answered 400", "its keys are off"]);
+    // Who lacks the right has to hear of that, and of an account whose keys are on nobody says that they are off.
+    for (name, fault, hint) in [
+        ("off", Fault::denied(), "the caller needs `x/read`"),
+        ("on", Fault::error(400, "BadRequest", "no"), "Azure answered 400"),
+    ] {
+        azure.spoil("POST", "regenerateKey", fault);
+        folder.write("specs/a.yaml", accounts(&[name]));
+        let run = folder.keyless("keys revoke --yes").exits(1).says(&["failed", hint]);
+        assert!(!run.stdout.contains("its keys are off"), "{run}");
+    }
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Cloud {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]).build().unwrap();
         let (sandbox, proxy, proxy_url) = runtime.block_on(async {
-            let options = Options { strict: true, tls: Some(tls), ..Options::default() };
+            let record = Some(files.path().join("exchanges.jsonl"));
+            let options = Options { strict: true, tls: Some(tls), record, ..Options::default() };
             let sandbox = Sandbox::start(options).await.unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
@@ -149,6 +150,21 @@ impl Cloud {
     /// The hosts that connections were asked for since the last time.
     pub(crate) fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.proxy.asked.lock().unwrap())
+    }
+
+    /// `403 GET /path?query` of each exchange with ARM so far.
+    pub(crate) fn exchanges(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.files.path().join("exchanges.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let told = lines.filter_map(|line| {
+            let url: url::Url = line["url"].as_str()?.parse().ok()?;
+            let target = &url[url::Position::BeforePath..];
+            let arm = target.starts_with("/subscriptions") || target.starts_with("/providers");
+            arm.then(|| {
+                format!("{} {} {target}", line["status"], line["method"].as_str().unwrap_or_default())
+            })
+        });
+        told.collect()
     }
 
     /// Asks the sandbox itself.

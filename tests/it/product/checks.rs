@@ -49,11 +49,11 @@ fn what_a_deployment_draws_already_is_not_counted_twice() {
         assert_eq!(run.code, i32::from(exceeded), "{run}");
     }
     // What it draws on one quota frees nothing of another, and goes with the deployment.
-    let run = plan(&folder, &spec(1001, "DataZoneStandard", ""));
+    let run = plan(&folder, &spec(501, "DataZoneStandard", ""));
     assert_eq!(codes(&run), ["quota-exceeded"], "{run}");
     let message = run.json()["findings"][0]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("0 of 1000 are in use, and the plan adds 1001"), "{message}");
-    assert_eq!(codes(&plan(&folder, &spec(600, "DataZoneStandard", ""))), [""; 0]);
+    assert!(message.contains("0 of 500 are in use, and the plan adds 501"), "{message}");
+    assert_eq!(codes(&plan(&folder, &spec(500, "DataZoneStandard", ""))), [""; 0]);
 }
 
 /// Azure no longer offers the model that is deployed.
@@ -107,6 +107,7 @@ fn a_live_account_is_asked_for_its_own_models_which_holds_what_it_was_tuned_to()
             let models = list["value"].as_array_mut().unwrap();
             let mut tuned = models.iter().find(|model| model["name"] == "gpt-4o").unwrap().clone();
             tuned["name"] = json!("gpt-4o-2024-08-06.ft-9a");
+            tuned["version"] = json!("2024-08-06");
             models.push(tuned);
         }),
     );

@@ -7,6 +7,7 @@ mod doctor;
 mod each;
 mod failures;
 mod leaks;
+mod planner;
 mod reader;
 
 use crate::common::cloud::{Cloud, TENANT};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{GROUP, Row, access, answers, for_an_hour, heal, lock, nothing, unlock, with_a_revocation};
-use crate::common::{ALICE, Azure, BOB, CS_USER, Fault, READER, SUB, account, role};
+use crate::common::{Azure, BOB, Fault, READER, SUB, account, role};
 
 fn directory(azure: &Azure, content: Value) {
     assert_eq!(azure.send("POST", "/_sandbox/directory", Some(content)).status, 200);

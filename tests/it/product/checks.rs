@@ -352,6 +352,6 @@ fn a_part_of_a_batch_that_is_throttled_is_asked_again_and_in_the_end_given_up() 
         let run = folder.keyless("plan a.yaml --format json").exits(code);
         assert_eq!(batches(&azure), asked, "throttled {times} times: {run}");
         assert_eq!(codes(&run).contains(&"principal-unread".to_owned()), code == 1, "{run}");
-        assert_eq!(run.changes("create").is_empty(), false, "{run}");
+        assert!(!run.changes("create").is_empty(), "{run}");
     }
 }

@@ -25,8 +25,11 @@ fn with_az(cloud: &Cloud, variables: &[(&str, &str)], before: &str) -> (Folder, 
     (folder, tools)
 }
 
-/// Places with an identity that azure_identity 1.0 cannot use: variables, what is said, and what helps.
-const PLACES: &[(&[(&str, &str)], &str, &str)] = &[
+/// What the environment holds.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// Places with an identity that `azure_identity` 1.0 cannot use: variables, what is said, and what helps.
+const PLACES: &[(Variables, &str, &str)] = &[
     (
         &[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token")],
         "keyless does not support the identity of Azure Cloud Shell",

@@ -2,11 +2,11 @@
 # Real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them; and, if it is named,
 # the tutorial's program.
 #
-#   tests/clients.sh [--record] [az] [sdk] [mixed] [pages] [tutorial]
+#   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial]
 #
 # Prints a table (client, what, expected, got) and exits 1 if a row is not ok. The clients are installed by package name
 # into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry one line says SKIPPED. Nothing leaves loopback
-# but that installation. --record keeps the traffic as tests/transcripts/*.jsonl, trimmed.
+# but that installation, and --install does nothing else. --record keeps the traffic as tests/transcripts/*.jsonl, trimmed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD/tests/clients
@@ -14,11 +14,12 @@ cache=${KEYLESS_CLIENTS_CACHE:-target/clients}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 
-record=no
+record=no install_only=no
 walks=()
 for argument in "$@"; do
     case $argument in
     --record) record=yes ;;
+    --install) install_only=yes ;;
     az | sdk | mixed | pages | tutorial) walks+=("$argument") ;;
     *)
         sed -n 5p "$0" >&2
@@ -59,7 +60,10 @@ for walk in "${walks[@]}"; do
     esac
 done
 
-cargo build --quiet --bin keyless
+[[ $install_only == yes ]] && exit 0
+
+# The tests' build made the program too; cargo is asked only where nobody did.
+[[ -n ${KEYLESS_TEST_IT:-} ]] || cargo build --quiet --bin keyless
 keyless=$PWD/${CARGO_TARGET_DIR:-target}/debug/keyless
 [[ ${CARGO_TARGET_DIR:-} == /* ]] && keyless=$CARGO_TARGET_DIR/debug/keyless
 

@@ -22,4 +22,4 @@ if [[ ${1:-} != --recorded ]]; then
         grep -E '^    [a-z_]+::' "$log" | sort -u || tail -5 "$log"
     fi
 fi
-cargo test --quiet --test it exchanges_of_the_suite -- --ignored --nocapture
+tests/it.sh it exchanges_of_the_suite --ignored --nocapture

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Kills applies at every request of every scene, before and after its effect and with the request arriving late, and lets the
 # next apply end them. Prints a table; fails on the first point that does not end where an undisturbed apply ends.
-# SEEDS (default 1) repeats all of it with other interleavings.
+# KEYLESS_CRASH_SEEDS (default 1) repeats all of it with other interleavings.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-SEEDS=${SEEDS:-1} cargo test --quiet --test it -- --ignored --nocapture --test-threads 1 faults::crash
+exec "$(dirname "$0")/it.sh" it --ignored --nocapture faults::crash

@@ -142,11 +142,12 @@ impl Writer<'_> {
     fn list(&mut self, items: &[Value], pointer: &str, indent: usize) {
         for (index, item) in items.iter().enumerate() {
             let at = format!("{pointer}/{index}");
-            let tall = item.is_object() && TALL.iter().any(|name| pointer.ends_with(&format!("/{name}")));
+            let tall = item.as_object().is_some_and(|map| !map.is_empty())
+                && TALL.iter().any(|name| pointer.ends_with(&format!("/{name}")));
             let short = if tall { None } else { self.short(item, &at, indent + 1) };
             self.comment_above(&at, short.is_some(), indent);
             match item {
-                Value::Object(map) if short.is_none() && !map.is_empty() => {
+                Value::Object(map) if short.is_none() => {
                     // The first member stands beside the dash.
                     let start = self.text.len();
                     self.map(map, &at, indent + 2);
@@ -196,9 +197,17 @@ impl Writer<'_> {
 
     /// The value on one line, if that is how it is to stand.
     fn short(&self, value: &Value, at: &str, column: usize) -> Option<String> {
-        let simple = |value: &Value| match value {
+        let empty = |value: &Value| match value {
             Value::Array(items) => items.is_empty(),
             Value::Object(map) => map.is_empty(),
+            _ => false,
+        };
+        // On lines of its own an empty one would be read back as null.
+        if empty(value) {
+            return Some(one_line(value));
+        }
+        let simple = |value: &Value| match value {
+            Value::Array(_) | Value::Object(_) => empty(value),
             Value::String(text) => !is_lines(text),
             _ => true,
         };
@@ -214,7 +223,7 @@ impl Writer<'_> {
             return None;
         }
         let line = one_line(value);
-        (column + 1 + line.len() <= WIDTH || line.len() == 2).then_some(line)
+        (column + 1 + line.len() <= WIDTH).then_some(line)
     }
 
     fn indent(&mut self, indent: usize) {

@@ -70,6 +70,26 @@ accounts:
 }
 
 #[test]
+fn empty_mappings_and_lists_stay_what_they_are_wherever_they_stand() {
+    let long = "x".repeat(WIDTH);
+    let deep = (0..30).fold(json!([{}, []]), |inside, _| json!([inside, long]));
+    for tree in [
+        json!({"accounts": [{}, {"name": "a"}, []]}),
+        json!({"principals": [{}, long, [], {"a": {}, "b": [{}]}]}),
+        json!({long.clone(): {}, "b": []}),
+        json!({ "deep": deep }),
+    ] {
+        let text = to_yaml(&tree, &BTreeMap::new());
+        assert_eq!(back(&text), tree, "{text}");
+        // A comment on it, or on what is not in it, changes nothing.
+        let comments = ["/accounts/0", "/accounts/0/x", "/principals/0", "/principals/0/x"];
+        let comments = comments.map(|at| (at.to_owned(), "said".to_owned())).into();
+        let text = to_yaml(&tree, &comments);
+        assert_eq!(back(&text), tree, "{text}");
+    }
+}
+
+#[test]
 fn what_a_reader_could_mistake_stands_in_quotes() {
     for text in [
         "no",

@@ -88,7 +88,7 @@ fn words(value: &Value, found: &mut Vec<String>) {
 #[test]
 fn recorded_errors_are_read_whole_and_recorded_writes_are_followed_as_they_went() {
     let Some(cassettes) = cassettes() else {
-        eprintln!("SKIPPED: the recordings are not there");
+        crate::common::skipped("recorded answers: ../shared/recordings is not there");
         return;
     };
     let (mut errors, mut followed, mut polls) = (0, 0, 0);

@@ -12,7 +12,10 @@ pub(crate) use azure::{Azure, Fault};
 pub(crate) use run::{Folder, Run};
 
 use std::fmt::Display;
+use std::io::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The subscription of these tests.
 pub(crate) const SUB: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
@@ -24,15 +27,53 @@ pub(crate) const CAROL: &str = "cccccccc-0000-4000-8000-000000000003";
 pub(crate) const CS_USER: &str = "a97b65f3-24c7-4388-baec-2e87135dc908";
 pub(crate) const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 
+/// Says that a check was skipped, also in a test that passes, whose output the harness keeps to itself.
+pub(crate) fn skipped(what: impl Display) {
+    // Only the `print` macros are captured. One write for the whole line, so that tests side by side do not mix theirs.
+    let line = format!("SKIPPED {what}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
 /// The folder of shared facts, or a line that says that it is not there.
-#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    if path.exists() {
-        return Some(path);
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
+    if found.exists() {
+        return Some(found);
     }
-    eprintln!("SKIPPED: {} is not there", path.display());
+    skipped(format_args!("what needs ../shared/{path}: it is not there"));
     None
+}
+
+/// A number from the environment.
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+/// So many seeds, the same in every run; `KEYLESS_FIRST_SEED` begins elsewhere.
+pub(crate) fn seeds(count: u64) -> Range<u64> {
+    let first = setting("KEYLESS_FIRST_SEED").unwrap_or(0);
+    first..first.saturating_add(count)
+}
+
+/// Does the work of each item, four at a time, and gives the results in the items' order. For what mostly waits.
+pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return done };
+            done.push((index, work(item)));
+        }
+    };
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
+        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The head of a spec in the usual group.

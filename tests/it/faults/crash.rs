@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::scenes::{SCENES, Scene, nobody_locked_out};
 use super::{Act, Going, World, random};
-use crate::common::Folder;
+use crate::common::{Folder, seeds, setting, side_by_side};
 
 /// When the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,55 +192,53 @@ fn an_apply_killed_at_any_write_is_ended_by_the_next() {
     assert!(points >= 40, "only {points} points were reached");
 }
 
+/// How an apply of a scene is killed, throughout one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Quick(When),
+    /// Operations take time: the next apply meets what is still being written.
+    Slow,
+}
+
 /// Every request of every scene, before, after and late, with several seeds; prints a table.
 #[test]
 #[ignore = "minutes; tests/crash_points.sh runs it"]
 #[expect(clippy::print_stdout, reason = "a table for people")]
 fn every_crash_point() {
-    let world = World::start();
-    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let rounds =
+        [Round::Quick(When::Before), Round::Quick(When::After), Round::Quick(When::Late), Round::Slow];
+    // The longest scene stands last and is begun first.
+    let mut jobs: Vec<(&'static Scene, Round)> =
+        SCENES.iter().rev().flat_map(|scene| rounds.map(|round| (scene, round))).collect();
+    let counts = side_by_side(&jobs, |(scene, round)| kill_throughout(scene, *round));
+    println!("{:<12} {:<14} {:>9} {:>10} {:>9}", "scene", "killed", "requests", "converged", "left out");
     let mut all = 0;
-    println!(
-        "{:<12} {:>8} {:>6} {:>6} {:>6} {:>6} {:>12}",
-        "scene", "requests", "writes", "before", "after", "late", "left out"
-    );
-    for scene in SCENES {
-        let stage = Stage::set(&world, scene);
-        let mut counts = [0; 3];
-        let mut missed = 0;
-        for seed in 0..seeds {
-            for k in 0..stage.writes.len() {
-                for (column, when) in [When::Before, When::After, When::Late].into_iter().enumerate() {
-                    if when == When::Late && !stage.writes[k] {
-                        continue;
-                    }
-                    match stage.kill(k, when, seed * 1000 + k as u64) {
-                        Point::Converged => counts[column] += 1,
-                        Point::NotReached | Point::Unpreventable => missed += 1,
-                    }
-                }
-            }
-        }
-        let writes = stage.writes.iter().filter(|write| **write).count();
-        let [before, after, late] = counts;
-        println!(
-            "{:<12} {:>8} {writes:>6} {before:>6} {after:>6} {late:>6} {missed:>12}",
-            scene.name,
-            stage.writes.len()
-        );
-        all += before + after + late;
-    }
-    // Operations take time: the next apply meets what is still being written.
-    let slow = World::with(Options { operation_time: Duration::from_millis(300), ..Options::default() });
-    for scene in SCENES {
-        let stage = Stage::set(&slow, scene);
-        let mut count = 0;
-        for k in (0..stage.writes.len()).filter(|k| stage.writes[*k]) {
-            count += usize::from(stage.kill(k, When::After, k as u64) == Point::Converged);
-        }
-        println!("{:<12} {count} times while operations were under way", scene.name);
-        all += count;
+    for ((scene, round), (requests, converged, missed)) in jobs.drain(..).zip(counts) {
+        println!("{:<12} {:<14} {requests:>9} {converged:>10} {missed:>9}", scene.name, format!("{round:?}"));
+        all += converged;
     }
     println!("{all} crash points, all converged to the undisturbed end");
     assert!(all >= 200, "only {all} points");
+}
+
+/// Kills applies of a scene at each of its requests; how many requests it has, how many points converged, and how many were left out.
+fn kill_throughout(scene: &'static Scene, round: Round) -> (usize, usize, usize) {
+    let operation_time = Duration::from_millis(if round == Round::Slow { 300 } else { 0 });
+    let world = World::with(Options { operation_time, ..Options::default() });
+    let stage = Stage::set(&world, scene);
+    let (mut converged, mut missed) = (0, 0);
+    for seed in seeds(setting("KEYLESS_CRASH_SEEDS").unwrap_or(1)) {
+        for k in 0..stage.writes.len() {
+            let when = match round {
+                Round::Quick(When::Late) | Round::Slow if !stage.writes[k] => continue,
+                Round::Quick(when) => when,
+                Round::Slow => When::After,
+            };
+            match stage.kill(k, when, seed * 1000 + k as u64) {
+                Point::Converged => converged += 1,
+                Point::NotReached | Point::Unpreventable => missed += 1,
+            }
+        }
+    }
+    (stage.writes.len(), converged, missed)
 }

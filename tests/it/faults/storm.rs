@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Act, Going, Reply, Seen, World, random};
-use crate::common::{Folder, account, head};
+use crate::common::{Folder, account, head, seeds, setting, side_by_side};
 
 /// Of a thousand answers, so many are replaced.
 const REPLACED: u64 = 300;
@@ -183,24 +183,31 @@ fn an_apply_in_a_storm_converges() {
 #[test]
 #[ignore = "minutes; tests/storm.sh runs it"]
 #[expect(clippy::print_stdout, reason = "a table for people")]
-fn twenty_storms() {
+fn many_storms() {
     let size = Size { accounts: 20, principals: 10 };
-    let (world, folder, calm) = set(size);
-    println!("quiet: {} requests", calm.requests);
+    let all: Vec<u64> = seeds(setting("KEYLESS_STORMS").unwrap_or(20)).collect();
+    // A world for each of the four that go on side by side.
+    let parts: Vec<&[u64]> = all.chunks(all.len().div_ceil(4)).collect();
+    let outcomes = side_by_side(&parts, |part| {
+        let (world, folder, calm) = set(size);
+        part.iter()
+            .map(|seed| (calm.requests, storm(&world, &folder, size, *seed, &calm)))
+            .collect::<Vec<_>>()
+    });
     println!(
-        "{:>4} {:>8} {:>9} {:>9} {:>6} {:>7}",
-        "seed", "applies", "requests", "replaced", "ratio", "seconds"
+        "{:>4} {:>6} {:>8} {:>9} {:>9} {:>6} {:>7}",
+        "seed", "quiet", "applies", "requests", "replaced", "ratio", "seconds"
     );
-    for seed in 1..=20 {
-        let Outcome { applies, replaced, requests, took } = storm(&world, &folder, size, seed, &calm);
-        let hundredths = requests * 100 / calm.requests;
+    for (seed, (quiet, outcome)) in all.iter().zip(outcomes.into_iter().flatten()) {
+        let Outcome { applies, replaced, requests, took } = outcome;
+        let hundredths = requests * 100 / quiet;
         println!(
-            "{seed:>4} {applies:>8} {requests:>9} {:>8}% {:>3}.{:02} {:>7}",
+            "{seed:>4} {quiet:>6} {applies:>8} {requests:>9} {:>8}% {:>3}.{:02} {:>7}",
             replaced * 100 / requests,
             hundredths / 100,
             hundredths % 100,
             took.as_secs()
         );
     }
-    println!("20 storms, all converged");
+    println!("{} storms, all converged", all.len());
 }

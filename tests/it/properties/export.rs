@@ -263,7 +263,7 @@ fn an_export_plans_no_change_and_loses_nothing() {
     let mut tally = Tally::default();
     // Each reads a world five times over.
     let total = (cases() / 4).min(500);
-    let broken: Vec<String> = (0..total)
+    let broken: Vec<String> = seeds(total)
         .filter_map(|seed| hold(seed, &mut tally).err().map(|why| format!("seed {seed}: {why}")))
         .collect();
     println!("{total} exports: {tally:?}");

@@ -22,14 +22,14 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// How many inputs to try: `KEYLESS_FUZZ`, or few enough for every run of the tests.
 fn runs() -> u64 {
-    std::env::var("KEYLESS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
+    setting("KEYLESS_FUZZ").unwrap_or(400)
 }
 
 /// Feeds inputs of many seeds; a panic or a long time names the seed.
 fn feed(what: &str, mut eat: impl FnMut(&mut Rng) -> bool) {
     let began = Instant::now();
     let (mut good, mut longest) = (0, Duration::ZERO);
-    for seed in 0..runs() {
+    for seed in seeds(runs()) {
         let start = Instant::now();
         let run = std::panic::AssertUnwindSafe(|| eat(&mut Rng::new(seed)));
         let taken = std::panic::catch_unwind(run);
@@ -200,7 +200,7 @@ fn recorded() -> Vec<Value> {
         }
     }
     if bodies.is_empty() {
-        println!("SKIPPED recorded bodies: ../shared/recordings is not there");
+        skipped("recorded bodies: ../shared/recordings is not there");
     }
     bodies
 }

@@ -43,12 +43,13 @@ const LAWS: &[(&str, Law)] = &[
 #[test]
 fn every_law_holds_for_every_generated_case() {
     let total = cases();
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let seeds = seeds(total);
+    let next = std::sync::atomic::AtomicU64::new(seeds.start);
     let work = || {
         let mut tally = Tally::default();
         loop {
             let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if seed >= total {
+            if seed >= seeds.end {
                 return tally;
             }
             let case = Case::new(seed);
@@ -80,7 +81,7 @@ fn every_law_holds_for_every_generated_case() {
         all.cases, all.altered, all.hidden, all.judged, all.covered
     );
     if !judge::has_roles() {
-        println!("SKIPPED guards against a brute-force evaluator: ../shared/roles is not there");
+        skipped("guards against a brute-force evaluator: ../shared/roles is not there");
     }
     assert!(
         all.broken.is_empty(),
@@ -496,7 +497,7 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
 #[test]
 #[ignore = "a tool: KEYLESS_SEED=7 cargo test --test it one_case -- --ignored --nocapture"]
 fn one_case_in_full() {
-    let seed = std::env::var("KEYLESS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let seed = setting("KEYLESS_SEED").unwrap_or(0);
     let case = Case::new(seed);
     for tree in &case.specs.trees {
         println!("{}", specs::yaml(tree));

@@ -3,7 +3,8 @@
 //! `specs`, `values` and `live` make a case from a seed and label every live thing; `children` does that for what stands in accounts;
 //! `arm` answers queries; `laws` holds the properties; `judge` evaluates rights and openings by brute force; `sequence` works out
 //! what waits for what; `export` holds what is exported against what there is; `reference` compares with a second implementation; `fuzz` feeds
-//! damaged input to every parser. `KEYLESS_CASES` and `KEYLESS_FUZZ` raise the numbers (tests/properties.sh, tests/fuzz.sh).
+//! damaged input to every parser. `KEYLESS_CASES` and `KEYLESS_FUZZ` raise the numbers (tests/properties.sh); the seeds begin at 0, or at
+//! `KEYLESS_FIRST_SEED` (tests/nightly.sh).
 #![expect(clippy::print_stdout, reason = "generators print what they covered")]
 
 mod arm;
@@ -23,6 +24,8 @@ mod values;
 use std::cell::OnceCell;
 
 use serde_json::Value;
+
+use crate::common::{seeds, setting, skipped};
 
 use self::arm::{Blindness, Planned, Read, Seen};
 use self::live::Azure;
@@ -84,5 +87,5 @@ impl Case {
 
 /// How many cases to try: `KEYLESS_CASES`, or few enough for every run of the tests.
 fn cases() -> u64 {
-    std::env::var("KEYLESS_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(100)
+    setting("KEYLESS_CASES").unwrap_or(100)
 }

@@ -57,7 +57,7 @@ fn answers(cases: &[Case]) -> Option<Vec<Value>> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let roles = root.join("../shared/roles/builtin-roles.json");
     if !roles.exists() {
-        println!("SKIPPED the second implementation: ../shared/roles is not there");
+        skipped("the second implementation: ../shared/roles is not there");
         return None;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -74,7 +74,7 @@ fn answers(cases: &[Case]) -> Option<Vec<Value>> {
         .stderr(Stdio::inherit())
         .output();
     let Ok(output) = python else {
-        println!("SKIPPED the second implementation: python3 is not there");
+        skipped("the second implementation: python3 is not there");
         return None;
     };
     assert!(output.status.success(), "tests/reference.py failed");
@@ -88,7 +88,9 @@ fn answers(cases: &[Case]) -> Option<Vec<Value>> {
 
 #[test]
 fn a_second_implementation_makes_the_same_plans() {
-    let cases: Vec<Case> = (0..cases().min(2000)).map(Case::new).collect();
+    // It is the slower of the two.
+    let some = if cases() > 400 { cases() / 4 } else { cases() };
+    let cases: Vec<Case> = seeds(some).map(Case::new).collect();
     let Some(answers) = answers(&cases) else { return };
     assert_eq!(answers.len(), cases.len());
     let (mut differing, mut changes_seen, mut told) = (0, 0, String::new());

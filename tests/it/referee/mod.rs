@@ -30,9 +30,8 @@ pub(crate) fn shared() -> Option<PathBuf> {
 }
 
 /// Say on one line that a check did not run.
-#[expect(clippy::print_stderr, reason = "a check that did not run must be seen in the test's output")]
 pub(crate) fn skipped(what: &str) {
-    eprintln!("SKIPPED {what}: ../shared is not here");
+    crate::common::skipped(format_args!("{what}: ../shared is not here"));
 }
 
 /// Print a table or a list that a reader asked for with `--nocapture`.

@@ -66,13 +66,12 @@ const VOLATILE: &[&str] = &[
 /// Facts that only some of the recorded regions showed.
 const REGIONAL: &[&str] = &["backupUpperLimit", "quotaLimit"];
 
-#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings/azure-cli");
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("SKIPPED: no recordings at {}", folder.display());
+    crate::common::skipped("recordings: ../shared is not here");
     None
 }
 

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs tests by name, as `cargo test` does:
+#
+#   tests/it.sh lib|it ARGUMENT...
+#   tests/it.sh --path lib|it        prints where the program is
+#
+# KEYLESS_TEST_LIB and KEYLESS_TEST_IT name programs that are built already: cargo is not asked then, whose lock a build beside this
+# one may hold for minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+built() {
+    case $1 in
+    lib) select=(--lib) ready=${KEYLESS_TEST_LIB:-} ;;
+    it) select=(--test it) ready=${KEYLESS_TEST_IT:-} ;;
+    *) echo "tests/it.sh: there are \`lib\` and \`it\`, and no \`$1\`" >&2 && exit 1 ;;
+    esac
+    if [[ -z $ready ]]; then
+        cargo test --quiet "${select[@]}" --no-run >&2
+        ready=$(cargo test --quiet "${select[@]}" --no-run --message-format=json | sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | tail -1)
+    fi
+    echo "$ready"
+}
+
+if [[ $1 == --path ]]; then
+    built "$2"
+else
+    program=$(built "$1")
+    shift
+    exec "$program" "$@"
+fi

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# What takes longer than a change should wait: the long tests of .ci/run at full size, with seeds that are others every night. Prints
+# the first seed; a failure names its own, which repeats it: KEYLESS_FIRST_SEED=N tests/properties.sh.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export INSTA_UPDATE=no
+export KEYLESS_FIRST_SEED=${KEYLESS_FIRST_SEED:-$(date +%s)}
+export PROPTEST_RNG_SEED=$KEYLESS_FIRST_SEED PROPTEST_CASES=${PROPTEST_CASES:-4096}
+export KEYLESS_CASES=${KEYLESS_CASES:-10000} KEYLESS_FUZZ=${KEYLESS_FUZZ:-100000}
+export KEYLESS_CRASH_SEEDS=${KEYLESS_CRASH_SEEDS:-3} KEYLESS_STORMS=${KEYLESS_STORMS:-40}
+echo "seeds from $KEYLESS_FIRST_SEED on"
+
+failed=()
+step() {
+    echo "== $1"
+    "${@:2}" || failed+=("$1")
+}
+step "tests, other random cases" cargo test
+step "properties, a second implementation, damaged input" tests/properties.sh
+step "crash points" tests/crash_points.sh
+step "storms, races, throttling" tests/storm.sh
+step "release build" cargo build --release --quiet
+step "time to start" python3 benches/startup.py
+step "time and memory by size" python3 benches/scale.py 100 400 1000
+
+if ((${#failed[@]})); then
+    printf 'failed: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "all steps passed"

@@ -15,7 +15,12 @@ lint:
     cargo clippy --all-targets -- -D warnings
 
 deny:
-    cargo deny --offline check bans licenses sources
+    cargo fetch --locked
+    tests/deny.sh
+
+# The long tests at full size, with other seeds every time.
+nightly:
+    tests/nightly.sh
 
 # Writes the JSON Schemas anew.
 schema:

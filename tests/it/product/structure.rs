@@ -1,5 +1,6 @@
 //! Rules about the project itself that nothing else enforces.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use keyless::finding::Code;
@@ -110,7 +111,19 @@ const PLANNED: &[&str] = &[];
 
 #[test]
 fn committed_schemas_are_those_that_the_binary_prints() {
-    for document in ["spec", "plan", "report", "doctor"] {
+    let mut documents = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("schema")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        documents.insert(
+            name.strip_suffix(".schema.json").unwrap_or_else(|| panic!("{name} is no schema")).to_owned(),
+        );
+    }
+    // What the command offers stands in the answer to a document that it does not have.
+    let offered = Folder::new().keyless("schema none").exits(1).stderr;
+    let offered =
+        offered.split_once("[possible values: ").expect("clap lists them").1.split_once(']').unwrap().0;
+    assert_eq!(documents, offered.split(", ").map(str::to_owned).collect());
+    for document in documents {
         let file = root().join(format!("schema/{document}.schema.json"));
         let committed =
             std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

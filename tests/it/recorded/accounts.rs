@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use keyless::desired::desired;
 use keyless::diff::Change;
 use keyless::id::ResourceId;
-use keyless::kinds::{self, Kind, Mutability, writable};
+use keyless::kinds::{self, Kind, writable};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Snapshot};
 use serde_json::{Map, Value, json};
 
 use super::alter::{Altered, each_field, each_respelt};
 use super::cassettes::{Body, bodies};
-use super::{Read, compare, compare_as, paths, plan, read, showing};
+use super::{Read, compare, compare_as, facts, paths, plan, read, showing};
 
 const TYPE: &str = "Microsoft.CognitiveServices/accounts";
 
@@ -91,10 +91,7 @@ fn each_field_of_a_recorded_account_altered_alone_is_exactly_that_change() {
             assert_eq!(paths(change), [case.path.as_str()], "{place}: {:?}", case.declared);
             *seen.entry(case.path.clone()).or_default() += 1;
             alterations += 1;
-            let fixed =
-                kind().fields().iter().find(|field| field.path == case.path).is_some_and(|field| {
-                    matches!(field.change, Mutability::Never(_) | Mutability::OnceSet(_))
-                });
+            let fixed = facts::fixed("accounts", &case.path);
             assert_eq!(matches!(change, Change::Refused { .. }), fixed, "{place}: {}", case.path);
             if fixed {
                 refused += 1;
@@ -159,32 +156,28 @@ fn what_a_recorded_account_does_not_show_means_its_default() {
         let read = read(settings);
         let snapshot = showing(&read.stacks, "accounts", std::slice::from_ref(body));
         let live = kind().to_spec(body);
-        for field in kind().fields() {
-            let pointer = format!("/{}", field.path);
-            let Some(default) = field.absent.filter(|_| live.pointer(&pointer).is_none()) else { continue };
+        for (field, default) in facts::ACCOUNT_DEFAULTS {
+            if live.pointer(&format!("/{field}")).is_some() {
+                continue;
+            }
             let default: Value = serde_json::from_str(default).unwrap();
             let other = match &default {
                 Value::Bool(flag) => json!(!flag),
                 Value::String(text) => json!(format!("{text}x")),
-                Value::Array(_) if field.path.ends_with("virtualNetworkRules") => {
+                Value::Array(_) if field.ends_with("virtualNetworkRules") => {
                     json!([{"id": super::alter::subnet("a")}])
                 }
-                Value::Array(_) if field.path == "userOwnedStorage" => json!([{"resourceId": "/a"}]),
-                Value::Array(_) if field.path == "networkInjections" => json!([{"scenario": "agent"}]),
+                Value::Array(_) if *field == "userOwnedStorage" => json!([{"resourceId": "/a"}]),
+                Value::Array(_) if *field == "networkInjections" => json!([{"scenario": "agent"}]),
                 _ => json!(["192.0.2.1"]),
             };
-            for (value, expected) in [(default.clone(), None), (other, Some(field.path))] {
+            for (value, expected) in [(default.clone(), None), (other, Some(*field))] {
                 let mut declared = desired(&read.stacks).remove(0).declared;
-                set(&mut declared, field.path, value);
-                let case = Altered { path: field.path.to_owned(), declared };
+                set(&mut declared, field, value);
+                let case = Altered { path: (*field).to_owned(), declared };
                 let diff = altered(&read, &case, &snapshot);
                 let change = only(&diff.changes, place);
-                assert_eq!(
-                    paths(change),
-                    expected.into_iter().collect::<Vec<_>>(),
-                    "{place}: {}",
-                    field.path
-                );
+                assert_eq!(paths(change), expected.into_iter().collect::<Vec<_>>(), "{place}: {field}");
                 checked += 1;
             }
         }
@@ -204,28 +197,6 @@ fn set(map: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// Fields that only the service writes, as its API description marks them; what a PUT may hold is the rest.
-const READ_ONLY: &[&str] = &[
-    "/id",
-    "/name",
-    "/type",
-    "/etag",
-    "/systemData",
-    "/identity/principalId",
-    "/identity/tenantId",
-    "/properties/endpoint",
-    "/properties/endpoints",
-    "/properties/internalId",
-    "/properties/dateCreated",
-    "/properties/isMigrated",
-    "/properties/privateEndpointConnections",
-    "/properties/capabilities",
-    "/properties/provisioningState",
-    "/properties/callRateLimit",
-    "/properties/quotaLimit",
-    "/properties/backupUpperLimit",
-];
-
 #[test]
 fn a_write_carries_everything_writable_of_a_recorded_account_and_nothing_else() {
     let Some(all) = accounts() else { return };
@@ -243,12 +214,12 @@ fn a_write_carries_everything_writable_of_a_recorded_account_and_nothing_else() 
             }
         }
         let before = writable(kind(), &live);
-        for pointer in READ_ONLY {
+        for pointer in facts::read_only("accounts") {
             assert!(before.pointer(pointer).is_none(), "{place}: {pointer} would be sent");
         }
         assert!(!before.to_string().contains("null"), "{place}: a null would be sent");
         let mut expected = live.clone();
-        strip(&mut expected);
+        strip("accounts", &mut expected);
         assert_eq!(before, expected, "{place}");
 
         let mut unchanged = before.clone();
@@ -265,8 +236,8 @@ fn a_write_carries_everything_writable_of_a_recorded_account_and_nothing_else() 
 }
 
 /// The reference for [`writable`]: takes out what is read-only, and the nulls.
-fn strip(body: &mut Value) {
-    for pointer in READ_ONLY {
+pub(super) fn strip(kind: &str, body: &mut Value) {
+    for pointer in facts::read_only(kind) {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         if let Some(Value::Object(map)) = body.pointer_mut(parent) {
             map.remove(name);

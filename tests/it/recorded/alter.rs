@@ -1,7 +1,6 @@
 //! One field altered, the others left: a table by type of field, written from what ARM documents and not from the differ.
 
 use keyless::desired::Desired;
-use keyless::kinds::{Field, Kind};
 use serde_json::{Map, Value, json};
 
 /// A declaration in which one field was altered.
@@ -12,16 +11,11 @@ pub(super) struct Altered {
     pub(super) declared: Map<String, Value>,
 }
 
-/// What compares as a whole, by the path's last name: nothing below it shows as a field of its own.
-fn whole(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
-    kind.fields().iter().find(|field| field.path == path.join("/"))
-}
-
 /// Every declared field, altered alone, in each way that its type allows.
 pub(super) fn each_field(desired: &Desired) -> Vec<Altered> {
     let mut leaves = Vec::new();
     for (name, value) in &desired.declared {
-        collect(desired.kind, vec![name.clone()], value, &mut leaves);
+        collect(vec![name.clone()], value, &mut leaves);
     }
     let mut all = Vec::new();
     for (path, value) in leaves {
@@ -36,7 +30,7 @@ pub(super) fn each_field(desired: &Desired) -> Vec<Altered> {
 pub(super) fn each_respelt(desired: &Desired) -> Vec<Altered> {
     let mut leaves = Vec::new();
     for (name, value) in &desired.declared {
-        collect(desired.kind, vec![name.clone()], value, &mut leaves);
+        collect(vec![name.clone()], value, &mut leaves);
     }
     let mut all = Vec::new();
     for (path, value) in leaves {
@@ -47,13 +41,13 @@ pub(super) fn each_respelt(desired: &Desired) -> Vec<Altered> {
     all
 }
 
-fn collect(kind: &dyn Kind, path: Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Value)>) {
+fn collect(path: Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Value)>) {
     match value {
-        Value::Object(map) if whole(kind, &path).is_none() => {
+        Value::Object(map) => {
             for (name, child) in map {
                 let mut path = path.clone();
                 path.push(name.clone());
-                collect(kind, path, child, leaves);
+                collect(path, child, leaves);
             }
         }
         _ => leaves.push((path, value.clone())),

@@ -12,6 +12,7 @@ mod assignments;
 mod cassettes;
 mod children;
 mod export;
+mod facts;
 mod random;
 
 use keyless::desired::{Desired, desired};

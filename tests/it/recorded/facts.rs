@@ -61,7 +61,8 @@ const READ_ONLY: &[(&str, &[&str])] = &[
             "/properties/model/callRateLimit",
             "/properties/provisioningState",
             "/properties/rateLimits",
-            "/properties/scaleSettings/activeCapacity",
+            // Refused since 2023-05-01, where the sku says it: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
+            "/properties/scaleSettings",
         ],
     ),
     ("raiPolicies", &["/properties/type"]),

@@ -5,6 +5,7 @@
 
 pub mod cli;
 
+pub(crate) mod files;
 pub mod finding;
 pub mod id;
 pub mod source;

@@ -3,6 +3,7 @@
 //! Loading (the IO) is in `spec::load`; here are plain values. Every later stage carries a [`Span`] and never looks at a file again.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ pub struct SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    paths: Vec<PathBuf>,
 }
 
 impl Sources {
@@ -64,6 +66,17 @@ impl Sources {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(SourceFile { name: name.into(), text, line_starts });
         id
+    }
+
+    /// Notes a path that is read, or was tried, under whatever name: nothing may be written over it.
+    pub fn note(&mut self, path: &Path) {
+        self.paths.push(path.to_owned());
+    }
+
+    /// All paths that were noted.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 
     /// The file of an id that this value gave out.

@@ -21,6 +21,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::files;
+
+/// Largest file in bytes; a key with a long chain has some ten thousand.
+const LARGEST: u64 = 1 << 20;
 /// How long an assertion is good for, in seconds; Entra ID advises five to ten minutes.
 const LIFETIME: u64 = 600;
 
@@ -56,7 +60,7 @@ impl Certificate {
     /// Reads the file.
     pub(super) fn load(path: &Path, tenant: &str, client: String, authority: &str) -> Result<Self, Unusable> {
         let file = path.display();
-        let bytes = std::fs::read(path).map_err(|error| Unusable {
+        let bytes = files::read(path, LARGEST).map_err(|error| Unusable {
             reason: format!("`{file}` cannot be read: {error}"),
             advice: "check AZURE_CLIENT_CERTIFICATE_PATH",
         })?;

@@ -10,7 +10,7 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::rotation::Rotation;
-use super::session::{Checked, Lifts, Purpose, Session, block_on, check, refuse};
+use super::session::{Checked, Lifts, Purpose, Session, block_on, check_beside, refuse};
 use super::show::load;
 use super::verify::How;
 use crate::apply::{Secrets, apply};
@@ -52,7 +52,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::new("a saved plan says itself which secrets it sends")
             .hint("give `--rotate` to the `keyless plan` that makes it"));
     }
-    let checked = (!specs.is_empty()).then(|| check(options, specs));
+    let plan: &[PathBuf] = if saved.is_some() { &args.paths[..1] } else { &[] };
+    let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
+    options.look_at_reports(plan);
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }

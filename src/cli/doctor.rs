@@ -36,6 +36,7 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (stacks, unread) = specs(options, args);
+    options.reports_ready()?;
     block_on(async {
         let mut checks = vec![cloud(options)];
         let network = network(options).await;

@@ -1,13 +1,14 @@
 //! Results as documents: to stdout in the format asked for, and to report files.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
 use super::options::{Format, Options};
 use super::output::{self, Failure};
+use crate::files::{Target, WriteError};
 use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan};
 use crate::render::sanitize::sanitize_json;
 use crate::render::statement::{self, Said};
@@ -68,6 +69,8 @@ struct Findings<'a> {
 pub struct ReportFile {
     format: ReportFormat,
     path: PathBuf,
+    /// Looked at once, before the run's work.
+    target: Arc<OnceLock<Result<Target, WriteError>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,22 +100,97 @@ impl FromStr for ReportFile {
         if path.is_empty() {
             return Err("a report is given as FORMAT=FILE, and no file is named".to_owned());
         }
-        Ok(Self { format, path: PathBuf::from(path) })
+        Ok(Self { format, path: PathBuf::from(path), target: Arc::default() })
     }
 }
 
-impl Document<'_> {
-    /// Writes it to stdout in the format asked for, and to the report files.
-    pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
-        for report in &options.report {
-            save(&report.path, &self.render(report.format, options)?)?;
+impl ReportFile {
+    /// Looks whether it can be written, beside what the run reads and other reports.
+    pub(super) fn look(&self, inputs: &[PathBuf], others: &[ReportFile]) {
+        self.target.get_or_init(|| Target::open(&self.path, inputs, others.iter().flat_map(Self::target)));
+    }
+
+    /// Where it goes, if it can be written.
+    pub(super) fn target(&self) -> Result<&Target, Failure> {
+        match self.target.get_or_init(|| Target::open(&self.path, &[], [])) {
+            Ok(target) => Ok(target),
+            Err(error) => Err(unwritten(&self.path, error)),
         }
-        output::result(&self.render(options.format.into(), options)?)
+    }
+}
+
+/// A file of its own option, looked at before the run's work.
+pub(super) struct OutFile {
+    path: PathBuf,
+    target: Target,
+}
+
+impl OutFile {
+    /// Looks whether it can be written, beside what the run reads and its reports.
+    pub(super) fn open(path: &Path, inputs: &[PathBuf], options: &Options) -> Result<Self, Failure> {
+        let target = Target::open(path, inputs, options.report.iter().flat_map(ReportFile::target))
+            .map_err(|error| unwritten(path, &error))?;
+        Ok(Self { path: path.to_owned(), target })
+    }
+
+    /// Whether a file would be lost by the writing.
+    pub(super) fn replaces_something(&self) -> bool {
+        self.target.replaces_something()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
+        save(&self.target, &self.path, text)
+    }
+}
+
+/// Why a file is not written, and what to do.
+fn unwritten(path: &Path, error: &WriteError) -> Failure {
+    let failure = Failure::new(format!("failed to write `{}`", path.display())).cause(error);
+    match error {
+        WriteError::Folder => failure.hint("name a file in it"),
+        WriteError::Input | WriteError::Twice => failure.hint("name another file"),
+        WriteError::NoFolder(_) => failure.hint("make the folder first, or name another"),
+        WriteError::NobodyReads => failure.hint("start its reader first"),
+        WriteError::Io(_) => failure,
+    }
+}
+
+/// Writes a file: whole, or not at all.
+fn save(target: &Target, path: &Path, text: &str) -> Result<(), Failure> {
+    // A terminal's colours have no place in a file.
+    let text = anstream::adapter::strip_str(text).to_string();
+    target.write(text.as_bytes()).map_err(|error| unwritten(path, &error))
+}
+
+/// Takes every result before it fails with the last failure; those before it are told at once.
+pub(super) fn all(results: impl IntoIterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut last: Option<Failure> = None;
+    for failure in results.into_iter().filter_map(Result::err) {
+        if let Some(earlier) = last.replace(failure) {
+            earlier.report();
+        }
+    }
+    last.map_or(Ok(()), Err)
+}
+
+impl Document<'_> {
+    /// Writes it to the report files and, whatever becomes of those, to stdout in the format asked for.
+    pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
+        let reports = self.write_reports(options);
+        let shown = self.render(options.format.into(), options).and_then(|text| output::result(&text));
+        all([reports, shown])
     }
 
     /// Writes it to the report files only.
     pub(super) fn write_reports(&self, options: &Options) -> Result<(), Failure> {
-        options.report.iter().try_for_each(|report| save(&report.path, &self.render(report.format, options)?))
+        all(options
+            .report
+            .iter()
+            .map(|report| save(report.target()?, &report.path, &self.render(report.format, options)?)))
     }
 
     fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
@@ -163,18 +241,4 @@ pub(super) fn json(document: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::new("failed to write the result as JSON").cause(error))?;
     Ok(format!("{}\n", sanitize_json(&text)))
-}
-
-/// Writes a file: whole, or not at all.
-pub(super) fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = || Failure::new(format!("failed to write `{}`", path.display()));
-    let mut name = path.file_name().ok_or_else(failed)?.to_owned();
-    name.push(".new");
-    let draft = path.with_file_name(name);
-    // A terminal's colours have no place in a file.
-    let text = anstream::adapter::strip_str(text).to_string();
-    let written = std::fs::File::create(&draft)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&draft, path));
-    written.map_err(|error| failed().cause(error))
 }

@@ -6,7 +6,7 @@ use super::options::Options;
 use super::output::Failure;
 use super::plan::compute;
 use super::rotation::Rotation;
-use super::session::{Purpose, Specs, exit_of};
+use super::session::{Purpose, Specs, check, exit_of, refuse};
 use crate::guards;
 
 /// Arguments of `drift`.
@@ -17,9 +17,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(mut plan) = compute(options, &args.specs, &[], &Rotation::default(), Purpose::Drift)? else {
-        return Ok(Exit::Failure);
-    };
+    let checked = check(options, &args.specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    let mut plan = compute(options, checked, &[], &Rotation::default(), Purpose::Drift)?;
     // Guards are about closing a difference; that there is one is what is asked here.
     plan.findings.retain(|finding| !guards::is_refusal(finding));
     Document::Drift(&plan).write(options)?;

@@ -1,6 +1,8 @@
 //! `keyless export`: live Azure as a spec, proved to plan clean before it is printed.
 
-use super::document::{Document, Saying, json};
+use std::path::{Path, PathBuf};
+
+use super::document::{Document, OutFile, Saying, all, json};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Session, block_on};
@@ -26,6 +28,9 @@ pub(super) struct Args {
     /// Only the account of this name, and what is in it
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// Write the spec to this new file, if all could be exported, instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 fn group(text: &str) -> Result<String, &'static str> {
@@ -39,12 +44,23 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         account: args.account.clone(),
         stack: stack(options, args)?,
     };
+    let out = args.out.as_deref().map(|path| new_file(options, path)).transpose()?;
     block_on(async {
         let session = Session::connect(options).await?;
-        let exit = tell(options, &session, &wanted).await;
+        let exit = tell(options, &session, &wanted, out).await;
         session.close().await;
         exit
     })
+}
+
+/// A file for the spec. One that is there may be a spec that somebody has written on since.
+fn new_file(options: &Options, path: &Path) -> Result<OutFile, Failure> {
+    let out = OutFile::open(path, &[], options)?;
+    if out.replaces_something() {
+        return Err(Failure::new(format!("`{}` is there already, and is not overwritten", path.display()))
+            .hint("name another file, or remove it first"));
+    }
+    Ok(out)
 }
 
 /// The stack's name: as it is given, or what is exported.
@@ -67,15 +83,35 @@ fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
     Ok(name.clone())
 }
 
-async fn tell(options: &Options, session: &Session, wanted: &Wanted) -> Result<Exit, Failure> {
+async fn tell(
+    options: &Options,
+    session: &Session,
+    wanted: &Wanted,
+    out: Option<OutFile>,
+) -> Result<Exit, Failure> {
     let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
-    Document::Statement(&Spec { exported: &exported, entries: entries(&exported) }).write(options)?;
+    let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let spec = Spec { exported: &exported, entries: entries(&exported) };
+    let document = Document::Statement(&spec);
+    let written = match &out {
+        None => document.write(options),
+        Some(out) => {
+            all([document.write_reports(options), if failed { Ok(()) } else { out.write(&exported.text()) }])
+        }
+    };
     aside(&exported.findings, options.quiet);
     if !options.quiet {
         output::aside(&render::summary(&exported, session.requests(), &session.target));
     }
-    let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
+    written?;
+    if let Some(out) = out.filter(|_| failed) {
+        return Err(Failure::new(format!(
+            "`{}` was not written: not all could be exported",
+            out.path().display()
+        ))
+        .hint("without `--out`, what could be exported goes to stdout"));
+    }
     Ok(if failed { Exit::Failure } else { Exit::Success })
 }
 

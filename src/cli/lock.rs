@@ -4,15 +4,19 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::Exit;
-use super::document::{Document, json, save};
+use super::document::{Document, OutFile, all, json};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, block_on, read_specs, refuse};
 use crate::desired::Open;
+use crate::files;
 use crate::finding::{Code, Finding};
 use crate::principals::lock::Lock;
 use crate::source::Sources;
 use crate::spec::Loaded;
+
+/// Largest lock file in bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// Arguments of `lock`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +33,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if checked.has_errors() {
         return refuse(options, &checked);
     }
+    let mut reads = checked.sources.paths().to_vec();
+    let outs = if args.check { Vec::new() } else { outs(options, &checked)? };
+    reads.extend(checked.stacks.iter().filter_map(|loaded| path_of(loaded, &checked.sources)));
+    options.look_at_reports(&reads);
     let fresh = block_on(async {
         let session = Session::connect(options).await?;
         let fresh = session.look_up(&checked.stacks).await;
@@ -46,8 +54,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let mut lines = String::new();
     let mut differences = Vec::new();
     for (loaded, lock) in &locks {
-        let path = path_of(loaded, &checked.sources);
         if args.check {
+            let path = path_of(loaded, &checked.sources);
             match path.as_deref().map(read).transpose() {
                 Ok(standing) => {
                     let none = Lock { principals: Vec::new(), ..lock.clone() };
@@ -55,11 +63,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
                 }
                 Err(problem) => differences.push(problem.at(loaded.document.value_span("/stack"))),
             }
-        } else if let Some(path) =
-            path.filter(|path| !unresolved && (!lock.principals.is_empty() || path.exists()))
-        {
-            save(&path, &json(lock)?)?;
-            let _ = writeln!(lines, "wrote {}: {} looked up", path.display(), lock.principals.len());
+        }
+    }
+    if !unresolved {
+        for (out, (_, lock)) in outs.iter().zip(&locks) {
+            let Some(out) = out else { continue };
+            out.write(&json(lock)?)?;
+            let _ = writeln!(lines, "wrote {}: {} looked up", out.path().display(), lock.principals.len());
         }
     }
     let differ = !differences.is_empty();
@@ -77,14 +87,36 @@ fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> R
     if options.format != Format::Human {
         return Document::Findings(&entries).write(options);
     }
-    Document::Findings(&entries).write_reports(options)?;
+    let reported = Document::Findings(&entries).write_reports(options);
     output::aside(&checked.diagnostics());
-    match (lines.is_empty(), checked.has_errors()) {
+    let said = match (lines.is_empty(), checked.has_errors()) {
         (false, _) => output::result(lines),
         (true, true) => Ok(()),
         (true, false) if comparing => output::result("the lock files say what the directory says\n"),
         (true, false) => output::result("no name needs to be looked up\n"),
-    }
+    };
+    all([reported, said])
+}
+
+/// The lock files that may be written: where a name has to be looked up, and where one stands already.
+fn outs(options: &Options, checked: &Checked) -> Result<Vec<Option<OutFile>>, Failure> {
+    let out = |loaded: &Loaded| {
+        let Some(path) = path_of(loaded, &checked.sources) else { return Ok(None) };
+        let stands = std::fs::symlink_metadata(&path).is_ok();
+        if stands && !is_plain(&path).is_ok_and(|plain| plain) {
+            return Err(Failure::new(format!("failed to write `{}`", path.display()))
+                .cause("it is not a regular file")
+                .hint("a lock file is read and written where it stands, through no link: remove it first"));
+        }
+        let wanted = stands || !crate::principals::queries(std::slice::from_ref(loaded)).is_empty();
+        wanted.then(|| OutFile::open(&path, checked.sources.paths(), options)).transpose()
+    };
+    checked.stacks.iter().map(out).collect()
+}
+
+/// Whether a path names a regular file itself, not a link to one.
+fn is_plain(path: &Path) -> std::io::Result<bool> {
+    std::fs::symlink_metadata(path).map(|about| about.is_file())
 }
 
 /// The lock file of a spec; a spec from stdin has none.
@@ -100,12 +132,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
         let hint = "remove it, or write it anew with `keyless lock`";
         Box::new(Finding::error(Code::LockOutdated, message).cause(cause).hint(hint))
     };
-    match std::fs::symlink_metadata(path) {
+    match is_plain(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(error.to_string())),
-        Ok(metadata) if !metadata.is_file() => return Err(unusable("it is not a regular file".to_owned())),
-        Ok(_) => {}
+        Ok(false) => return Err(unusable("it is not a regular file".to_owned())),
+        Ok(true) => {}
     }
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    let text = files::read_text(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
     Lock::parse(&text).map(Some).map_err(|error| unusable(error.to_string()))
 }

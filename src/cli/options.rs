@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::document::ReportFile;
+use super::output::Failure;
 use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -134,6 +135,20 @@ impl Options {
         let layer =
             tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).without_time();
         tracing_subscriber::registry().with(filter).with(layer).init();
+    }
+
+    /// Looks whether the report files can be written; what cannot is told by [`Options::reports_ready`], or when it is written.
+    /// `inputs` are what the run reads.
+    pub(super) fn look_at_reports(&self, inputs: &[PathBuf]) {
+        for (index, report) in self.report.iter().enumerate() {
+            report.look(inputs, &self.report[..index]);
+        }
+    }
+
+    /// Fails if a report file cannot be written: before anything is asked of Azure.
+    pub(super) fn reports_ready(&self) -> Result<(), Failure> {
+        self.look_at_reports(&[]);
+        self.report.iter().try_for_each(|report| report.target().map(drop))
     }
 
     /// Whether notes and unchanged resources are shown.

@@ -1,7 +1,7 @@
 //! `keyless outputs`: what applications need to know of the accounts and their projects.
 
 use super::Exit;
-use super::document::Document;
+use super::document::{Document, all};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, over_specs};
@@ -42,12 +42,13 @@ async fn tell(
         Document::Statement(&document).write(options)?;
         return Ok(exit);
     }
-    Document::Statement(&document).write_reports(options)?;
+    let reported = Document::Statement(&document).write_reports(options);
     if exit == Exit::Success {
-        output::result(&variables)?;
+        all([reported, output::result(&variables)])?;
     } else {
         output::aside(&checked.diagnostics());
         output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
+        reported?;
     }
     if !options.quiet {
         output::aside(&format!("Target: {}\n", document.target));

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::Exit;
-use super::document::{Document, json, save};
+use super::document::{Document, OutFile, all, json};
 use super::options::Options;
 use super::output::Failure;
 use super::rotation::Rotation;
-use super::session::{Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
+use super::session::{Checked, Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
 use crate::guards::Allow;
 use crate::plan::document::Plan;
 
@@ -29,34 +29,31 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let Some(plan) = compute(options, &args.specs, &args.lifts.allow, &args.rotation, Purpose::Plan)? else {
-        return Ok(Exit::Failure);
-    };
-    if let Some(path) = &args.out {
-        save(path, &json(&plan)?)?;
+    let checked = check(options, &args.specs.specs);
+    if checked.has_errors() {
+        return refuse(options, &checked);
     }
-    show(options, &plan)?;
+    let out = args.out.as_deref().map(|path| OutFile::open(path, checked.sources.paths(), options));
+    let out = out.transpose()?;
+    let plan = compute(options, checked, &args.lifts.allow, &args.rotation, Purpose::Plan)?;
+    let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
+    all([saved, show(options, &plan)])?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
 }
 
-/// The plan for these specs, or nothing if something is wrong with them, which has been told.
+/// The plan for specs without an error.
 pub(super) fn compute(
     options: &Options,
-    specs: &Specs,
+    checked: Checked,
     allowed: &[Allow],
     rotation: &Rotation,
     purpose: Purpose,
-) -> Result<Option<Plan>, Failure> {
-    let checked = check(options, &specs.specs);
-    if checked.has_errors() {
-        refuse(options, &checked)?;
-        return Ok(None);
-    }
+) -> Result<Plan, Failure> {
     block_on(async {
         let session = Session::connect(options).await?;
         let plan = session.plan(options, checked, allowed, rotation, purpose).await;
         session.close().await;
-        plan.map(Some)
+        plan
     })
 }
 

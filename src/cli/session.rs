@@ -10,7 +10,7 @@ use super::output::{self, Failure};
 use super::pins;
 use super::progress::Spinner;
 use super::rotation::Rotation;
-pub(super) use super::specs::{Checked, Specs, check, read_specs, refuse};
+pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
 use crate::arm::{self, Client, Interrupt};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
@@ -77,6 +77,7 @@ pub(super) struct Session {
 impl Session {
     /// Connects to what the options name.
     pub(super) async fn connect(options: &Options) -> Result<Self, Failure> {
+        options.reports_ready()?;
         // Twice in one process is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let interrupt = Interrupt::default();

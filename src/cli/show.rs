@@ -6,8 +6,12 @@ use super::Exit;
 use super::options::Options;
 use super::output::Failure;
 use super::plan::show;
+use crate::files;
 use crate::plan::document::Plan;
 use crate::plan::saved;
+
+/// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
+const LARGEST: u64 = 512 << 20;
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
+    options.look_at_reports(std::slice::from_ref(&args.plan));
     show(options, &load(&args.plan)?)?;
     Ok(Exit::Success)
 }
@@ -26,7 +31,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 pub(super) fn load(path: &std::path::Path) -> Result<Plan, Failure> {
     let refused =
         |hint: &str| Failure::new(format!("`{}` cannot be used as a plan", path.display())).hint(hint);
-    let text = std::fs::read_to_string(path)
+    let text = files::read_text(path, LARGEST)
         .map_err(|error| refused("`keyless plan --out FILE` writes one").cause(error))?;
     saved::parse(&text).map_err(|error| refused("make it again with `keyless plan --out FILE`").cause(error))
 }

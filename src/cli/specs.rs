@@ -64,11 +64,22 @@ impl Checked {
     }
 }
 
-/// Reads and checks specs, with the lock files beside them; nothing is asked of Azure.
+/// Reads and checks specs, with the lock files beside them; nothing is asked of Azure. The report files are looked at as well.
 pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
+    check_beside(options, paths, &[])
+}
+
+/// Like [`check`], for a run that reads other files too.
+pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
     let mut checked = read_specs(options, paths);
+    for path in others {
+        checked.sources.note(path);
+    }
     for loaded in &mut checked.stacks {
         let path = lock::path_of(loaded, &checked.sources);
+        if let Some(path) = &path {
+            checked.sources.note(path);
+        }
         match path.as_deref().map(lock::read).transpose() {
             Ok(found) => loaded.lock = found.flatten(),
             Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
@@ -77,6 +88,7 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
         checked.findings.extend(problems.into_iter().flatten());
     }
     checked.findings.sort_by_key(|finding| finding.span);
+    options.look_at_reports(checked.sources.paths());
     checked
 }
 
@@ -106,12 +118,12 @@ pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
 pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failure> {
     let entries = checked.entries();
     let document = Document::Findings(&entries);
-    if options.format == Format::Human {
-        document.write_reports(options)?;
+    let written = if options.format == Format::Human {
+        document.write_reports(options)
     } else {
-        document.write(options)?;
-    }
+        document.write(options)
+    };
     output::aside(&checked.diagnostics());
     output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
-    Ok(Exit::Failure)
+    written.map(|()| Exit::Failure)
 }

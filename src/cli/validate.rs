@@ -1,7 +1,7 @@
 //! `keyless validate`: everything that can be said without Azure.
 
 use super::Exit;
-use super::document::Document;
+use super::document::{Document, all};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Specs, check};
@@ -24,13 +24,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         Document::Findings(&entries).write(options)?;
         return Ok(if failed { Exit::Failure } else { Exit::Success });
     }
-    Document::Findings(&entries).write_reports(options)?;
+    let reported = Document::Findings(&entries).write_reports(options);
     output::aside(&checked.diagnostics());
     if failed {
         output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
-        return Ok(Exit::Failure);
+        return reported.map(|()| Exit::Failure);
     }
     let stacks: Vec<&str> = checked.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
-    output::result(&format!("valid: stack {}\n", stacks.join(", ")))?;
+    all([reported, output::result(&format!("valid: stack {}\n", stacks.join(", ")))])?;
     Ok(Exit::Success)
 }

@@ -86,7 +86,11 @@ impl Store {
     }
 
     fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-        match std::fs::read(path) {
+        // A device or a pipe has no end.
+        let plain = std::fs::metadata(path).and_then(|about| {
+            if about.is_file() { Ok(()) } else { Err(IoError::other("it is not a regular file")) }
+        });
+        match plain.and_then(|()| std::fs::read(path)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::State { path: path.to_owned(), source }),
@@ -102,17 +106,11 @@ impl Store {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         // Until this is done there is nothing to append to.
         *journal = Journal::default();
-        let fresh = beside(&self.path, "new");
-        let mut file = private().truncate(true).open(&fresh)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &self.path)?;
+        replace(&self.path, text)?;
         // A kill from here on leaves a journal of another snapshot, which is not read.
-        let mut file = private().truncate(true).open(self.journal_path())?;
         let mut head = to_json(&Head { snapshot: snapshot.to_owned() });
         head.push('\n');
-        file.write_all(head.as_bytes())?;
-        file.sync_all()?;
+        let file = replace(&self.journal_path(), head.as_bytes())?;
         // The new names must survive a power cut as well.
         match self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             Some(folder) => File::open(folder)?.sync_all()?,
@@ -193,6 +191,15 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Puts a file, whole and on disk, in the place of another; a link that somebody laid there goes instead of being followed.
+fn replace(path: &Path, text: &[u8]) -> IoResult<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut fresh = tempfile::Builder::new().prefix(".sandbox-").rand_bytes(16).tempfile_in(folder)?;
+    fresh.write_all(text)?;
+    fresh.as_file().sync_all()?;
+    Ok(fresh.persist(path)?)
 }
 
 /// Options of a file that nobody else may read: state holds what account keys derive from.

@@ -5,10 +5,11 @@
 //! diagnostic; a file named on the command line may be a link, because whoever names it can read it anyway.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::files::{self, ReadError};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
 
@@ -33,7 +34,7 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
             continue;
         }
         match fs::metadata(path) {
-            Err(error) => loader.unreadable(path, &error),
+            Err(error) => loader.unreadable(&shown(path), &error),
             Ok(about) if about.is_dir() => loader.folder(path),
             Ok(_) => loader.file(path),
         }
@@ -64,7 +65,7 @@ impl Loader<'_> {
     fn folder(&mut self, folder: &Path) {
         let root = match folder.canonicalize() {
             Ok(root) => root,
-            Err(error) => return self.unreadable(folder, &error),
+            Err(error) => return self.unreadable(&shown(folder), &error),
         };
         let mut found = Vec::new();
         let before = self.findings.len();
@@ -100,7 +101,7 @@ impl Loader<'_> {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.unreadable(folder, &error),
+            Err(error) => return self.unreadable(&shown(folder), &error),
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
@@ -115,7 +116,7 @@ impl Loader<'_> {
                 // A link to nowhere matters only where it is called a spec.
                 Err(_) if !wanted => continue,
                 Err(error) => {
-                    self.unreadable(&path, &error);
+                    self.unreadable(&shown(&path), &error);
                     continue;
                 }
             };
@@ -125,7 +126,7 @@ impl Loader<'_> {
             let real = match path.canonicalize() {
                 Ok(real) => real,
                 Err(error) => {
-                    self.unreadable(&path, &error);
+                    self.unreadable(&shown(&path), &error);
                     continue;
                 }
             };
@@ -148,38 +149,43 @@ impl Loader<'_> {
     }
 
     fn file(&mut self, path: &Path) {
-        // Opened before it is looked at: what is checked is what is read.
-        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
-        match opened {
-            Err(error) => self.unreadable(path, &error),
-            Ok((about, _)) if about.is_dir() => {
-                let message = format!("`{}` is a folder", shown(path));
-                self.findings.push(Finding::error(Code::UnreadableFile, message).hint("name a file"));
-            }
-            Ok((about, _)) if about.len() > MAX_BYTES => self.too_large(&shown(path)),
-            Ok((_, file)) => {
+        self.sources.note(path);
+        match files::open(path) {
+            Ok(file) => {
                 // A pipe such as `/dev/fd/63` has no canonical path.
                 if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())) {
                     self.add(&shown(path), file);
                 }
             }
+            Err(error) => self.unread(&shown(path), error),
         }
     }
 
     /// Reads a file to its end, but never more than the limit, and adds it.
     fn add(&mut self, name: &str, from: impl Read) {
-        let mut bytes = Vec::new();
-        match from.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
-            Err(error) => {
-                let message = format!("`{name}` cannot be read");
-                self.findings.push(Finding::error(Code::UnreadableFile, message).cause(error.to_string()));
-            }
-            Ok(_) if bytes.len() as u64 > MAX_BYTES => self.too_large(name),
-            Ok(_) => match String::from_utf8(bytes) {
-                Ok(text) => self.files.push(self.sources.add(name, text)),
-                Err(error) => self.not_utf8(name, error),
-            },
+        match files::read_all(from, MAX_BYTES).map(String::from_utf8) {
+            Ok(Ok(text)) => self.files.push(self.sources.add(name, text)),
+            Ok(Err(error)) => self.not_utf8(name, error),
+            Err(error) => self.unread(name, error),
         }
+    }
+
+    fn unread(&mut self, name: &str, error: ReadError) {
+        let unreadable = |message: String| Finding::error(Code::UnreadableFile, message);
+        let finding = match error {
+            ReadError::Folder => unreadable(format!("`{name}` is a folder")).hint("name a file"),
+            ReadError::NamedPipe => {
+                unreadable(format!("`{name}` is a named pipe, which nobody may ever write to"))
+                    .hint("pipe into `-`, which is standard input, or use the shell's `<(...)`")
+            }
+            ReadError::TooLarge { limit } => {
+                let message = format!("`{name}` is over {} MiB", limit >> 20);
+                Finding::error(Code::TooLarge, message).hint("split it into several specs")
+            }
+            ReadError::Io(error) => return self.unreadable(name, &error),
+            ReadError::NotUtf8 => unreadable(format!("`{name}` is not UTF-8")),
+        };
+        self.findings.push(finding);
     }
 
     fn not_utf8(&mut self, name: &str, error: std::string::FromUtf8Error) {
@@ -198,13 +204,7 @@ impl Loader<'_> {
             .push(Finding::error(Code::NotUtf8, message).at(Span { file, start: at, end: at }).hint(hint));
     }
 
-    fn too_large(&mut self, name: &str) {
-        let message = format!("`{name}` is over {} MiB", MAX_BYTES >> 20);
-        self.findings.push(Finding::error(Code::TooLarge, message).hint("split it into several specs"));
-    }
-
-    fn unreadable(&mut self, path: &Path, error: &io::Error) {
-        let name = shown(path);
+    fn unreadable(&mut self, name: &str, error: &io::Error) {
         let (message, hint) = match error.kind() {
             io::ErrorKind::NotFound => (
                 format!("there is no file or folder `{name}`"),

@@ -9,7 +9,7 @@ pub(crate) mod cloud;
 pub(crate) mod run;
 
 pub(crate) use azure::{Azure, Fault};
-pub(crate) use run::{Folder, Run};
+pub(crate) use run::{Folder, Run, finish};
 
 use std::fmt::Display;
 use std::io::Write as _;

@@ -7,6 +7,8 @@ mod connections;
 mod deployments;
 mod drift;
 mod drift_who;
+#[cfg(unix)]
+mod files;
 mod guards;
 mod guid;
 mod hostile;

@@ -1,0 +1,390 @@
+//! Files (IO): read up to a bound, written whole or not at all.
+//!
+//! What a command line, a folder or the environment names may be anything: a device without end, a pipe to which nobody writes, a link
+//! that somebody else laid. [`read`] and [`open`] say so instead of waiting or reading for ever. A [`Target`] is looked at before the
+//! work whose result it takes: what cannot be written is known before Azure is asked anything.
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long a named pipe may take to get a reader.
+const READER_WAIT: Duration = Duration::from_secs(10);
+/// Links that lead to one another before they count as a circle.
+const MAX_LINKS: usize = 40;
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("it is a folder")]
+    Folder,
+    #[error("it is a named pipe, which nobody may ever write to")]
+    NamedPipe,
+    #[error("it is over {} MiB", limit >> 20)]
+    TooLarge { limit: u64 },
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Opens a file to read it. A named pipe is refused, because opening it waits for a writer; `/dev/fd/63`, as the shell's `<(...)` gives
+/// it, is open already.
+pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
+    let about = fs::metadata(path)?;
+    if about.is_dir() {
+        return Err(ReadError::Folder);
+    }
+    if is_pipe(&about) && !is_descriptor(path) && path.canonicalize().is_ok() {
+        return Err(ReadError::NamedPipe);
+    }
+    Ok(File::open(path)?)
+}
+
+/// The bytes of a file, if there are no more than `limit`.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    read_all(open(path)?, limit)
+}
+
+/// The text of a file of at most `limit` bytes.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
+    String::from_utf8(read(path, limit)?).map_err(|_| ReadError::NotUtf8)
+}
+
+/// Everything up to the end, if that comes within `limit` bytes.
+pub(crate) fn read_all(from: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+        Ok(bytes)
+    } else {
+        Err(ReadError::TooLarge { limit })
+    }
+}
+
+/// Why a file is not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("it is a folder")]
+    Folder,
+    #[error("this run reads it")]
+    Input,
+    #[error("this run writes it already")]
+    Twice,
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
+    #[error("it is a pipe that nobody read from within {} s", READER_WAIT.as_secs())]
+    NobodyReads,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A place to write to, found to be one.
+#[derive(Debug)]
+pub(crate) struct Target(Sink);
+
+#[derive(Debug)]
+enum Sink {
+    /// A regular file, or nothing yet: a draft beside it takes its place once it is whole.
+    Replace { real: PathBuf, old: Option<Metadata> },
+    /// A regular file in a folder that takes no draft.
+    Rewrite(File),
+    /// A pipe, a terminal, a device: it stays what it is.
+    Stream(File),
+}
+
+impl Target {
+    /// Looks at a path and opens what must not be replaced. Refused is a file of `inputs` under whatever name, and one of `others` once more.
+    pub(crate) fn open<'a>(
+        path: &Path,
+        inputs: &[PathBuf],
+        others: impl IntoIterator<Item = &'a Target>,
+    ) -> Result<Self, WriteError> {
+        let sink = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let real = destination(path)?;
+                draft(&real, None)?;
+                Sink::Replace { real, old: None }
+            }
+            Err(error) => return Err(error.into()),
+            Ok(about) if about.is_dir() => return Err(WriteError::Folder),
+            Ok(about) => existing(path, about, inputs)?,
+        };
+        let taken = |other: &Target| match (&other.0, &sink) {
+            (Sink::Replace { real: first, .. }, Sink::Replace { real: second, .. }) => first == second,
+            _ => false,
+        };
+        if others.into_iter().any(taken) { Err(WriteError::Twice) } else { Ok(Self(sink)) }
+    }
+
+    /// Whether a file would be lost by the writing.
+    pub(crate) fn replaces_something(&self) -> bool {
+        match &self.0 {
+            Sink::Replace { old, .. } => old.as_ref().is_some_and(|old| old.len() > 0),
+            Sink::Rewrite(file) => file.metadata().is_ok_and(|about| about.len() > 0),
+            Sink::Stream(_) => false,
+        }
+    }
+
+    /// Writes all of it. A regular file holds what it held until the last byte is on disk, and no draft stays behind.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
+        match &self.0 {
+            Sink::Stream(file) => write_all(file, bytes)?,
+            Sink::Rewrite(file) => rewrite(file, bytes)?,
+            Sink::Replace { real, old } => {
+                let draft = draft(real, old.as_ref())?;
+                write_all(draft.as_file(), bytes)?;
+                keep_owner_and_mode(draft.as_file(), old.as_ref())?;
+                draft.as_file().sync_all()?;
+                match draft.persist(real) {
+                    Ok(_) => {}
+                    // A file that is mounted by itself, as containers have it, cannot be replaced.
+                    Err(error) if error.error.kind() == ErrorKind::ResourceBusy => {
+                        rewrite(&OpenOptions::new().write(true).open(real)?, bytes)?;
+                    }
+                    Err(error) => return Err(error.error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How what is there already is written.
+fn existing(path: &Path, about: Metadata, inputs: &[PathBuf]) -> Result<Sink, WriteError> {
+    if let Some(stream) = standard_stream(&about) {
+        return Ok(Sink::Stream(stream));
+    }
+    if !about.is_file() {
+        return Ok(Sink::Stream(open_stream(path.to_owned())?));
+    }
+    if inputs.iter().any(|input| is_same(input, path, &about)) {
+        return Err(WriteError::Input);
+    }
+    if is_descriptor(path) {
+        return Ok(Sink::Stream(OpenOptions::new().append(true).open(path)?));
+    }
+    let real = path.canonicalize()?;
+    // A file that may not be written is not replaced either.
+    let file = OpenOptions::new().write(true).open(&real)?;
+    match draft(&real, Some(&about)) {
+        Ok(_) => Ok(Sink::Replace { real, old: Some(about) }),
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            Ok(Sink::Rewrite(file))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An empty file beside another, under a name that nobody can know before; dropped, it is gone.
+fn draft(real: &Path, old: Option<&Metadata>) -> io::Result<tempfile::NamedTempFile> {
+    let mut draft = tempfile::Builder::new();
+    draft.prefix(".keyless-").suffix(".draft").rand_bytes(16);
+    #[cfg(unix)]
+    {
+        // What takes the place of something is nobody else's until it has its mode; anything new is as open as `umask` says.
+        let mode = if old.is_some() { 0o600 } else { 0o666 };
+        draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    }
+    draft.tempfile_in(real.parent().unwrap_or(Path::new("/")))
+}
+
+fn keep_owner_and_mode(file: &File, old: Option<&Metadata>) -> io::Result<()> {
+    let Some(old) = old else { return Ok(()) };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // Only root may give a file away; anybody else's new file is their own.
+        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    let mode: Permissions = old.permissions();
+    file.set_permissions(mode)
+}
+
+fn write_all(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes).and_then(|()| file.flush())
+}
+
+fn rewrite(file: &File, bytes: &[u8]) -> io::Result<()> {
+    file.set_len(0)?;
+    write_all(file, bytes)?;
+    file.sync_all()
+}
+
+/// Where a path without a file leads: links without a target are followed, so that the link stays one.
+fn destination(path: &Path) -> Result<PathBuf, WriteError> {
+    let mut path = path.to_owned();
+    let mut links = 0;
+    while let Ok(next) = fs::read_link(&path) {
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "its links lead in a circle").into());
+        }
+        path = folder_of(&path).join(next);
+    }
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file").into());
+    };
+    let folder = folder_of(&path);
+    match folder.canonicalize() {
+        Ok(real) => Ok(real.join(name)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(WriteError::NoFolder(folder.to_owned())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Opens a pipe or a device. The thread that still waits for a reader ends with the process.
+fn open_stream(path: PathBuf) -> Result<File, WriteError> {
+    let (send, opened) = mpsc::channel();
+    std::thread::spawn(move || send.send(OpenOptions::new().write(true).open(path)));
+    match opened.recv_timeout(READER_WAIT) {
+        Ok(file) => Ok(file?),
+        Err(_) => Err(WriteError::NobodyReads),
+    }
+}
+
+/// Whether a path names something that this process has open already.
+fn is_descriptor(path: &Path) -> bool {
+    let mut parts = path.components().skip(1).map(Component::as_os_str);
+    match parts.next() {
+        Some(first) if first == "dev" => parts.next().is_some_and(|second| second == "fd"),
+        Some(first) if first == "proc" => parts.nth(1).is_some_and(|third| third == "fd"),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(about: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&about.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
+}
+
+/// Stdout or stderr, if that is what a path names. Opened anew it would begin at its first byte, on top of what stands there.
+#[cfg(unix)]
+fn standard_stream(about: &Metadata) -> Option<File> {
+    use std::os::fd::{AsFd as _, BorrowedFd};
+    let same = |stream: BorrowedFd<'_>| {
+        let file = File::from(stream.try_clone_to_owned().ok()?);
+        let own = file.metadata().ok()?;
+        (identity(&own) == identity(about)).then_some(file)
+    };
+    same(io::stdout().as_fd()).or_else(|| same(io::stderr().as_fd()))
+}
+
+#[cfg(not(unix))]
+fn standard_stream(_: &Metadata) -> Option<File> {
+    None
+}
+
+/// Whether two paths lead to one file, whatever links there are on the way.
+#[cfg(unix)]
+fn is_same(input: &Path, _: &Path, about: &Metadata) -> bool {
+    fs::metadata(input).is_ok_and(|input| identity(&input) == identity(about))
+}
+
+#[cfg(not(unix))]
+fn is_same(input: &Path, path: &Path, _: &Metadata) -> bool {
+    matches!((input.canonicalize(), path.canonicalize()), (Ok(input), Ok(path)) if input == path)
+}
+
+#[cfg(unix)]
+fn identity(about: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (about.dev(), about.ino())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("it is a folder").flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn looking_at_a_target_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        fs::write(&old, "before").unwrap();
+        assert!(Target::open(&old, &[], []).unwrap().replaces_something());
+        assert!(!Target::open(&new, &[], []).unwrap().replaces_something());
+        assert_eq!(
+            (names(folder.path()), fs::read_to_string(&old).unwrap()),
+            (vec!["old".into()], "before".into())
+        );
+    }
+
+    #[test]
+    fn links_stay_links_and_modes_stay_modes() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), "before").unwrap();
+        fs::set_permissions(at("old"), Permissions::from_mode(0o640)).unwrap();
+        symlink("old", at("link")).unwrap();
+        symlink("nothing-yet", at("dangling")).unwrap();
+        for name in ["link", "dangling"] {
+            Target::open(&at(name), &[], []).unwrap().write(b"after").unwrap();
+            assert!(fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), "after");
+        }
+        assert_eq!(fs::metadata(at("old")).unwrap().permissions().mode() & 0o7777, 0o640);
+        assert_eq!(names(folder.path()), ["dangling", "link", "nothing-yet", "old"]);
+    }
+
+    #[test]
+    fn what_is_read_and_what_is_named_twice_is_refused_under_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("spec"), "a spec").unwrap();
+        symlink("spec", at("link")).unwrap();
+        fs::hard_link(at("spec"), at("hard")).unwrap();
+        for name in ["spec", "link", "hard", "./spec"] {
+            let refused = Target::open(&at(name), &[at("spec")], []);
+            assert!(matches!(refused, Err(WriteError::Input)), "{name}: {refused:?}");
+        }
+        let first = Target::open(&at("new"), &[], []).unwrap();
+        assert!(matches!(Target::open(&at("./new"), &[], [&first]), Err(WriteError::Twice)));
+    }
+
+    #[test]
+    fn what_has_no_place_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(matches!(Target::open(folder.path(), &[], []), Err(WriteError::Folder)));
+        assert!(matches!(Target::open(&at("no/such"), &[], []), Err(WriteError::NoFolder(_))));
+        symlink("circle", at("circle")).unwrap();
+        assert!(Target::open(&at("circle"), &[], []).is_err());
+    }
+
+    #[test]
+    fn reading_ends_at_its_bound() {
+        assert!(matches!(read(Path::new("/dev/zero"), 1 << 20), Err(ReadError::TooLarge { .. })));
+        assert_eq!(read_all(&b"abc"[..], 3).unwrap(), b"abc");
+        assert!(matches!(read_all(&b"abcd"[..], 3), Err(ReadError::TooLarge { limit: 3 })));
+    }
+
+    #[test]
+    fn only_what_is_open_already_is_a_descriptor() {
+        for (path, is) in
+            [("/dev/fd/63", true), ("/proc/self/fd/1", true), ("/dev/null", false), ("dev/fd", false)]
+        {
+            assert_eq!(is_descriptor(Path::new(path)), is, "{path}");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Files that are written: links, pipes, devices, a full disk, a spec's own name. What cannot be written is told before Azure is asked.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::{ALICE, Azure, Folder, SUB, finish, grants, one_account};
+
+fn spec() -> String {
+    one_account("team-a", "chat", &grants(&[ALICE]))
+}
+
+/// Everything in a folder, hidden files too.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Runs a command line of bash in which `keyless` is the binary.
+fn bash(folder: &Folder, line: &str) -> crate::common::Run {
+    let wrapped = folder.command(["@"]);
+    let arguments: Vec<String> =
+        wrapped.get_args().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let mut command = Command::new("bash");
+    command.env_clear().current_dir(folder.path());
+    for (name, value) in wrapped.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let keyless =
+        format!("keyless() {{ '{}' \"$@\" {}; }}\n", env!("CARGO_BIN_EXE_keyless"), arguments.join(" "));
+    command.args(["-c", &(keyless + line)]);
+    finish(command, b"")
+}
+
+#[test]
+fn a_report_goes_into_stdout_a_pipe_and_a_device_and_leaves_them_what_they_are() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let both = folder.keyless("plan a.yaml --report sarif=/dev/stdout").exits(0);
+    assert!(both.stdout.contains("\"runs\"") && both.stdout.contains("2 to create"), "{both}");
+    // Redirected to a file, `/dev/stdout` is that file: neither may stand on top of the other.
+    bash(&folder, "keyless plan a.yaml --report sarif=/dev/stdout > out.txt").exits(0);
+    let out = fs::read_to_string(folder.path().join("out.txt")).unwrap();
+    assert!(out.contains("\"runs\"") && out.contains("2 to create"), "{out}");
+    let pipe = folder.path().join("pipe");
+    fifo(&pipe);
+    let reader = Command::new("cat").arg(&pipe).stdout(Stdio::piped()).spawn().unwrap();
+    folder.keyless("plan a.yaml --report json=pipe").exits(0).says(&["2 to create"]);
+    let read = reader.wait_with_output().unwrap().stdout;
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&read).unwrap()["summary"]["create"], 2);
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+    let run = bash(&folder, "keyless plan a.yaml --out >(cat >&2)").exits(0);
+    assert!(run.stderr.contains("\"formatVersion\""), "{run}");
+    folder.keyless("plan a.yaml --report json=/dev/null").exits(0);
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    assert_eq!(names(folder.path()), ["a.yaml", "out.txt", "pipe"]);
+}
+
+#[test]
+fn a_pipe_without_a_reader_is_told_and_not_waited_for() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    fifo(&folder.path().join("pipe"));
+    folder.keyless("plan a.yaml --out pipe").exits(1).complains(&["failed to write `pipe`", "nobody read"]);
+    assert!(azure.take_seen().is_empty());
+}
+
+#[test]
+fn a_link_is_written_through_a_planted_draft_is_not_followed_and_the_mode_stays() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let victim = folder.write("victim", "mine");
+    let at = |name: &str| folder.path().join(name);
+    // The names that drafts had once.
+    for planted in ["plan.json.new", "report.json.new", "a.lock.json.new"] {
+        symlink(&victim, at(planted)).unwrap();
+    }
+    fs::create_dir(at("elsewhere")).unwrap();
+    folder.write("elsewhere/real.json", "old");
+    fs::set_permissions(at("elsewhere/real.json"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("elsewhere/real.json", at("report.json")).unwrap();
+    symlink("elsewhere/new.json", at("plan.json")).unwrap();
+    folder.keyless("plan a.yaml --out plan.json --report json=report.json").exits(0);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    assert!(fs::symlink_metadata(at("report.json")).unwrap().is_symlink());
+    assert!(fs::symlink_metadata(at("plan.json")).unwrap().is_symlink());
+    let real = fs::metadata(at("elsewhere/real.json")).unwrap();
+    assert_eq!(real.permissions().mode() & 0o7777, 0o640);
+    assert!(fs::read_to_string(at("elsewhere/real.json")).unwrap().contains("\"formatVersion\""));
+    assert_eq!(names(&at("elsewhere")), ["new.json", "real.json"]);
+    folder.keyless("show plan.json").exits(0).says(&["2 to create"]);
+    // What is new is as open as `umask` says.
+    bash(&folder, "umask 027; keyless plan a.yaml --out fresh.json").exits(0);
+    assert_eq!(fs::metadata(at("fresh.json")).unwrap().permissions().mode() & 0o7777, 0o640);
+}
+
+#[test]
+fn what_a_run_reads_is_not_overwritten_under_any_name() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let at = |name: &str| folder.path().join(name);
+    let text = one_account("team-a", "${name}", "");
+    folder.write("specs/a.yaml", &text);
+    folder.write("vars.yaml", "name: chat\n");
+    folder.keyless("plan specs --var-file vars.yaml --out plan.json").exits(0);
+    let plan = fs::read_to_string(at("plan.json")).unwrap();
+    folder.write("specs/a.lock.json", "{\"version\": 1, \"principals\": []}");
+    symlink("specs/a.yaml", at("link.md")).unwrap();
+    fs::hard_link(at("specs/a.yaml"), at("hard.md")).unwrap();
+    symlink("specs", at("folder")).unwrap();
+    azure.take_seen();
+    for target in ["specs/a.yaml", "link.md", "hard.md", "folder/a.yaml", "vars.yaml", "specs/a.lock.json"] {
+        for option in [format!("--out {target}"), format!("--report markdown={target}")] {
+            let run = folder.keyless(&format!("plan specs --var-file vars.yaml {option}")).exits(1);
+            run.complains(&[&format!("failed to write `{target}`"), "this run reads it"]);
+        }
+        // Without Azure too, and where something is wrong with the specs.
+        let validate = format!("validate specs --var-file vars.yaml --report json={target}");
+        folder.keyless(&validate).exits(1).complains(&["this run reads it"]);
+        let broken = format!("validate specs --report json={target}");
+        folder.keyless(&broken).exits(1).complains(&["this run reads it", "unknown-variable"]);
+    }
+    folder
+        .keyless("apply plan.json --yes --report json=plan.json")
+        .exits(1)
+        .complains(&["this run reads it"]);
+    folder.keyless("show plan.json --report json=plan.json").exits(1).complains(&["this run reads it"]);
+    let twice = "plan specs --var-file vars.yaml --out x.json --report json=./x.json";
+    folder.keyless(twice).exits(1).complains(&["this run writes it already"]);
+    let twice = "plan specs --var-file vars.yaml --report json=x --report sarif=x";
+    folder.keyless(twice).exits(1).complains(&["this run writes it already"]);
+    assert!(azure.take_seen().is_empty());
+    assert_eq!(fs::read_to_string(at("specs/a.yaml")).unwrap(), text);
+    assert_eq!(fs::read_to_string(at("vars.yaml")).unwrap(), "name: chat\n");
+    assert_eq!(fs::read_to_string(at("plan.json")).unwrap(), plan);
+}
+
+#[test]
+fn targets_are_opened_before_azure_is_asked_anything() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    azure.take_seen();
+    let export = format!("export --subscription {SUB}");
+    for command in [
+        "plan a.yaml",
+        "apply a.yaml --yes",
+        "apply plan.json --yes",
+        "apply plan.json a.yaml --yes",
+        "drift a.yaml",
+        "access a.yaml",
+        "verify a.yaml",
+        "outputs a.yaml",
+        "outputs a.yaml --env",
+        "keys status a.yaml",
+        "keys revoke a.yaml --yes",
+        "lock a.yaml",
+        "doctor a.yaml",
+        &export,
+    ] {
+        for target in ["no/such.json", "folder"] {
+            let run = folder.keyless(&format!("{command} --report json={target}")).exits(1);
+            let run = run.complains(&[&format!("failed to write `{target}`")]);
+            assert!(run.stdout.is_empty(), "{run}");
+            assert!(azure.take_seen().is_empty(), "{command}");
+        }
+    }
+    for command in ["plan a.yaml", &export] {
+        folder.keyless(&format!("{command} --out folder")).exits(1).complains(&["failed to write `folder`"]);
+        assert!(azure.take_seen().is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn a_report_that_fails_swallows_no_result() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    let full = "--report json=/dev/full";
+    let failed = ["failed to write `/dev/full`", "No space left"];
+    folder
+        .keyless(&format!("validate a.yaml {full}"))
+        .exits(1)
+        .complains(&failed)
+        .says(&["valid: stack team-a"]);
+    folder.keyless(&format!("plan a.yaml {full}")).exits(1).complains(&failed).says(&["2 to create"]);
+    folder.keyless("plan a.yaml --out /dev/full").exits(1).complains(&failed).says(&["2 to create"]);
+    folder.keyless(&format!("show plan.json {full}")).exits(1).complains(&failed).says(&["2 to create"]);
+    folder.keyless(&format!("apply a.yaml --yes {full}")).exits(1).complains(&failed).says(&["2 done"]);
+    folder.keyless(&format!("drift a.yaml {full}")).exits(1).complains(&failed).says(&["No changes"]);
+    folder.keyless(&format!("access a.yaml {full}")).exits(1).complains(&failed).says(&[ALICE]);
+    folder
+        .keyless(&format!("outputs a.yaml --env {full}"))
+        .exits(1)
+        .complains(&failed)
+        .says(&["ACCOUNT_CHAT"]);
+    let export = format!("export --subscription {SUB} {full}");
+    folder.keyless(&export).exits(1).complains(&failed).says(&["version: 1"]);
+    // Two that fail are both told, and one that does not is written.
+    let three = "plan a.yaml --report json=/dev/full --report sarif=/dev/full --report markdown=good.md";
+    let run = folder.keyless(three).exits(1).says(&["No changes"]);
+    assert_eq!(run.stderr.matches("failed to write `/dev/full`").count(), 2, "{run}");
+    assert!(fs::read_to_string(folder.path().join("good.md")).unwrap().contains("No changes"));
+    // The findings of a broken spec are told too.
+    folder.write("b.yaml", "version: 2\n");
+    folder.keyless(&format!("plan b.yaml {full}")).exits(1).complains(&failed).complains(&["error["]);
+}
+
+/// A file system of 64 KiB, as long as it is there.
+struct Tiny(std::path::PathBuf);
+
+impl Tiny {
+    /// Only root may mount, and not in every container.
+    #[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
+    fn mount(path: &Path) -> Option<Self> {
+        fs::create_dir(path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(path.to_owned()));
+        }
+        eprintln!("SKIPPED: no file system can be mounted here");
+        None
+    }
+}
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_there_and_no_draft() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let accounts = (0..40).fold(spec(), |text, index| text + &format!("  - name: chat-{index}\n"));
+    folder.write("a.yaml", accounts);
+    let Some(tiny) = Tiny::mount(&folder.path().join("tiny")) else { return };
+    fs::write(tiny.0.join("plan.json"), "old").unwrap();
+    fs::write(tiny.0.join("filler"), vec![0; 40 << 10]).unwrap();
+    let run = folder.keyless("plan a.yaml --out tiny/plan.json --report json=tiny/report.json").exits(1);
+    let run = run.complains(&["failed to write `tiny/plan.json`", "failed to write `tiny/report.json`"]);
+    assert!(run.stdout.contains("42 to create"), "{run}");
+    assert_eq!(fs::read_to_string(tiny.0.join("plan.json")).unwrap(), "old");
+    assert_eq!(names(&tiny.0), ["filler", "plan.json"]);
+}
+
+#[test]
+fn a_file_that_is_mounted_by_itself_is_written() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let Some(tiny) = Tiny::mount(&folder.path().join("tiny")) else { return };
+    fs::write(tiny.0.join("inner"), "a longer text than nothing").unwrap();
+    let outer = folder.write("report.md", "");
+    let bound = Command::new("mount").arg("--bind").arg(tiny.0.join("inner")).arg(&outer).status().unwrap();
+    assert!(bound.success());
+    let outer = Tiny(outer);
+    let run = folder.keyless("plan a.yaml --report markdown=report.md");
+    let text = fs::read_to_string(tiny.0.join("inner")).unwrap();
+    drop(outer);
+    run.exits(0);
+    assert!(text.contains("2 to create"), "{text}");
+    assert_eq!(names(&tiny.0), ["inner"]);
+}
+
+#[test]
+fn an_export_writes_its_file_only_when_all_of_it_could_be_exported() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let export = format!("export --subscription {SUB} --resource-group rg --out live.yaml");
+    azure.spoil("GET", "/roleAssignments", crate::common::Fault::denied());
+    folder.keyless(&export).exits(1);
+    assert_eq!(names(folder.path()), ["a.yaml"]);
+    azure.heal();
+    let run = folder.keyless(&export).exits(0);
+    assert!(run.stdout.is_empty(), "{run}");
+    folder.keyless("plan live.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    // It may have been edited since.
+    let edited = folder.write("live.yaml", "# mine\n");
+    azure.take_seen();
+    folder.keyless(&export).exits(1).complains(&["`live.yaml` is there already"]);
+    assert!(azure.take_seen().is_empty());
+    assert_eq!(fs::read_to_string(edited).unwrap(), "# mine\n");
+    let json =
+        folder.keyless(&format!("export --subscription {SUB} --out other.yaml --format json")).exits(0);
+    assert_eq!(json.json()["version"], 1);
+}
+
+#[test]
+fn a_lock_file_is_written_through_no_link() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let victim = folder.write("victim", "mine");
+    symlink(&victim, folder.path().join("a.lock.json")).unwrap();
+    folder
+        .keyless("lock a.yaml")
+        .exits(1)
+        .complains(&["failed to write `a.lock.json`", "not a regular file"]);
+    assert!(azure.take_seen().is_empty());
+    assert_eq!(fs::read_to_string(victim).unwrap(), "mine");
+}

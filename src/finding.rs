@@ -61,7 +61,7 @@ codes! {
     // Reading files.
     UnreadableFile = "unreadable-file", "a file or folder cannot be read";
     NotUtf8 = "not-utf8", "a file holds bytes that are not UTF-8";
-    TooLarge = "too-large", "a file is over 64 MiB, nested deeper than 64 levels, or grows too much through aliases";
+    TooLarge = "too-large", "a file is over 64 MiB, nested deeper than 64 levels, holds more than 2,000,000 values or grows too much through aliases";
     NoSpecs = "no-specs", "no spec file was found where one was looked for";
     YamlSyntax = "yaml-syntax", "a file is not well-formed YAML, or uses a feature specs do without";
     DuplicateKey = "duplicate-key", "a mapping holds a key twice";

@@ -227,7 +227,13 @@ impl<'t> Builder<'t> {
             }
             Frame::Map { start, anchor, entries, size } => {
                 let Entries { map, nodes, merged, .. } = entries;
-                let mut built = collection(Value::Object(map), Children::Map(nodes), start, end, size);
+                let mut built = collection(
+                    Value::Object(map),
+                    Children::Map(nodes.into_iter().collect()),
+                    start,
+                    end,
+                    size,
+                );
                 for merged in merged {
                     merge(&mut built, merged);
                 }

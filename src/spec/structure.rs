@@ -3,6 +3,7 @@
 //! Input: a document with its variables put in. Output: every structural problem at once, each at its place and in our words. The rules
 //! are the JSON Schema of `model`; what Azure takes beyond types and names of fields is the kinds' concern. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -27,6 +28,24 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     Rules { schema, validator }
 });
 
+/// The names of all fields, wherever they stand.
+static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    fn collect(schema: &'static Value, names: &mut BTreeSet<&'static str>) {
+        match schema {
+            Value::Object(map) => {
+                let fields = map.get("properties").and_then(Value::as_object);
+                names.extend(fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str));
+                map.values().for_each(|schema| collect(schema, names));
+            }
+            Value::Array(items) => items.iter().for_each(|schema| collect(schema, names)),
+            _ => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    collect(&RULES.schema, &mut names);
+    names
+});
+
 /// Lists whose elements have a name, what one is called, and the fields that may hold its name.
 const NOUNS: &[(&str, &str, &[&str])] = &[
     ("accounts", "account", &["name"]),
@@ -49,7 +68,8 @@ pub fn check(document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut mismatched = BTreeSet::new();
     let mut others = Vec::new();
-    for problem in problems(&document.tree) {
+    let (problems, whole) = problems(&document.tree);
+    for problem in problems {
         if document.reported.contains(&problem.pointer) {
             continue;
         }
@@ -78,6 +98,12 @@ pub fn check(document: &Document) -> Vec<Finding> {
     // Aliases show a problem at its one place as often as they are used.
     findings.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
     findings.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.hint == b.hint);
+    if let (false, Some(last)) = (whole, findings.last()) {
+        let message =
+            "the file is very large: what follows is checked once the problems up to here are mended";
+        let span = last.span;
+        findings.push(Finding { span, ..Finding::note(Code::TooLarge, message) });
+    }
     findings
 }
 
@@ -86,12 +112,19 @@ pub fn settle(document: &mut Document) {
     if !document.substituted.values().any(|substituted| substituted.argument) {
         return;
     }
-    let wrong =
-        problems(&document.tree).into_iter().filter(Problem::takes_text).map(|problem| problem.pointer);
-    for pointer in wrong.collect::<Vec<_>>() {
-        let typed = document.substituted.get(&pointer).filter(|substituted| substituted.argument);
-        if let (Some(typed), Some(value)) = (typed, document.tree.pointer_mut(&pointer)) {
-            *value = Value::String(typed.text.clone());
+    loop {
+        let (problems, whole) = problems(&document.tree);
+        let mut settled = false;
+        for problem in problems.iter().filter(|problem| problem.takes_text()) {
+            let typed = document.substituted.get(&problem.pointer);
+            let typed = typed.filter(|substituted| substituted.argument);
+            if let (Some(typed), Some(value)) = (typed, document.tree.pointer_mut(&problem.pointer)) {
+                settled = true;
+                *value = Value::String(typed.text.clone());
+            }
+        }
+        if whole || !settled {
+            return;
         }
     }
 }
@@ -142,13 +175,14 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with a tree.
-fn problems(tree: &Value) -> Vec<Problem> {
+/// Everything that is wrong with a tree, and whether that is all: of a very large one, a part is looked at.
+fn problems(tree: &Value) -> (Vec<Problem>, bool) {
+    let part = part::to_check(tree, |part| RULES.validator.is_valid(part), |name| FIELDS.contains(name));
     let mut problems = Vec::new();
-    for error in RULES.validator.iter_errors(tree) {
+    for error in RULES.validator.iter_errors(&part) {
         resolve(&error, &mut problems);
     }
-    problems
+    (problems, matches!(part, Cow::Borrowed(_)))
 }
 
 /// Turns an error into what is really wrong: of alternatives, the one whose nature the value has.
@@ -418,6 +452,7 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod part;
 mod required;
 mod salvage;
 #[cfg(test)]

@@ -66,7 +66,8 @@ pub(super) struct Node {
 pub(super) enum Children {
     #[default]
     None,
-    Map(BTreeMap<String, Node>),
+    /// Sorted by name. A `BTreeMap` would take room for eleven entries where there is one.
+    Map(Vec<(String, Node)>),
     List(Vec<Node>),
 }
 
@@ -137,7 +138,11 @@ impl Document {
         for token in pointer.split('/').skip(1) {
             let child = match &node.children {
                 Children::None => None,
-                Children::Map(children) => children.get(&unescape(token)),
+                Children::Map(children) => {
+                    let token = unescape(token);
+                    let found = children.binary_search_by(|(name, _)| name.as_str().cmp(&token));
+                    found.ok().map(|index| &children[index].1)
+                }
                 Children::List(children) => token.parse::<usize>().ok().and_then(|index| children.get(index)),
             };
             match child {

@@ -124,9 +124,10 @@ pub(super) fn merge(into: &mut Built, merged: Built) {
         }
         if let Some(value) = values.remove(&key) {
             map.insert(key.clone(), value);
-            nodes.insert(key, place);
+            nodes.push((key, place));
         }
     }
+    nodes.sort_by(|(first, _), (second, _)| first.cmp(second));
     into.depth = into.depth.max(merged.depth);
     into.values += merged.values;
     into.weight += merged.weight;

@@ -33,7 +33,7 @@ fn is_scalar(tree: &Value, pointer: &str) -> bool {
 pub(in crate::spec) fn salvage(document: &Document) -> Option<Value> {
     let mut tree = document.tree.clone();
     for _ in 0..ROUNDS {
-        let wrong = problems(&tree);
+        let (wrong, _) = problems(&tree);
         if wrong.is_empty() {
             return Some(tree);
         }

@@ -19,8 +19,9 @@ use azure_identity::{
     AzureDeveloperCliCredentialOptions, AzurePipelinesCredential, AzurePipelinesCredentialOptions,
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    UserAssignedId,
 };
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use url::Url;
 
 use super::certificate::Certificate;
@@ -30,6 +31,7 @@ use super::{AuthError, Kind, Secret, Settings, explain};
 use crate::arm::first_words;
 use crate::arm::origin::is_loopback;
 use crate::cloud::Cloud;
+use crate::files;
 
 /// Variables whose values never stand in a message.
 pub(super) const SECRET_VARIABLES: &[&str] = &[
@@ -42,6 +44,9 @@ pub(super) const SECRET_VARIABLES: &[&str] = &[
 
 /// The metadata service of Azure's machines; on every one the same link-local address.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+
+/// Largest answer or token file in bytes; a token has some thousand.
+const LARGEST: u64 = 1 << 20;
 
 /// The HTTP clients of signing in.
 #[derive(Debug, Clone)]
@@ -178,12 +183,29 @@ impl HttpClient for Wire {
             return Err(AzureError::with_message(ErrorKind::Credential, what));
         }
         let refused = (400..500).contains(&status) && !matches!(status, 408 | 429);
+        let (code, headers, body) = answer.deconstruct();
+        let body = whole(body, |what| AzureError::with_message(ErrorKind::Credential, what)).await?;
         if !(refused && request.url().path().ends_with("/oauth2/v2.0/token")) {
-            return Ok(answer);
+            return Ok(AsyncRawResponse::from_bytes(code, headers, body));
         }
-        let body = answer.into_body().collect().await?;
         Err(AzureError::with_message(ErrorKind::Credential, refusal(status, &body)))
     }
+}
+
+/// A body, if it ends within what an answer of a sign-in endpoint can need.
+async fn whole<B: AsRef<[u8]>, E>(
+    body: impl Stream<Item = Result<B, E>>,
+    too_large: impl FnOnce(String) -> E,
+) -> Result<Vec<u8>, E> {
+    let mut body = std::pin::pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(chunk?.as_ref());
+        if bytes.len() as u64 > LARGEST {
+            return Err(too_large(format!("the answer is over {} MiB", LARGEST >> 20)));
+        }
+    }
+    Ok(bytes)
 }
 
 /// Entra ID's own words. `azure_identity` 1.0 cannot read them where they hold an escape, and they always do.
@@ -252,13 +274,12 @@ pub(super) fn build(
             client_options: options.clone(),
         }))
         .map(|made| made as _),
-        Kind::WorkloadIdentity => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-            credential_options: assertion_options(),
-            client_id: Some(need(&["AZURE_CLIENT_ID"])?),
-            tenant_id: Some(tenant(&["AZURE_TENANT_ID"])?),
-            token_file_path: Some(PathBuf::from(need(&["AZURE_FEDERATED_TOKEN_FILE"])?)),
-        }))
-        .map(|made| made as _),
+        Kind::WorkloadIdentity => {
+            let (tenant, client) = (tenant(&["AZURE_TENANT_ID"])?, need(&["AZURE_CLIENT_ID"])?);
+            let assertion = FileAssertion(PathBuf::from(need(&["AZURE_FEDERATED_TOKEN_FILE"])?));
+            ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
+                .map(|made| made as _)
+        }
         Kind::GithubOidc => {
             let assertion = GithubAssertion {
                 url: need(&["ACTIONS_ID_TOKEN_REQUEST_URL"])?,
@@ -309,6 +330,21 @@ fn audience(cloud: Cloud) -> &'static str {
     }
 }
 
+/// A token that somebody else keeps fresh in a file, as Kubernetes does. `azure_identity` would read a file without end for ever.
+#[derive(Debug)]
+struct FileAssertion(PathBuf);
+
+#[async_trait::async_trait]
+impl ClientAssertion for FileAssertion {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+        let token = files::read_text(&self.0, LARGEST).map_err(|error| {
+            let what = format!("the federated token file `{}` cannot be used: {error}", self.0.display());
+            AzureError::with_message(ErrorKind::Credential, what)
+        })?;
+        Ok(token.trim().to_owned())
+    }
+}
+
 /// Asks GitHub for a token of the running job.
 /// <https://docs.github.com/actions/security-for-github-actions/security-hardening-your-deployments/about-security-hardening-with-openid-connect>
 #[derive(Debug)]
@@ -336,7 +372,12 @@ impl GithubAssertion {
         if !status.is_success() {
             return Err(format!("GitHub answered {} to the request for the job's token", status.as_u16()));
         }
-        let body: serde_json::Value = answer.json().await.map_err(|_| "GitHub's answer is not JSON")?;
+        let body = answer
+            .bytes_stream()
+            .map_err(|error| format!("GitHub's answer broke off ({})", error.without_url()));
+        let body = whole(body, |what| what).await?;
+        let body: serde_json::Value =
+            serde_json::from_slice(&body).map_err(|_| "GitHub's answer is not JSON")?;
         let token = body["value"].as_str().ok_or("GitHub's answer holds no token")?;
         Ok(token.to_owned())
     }

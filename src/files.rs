@@ -45,12 +45,18 @@ pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
 
 /// The bytes of a file, if there are no more than `limit`.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    read_all(open(path)?, limit)
+    let file = open(path)?;
+    if is_over(&file, limit) { Err(ReadError::TooLarge { limit }) } else { read_all(file, limit) }
 }
 
 /// The text of a file of at most `limit` bytes.
 pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
     String::from_utf8(read(path, limit)?).map_err(|_| ReadError::NotUtf8)
+}
+
+/// Whether a file is too large to begin with.
+pub(crate) fn is_over(file: &File, limit: u64) -> bool {
+    file.metadata().is_ok_and(|about| about.is_file() && about.len() > limit)
 }
 
 /// Everything up to the end, if that comes within `limit` bytes.

@@ -350,7 +350,8 @@ impl Client {
                         Some(read) if request == Request::Call => Some(&mut **read),
                         _ => None,
                     };
-                    let outcome = inner.send(method, url, body, reader, &tell).await;
+                    let may_finish = exchange.is_under_way();
+                    let outcome = inner.send(method, url, body, reader, may_finish, &tell).await;
                     exchange.step(outcome, inner.clock.now())
                 }
                 Next::Wait { exchange, until, why } => {
@@ -360,7 +361,7 @@ impl Client {
                         Why::Operation { state } => tell(What::State { state, next_poll: wait }),
                         why => tell(What::Waiting { wait, why }),
                     }
-                    let outcome = inner.wait(until).await;
+                    let outcome = inner.wait(until, exchange.is_under_way()).await;
                     exchange.step(outcome, inner.clock.now())
                 }
                 Next::Done(done) => return Ok(done),
@@ -374,13 +375,15 @@ impl Client {
 }
 
 impl Inner {
-    /// Sends one request, once it may go.
+    /// Sends one request, once it may go. A read is dropped at Ctrl-C; a write, and what asks after one (`may_finish`), has the time that
+    /// is given to writes.
     async fn send(
         &self,
         method: Method,
         url: Result<Url, OriginError>,
         body: Option<&Value>,
         reader: Option<Reader<'_, '_>>,
+        may_finish: bool,
         tell: &(impl Fn(What) + Sync),
     ) -> Outcome {
         let url = match url {
@@ -388,7 +391,7 @@ impl Inner {
             Err(refused) => return Outcome::Refused(refused),
         };
         // From here to the last line before sending, Ctrl-C means that nothing goes out.
-        let interrupted = self.options.interrupt.triggered();
+        let interrupted = self.stopped(may_finish);
         let ready = async {
             let (flight, slot) = self.pace(method, url.path(), tell).await;
             let token = self.credential.token(self.endpoint.scope()).await;
@@ -409,7 +412,13 @@ impl Inner {
         let Counters { reads, writes } = &*self.counters;
         let counter = if method.is_write() { writes } else { reads };
         counter.fetch_add(1, Ordering::Relaxed);
-        let (outcome, remaining) = wire::send(&self.http, method, &url, body, &token, reader).await;
+        let (outcome, remaining) = tokio::select! {
+            biased;
+            () = self.stopped(may_finish || method.is_write()) => {
+                return if method.is_write() { Outcome::Abandoned } else { Outcome::Interrupted };
+            }
+            answered = wire::send(&self.http, method, &url, body, &token, reader) => answered,
+        };
         flight.remaining = remaining;
         if let Outcome::Answer(answer) = &outcome {
             flight.close_until = answer.throttles_subscription(self.clock.now());
@@ -453,11 +462,16 @@ impl Inner {
         }
     }
 
-    async fn wait(&self, until: Moment) -> Outcome {
+    /// Returns at Ctrl-C, or at the end of the time that writes have then.
+    async fn stopped(&self, may_finish: bool) {
         let interrupt = &self.options.interrupt;
+        if may_finish { interrupt.expired().await } else { interrupt.triggered().await }
+    }
+
+    async fn wait(&self, until: Moment, may_finish: bool) -> Outcome {
         tokio::select! {
             biased;
-            () = interrupt.triggered() => Outcome::Interrupted,
+            () = self.stopped(may_finish) => Outcome::Interrupted,
             () = tokio::time::sleep(until.since(self.clock.now())) => Outcome::Waited,
         }
     }

@@ -114,6 +114,8 @@ pub enum Outcome {
     Waited,
     /// Ctrl-C.
     Interrupted,
+    /// The time that a write had to be answered is over: whether it took effect is not known.
+    Abandoned,
     /// Nothing was sent, because of where it would have gone.
     Refused(OriginError),
     /// Nothing was sent, because there is no token.
@@ -259,13 +261,24 @@ impl Exchange {
                 Phase::Operation { .. } | Phase::Resource => self.polled(answer, now),
             },
             Outcome::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
-            Outcome::Interrupted => self.stop(Kind::Interrupted, "stopped while waiting", now),
+            Outcome::Interrupted => {
+                let what =
+                    if self.is_under_way() { "Azure still works on it" } else { "stopped while waiting" };
+                self.stop(Kind::Interrupted, what, now)
+            }
+            Outcome::Abandoned => self.abandoned(now),
             Outcome::Refused(refused) => self.stop(Kind::Origin, refused.to_string(), now),
             Outcome::NoToken { what, advice } => match (self.stop(Kind::SignIn, what, now), advice) {
                 (Next::GiveUp(error), Some(advice)) => Next::GiveUp(error.advise(advice)),
                 (next, _) => next,
             },
         }
+    }
+
+    /// Whether Azure has accepted a write whose end is being waited for.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.accepted.is_some() && self.method.is_write()
     }
 
     fn send(mut self) -> Next {
@@ -366,6 +379,12 @@ impl Exchange {
         }
         let why = Why::Fault { what: format!("Azure's answer ({status}) cannot be read") };
         self.trouble(Trouble::Fault, why, headers, now, error)
+    }
+
+    /// It was sent, and nobody waits for its answer any longer.
+    fn abandoned(mut self, now: Moment) -> Next {
+        self.unclear |= matches!(self.phase, Phase::Call) && self.method.is_write();
+        self.stop(Kind::Interrupted, "stopped before Azure had answered", now)
     }
 
     fn redirected(self, answer: &Answer, now: Moment) -> Next {

@@ -1,39 +1,125 @@
-//! Ctrl-C as a value: requests in flight finish, waits end.
+//! Ctrl-C and SIGTERM as values: no further request begins, reads are dropped, writes in flight get some time.
 //!
-//! Whoever catches the signal calls [`Interrupt::trigger`]; the client asks before each request and during each wait.
+//! Whoever catches a signal calls [`Interrupt::trigger`], and [`Interrupt::expire`] once the time of the writes is over. The client asks before
+//! each request, while it is under way, and during each wait. In return it is told what a signal would meet: [`Interrupt::phase`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::watch;
 
+/// How far an interrupt has come; it never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Running,
+    Ending,
+    Over,
+}
+
+/// What a signal would meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing was written so far.
+    Reading,
+    /// A write may be in flight.
+    Writing,
+    /// Nothing is in flight any more: what happened is being told.
+    Telling,
+}
+
 /// A flag that is raised at most once, shared by a whole run.
 #[derive(Debug, Clone)]
-pub struct Interrupt(Arc<watch::Sender<bool>>);
+pub struct Interrupt(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stage: watch::Sender<Stage>,
+    phase: AtomicU8,
+}
 
 impl Default for Interrupt {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        let stage = watch::Sender::new(Stage::Running);
+        Self(Arc::new(Inner { stage, phase: AtomicU8::new(Phase::Reading as u8) }))
     }
 }
 
 impl Interrupt {
-    /// Ends all waits and lets no further request begin.
+    /// Ends reads and waits, and lets no further request begin.
     pub fn trigger(&self) {
-        self.0.send_replace(true);
+        self.raise(Stage::Ending);
+    }
+
+    /// Ends writes too: whether they took effect is not known then.
+    pub fn expire(&self) {
+        self.raise(Stage::Over);
+    }
+
+    fn raise(&self, to: Stage) {
+        self.0.stage.send_if_modified(|stage| {
+            let higher = *stage < to;
+            if higher {
+                *stage = to;
+            }
+            higher
+        });
     }
 
     /// Whether it was triggered.
     #[must_use]
     pub fn is_triggered(&self) -> bool {
-        *self.0.borrow()
+        *self.0.stage.borrow() >= Stage::Ending
     }
 
     /// Returns once it is triggered.
     pub async fn triggered(&self) {
-        let mut flag = self.0.subscribe();
-        if flag.wait_for(|raised| *raised).await.is_err() {
+        self.reached(Stage::Ending).await;
+    }
+
+    /// Returns once the time of the writes is over.
+    pub async fn expired(&self) {
+        self.reached(Stage::Over).await;
+    }
+
+    async fn reached(&self, wanted: Stage) {
+        let mut stage = self.0.stage.subscribe();
+        if stage.wait_for(|stage| *stage >= wanted).await.is_err() {
             // The sender lives in `self`, so it cannot have gone; waiting for ever is what "never triggered" means.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Says what a signal would meet from now on.
+    pub fn enter(&self, phase: Phase) {
+        self.0.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// What a signal would meet.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let phase = self.0.phase.load(Ordering::SeqCst);
+        [Phase::Reading, Phase::Writing]
+            .into_iter()
+            .find(|known| *known as u8 == phase)
+            .unwrap_or(Phase::Telling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_goes_forward_only() {
+        let interrupt = Interrupt::default();
+        assert_eq!((interrupt.is_triggered(), interrupt.phase()), (false, Phase::Reading));
+        for phase in [Phase::Writing, Phase::Telling] {
+            interrupt.enter(phase);
+            assert_eq!(interrupt.phase(), phase);
+        }
+        interrupt.expire();
+        interrupt.trigger();
+        assert!(interrupt.is_triggered());
+        assert_eq!(*interrupt.0.stage.borrow(), Stage::Over);
     }
 }

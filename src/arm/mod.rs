@@ -24,5 +24,5 @@ pub(crate) use error_body::first_words;
 
 pub use error::{Effect, Error, Kind};
 pub use exchange::{Limits, Method};
-pub use interrupt::Interrupt;
+pub use interrupt::{Interrupt, Phase};
 pub use observer::{Event, Observer, Silent};

@@ -14,6 +14,7 @@ use super::session::{Checked, Lifts, Purpose, Session, block_on, check_beside, r
 use super::show::load;
 use super::verify::How;
 use crate::apply::{Secrets, apply};
+use crate::arm::Phase;
 use crate::checks;
 use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
@@ -124,9 +125,12 @@ async fn carry_out(
     if nothing {
         return Ok(rest);
     }
-    confirm::confirm(args.yes, &format!("Write this to {}?", plan.target.place()))?;
+    let question = format!("Write this to {}?", plan.target.place());
+    confirm::confirm(args.yes, &question, &session.interrupt).await?;
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session, &plan).await?)) } else { None };
+    session.interrupt.enter(Phase::Writing);
     let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
+    session.interrupt.enter(Phase::Telling);
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })

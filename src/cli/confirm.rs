@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use super::output::{self, Failure};
+use crate::arm::Interrupt;
 
 /// Fails where nobody could be asked; `before` is what to do first, as in "look at `keyless plan`".
 pub(super) fn possible(yes: bool, before: &str, command: &str) -> Result<(), Failure> {
@@ -13,16 +14,69 @@ pub(super) fn possible(yes: bool, before: &str, command: &str) -> Result<(), Fai
     Err(Failure::new("nobody is there to confirm").hint(hint))
 }
 
-/// Asks on the terminal; anything but `yes` is a failure.
-pub(super) fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
+/// Longest answer that is read.
+const LONGEST: u64 = 1024;
+
+/// Asks on the terminal. Only `yes` is yes: an empty line, the end of the input and everything else is no, and so is Ctrl-C.
+pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
     output::aside(&format!("{question} Only `yes` is taken as yes: "));
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new("failed to read the answer").cause(error))?;
-    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
+    let (send, answer) = tokio::sync::oneshot::channel();
+    // No task of the runtime, which would wait at its end for a line that nobody types any more.
+    std::thread::spawn(move || send.send(answer_from(io::stdin().lock())));
+    let answer = tokio::select! {
+        biased;
+        () = interrupt.triggered() => {
+            return Err(Failure::new("interrupted at the question; nothing was written"));
+        }
+        answer = answer => answer.unwrap_or_default(),
+    };
+    if is_yes(&answer) { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
+}
+
+/// The line that was typed. What cannot be read is no answer.
+fn answer_from(input: impl io::BufRead) -> Vec<u8> {
+    let mut answer = Vec::new();
+    match input.take(LONGEST).read_until(b'\n', &mut answer) {
+        Ok(_) => answer,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Whether an answer is `yes` and ends: half a line may have been meant to go on.
+fn is_yes(answer: &[u8]) -> bool {
+    answer.strip_suffix(b"\n").is_some_and(|line| line.trim_ascii() == b"yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for (typed, is) in [
+            ("yes\n", true),
+            (" yes \r\n", true),
+            ("yes\nno\n", true),
+            ("", false),
+            ("\n", false),
+            ("yes", false),
+            ("y\n", false),
+            ("Yes\n", false),
+            ("YES\n", false),
+            ("yes please\n", false),
+            ("yesyes\n", false),
+            ("no\n", false),
+            ("no yes\n", false),
+            ("\nyes\n", false),
+            ("\u{fffd}\n", false),
+        ] {
+            assert_eq!(is_yes(&answer_from(typed.as_bytes())), is, "{typed:?}");
+        }
+        let long = format!("yes{}\n", " ".repeat(4096));
+        assert!(!is_yes(&answer_from(long.as_bytes())), "it is not read to its end");
+        assert!(!is_yes(&answer_from(&b"\xff\n"[..])));
+    }
 }

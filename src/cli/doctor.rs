@@ -49,7 +49,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
                 checks.push(Check::ok("credential", format!("{name}: {why}")));
                 checks.extend(look(&session, &stacks, args.purpose, &unreachable).await);
                 requests = session.requests();
+                let whole = session.unless_interrupted();
                 session.close().await;
+                whole?;
             }
             Err(failure) => checks.push(failed("credential", failure)),
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, OutFile, Saying, all, json};
-use super::options::Options;
+use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Session, block_on};
 use super::{Exit, keys};
@@ -97,7 +97,13 @@ async fn tell(
     let written = match &out {
         None => document.write(options),
         Some(out) => {
-            all([document.write_reports(options), if failed { Ok(()) } else { out.write(&exported.text()) }])
+            let file = if failed { Ok(()) } else { out.write(&exported.text()) };
+            // As text it would be the same twice.
+            let shown = match options.format {
+                Format::Human => document.write_reports(options),
+                Format::Json | Format::Markdown => document.write(options),
+            };
+            all([file, shown])
         }
     };
     aside(&exported.findings, options.quiet);

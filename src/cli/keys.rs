@@ -6,6 +6,7 @@ use super::output::Failure;
 use super::pins::pin;
 use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
+use crate::arm::Phase;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;
@@ -129,10 +130,12 @@ async fn renew(
             names.join(", "),
             session.target.place()
         );
-        confirm::confirm(args.yes, &question)?;
+        confirm::confirm(args.yes, &question, &session.interrupt).await?;
     }
     session.spinner.say("regenerating keys");
+    session.interrupt.enter(Phase::Writing);
     let (accounts, findings) = revoke(&standing, &session.client, &checked.sources).await;
+    session.interrupt.enter(Phase::Telling);
     session.spinner.clear();
     checked.findings.extend(findings);
     let document = session.state(Revocation::new(accounts), &checked);

@@ -25,6 +25,7 @@ mod sandbox;
 mod schema;
 mod session;
 mod show;
+mod signals;
 mod specs;
 mod validate;
 mod verify;

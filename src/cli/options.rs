@@ -63,6 +63,12 @@ pub struct Options {
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub parallelism: u16,
+    /// How long writes in flight may still take after Ctrl-C or SIGTERM
+    #[arg(
+        long, global = true, value_name = "SECONDS", env = "KEYLESS_GRACE", hide_env = true, default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(0..=3600)
+    )]
+    pub grace: u16,
     /// Show more: notes and unchanged resources, then requests (-vv), then all (-vvv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,

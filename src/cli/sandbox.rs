@@ -8,7 +8,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::Exit;
 use super::output::{self, Failure};
-use super::session::block_on;
+use super::session::{block_on, chain};
+use super::signals;
+use crate::arm::{Interrupt, Phase};
 use crate::sandbox::{self, Sandbox, Throttle, Tls};
 
 /// Arguments of `sandbox`.
@@ -20,7 +22,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until Ctrl-C; prints `listening on URL` first
+    /// Serve until Ctrl-C or SIGTERM; prints `listening on URL` first
     Serve(Serve),
     /// Forget everything
     Reset {
@@ -77,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Serve(serve) => block_on(async { listen(serve).await }),
         Command::Reset { state } => {
             sandbox::reset(state)
-                .map_err(|error| Failure::new("failed to reset the sandbox").cause(error))?;
+                .map_err(|error| Failure::new("failed to reset the sandbox").cause(chain(&error)))?;
             Ok(Exit::Success)
         }
     }
@@ -99,10 +101,14 @@ async fn listen(serve: &Serve) -> Result<Exit, Failure> {
         operation_time: Duration::from_millis(serve.operation_time),
         role_propagation: Duration::from_millis(serve.role_propagation),
     };
-    let failed = |error| Failure::new("failed to start the sandbox").cause(error);
+    let failed = |error: sandbox::Error| Failure::new("failed to start the sandbox").cause(chain(&error));
     let server = Sandbox::start(options).await.map_err(failed)?;
+    let interrupt = Interrupt::default();
+    signals::listen(&interrupt, Duration::ZERO)?;
     output::result(&format!("listening on {}\n", server.url()))?;
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::new("failed to wait for Ctrl-C").cause(error))?;
+    interrupt.triggered().await;
+    // Whoever asks again does not want to wait for the state to be saved: the journal has it.
+    interrupt.enter(Phase::Telling);
     server.stop().await;
     Ok(Exit::Success)
 }

@@ -10,9 +10,10 @@ use super::output::{self, Failure};
 use super::pins;
 use super::progress::Spinner;
 use super::rotation::Rotation;
+use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
-use crate::arm::{self, Client, Interrupt};
+use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
@@ -126,7 +127,7 @@ impl Session {
         let graph = client
             .beside(graph)
             .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
-        listen_for_interrupt(interrupt.clone());
+        signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         Ok(Self {
             client,
             graph,
@@ -146,7 +147,11 @@ impl Session {
 
     /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
     pub(super) async fn claims(&self) -> Result<Claims, Failure> {
-        let token = self.credential.token(self.client.endpoint().scope()).await;
+        let token = tokio::select! {
+            biased;
+            () = self.interrupt.triggered() => return Err(interrupted("signing in")),
+            token = self.credential.token(self.client.endpoint().scope()) => token,
+        };
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
     }
 
@@ -164,10 +169,13 @@ impl Session {
         };
         let snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
         self.spinner.clear();
-        if self.interrupt.is_triggered() {
-            return Err(Failure::new("interrupted while reading; nothing was written"));
-        }
+        self.unless_interrupted()?;
         Ok((snapshot, claims))
+    }
+
+    /// Fails after a signal: what was read then is not all there is.
+    pub(super) fn unless_interrupted(&self) -> Result<(), Failure> {
+        if self.interrupt.is_triggered() { Err(interrupted("reading")) } else { Ok(()) }
     }
 
     /// Reads what a command wants to know of these specs; what there is to say about that goes among their findings.
@@ -275,6 +283,7 @@ impl Session {
         queries.dedup();
         ask_all(&queries, &self.client, &self.graph, &mut snapshot).await;
         self.spinner.clear();
+        self.unless_interrupted()?;
         Ok(stacks.iter().map(|loaded| Lock::of(loaded, &snapshot, claims.tid)).collect())
     }
 
@@ -305,6 +314,7 @@ impl Session {
             ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
         }
         self.spinner.clear();
+        self.unless_interrupted()?;
         if let Some(refusal) = unread {
             let mut failure =
                 Failure::new("what the plan would change could not be read; nothing was written");
@@ -350,6 +360,8 @@ impl Session {
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await;
         }
+        // What is left is to print; a reader that does not read must not hold the process.
+        self.interrupt.enter(Phase::Telling);
     }
 }
 
@@ -410,22 +422,18 @@ async fn start_sandbox(state: &std::path::Path) -> Result<crate::sandbox::Sandbo
         crate::sandbox::Options { state: Some(state.to_path_buf()), ..crate::sandbox::Options::default() };
     crate::sandbox::Sandbox::start(options)
         .await
-        .map_err(|error| Failure::new("failed to start the sandbox").cause(error))
+        .map_err(|error| Failure::new("failed to start the sandbox").cause(chain(&error)))
 }
 
-/// The first Ctrl-C lets requests in flight finish; the second ends the process, as usual.
-fn listen_for_interrupt(interrupt: Interrupt) {
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupt.trigger();
-            output::aside(
-                "\ninterrupted: waiting for requests in flight; press Ctrl-C again to stop at once\n",
-            );
-        }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(130);
-        }
-    });
+/// An error with what lies behind it: the sandbox's own say what failed, and their sources why.
+#[cfg(feature = "sandbox")]
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn interrupted(what: &str) -> Failure {
+    Failure::new(format!("interrupted while {what}; nothing was written"))
 }
 
 /// Runs a command that talks to Azure.

@@ -72,14 +72,14 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 /// Like [`check`], for a run that reads other files too.
 pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
     let mut checked = read_specs(options, paths);
-    for path in others {
+    // Whether there is a lock file or not, and whether its spec can be read or not.
+    let locks: Vec<PathBuf> =
+        checked.sources.paths().iter().map(|path| path.with_extension("lock.json")).collect();
+    for path in locks.iter().chain(others) {
         checked.sources.note(path);
     }
     for loaded in &mut checked.stacks {
         let path = lock::path_of(loaded, &checked.sources);
-        if let Some(path) = &path {
-            checked.sources.note(path);
-        }
         match path.as_deref().map(lock::read).transpose() {
             Ok(found) => loaded.lock = found.flatten(),
             Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),

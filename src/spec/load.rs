@@ -151,6 +151,9 @@ impl Loader<'_> {
     fn file(&mut self, path: &Path) {
         self.sources.note(path);
         match files::open(path) {
+            Ok(file) if files::is_over(&file, MAX_BYTES) => {
+                self.unread(&shown(path), ReadError::TooLarge { limit: MAX_BYTES });
+            }
             Ok(file) => {
                 // A pipe such as `/dev/fd/63` has no canonical path.
                 if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())) {

@@ -131,7 +131,11 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
         Err(verdict) => verdict.clone(),
         Ok(probe) => loop {
             attempts += 1;
-            let verdict = judge(probe.call, &run.caller.ask(probe).await);
+            let verdict = tokio::select! {
+                biased;
+                () = run.interrupt.triggered() => break Verdict::interrupted(),
+                answered = run.caller.ask(probe) => judge(probe.call, &answered),
+            };
             let elapsed = began.elapsed();
             let Some(wait) = wait::again(&verdict, attempts, elapsed, run.limit) else { break verdict };
             (run.waiting)(&subject.title(), &verdict, elapsed);

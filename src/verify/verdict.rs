@@ -106,6 +106,12 @@ impl Verdict {
         Self { outcome, reason: Some(reason), message, may_pass: false }
     }
 
+    /// A signal came before there was an answer.
+    pub(super) fn interrupted() -> Self {
+        let message = "interrupted before it had answered".to_owned();
+        Self { outcome: Outcome::Inconclusive, reason: None, message, may_pass: false }
+    }
+
     fn passing(mut self) -> Self {
         self.may_pass = true;
         self

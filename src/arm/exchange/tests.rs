@@ -173,6 +173,8 @@ fn each_rule_of_retrying() {
             "send Origin/None",
         ),
         ("Ctrl-C ends it", Put, vec![Outcome::Interrupted], "send Interrupted/None"),
+        ("a write without its answer is unclear", Put, vec![Outcome::Abandoned], "send Interrupted/Unknown"),
+        ("a read without its answer did nothing", Get, vec![Outcome::Abandoned], "send Interrupted/None"),
         (
             "Ctrl-C after a lost PUT",
             Put,

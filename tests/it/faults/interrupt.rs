@@ -1,9 +1,19 @@
-//! Ctrl-C: requests in flight finish, nothing further begins, and the report says which is which.
+//! Ctrl-C and SIGTERM: reads are dropped, writes in flight finish, nothing further begins, and the report says which is which.
 
+use std::io::Read as _;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use keyless::sandbox::Options;
 use serde_json::Value;
 
+use super::scenes::SCENES;
 use super::{Act, Going, Seen, World, each, nth};
-use crate::common::{ALICE, BOB, CAROL, Run, account, grants, one_account};
+use crate::common::{ALICE, BOB, CAROL, Run, SUB, account, grants, head, one_account};
+
+/// Far less than any time limit of a request or an operation, and far more than a busy machine needs.
+const SOON: Duration = Duration::from_secs(15);
 
 fn steps(run: &Run, status: &str) -> Vec<Value> {
     let report = run.json();
@@ -21,12 +31,13 @@ fn ctrl_c_lets_writes_in_flight_finish_and_begins_no_other() {
     let folder = world.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB, CAROL])));
     let writes_grant = |seen: &Seen| seen.method == "PUT" && seen.holds("/roleAssignments/");
-    for act in [Act::HoldBefore, Act::HoldAfter] {
+    for (act, signal) in [(Act::HoldBefore, "INT"), (Act::HoldAfter, "INT"), (Act::HoldBefore, "TERM")] {
         world.reset();
         world.proxy.script(each(writes_grant, act));
         let going = Going::start(&folder, "apply a.yaml --yes --format json --parallelism 2");
         let held = [world.held(), world.held()];
-        going.interrupt();
+        going.signal(signal);
+        going.complains("interrupted: ");
         held.into_iter().for_each(super::Held::release);
         let run = going.end().exits(1);
         assert_eq!(steps(&run, "done").len(), 3, "the account and two grants: {run}");
@@ -123,4 +134,196 @@ fn a_wait_of_307_seconds_is_shown_and_ends_at_ctrl_c() {
     going.end().exits(1);
     world.proxy.reset();
     folder.keyless("apply a.yaml --yes").exits(0);
+}
+
+/// The GETs of accounts after the first write to one.
+fn reads_after_a_write(act: Act) -> impl Fn(&Seen) -> Act + Send + Sync {
+    let written = AtomicBool::new(false);
+    move |seen| {
+        if !seen.ends("/accounts/chat") {
+            return Act::Pass;
+        }
+        let earlier = written.fetch_or(seen.is_write(), Ordering::SeqCst);
+        if earlier && !seen.is_write() { act.clone() } else { Act::Pass }
+    }
+}
+
+#[test]
+fn a_signal_drops_reads_at_once_whatever_reads() {
+    let world = World::start();
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.write("b.yaml", one_account("team-a", "chat", "").replace("version: 1", "version: 1 # no names"));
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    let named = head("team-a")
+        + "roleAssignments: [{scope: resourceGroup, role: Reader, principals: [{user: alice@contoso.com}]}]\n";
+    folder.write("names.yaml", named);
+    let export = format!("export --subscription {SUB}");
+    for (command, signal) in [
+        ("plan a.yaml", "INT"),
+        ("plan a.yaml", "TERM"),
+        ("apply a.yaml --yes", "TERM"),
+        ("apply plan.json --yes", "TERM"),
+        ("drift a.yaml", "TERM"),
+        ("access a.yaml", "TERM"),
+        ("verify a.yaml", "TERM"),
+        ("outputs a.yaml", "TERM"),
+        ("keys status a.yaml", "TERM"),
+        ("keys revoke a.yaml --yes", "INT"),
+        ("lock names.yaml", "TERM"),
+        ("doctor a.yaml", "TERM"),
+        (&export, "TERM"),
+    ] {
+        world.proxy.reset();
+        world.proxy.script(nth(0, |seen| seen.holds("api-version") || seen.holds("/v1.0/"), Act::HoldBefore));
+        let going = Going::start(&folder, command);
+        let held = world.held();
+        let start = Instant::now();
+        going.signal(signal);
+        let run = going.end().exits(1);
+        assert!(start.elapsed() < SOON, "{command}: {:?}", start.elapsed());
+        let name = if signal == "INT" { "Ctrl-C (SIGINT)" } else { "SIGTERM" };
+        let run = run.complains(&[&format!("interrupted: {name}"), "nothing was written"]);
+        assert!(run.stdout.is_empty(), "{command}: {run}");
+        drop(held);
+        world.settle();
+        assert!(!world.proxy.log().iter().any(Seen::is_write), "{command}");
+    }
+}
+
+#[test]
+fn a_write_in_flight_has_its_time_and_no_more() {
+    let world = World::start();
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    // Not answered in time; a second signal, of whichever sort, ends a long time at once.
+    for (grace, second) in [("--grace 1", None), ("--grace 600", Some("TERM")), ("--grace 600", Some("INT"))]
+    {
+        for act in [Act::HoldBefore, Act::HoldAfter] {
+            world.reset();
+            world.proxy.script(nth(0, Seen::is_write, act));
+            let arguments = format!("apply a.yaml --yes --format json --report markdown=report.md {grace}");
+            let going = Going::start(&folder, &arguments);
+            let held = world.held();
+            let start = Instant::now();
+            going.interrupt();
+            if let Some(second) = second {
+                going.signal(second);
+            }
+            let run = going.end().exits(1).complains(&["not waiting for writes in flight any longer"]);
+            assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+            assert!(second.is_some() || start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+            let failed = steps(&run, "failed");
+            assert_eq!((failed.len(), steps(&run, "skipped").len()), (1, 1), "{run}");
+            let reason = failed[0]["reason"].as_str().unwrap();
+            assert!(reason.contains("stopped before Azure had answered"), "{run}");
+            let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+            assert!(report.contains("stopped before Azure had answered"), "{report}");
+            held.release();
+            world.settle();
+            world.proxy.reset();
+            folder.keyless("apply a.yaml --yes").exits(0);
+            folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+        }
+    }
+}
+
+#[test]
+fn the_time_of_writes_comes_from_the_environment_too() {
+    let world = World::start();
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for wrong in ["-1", "x", "3601"] {
+        folder.with_env("plan a.yaml", &[("KEYLESS_GRACE", wrong)]).exits(1).complains(&["--grace"]);
+    }
+    folder.with_env("plan a.yaml", &[("KEYLESS_GRACE", "0")]).exits(0);
+}
+
+#[test]
+fn an_operation_that_azure_has_accepted_is_followed_to_its_end() {
+    let world = World::with(Options { operation_time: Duration::from_secs(1), ..Options::default() });
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for (grace, ended) in [("", true), ("--grace 0", false)] {
+        world.reset();
+        let accepted = AtomicBool::new(false);
+        world.proxy.script(move |seen| {
+            let first = !seen.is_write() && accepted.load(Ordering::SeqCst);
+            accepted.store(seen.is_write() || (accepted.load(Ordering::SeqCst) && !first), Ordering::SeqCst);
+            if first { Act::HoldBefore } else { Act::Pass }
+        });
+        let going = Going::start(&folder, &format!("apply a.yaml --yes --format json {grace}"));
+        let held = world.held();
+        going.interrupt();
+        held.release();
+        let run = going.end().exits(1);
+        assert_eq!(steps(&run, "done").len(), usize::from(ended), "{run}");
+        assert_eq!(steps(&run, "failed").len(), usize::from(!ended), "{run}");
+        assert_eq!(steps(&run, "skipped").len(), 1, "{run}");
+        if !ended {
+            assert!(run.stdout.contains("Azure still works on it"), "{run}");
+        }
+        world.settle();
+    }
+}
+
+#[test]
+fn a_restore_that_is_interrupted_before_its_settings_is_no_step_that_was_skipped() {
+    let world = World::start();
+    let folder = world.folder();
+    let scene = SCENES.iter().find(|scene| scene.name == "restore").unwrap();
+    (scene.prepare)(&world);
+    folder.write("a.yaml", (scene.spec)());
+    world.proxy.script(reads_after_a_write(Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes --format json");
+    let held = world.held();
+    going.interrupt();
+    drop(held);
+    let run = going.end().exits(1);
+    let failed = steps(&run, "failed");
+    assert_eq!(failed.len(), 1, "{run}");
+    assert_eq!(failed[0]["id"].as_str().unwrap().to_lowercase(), account("chat").to_lowercase(), "{run}");
+    let reason = failed[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("interrupted once it was back"), "{run}");
+    assert!(!run.stdout.contains("before anything was written"), "{run}");
+    world.settle();
+    world.proxy.reset();
+    assert_ne!(world.get(&account("chat"))["tags"]["team"], "ml", "the settings were not written");
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_reader_does_not_read() {
+    let world = World::start();
+    let folder = world.folder();
+    // More than a pipe holds.
+    let many = |text: String, index| {
+        text + &format!("      - {{id: aaaaaaaa-0000-4000-8000-{index:012}, type: User}}\n")
+    };
+    let text =
+        head("team-a") + "roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n";
+    folder.write("a.yaml", (0..600).fold(text, many));
+    let mut child = folder
+        .command(["plan", "a.yaml", "--format", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let start = Instant::now();
+    let line = format!("kill -TERM {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if start.elapsed() > SOON {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(status.code(), Some(143));
 }

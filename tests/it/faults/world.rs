@@ -258,10 +258,14 @@ impl Going {
 
     /// SIGINT, once; returns when keyless has said that it heard.
     pub(super) fn interrupt(&self) {
-        let status =
-            Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status().unwrap();
-        assert!(status.success());
+        self.signal("INT");
         self.complains("interrupted: ");
+    }
+
+    /// A signal, by its name.
+    pub(super) fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     }
 
     /// Waits for words on stderr.

@@ -25,8 +25,19 @@ fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
+/// A device of the test's own where it may make one, so that a mistake of keyless does not replace one of this machine's.
+fn device(folder: &Folder, name: &str, minor: &str) -> String {
+    let own = folder.path().join(name);
+    let made = Command::new("mknod").arg(&own).args(["c", "1", minor]).stderr(Stdio::null()).status();
+    if made.is_ok_and(|status| status.success()) && fs::OpenOptions::new().write(true).open(&own).is_ok() {
+        return name.to_owned();
+    }
+    let _ = fs::remove_file(own);
+    format!("/dev/{name}")
+}
+
 /// Runs a command line of bash in which `keyless` is the binary.
-fn bash(folder: &Folder, line: &str) -> crate::common::Run {
+pub(super) fn bash(folder: &Folder, line: &str) -> crate::common::Run {
     let wrapped = folder.command(["@"]);
     let arguments: Vec<String> =
         wrapped.get_args().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -46,10 +57,11 @@ fn a_report_goes_into_stdout_a_pipe_and_a_device_and_leaves_them_what_they_are()
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", spec());
-    let both = folder.keyless("plan a.yaml --report sarif=/dev/stdout").exits(0);
+    symlink("/dev/stdout", folder.path().join("stdout")).unwrap();
+    let both = folder.keyless("plan a.yaml --report sarif=stdout").exits(0);
     assert!(both.stdout.contains("\"runs\"") && both.stdout.contains("2 to create"), "{both}");
     // Redirected to a file, `/dev/stdout` is that file: neither may stand on top of the other.
-    bash(&folder, "keyless plan a.yaml --report sarif=/dev/stdout > out.txt").exits(0);
+    bash(&folder, "keyless plan a.yaml --report sarif=stdout > out.txt").exits(0);
     let out = fs::read_to_string(folder.path().join("out.txt")).unwrap();
     assert!(out.contains("\"runs\"") && out.contains("2 to create"), "{out}");
     let pipe = folder.path().join("pipe");
@@ -61,9 +73,10 @@ fn a_report_goes_into_stdout_a_pipe_and_a_device_and_leaves_them_what_they_are()
     assert!(!fs::metadata(&pipe).unwrap().is_file());
     let run = bash(&folder, "keyless plan a.yaml --out >(cat >&2)").exits(0);
     assert!(run.stderr.contains("\"formatVersion\""), "{run}");
-    folder.keyless("plan a.yaml --report json=/dev/null").exits(0);
-    assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    assert_eq!(names(folder.path()), ["a.yaml", "out.txt", "pipe"]);
+    assert_eq!(names(folder.path()), ["a.yaml", "out.txt", "pipe", "stdout"]);
+    let null = device(&folder, "null", "3");
+    folder.keyless(&format!("plan a.yaml --report json={null}")).exits(0);
+    assert!(!fs::metadata(folder.path().join(null)).unwrap().is_file());
 }
 
 #[test]
@@ -116,7 +129,9 @@ fn what_a_run_reads_is_not_overwritten_under_any_name() {
     folder.write("vars.yaml", "name: chat\n");
     folder.keyless("plan specs --var-file vars.yaml --out plan.json").exits(0);
     let plan = fs::read_to_string(at("plan.json")).unwrap();
-    folder.write("specs/a.lock.json", "{\"version\": 1, \"principals\": []}");
+    folder.write("b.yaml", "version: 2\n");
+    folder.write("b.lock.json", "{}");
+    folder.write("specs/a.lock.json", "{\"formatVersion\": \"1.0\", \"principals\": []}");
     symlink("specs/a.yaml", at("link.md")).unwrap();
     fs::hard_link(at("specs/a.yaml"), at("hard.md")).unwrap();
     symlink("specs", at("folder")).unwrap();
@@ -129,9 +144,11 @@ fn what_a_run_reads_is_not_overwritten_under_any_name() {
         // Without Azure too, and where something is wrong with the specs.
         let validate = format!("validate specs --var-file vars.yaml --report json={target}");
         folder.keyless(&validate).exits(1).complains(&["this run reads it"]);
-        let broken = format!("validate specs --report json={target}");
-        folder.keyless(&broken).exits(1).complains(&["this run reads it", "unknown-variable"]);
+        let broken = format!("validate specs b.yaml --var-file vars.yaml --report json={target}");
+        folder.keyless(&broken).exits(1).complains(&["this run reads it", "error["]);
     }
+    // The lock file of a spec that cannot be read is one all the same.
+    folder.keyless("validate b.yaml --report json=b.lock.json").exits(1).complains(&["this run reads it"]);
     folder
         .keyless("apply plan.json --yes --report json=plan.json")
         .exits(1)
@@ -191,15 +208,17 @@ fn a_report_that_fails_swallows_no_result() {
     let folder = azure.folder();
     folder.write("a.yaml", spec());
     folder.keyless("plan a.yaml --out plan.json").exits(0);
-    let full = "--report json=/dev/full";
-    let failed = ["failed to write `/dev/full`", "No space left"];
+    let device = device(&folder, "full", "7");
+    let full = format!("--report json={device}");
+    let words = format!("failed to write `{device}`");
+    let failed = [words.as_str(), "No space left"];
     folder
         .keyless(&format!("validate a.yaml {full}"))
         .exits(1)
         .complains(&failed)
         .says(&["valid: stack team-a"]);
     folder.keyless(&format!("plan a.yaml {full}")).exits(1).complains(&failed).says(&["2 to create"]);
-    folder.keyless("plan a.yaml --out /dev/full").exits(1).complains(&failed).says(&["2 to create"]);
+    folder.keyless(&format!("plan a.yaml --out {device}")).exits(1).complains(&failed).says(&["2 to create"]);
     folder.keyless(&format!("show plan.json {full}")).exits(1).complains(&failed).says(&["2 to create"]);
     folder.keyless(&format!("apply a.yaml --yes {full}")).exits(1).complains(&failed).says(&["2 done"]);
     folder.keyless(&format!("drift a.yaml {full}")).exits(1).complains(&failed).says(&["No changes"]);
@@ -209,13 +228,13 @@ fn a_report_that_fails_swallows_no_result() {
         .exits(1)
         .complains(&failed)
         .says(&["ACCOUNT_CHAT"]);
-    let export = format!("export --subscription {SUB} {full}");
+    let export = format!("export --subscription {SUB} --stack team-a {full}");
     folder.keyless(&export).exits(1).complains(&failed).says(&["version: 1"]);
     // Two that fail are both told, and one that does not is written.
-    let three = "plan a.yaml --report json=/dev/full --report sarif=/dev/full --report markdown=good.md";
-    let run = folder.keyless(three).exits(1).says(&["No changes"]);
-    assert_eq!(run.stderr.matches("failed to write `/dev/full`").count(), 2, "{run}");
-    assert!(fs::read_to_string(folder.path().join("good.md")).unwrap().contains("No changes"));
+    let three = format!("plan a.yaml {full} --report sarif={device} --report markdown=good.md");
+    let run = folder.keyless(&three).exits(1).says(&["No changes"]);
+    assert_eq!(run.stderr.matches(&words).count(), 2, "{run}");
+    assert!(fs::read_to_string(folder.path().join("good.md")).unwrap().contains("## keyless plan"));
     // The findings of a broken spec are told too.
     folder.write("b.yaml", "version: 2\n");
     folder.keyless(&format!("plan b.yaml {full}")).exits(1).complains(&failed).complains(&["error["]);
@@ -289,7 +308,7 @@ fn an_export_writes_its_file_only_when_all_of_it_could_be_exported() {
     let folder = azure.folder();
     folder.write("a.yaml", spec());
     folder.keyless("apply a.yaml --yes").exits(0);
-    let export = format!("export --subscription {SUB} --resource-group rg --out live.yaml");
+    let export = format!("export --subscription {SUB} --stack team-a --out live.yaml");
     azure.spoil("GET", "/roleAssignments", crate::common::Fault::denied());
     folder.keyless(&export).exits(1);
     assert_eq!(names(folder.path()), ["a.yaml"]);
@@ -303,8 +322,9 @@ fn an_export_writes_its_file_only_when_all_of_it_could_be_exported() {
     folder.keyless(&export).exits(1).complains(&["`live.yaml` is there already"]);
     assert!(azure.take_seen().is_empty());
     assert_eq!(fs::read_to_string(edited).unwrap(), "# mine\n");
-    let json =
-        folder.keyless(&format!("export --subscription {SUB} --out other.yaml --format json")).exits(0);
+    let json = folder
+        .keyless(&format!("export --subscription {SUB} --stack team-a --out other.yaml --format json"))
+        .exits(0);
     assert_eq!(json.json()["version"], 1);
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(unix)]
+mod bounds;
 mod checks;
 mod connections;
 mod deployments;
@@ -18,6 +20,8 @@ mod mistakes;
 mod network;
 mod ownership;
 mod promises;
+#[cfg(unix)]
+mod question;
 mod quickstart;
 mod realistic;
 mod refusals;

@@ -1,0 +1,154 @@
+//! Bytes come in up to a bound: what has no end, no writer or too many values is refused with a message.
+
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use super::files::bash;
+use crate::common::{ALICE, Azure, Fault, Folder, SUB, finish, grants, head, one_account};
+
+fn fifo(folder: &Folder, name: &str) {
+    assert!(Command::new("mkfifo").arg(folder.path().join(name)).status().unwrap().success());
+}
+
+#[test]
+fn a_named_pipe_is_not_waited_for_and_the_shells_own_pipes_work() {
+    let folder = Folder::new();
+    let text = one_account("team-a", "chat", &grants(&[ALICE]));
+    folder.write("a.yaml", &text);
+    folder.write("specs/a.yaml", &text);
+    fifo(&folder, "pipe");
+    fifo(&folder, "specs/pipe.yaml");
+    symlink("pipe", folder.path().join("link.yaml")).unwrap();
+    for command in ["validate pipe", "validate a.yaml link.yaml", "validate a.yaml --var-file pipe"] {
+        folder.keyless(command).exits(1).complains(&["is a named pipe", "pipe into `-`"]);
+    }
+    for command in ["show pipe", "apply link.json --yes"] {
+        symlink("pipe", folder.path().join("link.json")).unwrap_or_default();
+        folder.keyless(command).exits(1).complains(&["cannot be used as a plan", "a named pipe"]);
+    }
+    folder.keyless("validate specs").exits(0);
+    folder.with_stdin("validate -", &text).exits(0);
+    folder.write("vars.yaml", "name: chat\n");
+    for line in [
+        "keyless validate <(cat a.yaml)",
+        "cat a.yaml | keyless validate -",
+        "cat a.yaml | keyless validate /dev/stdin",
+        "keyless validate /dev/stdin < a.yaml",
+        "keyless validate a.yaml --var-file <(cat vars.yaml)",
+        "cat a.yaml > pipe & keyless validate - < pipe",
+    ] {
+        bash(&folder, line).exits(0).says(&["valid: stack team-a"]);
+    }
+}
+
+#[test]
+fn what_has_no_end_is_refused() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for name in ["zero.json", "zero.yaml", "zero.pem"] {
+        symlink("/dev/zero", folder.path().join(name)).unwrap();
+    }
+    for command in ["show zero.json", "apply zero.json --yes", "apply zero.json a.yaml --yes"] {
+        folder.keyless(command).exits(1).complains(&["`zero.json` cannot be used as a plan", "over 512 MiB"]);
+    }
+    for command in ["validate zero.yaml", "validate a.yaml --var-file zero.yaml", "plan zero.yaml"] {
+        folder.keyless(command).exits(1).complains(&["too-large", "over 64 MiB"]);
+    }
+    let run = bash(&folder, "cat /dev/zero | keyless validate -").exits(1);
+    run.complains(&["too-large", "over 64 MiB"]);
+    assert!(azure.take_seen().is_empty());
+}
+
+#[test]
+fn an_answer_of_azures_is_read_up_to_64_mib() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    let endless = Fault::Answer(200, "application/json", " ".repeat(65 << 20));
+    azure.spoil("GET", "/accounts", endless);
+    let run = folder.keyless("plan a.yaml").exits(1).says(&["the body is over 64 MiB"]);
+    assert_eq!(run.stdout.matches("2 to create").count(), 0, "{run}");
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn a_certificate_and_a_federated_token_without_end_are_refused() {
+    let folder = Folder::new();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    fifo(&folder, "pipe");
+    let ids = [("AZURE_TENANT_ID", SUB), ("AZURE_CLIENT_ID", SUB)];
+    for (credential, variable) in [
+        ("client-certificate", "AZURE_CLIENT_CERTIFICATE_PATH"),
+        ("workload-identity", "AZURE_FEDERATED_TOKEN_FILE"),
+    ] {
+        for (file, words) in [("/dev/zero", "over 1 MiB"), ("pipe", "a named pipe")] {
+            let environment = [ids[0], ids[1], (variable, file)];
+            let run = folder.with_env(&format!("plan a.yaml --credential {credential}"), &environment);
+            run.exits(1).complains(&[words, file]);
+        }
+    }
+}
+
+#[test]
+fn a_state_file_of_the_sandbox_is_a_file() {
+    let folder = Folder::new();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    symlink("/dev/zero", folder.path().join("state.json")).unwrap();
+    folder.keyless("plan a.yaml --sandbox=state.json").exits(1).complains(&["not a regular file"]);
+    // Nor is a link followed that somebody laid where the sandbox writes.
+    let victim = folder.write("victim", "mine");
+    for planted in ["other.json.new", "other.json.journal"] {
+        symlink(&victim, folder.path().join(planted)).unwrap();
+    }
+    folder.keyless("apply a.yaml --yes --sandbox=other.json").exits(0);
+    folder.keyless("drift a.yaml --sandbox=other.json").exits(0);
+    assert_eq!(std::fs::read_to_string(victim).unwrap(), "mine");
+}
+
+#[test]
+fn very_many_mistakes_take_neither_gigabytes_nor_minutes() {
+    let folder = Folder::new();
+    folder.write("a.yaml", format!("{}accounts:\n{}", head("team-a"), "- {a: }\n".repeat(200_000)));
+    folder.write("b.yaml", format!("{}accounts: [{}]\n", head("team-a"), "a,".repeat(600_000)));
+    folder.write("c.yaml", format!("{}accounts: [{}]\n", head("team-a"), "a,".repeat(3_000_000)));
+    for (file, words) in [
+        ("a.yaml", "more problems in this file are not shown"),
+        ("b.yaml", "more problems in this file are not shown"),
+        ("c.yaml", "the file holds more than 2000000 values"),
+    ] {
+        // In KiB of address space, of which a run takes some hundred MiB whatever it does.
+        let line = format!("ulimit -v 2000000; keyless validate {file}");
+        bash(&folder, &line).exits(1).complains(&["too-large", words]);
+    }
+}
+
+#[test]
+fn the_sandbox_folds_its_journal_when_it_is_asked_to_end() {
+    let folder = Folder::new();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for signal in ["TERM", "INT"] {
+        let mut child = folder
+            .command(["sandbox", "serve", "--state", "state.json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+            .unwrap();
+        let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        let mut command = folder.command(["apply", "a.yaml", "--yes", "--arm-endpoint", &url]);
+        command.env("KEYLESS_TOKEN", "t");
+        finish(command, b"").exits(0);
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("state.json.journal").lines().count(), 1, "its head alone");
+        assert!(read("state.json").contains(ALICE));
+        let names = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 4, "spec, state, journal, lock");
+    }
+}

@@ -162,8 +162,11 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
         (Some("strict"), Some("other"), Some(policy(true, true, "Medium")), false),
         (Some("strict"), Some("other"), Some(policy(true, true, "High")), true),
         (Some("strict"), Some("other"), Some(policy(false, true, "Low")), true),
-        (Some("Microsoft.DefaultV2"), Some("strict"), None, false),
-        (None, Some("strict"), None, false),
+        // What Azure does not show counts as stricter when it is left; one that names none has its default.
+        (Some("Microsoft.DefaultV2"), Some("strict"), None, true),
+        (None, Some("strict"), None, true),
+        (None, None, None, false),
+        (None, Some("microsoft.defaultv2"), None, false),
     ] {
         let before = [strict(), (at, deployment(from))];
         let mut after = vec![strict(), (at, deployment(to))];
@@ -179,11 +182,173 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
     assert_eq!(
         found,
         [
-            "the plan takes content filter `strict` from deployment `gpt` of `chat`, and what replaces it is not known to stop as much"
+            "the plan moves deployment `gpt` of `chat` from content filter `strict` to `other`, which is not known to stop as much: Azure does not show what `strict` stops"
         ]
     );
-    // One that keeps its policy keeps what it had, whether or not anybody has read that.
-    assert!(said(&[(at, deployment(Some("strict")))], &[(at, deployment(Some("Strict")))]).is_empty());
+    // One that keeps its policy keeps what it had, whether or not anybody has read that; unless the plan makes what it names.
+    let kept = || (at, deployment(Some("strict")));
+    assert!(said(&[kept()], &[(at, deployment(Some("Strict")))]).is_empty());
+    assert_eq!(said(&[kept()], &[kept(), (STRICT, policy(true, true, "Low"))]).len(), 1);
     // What goes with its deployment is the other guard's.
-    assert!(said(&[strict(), (at, deployment(Some("strict")))], &[strict()]).is_empty());
+    assert!(said(&[strict(), kept()], &[strict()]).is_empty());
+}
+
+/// Azure's own default, as its list shows it.
+fn shown_default() -> (&'static str, Value) {
+    let mut filters = vec![
+        json!({"name": "Jailbreak", "source": "Prompt", "enabled": true, "blocking": true}),
+        json!({"name": "Protected Material Code", "source": "Completion", "enabled": true, "blocking": false}),
+    ];
+    for name in ["Hate", "Violence"] {
+        filters.push(json!({"name": name, "source": "Prompt", "enabled": true, "blocking": true, "severityThreshold": "Medium"}));
+    }
+    (
+        "raiPolicies/Microsoft.DefaultV2",
+        json!({"type": "SystemManaged", "mode": "Blocking", "contentFilters": filters}),
+    )
+}
+
+/// An own policy with a base, and filters of some names.
+fn based(base: &str, filters: &[(&str, bool, &str)]) -> Value {
+    let filter = |(name, on, level): &(&str, bool, &str)| json!({"name": name, "source": "Prompt", "enabled": on, "blocking": on, "severityThreshold": level});
+    json!({"mode": "Blocking", "basePolicyName": base, "contentFilters": filters.iter().map(filter).collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_new_deployment_is_measured_against_azures_default() {
+    let (at, own, default) = ("deployments/gpt", "raiPolicies/own", "Microsoft.DefaultV2");
+    let account = ("deployments/another", json!({}));
+    for (names, own_policy, refused) in [
+        (None, None, false),
+        (Some(default), None, false),
+        (Some("Microsoft.Nil"), None, true),
+        (Some("Microsoft.Default"), None, true),
+        (Some("own"), None, true),
+        // What a policy does not list it takes from its base.
+        (Some("own"), Some(based(default, &[])), false),
+        (Some("own"), Some(based("MICROSOFT.DEFAULTV2", &[("Hate", true, "Low")])), false),
+        (Some("own"), Some(based(default, &[("Hate", true, "High")])), true),
+        (Some("own"), Some(based(default, &[("jail_break", false, "")])), true),
+        (Some("own"), Some(based("Microsoft.Default", &[])), true),
+        (Some("own"), Some(based("own", &[])), true),
+        (Some("own"), Some(policy(false, false, "Low")), true),
+    ] {
+        let before = [account.clone(), shown_default()];
+        let mut after = vec![account.clone(), shown_default(), (at, deployment(names))];
+        after.extend(own_policy.clone().map(|policy| (own, policy)));
+        let found = said(&before, &after);
+        assert_eq!(!found.is_empty(), refused, "{names:?} {own_policy:?}: {found:?}");
+    }
+    let after = [shown_default(), (at, deployment(Some("own"))), (own, policy(false, false, "Low"))];
+    assert_eq!(
+        said(&[shown_default(), (own, policy(false, false, "Low"))], &after),
+        [
+            "the plan makes deployment `gpt` of `chat` with content filter `own`, which, measured against `Microsoft.DefaultV2`, stops less: `Jailbreak` of `Prompt` is gone; `Hate` of `Prompt` is disabled; `Violence` of `Prompt` is gone"
+        ]
+    );
+}
+
+/// An account that does not exist yet shows nothing: Azure's own policies are then what its documentation says.
+#[test]
+fn a_new_account_is_measured_by_what_azure_documents_of_its_own() {
+    let (at, own) = ("deployments/gpt", "raiPolicies/own");
+    for (names, policy, refused) in [
+        (Some("Microsoft.Default"), None, true),
+        (Some("own"), Some(based("Microsoft.DefaultV2", &[("Hate", true, "Medium")])), false),
+        (Some("own"), Some(based("Microsoft.DefaultV2", &[("Sexual", true, "High")])), true),
+        (Some("own"), Some(based("Microsoft.Default", &[])), true),
+        (Some("own"), Some(based("Microsoft.Default", &[("Jailbreak", true, "")])), true),
+        (Some("own"), Some(based("Microsoft.Unheard", &[])), true),
+        (Some("Microsoft.Unheard"), None, true),
+    ] {
+        let mut after = vec![(at, deployment(names))];
+        after.extend(policy.clone().map(|policy| (own, policy)));
+        let found = said(&[], &after);
+        assert_eq!(!found.is_empty(), refused, "{names:?} {policy:?}: {found:?}");
+    }
+}
+
+#[test]
+fn another_base_policy_or_one_that_is_not_shown_may_stop_less() {
+    let unshown = "Microsoft.Unheard";
+    for (before, after, refused) in [
+        (based("Microsoft.DefaultV2", &[]), based("Microsoft.DefaultV2", &[("Hate", true, "High")]), true),
+        (based("Microsoft.DefaultV2", &[("Hate", true, "High")]), based("Microsoft.DefaultV2", &[]), false),
+        (based("Microsoft.DefaultV2", &[]), based(unshown, &[]), true),
+        (based(unshown, &[]), based("Microsoft.DefaultV2", &[]), true),
+        (based(unshown, &[]), based(&unshown.to_lowercase(), &[]), false),
+        // Of a base that is not shown, the strictest there is takes nothing away.
+        (based(unshown, &[]), based(unshown, &[("Hate", true, "Low")]), false),
+        (based(unshown, &[]), based(unshown, &[("Hate", true, "Medium")]), true),
+        (based(unshown, &[("Hate", true, "Low")]), based(unshown, &[]), true),
+        (based(unshown, &[("Hate", false, "Low")]), based(unshown, &[]), false),
+    ] {
+        let found =
+            said(&[(STRICT, before.clone()), shown_default()], &[(STRICT, after.clone()), shown_default()]);
+        assert_eq!(!found.is_empty(), refused, "{before} -> {after}: {found:?}");
+    }
+}
+
+#[test]
+fn names_that_azure_spells_in_several_ways_are_one_filter_and_unknown_words_are_the_weakest() {
+    let with = |filters: Value| json!({"mode": "Blocking", "contentFilters": filters});
+    let text =
+        |name: &str, blocking: bool| json!({"name": name, "source": "Completion", "blocking": blocking});
+    let before = with(json!([text("Protected Material Text", true)]));
+    assert!(
+        said(&[(STRICT, before.clone())], &[(STRICT, with(json!([text("protected_material_text", true)])))])
+            .is_empty()
+    );
+    // Of two of one name the weaker counts.
+    let twice = with(json!([text("Protected Material Text", true), text("protected_material_text", false)]));
+    assert_eq!(said(&[(STRICT, before)], &[(STRICT, twice)]).len(), 1);
+    let level = |level: &str| {
+        with(json!([{"name": "Hate", "source": "Prompt", "blocking": true, "severityThreshold": level}]))
+    };
+    assert_eq!(said(&[(STRICT, level("High"))], &[(STRICT, level("Severe"))]).len(), 1);
+    assert_eq!(said(&[(STRICT, level("Severe"))], &[(STRICT, level("High"))]).len(), 1);
+    let action = |action: &str| {
+        with(json!([{"name": "Hate", "source": "Prompt", "blocking": true, "action": action}]))
+    };
+    assert_eq!(said(&[(STRICT, action("BLOCKING"))], &[(STRICT, action("ANNOTATING"))]).len(), 1);
+    assert!(said(&[(STRICT, action("None"))], &[(STRICT, action("BLOCKING"))]).is_empty());
+}
+
+#[test]
+fn blocklists_defender_and_ones_own_key_are_not_taken_away() {
+    let lists = |lists: Value| json!({"mode": "Blocking", "customBlocklists": lists});
+    let one =
+        |name: &str, blocking: bool| json!({"blocklistName": name, "source": "Prompt", "blocking": blocking});
+    for (before, after, refused) in [
+        (lists(json!([one("names", true)])), lists(json!([one("NAMES", true)])), false),
+        (lists(json!([one("names", true)])), lists(json!([one("names", false)])), true),
+        (lists(json!([one("names", true)])), lists(json!([])), true),
+        (lists(json!([one("names", true)])), json!({"mode": "Blocking"}), true),
+        (lists(json!([])), lists(json!([one("names", true)])), false),
+    ] {
+        let found = said(&[(STRICT, before.clone())], &[(STRICT, after.clone())]);
+        assert_eq!(!found.is_empty(), refused, "{before} -> {after}: {found:?}");
+    }
+    let defender = |state: &str| ("defenderForAISettings/Default", json!({ "state": state }));
+    assert_eq!(
+        said(&[defender("Enabled")], &[defender("Disabled")]),
+        ["the plan turns Defender for AI of account `chat` off"]
+    );
+    assert!(said(&[defender("Disabled")], &[defender("Enabled")]).is_empty());
+    let account = |properties: Value| {
+        let id = ResourceId::parse(CHAT).unwrap();
+        World {
+            resources: BTreeMap::from([(id.clone(), json!({"id": id, "properties": properties}).into())]),
+            ..World::default()
+        }
+    };
+    let own = || account(json!({"encryption": {"keySource": "microsoft.keyvault"}}));
+    for (after, refused) in [
+        (account(json!({"encryption": {"keySource": "Microsoft.CognitiveServices"}})), true),
+        (account(json!({})), true),
+        (own(), false),
+    ] {
+        assert_eq!(weakening::objections(&own(), &after).len(), usize::from(refused));
+    }
+    assert!(weakening::objections(&account(json!({})), &own()).is_empty());
 }

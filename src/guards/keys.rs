@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Objection, Rule, accounts};
+use super::{Objection, Rule, accounts, was};
 use crate::plan::predict::World;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in accounts(after) {
-        if before.resource(id).is_some_and(keys_off) && !keys_off(new) {
+        if was(before, after, id).is_some_and(keys_off) && !keys_off(new) {
             let message = format!("the plan turns the API keys of account `{}` on", id.name());
             objections.push(Objection { rule: Rule::KeysOn, id: Some(id.clone()), message });
         }

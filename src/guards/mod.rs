@@ -6,8 +6,15 @@
 mod access;
 #[cfg(test)]
 mod children_tests;
+mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod keys;
 mod network;
+#[cfg(test)]
+mod network_tests;
+mod outbound;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod weakening;
@@ -140,6 +147,8 @@ pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow
     let mut objections = deletes(plan, before);
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
+    objections.extend(outbound::objections(before, &after));
+    objections.extend(connection::objections(before, &after));
     objections.extend(weakening::objections(before, &after));
     objections.extend(access::objections(before, &after, caller));
     objections.into_iter().map(|objection| finding(plan, objection, allowed)).collect()
@@ -272,6 +281,11 @@ fn child_of(id: &ResourceId, collection: &str) -> Option<String> {
         lower.split_once("/providers/microsoft.cognitiveservices/accounts/")?.1.split_once('/')?;
     let name = below.strip_prefix(&collection.to_ascii_lowercase())?.strip_prefix('/')?;
     (!name.contains('/')).then(|| account.to_owned())
+}
+
+/// What an account was before the plan: as it is live, or as it was when it was deleted, where the plan restores it.
+fn was<'a>(before: &'a World, after: &'a World, id: &ResourceId) -> Option<&'a Value> {
+    before.resource(id).or_else(|| after.remains(id))
 }
 
 /// The accounts of a state.

@@ -1,42 +1,47 @@
-//! What lets more callers reach an account than before.
+//! What lets more callers reach an account than before: public access, address ranges, subnets, Azure's trusted services.
+//!
+//! A field that is not there means what Azure takes it to mean. Closing needs no word: where everybody could call before, a rule lets
+//! nobody new in.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde_json::Value;
 
-use super::{Objection, Rule, accounts};
+use super::{Objection, Rule, accounts, was};
+use crate::id::ResourceId;
 use crate::plan::predict::World;
+
+/// The widest range that a new rule may let in without a word.
+const WIDEST: u32 = 20;
+/// How many addresses may be let in together without a word: as many as a /16 holds.
+const MOST: u64 = 1 << 16;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in accounts(after) {
-        let Some(old) = before.resource(id) else { continue };
-        let name = id.name();
-        let mut object = |message: String| {
-            objections.push(Objection { rule: Rule::PublicNetwork, id: Some(id.clone()), message });
-        };
-        if denies(old) && !denies(new) {
-            object(format!("the plan opens account `{name}` to every address: networkAcls Deny -> Allow"));
-        }
-        if private(old) && !private(new) {
-            object(format!("the plan opens account `{name}`: publicNetworkAccess Disabled -> Enabled"));
-        }
-    }
-    for (id, new) in accounts(after) {
-        let old = before.resource(id);
-        if everybody(new) && !old.is_some_and(everybody) {
-            let message =
-                format!("the plan lets the whole internet reach account `{}` by an ipRule", id.name());
-            objections.push(Objection { rule: Rule::NetworkRange, id: Some(id.clone()), message });
-        }
+        let old = was(before, after, id);
+        let said = public(old, new)
+            .into_iter()
+            .map(|message| (Rule::PublicNetwork, message))
+            .chain(ranges(old, new).into_iter().map(|message| (Rule::NetworkRange, message)))
+            .chain(subnets(id, old, new).into_iter().map(|message| (Rule::NetworkSubnet, message)))
+            .chain(bypass(old, new).into_iter().map(|message| (Rule::NetworkBypass, message)));
+        objections.extend(said.map(|(rule, message)| Objection {
+            rule,
+            id: Some(id.clone()),
+            message: message.replace("{account}", &format!("account `{}`", id.name())),
+        }));
     }
     objections
 }
 
+fn acls(body: &Value) -> &Value {
+    &body["properties"]["networkAcls"]
+}
+
 fn denies(body: &Value) -> bool {
-    body["properties"]["networkAcls"]["defaultAction"]
-        .as_str()
-        .is_some_and(|action| action.eq_ignore_ascii_case("Deny"))
+    acls(body)["defaultAction"].as_str().is_some_and(|action| action.eq_ignore_ascii_case("Deny"))
 }
 
 fn private(body: &Value) -> bool {
@@ -45,18 +50,201 @@ fn private(body: &Value) -> bool {
         .is_some_and(|access| access.eq_ignore_ascii_case("Disabled"))
 }
 
-/// Whether the ipRules together let every address in: `0.0.0.0/0`, and its halves or quarters too.
-fn everybody(body: &Value) -> bool {
-    let rules = body["properties"]["networkAcls"]["ipRules"].as_array();
-    let covered: u64 = rules.into_iter().flatten().filter_map(|rule| rule["value"].as_str()).map(wide).sum();
-    covered >= 1 << 32
+/// Whether any address can call it, so that no rule lets anybody new in.
+fn is_open(body: &Value) -> bool {
+    !denies(body) && !private(body)
 }
 
-/// How many addresses a range of prefix 8 or wider holds; smaller ranges do not add up to the internet.
-fn wide(range: &str) -> u64 {
-    let Some((address, prefix)) = range.split_once('/') else { return 0 };
-    match (address.parse::<Ipv4Addr>(), prefix.parse::<u32>()) {
-        (Ok(_), Ok(prefix @ 0..=8)) => 1 << (32 - prefix),
-        _ => 0,
+fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    let Some(old) = old else { return said };
+    if denies(old) && !denies(new) {
+        said.push("the plan opens {account} to every address: networkAcls Deny -> Allow".to_owned());
     }
+    if private(old) && !private(new) {
+        said.push("the plan opens {account}: publicNetworkAccess Disabled -> Enabled".to_owned());
+    }
+    said
+}
+
+/// The values of the address rules, as Azure writes them.
+fn rules(body: &Value) -> impl Iterator<Item = &str> {
+    acls(body)["ipRules"].as_array().into_iter().flatten().filter_map(|rule| rule["value"].as_str())
+}
+
+/// The first and last address of a rule, or none where it cannot be read: Azure takes IPv4 only.
+fn span(rule: &str) -> Option<(u64, u64)> {
+    let (address, prefix) = rule.trim().split_once('/').unwrap_or((rule.trim(), "32"));
+    let address = u64::from(u32::from(address.parse::<Ipv4Addr>().ok()?));
+    let is_number =
+        !prefix.is_empty() && prefix.len() <= 2 && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix: u32 = is_number.then(|| prefix.parse().ok()).flatten().filter(|prefix| *prefix <= 32)?;
+    let size = 1_u64 << (32 - prefix);
+    let first = address / size * size;
+    Some((first, first + size - 1))
+}
+
+/// The same addresses as spans that neither touch nor overlap, in order.
+fn union(spans: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut sorted: Vec<(u64, u64)> = spans.collect();
+    sorted.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in sorted {
+        match joined.last_mut() {
+            Some((_, end)) if first <= *end + 1 => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+/// How many addresses two unions share.
+fn overlap(one: &[(u64, u64)], other: &[(u64, u64)]) -> u64 {
+    let shared = |(first, last): (u64, u64), (from, to): (u64, u64)| {
+        (last.min(to) + 1).saturating_sub(first.max(from))
+    };
+    one.iter().map(|span| other.iter().map(|other| shared(*span, *other)).sum::<u64>()).sum()
+}
+
+fn size(spans: &[(u64, u64)]) -> u64 {
+    spans.iter().map(|(first, last)| last - first + 1).sum()
+}
+
+/// New ranges that are too wide, and too many addresses in all where new ones are among them.
+fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    if old.is_some_and(is_open) {
+        return said;
+    }
+    let known = union(old.into_iter().flat_map(rules).filter_map(span));
+    let is_known = |(first, last): (u64, u64)| known.iter().any(|(from, to)| *from <= first && last <= *to);
+    let mut added = Vec::new();
+    let mut unread = Vec::new();
+    for rule in rules(new) {
+        match span(rule) {
+            Some(span) if !is_known(span) => added.push((rule, span)),
+            Some(_) => {}
+            None if old
+                .into_iter()
+                .flat_map(rules)
+                .any(|old| old.trim().eq_ignore_ascii_case(rule.trim())) => {}
+            None => unread.push(format!("`{rule}`")),
+        }
+    }
+    let mut wide: Vec<String> = added
+        .iter()
+        .filter(|(_, span)| size(&[*span]) > 1 << (32 - WIDEST))
+        .map(|(rule, span)| format!("`{rule}` ({})", addresses(size(&[*span]))))
+        .collect();
+    // The order of a list does not count.
+    wide.sort();
+    unread.sort();
+    if !wide.is_empty() {
+        said.push(format!(
+            "the plan lets a range wider than /{WIDEST} reach {{account}}: {}",
+            wide.join(", ")
+        ));
+    }
+    let all = size(&union(rules(new).filter_map(span)));
+    if !added.is_empty() && all > MOST {
+        let more = all - overlap(&union(rules(new).filter_map(span)), &known);
+        said.push(format!(
+            "with the plan {} can reach {{account}}, more than {}; {} of them could not before",
+            addresses(all),
+            grouped(MOST),
+            grouped(more),
+        ));
+    }
+    if !unread.is_empty() {
+        said.push(format!(
+            "the plan adds address rules to {{account}} that could let anybody in: {} cannot be read as an IPv4 range",
+            unread.join(", ")
+        ));
+    }
+    said
+}
+
+fn addresses(count: u64) -> String {
+    if count == 1 { "1 address".to_owned() } else { format!("{} addresses", grouped(count)) }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The subnets that may call an account, as Azure writes them.
+fn subnet_rules(body: &Value) -> impl Iterator<Item = &str> {
+    let rules = acls(body)["virtualNetworkRules"].as_array();
+    rules.into_iter().flatten().filter_map(|rule| rule["id"].as_str())
+}
+
+/// The subnets that its agents run in.
+fn injected(body: &Value) -> impl Iterator<Item = &str> {
+    let injections = body["properties"]["networkInjections"].as_array();
+    injections.into_iter().flatten().filter_map(|each| each["subnetArmId"].as_str())
+}
+
+/// The subscription in which a subnet is; of an id that cannot be read, the text itself, which no account's is.
+fn subscription(subnet: &str) -> String {
+    let parsed = ResourceId::parse(subnet.trim()).ok();
+    let found = parsed.as_ref().and_then(ResourceId::subscription_id).map(str::to_ascii_lowercase);
+    found.unwrap_or_else(|| subnet.trim().to_ascii_lowercase())
+}
+
+/// Subnets of subscriptions that the account knew nothing of.
+fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
+    let mut known: BTreeSet<String> = id.subscription_id().map(str::to_ascii_lowercase).into_iter().collect();
+    let all = |body| subnet_rules(body).chain(injected(body)).map(subscription);
+    known.extend(old.into_iter().flat_map(all));
+    let foreign = |subnet: &&str| !known.contains(&subscription(subnet));
+    let listed = |subnets: Vec<&str>| {
+        let subnets: BTreeSet<String> = subnets.into_iter().map(|subnet| format!("`{subnet}`")).collect();
+        subnets.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let mut said = Vec::new();
+    let calling: Vec<&str> = subnet_rules(new).filter(foreign).collect();
+    if !calling.is_empty() && !old.is_some_and(is_open) {
+        said.push(format!(
+            "the plan lets a subnet of another subscription reach {{account}}: {}",
+            listed(calling)
+        ));
+    }
+    let running: Vec<&str> = injected(new).filter(foreign).collect();
+    if !running.is_empty() {
+        said.push(format!(
+            "the plan lets agents of {{account}} run in a subnet of another subscription: {}",
+            listed(running)
+        ));
+    }
+    said
+}
+
+/// Trusted services pass the rules where they did not, or may not have: what Azure takes a missing `bypass` for is documented
+/// nowhere, so one that is not there counts as none before, and as all of them after a plan that takes `None` away.
+fn bypass(old: Option<&Value>, new: &Value) -> Option<String> {
+    let old = old.filter(|old| !is_open(old))?;
+    let word = |body| acls(body)["bypass"].as_str();
+    let is = |word: Option<&str>, wanted: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+    let (was, now) = (word(old), word(new));
+    let opens = match now {
+        Some(_) => !is(now, "None") && !is(was, now.unwrap_or_default()),
+        None => is(was, "None"),
+    };
+    let shown = |word: Option<&str>| word.unwrap_or("not set").to_owned();
+    opens.then(|| {
+        format!(
+            "the plan lets Azure's trusted services past the network rules of {{account}}: networkAcls.bypass {} -> {}",
+            shown(was),
+            shown(now)
+        )
+    })
 }

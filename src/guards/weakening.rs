@@ -1,13 +1,15 @@
-//! What lets models say more than before: content filters that stop less, and deployments that lose theirs.
-//!
-//! A filter stops what is at its threshold or worse, so `Low` stops most and `High` least:
-//! <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter-severity-levels>.
+//! What lets models say more than before, and what protects an account's data less: content filters that stop less, deployments that
+//! get another filter, Defender off, Microsoft's key in place of one's own.
 
 use serde_json::Value;
 
-use super::{Objection, Rule, child_of};
+use super::policy::{DEFAULT, Policies};
+use super::{Objection, Rule, accounts, child_of, was};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
+
+/// How many losses a message names.
+const NAMED: usize = 4;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
@@ -15,21 +17,31 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         objections.push(Objection { rule: Rule::Weakening, id: Some(id.clone()), message });
     };
     for (id, new) in &after.resources {
-        let Some(old) = before.resource(id) else { continue };
-        if let Some(account) = child_of(id, "raiPolicies") {
-            for what in lost(old, new) {
+        let old = before.resource(id);
+        if let (Some(account), Some(old)) = (child_of(id, "raiPolicies"), old) {
+            let Some((was, now)) = both(before, after, id) else { continue };
+            for what in was.effective(old).lost(&now.effective(new)) {
                 object(id, format!("the plan weakens content filter `{}` of `{account}`: {what}", id.name()));
             }
-        } else if let Some(account) = child_of(id, "deployments")
-            && let Some(policy) = own_policy(old)
-            && !names(new, policy)
-            && !replaced(before, after, id, policy, new)
+        } else if child_of(id, "deployments").is_some()
+            && let Some(message) = deployment(before, after, id, new)
         {
-            let deployment = id.name();
+            object(id, message);
+        } else if let (Some(account), Some(old)) = (child_of(id, "defenderForAISettings"), old)
+            && is(&old["properties"]["state"], "Enabled")
+            && !is(&new["properties"]["state"], "Enabled")
+        {
+            object(id, format!("the plan turns Defender for AI of account `{account}` off"));
+        }
+    }
+    let own_key = |body: &Value| is(&body["properties"]["encryption"]["keySource"], "Microsoft.KeyVault");
+    for (id, new) in accounts(after) {
+        if was(before, after, id).is_some_and(own_key) && !own_key(new) {
             object(
                 id,
                 format!(
-                    "the plan takes content filter `{policy}` from deployment `{deployment}` of `{account}`, and what replaces it is not known to stop as much"
+                    "the plan encrypts account `{}` with Microsoft's key in place of its own: encryption.keySource Microsoft.KeyVault -> Microsoft.CognitiveServices",
+                    id.name()
                 ),
             );
         }
@@ -37,79 +49,59 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     objections
 }
 
-/// The policy that a deployment names, unless it is one of Azure's.
-fn own_policy(deployment: &Value) -> Option<&str> {
-    let name = deployment["properties"]["raiPolicyName"].as_str()?;
-    (!name.to_ascii_lowercase().starts_with("microsoft.")).then_some(name)
+fn is(value: &Value, word: &str) -> bool {
+    value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word))
 }
 
-fn names(deployment: &Value, policy: &str) -> bool {
-    deployment["properties"]["raiPolicyName"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(policy))
+/// The policies of a child's account before and after.
+fn both<'a>(before: &'a World, after: &'a World, child: &ResourceId) -> Option<(Policies<'a>, Policies<'a>)> {
+    let account = child.parent()?;
+    let live = before.resource(&account).is_some() || before.resource(child).is_some();
+    let of = |world| Policies { world, account: account.clone(), live };
+    Some((of(before), of(after)))
 }
 
-/// Whether the policy that a deployment gets instead is known, and stops all that the former one did.
-fn replaced(before: &World, after: &World, id: &ResourceId, old: &str, new: &Value) -> bool {
-    let policy = |world: &World, name: &str| {
-        let id = id.parent()?.child("raiPolicies", name);
-        world.resource(&id).cloned()
-    };
-    let new = own_policy(new).and_then(|name| policy(after, name));
-    match (policy(before, old), new) {
-        (Some(old), Some(new)) => lost(&old, &new).is_empty(),
-        _ => false,
+/// The policy that a deployment names, or that Azure gives to one that names none.
+fn policy_of(deployment: &Value) -> &str {
+    deployment["properties"]["raiPolicyName"].as_str().unwrap_or(DEFAULT)
+}
+
+/// Whether a deployment gets a filter that stops less than the one it had, or a new one than Azure's default.
+fn deployment(before: &World, after: &World, id: &ResourceId, new: &Value) -> Option<String> {
+    let (was, now) = both(before, after, id)?;
+    let old = before.resource(id);
+    let (left, entered) = (old.map_or(DEFAULT, policy_of), policy_of(new));
+    // What the plan itself makes may not be what stood under that name.
+    let made = old.is_some() && was.find(entered).is_none() && now.find(entered).is_some();
+    if left.eq_ignore_ascii_case(entered) && !made {
+        return None;
     }
-}
-
-/// What a policy stops no longer, in words.
-fn lost(old: &Value, new: &Value) -> Vec<String> {
-    let mut lost = Vec::new();
-    if !is_late(old) && is_late(new) {
-        lost.push("answers no longer wait for the filter (mode)".to_owned());
-    }
-    for before in filters(old).filter(|filter| stops(filter)) {
-        let title = title(before);
-        let Some(after) = filters(new).find(|filter| identity(filter) == identity(before)) else {
-            lost.push(format!("{title} is gone"));
-            continue;
-        };
-        if after["enabled"] == false {
-            lost.push(format!("{title} is disabled"));
-        } else if after["blocking"] != true {
-            lost.push(format!("{title} no longer blocks"));
-        } else if threshold(after) > threshold(before) {
-            let shown = |filter: &Value| filter["severityThreshold"].as_str().unwrap_or("Low").to_owned();
-            lost.push(format!("{title} stops from {} on, and did from {}", shown(after), shown(before)));
+    let why = match (was.find(left), now.find(entered)) {
+        (None, _) => format!("is not known to stop as much: Azure does not show what `{left}` stops"),
+        (_, None) => "is not known to stop as much: Azure does not show what it stops".to_owned(),
+        (Some(left), Some(entered)) => {
+            let lost = was.effective(left).lost(&now.effective(entered));
+            format!("stops less: {}", named(&lost)?)
         }
+    };
+    let (name, account) = (id.name(), child_of(id, "deployments")?);
+    Some(match old {
+        Some(_) => format!(
+            "the plan moves deployment `{name}` of `{account}` from content filter `{left}` to `{entered}`, which {why}"
+        ),
+        None => format!(
+            "the plan makes deployment `{name}` of `{account}` with content filter `{entered}`, which, measured against `{left}`, {why}"
+        ),
+    })
+}
+
+/// A few losses of many; none where nothing is lost.
+fn named(lost: &[String]) -> Option<String> {
+    let more = lost.len().saturating_sub(NAMED);
+    let text = lost.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match (lost.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(text),
+        _ => Some(format!("{text}; and {more} more")),
     }
-    lost
-}
-
-/// Whether a policy lets answers out before it has looked: `Deferred`, of late called `Asynchronous_filter`.
-fn is_late(policy: &Value) -> bool {
-    let mode = policy["properties"]["mode"].as_str().unwrap_or_default();
-    ["Deferred", "Asynchronous_filter"].iter().any(|late| mode.eq_ignore_ascii_case(late))
-}
-
-fn filters(policy: &Value) -> impl Iterator<Item = &Value> {
-    policy["properties"]["contentFilters"].as_array().into_iter().flatten()
-}
-
-/// Whether a filter stops anything at all.
-fn stops(filter: &Value) -> bool {
-    filter["enabled"] != false && filter["blocking"] == true
-}
-
-fn identity(filter: &Value) -> [String; 2] {
-    ["name", "source"].map(|name| filter[name].as_str().unwrap_or_default().to_ascii_lowercase())
-}
-
-fn title(filter: &Value) -> String {
-    let text = |name: &str| filter[name].as_str().unwrap_or("?").to_owned();
-    format!("`{}` of `{}`", text("name"), text("source"))
-}
-
-/// From which severity on a filter stops; one that does not say stops everything that it finds.
-fn threshold(filter: &Value) -> usize {
-    let named = filter["severityThreshold"].as_str().unwrap_or_default();
-    ["Low", "Medium", "High"].iter().position(|level| level.eq_ignore_ascii_case(named)).unwrap_or_default()
 }

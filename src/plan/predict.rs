@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::id::ResourceId;
-use crate::kinds;
+use crate::kinds::{self, merge};
 use crate::plan::document::{Plan, StepAction};
 use crate::snapshot::{Body, Snapshot};
 
@@ -45,6 +45,21 @@ impl World {
         self.resources.get(id).map(AsRef::as_ref)
     }
 
+    /// What is left of a soft-deleted account: its id names the account's group and name behind a location.
+    #[must_use]
+    pub fn remains(&self, id: &ResourceId) -> Option<&Value> {
+        let (group, name) = (id.group()?, id.name());
+        let is_account = id.resource_type()?.eq_ignore_ascii_case("Microsoft.CognitiveServices/accounts");
+        let end = format!("/resourceGroups/{}/deletedAccounts/{name}", group.name()).to_ascii_lowercase();
+        let is = |deleted: &ResourceId| {
+            deleted.as_str().to_ascii_lowercase().ends_with(&end)
+                && deleted.subscription_id().map(str::to_ascii_lowercase)
+                    == id.subscription_id().map(str::to_ascii_lowercase)
+        };
+        let found = self.resources.iter().filter(|_| is_account).find(|(deleted, _)| is(deleted));
+        found.map(|(_, body)| body.as_ref())
+    }
+
     /// Whether what is assigned at a scope holds for a resource or scope.
     #[must_use]
     pub fn reaches(&self, assignment: &ResourceId, scope: &ResourceId, at: &ResourceId) -> bool {
@@ -65,7 +80,10 @@ impl World {
                 after.resources.remove(&id);
                 continue;
             }
-            let body = after.resources.entry(id.clone()).or_insert_with(|| Body::new(blank(&id)));
+            let restored = (step.action == StepAction::Restore).then(|| self.remains(&id)).flatten();
+            let start =
+                || Body::new(restored.map_or_else(|| blank(&id), |remains| restored_as(&id, remains)));
+            let body = after.resources.entry(id.clone()).or_insert_with(start);
             let body = Arc::make_mut(body);
             kind.overlay(body, &step.patch);
             if let Some(reference) = &step.reference {
@@ -79,6 +97,13 @@ impl World {
         }
         after
     }
+}
+
+/// What is left of a deleted account as the account that it was.
+fn restored_as(id: &ResourceId, remains: &Value) -> Value {
+    let mut body = remains.clone();
+    merge(&mut body, &blank(id));
+    body
 }
 
 /// A resource of which nothing is known but where it is.

@@ -1,0 +1,132 @@
+//! Connections that carry a secret: where it goes, and which one.
+//!
+//! Azure never shows a secret, nor which one a connection has. So a write that sends one to a live connection may send another than
+//! the one it has, and needs a word. Two writes do not: the first one, which makes the connection, and one that sends the secret and
+//! changes nothing else, which only `--rotate` asks for.
+
+use serde_json::{Map, Value};
+use url::{Origin, Url};
+
+use super::{Objection, Rule};
+use crate::id::ResourceId;
+use crate::plan::predict::World;
+
+/// Ways to sign in that need no secret; of any other, Azure's newer ones too, it is not known that it does not.
+const WITHOUT: [&str; 3] = ["AAD", "None", "ManagedIdentity"];
+/// What has connections.
+const TYPES: [&str; 3] = [
+    "Microsoft.CognitiveServices/accounts/connections",
+    "Microsoft.CognitiveServices/accounts/projects/connections",
+    "Microsoft.MachineLearningServices/workspaces/connections",
+];
+
+pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for (id, new) in &after.resources {
+        let Some(old) = before.resource(id).filter(|_| is_connection(id)) else { continue };
+        if let Some(what) = redirected(&old["properties"], &new["properties"]) {
+            let message =
+                format!("the plan {what}").replace("{connection}", &format!("connection `{}`", id.name()));
+            objections.push(Objection { rule: Rule::Connection, id: Some(id.clone()), message });
+        }
+    }
+    objections
+}
+
+fn is_connection(id: &ResourceId) -> bool {
+    let found = id.resource_type();
+    found.is_some_and(|found| TYPES.iter().any(|name| name.eq_ignore_ascii_case(&found)))
+}
+
+/// What of a live connection's secret changes its way.
+fn redirected(old: &Value, new: &Value) -> Option<String> {
+    let had = carries_secret(old);
+    let sent = secrets(new);
+    if !carries_secret(new) || (!had && sent.is_none()) {
+        return None;
+    }
+    let secret = sent.clone().unwrap_or_else(|| "its secret".to_owned());
+    let (from, to) = (target(old), target(new));
+    if !same_host(from, to) {
+        return Some(format!("sends {secret} of {{connection}} to another host: `{from}` -> `{to}`"));
+    }
+    sent.as_ref()?;
+    if !had {
+        let way = |properties: &Value| properties["authType"].as_str().unwrap_or("not set").to_owned();
+        return Some(format!(
+            "gives {{connection}} {secret} to sign in with at `{to}`: authType {} -> {}",
+            way(old),
+            way(new)
+        ));
+    }
+    let changed = changed(old, new);
+    (!changed.is_empty()).then(|| {
+        format!(
+            "sends {secret} to {{connection}} with a change of {}, and Azure does not show whether that is the secret it has",
+            changed.join(", ")
+        )
+    })
+}
+
+fn carries_secret(properties: &Value) -> bool {
+    let way = properties["authType"].as_str().unwrap_or_default();
+    !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
+}
+
+/// The secrets that a write sends, in words; none where it sends nothing to sign in with.
+fn secrets(properties: &Value) -> Option<String> {
+    let credentials = &properties["credentials"];
+    if credentials.is_null() {
+        return None;
+    }
+    let mut named = Vec::new();
+    references(credentials, &mut named);
+    Some(if named.is_empty() { "its credentials".to_owned() } else { named.join(", ") })
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.contains("${secret.") => found.push(format!("`{text}`")),
+        Value::Object(map) => map.values().for_each(|each| references(each, found)),
+        Value::Array(items) => items.iter().for_each(|each| references(each, found)),
+        _ => {}
+    }
+}
+
+fn target(properties: &Value) -> &str {
+    properties["target"].as_str().unwrap_or_default()
+}
+
+/// Whether two targets are the same host, by the rules that a client reads a URL with: scheme, host and port count, and neither user
+/// names, case, the scheme's own port nor the spelling of an international name does. What is no URL is compared as it is written.
+fn same_host(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    match (origin(one), origin(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one.trim().eq_ignore_ascii_case(other.trim()),
+        _ => false,
+    }
+}
+
+/// The origin of a URL; none where clients could read different hosts in it.
+fn origin(target: &str) -> Option<Origin> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
+    let url = Url::parse(target).ok().filter(|_| !target.contains(odd))?;
+    let origin = url.origin();
+    origin.is_tuple().then_some(origin)
+}
+
+/// The members that differ, but for what signs in.
+fn changed(old: &Value, new: &Value) -> Vec<String> {
+    let empty = Map::new();
+    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
+    let mut names: Vec<&String> =
+        old.keys().chain(new.keys()).filter(|name| *name != "credentials").collect();
+    names.sort();
+    names.dedup();
+    let value = |map: &Map<String, Value>, name: &str| map.get(name).cloned().unwrap_or_default();
+    names.retain(|name| value(old, name) != value(new, name));
+    names.into_iter().map(|name| format!("`{name}`")).collect()
+}

@@ -1,0 +1,63 @@
+//! What an account may call: a limit that is lifted, a host that is added, agents that leave the subnet which held them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Objection, Rule, accounts, was};
+use crate::plan::predict::World;
+
+pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for (id, new) in accounts(after) {
+        let Some(old) = was(before, after, id) else { continue };
+        let name = id.name();
+        let mut object = |message: String| {
+            objections.push(Objection { rule: Rule::Outbound, id: Some(id.clone()), message });
+        };
+        if is_limited(old) && !is_limited(new) {
+            object(format!(
+                "the plan lets account `{name}` call any host: restrictOutboundNetworkAccess true -> false"
+            ));
+        }
+        // Where it could call any host, a list lets it call fewer.
+        let known = hosts(old);
+        let added: Vec<String> = hosts(new).difference(&known).map(|host| format!("`{host}`")).collect();
+        if is_limited(old) && !added.is_empty() {
+            object(format!(
+                "the plan adds hosts to those that account `{name}` may call: {}",
+                added.join(", ")
+            ));
+        }
+        if let Some(subnet) = injected(old)
+            && injected(new).is_none()
+        {
+            object(format!(
+                "the plan takes the agents of account `{name}` out of subnet `{subnet}`, whose rules limit what they reach"
+            ));
+        }
+    }
+    objections
+}
+
+fn is_limited(body: &Value) -> bool {
+    body["properties"]["restrictOutboundNetworkAccess"] == true
+}
+
+/// The hosts of the list, as DNS compares them.
+fn hosts(body: &Value) -> BTreeSet<String> {
+    let list = body["properties"]["allowedFqdnList"].as_array().into_iter().flatten();
+    list.filter_map(Value::as_str)
+        .map(|host| host.trim().trim_end_matches('.').to_ascii_lowercase())
+        .collect()
+}
+
+/// A subnet of one's own in which agents run.
+fn injected(body: &Value) -> Option<&str> {
+    let injections = body["properties"]["networkInjections"].as_array().into_iter().flatten();
+    let own = |each: &&Value| {
+        each["useMicrosoftManagedNetwork"] != true
+            && each["scenario"].as_str().is_none_or(|scenario| !scenario.eq_ignore_ascii_case("none"))
+    };
+    injections.filter(own).find_map(|each| each["subnetArmId"].as_str())
+}

@@ -137,11 +137,18 @@ pub(crate) fn collect_spans(
     spans: &mut BTreeMap<String, Span>,
 ) {
     spans.insert(path.to_owned(), document.value_span(pointer));
-    if let Value::Object(map) = value {
-        for (name, child) in map {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            collect_spans(document, &format!("{pointer}/{escaped}"), &format!("{path}/{name}"), child, spans);
+    let mut below = |name: &str, child: &Value| {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        collect_spans(document, &format!("{pointer}/{escaped}"), &format!("{path}/{name}"), child, spans);
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, child)| below(name, child)),
+        // Elements that have members of their own: a kind may find fault with one of them.
+        Value::Array(items) => {
+            let objects = items.iter().enumerate().filter(|(_, child)| child.is_object());
+            objects.for_each(|(at, child)| below(&at.to_string(), child));
         }
+        _ => {}
     }
 }
 

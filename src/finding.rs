@@ -128,6 +128,8 @@ codes! {
     NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
     UnknownModel = "unknown-model", "a model that the region does not offer";
     QuotaExceeded = "quota-exceeded", "more capacity than the subscription's quota has left";
+    UnknownFilter = "unknown-filter", "a content filter that the region does not have";
+    InvalidFilter = "invalid-filter", "a content filter for a text that it does not look at, or with or without a severity against its nature";
     AssignmentLimit = "assignment-limit", "more role assignments than Azure takes in a subscription";
     PolicyRefusal = "policy-refusal", "a policy that would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";

@@ -5,6 +5,7 @@
 //! succeed. What may not be asked is a note.
 
 mod assignments;
+mod filters;
 mod locks;
 mod models;
 mod nested;
@@ -42,6 +43,7 @@ const CHECKS: &[Check] = &[
     Check { queries: subdomain::queries, verdicts: subdomain::verdicts },
     Check { queries: offers::queries, verdicts: offers::verdicts },
     Check { queries: models::queries, verdicts: models::verdicts },
+    Check { queries: filters::queries, verdicts: filters::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
 ];

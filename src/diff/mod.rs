@@ -162,7 +162,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
                     diff.findings.push(temporary(&wanted, &passing));
                     absent(wanted, loaded, snapshot, &parents, &mut diff.findings)
                 }
-                None => compare(wanted, live, &mut diff.findings),
+                None => fit(compare(wanted, live, &mut diff.findings), snapshot, &mut diff.findings),
             },
             None => match inventory.gap(&wanted.scope) {
                 Some(gap) => unknown(wanted, &gap.refusal, &mut diff.findings),
@@ -278,6 +278,19 @@ fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Ch
         Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
         Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
         refused => refused,
+    }
+}
+
+/// The same, unless Azure has said that it would not take it.
+fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Change {
+    let Change::Update { desired, live, fields, adopt } = change else { return change };
+    let problems = desired.kind.unfit(&desired, &fields, snapshot);
+    let refused = problems.iter().find(|finding| finding.severity == Severity::Error);
+    let refused = refused.map(|finding| finding.message.clone());
+    findings.extend(problems);
+    match refused {
+        Some(why) => Change::Refused { desired, fields, why },
+        None => Change::Update { desired, live, fields, adopt },
     }
 }
 

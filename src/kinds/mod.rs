@@ -7,6 +7,7 @@ pub mod account;
 mod children;
 pub(crate) mod cidr;
 mod connection;
+pub(crate) mod content_filters;
 mod deployment;
 mod field;
 pub(crate) mod project;
@@ -120,6 +121,10 @@ pub trait Kind: Sync {
     /// Weighs the differences of a live one: what the spec lets the service do is taken out with a note, what cannot be written
     /// stands beside an error.
     fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        Vec::new()
+    }
+    /// Why the differences of a live one cannot be written, as far as Azure has said what it takes.
+    fn unfit(&self, _desired: &Desired, _fields: &[FieldChange], _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
     }
     /// Whether changes of a live one go by PATCH: ARM refuses to take this body back by PUT, or a PUT could lose what GET hides.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, member, merge, rules, shape};
+use super::{Compare, Field, Kind, Section, account, content_filters, member, merge, rules, shape};
 use crate::desired::Desired;
+use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
+use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
@@ -94,6 +96,30 @@ impl Kind for RaiPolicies {
 
     fn complete(&self, desired: &mut Desired, _loaded: &Loaded) {
         desired.defaults.insert("basePolicyName".to_owned(), json!("Microsoft.DefaultV2"));
+    }
+
+    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let account = loaded
+            .spec
+            .accounts
+            .iter()
+            .find(|account| Some(account::id_of(&loaded.spec, account)) == desired.id.parent());
+        let live = desired.id.parent().and_then(|account| snapshot.resource(&account));
+        let location = live
+            .and_then(|body| body["location"].as_str())
+            .or_else(|| account?.location.as_deref())
+            .or(loaded.spec.location.as_deref());
+        location.map(|location| content_filters::problems(desired, location, snapshot)).unwrap_or_default()
+    }
+
+    fn unfit(&self, desired: &Desired, fields: &[FieldChange], snapshot: &Snapshot) -> Vec<Finding> {
+        let live = desired.id.parent().and_then(|account| snapshot.resource(&account));
+        let written =
+            fields.iter().any(|field| field.path.first().is_some_and(|name| name == "contentFilters"));
+        match live.and_then(|body| body["location"].as_str()) {
+            Some(location) if written => content_filters::problems(desired, location, snapshot),
+            _ => Vec::new(),
+        }
     }
 
     fn is_built_in(&self, body: &Value) -> bool {

@@ -137,7 +137,8 @@ pub(super) fn check_quota(
     Err(errors::insufficient_quota(capacity - own, usage, limit, &usage_title(model, sku)))
 }
 
-fn location(request: &Request, name: &str, kind: &str) -> Result<&'static str, Reply> {
+/// A region with this service, as Azure writes it.
+pub(super) fn location(request: &Request, name: &str, kind: &str) -> Result<&'static str, Reply> {
     let found = LOCATIONS.iter().find(|known| same_place(known, name)).copied();
     found.ok_or_else(|| {
         let version = request.query("api-version").unwrap_or_default();
@@ -307,7 +308,8 @@ pub(super) fn deployment_skus(world: &World, request: &Request, place: Place) ->
     Ok(listed(request, all))
 }
 
-fn listed(request: &Request, items: impl Iterator<Item = Value>) -> Reply {
+/// A list in one page.
+pub(super) fn listed(request: &Request, items: impl Iterator<Item = Value>) -> Reply {
     let texts: Vec<(String, String)> =
         items.enumerate().map(|(index, item)| (format!("{index:06}"), item.to_string())).collect();
     let items = texts.iter().map(|(key, text)| (key.as_str(), move || -> Item { written(text.clone()) }));

@@ -12,6 +12,7 @@ use super::children::{self, Place};
 use super::deployments;
 use super::errors;
 use super::http::{Reply, Request};
+use super::offers;
 use super::operations::announce;
 use super::state::{Child, Operation, Stamp, derived_id};
 use super::world::World;
@@ -20,19 +21,68 @@ const KIND: &str = "raiPolicies";
 const MODES: &[&str] = &["Default", "Deferred", "Blocking", "Asynchronous_filter"];
 const LEVELS: &[&str] = &["Low", "Medium", "High"];
 const SOURCES: &[&str] = &["Prompt", "Completion"];
-/// The service's own, and what they have beside the four harms.
-const SYSTEM: &[(&str, &[(&str, &str)])] = &[
+/// A filter without degrees: name, source, whether it blocks.
+type Further = (&'static str, &'static str, bool);
+/// The service's own, and what they have beside the four harms. Which filters `Microsoft.DefaultV2`
+/// has is documented (learn.microsoft.com, concepts/default-safety-policies); that it tells of protected code and lets it pass is what
+/// templates say that were made from the portal's copy of it, and what `Microsoft.Default` has is a guess.
+const SYSTEM: &[(&str, &[Further])] = &[
     ("Microsoft.Default", &[]),
     (
         "Microsoft.DefaultV2",
         &[
-            ("Jailbreak", "Prompt"),
-            ("Protected Material Text", "Completion"),
-            ("Protected Material Code", "Completion"),
+            ("Jailbreak", "Prompt", true),
+            ("Protected Material Text", "Completion", true),
+            ("Protected Material Code", "Completion", false),
         ],
     ),
 ];
 const HARMS: &[&str] = &["Hate", "Sexual", "Violence", "Selfharm"];
+/// The filters that there are, with their names in URLs, the text they look at if it is only one, as the API description's example
+/// lists them; the harms alone have degrees.
+const FILTERS: &[(&str, &str, Option<&str>)] = &[
+    ("Hate", "Hate", None),
+    ("Sexual", "Sexual", None),
+    ("Violence", "Violence", None),
+    ("Selfharm", "Selfharm", None),
+    ("Jailbreak", "Jailbreak", Some("Prompt")),
+    ("ProtectedMaterialText", "Protected Material Text", Some("Completion")),
+    ("ProtectedMaterialCode", "Protected Material Code", Some("Completion")),
+    ("Profanity", "Profanity", None),
+    ("IndirectAttack", "Indirect Attack", Some("Prompt")),
+];
+
+/// `GET locations/{location}/raiContentFilters`, and one of them.
+pub(super) fn filters(
+    request: &Request,
+    subscription: &str,
+    location: &str,
+    one: Option<&str>,
+) -> Result<Reply, Reply> {
+    let location = offers::location(request, location, "locations/raiContentFilters")?;
+    let place =
+        format!("/subscriptions/{subscription}/providers/Microsoft.CognitiveServices/locations/{location}");
+    let described = |(key, name, source): &(&str, &str, Option<&str>)| {
+        let mut properties = json!({"name": name, "isMultiLevelFilter": HARMS.contains(name)});
+        if let Some(source) = source {
+            properties["source"] = json!(source);
+        }
+        json!({
+            "id": format!("{place}/raiContentFilters/{key}"),
+            "type": "Microsoft.CognitiveServices/locations/raiContentFilters",
+            "name": key,
+            "properties": properties,
+        })
+    };
+    match one {
+        None => Ok(offers::listed(request, FILTERS.iter().map(described))),
+        Some(name) => {
+            let found = FILTERS.iter().find(|(key, ..)| key.eq_ignore_ascii_case(name));
+            let missing = || errors::specified_not_found(&format!("{place}/raiContentFilters/{name}"));
+            found.map(|filter| Reply::text(200, described(filter).to_string())).ok_or_else(missing)
+        }
+    }
+}
 
 /// A policy of the service.
 fn system(name: &str) -> Option<(&'static str, Child)> {
@@ -45,10 +95,9 @@ fn system(name: &str) -> Option<(&'static str, Child)> {
             );
         }
     }
-    filters
-        .extend(more.iter().map(
-            |(name, source)| json!({"name": name, "enabled": true, "blocking": true, "source": source}),
-        ));
+    filters.extend(more.iter().map(
+        |(name, source, blocks)| json!({"name": name, "enabled": true, "blocking": blocks, "source": source}),
+    ));
     let properties = [
         (String::from("type"), json!("SystemManaged")),
         (String::from("mode"), json!("Blocking")),

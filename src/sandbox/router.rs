@@ -203,6 +203,13 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["locations", _, "usages"]) if request.method == Method::GET => {
             offers::usages(world, request, subscription, &target.rest[1])
         }
+        (None, ["locations", _, "raicontentfilters", one @ ..]) if one.len() < 2 => match request.method {
+            Method::GET => {
+                let name = target.rest.get(3).map(String::as_str);
+                rai_policies::filters(request, subscription, &target.rest[1], name)
+            }
+            _ => not_allowed(request),
+        },
         (None, ["checkdomainavailability"] | ["locations", _, "models" | "usages"]) => not_allowed(request),
         (None, ["locations", _, "operationresults", id]) => {
             only(request, &Method::GET, || operations::poll(world, subscription, id))

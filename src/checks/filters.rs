@@ -1,0 +1,61 @@
+//! What must be known of content filters before a step: an account's policies, Azure's own among them, where a deployment is made or gets
+//! another one, which guards compare; and the filters that a region has, where a policy is written, which its kind judges at their lines.
+
+use super::{Case, Verdict, target};
+use crate::kinds;
+use crate::plan::document::{Step, StepAction};
+use crate::plan::predict::World;
+use crate::snapshot::Query;
+
+fn is_written(step: &Step) -> bool {
+    matches!(step.action, StepAction::Create | StepAction::Update)
+}
+
+/// Whether it depends on what policies stop: of a deployment its first policy or another one, of a policy itself.
+fn needs_policies(step: &Step) -> bool {
+    is_written(step)
+        && match step.kind.as_str() {
+            "deployments" => step.action == StepAction::Create || step.patch.contains_key("raiPolicyName"),
+            "raiPolicies" => true,
+            _ => false,
+        }
+}
+
+/// The list of an account's policies, which Azure answers where the account is there.
+fn policies(step: &Step, world: &World) -> Option<Query> {
+    let account = target(step)?.parent()?;
+    world.resource(&account)?;
+    kinds::by_name("raiPolicies")?.around(&[account.child("raiPolicies", "any")]).pop()
+}
+
+fn writes_filters(step: &Step) -> bool {
+    is_written(step) && step.kind == "raiPolicies" && step.patch.contains_key("contentFilters")
+}
+
+/// What the region of a policy's account offers.
+fn offer(step: &Step, steps: &[Step], world: &World) -> Option<Query> {
+    let policy = target(step)?;
+    let account = policy.parent()?;
+    let mut made = steps.iter().filter(|other| target(other).as_ref() == Some(&account));
+    let planned = made.find_map(|step| step.patch.get("location")?.as_str());
+    let location = planned.or_else(|| world.resource(&account)?["location"].as_str())?;
+    kinds::content_filters::query(&policy, location)
+}
+
+pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
+    let known = steps.iter().filter(|step| needs_policies(step)).filter_map(|step| policies(step, world));
+    let offers = steps.iter().filter(|step| writes_filters(step));
+    known.chain(offers.filter_map(|step| offer(step, steps, world))).collect()
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let steps = &case.plan.steps;
+    for step in steps.iter().filter(|step| needs_policies(step)) {
+        let Some(query) = policies(step, case.world) else { continue };
+        let account = target(step).and_then(|id| id.parent()).map(|id| id.name().to_owned());
+        let unknown = format!("what the content filters of account `{}` stop", account.unwrap_or_default());
+        case.items(&query, &unknown, &mut verdicts);
+    }
+    verdicts
+}

@@ -26,6 +26,9 @@ What the design leaves open, and what is decided here:
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
     is taken to matter everywhere. The caller's rights to write accounts and to write assignments count apart.
  8. A role that is not in the file might do anything: giving it needs the guard's leave.
+ 9. A range that the old ones cover together is not new. Where every address could call before (public, and `Allow`), no range, subnet
+    or bypass lets anybody new in. What a missing `bypass` means is not known: none before, all after a `None` that is taken away. Hosts
+    count where calls were limited before. Agents that leave a subnet leave its limits. A restore is measured against what was deleted.
 """
 
 import ipaddress
@@ -378,16 +381,11 @@ class Case:
                 codes.add("purge")
             if action not in ("create", "restore", "update", "adopt", "noop"):
                 continue
-            was, now = after_account("noop", None, body), after_account(action, item, body)
-            if now[3] - (was[3] if body else set()):
-                codes.add("network-range")
-            if body is not None and was[0] and not now[0]:
-                codes.add("keys-on")
-            if body is not None and ((was[1], now[1]) == ("Disabled", "Enabled") or (was[2], now[2]) == ("Deny", "Allow")):
-                codes.add("public-network")
+            body = self.deleted.get(key) if action == "restore" else body
+            codes |= opened(key, body and state("noop", None, body), state(action, item, body))
         for key, body in self.accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
-            was, now = after_account("noop", None, body)[0], after_account(action, self.declared.get(key), body)[0]
+            was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
             if action != "delete" and now and (not was or callers(self.grants, key) or lost(key)) and not callers(kept | made, key):
                 codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]
@@ -398,18 +396,59 @@ class Case:
                     codes.add("lock-out")
         return codes
 
-def after_account(action, item, body):
-    """(keys off, public network, default action, open addresses) of the account once the plan is applied."""
+# what opens an account
+def state(action, item, body):
+    """How open an account is once the plan is applied."""
     have = (body or {}).get("properties") or {}
     want = {} if item is None else (creation(item["account"]) if action == "create" else item["account"])
     want = want if action in ("create", "restore", "update") else {}
     value = lambda name: (ABSENT[name] if want[name] is None else want[name]) if name in want else have.get(name, ABSENT[name])
     acls = dict(NETWORK_ABSENT, **{k: v for k, v in (have.get("networkAcls") or {}).items() if v is not None})
     if "networkAcls" in want:
-        wanted = NETWORK_ABSENT if want["networkAcls"] is None else want["networkAcls"]
-        acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in wanted.items()})
-    wide = {rule for rule in address_set(acls["ipRules"]) if rule.endswith("/0")}
-    return bool(value("disableLocalAuth")), value("publicNetworkAccess"), acls["defaultAction"], wide
+        if want["networkAcls"] is None:
+            acls = dict(NETWORK_ABSENT)
+        else:
+            acls.update({k: NETWORK_ABSENT.get(k) if v is None else v for k, v in want["networkAcls"].items()})
+    key = (have.get("encryption") or {}).get("keySource")
+    if "encryption" in want:
+        key = (want["encryption"] or {}).get("keySource", key if want["encryption"] else None)
+    agents = [one["subnetArmId"] for one in value("networkInjections") or [] if one.get("subnetArmId")]
+    held = [one for one in value("networkInjections") or [] if one.get("subnetArmId") and not one.get("useMicrosoftManagedNetwork")]
+    return {
+        "keysOff": bool(value("disableLocalAuth")), "public": low(value("publicNetworkAccess")) != "disabled", "held": bool(held),
+        "allow": low(acls["defaultAction"]) != "deny", "bypass": low(acls.get("bypass")), "ownKey": low(key) == "microsoft.keyvault",
+        "ranges": [ipaddress.ip_network(text) for text in address_set(acls["ipRules"])],
+        "callers": {subscription_of(rule["id"]) for rule in acls["virtualNetworkRules"] or []}, "agents": {subscription_of(id) for id in agents},
+        "limited": bool(value("restrictOutboundNetworkAccess")), "hosts": {low(host) for host in value("allowedFqdnList") or []},
+    }
+
+def opened(key, was, now):
+    """The rules that object to what an account becomes; `was` is None for a new one."""
+    codes, old = set(), was or dict(state("noop", None, None), allow=False)
+    everybody = old["allow"] and old["public"]
+    known = list(ipaddress.collapse_addresses(old["ranges"]))
+    new = [] if everybody else [one for one in now["ranges"] if not any(one.subnet_of(outer) for outer in known)]
+    total = sum(one.num_addresses for one in ipaddress.collapse_addresses(now["ranges"]))
+    if any(one.prefixlen < 20 for one in new) or (new and total > 65536):
+        codes.add("network-range")
+    home = {subscription_of(key)} | old["callers"] | old["agents"]
+    if (now["callers"] - home and not everybody) or now["agents"] - home:
+        codes.add("network-subnet")
+    if was is None:
+        return codes
+    if was["keysOff"] and not now["keysOff"]:
+        codes.add("keys-on")
+    if (now["allow"] and not was["allow"]) or (now["public"] and not was["public"]):
+        codes.add("public-network")
+    passed = was["bypass"] not in ("", "none")
+    if not everybody and (now["bypass"] == "azureservices" and not passed or now["bypass"] == "" and was["bypass"] == "none"):
+        codes.add("network-bypass")
+    if was["limited"] and (not now["limited"] or now["hosts"] - was["hosts"]) or (was["held"] and not now["held"]):
+        codes.add("outbound")
+    if was["ownKey"] and not now["ownKey"]:
+        codes.add("weakening")
+    return codes
+
 def main():
     roles = Roles(sys.argv[1])
     for line in sys.stdin:

@@ -2,6 +2,8 @@
 //!
 //! `KEYLESS_BLESS=1 cargo test --test it docs` writes them anew.
 
+mod openings;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

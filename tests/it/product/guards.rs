@@ -117,11 +117,11 @@ fn cases() -> Vec<Case> {
             rule: "weakening",
             address: Some("accounts/chat/deployments/gpt".to_owned()),
             live: |_, folder| {
-                let lines = format!("{}{}", policy("Medium"), deployment("strict"));
+                let lines = format!("{}{}", policy("Low"), deployment("strict"));
                 folder.write("old.yaml", one_account("team-a", "chat", &lines));
                 folder.keyless("apply old.yaml --yes -q").exits(0);
             },
-            spec: account(&format!("{}{}", policy("Medium"), deployment("Microsoft.DefaultV2"))),
+            spec: account(&format!("{}{}", policy("Low"), deployment("Microsoft.DefaultV2"))),
         },
     ]
 }

@@ -18,6 +18,7 @@ mod incomplete;
 mod keys;
 mod mistakes;
 mod network;
+pub(crate) mod openings;
 mod ownership;
 mod promises;
 #[cfg(unix)]

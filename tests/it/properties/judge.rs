@@ -94,24 +94,43 @@ pub(super) fn somebody_calls(account: &str, assignments: &[Held]) -> bool {
 }
 
 /// How open an account is.
-#[expect(clippy::struct_excessive_bools, reason = "four answers to four questions")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "answers to as many questions")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Openness {
     pub(super) keys_off: bool,
-    pub(super) private: bool,
-    pub(super) denies: bool,
-    pub(super) everybody: bool,
+    private: bool,
+    denies: bool,
+    /// Whether trusted services pass; what that is where nothing is said nobody knows.
+    trusted: Option<bool>,
+    ranges: Vec<String>,
+    subnets: Vec<String>,
+    limited: bool,
+    hosts: Vec<String>,
+    own_key: bool,
+}
+
+fn texts(list: &Value, member: Option<&str>) -> Vec<String> {
+    let text = |item: &Value| {
+        member.map_or(item, |member| &item[member]).as_str().unwrap_or_default().to_lowercase()
+    };
+    list.as_array().into_iter().flatten().map(text).collect()
 }
 
 pub(super) fn openness(body: &Value) -> Openness {
     let properties = &body["properties"];
     let acls = &properties["networkAcls"];
-    let everything = |rule: &Value| rule["value"].as_str().is_some_and(|range| range.ends_with("/0"));
+    let mut subnets = texts(&acls["virtualNetworkRules"], Some("id"));
+    subnets.extend(texts(&properties["networkInjections"], Some("subnetArmId")));
     Openness {
         keys_off: properties["disableLocalAuth"] == true,
         private: properties["publicNetworkAccess"] == "Disabled",
         denies: acls["defaultAction"] == "Deny",
-        everybody: acls["ipRules"].as_array().into_iter().flatten().any(everything),
+        trusted: acls["bypass"].as_str().map(|word| word == "AzureServices"),
+        ranges: texts(&acls["ipRules"], Some("value")),
+        subnets,
+        limited: properties["restrictOutboundNetworkAccess"] == true,
+        hosts: texts(&properties["allowedFqdnList"], None),
+        own_key: properties["encryption"]["keySource"] == "Microsoft.KeyVault",
     }
 }
 
@@ -123,14 +142,75 @@ pub(super) fn opened(before: Openness, account: &Account) -> Openness {
             "disableLocalAuth" => after.keys_off = value == true,
             "publicNetworkAccess" => after.private = value == "Disabled",
             "networkAcls/defaultAction" => after.denies = value == "Deny",
-            "networkAcls/ipRules" => {
-                let ranges = value.as_array().cloned().unwrap_or_default();
-                after.everybody = ranges.iter().any(|range| range == "0.0.0.0/0");
-            }
+            "networkAcls/bypass" => after.trusted = value.as_str().map(|word| word == "AzureServices"),
+            "networkAcls/ipRules" => after.ranges = texts(&value, None),
+            // Both lists together: what of the other one stays was known before.
+            "networkAcls/virtualNetworkRules" => after.subnets.extend(texts(&value, Some("id"))),
+            "networkInjections" => after.subnets.extend(texts(&value, Some("subnetArmId"))),
+            "restrictOutboundNetworkAccess" => after.limited = value == true,
+            "allowedFqdnList" => after.hosts = texts(&value, None),
+            "encryption/keySource" => after.own_key = value == "Microsoft.KeyVault",
+            "encryption" => after.own_key = false,
             _ => {}
         }
     }
     after
+}
+
+/// First address and size of a range, read digit by digit.
+fn block(range: &str) -> (u64, u64) {
+    let (address, prefix) = range.split_once('/').unwrap_or((range, "32"));
+    let number = address.split('.').fold(0, |sum, part| sum * 256 + part.parse::<u64>().unwrap_or_default());
+    let size = 1 << (32 - prefix.parse::<u32>().unwrap_or(32));
+    (number - number % size, size)
+}
+
+/// How many addresses of a block some ranges hold: all, none, or as many as its halves.
+fn inside(ranges: &[(u64, u64)], from: u64, size: u64) -> u64 {
+    if ranges.iter().any(|(first, count)| *first <= from && from + size <= first + count) {
+        size
+    } else if ranges.iter().all(|(first, count)| from + size <= *first || first + count <= from) {
+        0
+    } else {
+        inside(ranges, from, size / 2) + inside(ranges, from + size / 2, size / 2)
+    }
+}
+
+/// How an account becomes more open than before, if it does.
+pub(super) fn opens(id: &str, before: &Openness, now: &Openness) -> Option<String> {
+    let everybody = !before.private && !before.denies;
+    let blocks = |ranges: &[String]| ranges.iter().map(|range| block(range)).collect::<Vec<_>>();
+    let (old, new) = (blocks(&before.ranges), blocks(&now.ranges));
+    let whole = |ranges: &[(u64, u64)]| inside(ranges, 0, 1 << 32);
+    let both: Vec<(u64, u64)> = old.iter().chain(&new).copied().collect();
+    let wide = new.iter().any(|(first, size)| *size > 4096 && inside(&old, *first, *size) < *size);
+    let many = whole(&new) > 65_536 && whole(&both) > whole(&old);
+    let subscription = |id: &str| id.split('/').nth(2).unwrap_or_default().to_lowercase();
+    let mut known: Vec<String> = before.subnets.iter().map(|id| subscription(id)).collect();
+    known.push(subscription(id));
+    let answers = [
+        ("keys", before.keys_off && !now.keys_off),
+        ("public access", before.private && !now.private),
+        ("every address", before.denies && !now.denies),
+        ("a wide range", !everybody && wide),
+        ("many addresses", !everybody && many),
+        ("a subnet", !everybody && now.subnets.iter().any(|id| !known.contains(&subscription(id)))),
+        ("trusted services", !everybody && before.trusted == Some(false) && now.trusted != Some(false)),
+        ("any host", before.limited && !now.limited),
+        ("a host", before.limited && now.hosts.iter().any(|host| !before.hosts.contains(host))),
+        ("Microsoft's key", before.own_key && !now.own_key),
+    ];
+    let opened: Vec<&str> = answers.iter().filter(|(_, opens)| *opens).map(|(what, _)| *what).collect();
+    (!opened.is_empty()).then(|| opened.join(", "))
+}
+
+/// The same of a new account, of which ranges and subnets count.
+pub(super) fn opens_anew(id: &str, account: &Account) -> Option<String> {
+    let mut before = openness(&Value::Null);
+    before.denies = true;
+    let mut now = opened(before.clone(), account);
+    now.denies = true;
+    opens(id, &before, &now)
 }
 
 /// The declared account of an id.

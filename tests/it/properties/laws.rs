@@ -93,8 +93,20 @@ fn every_law_holds_for_every_generated_case() {
         let count = all.covered.get(action).copied().unwrap_or_default();
         assert!(count * 10 >= total, "{action} occurs in {count} of {total} cases only");
     }
-    let opening: &[&str] = &["keys-on", "public-network", "network-range"];
-    for guards in [&["deletes"], &["delete-account"], &["purge"], &["grant"], opening, &["lock-out"]] {
+    let openings: &[&str] = &[
+        "keys-on",
+        "public-network",
+        "network-range",
+        "network-subnet",
+        "network-bypass",
+        "outbound",
+        "weakening",
+    ];
+    for opening in openings {
+        let spoken = all.covered.contains_key(&format!("guard {opening}"));
+        assert!(spoken || total < 2000, "guard {opening} speaks in no case");
+    }
+    for guards in [&["deletes"], &["delete-account"], &["purge"], &["grant"], openings, &["lock-out"]] {
         let spoken = guards.iter().filter_map(|guard| all.covered.get(&format!("guard {guard}")));
         let count: u64 = spoken.sum();
         assert!(count * 200 >= total, "{guards:?} speak in {count} of {total} cases only");
@@ -478,16 +490,20 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
         let written = by_action(planned, Action::Update).any(|key| *key == id);
         let before = openness(&item.body);
         let account = judge::declared(&case.specs, &id).filter(|_| written);
-        let now = account.map_or(before, |account| opened(before, account));
+        let now = account.map_or_else(|| before.clone(), |account| opened(before.clone(), account));
         let could = !before.keys_off || somebody_calls(&id, &held);
         if could && now.keys_off && !somebody_calls(&id, &after) {
             return Err(format!("nobody can call {id} any more"));
         }
-        let opens = (before.keys_off && !now.keys_off)
-            || (before.private && !now.private)
-            || (before.denies && !now.denies);
-        if opens || (now.everybody && !before.everybody) {
-            return Err(format!("{id} goes from {before:?} to {now:?}"));
+        if let Some(what) = judge::opens(&id, &before, &now) {
+            return Err(format!("{id} opens ({what}): from {before:?} to {now:?}"));
+        }
+    }
+    for id in by_action(planned, Action::Create).filter(|key| !key.contains('|')) {
+        if let Some(what) =
+            judge::declared(&case.specs, id).and_then(|account| judge::opens_anew(id, account))
+        {
+            return Err(format!("new account {id} lets in {what}"));
         }
     }
     Ok(())

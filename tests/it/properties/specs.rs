@@ -324,6 +324,27 @@ fn fields(rng: &mut Rng, number: usize) -> Map<String, Value> {
     account
 }
 
+/// As many addresses as pass together, and 4,096 more, in ranges that pass alone.
+const SLICES: [&str; 17] = [
+    "40.0.0.0/20",
+    "40.0.16.0/20",
+    "40.0.32.0/20",
+    "40.0.48.0/20",
+    "40.0.64.0/20",
+    "40.0.80.0/20",
+    "40.0.96.0/20",
+    "40.0.112.0/20",
+    "40.0.128.0/20",
+    "40.0.144.0/20",
+    "40.0.160.0/20",
+    "40.0.176.0/20",
+    "40.0.192.0/20",
+    "40.0.208.0/20",
+    "40.0.224.0/20",
+    "40.0.240.0/20",
+    "40.1.0.0/20",
+];
+
 fn acls(rng: &mut Rng) -> Value {
     let mut acls = Map::new();
     if rng.chance(80) {
@@ -339,8 +360,14 @@ fn acls(rng: &mut Rng) -> Value {
         let mut ranges = vec!["203.0.113.0/24", "198.51.100.7", "198.51.100.8/32", "192.0.2.0/28"];
         rng.shuffle(&mut ranges);
         ranges.truncate(rng.below(4));
-        if rng.chance(6) {
-            ranges.push("0.0.0.0/0");
+        match rng.below(100) {
+            0 | 1 => ranges.push("0.0.0.0/0"),
+            2 => ranges.push("20.0.0.0/16"),
+            3 => ranges.push("20.0.0.0/19"),
+            4 => ranges.push("20.0.0.0/20"),
+            5 => ranges.extend(SLICES),
+            6 => ranges.push("192.0.2.0/23"),
+            _ => {}
         }
         let value = if rng.chance(5) { Value::Null } else { json!(ranges) };
         acls.insert("ipRules".to_owned(), value);

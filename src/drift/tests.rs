@@ -142,7 +142,7 @@ fn ids_without_dashes_are_the_same_ids() {
 fn events_that_do_not_say_enough_are_left_out_and_nothing_panics() {
     let whole = event(ACCOUNT, "x/write", "Succeeded", 1, "a");
     assert!(Event::read(whole.clone()).is_some());
-    for name in ["resourceId", "operationName", "status", "eventTimestamp", "caller"] {
+    for name in ["resourceId", "operationName", "status", "eventTimestamp"] {
         for spoiled in [Value::Null, json!(7), json!(""), json!({"value": 7}), json!([])] {
             let mut event = whole.clone();
             event[name] = spoiled;
@@ -154,6 +154,40 @@ fn events_that_do_not_say_enough_are_left_out_and_nothing_panics() {
     }
     for other in [Value::Null, json!([]), json!("x"), json!({})] {
         assert_eq!(Event::read(other), None);
+    }
+}
+
+#[test]
+fn what_only_began_did_nothing_yet_whatever_its_status() {
+    let delete = "Microsoft.CognitiveServices/accounts/delete";
+    for status in ["Succeeded", "Accepted"] {
+        let mut begun = event(ACCOUNT, delete, status, 9, "begun");
+        begun["eventName"] = json!({"value": "BeginRequest"});
+        assert_eq!(who(ACCOUNT, Sort::Gone, &[begun.clone()]), None, "{status}");
+        let ended = event(ACCOUNT, delete, "Succeeded", 1, "ended");
+        assert_eq!(who(ACCOUNT, Sort::Gone, &[begun, ended]).as_deref(), Some("ended"), "{status}");
+    }
+}
+
+#[test]
+fn an_event_without_a_caller_is_told_by_its_claims() {
+    let upn = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
+    let oid = "http://schemas.microsoft.com/identity/claims/objectidentifier";
+    for (claims, expected) in [
+        (json!({upn: "a@contoso.com", oid: "0b1d", "appid": "a99"}), "a@contoso.com"),
+        (json!({oid: "0b1d", "appid": "a99"}), "0b1d"),
+        (json!({"appid": "a99"}), "a99"),
+        (json!({oid: "", "appid": "a99"}), "a99"),
+        (json!({"name": "typed in"}), "somebody whom the log does not name"),
+        (Value::Null, "somebody whom the log does not name"),
+        (json!([7]), "somebody whom the log does not name"),
+    ] {
+        for caller in [Value::Null, json!(""), json!(7)] {
+            let mut event = event(ACCOUNT, "x/write", "Succeeded", 1, "c");
+            event["caller"] = caller;
+            event["claims"] = claims.clone();
+            assert_eq!(who(ACCOUNT, Sort::Changed, &[event]).as_deref(), Some(expected), "{claims}");
+        }
     }
 }
 
@@ -181,7 +215,7 @@ fn each_group_and_each_provider_outside_of_any_is_asked_once() {
         .collect();
     let asked = |condition: &str| {
         format!(
-            "{subscription}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&$filter=eventTimestamp ge '2026-08-29T03:00:00Z' and eventTimestamp le '2026-11-26T03:00:01Z' and {condition}&$select=caller,correlationId,eventName,eventTimestamp,httpRequest,operationName,resourceId,status"
+            "{subscription}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&$filter=eventTimestamp ge '2026-08-29T03:00:00Z' and eventTimestamp le '2026-11-26T03:00:01Z' and {condition}"
         )
     };
     assert_eq!(

@@ -83,6 +83,14 @@ impl Open {
         Self::Unknown(Box::new(finding))
     }
 
+    /// What there is to say about it.
+    #[must_use]
+    pub fn into_finding(self) -> Finding {
+        match self {
+            Self::Unknown(finding) | Self::Refused(finding) => *finding,
+        }
+    }
+
     /// It means nothing, or more than one thing.
     #[must_use]
     pub fn refused(finding: Finding) -> Self {

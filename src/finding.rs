@@ -120,7 +120,7 @@ codes! {
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
     CauseUnread = "cause-unread", "an activity log that could not be read, so that `drift` does not know who changed what";
-    Unmanaged = "unmanaged", "something live that no spec declares, where the stack calls that drift";
+    Unmanaged = "unmanaged", "something live that no spec declares, beside a declared list or with a role that the `grant` guard guards";
     // Promises: what would keep a step from succeeding.
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
     Locked = "locked", "a management lock that stops a write or a delete";

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -145,6 +146,8 @@ pub struct Snapshot {
     answers: BTreeMap<String, (ResourceId, Answer)>,
     /// Who asked.
     pub caller: Caller,
+    /// On which day (UTC), where the run said so: without it nothing that holds until some day holds.
+    pub today: Option<Date>,
 }
 
 impl Snapshot {

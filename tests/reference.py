@@ -6,8 +6,8 @@ reads cases as JSON lines and writes one JSON line for each: the changes as [act
 the guards that refuse the plan. Python's standard library only.
 
 A case: {"specs": [spec tree, ...], "live": {"accounts": [ARM body, ...], "roleAssignments": [...], "deletedAccounts": [...]},
-"shownBy": {assignment id in lower case: [scope, ...]}, "missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
-`live` is all that the answers show, `shownBy` the scopes whose lists showed an assignment, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
+"shownBy": {assignment id in lower case: [scope, ...]}, "gone": [principal in lower case, ...], "today": "2026-11-26", "missingGroups": [id, ...], "unreadable": {"accounts": [scope, ...], "roleAssignments": [scope, ...]}, "partial": [subscription, ...], "caller": object id or null}:
+`live` is all that the answers show, `shownBy` the scopes whose lists showed an assignment, `gone` whom the directory does not know, `unreadable` the scopes of which no answer came, `partial` what was read in parts instead of whole. Principals are object ids. The first argument
 is a file of role definitions.
 
 What the design leaves open, and what is decided here:
@@ -17,10 +17,16 @@ What the design leaves open, and what is decided here:
  2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
  3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
  4. `prune: none` lists as `unmanaged` what would be deleted, and so does an incomplete list of that kind in the same subscription.
-    What bears the mark of a stack that is not in the run is nobody's here. What bears a mark of the run outside of the stack's domain
-    is never deleted; whether it is worth a line is left open (`unmanaged?`).
- 5. What nobody declared is worth a line if it is an account in a domain, or an assignment at a declared scope, a named group, or at
-    or below a declared account. `unmanaged: fail` of a stack makes such lines drift inside its domain.
+    A mark of a stack that is not in the run hides nothing: it counts as no mark. What bears a mark of the run outside of the stack's
+    domain is never deleted; whether it is worth a line is left open (`unmanaged?`).
+ 5. What nobody declared is worth a line if it is an account in a domain, or an assignment at a declared scope, a named group, at or
+    below a declared account, or one of a guarded role in a named group. Unless its stack says `unmanaged: list`, such a line is drift
+    for an assignment at or below an account that declares its `roleAssignments` (what stands in an account is taken for part of it),
+    and for one of a guarded role in a group of the stack. A mark does not excuse from that, nor does `prune: none`: the element is
+    beside a declared list all the same. Never drift, and listed: whose principal the directory does not know, but for groups of another
+    tenant, which no directory here can know; an inference role of the account's own identity there; what `expected` names until its day, on the
+    account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
+    last written, and the role, which is not guarded.
  6. `deletes` counts 10 over the whole plan, and 30 % for each stack of the marked things in its domain.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
@@ -77,6 +83,8 @@ class Roles:
             return not data
         covered = lambda patterns: any(wildcard(pattern, action) for pattern in patterns or [])
         return any(covered(block.get(yes)) and not covered(block.get(no)) for block in self.permissions[guid])
+    def guarded(self, guid):
+        return self.permits(guid, GRANT, False)
     def infers(self, guid):
         return any(self.permits(guid, action, True) for action in INFERENCE)
 
@@ -275,6 +283,7 @@ class Case:
         for body in case["live"]["roleAssignments"]:
             p = body["properties"]
             self.grants[(low(p["scope"]).rstrip("/"), low(p["principalId"]), last(p["roleDefinitionId"]))] = body
+        self.gone_principals, self.today = set(case["gone"]), case["today"]
         self.shown_by, self.deleted = case["shownBy"], {}
         for body in case["live"]["deletedAccounts"]:
             part = low(body["id"]).split("/")
@@ -335,14 +344,14 @@ class Case:
         owner = next((s for s in self.stacks if s["stack"] == mark), None)
         if owner in inside:
             self.owned[mark] += 1
-        if key in self.changes or (mark is not None and owner is None):
+        if key in self.changes:
             return
-        drift = any(s["spec"].get("unmanaged") == "fail" for s in inside)
-        listed = ("unmanaged-drift" if drift else "unmanaged", [])
+        listed = ("unmanaged" if kind == "accounts" else self.stranger(key, body, mark, owner), [])
         if owner is None:
             watched = kind == "accounts" and inside
             for s in self.stacks if kind == "roleAssignments" else []:
                 watched = watched or scope in s["groups"] | s["scopes"] or any(within(scope, a["key"]) for a in s["accounts"])
+                watched = watched or (self.roles.guarded(key[2]) and any(within(scope, g) for g in s["groups"]))
             if watched:
                 self.changes[key] = listed
         elif owner not in inside:
@@ -352,6 +361,35 @@ class Case:
         else:
             self.changes[key] = ("delete", [])
             self.gone[mark] += 1
+    def stranger(self, key, body, mark, owner):
+        """What an assignment that nobody declares is, where it is worth a line."""
+        scope, principal, role = key
+        guarded, said = self.roles.guarded(role), body["properties"]
+        around = [(s, item) for s in self.stacks for item in s["accounts"] if within(scope, item["key"])]
+        for _, item in around if owner is None and not guarded else []:
+            for team in item["account"].get("coManagedBy") or []:
+                by = [low(who) for who in team["by"]]
+                made = low(said.get("createdBy")) in by and low(said.get("updatedBy")) in by
+                if made and team["stack"] == mark and role in [self.roles.guid(name) for name in team.get("roles") or []]:
+                    return "comanaged"
+        if principal in self.gone_principals and low(said.get("principalType")) != "foreigngroup":
+            return "unmanaged"
+        for _, item in around:
+            own = low(((self.accounts.get(item["key"]) or {}).get("identity") or {}).get("principalId"))
+            if own == principal and self.roles.infers(role) and not guarded:
+                return "unmanaged"
+        entries = [entry for _, item in around for entry in item["account"].get("expected") or []]
+        for s in self.stacks:
+            if any(within(scope, group) for group in s["groups"]):
+                entries += s["spec"].get("expected") or []
+        for entry in entries:
+            who = entry["principal"] if isinstance(entry["principal"], str) else entry["principal"]["id"]
+            if low(who) == principal and self.roles.guid(entry["role"]) == role and self.today <= entry["until"]:
+                return "unmanaged"
+        strict = lambda s: s["spec"].get("unmanaged", "fail") == "fail"
+        beside = any(strict(s) and "roleAssignments" in item["account"] for s, item in around)
+        power = guarded and any(strict(s) and within(scope, group) for s in self.stacks for group in s["groups"])
+        return "unmanaged-drift" if beside or power else "unmanaged"
     def holds(self, account, key):
         """Whether an assignment of this key is known to hold for an account."""
         if within(account, key[0]):

@@ -195,9 +195,8 @@ impl Document<'_> {
 
     fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
         Ok(match (format, self) {
-            (ReportFormat::Human, Document::Plan(plan) | Document::Drift(plan)) => {
-                text::plan(plan, options.is_verbose())
-            }
+            (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
+            (ReportFormat::Human, Document::Drift(plan)) => text::drift(plan, options.is_verbose()),
             (ReportFormat::Human, Document::Report(report)) => text::report(report),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
             (ReportFormat::Human, Document::Statement(said)) => said.text(options.is_verbose()),

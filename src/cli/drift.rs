@@ -6,7 +6,7 @@ use super::options::Options;
 use super::output::Failure;
 use super::plan::compute;
 use super::rotation::Rotation;
-use super::session::{Purpose, Specs, check, exit_of, refuse};
+use super::session::{Purpose, Specs, check, exit_of_drift, refuse};
 use crate::guards;
 
 /// Arguments of `drift`.
@@ -25,5 +25,5 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     // Guards are about closing a difference; that there is one is what is asked here.
     plan.findings.retain(|finding| !guards::is_refusal(finding));
     Document::Drift(&plan).write(options)?;
-    Ok(exit_of(&plan, Exit::Pending))
+    Ok(exit_of_drift(&plan))
 }

@@ -4,6 +4,9 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
 use super::Exit;
 use super::options::Options;
 use super::output::{self, Failure};
@@ -25,7 +28,7 @@ use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::plan::document::{Action, Plan, Requests, Target, TargetKind};
+use crate::plan::document::{Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::principals::lock::Lock;
@@ -167,7 +170,8 @@ impl Session {
             application: claims.is_application(),
             interactive: io::stdin().is_terminal(),
         };
-        let snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
+        let mut snapshot = read_by(wanted, caller, &self.client, &self.graph).await;
+        snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
         self.spinner.clear();
         self.unless_interrupted()?;
         Ok((snapshot, claims))
@@ -263,7 +267,7 @@ impl Session {
 
     /// Says of each difference who caused it, as far as Azure knows.
     async fn attribute(&self, inquiry: Inquiry, plan: &mut Plan) {
-        let queries = inquiry.queries(jiff::Timestamp::now());
+        let queries = inquiry.queries(Timestamp::now());
         if !queries.is_empty() {
             self.spinner.say("reading the activity log");
         }
@@ -464,7 +468,7 @@ pub(super) fn over_specs(
     })
 }
 
-/// Whether a plan leaves nothing to do and nothing open.
+/// Whether a plan leaves nothing to do and nothing open. What no spec declares is no work for `apply`: only [`exit_of_drift`] counts it.
 pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.has_errors() {
         return Exit::Failure;
@@ -472,6 +476,16 @@ pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.is_refused() {
         return Exit::Refused;
     }
-    let drifted = plan.changes.iter().any(|change| change.action == Action::UnmanagedDrift);
-    if plan.summary.pending() > 0 || drifted { pending } else { Exit::Success }
+    if plan.summary.pending() > 0 { pending } else { Exit::Success }
+}
+
+/// Whether Azure is as the specs say.
+pub(super) fn exit_of_drift(plan: &Plan) -> Exit {
+    if plan.summary.unmanaged_unknown > 0 {
+        return Exit::Failure;
+    }
+    match exit_of(plan, Exit::Pending) {
+        Exit::Success if plan.summary.unmanaged_drift > 0 => Exit::Pending,
+        exit => exit,
+    }
 }

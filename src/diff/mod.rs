@@ -18,12 +18,12 @@ use open::{Veiled, double, unresolved};
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing};
+use crate::kinds::{Gap, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
+use crate::spec::model::{OnSoftDeleted, Prune};
 
 /// What would have to happen to one resource.
 #[derive(Debug, Clone)]
@@ -96,9 +96,9 @@ pub enum Change {
         /// What is there.
         live: Live,
         /// Why it stays.
-        why: &'static str,
-        /// Whether a stack calls that drift.
-        drift: bool,
+        why: String,
+        /// How much that matters.
+        weight: Weight,
         /// How people name it.
         title: String,
     },
@@ -184,6 +184,11 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         for gap in inventory.gaps.iter().chain(&inventory.partial) {
             diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
         }
+        let is_told = |change: &Change| matches!(change, Change::Unknown { desired, .. } if desired.kind.name() == kind.name());
+        if !diff.changes.iter().any(is_told) {
+            let gaps = inventory.gaps.iter().filter(|gap| kind.declares_list_in(&gap.scope, stacks));
+            diff.findings.extend(gaps.map(|gap| unread(*kind, gap)));
+        }
         for gap in &inventory.partial {
             let message = format!(
                 "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
@@ -194,10 +199,29 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        undeclared(&domains, inventory, &declared, &veiled, &roles, &mut diff);
+        let strangers: Vec<&Live> =
+            inventory.items.values().filter(|live| !declared.contains(&live.key)).collect();
+        let verdicts = kind.undeclared(&strangers, stacks, snapshot, &roles);
+        for (live, verdict) in strangers.into_iter().zip(verdicts) {
+            if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, &roles) {
+                diff.findings.extend(stranger(&change));
+                diff.changes.push(change);
+            }
+        }
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff
+}
+
+/// A declared list of which nothing could be read, though nothing that is declared in it is missing for that.
+fn unread(kind: &dyn Kind, gap: &Gap) -> Finding {
+    let message = format!(
+        "the {}s at `{}` could not be read: what stands beside those declared is not known",
+        kind.noun(),
+        gap.scope
+    );
+    let finding = Finding::error(Code::IncompleteRead, message).cause(&gap.refusal.message);
+    Finding { hint: gap.refusal.hint.clone(), ..finding }
 }
 
 /// What became of a resource on which others stand, where that keeps them from being created.
@@ -346,11 +370,12 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
     }
     let unmarked = mark.is_none() && desired.kind.takes_mark();
     let adopt = unmarked && desired.adopt;
-    if unmarked && !adopt && desired.kind.is_grant() {
+    if unmarked && !adopt {
+        let stays = if desired.kind.is_grant() { "revoke" } else { "delete" };
         findings.push(
             Finding::note(
                 Code::NotOurs,
-                format!("{} is declared, not ours: removing the line will not revoke it", desired.title),
+                format!("{} is declared, not ours: removing the line will not {stays} it", desired.title),
             )
             .at(desired.span)
             .hint("`adopt: true` marks it as the stack's"),
@@ -369,58 +394,73 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Live things that nobody declares: ours are deleted, the others are named. None of those goes that may be
-/// what is declared and could not be made out.
+const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
+
+/// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
+/// declared and could not be made out.
 fn undeclared(
+    live: &Live,
+    verdict: Verdict,
     stacks: &[(&Loaded, Domain)],
     inventory: &Inventory,
-    declared: &BTreeSet<Key>,
     veiled: &Veiled,
     roles: &Catalogue,
-    diff: &mut Diff,
-) {
-    for live in inventory.items.values().filter(|live| !declared.contains(&live.key)) {
-        let mark = live.kind.mark(&live.body);
-        let owner =
-            mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
-        let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
-        let strict =
-            stacks.iter().filter(inside).find(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-        let title = || live.kind.title(&live.body, roles);
-        let unmanaged =
-            |why| Change::Unmanaged { live: live.clone(), why, drift: strict.is_some(), title: title() };
-        let change = match (owner, mark.is_some()) {
-            (None, true) => continue, // another stack's, which is not in this run
-            // A list of a whole subscription shows what is none of the stacks' business.
-            (None, false) if !stacks.iter().any(|stack| inside(&stack)) => continue,
-            (None, false) => unmanaged("no spec declares it"),
-            (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
-                unmanaged("no longer declared, and the stack says `prune: none`")
-            }
-            (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
-                unmanaged("no longer declared, but the list is incomplete")
-            }
-            (Some(_), _) if veiled.hides(live) => {
-                unmanaged("not declared as far as is known, but a principal is not known")
-            }
-            (Some(owner), _) if !inside(&owner) => {
-                unmanaged("carries the stack's mark outside of its groups and scopes")
-            }
-            (Some((loaded, _)), _) => Change::Delete {
+) -> Option<Change> {
+    let mark = live.kind.mark(&live.body);
+    let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
+    let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
+    let title = live.kind.title(&live.body, roles);
+    let why = match (owner, mark) {
+        // A list of a whole subscription shows what is none of the stacks' business.
+        (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
+        (None, _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
+        (None, None) => "no spec declares it".to_owned(),
+        (None, Some(mark)) => format!("it carries the mark of stack `{mark}`, which is not in this run"),
+        (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
+            "no longer declared, and the stack says `prune: none`".to_owned()
+        }
+        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
+            "no longer declared, but the list is incomplete".to_owned()
+        }
+        (Some(_), _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
+        (Some(owner), _) if !inside(&owner) => {
+            "it carries the stack's mark outside of its groups and scopes".to_owned()
+        }
+        (Some((loaded, _)), _) => {
+            return Some(Change::Delete {
                 live: live.clone(),
                 stack: loaded.spec.stack.clone(),
                 span: loaded.document.value_span("/stack"),
-                title: title(),
-            },
-        };
-        if let (Change::Unmanaged { .. }, Some((strict, _))) = (&change, strict) {
-            let message = format!("{} is live, and no spec declares it", title());
-            let finding =
-                Finding::warning(Code::Unmanaged, message).at(strict.document.value_span("/unmanaged"));
-            diff.findings
-                .push(finding.hint("declare it, or delete it; with `unmanaged: list` it is no drift"));
+                title,
+            });
         }
-        diff.changes.push(change);
+    };
+    let Verdict { weight, note } = verdict;
+    // What may be what is declared is no drift; that it is not known is an error by itself.
+    let weight = if veiled.hides(live) { Weight::Listed } else { weight };
+    let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
+    Some(Change::Unmanaged { live: live.clone(), why, weight, title })
+}
+
+/// What there is to say about something undeclared, at the list that it stands beside.
+fn stranger(change: &Change) -> Option<Finding> {
+    let Change::Unmanaged { live, why, weight, title } = change else { return None };
+    match weight {
+        Weight::Drift(place) => {
+            let hint = if live.kind.is_grant() {
+                "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
+            } else {
+                "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
+            };
+            let message = format!("{title} is live beside what is declared: {why}");
+            Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
+        }
+        Weight::Unknown(place, refusal) => {
+            let message = format!("could not find out whether {title} is drift: {why}");
+            let finding = Finding::warning(Code::UnknownState, message).at(*place).cause(&refusal.message);
+            Some(Finding { hint: refusal.hint.clone(), ..finding })
+        }
+        Weight::Listed | Weight::CoManaged => None,
     }
 }
 

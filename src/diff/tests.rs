@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::desired::Hole;
 use crate::desired::samples::{GROUP, account, declared, live};
-use crate::kinds::{self, Compare, Gap};
+use crate::kinds::{self, Compare};
 use crate::spec::variables::VariableInputs;
 
 const RULE: &str =
@@ -131,15 +131,19 @@ fn a_restored_account_carries_the_mark_if_it_did_or_the_stack_adopts() {
 }
 
 #[test]
-fn only_a_grant_without_a_mark_that_nobody_adopts_is_declared_and_not_ours() {
+fn what_has_a_place_for_a_mark_and_none_there_is_declared_and_not_ours() {
     let group = ResourceId::parse(GROUP).unwrap();
     for (kind, marked, adopt, noted) in [
         ("roleAssignments", false, false, true),
         ("roleAssignments", false, true, false),
         ("roleAssignments", true, false, false),
         ("roleAssignments", true, true, false),
-        ("accounts", false, false, false),
+        ("accounts", false, false, true),
+        ("accounts", false, true, false),
         ("accounts", true, false, false),
+        ("deployments", false, false, true),
+        ("projects", false, false, true),
+        ("connections", false, false, false),
     ] {
         let id = account("chat");
         let mut desired = declared(kind, &id, &group);
@@ -198,13 +202,28 @@ fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
     assert!(!known.hides(&live("roleAssignments", &group, &group, Value::Null)));
 }
 
-/// What becomes of a live account that no spec declares: `D`elete, `U`nmanaged with a word of the reason and `!` where it is drift,
-/// or nothing.
+/// What becomes of a live account that no spec declares: `D`elete, `U`nmanaged with a word of the reason and `!` where the kind calls that
+/// drift, or nothing.
 fn fate(
     settings: &str,
     group: &str,
     mark: Option<&str>,
     spoil: impl Fn(&mut Inventory, &mut Veiled),
+) -> String {
+    let listed = weighed(settings, group, mark, &spoil, |_| Weight::Listed);
+    let drift = weighed(settings, group, mark, &spoil, Weight::Drift);
+    // What the kind says of it saves nothing from being deleted, and makes nothing deleted.
+    assert_eq!(drift.strip_suffix('!').unwrap_or(&drift), listed);
+    assert_eq!(drift.ends_with('!'), listed.starts_with('U'));
+    listed
+}
+
+fn weighed(
+    settings: &str,
+    group: &str,
+    mark: Option<&str>,
+    spoil: impl Fn(&mut Inventory, &mut Veiled),
+    weight: impl Fn(Span) -> Weight,
 ) -> String {
     const SUBSCRIPTION: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
     let text = format!(
@@ -221,19 +240,19 @@ fn fate(
     let tags = mark.map_or(json!({}), |stack| json!({"keyless-stack": stack}));
     let chat = live("accounts", &id, &id, json!({"id": id, "name": "chat", "tags": tags}));
     let mut inventory = Inventory::default();
-    inventory.items.insert(chat.key.clone(), chat);
     let mut veiled = Veiled::default();
     spoil(&mut inventory, &mut veiled);
-    let mut diff = Diff::default();
-    undeclared(&domains, &inventory, &BTreeSet::new(), &veiled, &Catalogue::default(), &mut diff);
-    let warned = !diff.findings.is_empty();
-    match diff.changes.as_slice() {
-        [] => String::new(),
-        [Change::Delete { stack, live, .. }] if !warned && live.id == id => format!("D {stack}"),
-        [Change::Unmanaged { why, drift, .. }] if *drift == warned => {
-            format!("U {}{}", why.rsplit(' ').next().unwrap(), if warned { "!" } else { "" })
+    let verdict = Verdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
+    let change = undeclared(&chat, verdict, &domains, &inventory, &veiled, &Catalogue::default());
+    let warned = change.as_ref().and_then(stranger).is_some();
+    match change {
+        None => String::new(),
+        Some(Change::Delete { stack, live, .. }) if !warned && live.id == id => format!("D {stack}"),
+        Some(Change::Unmanaged { why, weight, .. }) if matches!(weight, Weight::Drift(_)) == warned => {
+            let word = why.split(' ').find(|word| word.starts_with('`')).or(why.rsplit(' ').next());
+            format!("U {}{}", word.unwrap(), if warned { "!" } else { "" })
         }
-        other => panic!("{other:?}, {:?}", diff.findings),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -248,18 +267,13 @@ fn only_what_is_ours_and_surely_undeclared_in_our_domain_is_deleted() {
     for (settings, group, mark, expected) in [
         ("", "rg-chat", ours, "D team-a"),
         ("", "RG-CHAT", ours, "D team-a"),
-        ("", "rg-chat", theirs, ""),
+        ("", "rg-chat", theirs, "U `team-b`,"),
         ("", "rg-chat", None, "U it"),
         ("", "rg-chat2", ours, "U scopes"),
         ("", "rg-chat2", theirs, ""),
         ("", "rg-chat2", None, ""),
-        ("prune: none\n", "rg-chat", ours, "U none`"),
-        ("unmanaged: fail\n", "rg-chat", ours, "D team-a"),
-        ("unmanaged: fail\n", "rg-chat", theirs, ""),
-        ("unmanaged: fail\n", "rg-chat", None, "U it!"),
-        ("unmanaged: fail\n", "rg-chat2", None, ""),
-        ("unmanaged: fail\n", "rg-chat2", ours, "U scopes"),
-        ("prune: none\nunmanaged: fail\n", "rg-chat", ours, "U none`!"),
+        ("prune: none\n", "rg-chat", ours, "U `prune:"),
+        ("unmanaged: list\n", "rg-chat", ours, "D team-a"),
     ] {
         assert_eq!(fate(settings, group, mark, whole), expected, "{settings:?} {group} {mark:?}");
     }

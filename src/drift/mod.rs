@@ -22,6 +22,7 @@ pub use log::{Answer, Event, LogQuery, PAGES};
 use crate::diff::Change;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
+use crate::kinds::Weight;
 use crate::plan::document::{FindingEntry, Plan};
 use crate::snapshot::Snapshot;
 
@@ -235,7 +236,9 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
     };
     match what {
         Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
-        Change::Unmanaged { live: other, drift: true, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
+        Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
+            Some(live(&other.id, Sort::Appeared, &other.body))
+        }
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
             // While it is not known who is meant, neither is the id.
             if desired.hole.is_none() && desired.open.is_none() =>

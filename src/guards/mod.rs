@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{Action, FindingEntry, Plan, PlannedChange, StepAction};
+use crate::plan::document::{FindingEntry, Plan, PlannedChange, StepAction};
 use crate::plan::predict::World;
 
 /// A rule that `--allow` can lift.
@@ -209,11 +209,10 @@ fn owner(body: &Value) -> Option<&str> {
 fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
-    let strange = |action| matches!(action, Action::Unmanaged | Action::UnmanagedDrift);
     let known: BTreeSet<ResourceId> = plan
         .changes
         .iter()
-        .filter(|change| !strange(change.action))
+        .filter(|change| !change.action.is_undeclared())
         .filter_map(|change| ResourceId::parse(&change.id).ok())
         .collect();
     let mut owned: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

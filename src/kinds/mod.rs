@@ -15,6 +15,7 @@ mod rai_policy;
 pub mod role_assignment;
 mod rules;
 mod shape;
+mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,6 +28,7 @@ pub use field::{Compare, Field, Mutability};
 pub(crate) use project::Projects;
 pub(crate) use shape::{member, spelled};
 pub use shape::{merge, writable};
+pub use undeclared::{Verdict, Weight};
 
 use crate::desired::Desired;
 use crate::diff::FieldChange;
@@ -98,6 +100,26 @@ pub trait Kind: Sync {
     }
     /// The last word on a declared child: defaults of a creation, what else it waits for, what is not its own.
     fn complete(&self, _desired: &mut Desired, _loaded: &Loaded) {}
+    /// What live ones that no spec declares are to the stacks, one verdict for each. Their marks hide nothing.
+    fn undeclared(
+        &self,
+        live: &[&Live],
+        stacks: &[Loaded],
+        _snapshot: &Snapshot,
+        _roles: &Catalogue,
+    ) -> Vec<Verdict> {
+        undeclared::children(registered(self.name()), live, stacks)
+    }
+    /// Whether a list of it that is declared complete lies at or below a scope: whether something stands beside it is not known then
+    /// while the scope cannot be read.
+    fn declares_list_in(&self, _scope: &ResourceId, _stacks: &[Loaded]) -> bool {
+        // A child's list is read only where it is declared.
+        true
+    }
+    /// Who made a live one and who wrote it last, by what nobody can type in.
+    fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
+        undeclared::authors(&body["systemData"], "createdBy", "lastModifiedBy")
+    }
     /// Whether the service itself makes and keeps a live one.
     fn is_built_in(&self, _body: &Value) -> bool {
         false

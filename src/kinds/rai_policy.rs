@@ -123,8 +123,13 @@ impl Kind for RaiPolicies {
     }
 
     fn is_built_in(&self, body: &Value) -> bool {
-        let system = body["properties"]["type"].as_str() == Some("SystemManaged");
-        system || body["name"].as_str().is_some_and(|name| is_azures(name.rsplit('/').next().unwrap_or(name)))
+        // A name can be typed in; the type cannot.
+        match body["properties"]["type"].as_str() {
+            Some(kind) => kind.eq_ignore_ascii_case("SystemManaged"),
+            None => {
+                body["name"].as_str().is_some_and(|name| is_azures(name.rsplit('/').next().unwrap_or(name)))
+            }
+        }
     }
 
     fn may_stand_in(&self, parent: &Value) -> bool {

@@ -112,8 +112,12 @@ pub enum Action {
     Refused,
     /// Nothing: nobody declares it.
     Unmanaged,
-    /// Nothing: nobody declares it, and the stack calls that drift.
+    /// Nothing: no spec declares it, beside a declared list or among what is guarded, and that is drift.
     UnmanagedDrift,
+    /// Nothing: no spec declares it, and what would tell whether that is drift could not be read.
+    UnmanagedUnknown,
+    /// Nothing: another team made it, as `coManagedBy` says.
+    CoManaged,
     /// Nobody knows: it could not be read.
     Unknown,
 }
@@ -138,6 +142,12 @@ pub struct Summary {
     pub unmanaged: usize,
     /// Of those, the ones that count as drift.
     pub unmanaged_drift: usize,
+    /// Of those, the ones of which it is not known whether they count as drift.
+    #[serde(default)]
+    pub unmanaged_unknown: usize,
+    /// Made by another team, as `coManagedBy` says.
+    #[serde(default)]
+    pub co_managed: usize,
     /// Could not be read.
     pub unknown: usize,
     /// Cannot be brought to what is declared.
@@ -159,6 +169,11 @@ impl Summary {
                 self.unmanaged += 1;
                 self.unmanaged_drift += 1;
             }
+            Action::UnmanagedUnknown => {
+                self.unmanaged += 1;
+                self.unmanaged_unknown += 1;
+            }
+            Action::CoManaged => self.co_managed += 1,
             Action::Unknown => self.unknown += 1,
         }
     }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::desired::Desired;
 use crate::diff::{Change, Diff, FieldChange};
 use crate::finding::Finding;
-use crate::kinds::{Live, writable};
+use crate::kinds::{Live, Weight, writable};
 use crate::plan::document::{
     Action, FORMAT_VERSION, FieldEntry, FindingEntry, Incomplete, Plan, PlannedChange, Requests, Step,
     Summary, Target,
@@ -144,10 +144,23 @@ fn describe(change: &Change, sources: &Sources) -> PlannedChange {
             Some(*span),
             format!("stack `{stack}` created it and no longer declares it"),
         ),
-        Change::Unmanaged { live: other, why, drift, title } => {
-            let action = if *drift { Action::UnmanagedDrift } else { Action::Unmanaged };
-            live(action, other, title, None, (*why).to_owned())
+        Change::Unmanaged { live: other, why, weight, title } => {
+            let action = match weight {
+                Weight::Listed => Action::Unmanaged,
+                Weight::Drift(_) => Action::UnmanagedDrift,
+                Weight::Unknown(..) => Action::UnmanagedUnknown,
+                Weight::CoManaged => Action::CoManaged,
+            };
+            live(action, other, title, None, why.clone())
         }
+    }
+}
+
+impl Action {
+    /// Whether it is about something that no spec declares and that stays as it is.
+    #[must_use]
+    pub fn is_undeclared(self) -> bool {
+        matches!(self, Self::Unmanaged | Self::UnmanagedDrift | Self::UnmanagedUnknown | Self::CoManaged)
     }
 }
 

@@ -79,6 +79,12 @@ impl Role {
         allowed(&self.permissions, GRANT)
     }
 
+    /// Whether giving it takes the word that the `grant` guard asks for, wherever it is given.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.can_grant()
+    }
+
     /// Every name it goes by.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.other_names).map(String::as_str)

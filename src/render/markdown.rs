@@ -9,21 +9,26 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
-use super::text::{label, requests, worded};
-use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
+use super::text::{Found, found, label, requests, worded};
+use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Summary, Target};
 use crate::report::{Report, Status};
 use crate::source::Position;
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    titled("keyless plan", plan)
+    titled("keyless plan", plan, &counted(&plan.summary))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
-    titled("keyless drift", plan)
+    let said = match found(plan) {
+        Found::Nothing => format!("no drift; {}", counted(&plan.summary)),
+        Found::Unjudged => format!("not known whether Azure drifted; {}", counted(&plan.summary)),
+        Found::Drift => counted(&plan.summary),
+    };
+    titled("keyless drift", plan, &said)
 }
 
 /// Lines of code, between fences that nothing in them can end.
@@ -34,9 +39,8 @@ pub fn code(language: &str, lines: &str) -> String {
     format!("{fence}{language}\n{lines}{fence}\n")
 }
 
-fn titled(title: &str, plan: &Plan) -> String {
-    let counts = &plan.summary;
-    let mut text = format!("## {title}\n\n");
+/// How many changes of each sort, in words.
+fn counted(counts: &Summary) -> String {
     let parts = [
         (counts.create, "to create"),
         (counts.restore, "to restore"),
@@ -46,14 +50,24 @@ fn titled(title: &str, plan: &Plan) -> String {
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
         (counts.noop, "unchanged"),
-        (counts.unmanaged, "unmanaged"),
+        (counts.unmanaged_drift, "undeclared"),
+        (counts.unmanaged_unknown, "undeclared and not judged"),
+        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
+        (counts.co_managed, "of other teams"),
     ];
     let some: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    let said = if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") };
+    if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") }
+}
+
+fn titled(title: &str, plan: &Plan, said: &str) -> String {
+    let mut text = format!("## {title}\n\n");
     let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
-    let mut shown: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| change.action != Action::Noop).collect();
+    let mut shown: Vec<&PlannedChange> = plan
+        .changes
+        .iter()
+        .filter(|change| !matches!(change.action, Action::Noop | Action::CoManaged))
+        .collect();
     shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
     if !shown.is_empty() {
         text.push_str(
@@ -92,7 +106,10 @@ fn word(action: Action) -> &'static str {
         Action::Adopt => "adopt",
         Action::Noop => "unchanged",
         Action::Refused => "refused",
-        Action::Unmanaged | Action::UnmanagedDrift => "unmanaged",
+        Action::Unmanaged => "unmanaged",
+        Action::UnmanagedDrift => "undeclared",
+        Action::UnmanagedUnknown => "not judged",
+        Action::CoManaged => "of another team",
         Action::Unknown => "unknown",
     }
 }

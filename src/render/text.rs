@@ -14,7 +14,7 @@ use super::sanitize::sanitize;
 use crate::finding::Severity;
 use crate::kinds;
 use crate::plan::document::{
-    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
+    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Summary, Target, dotted_path,
 };
 use crate::report::{Outcome, Report, Status};
 use crate::source::Position;
@@ -35,8 +35,9 @@ fn look(action: Action) -> (&'static str, Style) {
         Action::Adopt => ("@", CHANGED),
         Action::Delete => ("-", BAD),
         Action::Refused | Action::Unknown => ("!", BAD),
-        Action::Unmanaged | Action::UnmanagedDrift => ("?", QUIET),
-        Action::Noop => ("=", QUIET),
+        Action::Unmanaged => ("?", QUIET),
+        Action::UnmanagedDrift | Action::UnmanagedUnknown => ("?", CHANGED),
+        Action::Noop | Action::CoManaged => ("=", QUIET),
     }
 }
 
@@ -49,11 +50,26 @@ struct Line {
     aligned: bool,
 }
 
-/// A plan, or what `drift` found.
+/// A plan.
 #[must_use]
 pub fn plan(plan: &Plan, verbose: bool) -> String {
+    let mut text = body(plan, verbose);
+    summary(&mut text, plan);
+    text
+}
+
+/// What `drift` found.
+#[must_use]
+pub fn drift(plan: &Plan, verbose: bool) -> String {
+    let mut text = body(plan, verbose);
+    drifted(&mut text, plan);
+    text
+}
+
+fn body(plan: &Plan, verbose: bool) -> String {
+    let quiet = |action| matches!(action, Action::Noop | Action::CoManaged);
     let mut shown: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| verbose || change.action != Action::Noop).collect();
+        plan.changes.iter().filter(|change| verbose || !quiet(change.action)).collect();
     // As in the spec: what stands on an account follows it. What no spec declares comes last.
     shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
     let mut lines = Vec::new();
@@ -66,7 +82,6 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
     }
     changes(&mut text, plan);
     findings(&mut text, &plan.findings, verbose);
-    summary(&mut text, plan);
     text
 }
 
@@ -81,7 +96,14 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
     });
     // Why something could not be read stands among the findings, with what to do.
     let reason = change.reason.as_ref().filter(|_| change.action != Action::Unknown);
-    for reason in reason.into_iter().chain(&cause::line(change, true)) {
+    // Neither sign nor colour tells what is only listed from what counts.
+    let weighed = match change.action {
+        Action::UnmanagedDrift => "drift: ",
+        Action::UnmanagedUnknown => "not known whether it is drift: ",
+        _ => "",
+    };
+    let reason = reason.map(|reason| format!("{weighed}{reason}"));
+    for reason in reason.iter().chain(&cause::line(change, true)) {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
         lines.push(Line { plain, styled, place: None, aligned: false });
@@ -212,25 +234,78 @@ pub(super) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
-fn summary(text: &mut String, plan: &Plan) {
+/// What `drift` found out, which its exit code says too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Azure is as the specs say.
+    Nothing,
+    /// It is not.
+    Drift,
+    /// That could not be judged.
+    Unjudged,
+}
+
+/// Whether a plan shows drift.
+pub(super) fn found(plan: &Plan) -> Found {
     let counts = &plan.summary;
-    let listed = |parts: &[(usize, &str)]| {
-        let some =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-        some.collect::<Vec<_>>().join(", ")
-    };
-    let pending = listed(&[
+    if counts.pending() + counts.unmanaged_drift > 0 {
+        Found::Drift
+    } else if counts.unmanaged_unknown > 0 || plan.has_errors() {
+        Found::Unjudged
+    } else {
+        Found::Nothing
+    }
+}
+
+fn listed(parts: &[(usize, &str)]) -> String {
+    let some = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    some.collect::<Vec<_>>().join(", ")
+}
+
+/// The writes that `apply` would make.
+fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
+    [
         (counts.create, "to create"),
         (counts.restore, "to restore"),
         (counts.update, "to update"),
         (counts.adopt, "to adopt"),
         (counts.delete, "to delete"),
+    ]
+}
+
+/// The last lines of `drift`: they say "No changes" only where the exit code is 0.
+fn drifted(text: &mut String, plan: &Plan) {
+    let counts = &plan.summary;
+    let differs = listed(&[&pending(counts)[..], &[(counts.unmanaged_drift, "undeclared")]].concat());
+    let rest = listed(&[
+        (counts.unknown, "unknown"),
+        (counts.refused, "refused"),
+        (counts.unmanaged_unknown, "undeclared and not judged"),
+        (counts.noop, "unchanged"),
+        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
     ]);
+    let head = match found(plan) {
+        Found::Drift => format!("{STRONG}Drift:{STRONG:#} {differs}"),
+        Found::Unjudged => format!("{BAD}Drift:{BAD:#} not known"),
+        Found::Nothing => format!("{GOOD}No changes{GOOD:#}"),
+    };
+    let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
+    let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));
+    target(text, &plan.target);
+}
+
+fn summary(text: &mut String, plan: &Plan) {
+    let counts = &plan.summary;
+    let pending = listed(&pending(counts));
+    let drift = match counts.unmanaged_drift {
+        0 => "unmanaged".to_owned(),
+        drift => format!("unmanaged ({drift} of them drift)"),
+    };
     let rest = listed(&[
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
         (counts.noop, "unchanged"),
-        (counts.unmanaged, "unmanaged"),
+        (counts.unmanaged, &drift),
     ]);
     let broken = counts.unknown + counts.refused > 0;
     let head = match (pending.is_empty(), broken) {

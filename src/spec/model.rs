@@ -4,12 +4,14 @@
 //! A field left out is unmanaged: never compared, never reset. `null` clears what is live.
 
 mod children;
+mod strangers;
 
 use std::collections::BTreeMap;
 
 pub use children::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use strangers::*;
 
 /// How Azure AI Services accounts are set up, and who may call them. One file is one stack.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,9 +36,12 @@ pub struct Spec {
     /// What happens to things that this stack created and no longer declares.
     #[serde(default)]
     pub prune: Prune,
-    /// Whether live things that nobody declares are drift.
+    /// Whether live things that no spec declares, beside a declared list, are drift.
     #[serde(default)]
     pub unmanaged: Unmanaged,
+    /// Role assignments that no spec declares and that are no drift for a while, wherever this file's lists and groups reach.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
     /// What happens when a soft-deleted account holds the name of a declared one.
     #[serde(default)]
     pub on_soft_deleted: OnSoftDeleted,
@@ -65,15 +70,15 @@ pub enum Prune {
     None,
 }
 
-/// Whether live things that nobody declares are drift.
+/// Whether live things that no spec declares, beside a declared list, are drift.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unmanaged {
-    /// They are listed.
+    /// They are drift: `drift` ends with exit code 2.
     #[default]
-    List,
-    /// They are drift.
     Fail,
+    /// They are listed.
+    List,
 }
 
 /// What happens when a soft-deleted account holds the name of a declared one.
@@ -127,9 +132,16 @@ pub struct Account {
     pub network_injections: Option<Vec<NetworkInjection>>,
     /// Tags. Those not named here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
-    /// Who may do what on this account.
+    /// Who may do what on this account: all of it. An assignment beside this list, on the account or on something in it, is drift; left
+    /// out: left alone.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
+    /// Role assignments on this account, or on something in it, that no spec declares and that are no drift for a while.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+    /// Other teams whose marked things on this account, and in it, are no drift.
+    #[serde(default)]
+    pub co_managed_by: Vec<CoManager>,
     /// Models that can be called: all of them. Left out: left alone; to remove the last one leave `[]`.
     pub deployments: Option<Vec<Deployment>>,
     /// Content filters of one's own: all of them. Left out: left alone; to remove the last one leave `[]`.

@@ -36,10 +36,6 @@ pub(crate) const FOUNDRY: &str = "AI Foundry API";
 /// The endpoints for calling models, as the service names them in `endpoints`.
 const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 
-/// What stands in a declared account and is no field of it.
-const NOT_FIELDS: &[&str] =
-    &["name", "resourceGroup", "roleAssignments", "raiPolicies", "deployments", "projects", "connections"];
-
 /// The kind.
 pub struct Accounts;
 
@@ -255,6 +251,11 @@ impl Kind for Accounts {
         inventory
     }
 
+    /// A file names accounts and claims no list of them.
+    fn declares_list_in(&self, _scope: &ResourceId, _stacks: &[Loaded]) -> bool {
+        false
+    }
+
     fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
         let spec = &loaded.spec;
         let document = &loaded.document;
@@ -267,7 +268,7 @@ impl Kind for Accounts {
             for (name, value) in
                 document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten()
             {
-                if NOT_FIELDS.contains(&name.as_str()) {
+                if shape::NOT_FIELDS.contains(&name.as_str()) {
                     continue;
                 }
                 collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);

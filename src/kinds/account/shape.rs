@@ -5,6 +5,19 @@ use serde_json::{Map, Value, json};
 use crate::kinds::shape::{self, overlay_elements, overlay_identity};
 use crate::kinds::{Trust, cidr, member, merge};
 
+/// What stands in a declared account and is no field of it.
+pub(super) const NOT_FIELDS: &[&str] = &[
+    "name",
+    "resourceGroup",
+    "roleAssignments",
+    "expected",
+    "coManagedBy",
+    "raiPolicies",
+    "deployments",
+    "projects",
+    "connections",
+];
+
 /// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
 pub(super) const READ_ONLY: &[&str] = &[
     "/id",

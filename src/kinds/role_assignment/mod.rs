@@ -2,24 +2,29 @@
 //!
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
+mod accepted;
 mod declared;
 pub(crate) mod denial;
 mod orphans;
 mod roles;
 mod rules;
 mod temporary;
+#[cfg(test)]
+mod tests;
 pub(crate) mod twin;
+mod undeclared;
 
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances};
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use super::account::{self, address_of, groups_of, id_of};
 use super::project;
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, member, merge};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, member, merge};
 use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
@@ -111,6 +116,7 @@ pub(crate) fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
             all.push((format!("{}/principals/{index}", grant.pointer), principal));
         }
     }
+    all.extend(accepted::principals(spec));
     all
 }
 
@@ -266,7 +272,9 @@ impl Kind for RoleAssignments {
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let live = self.inventory(stacks, snapshot);
         let mut queries = roles::live(&live);
-        queries.extend(temporary::queries(stacks, &live, snapshot));
+        let strange = undeclared::doubtful(stacks, &live, snapshot);
+        queries.extend(temporary::queries(stacks, &live, &strange, snapshot));
+        queries.extend(undeclared::projects(&strange, snapshot));
         let doubtful = orphans::doubtful(stacks, &live, snapshot);
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
@@ -277,7 +285,26 @@ impl Kind for RoleAssignments {
         let live = self.inventory(stacks, snapshot);
         findings.extend(temporary::remarks(stacks, &live, snapshot));
         findings.extend(orphans::remarks(stacks, &live, snapshot));
+        findings.extend(accepted::expectations(stacks, snapshot).1);
         findings
+    }
+
+    fn undeclared(
+        &self,
+        live: &[&Live],
+        stacks: &[Loaded],
+        snapshot: &Snapshot,
+        roles: &Catalogue,
+    ) -> Vec<Verdict> {
+        undeclared::verdicts(live, stacks, snapshot, roles)
+    }
+
+    fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
+        stacks.iter().flat_map(undeclared::lists).any(|(account, _)| scope.contains(&account))
+    }
+
+    fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
+        super::undeclared::authors(&body["properties"], "createdBy", "updatedBy")
     }
 
     fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
@@ -294,10 +321,10 @@ impl Kind for RoleAssignments {
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let mut inventory = Inventory::default();
-        let watched: Vec<(ResourceId, BTreeSet<ResourceId>)> = stacks
-            .iter()
-            .map(|loaded| (ResourceId::subscription(&loaded.spec.subscription), watched(&loaded.spec)))
-            .collect();
+        let watched: Vec<BTreeSet<ResourceId>> = stacks.iter().map(|loaded| watched(&loaded.spec)).collect();
+        let groups: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
+        let names: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
+        let roles = LazyCell::new(|| Catalogue::of(snapshot.bodies()));
         for loaded in stacks {
             let whole = list(&ResourceId::subscription(&loaded.spec.subscription));
             if let Some(Answer::Denied(refusal)) = snapshot.get(&whole) {
@@ -316,14 +343,20 @@ impl Kind for RoleAssignments {
                     inventory.gaps.push(super::unplaced(&query));
                     continue;
                 };
-                let near = |(_, scopes): &(ResourceId, BTreeSet<ResourceId>)| {
+                let ours = self.mark(body).is_some_and(|mark| names.contains(mark.as_str()));
+                let near = |scopes: &BTreeSet<ResourceId>| {
                     scopes.contains(&scope)
-                        || (self.mark(body).is_some() && scopes.iter().any(|outer| outer.contains(&scope)))
+                        || (ours && scopes.iter().any(|outer| outer.contains(&scope)))
                         || ["accounts", "projects"]
                             .iter()
                             .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
                 };
-                if !watched.iter().any(near) {
+                // Of what is on other resources in the groups only great power is of interest.
+                let power = || {
+                    scope.group().is_some_and(|group| groups.contains(&group))
+                        && undeclared::is_guarded(body, &roles)
+                };
+                if !watched.iter().any(near) && !power() {
                     continue;
                 }
                 let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };
@@ -430,46 +463,5 @@ fn scope_name(scope: &ResourceId) -> String {
         [_, _, _, group] => format!("resource group {group}"),
         [.., name] => (*name).to_owned(),
         [] => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_stand_at_the_end_and_are_taken_off_whole() {
-        assert_eq!(split_mark("developers [keyless:ml-dev]"), ("developers", Some("ml-dev")));
-        assert_eq!(split_mark("[keyless:ml-dev]"), ("", Some("ml-dev")));
-        assert_eq!(split_mark("see [keyless:x] for more"), ("see [keyless:x] for more", None));
-        assert_eq!(split_mark("a [keyless:]"), ("a [keyless:]", None));
-        assert_eq!(marked("", "s"), "[keyless:s]");
-    }
-
-    #[test]
-    fn scopes_are_told_for_what_they_are() {
-        for (id, name) in [
-            ("/", "the tenant root"),
-            ("/providers/Microsoft.Management/managementGroups/mg", "management group mg"),
-            (
-                "/subscriptions/00000000-0000-0000-0000-000000000000",
-                "subscription 00000000-0000-0000-0000-000000000000",
-            ),
-            ("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg", "resource group rg"),
-            (
-                "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/X.Y/z/chat",
-                "chat",
-            ),
-        ] {
-            assert_eq!(scope_name(&ResourceId::parse(id).unwrap()), name);
-        }
-    }
-
-    #[test]
-    fn a_new_description_keeps_the_mark() {
-        let mut body = json!({"properties": {"description": "old [keyless:s]"}});
-        let patch = json!({"description": "new"});
-        RoleAssignments.overlay(&mut body, patch.as_object().unwrap());
-        assert_eq!(body["properties"]["description"], "new [keyless:s]");
     }
 }

@@ -31,6 +31,42 @@ pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
     ids
 }
 
+/// Who the directory does not know, where it was asked about every assignment that no spec declares.
+#[derive(Debug)]
+pub(super) struct Gone {
+    known: Option<BTreeSet<Uuid>>,
+}
+
+impl Gone {
+    pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
+        // A lock file makes asking needless; what was asked then was not about these.
+        let locked = stacks.iter().any(|loaded| loaded.lock.is_some());
+        Self { known: known(snapshot).filter(|_| !locked) }
+    }
+
+    /// Whether the principal of an undeclared assignment is gone.
+    pub(super) fn has(&self, live: &Live) -> bool {
+        let (Some(known), Some(id)) = (&self.known, principal(live)) else { return false };
+        !known.contains(&id) && can_be_asked_about(live)
+    }
+}
+
+/// What the directory knows of whom it was asked about, if it answered.
+fn known(snapshot: &Snapshot) -> Option<BTreeSet<Uuid>> {
+    match snapshot.get(&principals::objects(&BTreeSet::new()))? {
+        Answer::Found(known) => {
+            Some(known.iter().filter_map(|item| Uuid::try_parse(item["id"].as_str()?).ok()).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A group of another tenant stands in no directory that could be asked: that it is not known there says nothing.
+fn can_be_asked_about(live: &Live) -> bool {
+    let kind = live.body["properties"]["principalType"].as_str();
+    kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("ForeignGroup"))
+}
+
 pub(super) fn principal(live: &Live) -> Option<Uuid> {
     Uuid::try_parse(live.body["properties"]["principalId"].as_str()?).ok()
 }
@@ -42,16 +78,13 @@ fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {
 
 pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let asked = doubtful(stacks, live, snapshot);
-    let Some(Answer::Found(known)) = snapshot.get(&principals::objects(&BTreeSet::new())) else {
-        return Vec::new();
-    };
-    let known: BTreeSet<Uuid> =
-        known.iter().filter_map(|item| Uuid::try_parse(item["id"].as_str()?).ok()).collect();
+    let Some(known) = known(snapshot) else { return Vec::new() };
     let roles = Catalogue::of(snapshot.bodies());
     let declared = declarations(stacks, snapshot);
     let mut findings = Vec::new();
     for live in live.items.values() {
-        if principal(live).is_none_or(|id| !asked.contains(&id) || known.contains(&id)) {
+        let is_known = principal(live).is_none_or(|id| !asked.contains(&id) || known.contains(&id));
+        if is_known || !can_be_asked_about(live) {
             continue;
         }
         let title = RoleAssignments.title(&live.body, &roles);

@@ -74,7 +74,7 @@ pub(super) fn is_unknown(assignment: &Value) -> bool {
 }
 
 /// A role by GUID or by a name that this version knows.
-fn offline(role: &str) -> Option<&'static Role> {
+pub(super) fn offline(role: &str) -> Option<&'static Role> {
     match Uuid::try_parse(role) {
         Ok(id) => rbac::by_id(id),
         Err(_) => rbac::by_name(role),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, grants, key, marked, roles, scope_of};
+use super::{DESCRIPTION_LIMIT, accepted, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE};
@@ -16,6 +16,7 @@ use crate::spec::wording::nearest;
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
+    accepted::check(loaded, findings);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         if scope_of(spec, &assignment.scope).is_none() {
@@ -141,7 +142,7 @@ fn texts(
 }
 
 /// What is wrong with how a principal is named, if anything.
-fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
+pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
     let span = loaded.document.value_span(at);
     let lookups = [
         ("user", principal.user.is_some()),

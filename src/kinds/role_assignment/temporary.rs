@@ -1,10 +1,11 @@
 //! Assignments that Privileged Identity Management made for a while: an activated one looks like any other in the list.
 //!
-//! Pure. Asked only where an assignment without a mark would satisfy a declaration, or would be adopted. Two filters are documented to
+//! Pure. Asked only where an assignment without a mark would satisfy a declaration or be adopted, and where one that no spec declares
+//! would be drift. Two filters are documented to
 //! show all: `atScope()` what is at a scope or above, `principalId eq` what one principal has anywhere in a subscription
 //! (<https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope>). Many accounts have the
-//! same few principals, so in each subscription the filter is used that takes fewer questions. What may not be asked counts as it stands,
-//! and a note says so.
+//! same few principals, so in each subscription the filter is used that takes fewer questions. What is declared and may not be asked about
+//! counts as it stands, and a note says so; what is not declared is neither drift nor in order then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{Inventory, Kind as _, Live, Passing};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Query, Shape, Snapshot};
+use crate::snapshot::{Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
@@ -56,9 +57,18 @@ fn candidates<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -
     unmarked.collect()
 }
 
-pub(super) fn queries(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Query> {
+/// What has to be asked, also about those of which it is doubtful whether they are drift.
+pub(super) fn queries(
+    stacks: &[Loaded],
+    live: &Inventory,
+    doubtful: &[&Live],
+    snapshot: &Snapshot,
+) -> Vec<Query> {
     let mut near: BTreeMap<Option<ResourceId>, Vec<&Live>> = BTreeMap::new();
-    for (live, _) in candidates(stacks, live, snapshot) {
+    let declared = candidates(stacks, live, snapshot).into_iter().map(|(live, _)| live);
+    // What was asked one way is not asked the other way once fewer are left.
+    let is_open = |live: &&Live| asked(live).iter().all(|query| snapshot.get(query).is_none());
+    for live in declared.chain(doubtful.iter().copied()).filter(is_open) {
         near.entry(live.scope.subscription_id().map(ResourceId::subscription)).or_default().push(live);
     }
     let mut queries = Vec::new();
@@ -100,6 +110,11 @@ pub(crate) fn activated<'a>(
     snapshot: &'a Snapshot,
 ) -> Option<&'a Value> {
     instance(&query(scope), assignment, snapshot).filter(|properties| is_activated(properties))
+}
+
+/// Why it is not known whether a live assignment is there for a while only.
+pub(super) fn unread<'a>(live: &Live, snapshot: &'a Snapshot) -> Option<&'a Refusal> {
+    asked(live).iter().find_map(|query| snapshot.get(query)?.refusal())
 }
 
 fn is_activated(properties: &Value) -> bool {

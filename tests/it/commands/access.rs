@@ -175,6 +175,27 @@ fn conditions_are_named_groups_stand_for_their_members_and_orphans_are_shown() {
 }
 
 #[test]
+fn a_group_of_another_tenant_is_no_orphan() {
+    let azure = live();
+    for (number, kind, who) in [(1, "ForeignGroup", GROUP), (2, "Group", BOB)] {
+        let properties =
+            json!({"roleDefinitionId": role(CS_USER), "principalId": who, "principalType": kind});
+        azure.put(&assignment(&account("chat"), &name(number)), json!({ "properties": properties }));
+    }
+    azure.spoil("POST", "$batch", Fault::Edit(|body| body["responses"][0]["body"]["value"] = json!([])));
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let run = folder.keyless("access --format json").exits(0);
+    let orphaned = |who: &str| {
+        let document = run.json();
+        let principals = document["accounts"][0]["principals"].as_array().unwrap().clone();
+        let holder = principals.into_iter().find(|holder| holder["id"] == who);
+        holder.unwrap()["orphaned"] == true
+    };
+    assert_eq!((orphaned(GROUP), orphaned(BOB)), (false, true), "{run}");
+}
+
+#[test]
 fn with_keys_on_anyone_with_a_key_can_call() {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat"}));

@@ -35,7 +35,7 @@ fn the_page_of_findings_is_current() {
 fn the_page_of_fields_is_current() {
     let schema = structure::schema();
     let mut page = String::from(
-        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n\nLists below an account, a project or a workspace (`deployments`, `raiPolicies`, `projects`, `connections`) are read if and only if they\nstand in the spec. So a line removed from such a list removes what keyless made; to remove the last one, leave `[]`: without the key the\nlist is nobody's, and what is in it stays. Connections are never removed, since Azure has no place for a mark on them.\n",
+        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n\nLists below an account, a project or a workspace (`deployments`, `raiPolicies`, `projects`, `connections`) are read if and only if they\nstand in the spec. So a line removed from such a list removes what keyless made; to remove the last one, leave `[]`: without the key the\nlist is nobody's, and what is in it stays. Connections are never removed, since Azure has no place for a mark on them.\n\nWhat stands beside a declared list is drift: `drift` exits with 2 and says who made it and when; `plan` shows it, keeps its exit code,\nand `apply` never deletes what keyless did not make. That holds for `roleAssignments` of an account (what is assigned on something in the\naccount counts too) and for the lists above. Accounts that no spec declares, and role assignments on resource groups, above them and on\nother resources, are named only, but for roles that the `grant` guard guards: given in a group of the stack, they are drift. An account\nthat declares no `roleAssignments` leaves those on it alone, such roles excepted. `unmanaged: list` names all of this and fails nothing.\n\nNever drift, and said so: what is inherited · an inference role that the account's or a project's own identity has there (services add\nthose) · assignments whose principal is gone · those that somebody activated through Privileged Identity Management, with their end (a\ntenant without its license has none; where it cannot be read, `drift` exits with 1) · Azure's own content filters · what `expected` names.\n\nA mark of a stack (tag `keyless-stack`, or `[keyless:STACK]` at the end of a description) that is not in the run excuses nothing, since\nanybody can type one. Teams that share an account name each other under `coManagedBy`: what carries the other team's mark is accepted there\nif Azure says that both its maker and its last writer are among `by`, and, of a role assignment, the role is among `roles` and not a guarded\none. `-v` lists what is accepted. Connections have no place for a mark, so they cannot be shared: one team declares them all.\n",
     );
     section(&mut page, "The file", &schema);
     let definitions = schema["$defs"].as_object().unwrap();
@@ -61,6 +61,8 @@ const ORDER: &[&str] = &[
     "UserOwnedStorage",
     "NetworkInjection",
     "RoleAssignment",
+    "Expected",
+    "CoManager",
     "Deployment",
     "DeploymentModel",
     "DeploymentSku",
@@ -85,6 +87,8 @@ fn title(name: &str) -> String {
         "UserOwnedStorage" => "An element of `userOwnedStorage`",
         "NetworkInjection" => "An element of `networkInjections`",
         "RoleAssignment" => "A role assignment on an account",
+        "Expected" => "A role assignment that is expected (`expected` of the file or of an account)",
+        "CoManager" => "Another team on an account (`coManagedBy`)",
         "ScopedRoleAssignment" => "A role assignment at another scope (`roleAssignments` of the file)",
         "Deployment" => "A model deployment (`deployments` of an account)",
         "DeploymentModel" => "`model`",
@@ -158,6 +162,8 @@ fn noun(name: &str) -> &str {
         "Account" => "accounts, see below",
         "RoleAssignment" | "ScopedRoleAssignment" => "role assignments, see below",
         "Principal" => "principals, see below",
+        "Expected" => "expected role assignments, see below",
+        "CoManager" => "teams, see below",
         "Deployment" => "deployments, see below",
         "RaiPolicy" => "content filters, see below",
         "Project" => "projects, see below",

@@ -92,7 +92,7 @@ fn an_identity_that_an_update_gives_is_waited_for_and_one_that_nobody_gives_is_a
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder.write("a.yaml", spec(&["accountIdentity: chat"]));
     let plan = folder.keyless("plan a.yaml --format json").exits(1);
-    assert_eq!(plan.findings(), ["principal-not-found@11"], "{plan}");
+    assert_eq!(plan.findings(), ["not-ours@7", "principal-not-found@11"], "{plan}");
     folder.write(
         "a.yaml",
         spec(&["accountIdentity: chat"]).replace("    roleA", "    identity: SystemAssigned\n    roleA"),

@@ -201,7 +201,7 @@ fn a_project_removed_from_the_spec_goes_and_a_connection_is_only_named() {
     let (azure, folder) = applied(&format!("{PROJECT}{BY_TOKEN}"));
     write(&folder, &format!("{PROJECT}    connections: []\n"));
     let named = folder.keyless("plan a.yaml --detailed-exitcode --format json").exits(0);
-    assert_eq!(named.changes("unmanaged").len(), 1, "{named}");
+    assert_eq!(named.changes("unmanaged-drift").len(), 1, "{named}");
     assert_eq!(azure.get(&search())["name"], "search");
     write(&folder, "projects: []\n");
     folder.keyless("apply a.yaml --yes --allow delete-project").exits(0);

@@ -183,7 +183,7 @@ fn what_is_made_by_hand_is_adopted_on_demand_and_what_is_not_declared_is_named()
     assert!(!azure.take_seen().iter().any(|seen| seen.path().contains("deployments")));
     write(&folder, GPT);
     let run = folder.keyless("plan a.yaml --detailed-exitcode --format json").exits(0);
-    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert_eq!(run.changes("unmanaged-drift").len(), 1, "{run}");
     folder.write(
         "a.yaml",
         one_account("team-a", "chat", GPT).replacen("accounts:", "adopt: true\naccounts:", 1),

@@ -239,7 +239,7 @@ fn one_list_that_could_not_be_read_permits_no_delete_in_the_others() {
     );
     let whole = folder.keyless("plan a.yaml --format json").exits(0);
     assert!(whole.changes("delete").is_empty(), "the list of the subscription is the whole one: {whole}");
-    assert_eq!(whole.changes("unmanaged").len(), 1, "{whole}");
+    assert_eq!(whole.changes("unmanaged-drift").len(), 1, "{whole}");
     azure.spoil(
         "GET",
         &format!("{elsewhere}/providers/Microsoft.Authorization/roleAssignments"),
@@ -248,6 +248,6 @@ fn one_list_that_could_not_be_read_permits_no_delete_in_the_others() {
     azure.take_seen();
     let run = folder.keyless("apply a.yaml --yes --format json").exits(1);
     assert!(run.changes("delete").is_empty(), "{run}");
-    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert_eq!(run.changes("unmanaged-drift").len(), 1, "{run}");
     assert!(azure.take_writes().is_empty());
 }

@@ -29,6 +29,8 @@ mod refusals;
 mod requests;
 mod roles;
 mod saved;
+mod shared_accounts;
+mod strangers;
 mod streams;
 mod structure;
 mod unsettled;

@@ -103,7 +103,7 @@ fn a_removed_line_revokes_what_keyless_made_and_leaves_what_it_did_not() {
     let deleted = run.changes("delete");
     assert_eq!(deleted.len(), 1, "{run}");
     assert!(deleted[0]["title"].as_str().unwrap().contains(BOB), "{run}");
-    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert_eq!(run.changes("unmanaged-drift").len(), 1, "{run}");
     folder.keyless("drift a.yaml").exits(2);
     folder.keyless("apply a.yaml --yes").exits(0);
     assert_eq!(principals(&azure, &account("chat")), [ALICE, CAROL]);
@@ -151,7 +151,7 @@ fn with_prune_none_a_removed_line_is_listed_and_revokes_nothing() {
     let (azure, folder) = applied(&[ALICE, BOB], "");
     folder.write("a.yaml", spec(&[ALICE], "prune: none\n"));
     let run = folder.keyless("apply a.yaml --yes --format json").exits(0);
-    assert_eq!(run.changes("unmanaged").len(), 1, "{run}");
+    assert_eq!(run.changes("unmanaged-drift").len(), 1, "{run}");
     assert!(run.changes("delete").is_empty());
     assert!(azure.take_writes().is_empty());
     assert_eq!(principals(&azure, &account("chat")), [ALICE, BOB]);
@@ -176,25 +176,15 @@ fn a_thing_that_carries_another_stacks_mark_is_refused() {
 }
 
 #[test]
-fn another_stacks_things_are_neither_listed_nor_revoked() {
+fn another_stacks_things_are_named_with_their_stack_and_stay() {
     let (azure, folder) = applied(&[ALICE], "");
     folder.write("b.yaml", at_group(&[BOB]).replace("stack: team-a", "stack: team-b"));
     let run = folder.keyless("apply b.yaml --yes").exits(0);
-    assert!(!run.stdout.contains(ALICE), "{run}");
+    run.says(&["account chat", "it carries the mark of stack `team-a`, which is not in this run"]);
     assert_eq!(principals(&azure, &account("chat")), [ALICE]);
-}
-
-#[test]
-fn what_nobody_declares_is_listed_and_fails_drift_only_where_asked() {
-    let (azure, folder) = applied(&[ALICE], "");
-    azure.grant(&account("chat"), BY_HAND, READER, BOB, None);
-    let run = folder.keyless("drift a.yaml").exits(0);
-    assert!(run.stdout.contains("1 unmanaged") && run.stdout.contains(BOB), "{run}");
-    folder.write("a.yaml", spec(&[ALICE], "unmanaged: fail\n"));
-    folder.keyless("drift a.yaml").exits(2).says(&[BOB]);
-    folder.keyless("plan a.yaml --detailed-exitcode").exits(2);
-    folder.keyless("apply a.yaml --yes").exits(0);
-    assert!(azure.take_writes().is_empty(), "it is listed, not removed");
+    // An account that no spec declares is named only, and what is on it is none of the stack's business.
+    let run = folder.keyless("drift b.yaml").exits(0);
+    assert!(!run.stdout.contains(ALICE), "{run}");
 }
 
 #[test]
@@ -260,6 +250,32 @@ fn two_files_of_one_stack_are_an_error() {
     folder.write("specs/a.yaml", at_group(&[ALICE]));
     folder.write("specs/b.yaml", at_group(&[BOB]));
     folder.keyless("validate").exits(1).complains(&["two files declare stack `team-a`"]);
+}
+
+#[test]
+fn the_same_grant_by_two_stacks_is_an_error_at_both_places() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", at_group(&[ALICE]));
+    let group = format!("/subscriptions/{SUB}/resourceGroups/RG");
+    for (role, scope, who) in [
+        ("Reader", "resourceGroup", ALICE.to_owned()),
+        (READER, &group, ALICE.to_uppercase()),
+        ("reader", &group, ALICE.to_owned()),
+    ] {
+        let entry = format!(
+            "roleAssignments:\n  - scope: {scope}\n    role: {role}\n    principals: [{{id: {who}, type: Group}}]\n"
+        );
+        folder.write("b.yaml", format!("{}{entry}", head("team-b")));
+        let run = folder.keyless("apply a.yaml b.yaml --yes --format json").exits(1);
+        assert_eq!(run.findings(), ["duplicate@9"], "each would revoke what the other grants: {run}");
+        folder
+            .keyless("validate a.yaml b.yaml")
+            .exits(1)
+            .complains(&["is declared twice", "first declared here"]);
+        assert!(azure.take_seen().is_empty(), "nothing was even asked");
+        folder.keyless("validate b.yaml").exits(0);
+    }
 }
 
 #[test]

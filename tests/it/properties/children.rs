@@ -404,8 +404,8 @@ impl Plan<'_> {
             let action = match mark {
                 _ if self.case.hidden.contains_key(list) => continue,
                 Some(STACK) if self.prune => Action::Delete,
-                Some(STACK) | None => Action::Unmanaged,
-                Some(_) => continue,
+                // It is beside a declared list, whatever its mark says.
+                _ => Action::UnmanagedDrift,
             };
             self.case.expected.insert(id.to_lowercase(), Expected { action, paths: Vec::new() });
         }
@@ -501,7 +501,7 @@ impl Case {
             // An incomplete list of a kind permits no delete of that kind in the subscription.
             let kind = key.rsplit('/').nth(1).unwrap_or_default();
             if expected.action == Action::Delete && blind.iter().any(|other| other == kind) {
-                expected.action = Action::Unmanaged;
+                expected.action = Action::UnmanagedDrift;
             }
         }
     }
@@ -707,7 +707,7 @@ fn plans_say_of_every_child_what_its_making_demands() {
         broken.len(),
         broken[..broken.len().min(5)].join("\n")
     );
-    for action in ["Create", "Adopt", "Update", "Delete", "Noop", "Unmanaged", "Unknown", "Refused"] {
+    for action in ["Create", "Adopt", "Update", "Delete", "Noop", "UnmanagedDrift", "Unknown", "Refused"] {
         let count = covered.get(action).copied().unwrap_or_default();
         assert!(count * 10 >= total, "{action} occurs in {count} of {total} cases only");
     }

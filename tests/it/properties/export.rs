@@ -198,7 +198,7 @@ fn unchanged(exported: &Exported, world: &World) -> Result<BTreeSet<String>, Str
     for (change, key) in planned.plan.changes.iter().zip(&planned.keys) {
         match change.action {
             Action::Noop => _ = same.insert(key.clone()),
-            Action::Unmanaged | Action::UnmanagedDrift => {}
+            action if action.is_undeclared() => {}
             action => return Err(format!("{action:?} of {key}")),
         }
     }

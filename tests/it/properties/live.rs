@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::arm::key_of_assignment;
 use super::rng::Rng;
 use super::specs::{
-    Account, CALLER, FOREIGN, GROUPS, Grant, MANAGEMENT_GROUP, ROLES, STACKS, SUBSCRIPTIONS, Specs,
-    grant_key, group_id, identity_id,
+    Account, CALLER, FOREIGN, GROUPS, Grant, MANAGEMENT_GROUP, ROLES, STACKS, STRANGERS, SUBSCRIPTIONS,
+    Specs, TEAM, grant_key, group_id, identity_id,
 };
 use super::values::{identity, other, place, same, units};
 
@@ -344,8 +344,8 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
         let subscription = specs.trees[stack]["subscription"].as_str().unwrap_or_default();
         let group = group_id(subscription, rng.pick::<&str>(&GROUPS));
         let owner = match rng.below(10) {
-            0..=4 => Some(STACKS[stack]),
-            5..=8 => None,
+            0..=3 => Some(STACKS[stack]),
+            4..=6 => None,
             _ => Some(FOREIGN),
         };
         let label = |scope: &str| match owner {
@@ -366,6 +366,9 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
             continue;
         }
         let scope = match rng.below(12) {
+            0..=8 if owner == Some(FOREIGN) && !specs.accounts.is_empty() => {
+                rng.pick(&specs.accounts).id.clone()
+            }
             0..=4 => specs
                 .accounts
                 .get(rng.below(specs.accounts.len()))
@@ -379,8 +382,23 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
                 .get(rng.below(specs.grants.len()))
                 .map_or_else(|| group.clone(), |grant| grant.scope.clone()),
         };
-        let principal = if rng.chance(20) { CALLER.to_owned() } else { rng.guid() };
-        let role = rng.pick(ROLES).1.to_owned();
+        let own = azure.accounts.iter().map(|item| &item.body);
+        let own = own.filter(|body| body["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(&scope)));
+        let mut own = own.filter_map(|body| body["identity"]["principalId"].as_str());
+        let own = own.next().map(str::to_owned);
+        let principal = match rng.below(10) {
+            0 | 1 => CALLER.to_owned(),
+            2..=5 => (*rng.pick(&STRANGERS)).to_owned(),
+            6 | 7 if own.is_some() => own.unwrap_or_default(),
+            _ => rng.guid(),
+        };
+        let mut role = rng.pick(ROLES).1.to_owned();
+        let mut makers = [TEAM[0], TEAM[0], TEAM[1], STRANGERS[0]].to_vec();
+        // Mostly as the other team may: what is accepted has to occur too.
+        if owner == Some(FOREIGN) && rng.chance(70) {
+            ROLES[0].1.clone_into(&mut role);
+            makers.pop();
+        }
         let key = grant_key(&scope, &principal, &role);
         if gone(&scope, azure) || taken.contains(&key) {
             continue;
@@ -390,14 +408,19 @@ fn undeclared(specs: &Specs, azure: &mut Azure, rng: &mut Rng, gone: impl Fn(&st
             stack,
             scope: scope.clone(),
             principal,
-            principal_type: "ServicePrincipal".to_owned(),
+            principal_type: (*rng.pick(&["ServicePrincipal", "ServicePrincipal", "ForeignGroup"])).to_owned(),
             role,
             entry: Value::Object(Map::new()),
         };
         let text = *rng.pick(&["", "left over", "see [keyless:docs] for more"]);
         let description = owner
             .map_or_else(|| (!text.is_empty()).then(|| text.to_owned()), |owner| Some(marked(text, owner)));
-        let body = assignment_body(&grant, description.as_deref(), None, rng);
+        let mut body = assignment_body(&grant, description.as_deref(), None, rng);
+        for name in ["createdBy", "updatedBy"] {
+            if rng.chance(90) {
+                body["properties"][name] = json!(rng.pick(&makers));
+            }
+        }
         azure.assignments.push(Item { body, label: label(&scope) });
     }
 }

@@ -45,6 +45,8 @@ fn case_line(case: &Case) -> Value {
         "specs": case.specs.trees,
         "live": {"accounts": case.seen.accounts, "roleAssignments": case.seen.assignments, "deletedAccounts": case.seen.deleted},
         "shownBy": case.seen.shown_by,
+        "gone": case.seen.gone,
+        "today": arm::TODAY.to_string(),
         "missingGroups": case.azure.missing_groups,
         "unreadable": {"accounts": case.seen.blind_accounts, "roleAssignments": case.seen.blind_assignments},
         "partial": case.seen.partial,

@@ -40,6 +40,16 @@ const PRINCIPALS: &[(&str, &str)] = &[
     ("eeeeeeee-0000-4000-8000-00000000000e", "ServicePrincipal"),
 ];
 
+/// Who has roles that no spec declares, in some cases; the directory does not know the last one.
+pub(super) const STRANGERS: [&str; 3] = [
+    "0a0a0a0a-0000-4000-8000-00000000000a",
+    "0b0b0b0b-0000-4000-8000-00000000000b",
+    "f0f0f0f0-0000-4000-8000-00000000000f",
+];
+/// Who makes things for another team.
+pub(super) const TEAM: [&str; 2] =
+    ["1c1c1c1c-0000-4000-8000-00000000000c", "1d1d1d1d-0000-4000-8000-00000000000d"];
+
 /// Who runs the plan, in some cases.
 pub(super) const CALLER: &str = PRINCIPALS[2].0;
 
@@ -107,9 +117,11 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
             ("adopt", 35, json!(true)),
             ("prune", 20, json!("none")),
             ("prune", 10, json!("owned")),
-            ("unmanaged", 25, json!("fail")),
+            ("unmanaged", 20, json!("list")),
+            ("unmanaged", 10, json!("fail")),
             ("onSoftDeleted", 20, json!("restore")),
             ("onSoftDeleted", 15, json!("purge")),
+            ("expected", 25, json!(expected(rng))),
         ] {
             if rng.chance(percent) {
                 tree[name] = value;
@@ -141,7 +153,8 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
                 }
             }
             specs.accounts.push(Account { stack, id, location: place, fields: account.clone() });
-            if !nested.is_empty() {
+            strangers(&mut account, rng);
+            if !nested.is_empty() || rng.chance(30) {
                 account.insert("roleAssignments".to_owned(), json!(nested));
             }
             accounts.push(Value::Object(account));
@@ -181,6 +194,32 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
         specs.trees.push(tree);
     }
     specs
+}
+
+/// Whom some specs expect to have a role: before, on and after the day of the run.
+fn expected(rng: &mut Rng) -> Vec<Value> {
+    let mut entries = Vec::new();
+    for _ in 0..rng.between(1, 3) {
+        let id = *rng.pick(&STRANGERS);
+        let principal = if rng.chance(50) { json!(id.to_uppercase()) } else { json!({ "id": id }) };
+        let until = rng.pick(&["2026-11-25", "2026-11-26", "2027-01-31"]);
+        let (role, _) = rng.pick(ROLES);
+        entries.push(json!({"role": role, "principal": principal, "reason": "an incident", "until": until}));
+    }
+    entries
+}
+
+/// What an account says of assignments that it does not declare. It is no field: it is never compared.
+fn strangers(account: &mut Map<String, Value>, rng: &mut Rng) {
+    if rng.chance(30) {
+        account.insert("expected".to_owned(), json!(expected(rng)));
+    }
+    if rng.chance(40) {
+        let by = [TEAM[0], &TEAM[1].to_uppercase()];
+        let roles = ["Cognitive Services User", "Reader", "Owner", CUSTOM_ROLE];
+        let team = json!({"stack": rng.pick(&[FOREIGN, FOREIGN, "nobody"]), "by": by, "roles": roles});
+        account.insert("coManagedBy".to_owned(), json!([team]));
+    }
 }
 
 /// One role for one or two principals; none where all of them have it at that scope already.

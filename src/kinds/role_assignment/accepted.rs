@@ -1,0 +1,192 @@
+//! What a spec says of assignments that it does not declare: `expected` for a while, and made by another team (`coManagedBy`).
+//!
+//! Pure. A role is known by its name, by a former one or by its GUID; of a live assignment it is always known what it is, so no name
+//! has to be looked up for this. What is expected of a principal who cannot be made out is expected of nobody.
+
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::{roles, rules};
+use crate::finding::{Code, Finding, Severity};
+use crate::id::ResourceId;
+use crate::kinds::Live;
+use crate::kinds::account::{groups_of, id_of};
+use crate::principals::{self, Form};
+use crate::rbac::{self, Catalogue, Named};
+use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
+use crate::spec::model::{Expected, ExpectedPrincipal, Principal, Spec};
+use crate::spec::rules::{STACK_NAMES, is_stack_name};
+
+/// An assignment that a spec expects.
+pub(super) struct Expectation<'a> {
+    entry: &'a Expected,
+    principal: Uuid,
+    /// The last day on which it holds.
+    pub(super) until: Date,
+    /// Why.
+    pub(super) reason: &'a str,
+    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are.
+    places: Vec<ResourceId>,
+}
+
+impl Expectation<'_> {
+    /// Whether it speaks of a live assignment.
+    pub(super) fn names(&self, live: &Live, roles: &Catalogue) -> bool {
+        let properties = &live.body["properties"];
+        let id = |name: &str| properties[name].as_str().and_then(crate::id::trailing_guid);
+        let principal = properties["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        principal == Some(self.principal)
+            && id("roleDefinitionId").is_some_and(|role| names(&self.entry.role, role, roles))
+            && self.places.iter().any(|place| place.contains(&live.scope))
+    }
+
+    /// Whether it still holds; on a day that nobody told it does not.
+    pub(super) fn holds_on(&self, today: Option<Date>) -> bool {
+        today.is_some_and(|today| today <= self.until)
+    }
+}
+
+/// Whether a name in a spec means a role.
+pub(super) fn names(name: &str, role: Uuid, roles: &Catalogue) -> bool {
+    match (Uuid::try_parse(name), rbac::by_name(name)) {
+        (Ok(id), _) => id == role,
+        (Err(_), Some(known)) => known.id == role,
+        (Err(_), None) => roles.by_name(name) == Named::One(role),
+    }
+}
+
+/// The entries of a spec, each with its pointer, and the account in which it stands.
+fn entries(spec: &Spec) -> impl Iterator<Item = (String, &Expected, Option<ResourceId>)> {
+    let file = spec.expected.iter().enumerate().map(|(at, entry)| (format!("/expected/{at}"), entry, None));
+    let nested = spec.accounts.iter().enumerate().flat_map(move |(index, account)| {
+        account.expected.iter().enumerate().map(move |(at, entry)| {
+            (format!("/accounts/{index}/expected/{at}"), entry, Some(id_of(spec, account)))
+        })
+    });
+    file.chain(nested)
+}
+
+/// The principals that have to be looked up, each with the pointer to it.
+pub(super) fn principals(spec: &Spec) -> impl Iterator<Item = (String, &Principal)> {
+    entries(spec).filter_map(|(pointer, entry, _)| match &entry.principal {
+        ExpectedPrincipal::Named(principal) if principal.id.is_none() => {
+            Some((format!("{pointer}/principal"), principal))
+        }
+        _ => None,
+    })
+}
+
+fn day(text: &str) -> Option<Date> {
+    text.parse().ok().filter(|_| text.len() == "2026-12-31".len())
+}
+
+/// What is expected, and why some of it is not.
+pub(super) fn expectations<'a>(
+    stacks: &'a [Loaded],
+    snapshot: &Snapshot,
+) -> (Vec<Expectation<'a>>, Vec<Finding>) {
+    let (mut expectations, mut findings) = (Vec::new(), Vec::new());
+    for loaded in stacks {
+        let spec = &loaded.spec;
+        let everywhere = || {
+            let accounts = spec.accounts.iter().map(|account| id_of(spec, account));
+            groups_of(spec).into_iter().chain(accounts).collect()
+        };
+        for (pointer, entry, account) in entries(spec) {
+            let principal = match &entry.principal {
+                ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
+                    Uuid::try_parse(id).ok()
+                }
+                ExpectedPrincipal::Named(named) => Form::of(named).and_then(|form| {
+                    let span = loaded.document.value_span(&format!("{pointer}/principal"));
+                    match principals::resolve(&form, loaded.lock.as_ref(), snapshot, span) {
+                        Ok(known) => Some(known.id),
+                        Err(open) => {
+                            let finding = open.into_finding();
+                            findings.push(Finding { severity: Severity::Warning, ..finding });
+                            None
+                        }
+                    }
+                }),
+            };
+            let (Some(principal), Some(until)) = (principal, day(&entry.until)) else { continue };
+            let places = account.map_or_else(everywhere, |account| vec![account]);
+            let reason = entry.reason.trim();
+            expectations.push(Expectation { entry, principal, until, reason, places });
+        }
+    }
+    (expectations, findings)
+}
+
+/// Offline rules.
+pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let at = |pointer: &str| loaded.document.value_span(pointer);
+    for (pointer, entry, _) in entries(&loaded.spec) {
+        findings.extend(roles::slip(&entry.role, at(&format!("{pointer}/role"))));
+        let mut report = |field: &str, code: Code, message: String, hint: &str| {
+            findings.push(Finding::error(code, message).at(at(&format!("{pointer}/{field}"))).hint(hint));
+        };
+        if day(&entry.until).is_none() {
+            let message = format!("`{}` is not a day", entry.until);
+            report(
+                "until",
+                Code::InvalidValue,
+                message,
+                "write the last day on which it is expected: `2026-12-31`",
+            );
+        }
+        if entry.reason.trim().is_empty() {
+            let hint = "say why it may be there: whoever reads the spec should not have to ask";
+            report("reason", Code::InvalidValue, "no reason is given".to_owned(), hint);
+        }
+        match &entry.principal {
+            ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
+                if Uuid::try_parse(id).is_err() {
+                    let hint = "object ids are GUIDs: az ad user show --id NAME --query id";
+                    report("principal", Code::InvalidGuid, format!("`{id}` is not an object id"), hint);
+                }
+            }
+            ExpectedPrincipal::Named(Principal { account_identity: Some(_), .. }) => {
+                let message = "an account's own identity cannot be expected by name".to_owned();
+                let hint = "declare the assignment, or write the identity's object id; inference roles of own identities are no drift";
+                report("principal", Code::InvalidValue, message, hint);
+            }
+            ExpectedPrincipal::Named(named) => {
+                findings.extend(rules::principal_problem(loaded, &format!("{pointer}/principal"), named));
+            }
+        }
+    }
+    for (index, account) in loaded.spec.accounts.iter().enumerate() {
+        for (nested, team) in account.co_managed_by.iter().enumerate() {
+            let pointer = format!("/accounts/{index}/coManagedBy/{nested}");
+            let span = at(&format!("{pointer}/stack"));
+            if !is_stack_name(&team.stack) {
+                let message = format!("`{}` cannot name a stack", team.stack);
+                findings.push(Finding::error(Code::InvalidName, message).at(span).hint(STACK_NAMES));
+            } else if team.stack == loaded.spec.stack {
+                let message = format!("`{}` is this file's own stack", team.stack);
+                let hint = "name the stack of the other team";
+                findings.push(Finding::error(Code::InvalidValue, message).at(span).hint(hint));
+            }
+            for (number, id) in team.by.iter().enumerate() {
+                if Uuid::try_parse(id).is_err() && !id.contains('@') {
+                    let message = format!("`{id}` is neither an object id nor a sign-in name");
+                    let hint = "write who makes the other team's things, as Azure shows it under `createdBy`";
+                    let span = at(&format!("{pointer}/by/{number}"));
+                    findings.push(Finding::error(Code::InvalidGuid, message).at(span).hint(hint));
+                }
+            }
+            for (number, name) in team.roles.iter().enumerate() {
+                let span = at(&format!("{pointer}/roles/{number}"));
+                findings.extend(roles::slip(name, span));
+                if roles::offline(name).is_some_and(rbac::Role::is_guarded) {
+                    let message =
+                        format!("`{name}` is never accepted: the `grant` guard guards it, whoever gives it");
+                    let hint = "remove it, and declare the assignment here";
+                    findings.push(Finding::warning(Code::InvalidValue, message).at(span).hint(hint));
+                }
+            }
+        }
+    }
+}

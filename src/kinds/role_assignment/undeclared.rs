@@ -1,0 +1,238 @@
+//! Role assignments that no spec declares: which of them are drift.
+//!
+//! Pure. An assignment on an account, or on something in it, stands beside the account's `roleAssignments`. Elsewhere it is named only,
+//! unless its role is one that the `grant` guard guards and it was made in a group of the stack. What services make for themselves, what
+//! gives nothing to anybody and what ends by itself is no drift.
+
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::accepted::{Expectation, expectations, names};
+use super::orphans::{self, principal};
+use super::{RoleAssignments, declared, definitions, temporary};
+use crate::id::{Key, ResourceId, trailing_guid};
+use crate::kinds::account::{self, groups_of, id_of};
+use crate::kinds::project::Projects;
+use crate::kinds::undeclared::{Verdict, Weight, co_manager};
+use crate::kinds::{Inventory, Kind as _, Live, children};
+use crate::rbac::{Catalogue, Role};
+use crate::snapshot::{Answer, Query, Refusal, Snapshot};
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::Unmanaged;
+
+/// The accounts whose assignments a stack declares, each with the pointer to the list.
+pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String)> {
+    loaded.spec.accounts.iter().enumerate().filter_map(|(index, account)| {
+        let pointer = format!("/accounts/{index}/roleAssignments");
+        let declared = loaded.document.tree.pointer(&pointer).is_some();
+        declared.then(|| (id_of(&loaded.spec, account), pointer))
+    })
+}
+
+/// Where an assignment that no spec declares is drift.
+struct Places {
+    /// The declared lists, by account.
+    lists: BTreeMap<ResourceId, Span>,
+    /// Of guarded roles only: the stacks' groups, each with where its stack names assignments or, failing that, the group.
+    groups: BTreeMap<ResourceId, Span>,
+}
+
+impl Places {
+    fn of(stacks: &[Loaded]) -> Self {
+        let mut places = Self { lists: BTreeMap::new(), groups: BTreeMap::new() };
+        for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
+            for (account, pointer) in lists(loaded) {
+                places.lists.insert(account, loaded.document.key_span(&pointer));
+            }
+            let named = ["/roleAssignments", "/resourceGroup", "/accounts"];
+            let pointer = named.iter().find(|name| loaded.document.tree.pointer(name).is_some());
+            let span = loaded.document.key_span(pointer.unwrap_or(&"/stack"));
+            for group in groups_of(&loaded.spec) {
+                places.groups.entry(group).or_insert(span);
+            }
+        }
+        places
+    }
+
+    /// The list that a scope belongs to.
+    fn list(&self, scope: &ResourceId) -> Option<Span> {
+        self.lists.get(&scope.up_to("accounts")?).copied()
+    }
+
+    /// The group of a stack in which a scope lies.
+    fn group(&self, scope: &ResourceId) -> Option<Span> {
+        self.groups.get(&scope.group()?).copied()
+    }
+}
+
+/// The role of an assignment, where it is known.
+fn role_of<'a>(live: &Live, roles: &'a Catalogue) -> Option<&'a Role> {
+    live.body["properties"]["roleDefinitionId"]
+        .as_str()
+        .and_then(trailing_guid)
+        .and_then(|id| roles.by_id(id))
+}
+
+/// Whether an assignment gives what the `grant` guard guards: a role that nobody knows might be anything.
+pub(super) fn is_guarded(body: &serde_json::Value, roles: &Catalogue) -> bool {
+    let role = body["properties"]["roleDefinitionId"].as_str().and_then(trailing_guid);
+    role.and_then(|id| roles.by_id(id)).is_none_or(Role::is_guarded)
+}
+
+/// The identities of accounts and of what stands in them, by account.
+fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
+    let mut identities: BTreeMap<ResourceId, BTreeSet<Uuid>> = BTreeMap::new();
+    for body in snapshot.bodies() {
+        let principal = body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        let Some(principal) = principal else { continue };
+        let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+        if let Some(account) = id.and_then(|id| id.up_to("accounts")) {
+            identities.entry(account).or_default().insert(principal);
+        }
+    }
+    identities
+}
+
+/// Whether it could be one of those that services give to an account's or a project's own identity.
+fn may_be_own(live: &Live, role: Option<&Role>) -> bool {
+    live.body["properties"]["principalType"] == "ServicePrincipal" && role.is_none_or(is_plain_inference)
+}
+
+/// Whether a role lets models be called and holds no great power.
+fn is_plain_inference(role: &Role) -> bool {
+    role.gives_inference() && !role.is_guarded()
+}
+
+/// What verdicts go by.
+struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
+    stacks: &'a [Loaded],
+    snapshot: &'a Snapshot,
+    roles: &'a Catalogue,
+    places: Places,
+    identities: LazyCell<BTreeMap<ResourceId, BTreeSet<Uuid>>, I>,
+    expectations: Vec<Expectation<'a>>,
+    gone: orphans::Gone,
+}
+
+pub(super) fn verdicts(
+    live: &[&Live],
+    stacks: &[Loaded],
+    snapshot: &Snapshot,
+    roles: &Catalogue,
+) -> Vec<Verdict> {
+    if live.is_empty() {
+        return Vec::new();
+    }
+    let judge = Judge {
+        stacks,
+        snapshot,
+        roles,
+        places: Places::of(stacks),
+        identities: LazyCell::new(|| identities(snapshot)),
+        expectations: expectations(stacks, snapshot).0,
+        gone: orphans::Gone::of(stacks, snapshot),
+    };
+    live.iter().map(|live| judge.verdict(live)).collect()
+}
+
+impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
+    fn verdict(&self, live: &Live) -> Verdict {
+        let role = role_of(live, self.roles);
+        let guarded = role.is_none_or(Role::is_guarded);
+        if let Some(team) = co_manager(live, self.stacks)
+            && let Some(role) = role.filter(|_| !guarded)
+            && team.roles.iter().any(|name| names(name, role.id, self.roles))
+        {
+            let note = format!("made by stack `{}`, as `coManagedBy` accepts", team.stack);
+            return Verdict { weight: Weight::CoManaged, note: Some(note) };
+        }
+        if self.gone.has(live) {
+            return Verdict::listed(Some("its principal is gone".to_owned()));
+        }
+        let account = live.scope.up_to("accounts");
+        let own = || self.identities.get(account.as_ref()?)?.contains(&principal(live)?).then_some(());
+        if role.is_some_and(is_plain_inference) && own().is_some() {
+            let note =
+                "an inference role of the account's own identity or of a project's: services give those";
+            return Verdict::listed(Some(note.to_owned()));
+        }
+        if let Some(passing) = temporary::passing(live, self.snapshot) {
+            let note = format!(
+                "activated through Privileged Identity Management for a while: it ends {}",
+                passing.until
+            );
+            return Verdict::listed(Some(note));
+        }
+        // Of several the one that holds longest counts, wherever it stands.
+        let named = self.expectations.iter().filter(|each| each.names(live, self.roles));
+        let last = named.max_by_key(|each| (each.until, each.reason));
+        if let Some(holds) = last.filter(|each| each.holds_on(self.snapshot.today)) {
+            return Verdict::listed(Some(format!("expected until {}: {}", holds.until, holds.reason)));
+        }
+        let note = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
+        let list = self.places.list(&live.scope);
+        let group = || self.places.group(&live.scope).filter(|_| guarded);
+        let Some(place) = list.or_else(group) else { return Verdict::listed(note) };
+        // Beside a list any role is drift; elsewhere it matters what the role permits.
+        let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
+        let unread = temporary::unread(live, self.snapshot);
+        match unread.or_else(|| self.projects_unread(live, role)).or_else(unjudged) {
+            Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal.clone()), note },
+            None => Verdict { weight: Weight::Drift(place), note },
+        }
+    }
+
+    /// Why it is not known what a role permits.
+    fn role_unread(&self, live: &Live) -> Option<&Refusal> {
+        let subscription = ResourceId::subscription(live.scope.subscription_id()?);
+        self.snapshot.get(&definitions(&subscription)).and_then(Answer::refusal)
+    }
+
+    /// Why it is not known whether an identity is that of a project of the account.
+    fn projects_unread(&self, live: &Live, role: Option<&Role>) -> Option<&Refusal> {
+        let account = live.scope.up_to("accounts").filter(|_| may_be_own(live, role))?;
+        self.snapshot.get(&children::list(&Projects, &account)).and_then(Answer::refusal)
+    }
+}
+
+/// Assignments whose verdict hangs on what Azure has still to say: they would be drift by what is known.
+pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
+    let declared: BTreeSet<Key> = stacks
+        .iter()
+        .flat_map(|loaded| declared::desired(loaded, snapshot))
+        .map(|desired| desired.key)
+        .collect();
+    let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
+    let is_stranger =
+        |live: &&Live| RoleAssignments.mark(&live.body).is_none_or(|mark| !known.contains(mark.as_str()));
+    let undeclared: Vec<&Live> =
+        live.items.values().filter(|live| !declared.contains(&live.key)).filter(is_stranger).collect();
+    if undeclared.is_empty() {
+        return Vec::new();
+    }
+    let roles = Catalogue::of(snapshot.bodies());
+    let verdicts = verdicts(&undeclared, stacks, snapshot, &roles);
+    let open = undeclared.into_iter().zip(verdicts);
+    open.filter(|(_, verdict)| matches!(verdict.weight, Weight::Drift(_) | Weight::Unknown(..)))
+        .map(|(live, _)| live)
+        .collect()
+}
+
+/// The projects of accounts on which an identity has a role: it may be that of one of them.
+pub(super) fn projects(doubtful: &[&Live], snapshot: &Snapshot) -> Vec<Query> {
+    let roles = Catalogue::of(snapshot.bodies());
+    let accounts: BTreeSet<ResourceId> = doubtful
+        .iter()
+        .filter(|live| may_be_own(live, role_of(live, &roles)))
+        .filter_map(|live| live.scope.up_to("accounts"))
+        .collect();
+    if accounts.is_empty() {
+        return Vec::new();
+    }
+    let holding = snapshot.bodies().filter(|body| account::holds_projects(body));
+    let ids = holding.filter_map(|body| ResourceId::parse(body["id"].as_str()?).ok());
+    ids.filter(|id| accounts.contains(id)).map(|id| children::list(&Projects, &id)).collect()
+}

@@ -1,0 +1,146 @@
+//! Teams that share an account: what `coManagedBy` accepts, and how little a mark is worth for that.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::common::{
+    ALICE, Azure, BOB, CS_USER, Folder, READER, account, assignment, grants, one_account, role,
+};
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+/// The other team's pipeline: its object id, and the client id that Azure shows of it elsewhere.
+const PIPELINE: &str = "b0700000-0000-4000-8000-000000000001";
+const CLIENT: &str = "b0700000-0000-4000-8000-0000000000aa";
+const GRANT: &str = "a5510000-0000-4000-8000-000000000001";
+
+fn token(claims: &Value) -> String {
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+fn pipeline() -> String {
+    token(&json!({"oid": PIPELINE, "appid": CLIENT}))
+}
+
+fn mallory() -> String {
+    token(&json!({"oid": "0a11ce00-0000-4000-8000-000000000001", "upn": "mallory@contoso.com"}))
+}
+
+fn spec(team: &str) -> String {
+    let lines = format!("disableLocalAuth: true\n{}deployments: []\n{team}", grants(&[ALICE]));
+    one_account("team-a", "chat", &lines)
+}
+
+fn team_b() -> String {
+    format!(
+        "coManagedBy:\n  - stack: team-b\n    by: [{}, {CLIENT}]\n    roles: [Cognitive Services User, Owner]\n",
+        PIPELINE.to_uppercase()
+    )
+}
+
+fn applied() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&team_b()));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    (azure, folder)
+}
+
+#[track_caller]
+fn does(azure: &Azure, token: &str, method: &str, path: &str, body: Option<Value>) {
+    let answer = azure.send_as(token, method, path, body);
+    assert!(answer.status < 300, "{method} {path}: {answer:?}");
+}
+
+fn grant(guid: &str, description: &str) -> Value {
+    json!({"properties": {"roleDefinitionId": role(guid), "principalId": BOB, "principalType": "User", "description": description}})
+}
+
+#[test]
+fn a_mark_is_believed_where_maker_writer_and_role_are_the_teams() {
+    let (azure, folder) = applied();
+    let path = assignment(&account("chat"), GRANT);
+    let marked = "calls it [keyless:team-b]";
+    for (maker, writer, guid, description, exit) in [
+        (pipeline(), pipeline(), CS_USER, marked, 0),
+        (mallory(), mallory(), CS_USER, marked, 2),
+        // Whoever writes it later takes it over.
+        (pipeline(), mallory(), CS_USER, marked, 2),
+        (mallory(), pipeline(), CS_USER, marked, 2),
+        (pipeline(), pipeline(), READER, marked, 2),
+        // Listed among `roles`, and guarded.
+        (pipeline(), pipeline(), OWNER, marked, 2),
+        (pipeline(), pipeline(), CS_USER, "[keyless:team-c]", 2),
+        (pipeline(), pipeline(), CS_USER, "no mark", 2),
+    ] {
+        let case = format!("{guid} {description} {exit}");
+        does(&azure, &maker, "PUT", &path, Some(grant(guid, "first")));
+        does(&azure, &writer, "PUT", &path, Some(grant(guid, description)));
+        let run = folder.keyless("drift a.yaml --format json").exits(exit);
+        run.fits("plan");
+        let action = if exit == 0 { "co-managed" } else { "unmanaged-drift" };
+        assert_eq!(run.changes(action).len(), 1, "{case}\n{run}");
+        let quiet = folder.keyless("plan a.yaml").exits(0);
+        assert_eq!(quiet.stdout.contains(BOB), exit != 0, "{case}\n{quiet}");
+        let shown = if exit == 0 { "made by stack `team-b`, as `coManagedBy` accepts" } else { BOB };
+        folder.keyless("plan a.yaml -v").exits(0).says(&[BOB, shown]);
+        azure.take_seen();
+        folder.keyless("apply a.yaml --yes").exits(0);
+        assert!(azure.take_writes().is_empty(), "{case}");
+        azure.delete(&path);
+    }
+}
+
+#[test]
+fn a_deployment_is_shared_by_who_made_it_too() {
+    let (azure, folder) = applied();
+    let path = format!("{}/deployments/theirs", account("chat"));
+    let body = |tags: &Value| {
+        json!({"sku": {"name": "GlobalStandard", "capacity": 1}, "tags": tags,
+            "properties": {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}}})
+    };
+    let theirs = json!({"keyless-stack": "team-b"});
+    for (writer, tags, exit) in
+        [(pipeline(), &theirs, 0), (mallory(), &theirs, 2), (pipeline(), &json!({}), 2)]
+    {
+        does(&azure, &writer, "PUT", &path, Some(body(tags)));
+        folder.keyless("drift a.yaml").exits(exit);
+        does(&azure, &pipeline(), "DELETE", &path, None);
+    }
+}
+
+#[test]
+fn the_account_itself_says_whom_it_shares_with_and_no_other_does() {
+    let (azure, folder) = applied();
+    let other = format!(
+        "{}  - name: mail\n    roleAssignments: []\n    {}",
+        spec(""),
+        team_b().trim_end().replace('\n', "\n    ")
+    );
+    folder.write("a.yaml", format!("{other}\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    for (name, exit) in [("chat", 2), ("mail", 0)] {
+        let path = assignment(&account(name), GRANT);
+        does(&azure, &pipeline(), "PUT", &path, Some(grant(CS_USER, "[keyless:team-b]")));
+        folder.keyless("drift a.yaml").exits(exit);
+        azure.delete(&path);
+    }
+}
+
+#[test]
+fn what_could_never_be_accepted_is_told_at_its_line() {
+    let folder = Folder::new();
+    for (team, code) in [
+        (team_b().replace("team-b", "team-a"), "invalid-value@15"),
+        (team_b().replace("team-b", "Team B"), "invalid-name@15"),
+        (team_b().replace(CLIENT, "pipeline"), "invalid-guid@16"),
+        (team_b().replace("Services User", "Services Usr"), "unknown-role@17"),
+    ] {
+        folder.write("a.yaml", spec(&team));
+        let run = folder.keyless("validate a.yaml --format json").exits(1);
+        assert!(run.findings().contains(&code.to_owned()), "{code}\n{run}");
+    }
+    folder.write("a.yaml", spec(&team_b()));
+    let run = folder.keyless("validate a.yaml --format json").exits(0);
+    assert_eq!(run.findings(), ["invalid-value@17"], "a guarded role is never accepted\n{run}");
+}

@@ -8,6 +8,7 @@ pub mod cli;
 pub(crate) mod files;
 pub mod finding;
 pub mod id;
+pub(crate) mod scrub;
 pub mod source;
 pub mod spec;
 

@@ -3,6 +3,7 @@
 //! Loading (the IO) is in `spec::load`; here are plain values. Every later stage carries a [`Span`] and never looks at a file again.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -48,6 +49,16 @@ pub struct SourceFile {
     /// Its text.
     pub text: String,
     line_starts: Vec<usize>,
+    /// What is not to be shown of the text: in order, apart from each other.
+    hidden: Vec<Range<usize>>,
+}
+
+impl SourceFile {
+    /// What is not to be shown of a part of the text.
+    pub fn hidden(&self, part: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
+        let first = self.hidden.partition_point(|range| range.end <= part.start);
+        self.hidden[first..].iter().take_while(move |range| range.start < part.end)
+    }
 }
 
 /// All files of a run.
@@ -64,7 +75,7 @@ impl Sources {
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(index, _)| index + 1)).collect();
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { name: name.into(), text, line_starts });
+        self.files.push(SourceFile { name: name.into(), text, line_starts, hidden: Vec::new() });
         id
     }
 
@@ -77,6 +88,11 @@ impl Sources {
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
+    }
+
+    /// Has nobody shown these parts of a file; they stand in order, apart from each other.
+    pub fn hide(&mut self, id: FileId, ranges: Vec<Range<usize>>) {
+        self.files[id.0 as usize].hidden = ranges;
     }
 
     /// The file of an id that this value gave out.

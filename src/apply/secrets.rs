@@ -12,6 +12,7 @@ use crate::auth::Secret;
 use crate::finding::{Code, Severity};
 use crate::kinds::{self, Compare, Kind};
 use crate::plan::document::{FindingEntry, Plan};
+use crate::scrub;
 use crate::spec::variables::secret_name;
 
 /// What a secret of the environment begins with.
@@ -83,12 +84,11 @@ impl Secrets {
         }
     }
 
-    /// A text without any secret that an answer may have repeated.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        let mut values: Vec<&str> = self.values.values().map(Secret::expose).collect();
-        // The longest first: one secret may hold another.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.into_iter().fold(text.to_owned(), |text, value| text.replace(value, "REDACTED"))
+    /// The variables of secrets that are too short to be kept out of what keyless says.
+    #[must_use]
+    pub fn too_short(&self) -> Vec<String> {
+        let short = self.values.iter().filter(|(_, secret)| scrub::is_too_short(secret.expose()));
+        short.map(|(name, _)| format!("{PREFIX}{name}")).collect()
     }
 }
 
@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_repeats_is_taken_out_whole() {
-        assert_eq!(secrets().scrub("bad key s3cr3t-too, s3cr3t"), "bad key REDACTED, REDACTED");
+    fn what_is_too_short_is_named_and_no_secret_is_shown() {
+        assert_eq!(secrets().too_short(), ["KEYLESS_SECRET_SEARCH"]);
         assert!(!format!("{:?}", secrets()).contains("s3cr3t"));
     }
 }

@@ -73,16 +73,10 @@ pub(super) async fn write(
     secrets: &Secrets,
     gate: Option<&Gate>,
 ) -> (String, Written) {
-    let (target, mut written) = match fill(client, step, secrets).await {
+    match fill(client, step, secrets).await {
         Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
         Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
-    };
-    // Azure's answer may repeat what was sent.
-    if let Written::Failed(problem) = &mut written {
-        problem.cause = secrets.scrub(&problem.cause);
-        problem.hint = problem.hint.as_deref().map(|hint| secrets.scrub(hint));
     }
-    (target, written)
 }
 
 /// A step with a look before and after it, where there is a gate.

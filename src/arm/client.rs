@@ -130,13 +130,15 @@ enum Target<'a> {
     Own(&'a str),
     /// Like `Own`, for a write that must not be repeated once it may have taken effect.
     Once(&'a str),
+    /// Like `Own`, for a call whose answers may hold a secret, refusals too: none of their words are kept.
+    Blind(&'a str),
     Link(&'a str),
 }
 
 impl Target<'_> {
     fn text(&self) -> &str {
         match self {
-            Target::Own(text) | Target::Once(text) | Target::Link(text) => text,
+            Target::Own(text) | Target::Once(text) | Target::Blind(text) | Target::Link(text) => text,
         }
     }
 }
@@ -292,10 +294,14 @@ impl Client {
         self.run(Method::Post, &Target::Own(path), body, None).await.map(Written::from)
     }
 
-    /// Acts, and does not look at what a success says: it may hold a secret, and nothing of it is kept, shown or logged.
+    /// Acts, and does not look at what is answered: it may hold a secret, and nothing of it is kept, shown or logged. Of a refusal, status
+    /// and code are.
     pub async fn post_blindly(&self, path: &str, body: &Value) -> Result<Written, Error> {
-        let mut ignore = |_: &[u8]| Ok(());
-        self.run(Method::Post, &Target::Own(path), Some(body), Some(&mut ignore)).await.map(Written::from)
+        let mut ignore = |bytes: &[u8]| {
+            wire::learn_texts(bytes);
+            Ok(())
+        };
+        self.run(Method::Post, &Target::Blind(path), Some(body), Some(&mut ignore)).await.map(Written::from)
     }
 
     /// Asks something by a POST that changes nothing, and so may be repeated; counts as a read.
@@ -323,10 +329,10 @@ impl Client {
         let inner = &*self.0;
         let shown = redact(target.text());
         let own = match target {
-            Target::Own(path) | Target::Once(path) => inner.origins.join(path),
+            Target::Own(path) | Target::Once(path) | Target::Blind(path) => inner.origins.join(path),
             Target::Link(link) => inner.origins.check(link),
         };
-        if let (Target::Own(_) | Target::Once(_), Err(_)) = (target, &own) {
+        if let (Target::Own(_) | Target::Once(_) | Target::Blind(_), Err(_)) = (target, &own) {
             return Err(Error::new(Kind::Invalid, method, shown, "the path cannot stand in a URL"));
         }
         let seed = Uuid::new_v4().as_u64_pair().0;
@@ -366,6 +372,7 @@ impl Client {
                 }
                 Next::Done(done) => return Ok(done),
                 Next::GiveUp(error) => {
+                    let error = if matches!(target, Target::Blind(_)) { error.wordless() } else { error };
                     tracing::debug!(%method, path = shown, %error, "given up");
                     return Err(error);
                 }

@@ -134,6 +134,16 @@ impl Error {
         self
     }
 
+    /// The same without any text that is not ours: a code stays if it can be nothing else.
+    pub(super) fn wordless(mut self) -> Self {
+        let is_code = |code: &String| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let ours = matches!(self.kind, Kind::Network | Kind::Interrupted | Kind::Origin | Kind::SignIn);
+        self.0.code = self.0.code.filter(is_code);
+        self.0.message = self.0.message.filter(|_| ours);
+        self.0.details.clear();
+        self
+    }
+
     /// Whether ARM gave this code, at the top or inside.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::scrub::scrub;
+
 /// What a body says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ErrorBody {
@@ -52,7 +54,7 @@ pub(super) fn read_value(value: &Value) -> ErrorBody {
             // Entra: {"error": "invalid_client", "error_description": "..."}
             Some(Value::String(code)) => {
                 found.code = Some(code.clone());
-                found.message = text(map, &["error_description", "message"]);
+                found.message = words(map, &["error_description", "message"]);
             }
             Some(Value::Object(inner)) => from_object(inner, &mut found),
             _ => from_object(map, &mut found),
@@ -67,7 +69,7 @@ pub(super) fn read_value(value: &Value) -> ErrorBody {
                 add_detail(item, &mut found.details, 0);
             }
         }
-        Value::String(words) => found.message = Some(words.clone()),
+        Value::String(words) => found.message = Some(scrub(words).into_owned()),
         _ => {}
     }
     found
@@ -75,7 +77,7 @@ pub(super) fn read_value(value: &Value) -> ErrorBody {
 
 fn from_object(map: &Map<String, Value>, found: &mut ErrorBody) {
     found.code = text(map, &["code", "errorCode"]);
-    found.message = text(map, &["message", "errorMessage"]);
+    found.message = words(map, &["message", "errorMessage"]);
     inner(map, &mut found.details, 0);
 }
 
@@ -101,7 +103,7 @@ fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
 /// Which policy refused it, in `additionalInfo`; the message names it in some answers only.
 fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
     let Some(Value::Object(info)) = field(map, &["info"]) else { return };
-    let named = |names: &[&str]| text(info, names).map(|name| format!("`{name}`"));
+    let named = |names: &[&str]| words(info, names).map(|name| format!("`{name}`"));
     let assignment = named(&["policyAssignmentDisplayName", "policyAssignmentName", "policyAssignmentId"]);
     let definition = named(&["policyDefinitionDisplayName", "policyDefinitionName", "policyDefinitionId"]);
     let message = match (assignment, definition) {
@@ -124,8 +126,8 @@ fn add_detail(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize)
     }
     let detail = Detail {
         code: text(map, &["code"]),
-        message: text(map, &["message"]),
-        target: text(map, &["target"]),
+        message: words(map, &["message"]),
+        target: words(map, &["target"]),
     };
     if (detail.code.is_some() || detail.message.is_some()) && !details.contains(&detail) {
         details.push(detail);
@@ -152,6 +154,11 @@ fn text(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// A field as text for people. A code is compared, so it stays as it is until it is shown.
+fn words(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    text(map, names).map(|text| scrub(&text).into_owned())
+}
+
 /// The first words of a page from a proxy or a gateway, without its tags.
 pub(crate) fn first_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
@@ -159,6 +166,8 @@ pub(crate) fn first_words(body: &[u8]) -> Option<String> {
         Some(_) => without_tags(&text),
         None => text.into_owned(),
     };
+    // Before it is cut: half a secret is harder to find.
+    let visible = scrub(&visible);
     let mut words = visible.split_whitespace();
     let mut quoted = words.by_ref().take(WORDS).collect::<Vec<_>>().join(" ");
     if quoted.chars().count() > 300 {

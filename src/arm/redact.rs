@@ -17,7 +17,21 @@ const SECRET_PARAMETERS: &[&str] = &[
     "client_assertion",
     "key",
     "assertion",
+    "refresh_token",
+    "password",
 ];
+
+/// Whether the value of a parameter, of a query or a form, is never shown.
+pub(crate) fn is_secret_parameter(name: &str) -> bool {
+    SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
+/// The values of a URL's query that are never shown, as they stand there.
+pub(super) fn secret_values(url: &str) -> impl Iterator<Item = &str> {
+    let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    pairs.filter(|(name, _)| is_secret_parameter(name)).map(|(_, value)| value)
+}
 
 /// The path (or URL) with the values of secret query parameters replaced by `REDACTED`, and without userinfo.
 #[must_use]
@@ -36,9 +50,7 @@ pub fn redact(url: &str) -> String {
 
 fn redact_parameter(parameter: &str) -> String {
     match parameter.split_once('=') {
-        Some((name, _)) if SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
-            format!("{name}=REDACTED")
-        }
+        Some((name, _)) if is_secret_parameter(name) => format!("{name}=REDACTED"),
         _ => parameter.to_owned(),
     }
 }
@@ -55,6 +67,13 @@ fn without_userinfo(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_values_that_are_not_shown_are_named_to_whoever_looks_for_them() {
+        let url = "https://host/a?api-version=1&t=12&C=MII%3D&x=y&h=z#s=1";
+        assert_eq!(secret_values(url).collect::<Vec<_>>(), ["12", "MII%3D", "z"]);
+        assert_eq!(secret_values("/a?b").count(), 0);
+    }
 
     #[test]
     fn signed_queries_and_userinfo_disappear_and_the_rest_stays() {

@@ -14,10 +14,11 @@ use super::bucket::Direction;
 use super::client::Options;
 use super::clock::Moment;
 use super::exchange::{Answer, Body, Headers, Method, Outcome};
-use super::redact::redact;
+use super::redact::{redact, secret_values};
 use super::retry::retry_after;
 use crate::auth::Secret;
 use crate::cloud::Endpoint;
+use crate::scrub;
 
 /// No answer may be larger.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -88,6 +89,9 @@ pub(super) async fn send(
     };
     let status = response.status().as_u16();
     let headers = own_headers(response.headers());
+    // Whoever holds such an address may use it; an answer may well repeat it.
+    let addresses = ["azure-asyncoperation", "location"].iter().filter_map(|name| headers.get(name));
+    scrub::learn_address(addresses.flat_map(secret_values));
     tracing::debug!(%method, path = shown, id = %id, status, request = headers.request_id(), elapsed = ?began.elapsed(), "answered");
     let remaining = Direction::from(method)
         .headers()
@@ -137,6 +141,13 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, CollectErro
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// Makes the texts of an answer known that holds secrets, should anything repeat them later.
+pub(super) fn learn_texts(bytes: &[u8]) {
+    if let Ok(Value::Object(answer)) = serde_json::from_slice(bytes) {
+        answer.values().filter_map(Value::as_str).for_each(scrub::learn);
+    }
 }
 
 fn own_headers(map: &HeaderMap) -> Headers {

@@ -22,9 +22,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::files;
+use crate::scrub;
 
 /// Largest file in bytes; a key with a long chain has some ten thousand.
 const LARGEST: u64 = 1 << 20;
+
 /// How long an assertion is good for, in seconds; Entra ID advises five to ten minutes.
 const LIFETIME: u64 = 600;
 
@@ -64,6 +66,7 @@ impl Certificate {
             reason: format!("`{file}` cannot be read: {error}"),
             advice: "check AZURE_CLIENT_CERTIFICATE_PATH",
         })?;
+        learn_key(&bytes);
         let (key, thumbprint) = parse(&bytes)
             .map_err(|(what, advice)| Unusable { reason: format!("`{file}` {what}"), advice })?;
         Ok(Self { key, thumbprint, client, audience: format!("{authority}{tenant}/oauth2/v2.0/token") })
@@ -91,6 +94,19 @@ impl ClientAssertion for Certificate {
         self.assertion(now).map_err(|_| {
             AzureError::with_message(ErrorKind::Credential, "the certificate's key cannot sign".to_owned())
         })
+    }
+}
+
+/// Makes the private keys of a PEM file known, so that no text for people shows a line of one.
+fn learn_key(pem: &[u8]) {
+    let pem = String::from_utf8_lossy(pem);
+    let mut private = false;
+    for line in pem.lines().map(str::trim) {
+        match line.strip_prefix("-----BEGIN ") {
+            Some(what) => private = what.contains("PRIVATE KEY"),
+            None if private && !line.starts_with("-----") => scrub::learn(line),
+            None => {}
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use azure_core::cloud::CloudConfiguration;
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::error::{Error as AzureError, ErrorKind};
 use azure_core::http::{
-    AsyncRawResponse, ClientMethodOptions, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
+    AsyncRawResponse, Body, ClientMethodOptions, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
     RetryOptions, Transport,
 };
 use azure_identity::{
@@ -27,20 +27,13 @@ use url::Url;
 use super::certificate::Certificate;
 use super::choose::Host;
 use super::tools::Shell;
-use super::{AuthError, Kind, Secret, Settings, explain};
+use super::{AuthError, Kind, SECRET_VARIABLES, Secret, Settings, explain};
 use crate::arm::first_words;
 use crate::arm::origin::is_loopback;
+use crate::arm::redact::is_secret_parameter;
 use crate::cloud::Cloud;
 use crate::files;
-
-/// Variables whose values never stand in a message.
-pub(super) const SECRET_VARIABLES: &[&str] = &[
-    "AZURE_CLIENT_SECRET",
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "SYSTEM_ACCESSTOKEN",
-    "IDENTITY_HEADER",
-    "MSI_SECRET",
-];
+use crate::scrub;
 
 /// The metadata service of Azure's machines; on every one the same link-local address.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
@@ -172,6 +165,7 @@ fn way(url: &Url, loopback: Option<&Url>) -> (Way, Url) {
 #[async_trait::async_trait]
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        learn_form(request);
         let (client, url) = self.route(request.url());
         let mut request = request.clone();
         *request.url_mut() = url;
@@ -208,6 +202,13 @@ async fn whole<B: AsRef<[u8]>, E>(
     Ok(bytes)
 }
 
+/// Makes the secrets known that a sign-in is about to send: whatever answers may repeat them.
+fn learn_form(request: &Request) {
+    let Body::Bytes(form) = request.body() else { return };
+    let secrets = url::form_urlencoded::parse(form).filter(|(name, _)| is_secret_parameter(name));
+    secrets.for_each(|(_, value)| scrub::learn(&value));
+}
+
 /// Entra ID's own words. `azure_identity` 1.0 cannot read them where they hold an escape, and they always do.
 fn refusal(status: u16, body: &[u8]) -> String {
     let said = serde_json::from_slice::<serde_json::Value>(body)
@@ -242,8 +243,12 @@ pub(super) fn build(
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
     let environment = &settings.environment;
     let need = |names: &'static [&'static str]| {
-        let found = names.iter().find_map(|name| environment.get(name));
-        found.map(str::to_owned).ok_or_else(|| explain::missing(kind, &names[..1]))
+        let found = names.iter().find_map(|name| Some((name, environment.get(name)?)));
+        let (name, value) = found.ok_or_else(|| explain::missing(kind, &names[..1]))?;
+        if SECRET_VARIABLES.contains(name) && scrub::is_too_short(value) {
+            return Err(explain::unusable(kind, too_short(name), "make a longer one"));
+        }
+        Ok(value.to_owned())
     };
     let tenant = |names| settings.tenant.clone().map_or_else(|| need(names), Ok);
     let options = client_options(settings, wire);
@@ -318,7 +323,13 @@ pub(super) fn build(
         // `auto` became another one before.
         Kind::Auto => return Err(AuthError::NothingFound { skipped: Vec::new() }),
     };
-    made.map_err(|error| explain::failure(kind, &error, &[]))
+    made.map_err(|error| explain::failure(kind, &error))
+}
+
+/// Why a secret that is too short is refused.
+fn too_short(name: &str) -> String {
+    let least = scrub::SHORTEST;
+    format!("`{name}` has fewer than {least} characters, and keyless could not keep it out of its output")
 }
 
 /// What a federated token must be made for, per cloud.

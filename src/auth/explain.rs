@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{AuthError, Kind, Secret};
+use super::{AuthError, Kind};
+use crate::scrub::scrub;
 
 /// Entra ID's error codes that have a known way out.
 const BY_CODE: &[(&str, &str)] = &[
@@ -107,8 +108,8 @@ pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
     AuthError::NoToken { credential: kind, reason, advice: advice.to_owned() }
 }
 
-/// A sign-in that failed; whatever is in `scrub` is taken out of its words.
-pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static), scrub: &[Secret]) -> AuthError {
+/// A sign-in that failed.
+pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static)) -> AuthError {
     // The outermost text only repeats the credential's name and adds a link.
     let mut causes = Vec::new();
     let mut next = error.source().or(Some(error));
@@ -120,10 +121,8 @@ pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static), scrub: &[Sec
         }
         next = cause.source();
     }
-    let mut reason = causes.join(": ");
-    for secret in scrub {
-        reason = reason.replace(secret.expose(), "REDACTED");
-    }
+    let reason = causes.join(": ");
+    let reason = scrub(&reason);
     let reason = match reason.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", &reason[..end]),
         None => reason.trim_end_matches('.').to_owned(),
@@ -162,12 +161,11 @@ mod tests {
     fn a_failure_is_one_line_with_its_causes_and_without_secrets() {
         let error = layers(&[
             "XCredential authentication failed. outer\nTo troubleshoot, visit https://x",
-            "AADSTS700213: no match\r\nTrace ID: 1, sent s3cret.",
+            "AADSTS700213: no match\r\nTrace ID: 1, sent s3cret-of-the-job.",
             "deeper",
         ]);
-        let AuthError::NoToken { reason, advice, .. } =
-            failure(Kind::GithubOidc, &error, &[Secret::new("s3cret")])
-        else {
+        crate::scrub::learn("s3cret-of-the-job");
+        let AuthError::NoToken { reason, advice, .. } = failure(Kind::GithubOidc, &error) else {
             panic!("another error");
         };
         assert_eq!(reason, "AADSTS700213: no match Trace ID: 1, sent REDACTED.: deeper");
@@ -176,7 +174,7 @@ mod tests {
 
     #[test]
     fn codes_are_told_apart_and_other_failures_get_the_credentials_advice() {
-        let advice = |text| match failure(Kind::ClientSecret, &layers(&[text]), &[]) {
+        let advice = |text| match failure(Kind::ClientSecret, &layers(&[text])) {
             AuthError::NoToken { advice, .. } => advice,
             other => panic!("{other}"),
         };

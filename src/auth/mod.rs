@@ -23,8 +23,9 @@ pub use choose::{Kind, Skipped};
 pub use claims::Claims;
 
 use crate::cloud::{Cloud, Endpoint};
+use crate::scrub;
 
-/// A text that is never shown.
+/// A text that is never shown: from the moment it is made, it is taken out of every text for people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -32,7 +33,9 @@ impl Secret {
     /// Takes a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        scrub::learn(&text);
+        Self(text)
     }
 
     /// The secret itself; only for sending.
@@ -129,6 +132,18 @@ impl AuthError {
     }
 }
 
+/// Variables whose values never stand in a text for people.
+const SECRET_VARIABLES: &[&str] = &[
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_PASSWORD",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "KEYLESS_TOKEN",
+];
+
 /// The environment variables that signing in looks at.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -146,6 +161,17 @@ impl Environment {
     /// Whether a variable is set, be it to nothing.
     fn is_set(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// Makes the secrets among them known, so that no text for people shows one.
+    pub fn learn_secrets(&self) {
+        SECRET_VARIABLES.iter().filter_map(|name| self.get(name)).for_each(scrub::learn);
+        // The password of a proxy stands in its address.
+        let proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+        for name in proxies.iter().flat_map(|name| [(*name).to_owned(), name.to_lowercase()]) {
+            let proxy = self.get(&name).and_then(|proxy| Url::parse(proxy).ok());
+            proxy.as_ref().and_then(Url::password).into_iter().for_each(scrub::learn);
+        }
     }
 
     /// A variable that is set and not empty.
@@ -220,7 +246,6 @@ enum Source {
     Azure {
         kind: Kind,
         credential: Arc<dyn TokenCredential>,
-        scrub: Vec<Secret>,
     },
 }
 
@@ -257,6 +282,7 @@ impl Credential {
 
     /// The credential of that kind; `auto` looks for one, which may take as long as the probe.
     pub async fn sign_in(kind: Kind, settings: &Settings) -> Result<Self, AuthError> {
+        settings.environment.learn_secrets();
         let wire = entra::Wire::new(settings)?;
         let (kind, why) = match kind {
             Kind::Auto => choose::automatic(settings, &wire).await?,
@@ -264,16 +290,11 @@ impl Credential {
         };
         let credential = entra::build(kind, settings, &wire)?;
         tracing::info!(credential = %kind, %why, "signing in");
-        let scrub = entra::SECRET_VARIABLES
-            .iter()
-            .filter_map(|name| settings.environment.get(name))
-            .map(Secret::new)
-            .collect();
         let timeout = match kind {
             Kind::AzureCli | Kind::AzureDeveloperCli => settings.tool_timeout,
             _ => settings.timeout,
         };
-        Ok(Self::with(Source::Azure { kind, credential, scrub }, why, timeout))
+        Ok(Self::with(Source::Azure { kind, credential }, why, timeout))
     }
 
     fn with(source: Source, why: String, timeout: Duration) -> Self {
@@ -297,9 +318,9 @@ impl Credential {
 
     /// A token for a scope: from the cache, or asked for once however many tasks wait.
     pub async fn token(&self, scope: &str) -> Result<Secret, AuthError> {
-        let (kind, credential, scrub) = match &self.0.source {
+        let (kind, credential) = match &self.0.source {
             Source::Fixed(token) => return Ok(token.clone()),
-            Source::Azure { kind, credential, scrub } => (*kind, credential, scrub),
+            Source::Azure { kind, credential } => (*kind, credential),
         };
         let asked = Instant::now();
         let slot = Arc::clone(self.0.slots.lock().await.entry(scope.to_owned()).or_default());
@@ -323,7 +344,7 @@ impl Credential {
                 slot.token = Some((secret.clone(), token.expires_on.into()));
                 return Ok(secret);
             }
-            Ok(Err(error)) => explain::failure(kind, &error, scrub),
+            Ok(Err(error)) => explain::failure(kind, &error),
             Err(_) => explain::too_slow(kind, self.0.timeout),
         };
         slot.failure = Some((failure.clone(), Instant::now()));

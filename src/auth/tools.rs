@@ -5,8 +5,10 @@ use std::io;
 use std::process::{Output, Stdio};
 
 use azure_identity::Executor;
+use serde_json::Value;
 
 use super::Environment;
+use crate::scrub;
 
 /// Whether a tool is on PATH.
 pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {
@@ -14,6 +16,13 @@ pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {
     let names: &[String] =
         if cfg!(windows) { &[format!("{tool}.cmd"), format!("{tool}.exe")] } else { &[tool.to_owned()] };
     std::env::split_paths(path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+}
+
+/// Makes the token known that a tool prints: `accessToken` of `az`, `token` of `azd`.
+fn learn_token(printed: &[u8]) {
+    let Ok(printed) = serde_json::from_slice::<Value>(printed) else { return };
+    let tokens = ["accessToken", "token"].iter().filter_map(|name| printed[name].as_str());
+    tokens.for_each(scrub::learn);
 }
 
 /// Runs a tool without a terminal, and ends it when nobody waits for it any more.
@@ -30,6 +39,8 @@ impl Executor for Shell {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        command.output().await
+        let output = command.output().await?;
+        learn_token(&output.stdout);
+        Ok(output)
     }
 }

@@ -16,6 +16,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, command: &mut clap::Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "keyless", &mut script);
-    output::result(&String::from_utf8_lossy(&script))?;
+    output::data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Success)
 }

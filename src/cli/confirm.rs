@@ -22,7 +22,7 @@ pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) ->
     if yes {
         return Ok(());
     }
-    output::aside(&format!("{question} Only `yes` is taken as yes: "));
+    output::aside(&format!("{} Only `yes` is taken as yes: ", output::one_line(question)));
     let (send, answer) = tokio::sync::oneshot::channel();
     // No task of the runtime, which would wait at its end for a line that nobody types any more.
     std::thread::spawn(move || send.send(answer_from(io::stdin().lock())));

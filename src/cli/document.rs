@@ -181,7 +181,7 @@ impl Document<'_> {
     /// Writes it to the report files and, whatever becomes of those, to stdout in the format asked for.
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
-        let shown = self.render(options.format.into(), options).and_then(|text| output::result(&text));
+        let shown = self.render(options.format.into(), options).and_then(|text| output::rendered(&text));
         all([reports, shown])
     }
 
@@ -193,7 +193,17 @@ impl Document<'_> {
             .map(|report| save(report.target()?, &report.path, &self.render(report.format, options)?)))
     }
 
+    /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.
     fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
+        let text = self.text(format, options)?;
+        Ok(match (format, self) {
+            // It is read back. What people read in it was cleaned before its fingerprint was taken.
+            (ReportFormat::Json, Document::Plan(_) | Document::Drift(_)) => text,
+            _ => output::presentable(&text),
+        })
+    }
+
+    fn text(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
             (ReportFormat::Human, Document::Drift(plan)) => text::drift(plan, options.is_verbose()),

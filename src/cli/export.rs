@@ -13,6 +13,7 @@ use crate::id::ResourceId;
 use crate::kinds::account::is_group_name;
 use crate::plan::document::FindingEntry;
 use crate::render::{diagnostic, export as render, markdown};
+use crate::scrub::holds_secret;
 use crate::source::Sources;
 use crate::spec::rules::{STACK_NAMES, is_stack_name};
 
@@ -91,6 +92,11 @@ async fn tell(
 ) -> Result<Exit, Failure> {
     let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
+    if holds_secret(&exported.text()) {
+        return Err(Failure::new("the spec would hold a secret of this run, and is not written").hint(
+            "a live value repeats a token or a secret: look for it in the portal, and change the secret",
+        ));
+    }
     let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
     let spec = Spec { exported: &exported, entries: entries(&exported) };
     let document = Document::Statement(&spec);

@@ -4,6 +4,7 @@
 
 mod access;
 mod apply;
+mod clean;
 mod completions;
 mod confirm;
 mod doctor;
@@ -31,10 +32,13 @@ mod validate;
 mod verify;
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::apply::Secrets;
+use crate::auth::Environment;
 
 pub use options::Options;
 
@@ -115,17 +119,13 @@ enum Command {
 
 /// Runs a command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    output::tell_panics();
+    Environment::process().learn_secrets();
+    // Each is known from the moment it is read.
+    drop(Secrets::new(std::env::vars_os()));
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are results; clap's own exit code for the rest is 2, which here means "changes pending".
-            let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };
-            return match error.print() {
-                // Whoever reads has seen enough: `keyless --help | head`.
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Failure.into(),
-                _ => exit.into(),
-            };
-        }
+        Err(error) => return misused(error).into(),
     };
     let Cli { options, command } = cli;
     options.apply_globally();
@@ -149,6 +149,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
     };
     exit.unwrap_or_else(output::Failure::report).into()
+}
+
+/// Tells how the command line is used, or what is wrong with it.
+fn misused(mut error: clap::Error) -> Exit {
+    // Help and version are results; clap's own exit code for the rest is 2, which here means "changes pending".
+    if !error.use_stderr() {
+        return output::result(&error.render().ansi().to_string()).map_or(Exit::Failure, |()| Exit::Success);
+    }
+    // An argument, and the value of a variable, is repeated on one line.
+    let harmless: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(output::one_line(text)))),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(|text| output::one_line(text)).collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in harmless {
+        error.insert(kind, value);
+    }
+    output::aside(&error.render().ansi().to_string());
+    Exit::Failure
 }
 
 pub use output::Failure;

@@ -44,7 +44,7 @@ async fn tell(
     }
     let reported = Document::Statement(&document).write_reports(options);
     if exit == Exit::Success {
-        all([reported, output::result(&variables)])?;
+        all([reported, output::data(&variables)])?;
     } else {
         output::aside(&checked.diagnostics());
         output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::aside;
+use super::output::{aside, one_line};
 use crate::apply::Progress;
 use crate::arm::observer::{Event, Observer, What};
-use crate::render::sanitize::sanitize;
 use crate::render::text;
 use crate::report::Outcome;
 use crate::verify::verdict::Verdict;
@@ -34,7 +33,7 @@ impl Spinner {
 
     pub(super) fn say(&self, what: &str) {
         if self.shown {
-            self.bar().get_or_insert_with(spinner).set_message(sanitize(what).into_owned());
+            self.bar().get_or_insert_with(spinner).set_message(one_line(what));
         }
     }
 
@@ -58,7 +57,7 @@ impl Spinner {
         let text = format!("waiting for {title} ({} s so far): {}", elapsed.as_secs(), verdict.message);
         self.say(&text);
         if !self.shown && !self.quiet {
-            self.line(&format!("{}\n", sanitize(&text)));
+            self.line(&format!("{}\n", one_line(&text)));
         }
     }
 }
@@ -95,7 +94,7 @@ impl Observer for Spinner {
                 let text = format!("waiting {seconds} s: {why}");
                 self.say(&text);
                 if !self.shown && !self.quiet && *wait >= WORTH_A_LINE {
-                    self.line(&format!("{} {}: {}\n", event.method, sanitize(&event.path), sanitize(&text)));
+                    self.line(&format!("{} {}: {}\n", event.method, one_line(&event.path), one_line(&text)));
                 }
             }
             What::Retrying { .. } | What::State { .. } => {}

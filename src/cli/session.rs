@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::Exit;
+use super::clean::clean;
 use super::options::Options;
 use super::output::{self, Failure};
 use super::pins;
@@ -16,6 +17,8 @@ use super::rotation::Rotation;
 use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
+use crate::apply::Secrets;
+use crate::arm::redact::redact;
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::checks;
@@ -33,6 +36,7 @@ use crate::plan::predict::World;
 use crate::plan::saved;
 use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
+use crate::scrub;
 use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
@@ -84,6 +88,7 @@ impl Session {
         options.reports_ready()?;
         // Twice in one process is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        refuse_short_secrets(options)?;
         let interrupt = Interrupt::default();
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
@@ -105,7 +110,7 @@ impl Session {
             }
         } else if let Some(url) = &options.arm_endpoint {
             let endpoint = Endpoint::custom(url).map_err(|error| {
-                Failure::new(format!("`--arm-endpoint {url}` cannot be used")).cause(error)
+                Failure::new(format!("`--arm-endpoint {}` cannot be used", redact(url))).cause(error)
             })?;
             let token = std::env::var("KEYLESS_TOKEN").map_err(|_| {
                 Failure::new("no token for the endpoint")
@@ -262,6 +267,7 @@ impl Session {
         if let Some(inquiry) = inquiry {
             self.attribute(inquiry, &mut plan).await;
         }
+        clean(&mut plan);
         Ok(plan)
     }
 
@@ -349,6 +355,7 @@ impl Session {
         }
         plan.findings.sort();
         plan.requests = self.requests();
+        clean(&mut plan);
         Ok(plan)
     }
 
@@ -366,6 +373,25 @@ impl Session {
         }
         // What is left is to print; a reader that does not read must not hold the process.
         self.interrupt.enter(Phase::Telling);
+    }
+}
+
+/// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
+fn refuse_short_secrets(options: &Options) -> Result<(), Failure> {
+    let mut short = Secrets::new(std::env::vars_os()).too_short();
+    let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
+    let token = std::env::var("KEYLESS_TOKEN").is_ok_and(|token| scrub::is_too_short(&token));
+    if token && endpoint.is_some_and(|endpoint| !endpoint.is_loopback()) {
+        short.push("KEYLESS_TOKEN".to_owned());
+    }
+    match short.as_slice() {
+        [] => Ok(()),
+        names => Err(Failure::new(format!(
+            "`{}` has fewer than {} characters, and keyless could not keep it out of its output",
+            names.join("`, `"),
+            scrub::SHORTEST
+        ))
+        .hint("make a longer one; blanks do not count")),
     }
 }
 

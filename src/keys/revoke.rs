@@ -53,16 +53,26 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
                     )
                 } else {
                     let message = format!("failed to regenerate {key} of {}", account.title());
-                    (message, while_off(account, &error).or_else(|| error.hint()))
+                    (message, while_off(account, &error).or_else(|| denied(&error)).or_else(|| error.hint()))
                 };
-                let finding = Finding::error(Code::KeysNotRevoked, message).cause(error.to_string());
+                let mut reason = error.to_string();
+                if error.status.is_some() {
+                    reason.push_str("; its words are not shown, because they could hold a key");
+                }
+                let finding = Finding::error(Code::KeysNotRevoked, message).cause(reason.clone());
                 findings.push(Finding { hint, span: account.span, ..finding });
-                (if lost { KeyStatus::Unknown } else { KeyStatus::Failed }, Some(error.to_string()))
+                (if lost { KeyStatus::Unknown } else { KeyStatus::Failed }, Some(reason))
             }
         };
         outcomes.push(KeyOutcome { name: key.to_owned(), status, reason });
     }
     (outcomes, findings)
+}
+
+/// What the caller lacks; Azure's own words about that are not looked at.
+fn denied(error: &Error) -> Option<String> {
+    let hint = "the caller needs `Microsoft.CognitiveServices/accounts/regenerateKey/action` on the account; a role granted a moment ago takes some minutes to work";
+    (error.status == Some(403)).then(|| hint.to_owned())
 }
 
 /// What a refusal means where keys are off anyway: whether Azure regenerates them then is nowhere documented. Whoever lacks the right

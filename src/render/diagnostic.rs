@@ -3,17 +3,22 @@
 //! Input: findings and the sources that they point into. Output: text for a terminal or a log. The lines of a spec are someone else's text:
 //! they are sanitised before the layout sees them. Pure.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Snippet};
 
 use super::sanitize::{break_commands, push_sanitized, sanitize};
 use crate::finding::{Finding, Severity};
-use crate::source::{Position, Sources, Span};
+use crate::scrub::{self, REDACTED};
+use crate::source::{Position, SourceFile, Sources, Span};
 
 /// Widest part of a line that is shown, in characters.
 const WIDTH: usize = 100;
 /// Of that, how much stands before the place.
 const BEFORE: usize = 40;
+/// So far around a place secrets are looked for, in bytes: further than any is long that reaches into what is shown.
+const NEARBY: usize = 16 << 10;
 /// Two places of one file are shown together if they are at most so many lines apart.
 const TOGETHER: usize = 30;
 /// Stands for a file's name while the layout is made, with the number of the place: the layout would count columns in the excerpt instead of the
@@ -130,7 +135,8 @@ fn excerpt(marks: &[Mark], sources: &Sources) -> Excerpt {
         let here = marks.iter().zip(&positions).filter(|(_, position)| position.line == number);
         let here = here.map(|(mark, _)| mark).collect::<Vec<_>>();
         let focus = here.first().map_or(0, |mark| mark.span.start.saturating_sub(start).min(line.len()));
-        let moved = push_line(&mut shown, line, focus);
+        let hidden = hidden(sources.file(marks[0].span.file), start, line, focus);
+        let moved = push_line(&mut shown, line, focus, &hidden);
         for mark in here {
             let from = mark.span.start.saturating_sub(start).min(line.len());
             let to = mark.span.end.saturating_sub(start).clamp(from, line.trim_end().len().max(from));
@@ -162,7 +168,7 @@ impl Moved {
 }
 
 /// Appends a line, sanitised and cut to a window around the focus.
-fn push_line(shown: &mut String, line: &str, focus: usize) -> Moved {
+fn push_line(shown: &mut String, line: &str, focus: usize, hidden: &[Range<usize>]) -> Moved {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let focus = focus.min(line.len());
     let from = line[..floor(line, focus)].char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
@@ -174,9 +180,12 @@ fn push_line(shown: &mut String, line: &str, focus: usize) -> Moved {
     }
     for (at, character) in window.char_indices() {
         moved.push((from + at, shown.len()));
-        match character {
-            '\t' => shown.push('\t'),
-            other => push_sanitized(shown, other),
+        match hidden.iter().find(|range| range.contains(&(from + at))) {
+            // A word for all of it, so that nobody counts the characters.
+            Some(range) if at == 0 || from + at == range.start => shown.push_str(REDACTED),
+            Some(_) => {}
+            None if character == '\t' => shown.push('\t'),
+            None => push_sanitized(shown, character),
         }
     }
     moved.push((from + window.len(), shown.len()));
@@ -184,6 +193,20 @@ fn push_line(shown: &mut String, line: &str, focus: usize) -> Moved {
         shown.push('…');
     }
     Moved(moved)
+}
+
+/// What of a line is not shown: what the spec's structure tells to be a secret, and the secrets of this run.
+fn hidden(file: &SourceFile, start: usize, line: &str, focus: usize) -> Vec<Range<usize>> {
+    // A line may be as long as its file, and only a window of it is shown.
+    let from = floor(line, focus.saturating_sub(NEARBY));
+    let to = floor(line, (focus + NEARBY).min(line.len()));
+    let within =
+        |range: &Range<usize>| range.start.saturating_sub(start)..(range.end - start).min(line.len());
+    let known = scrub::find(&line[from..to]).into_iter().map(|range| range.start + from..range.end + from);
+    let mut hidden: Vec<Range<usize>> =
+        file.hidden(start + from..start + to).map(within).chain(known).collect();
+    hidden.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    hidden
 }
 
 /// The nearest boundary of a character at or before an offset.

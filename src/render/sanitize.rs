@@ -66,6 +66,41 @@ pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
     clean(text, |character| matches!(character, '\n' | '\t'))
 }
 
+/// A whole screen of lines that are put together already: as [`sanitize_lines`], but our own styles stay (`ESC [ 1 m`).
+#[must_use]
+pub fn sanitize_screen(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return sanitize_lines(text);
+    }
+    let mut parts = text.split('\u{1b}');
+    let mut screen = sanitize_parts(parts.next().unwrap_or_default());
+    for part in parts {
+        let style = part.strip_prefix('[').and_then(|part| part.split_once('m'));
+        match style.filter(|(style, _)| style.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')) {
+            Some((style, rest)) => {
+                let _ = write!(screen, "\u{1b}[{style}m");
+                screen.push_str(&sanitize_parts(rest));
+            }
+            None => {
+                escape_into(&mut screen, '\u{1b}');
+                screen.push_str(&sanitize_parts(part));
+            }
+        }
+    }
+    Cow::Owned(break_commands(&screen).into_owned())
+}
+
+fn sanitize_parts(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => clean.push(character),
+            other => push_sanitized(&mut clean, other),
+        }
+    }
+    clean
+}
+
 /// A single character of a line, as [`sanitize`] would show it.
 pub(crate) fn push_sanitized(text: &mut String, character: char) {
     if is_hidden(character) {
@@ -227,6 +262,19 @@ mod tests {
             assert_eq!(sanitize(text), shown);
         }
         assert_eq!(sanitize_lines("two\r\nlines\t\u{7}"), "two\\u{d}\nlines\t\\u{7}");
+    }
+
+    #[test]
+    fn a_screen_keeps_its_lines_and_styles_and_nothing_else() {
+        for (text, shown) in [
+            ("a\n\tb\r\n", "a\n\tb\\u{d}\n"),
+            ("\u{1b}[1;31merror\u{1b}[0m: x\u{7}", "\u{1b}[1;31merror\u{1b}[0m: x\\u{7}"),
+            ("\u{1b}[2J\u{1b}]0;t\u{7}\u{1b}[31", "\\u{1b}[2J\\u{1b}]0;t\\u{7}\\u{1b}[31"),
+            ("a\n::error::x\n", "a\n:\\u{3a}error::x\n"),
+            ("\u{1b}[1m##vso[x]\u{1b}[0m", "\u{1b}[1m#\\u{23}vso[x]\u{1b}[0m"),
+        ] {
+            assert_eq!(sanitize_screen(text), shown);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod model;
 pub mod rules;
 mod scalar;
 mod schema;
+mod secrets;
 pub mod structure;
 pub mod tree;
 pub mod variables;
@@ -55,7 +56,8 @@ pub fn read(
     let mut loaded = Vec::new();
     let mut damaged = Vec::new();
     for file in files {
-        let (one, mut problems) = read_file(file, &outside, sources, &mut damaged);
+        let parsed = parse(file, sources);
+        let (one, mut problems) = read_file(parsed, &outside, sources, &mut damaged);
         if !complete {
             problems.retain(|finding| finding.code != Code::UnknownVariable);
         }
@@ -73,12 +75,20 @@ pub fn read(
     (loaded, findings)
 }
 
+/// Parses a file, and has no excerpt show what is or could be a secret in it.
+fn parse(file: FileId, sources: &mut Sources) -> (Option<Document>, Vec<Finding>) {
+    let parsed = tree::parse(file, sources);
+    let hidden = secrets::hidden(parsed.0.as_ref(), &sources.file(file).text);
+    sources.hide(file, hidden);
+    parsed
+}
+
 /// Reads the variables from outside of the specs.
 fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Finding>) {
     let (files, mut findings) = load::load_variables(&inputs.files, sources);
     let mut documents = Vec::new();
     for file in files {
-        let (document, problems) = tree::parse(file, sources);
+        let (document, problems) = parse(file, sources);
         documents.extend(document);
         findings.extend(problems);
     }
@@ -89,12 +99,11 @@ fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Fi
 
 /// Reads one file: all of its findings, in the order of the file, and the spec if none of them is an error.
 fn read_file(
-    file: FileId,
+    (document, mut findings): (Option<Document>, Vec<Finding>),
     outside: &Variables,
     sources: &Sources,
     damaged: &mut Vec<Loaded>,
 ) -> (Option<Loaded>, Vec<Finding>) {
-    let (document, mut findings) = tree::parse(file, sources);
     let loaded = document.and_then(|mut document| {
         findings.extend(variables::substitute(&mut document, outside, sources));
         structure::settle(&mut document);

@@ -12,6 +12,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 pub use super::schema::{published_schema, schema};
+use super::secrets::is_secret;
 use super::tree::{Document, escape};
 use super::wording::{listed, nearest, short};
 use crate::finding::{Code, Finding};
@@ -309,6 +310,9 @@ fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Optio
         Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
             format!("put the value of `{name}` in quotes, where it is set")
         } else {
+            if is_secret(&problem.pointer) {
+                return Some("put it in quotes".to_owned());
+            }
             let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
             format!("put it in quotes: `\"{}\"`", short(&raw))
         }),
@@ -399,6 +403,7 @@ fn type_words(name: &str) -> &str {
 
 /// A value in a message, as it is written in the file.
 fn shown(document: &Document, pointer: &str, value: &Value) -> String {
+    let secret = is_secret(pointer);
     let raw = match document.substituted.get(pointer) {
         Some(substituted) => substituted.text.clone(),
         None => document.raw(pointer).map_or_else(|| value.to_string(), str::to_owned),
@@ -406,6 +411,8 @@ fn shown(document: &Document, pointer: &str, value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(_) => format!("`{}`", short(&raw)),
+        Value::Number(_) if secret => "a number".to_owned(),
+        Value::String(_) if secret => "text".to_owned(),
         Value::Number(_) => format!("the number `{}`", short(&raw)),
         Value::String(text) => format!("the string `{}`", short(text)),
         Value::Array(_) => "a list".to_owned(),

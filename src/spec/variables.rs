@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::scalar;
 use super::tree::{Document, Substituted, escape};
 use super::wording::{nearest, short};
+use super::{scalar, secrets};
 use crate::finding::{Code, Finding};
 use crate::source::{Sources, Span};
 
@@ -280,6 +280,12 @@ impl Walk<'_> {
                     }
                     result.push_str(source);
                 }
+                // What follows may well be the rest of a key.
+                Part::Malformed(source) if secrets::is_secret(&self.pointer) => {
+                    let message = "a secret holds `${`, and no reference follows";
+                    let hint = "write `${secret.NAME}` and nothing else";
+                    self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
+                }
                 Part::Malformed(source) => {
                     let message = format!("`{}` is not a reference", short(source));
                     self.problem(
@@ -373,6 +379,11 @@ pub fn secret_name(text: &str) -> Option<&str> {
         [Part::Secret(source)] => inner(source).strip_prefix("secret."),
         _ => None,
     }
+}
+
+/// Whether a text is one reference and nothing else.
+pub(super) fn is_reference(text: &str) -> bool {
+    matches!(parts(text)[..], [Part::Reference(_) | Part::Secret(_)])
 }
 
 /// What stands between the braces.

@@ -116,11 +116,14 @@ type Variables = &'static [(&'static str, &'static str)];
 
 /// The places of signing in that are asked with a secret or for one, each by a credential that does.
 const SIGNING: &[(Kind, &str, Variables)] = &[
-    (Kind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret")]),
+    (Kind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]),
     (
         Kind::GithubOidc,
         "GitHub",
-        &[("ACTIONS_ID_TOKEN_REQUEST_URL", "SERVER/job"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret")],
+        &[
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "SERVER/job"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret-of-the-test"),
+        ],
     ),
     (Kind::ManagedIdentity, "the metadata service", &[]),
 ];
@@ -147,7 +150,7 @@ async fn no_redirect_of_a_sign_in_gets_a_connection() {
                 let error = credential.token("https://management.azure.com/.default").await.unwrap_err();
                 let text = error.to_string();
                 assert!(text.contains(&format!("answered {status}")), "{name}: {text}");
-                assert!(!text.contains("t=secret") && !text.contains("s3cret"), "{name}: {text}");
+                assert!(!text.contains("t=secret") && !text.contains("s3cret-of-the-test"), "{name}: {text}");
                 assert!(server.seen().len() > before, "{name}: it was asked");
                 assert!(server.seen().iter().all(|seen| !seen.target.starts_with("/x")), "{name}");
                 other.check(&name);

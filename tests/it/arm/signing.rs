@@ -40,7 +40,7 @@ async fn token(kind: Kind, settings: &Settings) -> Result<Secret, AuthError> {
 #[tokio::test]
 async fn a_client_secret_is_sent_to_the_clouds_authority_and_its_token_kept() {
     let server = Server::playing([entra("tok"), entra("graph")]).await;
-    let settings = settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret")]);
+    let settings = settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
     let credential = Credential::sign_in(Kind::ClientSecret, &settings).await.unwrap();
     assert_eq!(credential.name(), "client-secret");
     for _ in 0..3 {
@@ -50,39 +50,45 @@ async fn a_client_secret_is_sent_to_the_clouds_authority_and_its_token_kept() {
     let seen = server.seen();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0].target, format!("/{TENANT}/oauth2/v2.0/token"));
-    assert!(seen[0].body.contains("client_secret=s3cret"), "the server got the secret: {}", seen[0].body);
+    assert!(
+        seen[0].body.contains("client_secret=s3cret-of-the-test"),
+        "the server got the secret: {}",
+        seen[0].body
+    );
     let shown = format!("{credential:?} {settings:?} {:?}", credential.token(SCOPE).await);
-    assert!(!shown.contains("s3cret") && !shown.contains("tok"), "{shown}");
+    assert!(!shown.contains("s3cret-of-the-test") && !shown.contains("tok"), "{shown}");
 }
 
 #[tokio::test]
 async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secret() {
     let server = Server::start().await;
-    let says = "AADSTS7000215: Invalid client secret provided: s3cret.\r\nTrace ID: 1";
+    let says = "AADSTS7000215: Invalid client secret provided: s3cret-of-the-test.\r\nTrace ID: 1";
     let refusal = answer(
         401,
         &[],
         &json!({"error": "invalid_client", "error_description": says, "error_codes": [7_000_215]}),
     );
     server.forever(refusal, Duration::ZERO);
-    let error = token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret")]))
-        .await
-        .unwrap_err();
+    let error =
+        token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]))
+            .await
+            .unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("`client-secret` gave no token: AADSTS7000215: Invalid client secret"),
         "{text}"
     );
-    assert!(!text.contains("s3cret") && !text.contains('\n'), "{text}");
+    assert!(!text.contains("s3cret-of-the-test") && !text.contains('\n'), "{text}");
     assert!(error.hint().unwrap().contains("use its value"));
     assert_eq!(server.seen().len(), 1, "a refusal is not asked for again");
 
     let page =
         Play::Answer { status: 403, headers: vec![], body: b"<html>Blocked by the proxy</html>".to_vec() };
     server.forever(page, Duration::ZERO);
-    let error = token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret")]))
-        .await
-        .unwrap_err();
+    let error =
+        token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]))
+            .await
+            .unwrap_err();
     assert_eq!(
         error.to_string(),
         "`client-secret` gave no token: the sign-in endpoint answered 403: Blocked by the proxy"

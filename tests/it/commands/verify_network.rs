@@ -10,12 +10,12 @@ const APP: &str = "0000aaaa-0000-4000-8000-000000000001";
 const OPENAI: &str = "chat.openai.azure.com";
 const FOUNDRY: &str = "chat.services.ai.azure.com";
 const VARIABLES: [(&str, &str); 3] =
-    [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP), ("AZURE_CLIENT_SECRET", "s3cret")];
+    [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP), ("AZURE_CLIENT_SECRET", "s3cret-of-the-test")];
 
 /// A strict cloud with an account, a model and a project in it, and an application with the role that calls them.
 fn cloud(subdomain: &str) -> Cloud {
     let cloud = Cloud::with(&[OPENAI, FOUNDRY]);
-    let caller = cloud.application("pipeline", APP, json!({"secret": "s3cret"}), Some("Reader"));
+    let caller = cloud.application("pipeline", APP, json!({"secret": "s3cret-of-the-test"}), Some("Reader"));
     let put = |path: &str, body| {
         let answer = cloud.send("PUT", path, Some(body));
         assert!([200, 201].contains(&answer.status), "{path}: {answer:?}");

@@ -32,7 +32,7 @@ impl Folder {
     pub(crate) fn at(endpoint: &str) -> Self {
         let mut folder = Self::new();
         folder.arguments = vec!["--arm-endpoint".to_owned(), endpoint.to_owned()];
-        folder.environment.push(("KEYLESS_TOKEN".to_owned(), "a-token".to_owned()));
+        folder.environment.push(("KEYLESS_TOKEN".to_owned(), "a-token-of-the-tests".to_owned()));
         folder
     }
 

@@ -10,7 +10,7 @@ use crate::common::{ALICE, Folder};
 /// A cloud that knows the application, which may read.
 fn cloud() -> Cloud {
     let cloud = Cloud::start();
-    cloud.application("pipeline", APP, json!({"secret": "s3cret"}), Some("Reader"));
+    cloud.application("pipeline", APP, json!({"secret": "s3cret-of-the-test"}), Some("Reader"));
     cloud.know("users", &json!([{"id": ALICE, "userPrincipalName": "alice@contoso.com"}]));
     cloud
 }
@@ -105,12 +105,13 @@ fn a_managed_identity_that_is_asked_for_where_it_cannot_be_used_is_refused_in_wo
 fn a_credential_that_is_declared_in_part_is_passed_over_and_named() {
     let cloud = cloud();
     let shell = PLACES[0].0[0];
-    let (folder, _tools) = with_az(&cloud, &[shell, ("AZURE_CLIENT_SECRET", "s3cret"), NAMES[1]], "");
+    let (folder, _tools) =
+        with_az(&cloud, &[shell, ("AZURE_CLIENT_SECRET", "s3cret-of-the-test"), NAMES[1]], "");
     let run = folder.keyless("plan --detailed-exitcode").exits(2).complains(&[
         "signing in with azure-cli: `az` is installed; skipped \
          `client-secret` (`AZURE_CLIENT_SECRET` is set, and `AZURE_TENANT_ID` is not), `managed-identity` (",
     ]);
-    assert!(!run.stderr.contains("s3cret"), "{run}");
+    assert!(!run.stderr.contains("s3cret-of-the-test"), "{run}");
 }
 
 #[cfg(unix)]

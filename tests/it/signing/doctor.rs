@@ -78,7 +78,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
 #[test]
 fn a_wrong_secret_is_the_one_thing_that_is_broken() {
     let cloud = cloud(Some("Owner"));
-    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong")]);
+    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong-secret")]);
     let run = doctor(&folder, "").exits(1).says(&[
         "ok      credential   client-secret: `AZURE_CLIENT_SECRET` is set",
         "BROKEN  token        `client-secret` gave no token: AADSTS7000215",

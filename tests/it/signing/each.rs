@@ -40,8 +40,8 @@ const ASKED: &str = "it was asked for";
 
 #[test]
 fn a_client_secret_signs_in() {
-    let cloud = cloud(json!({"secret": "s3cret"}));
-    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "s3cret")]);
+    let cloud = cloud(json!({"secret": "s3cret-of-the-test"}));
+    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
     plans(&folder, "client-secret", ASKED);
     plans(&folder, "client-secret", "`AZURE_CLIENT_SECRET` is set");
 }
@@ -112,11 +112,11 @@ fn a_github_job_signs_in() {
     let url = format!("{}/job?x=1", github.base);
     let folder = folder(
         &cloud,
-        &[("ACTIONS_ID_TOKEN_REQUEST_URL", &url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "job's")],
+        &[("ACTIONS_ID_TOKEN_REQUEST_URL", &url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the-job's-own")],
     );
     plans(&folder, "github-oidc", ASKED);
     plans(&folder, "github-oidc", "`ACTIONS_ID_TOKEN_REQUEST_URL` is set");
-    assert!(github.seen().iter().all(|seen| seen.header("authorization") == Some("Bearer job's")));
+    assert!(github.seen().iter().all(|seen| seen.header("authorization") == Some("Bearer the-job's-own")));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_managed_identity_signs_in() {
 #[cfg(unix)]
 #[test]
 fn whoever_is_signed_in_to_a_developer_tool_signs_in() {
-    let cloud = cloud(json!({"secret": "s3cret"}));
+    let cloud = cloud(json!({"secret": "s3cret-of-the-test"}));
     for (credential, name) in [("azure-cli", "az"), ("azure-developer-cli", "azd")] {
         let tools = super::tool(&cloud, name, "");
         let path = format!("{}:/usr/bin:/bin", tools.path().display());

@@ -34,7 +34,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
     let cloud = cloud();
     fails(
         &cloud,
-        &folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong")]),
+        &folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong-secret")]),
         "client-secret",
         &[
             "cause: `client-secret` gave no token: AADSTS7000215: Invalid client secret provided.",

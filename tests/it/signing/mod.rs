@@ -51,8 +51,9 @@ fn tool(cloud: &Cloud, name: &str, before: &str) -> tempfile::TempDir {
         _ => ("token", "\"expiresOn\": \"2096-10-02T07:06:40Z\""),
     };
     let tools = tempfile::tempdir().unwrap();
-    let value =
-        |resource: &str| cloud.token(APP, "s3cret", resource)["access_token"].as_str().unwrap().to_owned();
+    let value = |resource: &str| {
+        cloud.token(APP, "s3cret-of-the-test", resource)["access_token"].as_str().unwrap().to_owned()
+    };
     let script = format!(
         "#!/bin/sh\n{before}\necho \"$@\" >> {calls}\ncase \"$*\" in *graph*) t={graph};; *) t={arm};; esac\n\
          echo '{{\"{token}\": \"'$t'\", {expires}}}'\n",

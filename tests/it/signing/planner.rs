@@ -79,7 +79,11 @@ fn documented() -> Vec<String> {
 }
 
 fn sign_in(cloud: &Cloud, app: &str) -> Folder {
-    cloud.folder(&[("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", app), ("AZURE_CLIENT_SECRET", "s3cret")])
+    cloud.folder(&[
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", app),
+        ("AZURE_CLIENT_SECRET", "s3cret-of-the-test"),
+    ])
 }
 
 #[track_caller]
@@ -95,7 +99,7 @@ fn estate() -> Cloud {
         {"id": ALICE, "userPrincipalName": "alice@contoso.com"}, {"id": BOB, "userPrincipalName": "bob@contoso.com"},
     ]));
     cloud.know("servicePrincipals", &json!([{"displayName": "app", "managedIdentity": IDENTITY}]));
-    cloud.application("applier", OWNER, json!({"secret": "s3cret"}), Some("Owner"));
+    cloud.application("applier", OWNER, json!({"secret": "s3cret-of-the-test"}), Some("Owner"));
     let group = format!("/subscriptions/{SUB}/resourceGroups/rg2?api-version=2021-04-01");
     assert_eq!(cloud.send("PUT", &group, Some(json!({"location": "eastus2"}))).status, 201);
     let folder = sign_in(&cloud, OWNER);
@@ -180,7 +184,7 @@ fn a_planner_with_the_documented_role_may_ask_everything_and_each_of_its_actions
     let sorted: BTreeSet<&String> = actions.iter().collect();
     assert_eq!(sorted.into_iter().cloned().collect::<Vec<_>>(), actions, "sorted, without doubles");
     define(&cloud, &actions);
-    cloud.application("planner", APP, json!({"secret": "s3cret"}), Some("keyless planner"));
+    cloud.application("planner", APP, json!({"secret": "s3cret-of-the-test"}), Some("keyless planner"));
     let folder = sign_in(&cloud, APP);
     let (refused, codes, exits) = hears(&cloud, &folder, false);
     assert_eq!((refused, codes), (BTreeSet::new(), BTreeSet::new()), "with all of it nothing is hidden");
@@ -197,7 +201,7 @@ fn a_planner_with_the_documented_role_may_ask_everything_and_each_of_its_actions
 #[test]
 fn what_a_reader_may_not_ask_is_a_note_of_its_plan() {
     let cloud = estate();
-    cloud.application("planner", APP, json!({"secret": "s3cret"}), Some("Reader"));
+    cloud.application("planner", APP, json!({"secret": "s3cret-of-the-test"}), Some("Reader"));
     let folder = sign_in(&cloud, APP);
     folder.write("specs/a.yaml", after());
     let before = cloud.exchanges().len();

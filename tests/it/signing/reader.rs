@@ -9,9 +9,10 @@ use crate::common::{ALICE, SUB};
 #[test]
 fn a_reader_plans_to_some_use_and_its_apply_ends_before_the_first_write() {
     let cloud = Cloud::start();
-    let reader = cloud.application("pull request", APP, json!({"secret": "s3cret"}), Some("Reader"));
+    let reader =
+        cloud.application("pull request", APP, json!({"secret": "s3cret-of-the-test"}), Some("Reader"));
     cloud.know("users", &json!([{"id": ALICE, "userPrincipalName": "alice@contoso.com"}]));
-    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "s3cret")]);
+    let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
     let missing = [
         "missing-permission",
         "lacks `Microsoft.CognitiveServices/accounts/write` at",
@@ -46,11 +47,11 @@ fn a_reader_plans_to_some_use_and_its_apply_ends_before_the_first_write() {
 
     // Whoever may only read can export it, and plan what came of that.
     let auditor = "0000aaaa-0000-4000-8000-000000000002";
-    cloud.application("auditor", auditor, json!({"secret": "other"}), Some("Reader"));
+    cloud.application("auditor", auditor, json!({"secret": "another-secret"}), Some("Reader"));
     let folder = cloud.folder(&[
         ("AZURE_TENANT_ID", TENANT),
         ("AZURE_CLIENT_ID", auditor),
-        ("AZURE_CLIENT_SECRET", "other"),
+        ("AZURE_CLIENT_SECRET", "another-secret"),
     ]);
     let before = writes();
     let run = folder.keyless(&format!("export --subscription {SUB} --stack team")).exits(0);

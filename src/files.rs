@@ -194,7 +194,12 @@ fn draft(real: &Path, old: Option<&Metadata>) -> io::Result<tempfile::NamedTempF
         let mode = if old.is_some() { 0o600 } else { 0o666 };
         draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     }
-    draft.tempfile_in(real.parent().unwrap_or(Path::new("/")))
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    draft.tempfile_in(folder).map_err(|error| {
+        // The draft's own name would only puzzle.
+        let what = format!("the folder `{}` takes no new file ({})", folder.display(), error.kind());
+        io::Error::new(error.kind(), what)
+    })
 }
 
 fn keep_owner_and_mode(file: &File, old: Option<&Metadata>) -> io::Result<()> {

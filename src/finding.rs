@@ -127,6 +127,7 @@ codes! {
     NestedResources = "nested-resources", "an account whose delete Azure would refuse, because a project stands in it that stays";
     NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
     UnknownModel = "unknown-model", "a model that the region does not offer";
+    ModelRetired = "model-retired", "a model that Azure deploys no more, or may not";
     QuotaExceeded = "quota-exceeded", "more capacity than the subscription's quota has left";
     UnknownFilter = "unknown-filter", "a content filter that the region does not have";
     InvalidFilter = "invalid-filter", "a content filter for a text that it does not look at, or with or without a severity against its nature";

@@ -76,3 +76,41 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     }
     verdicts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_stops_what_is_at_and_below_its_scope_and_the_delete_of_what_it_is_in() {
+        const GROUP: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+        let id = |below: &str| ResourceId::parse(&format!("{GROUP}{below}")).unwrap();
+        let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
+        let role = "/providers/Microsoft.Authorization/roleAssignments/x";
+        let lock = |below: &str, read_only| Lock { scope: id(below), name: "L".to_owned(), read_only };
+        let (at, child) = (chat.to_owned(), format!("{chat}/projects/main"));
+        for (scope, target, delete, write) in [
+            (&at, at.clone(), true, true),
+            (&at, child.clone(), true, true),
+            (&at, format!("{chat}{role}"), true, true),
+            // What holds something locked cannot go either, and can be written.
+            (&child, at.clone(), true, false),
+            (&child, child.clone(), true, true),
+            (&child, format!("{chat}/projects/main2"), false, false),
+            (&child, format!("{chat}{role}"), false, false),
+            (&at, format!("{chat}2"), false, false),
+            (&at, String::new(), true, false),
+        ] {
+            let target = id(&target);
+            for read_only in [false, true] {
+                let lock = lock(scope, read_only);
+                let what = format!("{read_only} {scope} {target}");
+                assert_eq!(lock.stops(StepAction::Delete, &target), delete, "{what}");
+                for action in [StepAction::Create, StepAction::Update, StepAction::Restore] {
+                    assert_eq!(lock.stops(action, &target), write && read_only, "{what}");
+                }
+                assert!(!lock.stops(StepAction::Purge, &target), "{what}");
+            }
+        }
+    }
+}

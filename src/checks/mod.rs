@@ -12,6 +12,7 @@ mod nested;
 mod offers;
 mod permissions;
 mod policy;
+mod retirement;
 mod subdomain;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,8 @@ const CHECKS: &[Check] = &[
     Check { queries: offers::queries, verdicts: offers::verdicts },
     Check { queries: models::queries, verdicts: models::verdicts },
     Check { queries: filters::queries, verdicts: filters::verdicts },
+    // It looks at the lists that the check before it asks for.
+    Check { queries: |_, _| Vec::new(), verdicts: retirement::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
 ];
@@ -133,6 +136,7 @@ const CODES: &[Code] = &[
     Code::SubdomainTaken,
     Code::NotOffered,
     Code::UnknownModel,
+    Code::ModelRetired,
     Code::QuotaExceeded,
     Code::PolicyRefusal,
     Code::AssignmentLimit,

@@ -106,6 +106,11 @@ impl Home {
     }
 }
 
+/// The list of models that a deployment's account has, or will have.
+pub(super) fn list_of(step: &Step, steps: &[Step], world: &World) -> Option<Query> {
+    home(step, steps, world).map(|home| home.models())
+}
+
 pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let homes = steps.iter().filter(|step| is_deployment(step)).filter_map(|step| home(step, steps, world));
     homes.flat_map(|home| [home.models(), home.usages()]).collect()

@@ -102,7 +102,25 @@ const NOT_THERE: &[(&str, &str, &str)] = &[
     ("Standard", "text-embedding-3-small", "swedencentral"),
 ];
 
+/// When Azure is said to end a model.
+const ENDS: &str = "2028-01-01T00:00:00Z";
+/// Models and versions that ended, some under one SKU only, as somebody was told.
+const ENDED: &[(&str, &str, Option<&str>, &str)] = &[
+    // https://github.com/Azure-Samples/aks-store-demo/issues/203
+    ("gpt-35-turbo", "0613", None, "2025-02-13T00:00:00Z"),
+    // https://github.com/Azure/azure-dev/issues/7534
+    ("gpt-4o-mini", "2024-07-18", Some("Standard"), "2026-03-31T00:00:00Z"),
+];
+
 impl Model {
+    /// When a version ends under a SKU, or as a whole.
+    pub(super) fn ends(&self, version: &str, sku: Option<&str>) -> &'static str {
+        let ended = ENDED.iter().find(|(name, ended, under, _)| {
+            *name == self.name && *ended == version && (under.is_none() || *under == sku)
+        });
+        ended.map_or(ENDS, |(.., end)| end)
+    }
+
     /// The SKU in the service's own casing, if the model has it anywhere.
     pub(super) fn sku(&self, name: &str) -> Option<&'static str> {
         self.skus.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()

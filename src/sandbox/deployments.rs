@@ -136,6 +136,18 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
         (None, true) => None,
         (sku, _) => Some(read_sku(world, account, place, model, &version, sku)?),
     };
+    let name =
+        |sku: Option<&Value>| sku.and_then(|sku| sku.get("name")).and_then(Value::as_str).map(str::to_owned);
+    let under = name(sku.as_ref());
+    let ends = model.ends(&version, under.as_deref());
+    let old = world.state.children.get(&place.key());
+    let same = old.is_some_and(|old| {
+        old.properties.get("model") == properties.get("model") && name(old.sku.as_ref()) == under
+    });
+    // By the sandbox's clock; what is there can still be changed otherwise.
+    if !same && ends.parse::<jiff::Timestamp>().is_ok_and(|ends| ends <= world.now) {
+        return Err(errors::model_deprecated(model.format, model.name, &version, ends));
+    }
     Ok(Child { name: place.name().to_owned(), sku, tags: sent.tags, properties, ..Child::default() })
 }
 

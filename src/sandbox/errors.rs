@@ -293,6 +293,16 @@ pub(super) fn model_not_supported(format: &str, name: &str, version: &str) -> Re
     bad_request("DeploymentModelNotSupported", &message)
 }
 
+/// <https://github.com/microsoft/microsoft-foundry-for-vscode/issues/491>
+pub(super) fn model_deprecated(format: &str, name: &str, version: &str, since: &str) -> Reply {
+    let day = since.get(..10).unwrap_or_default();
+    let [year, month, day] = [0..4, 5..7, 8..10].map(|part| day.get(part).unwrap_or_default());
+    let message = format!(
+        "The model 'Format:{format},Name:{name},Version:{version}' has been deprecated since {month}/{day}/{year} 00:00:00."
+    );
+    bad_request("ServiceModelDeprecated", &message)
+}
+
 /// A SKU that the model has nowhere, or not in this region.
 pub(super) fn sku_not_supported(sku: &str, name: &str, version: &str, location: Option<&str>) -> Reply {
     let message = match location {

@@ -68,8 +68,6 @@ const LIMITS: &[(&str, u64)] = &[
 ];
 /// When the service says that it wrote its tables.
 const WRITTEN: &str = "2025-01-01T00:00:00Z";
-/// When a model and its SKUs are announced to end.
-const ENDS: &str = "2028-01-01T00:00:00Z";
 
 /// The limit of a SKU.
 fn limit(sku: &str) -> u64 {
@@ -180,7 +178,7 @@ fn describe(model: &Model, version: &str, location: &str, full: bool) -> Value {
             "name": sku,
             "usageName": usage_name(model, sku),
             "capacity": {"maximum": 10_000, "default": 10},
-            "deprecationDate": ENDS,
+            "deprecationDate": model.ends(version, Some(sku)),
         });
         let limits = deployments::rate_limits(full, 1);
         // Recorded without the capital.
@@ -199,7 +197,7 @@ fn describe(model: &Model, version: &str, location: &str, full: bool) -> Value {
         "skus": skus.collect::<Vec<_>>(),
         "maxCapacity": 3,
         "capabilities": capabilities,
-        "deprecation": {"inference": ENDS},
+        "deprecation": {"inference": model.ends(version, None)},
         "lifecycleStatus": if full { "GenerallyAvailable" } else { "Preview" },
         "systemData": {
             "createdBy": "Microsoft",

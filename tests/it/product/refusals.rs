@@ -540,3 +540,98 @@ fn an_undeclared_field_that_a_write_changed_is_told() {
         assert!(run.stdout.contains(words), "{words}: {run}");
     }
 }
+
+/// A lock on a project keeps its account, whoever put it there and however it is listed.
+#[test]
+fn a_lock_on_a_child_keeps_its_parent() {
+    let azure = Azure::start();
+    let Some(folder) = to_be_deleted(&azure) else { return };
+    let lock = |scope: &str| format!("{scope}/providers/Microsoft.Authorization/locks/L");
+    let project = format!("{}/projects/p1", case_account("fd14"));
+    azure.put(&lock(&project), json!({"properties": {"level": "CanNotDelete"}}));
+    let spec = "delete-account-with-projects-2.yaml";
+    let run = folder.keyless(&format!("plan {spec} --allow delete-account --allow delete-project")).exits(1);
+    for title in ["project p1 of fd14", "account fd14"] {
+        let words = format!("cannot delete {title} while the CanNotDelete lock `L`");
+        assert!(run.stdout.contains(&words), "{words}: {run}");
+    }
+    folder.keyless(&format!("apply {spec} {LIFTS}")).exits(1);
+    azure.get(&project);
+    // The sandbox refuses it as Azure does.
+    let answer = azure.send("DELETE", &case_account("fd14"), None);
+    assert_eq!(answer.body["error"]["code"], "ScopeLocked", "{answer:?}");
+    // One on its neighbour is none of its business.
+    azure.delete(&lock(&project));
+    azure.put(&lock(&case_account("keep14")), json!({"properties": {"level": "CanNotDelete"}}));
+    folder.keyless(&format!("apply {spec} {LIFTS}")).exits(0);
+}
+
+#[test]
+fn a_model_that_azure_has_ended_is_found_while_planning() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = |name: &str, version: &str, sku: &str, more: &str| {
+        format!(
+            "deployments:\n  - name: gpt\n    model: {{format: OpenAI, name: {name}, version: \"{version}\"}}\n    sku: {{name: {sku}, capacity: 1}}\n{more}"
+        )
+    };
+    let chat = account("chat");
+    for (name, version, sku, words) in [
+        (
+            "gpt-35-turbo",
+            "0613",
+            "Standard",
+            "model `gpt-35-turbo` version `0613` cannot be deployed with SKU `Standard`: Azure ended it on 2025-02-13",
+        ),
+        // Its standard deployments ended, the global ones go on.
+        ("gpt-4o-mini", "2024-07-18", "Standard", "Azure ended it on 2026-03-31"),
+    ] {
+        folder.write("a.yaml", one_account("team-a", "chat", &lines(name, version, sku, "")));
+        let run = folder.keyless("plan a.yaml --format json").exits(1);
+        assert!(run.findings().contains(&"model-retired@10".to_owned()), "{run}");
+        folder.keyless("plan a.yaml").exits(1).says(&[words]);
+        let body = json!({"sku": {"name": sku, "capacity": 1}, "properties": {"model": {"format": "OpenAI", "name": name, "version": version}}});
+        azure.make_account("control", &json!({"customSubDomainName": "control", "disableLocalAuth": true}));
+        let answer = azure.send("PUT", &format!("{}/deployments/x", account("control")), Some(body));
+        assert_eq!(answer.body["error"]["code"], "ServiceModelDeprecated", "{answer:?}");
+    }
+    // The newer version is offered in its place.
+    folder.write("a.yaml", one_account("team-a", "chat", &lines("gpt-35-turbo", "0613", "Standard", "")));
+    folder.keyless("plan a.yaml").exits(1).says(&["there are `0125`, `1106`"]);
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &lines("gpt-4o-mini", "2024-07-18", "GlobalStandard", "")),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    // What is there by then goes on: its end comes, and it is tagged all the same, but nothing else of its sort is made.
+    let end = |list: &mut Value| {
+        for item in list["value"].as_array_mut().unwrap() {
+            let model = if item["model"].is_object() { &mut item["model"] } else { item };
+            if model["name"] == "gpt-4o-mini" {
+                model["deprecation"]["inference"] = json!("2026-10-01T00:00:00Z");
+                for sku in model["skus"].as_array_mut().unwrap() {
+                    sku.as_object_mut().unwrap().remove("deprecationDate");
+                }
+            }
+        }
+    };
+    azure.spoil("GET", "/models?", Fault::Edit(end));
+    folder.write(
+        "a.yaml",
+        one_account(
+            "team-a",
+            "chat",
+            &lines("gpt-4o-mini", "2024-07-18", "GlobalStandard", "    tags: {team: ml}\n"),
+        ),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &lines("gpt-4o-mini", "2024-07-18", "DataZoneStandard", "")),
+    );
+    folder
+        .keyless("plan a.yaml")
+        .exits(1)
+        .says(&["cannot be deployed with SKU `DataZoneStandard`: Azure ended it on 2026-10-01"]);
+    azure.get(&format!("{chat}/deployments/gpt"));
+}

@@ -1,0 +1,142 @@
+//! Models past their end: Azure refuses a new deployment of one with `ServiceModelDeprecated`.
+//!
+//! The lists of models say when that is, for each SKU and for the model as a whole. The SKU's own date decides where there is one:
+//! standard deployments of a model can end half a year before global ones (<https://github.com/Azure/azure-dev/issues/7534>). Only
+//! what a step chooses anew is judged: a deployment that is there can be scaled and tagged to its last day.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{Case, Verdict, models, some, target};
+use crate::finding::Code;
+use crate::plan::document::{Step, StepAction};
+
+/// When a model ends under a SKU.
+enum End {
+    /// It does not, or not yet.
+    Later,
+    /// It has, on this day.
+    Past(Date),
+    /// The model as a whole has, and the SKU says otherwise.
+    Doubtful(Date),
+}
+
+impl End {
+    fn of(model: &Value, sku: Option<&str>, now: Date) -> Self {
+        let date = |value: &Value| {
+            let moment = value.as_str()?.parse::<Timestamp>().ok()?;
+            Some(moment.to_zoned(TimeZone::UTC).date())
+        };
+        let same = |offer: &&Value| {
+            sku.is_some_and(|sku| offer["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(sku)))
+        };
+        let offer = model["skus"].as_array().into_iter().flatten().find(same);
+        let own = offer.and_then(|offer| date(&offer["deprecationDate"]));
+        let whole = date(&model["deprecation"]["inference"]).filter(|end| *end <= now);
+        match (own, whole) {
+            (Some(end), _) if end <= now => End::Past(end),
+            (None, Some(end)) => End::Past(end),
+            (Some(_), Some(end)) => End::Doubtful(end),
+            (_, None) => End::Later,
+        }
+    }
+}
+
+/// What a deployment will be: of what a step leaves alone, what is live.
+struct Choice<'a> {
+    step: &'a Step,
+    live: Option<&'a Value>,
+}
+
+impl<'a> Choice<'a> {
+    fn text(&self, head: &str, name: &str) -> Option<&'a str> {
+        let planned = self.step.patch.get(head).and_then(|part| part.get(name));
+        let live = || {
+            let live = self.live?;
+            let part = if head == "model" { &live["properties"]["model"] } else { &live[head] };
+            part.get(name)
+        };
+        planned.or_else(live).and_then(Value::as_str)
+    }
+
+    /// Whether the step chooses the model, its version or its SKU.
+    fn is_new(&self) -> bool {
+        let chosen =
+            |head: &str, name: &str| self.step.patch.get(head).is_some_and(|part| part.get(name).is_some());
+        self.live.is_none()
+            || ["name", "version", "format"].iter().any(|name| chosen("model", name))
+            || chosen("sku", "name")
+    }
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let Some(now) = case.snapshot.today else { return Vec::new() };
+    let steps = &case.plan.steps;
+    let written = |step: &&Step| {
+        step.kind == "deployments" && matches!(step.action, StepAction::Create | StepAction::Update)
+    };
+    steps.iter().filter(written).filter_map(|step| verdict(case, step, now)).collect()
+}
+
+fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
+    let live = target(step).and_then(|target| case.world.resource(&target));
+    let choice = Choice { step, live };
+    if !choice.is_new() {
+        return None;
+    }
+    let query = models::list_of(step, &case.plan.steps, case.world)?;
+    let (name, format, version) =
+        (choice.text("model", "name")?, choice.text("model", "format"), choice.text("model", "version"));
+    let sku = choice.text("sku", "name");
+    let is = |value: &Value, text: &str| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text));
+    let named =
+        case.snapshot.items(&query).map(|item| &item["model"]).filter(|model| {
+            is(&model["name"], name) && format.is_none_or(|format| is(&model["format"], format))
+        });
+    let named: Vec<&Value> = named.collect();
+    let meant = |model: &&&Value| match version {
+        Some(version) => is(&model["version"], version),
+        None => model["isDefaultVersion"] == true,
+    };
+    // A list can hold a model once for each kind of account.
+    let mut worst = None;
+    for model in named.iter().filter(meant) {
+        match End::of(model, sku, now) {
+            End::Later => return None,
+            end => worst = Some((model["version"].as_str().unwrap_or_default(), end)),
+        }
+    }
+    let (version, end) = worst?;
+    let path: &[&str] = if choice.step.patch.get("model").is_some_and(|model| model["version"].is_string()) {
+        &["model", "version"]
+    } else {
+        &["model", "name"]
+    };
+    let what = sku.map_or_else(String::new, |sku| format!(" with SKU `{sku}`"));
+    match end {
+        End::Past(end) => {
+            let message = format!(
+                "model `{name}` version `{version}` cannot be deployed{what}: Azure ended it on {}",
+                end
+            );
+            let left = named.iter().filter(|model| matches!(End::of(model, sku, now), End::Later));
+            let left = some(left.filter_map(|model| model["version"].as_str()));
+            let hint = if left.is_empty() {
+                "choose another model: `az cognitiveservices model list` shows when each ends".to_owned()
+            } else {
+                format!("there are {left}")
+            };
+            Some(case.refusal(Code::ModelRetired, step.change, path, message, hint))
+        }
+        End::Doubtful(end) => {
+            let message = format!(
+                "Azure may refuse to deploy model `{name}` version `{version}`: it ended on {}, though not{what}",
+                end
+            );
+            Some(case.note(Code::ModelRetired, step.change, path, message, None))
+        }
+        End::Later => None,
+    }
+}

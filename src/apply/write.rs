@@ -236,10 +236,18 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             Ok(written) => return settled(client, kind, step, path, [&before, &body], &written.body).await,
             Err(error) if error.has_code("RoleAssignmentExists") => return exists(client, step, error).await,
             Err(error) if turns.again(client, &error).await => {}
+            Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::Kind::Invalid => {
+                return Problem::failed(verb, error.to_string(), Some(UNTRUSTED.to_owned())).into();
+            }
             Err(error) => return unwritten(verb, &error),
         }
     }
 }
+
+/// Azure tells a key that cannot be read from other mistakes by text alone, and a role takes its time to reach a vault:
+/// <https://github.com/hashicorp/terraform-provider-azurerm/issues/32855>.
+const UNTRUSTED: &str = "the account's identity needs a role that lets it get, wrap and unwrap the key, such as Key Vault Crypto Service \
+     Encryption User; one given a moment ago takes minutes to reach the vault: apply again";
 
 /// Why what is there by now is not what the plan would write over.
 fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<&'static str> {

@@ -63,8 +63,8 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         verdict.finding.source.clone_from(&step.source);
         verdict.finding.cause = cause;
         verdict.finding.hint = hint;
-        // Half of it would take the users' access and leave the account.
-        let with_it = steps.iter().filter(|other| {
+        // Half of it would take the users' access and leave the account. What needs others comes first, so that each says why itself.
+        let with_it = steps.iter().rev().filter(|other| {
             other.action == StepAction::Delete && target(other).is_some_and(|id| account.contains(&id))
         });
         verdict.refuses = with_it.map(|other| other.change).collect();

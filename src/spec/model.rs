@@ -122,7 +122,7 @@ pub struct Account {
     pub allow_project_management: Option<bool>,
     /// Encryption of data at rest.
     pub encryption: Option<Encryption>,
-    /// Storage accounts that hold its data.
+    /// Storage accounts that hold its data. Cannot be changed later.
     pub user_owned_storage: Option<Vec<UserOwnedStorage>>,
     /// Whether outbound calls are limited to `allowedFqdnList`.
     pub restrict_outbound_network_access: Option<bool>,
@@ -196,7 +196,7 @@ pub enum PublicNetworkAccess {
 pub struct NetworkAcls {
     /// What happens to callers that no rule names.
     pub default_action: Option<DefaultAction>,
-    /// Whether trusted Azure services pass.
+    /// Whether trusted Azure services pass. Kinds `AIServices`, `OpenAI` and `TextAnalytics` only.
     pub bypass: Option<Bypass>,
     /// IPv4 addresses and ranges in CIDR notation: all of them.
     pub ip_rules: Option<Vec<String>>,

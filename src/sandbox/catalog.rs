@@ -104,20 +104,18 @@ const NOT_THERE: &[(&str, &str, &str)] = &[
 
 /// When Azure is said to end a model.
 const ENDS: &str = "2028-01-01T00:00:00Z";
-/// Models and versions that ended, some under one SKU only, as somebody was told.
-const ENDED: &[(&str, &str, Option<&str>, &str)] = &[
-    // https://github.com/Azure-Samples/aks-store-demo/issues/203
-    ("gpt-35-turbo", "0613", None, "2025-02-13T00:00:00Z"),
+/// Models and versions that ended under one SKU, as somebody was told.
+const ENDED: &[(&str, &str, &str, &str)] = &[
     // https://github.com/Azure/azure-dev/issues/7534
-    ("gpt-4o-mini", "2024-07-18", Some("Standard"), "2026-03-31T00:00:00Z"),
+    ("gpt-4o-mini", "2024-07-18", "Standard", "2026-03-31T00:00:00Z"),
 ];
 
 impl Model {
     /// When a version ends under a SKU, or as a whole.
     pub(super) fn ends(&self, version: &str, sku: Option<&str>) -> &'static str {
-        let ended = ENDED.iter().find(|(name, ended, under, _)| {
-            *name == self.name && *ended == version && (under.is_none() || *under == sku)
-        });
+        let ended = ENDED
+            .iter()
+            .find(|(name, ended, under, _)| *name == self.name && *ended == version && Some(*under) == sku);
         ended.map_or(ENDS, |(.., end)| end)
     }
 

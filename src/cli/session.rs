@@ -314,6 +314,7 @@ impl Session {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
+        snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
         ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
         let unread = snapshot.refusals().next().cloned();
         let stale = saved::stale(&plan, &World::of(&snapshot));

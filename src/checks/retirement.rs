@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::{Case, Verdict, models, some, target};
@@ -27,7 +27,7 @@ impl End {
     fn of(model: &Value, sku: Option<&str>, now: Date) -> Self {
         let date = |value: &Value| {
             let moment = value.as_str()?.parse::<Timestamp>().ok()?;
-            Some(moment.to_zoned(TimeZone::UTC).date())
+            Some(Offset::UTC.to_datetime(moment).date())
         };
         let same = |offer: &&Value| {
             sku.is_some_and(|sku| offer["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(sku)))

@@ -118,8 +118,7 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
     match end {
         End::Past(end) => {
             let message = format!(
-                "model `{name}` version `{version}` cannot be deployed{what}: Azure ended it on {}",
-                end
+                "model `{name}` version `{version}` cannot be deployed{what}: Azure ended it on {end}"
             );
             let left = named.iter().filter(|model| matches!(End::of(model, sku, now), End::Later));
             let left = some(left.filter_map(|model| model["version"].as_str()));
@@ -132,8 +131,7 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
         }
         End::Doubtful(end) => {
             let message = format!(
-                "Azure may refuse to deploy model `{name}` version `{version}`: it ended on {}, though not{what}",
-                end
+                "Azure may refuse to deploy model `{name}` version `{version}`: it ended on {end}, though not{what}"
             );
             Some(case.note(Code::ModelRetired, step.change, path, message, None))
         }

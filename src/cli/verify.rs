@@ -14,6 +14,7 @@ use crate::plan::document::Plan;
 use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
 use crate::verify::probe::Place;
+use crate::verify::recent::Looking;
 use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 
 /// Arguments of `verify`.
@@ -118,7 +119,8 @@ async fn tell(
 ) -> Result<Exit, Failure> {
     let (caller, place) = data_plane(options, session, &args.how).await?;
     let (snapshot, standing) = session.look(&mut checked, queries).await?;
-    let (subjects, unread) = subjects(&checked.stacks, &standing, &snapshot, &place);
+    let looking = Looking { caller: caller.object_id().await, now: jiff::Timestamp::now() };
+    let (subjects, unread) = subjects(&checked.stacks, &standing, &snapshot, &place, &looking);
     checked.findings.extend(unread);
     session.spinner.say("calling models");
     let interrupt: &Interrupt = &session.interrupt;

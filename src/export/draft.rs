@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Wanted, left_out};
+use super::{Wanted, left_out, unspoken};
 use crate::finding::Finding;
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{self, KINDS, Live, role_assignment};
@@ -34,6 +34,7 @@ impl Draft {
             .into_iter()
             .filter(|live| takes(wanted, live, &Catalogue::default(), &mut findings))
             .collect();
+        findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &Catalogue::default())));
         let mut elements: Vec<Map<String, Value>> = live.iter().map(element).collect();
         let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")));
         let location = common(elements.iter().map(|element| element.get("location")?.as_str()));
@@ -78,11 +79,13 @@ impl Draft {
                         takes(wanted, live, &roles, findings) && lasts(live, snapshot, &roles, findings)
                     })
                     .collect();
+                findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &roles)));
                 self.grants(wanted, &live, before, &roles);
                 continue;
             }
             let live: Vec<Live> =
                 live.filter(|live| takes(wanted, live, &roles, &mut self.findings)).collect();
+            self.findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &roles)));
             for section in sections {
                 let region = self.region(&section.parent);
                 let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));

@@ -8,6 +8,7 @@
 mod comments;
 mod draft;
 mod settle;
+mod unspoken;
 
 use std::collections::BTreeMap;
 

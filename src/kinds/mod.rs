@@ -26,7 +26,7 @@ pub use children::Section;
 pub(crate) use deployment::Deployments;
 pub use field::{Compare, Field, Mutability};
 pub(crate) use project::Projects;
-pub(crate) use shape::{member, spelled};
+pub(crate) use shape::{MARK, member, spelled};
 pub use shape::{merge, writable};
 pub use undeclared::{Verdict, Weight};
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::probe::{Call, Probe, renamed_limit};
 use super::verdict::Answered;
-use crate::auth::Credential;
+use crate::auth::{Claims, Credential};
 use crate::cloud::{Addresses, Cloud};
 
 /// No answer needs to be larger to be judged.
@@ -43,6 +43,12 @@ impl Prober {
         }
         let http = builder.build().map_err(|error| format!("the HTTP client cannot be set up: {error}"))?;
         Ok(Self { http, account, project, addresses: cloud.addresses() })
+    }
+
+    /// The object id of whose token it is, where that tells it.
+    pub async fn object_id(&self) -> Option<Uuid> {
+        let token = self.account.token(self.addresses.data_scope).await.ok()?;
+        Claims::of(&token).oid
     }
 
     /// Asks, and once more where the model wants another word for the same limit.

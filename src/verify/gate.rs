@@ -3,16 +3,21 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::call::Prober;
 use super::probe::Place;
+use super::recent::{Looking, Recent};
 use super::subject::{answering, keys, sorts};
 use super::verdict::Outcome;
 use super::{Run, Subject, Verification, Waiting, Wanted, run};
 use crate::arm::{Client, Interrupt};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
+use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
 use crate::plan::document::{Action, Plan, Step, StepAction};
+use crate::rbac::Catalogue;
 use crate::standing::Standing;
 
 /// Who looks before and after keys go off.
@@ -62,11 +67,26 @@ impl Gate {
     /// Before the write: every deployment and project answers a token.
     pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<(), Stop> {
         let account = account(client, step).await?;
+        let looking = Looking { caller: self.caller.object_id().await, now: Timestamp::now() };
+        let grants = role_assignment::list(&account.id);
+        // A list that cannot be read may hold a grant.
+        let grant = match client.list(&grants.path, grants.project).await {
+            Ok(bodies) => looking.granted(&account.id, &bodies, &Catalogue::default()),
+            Err(_) => true,
+        };
+        let recent = Recent { grant, made: false, account: looking.made(&account.body), written: true };
         let mut subjects = Vec::new();
         for sort in sorts(&account, &self.wanted) {
             let query = sort.list(&account.id);
             let bodies = client.list(&query.path, query.project).await.map_err(|error| unread(&error))?;
-            subjects.extend(answering(&account, sort, &bodies, &self.wanted, &self.place));
+            subjects.extend(answering(
+                &account,
+                sort,
+                &bodies,
+                &self.wanted,
+                &self.place,
+                (&looking, recent),
+            ));
         }
         let verification = self.look(&subjects).await;
         settled(&verification, "keys stay on")
@@ -75,7 +95,9 @@ impl Gate {
     /// After the write: a key is refused.
     pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<(), Stop> {
         let account = account(client, step).await?;
-        let verification = self.look(&[keys(&account, &self.place)]).await;
+        // It was written a moment ago, whatever the body says.
+        let recent = Recent { written: true, account: true, ..Recent::default() };
+        let verification = self.look(&[keys(&account, &self.place, recent)]).await;
         settled(&verification, "keys are off, and that is not seen yet")
     }
 

@@ -1,11 +1,13 @@
 //! Proof: that models and projects answer a token, and that keys are refused.
 //!
-//! `subject`, `probe`, `verdict` and `wait` are pure: what is to be proven, what to ask, what an answer proves, when to ask again.
+//! `subject`, `probe`, `verdict`, `recent` and `wait` are pure: what is to be proven, what to ask, what an answer proves, what is new, when
+//! to ask again.
 //! `call` sends; `run` here goes around until every verdict stands; `gate` does so in the middle of an apply.
 
 pub mod call;
 pub mod gate;
 pub mod probe;
+pub mod recent;
 mod subject;
 pub mod verdict;
 pub mod wait;
@@ -136,8 +138,10 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
                 () = run.interrupt.triggered() => break Verdict::interrupted(),
                 answered = run.caller.ask(probe) => judge(probe.call, &answered),
             };
+            let verdict = verdict.beside_arm(!subject.account.takes_keys());
             let elapsed = began.elapsed();
-            let Some(wait) = wait::again(&verdict, attempts, elapsed, run.limit) else { break verdict };
+            let again = wait::again(&verdict, subject.recent, attempts, elapsed, run.limit);
+            let Some(wait) = again else { break verdict };
             (run.waiting)(&subject.title(), &verdict, elapsed);
             tokio::select! {
                 biased;
@@ -201,6 +205,9 @@ impl Check {
             }
             Reason::Role => {
                 "give the caller a role such as `Cognitive Services User` on the account, or name another with `--verify-credential`; what was granted a moment ago takes minutes"
+            }
+            Reason::Key if self.outcome == Outcome::Inconclusive => {
+                "a write takes some minutes to reach everywhere: verify again later; whether Azure looks at a key while keys are off is not documented"
             }
             Reason::Key => {
                 "`disableLocalAuth: true` turns keys off; that takes some minutes to reach everywhere"

@@ -9,11 +9,14 @@ use serde_json::Value;
 
 use super::Claim;
 use super::probe::{self, Deployment, Place, Probe};
+use super::recent::{Looking, Recent};
 use super::verdict::{Reason, Verdict, without_subdomain};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
+use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -28,6 +31,8 @@ pub struct Subject<'a> {
     pub(super) name: Option<String>,
     pub(super) span: Option<Span>,
     pub(super) probe: Result<Probe, Verdict>,
+    /// What of it may not have arrived yet.
+    pub(super) recent: Recent,
 }
 
 /// A deployment or project that should be there.
@@ -89,6 +94,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     if queries.iter().all(|query| snapshot.get(query).is_some()) {
         let (standing, _) = standing::declared(stacks, snapshot);
         let wanted = wanted(stacks, snapshot);
+        queries.extend(role_assignment::lists(stacks, snapshot));
         queries.extend(standing.iter().flat_map(|account| {
             sorts(account, &wanted).into_iter().map(|sort| sort.list(&account.id)).collect::<Vec<_>>()
         }));
@@ -103,20 +109,37 @@ pub fn subjects<'a>(
     standing: &'a [Standing],
     snapshot: &Snapshot,
     place: &Place,
+    looking: &Looking,
 ) -> (Vec<Subject<'a>>, Vec<Finding>) {
     let wanted = wanted(stacks, snapshot);
     let (mut subjects, mut findings) = (Vec::new(), Vec::new());
+    let lists = role_assignment::lists(stacks, snapshot);
+    let roles = Catalogue::of(snapshot.bodies());
     for account in standing {
+        let near = |query: &&Query| query.scope.subscription_id() == account.id.subscription_id();
+        // A list that could not be read may hold a grant.
+        let grant = lists.iter().filter(near).any(|query| match snapshot.get(query) {
+            Some(Answer::Found(bodies)) => {
+                looking.granted(&account.id, bodies.iter().map(AsRef::as_ref), &roles)
+            }
+            _ => true,
+        });
+        let recent = Recent {
+            grant,
+            made: false,
+            account: looking.made(&account.body),
+            written: looking.written(&account.body),
+        };
         for sort in sorts(account, &wanted) {
             match snapshot.get(&sort.list(&account.id)) {
                 Some(Answer::Found(bodies)) => {
-                    subjects.extend(answering(account, sort, bodies, &wanted, place));
+                    subjects.extend(answering(account, sort, bodies, &wanted, place, (looking, recent)));
                 }
                 answer => findings.push(unread(account, sort, answer)),
             }
         }
         if !keeps_keys(stacks, account) {
-            subjects.push(keys(account, place));
+            subjects.push(keys(account, place, recent));
         }
     }
     (subjects, findings)
@@ -154,36 +177,42 @@ pub(super) fn answering<'a>(
     bodies: &[impl Borrow<Value>],
     wanted: &[Wanted],
     place: &Place,
+    (looking, recent): (&Looking, Recent),
 ) -> Vec<Subject<'a>> {
     let claim = match sort {
         Sort::Deployments => Claim::ModelAnswers,
         Sort::Projects => Claim::ProjectAnswers,
     };
     let wanted: Vec<&Wanted> = wanted.iter().filter(|each| each.is_in(&account.id, sort)).collect();
-    let live: Vec<(String, Result<Probe, Verdict>)> =
-        bodies.iter().filter_map(|body| probed(account, sort, body.borrow(), place)).collect();
+    let probed = |body: &Value| {
+        let (name, probe) = probed(account, sort, body, place)?;
+        Some((name, probe, Recent { made: looking.made(body), ..recent }))
+    };
+    let live: Vec<(String, Result<Probe, Verdict>, Recent)> =
+        bodies.iter().filter_map(|body| probed(body.borrow())).collect();
     let subject = |name, span: Option<Span>, probe| Subject {
         account,
         claim,
         name,
         span: span.or(account.span),
         probe,
+        recent,
     };
     if sort == Sort::Deployments && live.is_empty() && wanted.is_empty() {
         let nothing = "nothing is deployed in it that could be called";
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
     let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
-    let absent = wanted.iter().filter(|each| !live.iter().any(|(name, _)| same(each, name)));
+    let absent = wanted.iter().filter(|each| !live.iter().any(|(name, ..)| same(each, name)));
     let absent = absent.map(|each| {
         let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, and it does not exist");
         subject(Some(each.id.name().to_owned()), each.span, Err(verdict))
     });
     let mut subjects: Vec<Subject<'a>> = absent.collect();
-    for (name, probe) in live {
+    for (name, probe, recent) in live {
         let declared = wanted.iter().find(|each| same(each, &name));
         let span = declared.and_then(|each| each.span);
-        subjects.push(subject(Some(name), span, probe));
+        subjects.push(Subject { recent, ..subject(Some(name), span, probe) });
     }
     subjects.sort_by(|left, right| left.name.cmp(&right.name));
     subjects
@@ -211,12 +240,12 @@ fn probed(
 }
 
 /// That a key is refused.
-pub(super) fn keys<'a>(account: &'a Standing, place: &Place) -> Subject<'a> {
+pub(super) fn keys<'a>(account: &'a Standing, place: &Place, recent: Recent) -> Subject<'a> {
     let probe = if account.body["properties"]["customSubDomainName"].is_null() {
         let shared = "the account has no customSubDomainName, and so no host of its own that could be asked";
         Err(Verdict::inconclusive(Reason::Subdomain, shared))
     } else {
         probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
     };
-    Subject { account, claim: Claim::KeysRefused, name: None, span: account.span, probe }
+    Subject { account, claim: Claim::KeysRefused, name: None, span: account.span, probe, recent }
 }

@@ -86,35 +86,63 @@ pub struct Verdict {
     pub reason: Option<Reason>,
     /// In words, as a fragment.
     pub message: String,
-    /// Whether waiting can change it: what was just granted or made takes minutes to reach everywhere.
-    pub may_pass: bool,
+    /// What could still arrive and change it.
+    pub awaits: Awaits,
+}
+
+/// What could still arrive: whatever was just granted, made or written takes minutes to reach everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaits {
+    /// Nothing: the verdict stands.
+    Nothing,
+    /// A role assignment.
+    Grant,
+    /// The deployment or project itself.
+    Made,
+    /// The account's own name.
+    Name,
+    /// A write to the account.
+    Write,
+    /// The end of a fault or of throttling, which has nothing to do with what was written.
+    Calm,
 }
 
 impl Verdict {
     fn proven(message: &str) -> Self {
-        Self { outcome: Outcome::Proven, reason: None, message: message.to_owned(), may_pass: false }
+        Self { outcome: Outcome::Proven, reason: None, message: message.to_owned(), awaits: Awaits::Nothing }
     }
 
     pub(super) fn disproven(reason: Reason, message: impl Into<String>) -> Self {
         let (outcome, message) = (Outcome::Disproven, message.into());
-        Self { outcome, reason: Some(reason), message, may_pass: false }
+        Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
     /// Nobody knows.
     pub(super) fn inconclusive(reason: Reason, message: impl Into<String>) -> Self {
         let (outcome, message) = (Outcome::Inconclusive, message.into());
-        Self { outcome, reason: Some(reason), message, may_pass: false }
+        Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
     /// A signal came before there was an answer.
     pub(super) fn interrupted() -> Self {
         let message = "interrupted before it had answered".to_owned();
-        Self { outcome: Outcome::Inconclusive, reason: None, message, may_pass: false }
+        Self { outcome: Outcome::Inconclusive, reason: None, message, awaits: Awaits::Nothing }
     }
 
-    fn passing(mut self) -> Self {
-        self.may_pass = true;
+    fn awaiting(mut self, awaits: Awaits) -> Self {
+        self.awaits = awaits;
         self
+    }
+
+    /// The verdict on keys beside what ARM shows of them. While keys are off there, the answer that a wrong key gets proves nothing: whether
+    /// Azure looks at the key or at the setting first is nowhere documented.
+    #[must_use]
+    pub fn beside_arm(self, keys_off: bool) -> Self {
+        if !keys_off || self.reason != Some(Reason::Key) {
+            return self;
+        }
+        let message = format!("Azure shows that keys are off, and yet {}", self.message);
+        Self::inconclusive(Reason::Key, message).awaiting(self.awaits)
     }
 }
 
@@ -134,7 +162,7 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
         Answered::Answer { status, body } => (*status, body.as_ref()),
         Answered::NoName { host, why } => {
             return Verdict::inconclusive(Reason::Dns, format!("`{host}` does not resolve ({why})"))
-                .passing();
+                .awaiting(Awaits::Name);
         }
         Answered::NoConnection(why) => {
             return Verdict::inconclusive(Reason::Network, format!("no connection ({why})"));
@@ -251,7 +279,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
     // A wrong key while keys are on: https://learn.microsoft.com/azure/ai-services/authentication.
     if status == 401 && said.says("invalid subscription key") {
         let message = format!("the key was looked at, so keys are taken ({shown})");
-        return Verdict::disproven(Reason::Key, message).passing();
+        return Verdict::disproven(Reason::Key, message).awaiting(Awaits::Write);
     }
     passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))
 }
@@ -268,7 +296,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
             Reason::Role,
             format!("the token was taken, and its owner lacks the role ({shown})"),
         )
-        .passing();
+        .awaiting(Awaits::Grant);
     }
     // https://github.com/Azure/azure-sdk-for-net/issues/12789; the older text in #12813.
     if status == 400 && (said.says("custom subdomain") || said.says("provide an authentication key")) {
@@ -280,7 +308,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     }
     // A new deployment takes some minutes, says Azure itself.
     if said.is("DeploymentNotFound") {
-        return Verdict::disproven(Reason::Model, shown).passing();
+        return Verdict::disproven(Reason::Model, shown).awaiting(Awaits::Made);
     }
     if said.is("unknown_model") || said.is("no_model_name") {
         return Verdict::disproven(Reason::Model, shown);
@@ -292,7 +320,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
         && (said.says("project does not exist") || said.says("project not found"))
     {
         return Verdict::disproven(Reason::Project, format!("its endpoint does not know it ({shown})"))
-            .passing();
+            .awaiting(Awaits::Made);
     }
     if let Some(trouble) = passing_trouble(status, &shown) {
         return trouble;
@@ -309,8 +337,8 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
 
 fn passing_trouble(status: u16, shown: &str) -> Option<Verdict> {
     match status {
-        429 => Some(Verdict::inconclusive(Reason::Throttled, shown).passing()),
-        408 | 500..=599 => Some(Verdict::inconclusive(Reason::Service, shown).passing()),
+        429 => Some(Verdict::inconclusive(Reason::Throttled, shown).awaiting(Awaits::Calm)),
+        408 | 500..=599 => Some(Verdict::inconclusive(Reason::Service, shown).awaiting(Awaits::Calm)),
         _ => None,
     }
 }
@@ -389,6 +417,21 @@ mod tests {
                 assert_eq!(format!("{outcome} {reason}"), expected, "{situation}: {verdict:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_random_key_is_answered_disproves_nothing_while_azure_shows_keys_off() {
+        let said = json!({"error": {"code": "401", "message": "Access denied due to invalid subscription key or wrong API endpoint."}});
+        let looked_at = judge(Call::Keys, &Answered::Answer { status: 401, body: Some(said) });
+        assert_eq!(looked_at.clone().beside_arm(false).outcome, Disproven);
+        let beside = looked_at.clone().beside_arm(true);
+        assert_eq!(
+            (beside.outcome, beside.reason, beside.awaits),
+            (Inconclusive, Some(Reason::Key), Awaits::Write)
+        );
+        let refused = json!({"error": {"code": "AuthenticationTypeDisabled", "message": "x"}});
+        let proven = judge(Call::Keys, &Answered::Answer { status: 403, body: Some(refused) });
+        assert_eq!(proven.clone().beside_arm(true), proven);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! How long to wait for what was just granted: a pure machine over elapsed time.
+//! How long to wait for what was just granted or made: a pure machine over elapsed time.
 
 use std::time::Duration;
 
-use super::verdict::Verdict;
+use super::recent::Recent;
+use super::verdict::{Awaits, Verdict};
 
 /// A role assignment takes up to five minutes to become effective:
 /// <https://learn.microsoft.com/azure/ai-services/openai/how-to/managed-identity>.
@@ -12,12 +13,29 @@ const PROPAGATION: Duration = Duration::from_mins(5);
 /// Waits between attempts; the last one repeats.
 const WAITS: [u64; 5] = [2, 4, 8, 15, 30];
 
+/// How often something is asked that is throttled or has a fault.
+const TRIES: usize = 3;
+
 /// When to ask again after so many attempts, or nothing if this verdict stands.
 #[must_use]
-pub fn again(verdict: &Verdict, attempts: usize, elapsed: Duration, limit: Duration) -> Option<Duration> {
+pub fn again(
+    verdict: &Verdict,
+    recent: Recent,
+    attempts: usize,
+    elapsed: Duration,
+    limit: Duration,
+) -> Option<Duration> {
     let step = WAITS[attempts.saturating_sub(1).min(WAITS.len() - 1)];
     let left = limit.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    verdict.may_pass.then(|| Duration::from_secs(step).min(left))
+    let arrives = match verdict.awaits {
+        Awaits::Nothing => false,
+        Awaits::Grant => recent.grant,
+        Awaits::Made => recent.made,
+        Awaits::Name => recent.account,
+        Awaits::Write => recent.written,
+        Awaits::Calm => attempts < TRIES,
+    };
+    arrives.then(|| Duration::from_secs(step).min(left))
 }
 
 #[cfg(test)]
@@ -28,6 +46,8 @@ mod tests {
     use crate::verify::probe::Call;
     use crate::verify::verdict::{Answered, judge};
 
+    const ALL: Recent = Recent { grant: true, made: true, account: true, written: true };
+
     fn verdict(status: u16, code: &str, message: &str) -> Verdict {
         let body = Some(json!({"error": {"code": code, "message": message}}));
         judge(Call::Chat, &Answered::Answer { status, body })
@@ -37,13 +57,14 @@ mod tests {
     fn a_missing_role_is_asked_for_until_five_minutes_are_over_and_never_later() {
         let missing = verdict(401, "PermissionDenied", "x");
         let (mut elapsed, mut attempts) = (Duration::ZERO, 1);
-        while let Some(wait) = again(&missing, attempts, elapsed, PROPAGATION) {
+        let recent = Recent { grant: true, ..Recent::default() };
+        while let Some(wait) = again(&missing, recent, attempts, elapsed, PROPAGATION) {
             elapsed += wait;
             attempts += 1;
         }
         assert_eq!(elapsed, PROPAGATION);
         assert!((10..20).contains(&attempts), "{attempts}");
-        assert_eq!(again(&missing, 1, Duration::ZERO, Duration::ZERO), None, "told not to wait");
+        assert_eq!(again(&missing, recent, 1, Duration::ZERO, Duration::ZERO), None, "told not to wait");
     }
 
     #[test]
@@ -53,7 +74,40 @@ mod tests {
             verdict(400, "BadRequest", "Please provide a custom subdomain for token authentication"),
             judge(Call::Chat, &Answered::Answer { status: 200, body: Some(json!({"choices": [{}]})) }),
         ] {
-            assert_eq!(again(&standing, 1, Duration::ZERO, PROPAGATION), None, "{standing:?}");
+            assert_eq!(again(&standing, ALL, 1, Duration::ZERO, PROPAGATION), None, "{standing:?}");
         }
+    }
+
+    #[test]
+    fn each_verdict_waits_for_the_one_thing_that_could_change_it_and_only_if_that_is_new() {
+        let none = Recent::default();
+        let missing = verdict(401, "PermissionDenied", "x");
+        let unknown = verdict(404, "DeploymentNotFound", "x");
+        let nameless = judge(Call::Chat, &Answered::NoName { host: "h".to_owned(), why: "w".to_owned() });
+        let key = Answered::Answer {
+            status: 401,
+            body: Some(json!({"error": {"message": "invalid subscription key"}})),
+        };
+        let key = judge(Call::Keys, &key);
+        for (verdict, recent) in [
+            (&missing, Recent { grant: true, ..none }),
+            (&unknown, Recent { made: true, ..none }),
+            (&nameless, Recent { account: true, ..none }),
+            (&key, Recent { written: true, ..none }),
+        ] {
+            assert!(again(verdict, recent, 1, Duration::ZERO, PROPAGATION).is_some(), "{verdict:?}");
+            let others = Recent {
+                grant: !recent.grant,
+                made: !recent.made,
+                account: !recent.account,
+                written: !recent.written,
+            };
+            assert_eq!(again(verdict, others, 1, Duration::ZERO, PROPAGATION), None, "{verdict:?}");
+        }
+        let slow = verdict(429, "429", "slow down");
+        let waits: Vec<bool> = (1..5)
+            .map(|attempts| again(&slow, none, attempts, Duration::ZERO, PROPAGATION).is_some())
+            .collect();
+        assert_eq!(waits, [true, true, false, false], "a fault is asked a few times, whatever is new");
     }
 }

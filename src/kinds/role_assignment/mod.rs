@@ -133,7 +133,7 @@ fn identity(body: &Value) -> Option<(ResourceId, Key)> {
     Some((scope, key))
 }
 
-fn list(scope: &ResourceId) -> Query {
+pub(crate) fn list(scope: &ResourceId) -> Query {
     let prefix = scope.as_str().trim_end_matches('/');
     Query {
         path: format!("{prefix}/providers/{TYPE}?api-version={API}"),

@@ -480,3 +480,28 @@ fn no_live_text_ends_the_code_of_a_comment() {
     let run = export(&folder, "--format markdown").exits(0).says(&["\n          ````\n"]);
     assert!(run.stdout.starts_with("`````yaml\n") && run.stdout.ends_with("\n`````\n"), "{run}");
 }
+
+#[test]
+fn every_live_field_that_specs_do_not_have_is_named_and_nothing_of_it_is_shown() {
+    let azure = Azure::start();
+    estate(&azure);
+    let folder = azure.folder();
+    azure.spoil(
+        "GET",
+        "/accounts?",
+        Fault::Edit(|list| {
+            for body in list["value"].as_array_mut().unwrap() {
+                body["properties"]["apiProperties"] =
+                    json!({"statisticsEnabled": false, "websiteName": "hidden-value"});
+                body["zones"] = json!(["1"]);
+                body["properties"]["raiMonitorConfig"] = Value::Null;
+            }
+        }),
+    );
+    let run = export(&folder, "--resource-group rg").exits(0).complains(&[
+        "note[left-out]: `apiProperties` of account chat is left out: specs have no such field",
+        "note[left-out]: `zones` of account chat is left out: specs have no such field",
+    ]);
+    let all = format!("{}{}", run.stdout, run.stderr);
+    assert!(!all.contains("hidden-value") && !all.contains("raiMonitorConfig"), "{run}");
+}

@@ -9,6 +9,7 @@ mod outputs;
 mod verify;
 mod verify_network;
 mod verify_projects;
+mod verify_waits;
 
 use crate::common::head;
 

@@ -130,7 +130,7 @@ fn what_is_not_proven_is_told_with_its_reason_and_what_to_do() {
         let run = folder.keyless("verify --verify-wait 0 --format json").exits(1);
         assert_eq!(
             checks(&run),
-            [format!("modelAnswers gpt-4o {expected}"), "keysRefused - disproven key".to_owned()],
+            [format!("modelAnswers gpt-4o {expected}"), "keysRefused - inconclusive key".to_owned()],
             "{status} {code}"
         );
         folder.keyless("verify --verify-wait 0").exits(1).says(&[hint, message.trim_end_matches('.')]);
@@ -157,6 +157,11 @@ fn inconclusive_passes_only_if_it_is_allowed_and_disproven_never_does() {
         .says(&["inconclusive deployment gpt-4o", "network: 403: Public access"]);
     folder.keyless("verify --allow-inconclusive").exits(0).says(&["1 proven, 0 disproven, 1 inconclusive"]);
     says(&azure, "GET", "/openai/models", 401, "401", "Access denied due to invalid subscription key");
+    folder
+        .keyless("verify --allow-inconclusive --verify-wait 0")
+        .exits(0)
+        .says(&["inconclusive keys of account chat", "Azure shows that keys are off"]);
+    azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
     folder
         .keyless("verify --allow-inconclusive --verify-wait 0")
         .exits(1)

@@ -1,0 +1,154 @@
+//! What is so new that it may not have reached everywhere. Pure: the time of day is handed in.
+//!
+//! Azure gives times with everything; what has none may be new.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::id::{ResourceId, trailing_guid};
+use crate::rbac::{Catalogue, Role};
+
+/// What was granted, made or written longer ago than this has arrived: Azure promises five minutes for roles, and reports have ten.
+const WINDOW: Duration = Duration::from_mins(10);
+
+/// What is new around something that is asked.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with each other")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// A role assignment that would let the caller in.
+    pub grant: bool,
+    /// The deployment or project.
+    pub made: bool,
+    /// The account.
+    pub account: bool,
+    /// The last write to the account.
+    pub written: bool,
+}
+
+/// Who asks, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Looking {
+    /// The object id of who calls, where the token tells it.
+    pub caller: Option<Uuid>,
+    /// The time of day.
+    pub now: Timestamp,
+}
+
+impl Looking {
+    /// Whether a time is no older than the window. Clocks differ: what lies ahead is new.
+    fn is_new(&self, time: &Value) -> bool {
+        let time = time.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        time.is_none_or(|time| time.duration_until(self.now).unsigned_abs() < WINDOW || time > self.now)
+    }
+
+    /// Whether a resource was made just now.
+    pub(super) fn made(&self, body: &Value) -> bool {
+        let made = &body["systemData"]["createdAt"];
+        self.is_new(if made.is_null() { &body["properties"]["dateCreated"] } else { made })
+    }
+
+    /// Whether a resource was written just now.
+    pub(super) fn written(&self, body: &Value) -> bool {
+        let written = &body["systemData"]["lastModifiedAt"];
+        if written.is_null() { self.made(body) } else { self.is_new(written) }
+    }
+
+    /// Whether one of these role assignments is new, reaches the account and would let the caller call models. A group's may: whether
+    /// the caller is in it is not known.
+    pub(super) fn granted<'a>(
+        &self,
+        account: &ResourceId,
+        assignments: impl IntoIterator<Item = &'a Value>,
+        roles: &Catalogue,
+    ) -> bool {
+        assignments.into_iter().any(|body| {
+            let properties = &body["properties"];
+            let Some(scope) =
+                body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).map(|id| id.scope())
+            else {
+                return false;
+            };
+            let text = |name: &str| properties[name].as_str().unwrap_or_default();
+            let reaches =
+                scope.subscription_id().is_none() || scope.contains(account) || account.contains(&scope);
+            let is_new = self.is_new(&properties["createdOn"]) || self.is_new(&properties["updatedOn"]);
+            let group = text("principalType").to_ascii_lowercase().ends_with("group");
+            let caller = Uuid::try_parse(text("principalId")).ok();
+            let role = trailing_guid(text("roleDefinitionId")).and_then(|id| roles.by_id(id));
+            reaches
+                && is_new
+                && (group || (caller.is_some() && caller == self.caller))
+                && role.is_none_or(Role::gives_inference)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ACCOUNT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
+    const ME: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+    const USER: &str = "a97b65f3-24c7-4388-baec-2e87135dc908";
+    const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+
+    fn looking() -> Looking {
+        Looking { caller: Uuid::try_parse(ME).ok(), now: "2026-11-26T12:00:00Z".parse().expect("a time") }
+    }
+
+    #[test]
+    fn what_is_new_is_no_older_than_ten_minutes() {
+        for (time, new) in [
+            (json!("2026-11-26T11:50:01Z"), true),
+            (json!("2026-11-26T11:50:00Z"), false),
+            (json!("2026-11-26T12:03:00.1234567Z"), true),
+            (json!("2027-11-26T12:03:00Z"), true),
+            (json!("2020-01-01T00:00:00Z"), false),
+            (json!(null), true),
+            (json!("yesterday"), true),
+        ] {
+            assert_eq!(looking().is_new(&time), new, "{time}");
+        }
+    }
+
+    #[test]
+    fn only_a_new_grant_that_would_let_the_caller_in_is_waited_for() {
+        let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+        let other = format!("{group}/providers/Microsoft.CognitiveServices/accounts/other");
+        let project = format!("{ACCOUNT}/projects/team");
+        let (new, old, bob) =
+            ("2026-11-26T11:59:00Z", "2026-11-26T08:00:00Z", "bbbbbbbb-0000-4000-8000-000000000002");
+        let custom = "c0570000-0000-4000-8000-000000000001";
+        for (scope, principal, kind, role, time, counts) in [
+            (ACCOUNT, ME, "ServicePrincipal", USER, new, true),
+            (group, ME, "User", USER, new, true),
+            (project.as_str(), ME, "User", USER, new, true),
+            ("/providers/Microsoft.Management/managementGroups/m", ME, "User", USER, new, true),
+            (ACCOUNT, bob, "Group", USER, new, true),
+            (ACCOUNT, bob, "ForeignGroup", USER, new, true),
+            (ACCOUNT, ME, "User", custom, new, true),
+            (ACCOUNT, bob, "User", USER, new, false),
+            (other.as_str(), ME, "User", USER, new, false),
+            (ACCOUNT, ME, "User", READER, new, false),
+            (ACCOUNT, ME, "User", USER, old, false),
+        ] {
+            let body = json!({
+                "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{ME}"),
+                "properties": {
+                    "principalId": principal, "principalType": kind, "createdOn": time, "updatedOn": time,
+                    "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{role}"),
+                },
+            });
+            let account = ResourceId::parse(ACCOUNT).expect("an id");
+            let granted = |looking: Looking| looking.granted(&account, [&body], &Catalogue::default());
+            assert_eq!(granted(looking()), counts, "{body}");
+            // Of a token that names nobody only groups are left.
+            let nobody = Looking { caller: None, ..looking() };
+            assert_eq!(granted(nobody), counts && kind.ends_with("Group"), "{body}");
+        }
+    }
+}

@@ -19,7 +19,9 @@ const DEFAULTS: &[(&str, &str)] = &[
 fn is_default(path: &[String], value: &Value) -> bool {
     let [.., holder, name] = path else { return false };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    holder == "properties" && DEFAULTS.iter().any(|(known, default)| name == known && text == *default)
+    // Who publishes a model follows from the model.
+    (holder == "model" && name == "publisher")
+        || holder == "properties" && DEFAULTS.iter().any(|(known, default)| name == known && text == *default)
 }
 
 /// A finding for each field that an export of a live thing leaves out. Names only: what stands in such a field may be a secret.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::accounts;
-use super::verify::{answers, checks, deploy, keys_are_off, live, says, token_of};
+use super::verify::{answers, checks, keys_are_off, live, says, token_of};
 use crate::common::{
     ALICE, Azure, BOB, CS_USER, Fault, READER, Run, account, assignment, grants, one_account, role,
 };

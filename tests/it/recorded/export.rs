@@ -29,7 +29,7 @@ fn writable() -> Option<[BTreeSet<String>; 2]> {
         let found = types.as_array().unwrap().iter().find(|each| each["name"] == name).unwrap();
         let members = found["properties"].as_object().unwrap().iter();
         // 2: read-only; 8: the resource's own name, type and version.
-        let writable = members.filter(|(_, member)| member["flags"].as_u64().unwrap() & 10 == 0);
+        let writable = members.filter(|(_, member)| member["flags"].as_u64().unwrap() & 0b1010 == 0);
         writable.map(|(name, _)| name.clone()).collect::<BTreeSet<String>>()
     };
     let all = [of("Microsoft.CognitiveServices/accounts"), of("AccountProperties")];

@@ -85,6 +85,9 @@ codes! {
     DescriptionTooLong = "description-too-long", "a description that leaves no place for the mark";
     TypedMark = "typed-mark", "an ownership mark typed into a spec";
     ConditionVersion = "condition-version", "a conditionVersion that Azure does not take";
+    InvalidCondition = "invalid-condition", "a condition of a role assignment that cannot be read";
+    ConditionOrder = "condition-order", "AND beside OR in a condition, without brackets that say which comes first";
+    UnknownInCondition = "unknown-in-condition", "an operator, function or attribute in a condition that keyless does not know";
     PrincipalNotFound = "principal-not-found", "a principal that the directory does not know";
     PrincipalAmbiguous = "principal-ambiguous", "a name that several principals have";
     PrincipalUnread = "principal-unread", "a principal that could not be looked up";

@@ -27,14 +27,18 @@ What the design leaves open, and what is decided here:
     tenant, which no directory here can know; an inference role of the account's own identity there; what `expected` names until its day, on the
     account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
     last written, and the role, which is not guarded.
- 6. `deletes` counts 10 over the whole plan, and 30 % for each stack of the marked things in its domain.
+ 6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
     is taken to matter everywhere. The caller's rights to write accounts and to write assignments count apart.
- 8. A role that is not in the file might do anything: giving it needs the guard's leave.
+ 8. A role that is not in the file might do anything: giving it needs the guard's leave, and it is no right to rely on.
  9. A range that the old ones cover together is not new. Where every address could call before (public, and `Allow`), no range, subnet
     or bypass lets anybody new in. What a missing `bypass` means is not known: none before, all after a `None` that is taken away. Hosts
     count where calls were limited before. Agents that leave a subnet leave its limits. A restore is measured against what was deleted.
+10. `condition`: a role given anew that somebody has under another condition above, below or at that scope counts as a changed condition,
+    unless that principal had the role there without a condition, or with that one, already.
+11. A grant under a condition is a way in only where the condition certainly lets calls through: it speaks of other actions alone. What
+    was made by hand on an account that declares its list, and that the plan lists as undeclared, is none either, nor is the account's own.
 """
 
 import ipaddress
@@ -58,6 +62,20 @@ INFERENCE = (
 )
 GRANT = "Microsoft.Authorization/roleAssignments/write"
 WRITE = "Microsoft.CognitiveServices/accounts/write"
+# With each of these somebody could get more than was given.
+POWERS = (
+    GRANT, WRITE,
+    "Microsoft.Authorization/roleDefinitions/write",
+    "Microsoft.Authorization/roleAssignmentScheduleRequests/write",
+    "Microsoft.Authorization/roleEligibilityScheduleRequests/write",
+    "Microsoft.Authorization/roleManagementPolicies/write",
+    "Microsoft.Authorization/elevateAccess/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/x/assign/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
+    "Microsoft.Resources/deploymentScripts/write",
+    "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write",
+)
 
 def low(text):
     return (text or "").lower()
@@ -84,7 +102,8 @@ class Roles:
         covered = lambda patterns: any(wildcard(pattern, action) for pattern in patterns or [])
         return any(covered(block.get(yes)) and not covered(block.get(no)) for block in self.permissions[guid])
     def guarded(self, guid):
-        return self.permits(guid, GRANT, False)
+        """Whether its holder could get more with it."""
+        return any(self.permits(guid, action, False) for action in POWERS)
     def infers(self, guid):
         return any(self.permits(guid, action, True) for action in INFERENCE)
 
@@ -242,6 +261,11 @@ def squash(text):
     parts = enumerate((text or "").split("'"))
     return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in parts)
 
+def lets_calls(condition):
+    """Whether a condition certainly lets calls through: none, or one about another action alone."""
+    spoken = re.match(r"\(\(!\(ActionMatches\{'([^']*)'\}\)\)OR", squash(condition))
+    return not condition or (spoken is not None and not any(wildcard(spoken.group(1), action) for action in INFERENCE))
+
 def assignment_paths(item, live):
     paths, frozen, have, entry = [], [], live["properties"], item["entry"]
     if low(item["type"]) != low(have.get("principalType")):
@@ -397,20 +421,43 @@ class Case:
         subscription = "/".join(account.split("/")[:3])
         shown = self.shown_by.get(low(self.grants[key]["id"]), []) if above_all(key[0]) and key in self.grants else []
         return any(within(scope, subscription) for scope in shown)
+    def condition_of(self, key, now):
+        """The condition of an assignment before or after the plan."""
+        live = (self.grants[key]["properties"].get("condition") or "") if key in self.grants else ""
+        entry = self.declared[key]["entry"] if key in self.declared else {}
+        written = now and self.changes.get(key, ("noop",))[0] in ("create", "update") and "condition" in entry
+        return (entry["condition"] or "") if written else live
+    def kept_by(self, key, other):
+        """Whether a grant that was there holds on in one after the plan, as far as conditions go."""
+        after = self.condition_of(other, True)
+        return not after or squash(after) == squash(self.condition_of(key, False))
+    def conditions(self, key):
+        """Whether a grant after the plan lets its principal do what a condition kept from it."""
+        after = self.condition_of(key, True)
+        alike = [k for k in self.grants if k[1:] == key[1:]]
+        same = lambda k: squash(self.condition_of(k, False)) == squash(after)
+        reaches = lambda k: k == key or self.holds(key[0], k)
+        if any(reaches(k) and (not self.condition_of(k, False) or same(k)) for k in alike):
+            return False
+        return any((reaches(k) or within(k[0], key[0])) and not same(k) for k in alike)
+    def relied_on(self, key, account):
+        """Whether an assignment is a way in to rely on: not one that was made by hand on an account that declares its list."""
+        complete = any(item["key"] == account and "roleAssignments" in item["account"] for s in self.stacks for item in s["accounts"])
+        undeclared = self.changes.get(key, ("",))[0].startswith("unmanaged")
+        return not (complete and undeclared and key[0] == account)
     def guards(self):
         codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
         made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
-        if sum(self.gone.values()) > 10 or any(self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
+        restored = {key: self.deleted[key] for key, (action, _) in self.changes.items() if action == "restore"}
+        accounts = {**self.accounts, **restored}
+        if any(self.gone[s] > 10 or self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
             codes.add("deletes")
-        callers = lambda keys, account: any(self.roles.infers(k[2]) and self.holds(account, k) for k in keys)
-        lost = lambda account: any(self.roles.infers(k[2]) and (above_all(k[0]) or within(account, k[0])) for k in set(self.grants) - kept)
         for key, (action, _) in self.changes.items():
-            item, body = self.declared.get(key), self.accounts.get(key) if isinstance(key, str) else self.grants.get(key)
+            item, body = self.declared.get(key), accounts.get(key) if isinstance(key, str) else self.grants.get(key)
             if not isinstance(key, str):
-                had = body and body["properties"].get("condition")
-                if action == "create" and (self.roles.permits(key[2], GRANT, False) or above_group(key[0])):
+                if action == "create" and (self.roles.guarded(key[2]) or above_group(key[0])):
                     codes.add("grant")
-                if action == "update" and had and not item["entry"].get("condition", True):
+                if action in ("create", "update") and self.conditions(key):
                     codes.add("condition")
                 continue
             if action == "delete":
@@ -419,18 +466,27 @@ class Case:
                 codes.add("purge")
             if action not in ("create", "restore", "update", "adopt", "noop"):
                 continue
-            body = self.deleted.get(key) if action == "restore" else body
             codes |= opened(key, body and state("noop", None, body), state(action, item, body))
-        for key, body in self.accounts.items():
+            wanted = item["account"].get("identity") if action in ("restore", "update") else None
+            names = {low(name) for name in ((body or {}).get("identity") or {}).get("userAssignedIdentities") or {}}
+            if isinstance(wanted, dict) and set(map(low, wanted.get("userAssigned") or [])) - names:
+                codes.add("identity")
+        narrowed = lambda key: key not in kept or not self.kept_by(key, key)
+        for key, body in accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
-            if action != "delete" and now and (not was or callers(self.grants, key) or lost(key)) and not callers(kept | made, key):
+            lost = any(self.roles.infers(k[2]) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
+            own = low((body.get("identity") or {}).get("principalId"))
+            ways = (k for k in kept | made if k[1] != own and self.roles.infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
+            if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
                 codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]
         for right in (GRANT, WRITE):
             holds = lambda key: self.roles.permits(key[2], right, False)
-            for key in mine(set(self.grants) - kept):
-                if holds(key) and not any(within(key[0], other[0]) and holds(other) for other in mine(kept | made)):
+            surely = lambda key: key[2] in self.roles.permissions and holds(key)
+            unharmed = lambda key, other: self.kept_by(key, other) or (other in self.grants and self.kept_by(other, other))
+            for key in mine(self.grants):
+                if narrowed(key) and holds(key) and not any(within(key[0], o[0]) and surely(o) and unharmed(key, o) for o in mine(kept | made)):
                     codes.add("lock-out")
         return codes
 

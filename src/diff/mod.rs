@@ -120,6 +120,8 @@ pub struct Diff {
     pub findings: Vec<Finding>,
     /// Lists that could not be read whole.
     pub incomplete: Vec<(ResourceId, Refusal)>,
+    /// The accounts of which a stack declares all role assignments.
+    pub complete: BTreeSet<ResourceId>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -138,7 +140,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let found = inventories.iter().find(|(each, _)| each.name() == kind.name());
         &found.expect("every desired resource is of a kind in KINDS").1
     };
-    let mut diff = Diff::default();
+    let mut diff = Diff { complete: crate::kinds::complete(stacks), ..Diff::default() };
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();

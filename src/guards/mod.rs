@@ -3,13 +3,19 @@
 //! Pure. Judges the state before and the predicted state after, in ARM's own shape, and shares no code with the planner:
 //! a mistake in how changes are found must not also hide them here.
 
-mod access;
+#[cfg(test)]
+mod access_tests;
+mod assignments;
 #[cfg(test)]
 mod children_tests;
+mod condition;
 mod connection;
 #[cfg(test)]
 mod connection_tests;
+mod grant;
+mod identity;
 mod keys;
+mod lock_out;
 mod network;
 #[cfg(test)]
 mod network_tests;
@@ -26,15 +32,19 @@ use std::str::FromStr;
 use serde_json::Value;
 use uuid::Uuid;
 
+use grant::Said;
+use lock_out::Declared;
+
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::document::{FindingEntry, Plan, PlannedChange, StepAction};
 use crate::plan::predict::World;
+use crate::rbac::Catalogue;
 
 /// A rule that `--allow` can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// More than 10 deletes, or at least 5 and over 30 % of what the stack owns.
+    /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns.
     Deletes,
     /// Deleting an account.
     DeleteAccount,
@@ -144,14 +154,35 @@ struct Objection {
 #[must_use]
 pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
     let after = before.after(plan);
+    // What is brought back is no new account: it is held against what it was.
+    let before = &before.with_restored(plan);
     let mut objections = deletes(plan, before);
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
     objections.extend(connection::objections(before, &after));
     objections.extend(weakening::objections(before, &after));
-    objections.extend(access::objections(before, &after, caller));
-    objections.into_iter().map(|objection| finding(plan, objection, allowed)).collect()
+    objections.extend(identity::objections(before, &after));
+    let rights = rights(before, &after, caller, &Declared::of(plan));
+    objections.extend(rights.objections);
+    let refusals = objections.into_iter().map(|objection| finding(plan, objection, allowed));
+    let note =
+        |objection| FindingEntry { severity: Severity::Note, hint: None, ..finding(plan, objection, &[]) };
+    refusals.chain(rights.notes.into_iter().map(note)).collect()
+}
+
+/// Judges who could do what before and after.
+fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> Said {
+    // A plan changes no role: what was read of them before holds after.
+    let roles = Catalogue::of(before.resources.values());
+    let (old, new) = (assignments::grants(before, &roles), assignments::grants(after, &roles));
+    let mut said = grant::judge(&old, &new, &roles);
+    said.objections.extend(condition::objections(before, &old, &new));
+    said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
+    if let Some(caller) = caller {
+        said.objections.extend(lock_out::caller_out(&caller.to_string(), after, &old, &new));
+    }
+    said
 }
 
 /// Whether a finding is a guard's refusal.
@@ -177,8 +208,7 @@ fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry
         .any(|allow| allow.rule == rule && (allow.address.is_none() || allow.address == address));
     let code = RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
     let flag = match &address {
-        Some(address) if address.contains(' ') => format!("--allow '{rule}:{address}'"),
-        Some(address) => format!("--allow {rule}:{address}"),
+        Some(address) => format!("--allow {}", for_a_shell(&format!("{rule}:{address}"))),
         None => format!("--allow {rule}"),
     };
     FindingEntry {
@@ -195,6 +225,15 @@ fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry
     }
 }
 
+/// An argument as it can be copied to a shell: names are others' text.
+fn for_a_shell(argument: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@=,+%".contains(character);
+    if argument.chars().all(is_plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
 /// The stack whose mark a body carries, read here a second time on purpose.
 fn owner(body: &Value) -> Option<&str> {
     if let Some(stack) = body["tags"]["keyless-stack"].as_str() {
@@ -205,7 +244,7 @@ fn owner(body: &Value) -> Option<&str> {
     description[from..].strip_prefix("[keyless:")?.strip_suffix(']')
 }
 
-/// Limits on deleting.
+/// Limits on deleting, for each stack.
 fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
@@ -215,18 +254,14 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         .filter(|change| !change.action.is_undeclared())
         .filter_map(|change| ResourceId::parse(&change.id).ok())
         .collect();
-    let mut owned: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    // By stack, and what carries no mark apart: the kinds without a place for one.
+    let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
     for (_, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
-        if let Some(stack) = owner(body) {
-            owned.entry(stack).or_default().0 += 1;
-        }
+        owned.entry(owner(body)).or_default().0 += 1;
     }
     for step in plan.steps.iter().filter(|step| step.action == StepAction::Delete) {
         let Ok(id) = ResourceId::parse(&step.target) else { continue };
-        let body = before.resource(&id);
-        if let Some(stack) = body.and_then(owner) {
-            owned.entry(stack).or_default().1 += 1;
-        }
+        owned.entry(before.resource(&id).and_then(owner)).or_default().1 += 1;
         if is_account(&id) {
             let message = format!("the plan deletes account `{}`", id.name());
             objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
@@ -249,20 +284,22 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
         objections.push(Objection { rule: Rule::Purge, id: account, message });
     }
-    let all: usize = owned.values().map(|(_, deleted)| deleted).sum();
-    if all > 10 {
-        let message = format!("the plan deletes {all} things, and more than 10 are not deleted unasked");
-        objections.push(Objection { rule: Rule::Deletes, id: None, message });
-        return objections;
-    }
     for (stack, (owned, deleted)) in owned {
-        if deleted >= 5 && deleted * 100 > owned * 30 {
-            let message =
-                format!("the plan deletes {deleted} of the {owned} things that stack `{stack}` owns");
-            objections.push(Objection { rule: Rule::Deletes, id: None, message });
-        }
+        let message = if deleted > 10 {
+            format!("refusing to delete more than 10 resources: the plan deletes {deleted} {}", of(stack))
+        } else if stack.is_some() && deleted >= 5 && deleted * 100 > owned * 30 {
+            format!("the plan deletes {deleted} of the {owned} resources {}", of(stack))
+        } else {
+            continue;
+        };
+        objections.push(Objection { rule: Rule::Deletes, id: None, message });
     }
     objections
+}
+
+/// Whose resources.
+fn of(stack: Option<&str>) -> String {
+    stack.map_or_else(|| "without a mark".to_owned(), |stack| format!("of stack `{stack}`"))
 }
 
 /// Whether an id is that of an account itself.

@@ -321,6 +321,12 @@ impl Inventory {
     }
 }
 
+/// The accounts of which a stack declares all role assignments.
+#[must_use]
+pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+    stacks.iter().flat_map(role_assignment::complete).collect()
+}
+
 /// What a stack speaks for: everything in the resource groups it names, what it lists below a parent, and exactly the scopes it
 /// declares.
 #[must_use]

@@ -28,6 +28,9 @@ pub struct Plan {
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming.
     pub changes: Vec<PlannedChange>,
+    /// Ids of the accounts of which a spec declares all role assignments: what somebody made there by hand is no way in to rely on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declares_assignments: Vec<String>,
     /// Who gains and who loses the way to call models, by account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessChange>,

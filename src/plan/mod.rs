@@ -23,7 +23,7 @@ use crate::source::{Sources, Span};
 /// Makes the plan.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete } = diff;
     let steps = steps::steps(&changes, Some(sources));
     let planned: Vec<PlannedChange> = changes.iter().map(|change| describe(change, sources)).collect();
     let mut summary = Summary::default();
@@ -43,6 +43,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         target,
         summary,
         changes: planned,
+        declares_assignments: complete.iter().map(ToString::to_string).collect(),
         access: Vec::new(),
         findings,
         incomplete,

@@ -68,6 +68,19 @@ impl World {
             || within().is_some_and(|within| self.inherited.contains(&(assignment.clone(), within)))
     }
 
+    /// The state before a plan, with each soft-deleted resource that the plan brings back at the place that it comes back to.
+    #[must_use]
+    pub fn with_restored(&self, plan: &Plan) -> Self {
+        let mut world = self.clone();
+        for step in plan.steps.iter().filter(|step| step.action == StepAction::Restore) {
+            let Ok(id) = ResourceId::parse(&step.target) else { continue };
+            if let Some(body) = self.remains(&id) {
+                world.resources.insert(id.clone(), Body::new(restored_as(&id, body)));
+            }
+        }
+        world
+    }
+
     /// The state after all steps of a plan have succeeded.
     #[must_use]
     pub fn after(&self, plan: &Plan) -> Self {

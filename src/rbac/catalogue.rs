@@ -87,13 +87,28 @@ fn role(body: &Value) -> Option<Role> {
     }
     let properties = &body["properties"];
     // Permissions that cannot be read are none: a role of which too little is known must not look harmless.
-    let permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
-    Some(Role {
-        id: trailing_guid(id)?,
-        name: properties["roleName"].as_str()?.to_owned(),
-        other_names: Vec::new(),
-        permissions,
-    })
+    let mut permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
+    let id = trailing_guid(id)?;
+    conditioned(id, &mut permissions);
+    Some(Role { id, name: properties["roleName"].as_str()?.to_owned(), other_names: Vec::new(), permissions })
+}
+
+/// Puts the conditions that Microsoft documents for a built-in role back: the api-version of these bodies does not show them. A role of
+/// which Azure lists other actions than are known here is not that role any more.
+fn conditioned(id: Uuid, permissions: &mut [Permission]) {
+    let sorted = |actions: &[String]| {
+        let mut actions: Vec<String> = actions.iter().map(|action| action.to_ascii_lowercase()).collect();
+        actions.sort();
+        actions
+    };
+    let (Some(known), [permission]) = (by_id(id), permissions) else { return };
+    if let [documented] = known.permissions.as_slice()
+        && permission.condition.is_none()
+        && sorted(&permission.actions) == sorted(&documented.actions)
+    {
+        permission.condition.clone_from(&documented.condition);
+        permission.condition_version.clone_from(&documented.condition_version);
+    }
 }
 
 #[cfg(test)]

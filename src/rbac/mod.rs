@@ -4,13 +4,20 @@
 //! so a role is its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was asked for.
 
 mod catalogue;
+pub mod condition;
+mod powers;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 pub use catalogue::{Catalogue, Named, project};
+pub use condition::Condition;
+use condition::Givable;
+use powers::{GRANT, WRITE};
+pub use powers::{POWERS, Power};
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +39,11 @@ pub struct Permission {
     not_actions: Vec<String>,
     data_actions: Vec<String>,
     not_data_actions: Vec<String>,
+    /// Under what it holds; a few built-in roles say so themselves.
+    #[serde(alias = "Condition")]
+    condition: Option<String>,
+    #[serde(alias = "ConditionVersion")]
+    condition_version: Option<String>,
 }
 
 /// A line of the table of built-in roles.
@@ -47,17 +59,11 @@ struct Fact {
 }
 
 /// Data actions that a call of a chat or embedding model needs at least one of.
-const INFERENCE: [&str; 3] = [
+pub const INFERENCE: [&str; 3] = [
     "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
     "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
     "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
 ];
-
-/// The right to change accounts.
-const WRITE: &str = "Microsoft.CognitiveServices/accounts/write";
-
-/// The right to write role assignments.
-const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
 
 impl Role {
     /// Whether it lets someone call models with a token.
@@ -79,10 +85,21 @@ impl Role {
         allowed(&self.permissions, GRANT)
     }
 
-    /// Whether giving it takes the word that the `grant` guard asks for, wherever it is given.
+    /// The roles that its holder may give, by the role's own condition.
     #[must_use]
-    pub fn is_guarded(&self) -> bool {
-        self.can_grant()
+    pub fn givable(&self) -> Givable {
+        let each = self.granting().map(Permission::givable);
+        let either = |one: Givable, two: Givable| match (one, two) {
+            (Givable::Only(one), Givable::Only(two)) => Givable::Only(&one | &two),
+            _ => Givable::Any,
+        };
+        each.reduce(either).unwrap_or(Givable::Only(BTreeSet::new()))
+    }
+
+    /// Whether it lets someone call models, and gives no right with which that could become more.
+    #[must_use]
+    pub fn is_inference_only(&self) -> bool {
+        self.gives_inference() && !self.is_guarded()
     }
 
     /// Every name it goes by.
@@ -100,9 +117,21 @@ impl Permission {
         permits(&self.actions, &self.not_actions, action)
     }
 
+    fn givable(&self) -> Givable {
+        givable(self.condition.as_deref(), self.condition_version.as_deref())
+    }
+
     fn allows_data(&self, action: &str) -> bool {
         permits(&self.data_actions, &self.not_data_actions, action)
     }
+}
+
+/// The roles that may be given under a condition; one that cannot be read, or none, restricts nothing.
+#[must_use]
+pub fn givable(condition: Option<&str>, version: Option<&str>) -> Givable {
+    let known = condition.filter(|_| version.is_none_or(|version| version == "2.0"));
+    let condition = known.and_then(|text| Condition::parse(text).ok());
+    condition.map_or(Givable::Any, |condition| condition.givable())
 }
 
 /// Whether any of these allows an action: what one excludes, another may still allow.

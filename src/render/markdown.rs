@@ -10,6 +10,7 @@ use super::access::changes_markdown;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{Found, found, label, requests, worded};
+use super::words;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Summary, Target};
 use crate::report::{Report, Status};
 use crate::source::Position;
@@ -82,12 +83,13 @@ fn titled(title: &str, plan: &Plan, said: &str) -> String {
         let _ =
             writeln!(text, "| **{word}** | **{title}**{reason} | | | {} |", place(change.source.as_ref()));
         for field in &change.fields {
+            let [before, after] = cells(change, field);
             let _ = writeln!(
                 text,
                 "| | {} | {} | {} | {} |",
                 markdown(&label(&change.kind, field)),
-                before(change, field),
-                value(&change.kind, field, &field.after),
+                before,
+                after,
                 field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)))
             );
         }
@@ -114,8 +116,24 @@ fn word(action: Action) -> &'static str {
     }
 }
 
-fn before(change: &PlannedChange, field: &FieldEntry) -> String {
-    if change.action == Action::Create { String::new() } else { value(&change.kind, field, &field.before) }
+/// The cells for what was and what will be. How a long value changes stands in the second one, word by word.
+fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
+    let (kind, created) = (&change.kind, change.action == Action::Create);
+    let long = if created || field.before.is_null() {
+        words::block(&field.after)
+    } else {
+        words::changed(&field.before, &field.after)
+    };
+    match long {
+        Some(lines) => {
+            let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
+            [String::new(), lines.join("<br>")]
+        }
+        None => {
+            let before = if created { String::new() } else { value(kind, field, &field.before) };
+            [before, value(kind, field, &field.after)]
+        }
+    }
 }
 
 fn value(kind: &str, field: &FieldEntry, value: &Value) -> String {

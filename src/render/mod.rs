@@ -14,3 +14,4 @@ pub mod sarif;
 pub mod statement;
 pub mod text;
 pub(crate) mod verify;
+mod words;

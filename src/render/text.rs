@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::access::changes;
 use super::cause;
 use super::sanitize::sanitize;
+use super::words;
 use crate::finding::Severity;
 use crate::kinds;
 use crate::plan::document::{
@@ -111,12 +112,12 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
     let labels: Vec<String> = change.fields.iter().map(|field| label(&change.kind, field)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     for (field, label) in change.fields.iter().zip(&labels) {
-        for (index, (value, style)) in values(&change.kind, change.action, field).iter().enumerate() {
+        for (index, shown) in shown(&change.kind, change.action, field).iter().enumerate() {
             let label = if index == 0 { label.as_str() } else { "" };
             let left = format!("      {label:width$}  ");
             lines.push(Line {
-                plain: format!("{left}{value}"),
-                styled: format!("{left}{style}{value}{style:#}"),
+                plain: format!("{left}{}", shown.plain),
+                styled: format!("{left}{}", shown.styled),
                 place: field.source.clone(),
                 aligned: true,
             });
@@ -160,6 +161,23 @@ pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
     }
 }
 
+/// The lines that show one field: long values word by word where they change.
+fn shown(kind: &str, action: Action, field: &FieldEntry) -> Vec<words::Line> {
+    let long = if action == Action::Create || field.before.is_null() {
+        words::block(&field.after)
+    } else {
+        words::changed(&field.before, &field.after)
+    };
+    let short = || {
+        let line = |(plain, style): (String, Style)| words::Line {
+            styled: format!("{style}{plain}{style:#}"),
+            plain,
+        };
+        values(kind, action, field).into_iter().map(line).collect()
+    };
+    long.unwrap_or_else(short)
+}
+
 /// The lines that show one field: what it becomes, what it was, or which elements come and go.
 fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)> {
     let absent = action == Action::Refused && field.before.is_null();
@@ -184,7 +202,7 @@ fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)
 }
 
 /// A value in a few words.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),

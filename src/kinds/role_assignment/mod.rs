@@ -3,6 +3,7 @@
 //! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
 
 mod accepted;
+mod conditions;
 mod declared;
 pub(crate) mod denial;
 mod orphans;
@@ -148,6 +149,14 @@ fn list_at(scope: &ResourceId) -> Query {
     let mut query = list(scope);
     query.path.push_str("&$filter=atScope()");
     query
+}
+
+/// The accounts of a stack that declare a list of their assignments, an empty one too.
+pub(super) fn complete(loaded: &Loaded) -> impl Iterator<Item = ResourceId> {
+    let lists = |index| loaded.document.tree.pointer(&format!("/accounts/{index}/roleAssignments"));
+    let accounts = loaded.spec.accounts.iter().enumerate();
+    let declaring = accounts.filter(move |(index, _)| lists(*index).is_some_and(Value::is_array));
+    declaring.map(|(_, account)| id_of(&loaded.spec, account))
 }
 
 /// The scopes that a stack's assignments name.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, accepted, grants, key, marked, roles, scope_of};
+use super::{DESCRIPTION_LIMIT, accepted, conditions, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE};
@@ -46,6 +46,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     });
     for (pointer, description, conditional, version) in nested.chain(scoped) {
         texts(loaded, &pointer, description, conditional, version, findings);
+        findings.extend(conditions::check(loaded, &pointer));
     }
     for grant in grants(spec) {
         findings

@@ -8,8 +8,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use keyless::finding::Code;
+use keyless::rbac::condition::Givable;
+use keyless::rbac::{self, Catalogue, POWERS};
 use keyless::spec::structure;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn is_current(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -29,6 +31,138 @@ fn the_page_of_findings_is_current() {
         let _ = writeln!(page, "| `{code}` | {} |", code.about());
     }
     is_current("docs/findings.md", &page);
+}
+
+/// Rights that sound as if somebody could get more with them, and why no guard asks about a role that has no other.
+const UNGUARDED: &[(&str, &str)] = &[
+    (
+        "Microsoft.CognitiveServices/accounts/listKeys/action",
+        "a key is worth nothing while keys are off, which `keys-on` guards; Cognitive Services User has this right",
+    ),
+    ("Microsoft.CognitiveServices/accounts/regenerateKey/action", "as above"),
+    (
+        "Microsoft.CognitiveServices/accounts/connections/listSecrets/action",
+        "reads the secrets of connections; prefer connections without secrets (`authType: AAD`)",
+    ),
+    (
+        "Microsoft.CognitiveServices/accounts/projects/write",
+        "makes and changes projects in the account; gives no right on it",
+    ),
+    (
+        "Microsoft.CognitiveServices/accounts/deployments/write",
+        "decides which models answer and behind which filter (`weakening` guards what a plan does), not who may call",
+    ),
+    ("Microsoft.CognitiveServices/accounts/raiPolicies/write", "as above"),
+    (
+        "Microsoft.Authorization/roleAssignments/delete",
+        "takes rights away and gives none; `lock-out` guards what a plan takes away",
+    ),
+    ("Microsoft.Authorization/locks/delete", "removes a lock; gives no right"),
+    (
+        "Microsoft.Authorization/policyAssignments/write",
+        "a policy that deploys acts as an identity of its own, which must have been given roles",
+    ),
+    (
+        "Microsoft.Authorization/classicAdministrators/write",
+        "classic administrators were retired on 31 August 2024",
+    ),
+    (
+        "Microsoft.ManagedServices/registrationAssignments/write",
+        "Azure Lighthouse asks for `roleAssignments/write` besides, which is guarded",
+    ),
+    ("Microsoft.Resources/deployments/write", "a deployment acts with the caller's own rights"),
+    (
+        "Microsoft.ManagedIdentity/userAssignedIdentities/write",
+        "a new identity has no roles until somebody gives it some",
+    ),
+    (
+        "Microsoft.Compute/virtualMachines/runCommand/action",
+        "code on a machine, a web app, a function or a workflow acts as the identity of that resource; keyless does not manage those: keep their identities' roles small",
+    ),
+    ("Microsoft.Web/sites/write", "as above"),
+    ("Microsoft.Logic/workflows/write", "as above"),
+    ("Microsoft.KeyVault/vaults/accessPolicies/write", "data of a vault; keyless does not manage vaults"),
+    (
+        "Microsoft.Storage/storageAccounts/listKeys/action",
+        "data of a storage account; keyless does not manage those",
+    ),
+    (
+        "Microsoft.DocumentDB/databaseAccounts/tableRoleAssignments/write",
+        "roles of Cosmos DB's other APIs, which keyless does not manage; Cosmos DB Operator, which agents need, has this right",
+    ),
+    (
+        "Microsoft.DocumentDB/databaseAccounts/listKeys/action",
+        "data of a Cosmos DB account, past its own roles; turn its keys off",
+    ),
+];
+
+/// What the page says beside its tables.
+const CONDITIONS: &str = "
+# Conditions
+
+A condition that a plan drops or changes is refused (`guard-condition`), on any role: keyless does not judge whether the new one lets more
+through, a person does. The same role given to the same principal without that condition, above, below or at that scope, counts as dropped.
+Text diffs mark words as `git diff --word-diff` does: `[-gone-]`, `{+new+}`.
+
+`validate` finds what Azure could not read: brackets, quotes, an operator without a value, with the place inside the condition. Operators,
+functions and attributes that keyless does not know are a note: Azure judges them.
+
+# Lock-outs
+
+With keys off somebody must be left who can call the models: `guard-lock-out` refuses a plan after which no role with inference data actions
+reaches the account. These do not count: a grant under a condition, unless the condition certainly lets calls through (it speaks of other
+actions only); a grant that ends by itself; the account's own identity; and, where a spec declares the account's `roleAssignments`, a grant
+made by hand on the account beside them. What is inherited counts. A plan that takes the right to write accounts or role assignments from the
+identity that carries it out, or puts it under a condition, is refused too; what that identity holds through groups is not known.
+";
+
+/// A role that has one right and no other.
+fn with(action: &str) -> Catalogue {
+    let id = "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000001";
+    let body = json!({"id": id, "properties": {"roleName": "one", "permissions": [{"actions": [action]}]}});
+    Catalogue::of([body].iter())
+}
+
+#[test]
+fn the_page_of_rights_is_current() {
+    let is_guarded = |action: &str| {
+        let id = uuid::Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
+        with(action).by_id(id).expect("the role was just put in").is_guarded()
+    };
+    let mut page = String::from(
+        "# Rights that become more\n\nThis page is made from the code. A plan that gives somebody a role with one of these rights, by a wildcard too, is refused (exit 3,\n`guard-grant`) until `--allow 'grant:ADDRESS'` names it. `notActions` count: what a role excludes it does not give. So is every role at\nsubscription scope or above, and a role whose permissions could not be read.\n\n| right | lets its holder | how that becomes more |\n| --- | --- | --- |\n",
+    );
+    for power in POWERS {
+        let actions: Vec<String> = power.actions.iter().map(|action| format!("`{action}`")).collect();
+        let _ = writeln!(page, "| {} | {} | {} |", actions.join("<br>"), power.words, power.how);
+        for action in power.actions {
+            assert!(is_guarded(action), "{action}");
+            let (provider, _) = action.split_once('/').expect("an action has a provider");
+            assert!(is_guarded(&format!("{provider}/*")), "{provider}/*");
+        }
+    }
+    page.push_str(
+        "\nA role that could become more by writing role assignments alone, and whose own condition, or that of the assignment, lets it give roles\nwith inference data actions only, is a note below a resource group (*Azure AI Project Manager* is such a role). A role with inference\ndata actions on a whole resource group is a note.\n\nNot guarded, and why:\n\n| right | why not |\n| --- | --- |\n",
+    );
+    for (action, why) in UNGUARDED {
+        assert!(!is_guarded(action), "{action}");
+        let _ = writeln!(page, "| `{action}` | {why} |");
+    }
+    page.push_str(
+        "\nOf the built-in roles that keyless knows offline these need the flag on an account too:\n\n",
+    );
+    for role in rbac::builtin().iter().filter(|role| role.is_guarded()) {
+        let words: Vec<&str> = role.powers().map(|power| power.words).collect();
+        let few = words.len() == 1 && role.can_grant() && matches!(role.givable(), Givable::Only(_));
+        let but = if few {
+            ", by its own condition inference roles only: a note below a resource group"
+        } else {
+            ""
+        };
+        let _ = writeln!(page, "- *{}*: {}{but}", role.name, words.join(", "));
+    }
+    page.push_str(CONDITIONS);
+    is_current("docs/guards.md", &page);
 }
 
 #[test]

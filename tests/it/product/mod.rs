@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod bounds;
 mod checks;
+mod conditions;
 mod connections;
 mod deployments;
 mod drift;
@@ -12,6 +13,7 @@ mod drift_who;
 #[cfg(unix)]
 mod files;
 mod guards;
+mod guards_rights;
 mod guid;
 mod hostile;
 mod incomplete;

@@ -26,13 +26,28 @@ const CALLS: [&str; 2] = [
     "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
     "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
 ];
-const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
+/// Rights with which somebody could get more than was given.
+const GROWING: [&str; 12] = [
+    "Microsoft.Authorization/roleAssignments/write",
+    "Microsoft.Authorization/roleDefinitions/write",
+    "Microsoft.Authorization/roleAssignmentScheduleRequests/write",
+    "Microsoft.Authorization/roleEligibilityScheduleRequests/write",
+    "Microsoft.Authorization/roleManagementPolicies/write",
+    "Microsoft.Authorization/elevateAccess/action",
+    "Microsoft.CognitiveServices/accounts/write",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/x/assign/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
+    "Microsoft.Resources/deploymentScripts/write",
+    "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write",
+];
 
 /// What a role lets one do, as far as the guards care.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Power {
     pub(super) calls: bool,
-    pub(super) grants: bool,
+    /// Whether its holder could get more with it.
+    pub(super) grows: bool,
 }
 
 /// The roles' permissions as Azure listed them; none where the material is not there.
@@ -52,7 +67,7 @@ static POWERS: LazyLock<Option<BTreeMap<String, Power>>> = LazyLock::new(|| {
         };
         let power = Power {
             calls: CALLS.iter().any(|action| permits("dataActions", "notDataActions", action)),
-            grants: permits("actions", "notActions", GRANT),
+            grows: GROWING.iter().any(|action| permits("actions", "notActions", action)),
         };
         powers.insert(role["name"].as_str().unwrap_or_default().to_lowercase(), power);
     }
@@ -65,8 +80,8 @@ pub(super) fn has_roles() -> bool {
 }
 
 pub(super) fn power(role: &str) -> Power {
-    // Nobody knows what a custom role gives: no inference to rely on, and perhaps the right to grant.
-    let unknown = Power { calls: false, grants: role.eq_ignore_ascii_case(CUSTOM_ROLE) };
+    // Nobody knows what a custom role gives: no inference to rely on, and perhaps the right to get more.
+    let unknown = Power { calls: false, grows: role.eq_ignore_ascii_case(CUSTOM_ROLE) };
     POWERS.as_ref().and_then(|powers| powers.get(&role.to_lowercase()).copied()).unwrap_or(unknown)
 }
 
@@ -89,8 +104,15 @@ pub(super) fn held(body: &Value) -> Held {
     }
 }
 
+/// Whether somebody can surely call the models of an account.
 pub(super) fn somebody_calls(account: &str, assignments: &[Held]) -> bool {
-    assignments.iter().any(|held| holds_at(account, &held.scope) && power(&held.role).calls)
+    let calls = |held: &&Held| holds_at(account, &held.scope) && power(&held.role).calls;
+    assignments.iter().filter(calls).any(|held| lets_calls(&held.condition))
+}
+
+/// Whether a condition certainly lets calls through: there is none, or it begins by letting all but an action of something else through.
+fn lets_calls(condition: &str) -> bool {
+    condition.is_empty() || condition.starts_with("((!(actionmatches{'microsoft.x/")
 }
 
 /// How open an account is.

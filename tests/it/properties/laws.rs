@@ -464,6 +464,13 @@ fn unread(case: &Case, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
+/// The condition that a spec declares of an assignment, in lower case: nothing where none speaks of it, and no text where it clears it.
+fn declared_condition(case: &Case, key: &str) -> Option<String> {
+    let mut grants = case.specs.grants.iter();
+    let grant = grants.find(|grant| specs::grant_key(&grant.scope, &grant.principal, &grant.role) == *key)?;
+    grant.entry.get("condition").map(|condition| condition.as_str().unwrap_or_default().to_lowercase())
+}
+
 fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
     if !judge::has_roles() {
         return Ok(());
@@ -479,7 +486,7 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
     seen.assignments = case.seen.assignments.iter().map(item).collect();
     let held = all_held(&seen);
     let deleted: Vec<&String> = by_action(planned, Action::Delete).collect();
-    if deleted.len() > 10 {
+    if deleted.len() > 10 * case.specs.trees.len() {
         return Err(format!("{} deletes pass", deleted.len()));
     }
     let made: Vec<judge::Held> = by_action(planned, Action::Create)
@@ -490,13 +497,13 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
                 scope: parts[0].to_owned(),
                 principal: parts[1].to_owned(),
                 role: parts[2].to_owned(),
-                condition: String::new(),
+                condition: declared_condition(case, key).unwrap_or_default(),
             }
         })
         .collect();
     for new in &made {
-        if judge::power(&new.role).grants {
-            return Err(format!("a role that grants roles passes: {new:?}"));
+        if judge::power(&new.role).grows {
+            return Err(format!("a role that could become more passes: {new:?}"));
         }
         if !new.scope.contains("/resourcegroups/") {
             return Err(format!("a grant above every group passes: {new:?}"));
@@ -512,14 +519,16 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
         }
         let was =
             held.iter().find(|held| key(held) == *key_of_change).ok_or("an update of what is not there")?;
-        let grant =
-            case.specs.grants.iter().find(|grant| {
-                specs::grant_key(&grant.scope, &grant.principal, &grant.role) == *key_of_change
-            });
-        if !was.condition.is_empty()
-            && grant.is_some_and(|grant| grant.entry.get("condition").is_some_and(Value::is_null))
-        {
-            return Err(format!("dropping the condition of {key_of_change} passes"));
+        let Some(now) = declared_condition(case, key_of_change) else { continue };
+        let bare = |text: &str| text.split_whitespace().collect::<String>();
+        let elsewhere = held
+            .iter()
+            .any(|held| held.role == was.role && held.principal == was.principal && held.scope != was.scope);
+        if !was.condition.is_empty() && bare(&was.condition) != bare(&now) && !elsewhere {
+            return Err(format!("changing the condition of {key_of_change} passes"));
+        }
+        for held in after.iter_mut().filter(|held| key(held) == *key_of_change) {
+            held.condition.clone_from(&now);
         }
     }
     for item in &seen.accounts {

@@ -7,16 +7,18 @@ use keyless::plan::predict::World;
 use super::laws::Tally;
 use super::*;
 
-fn flag(refusal: &FindingEntry) -> Result<&str, String> {
+/// The flag that a refusal names, as a shell would read it.
+fn flag(refusal: &FindingEntry) -> Result<String, String> {
     let hint = refusal.hint.as_deref().unwrap_or_default();
     let (_, flag) = hint.split_once("--allow ").ok_or_else(|| format!("no flag in `{hint}`"))?;
-    let quoted = flag.strip_prefix('\'').and_then(|flag| flag.strip_suffix('\''));
-    // It is there to be copied to a shell.
-    match quoted {
-        Some(flag) if flag.contains(' ') => Ok(flag),
-        None if !flag.contains([' ', '\'']) => Ok(flag),
-        _ => Err(format!("`--allow {flag}` cannot be copied to a shell as it stands")),
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c));
+    if plain(flag) {
+        return Ok(flag.to_owned());
     }
+    let quoted = flag.strip_prefix('\'').and_then(|flag| flag.strip_suffix('\''));
+    let text = quoted.map(|quoted| quoted.replace(r"'\''", "\u{1}")).filter(|text| !text.contains('\''));
+    text.map(|text| text.replace('\u{1}', "'"))
+        .ok_or_else(|| format!("`--allow {flag}` cannot be copied to a shell as it stands"))
 }
 
 /// Each refusal names a flag; the flag lifts this refusal and, but for others of the same rule and address, no other.

@@ -214,8 +214,11 @@ pub(super) fn grant_body(grant: &Grant, mark: Option<&str>, differs: bool, rng: 
     } else {
         rng.chance(30).then(|| "by hand".to_owned())
     };
-    let mut condition =
-        if declared("condition") { text("condition") } else { rng.chance(10).then(|| "(true)".to_owned()) };
+    let mut condition = if declared("condition") {
+        text("condition")
+    } else {
+        rng.chance(10).then(|| "(@Resource[hand] StringEquals 'made')".to_owned())
+    };
     if let Some(condition) = &mut condition
         && rng.chance(40)
     {
@@ -225,7 +228,7 @@ pub(super) fn grant_body(grant: &Grant, mark: Option<&str>, differs: bool, rng: 
     if differs {
         match rng.below(4) {
             0 => description = Some("old words".to_owned()),
-            1 => condition = Some("(old)".to_owned()),
+            1 => condition = Some("(@Resource[old] StringEquals 'x')".to_owned()),
             2 => condition = None,
             _ => {
                 let other = if grant.principal_type == "User" { "Group" } else { "User" };

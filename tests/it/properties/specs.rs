@@ -57,7 +57,7 @@ const DESCRIPTIONS: &[&str] =
     &["developers call the models", "x", "", "ends with a space ", "a\nblock\n", " led by one"];
 const CONDITIONS: &[&str] = &[
     "@Resource[Microsoft.X/y:name] StringEquals 'a b'",
-    "((!(ActionMatches{'Microsoft.X/y/read'}))  OR\n (true))",
+    "((!(ActionMatches{'Microsoft.X/y/read'}))  OR\n (@Environment[isPrivateLink] BoolEquals true))",
 ];
 
 /// A declared assignment, as the generator means it.

@@ -122,7 +122,7 @@ fn declared() -> Read {
             networkAcls: {{defaultAction: Deny, bypass: None, ipRules: [203.0.113.0/24], virtualNetworkRules: []}},
             encryption: {{keySource: Microsoft.CognitiveServices}}, userOwnedStorage: [], allowedFqdnList: [a.example],
             networkInjections: [], tags: {{team: ml, old: null}}, roleAssignments: [{{role: Cognitive Services User,
-            principals: [{{id: aaaaaaaa-0000-4000-8000-000000000001, type: User}}], description: d, condition: c}}]}}]}}"
+            principals: [{{id: aaaaaaaa-0000-4000-8000-000000000001, type: User}}], description: d, condition: \"ActionMatches{{'a'}}\"}}]}}]}}"
     );
     read(&text)
 }

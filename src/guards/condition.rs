@@ -1,0 +1,44 @@
+//! Conditions of role assignments that a plan drops, changes, or gets around.
+//!
+//! A condition is not evaluated here: whether another one lets more through, a person says.
+
+use super::assignments::Grant;
+use super::{Objection, Rule};
+use crate::plan::predict::World;
+
+pub(super) fn objections(before: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+    let message = |grant| Some((grant, weakened(before, old, grant)?));
+    let object = |(grant, message): (&Grant<'_>, String)| Objection {
+        rule: Rule::Condition,
+        id: Some(grant.id.clone()),
+        message,
+    };
+    new.iter().filter_map(message).map(object).collect()
+}
+
+/// How a grant lets its principal do what a condition kept from it, if so.
+fn weakened(before: &World, old: &[Grant<'_>], grant: &Grant<'_>) -> Option<String> {
+    let (role, principal, scope) = (grant.role_name(), grant.principal, &grant.scope);
+    let like_it: Vec<&Grant<'_>> = old.iter().filter(|was| was.gives_the_same(grant)).collect();
+    let had = |was: &&&Grant<'_>| {
+        was.reaches(before, scope) && (!was.is_conditional() || was.has_condition_of(grant))
+    };
+    if like_it.iter().any(|was| had(&was)) {
+        return None;
+    }
+    if like_it.iter().any(|was| was.is(grant)) {
+        let verb = if grant.is_conditional() { "changes" } else { "drops" };
+        return Some(format!(
+            "the plan {verb} the condition under which {principal} has `{role}` on `{scope}`"
+        ));
+    }
+    // The same role above, below or here without that condition would undo it.
+    let meets = |was: &&&Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);
+    let around = like_it.iter().find(|was| meets(was) && !was.has_condition_of(grant))?;
+    let how = if grant.is_conditional() {
+        "under another condition than"
+    } else {
+        "without the condition under which"
+    };
+    Some(format!("the plan gives {principal} `{role}` on `{scope}` {how} it has it on `{}`", around.scope))
+}

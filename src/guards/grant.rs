@@ -1,0 +1,87 @@
+//! Grants that a merged line should not make by itself: of roles that could become more, and wherever everything is below.
+
+use super::assignments::Grant;
+use super::{Objection, Rule};
+use crate::id::ResourceId;
+use crate::rbac::condition::Givable;
+use crate::rbac::{Catalogue, POWERS, Role};
+
+/// How many rights a message names.
+const NAMED: usize = 3;
+
+/// What there is to say of new grants: objections, and what is worth a note only.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) objections: Vec<Objection>,
+    pub(super) notes: Vec<Objection>,
+}
+
+pub(super) fn judge(old: &[Grant<'_>], new: &[Grant<'_>], roles: &Catalogue) -> Said {
+    let mut said = Said::default();
+    for grant in new {
+        // The same grant under another GUID gives nobody anything; a changed condition is another guard's.
+        if old.iter().any(|was| was.is(grant)) {
+            continue;
+        }
+        let objection =
+            |message: String| Objection { rule: Rule::Grant, id: Some(grant.id.clone()), message };
+        let gives = format!("the plan gives {} `{}`", grant.principal, grant.role_name());
+        let scope = &grant.scope;
+        // Whatever the role is: everything is below.
+        let high = scope.group().is_none();
+        let on = if high { format!("on all of `{scope}`") } else { format!("on `{scope}`") };
+        let Some(role) = grant.role else {
+            said.objections.push(objection(format!(
+                "{gives} {on}, a role that this version does not know: it might let its holder get more"
+            )));
+            continue;
+        };
+        if role.is_guarded() {
+            let may = powers(role);
+            match only_inference(grant, role, roles) {
+                Some(names) if is_below_a_group(scope) => said.notes.push(objection(format!(
+                    "{gives} {on}, a role that can {may}: by its condition only {names}"
+                ))),
+                _ => said.objections.push(objection(format!("{gives} {on}, a role that can {may}"))),
+            }
+        } else if high {
+            said.objections.push(objection(format!("{gives} {on}")));
+        } else if role.gives_inference() && scope.group().as_ref() == Some(scope) {
+            said.notes.push(objection(format!(
+                "{gives} on the whole resource group `{}`: on every account in it, later ones too",
+                scope.name()
+            )));
+        }
+    }
+    said
+}
+
+fn is_below_a_group(scope: &ResourceId) -> bool {
+    scope.group().is_some_and(|group| group != *scope)
+}
+
+/// What a guarded role lets one do, in words.
+fn powers(role: &Role) -> String {
+    let words: Vec<&str> = role.powers().map(|power| power.words).collect();
+    match words.as_slice() {
+        [only] => (*only).to_owned(),
+        [all @ .., last] if all.len() < NAMED => format!("{} and {last}", all.join(", ")),
+        all => format!("{}, and {} other such things", all[..NAMED].join(", "), all.len() - NAMED),
+    }
+}
+
+/// The roles that a grant lets its holder give, where those let others call models and nothing else, and where giving them is all that could
+/// become more.
+fn only_inference(grant: &Grant<'_>, role: &Role, roles: &Catalogue) -> Option<String> {
+    // The table begins with the right to write assignments, which is all that such a condition speaks of.
+    if !role.powers().eq(POWERS.first()) {
+        return None;
+    }
+    let Givable::Only(givable) = grant.givable(role) else { return None };
+    let mut names = Vec::new();
+    for id in givable {
+        let given = roles.by_id(id).filter(|given| given.is_inference_only())?;
+        names.push(format!("`{}`", given.name));
+    }
+    Some(if names.is_empty() { "none".to_owned() } else { names.join(", ") })
+}

@@ -1,0 +1,59 @@
+//! Offline rules of conditions: what Azure could not read is an error, what only Azure can judge a note.
+
+use serde_json::Value;
+
+use crate::finding::{Code, Finding};
+use crate::rbac::Condition;
+use crate::rbac::condition::RemarkKind;
+use crate::spec::Loaded;
+
+const FORMAT: &str = "https://learn.microsoft.com/azure/role-based-access-control/conditions-format";
+
+/// What there is to say of the condition of the assignment at a pointer.
+pub(super) fn check(loaded: &Loaded, pointer: &str) -> Vec<Finding> {
+    let pointer = format!("{pointer}/condition");
+    let Some(text) = loaded.document.tree.pointer(&pointer).and_then(Value::as_str) else {
+        return Vec::new();
+    };
+    let span = loaded.document.value_span(&pointer);
+    if text.trim().is_empty() {
+        let hint = "write one, or `condition: null` to drop the one that is live";
+        return vec![Finding::error(Code::InvalidCondition, "the condition is empty").at(span).hint(hint)];
+    }
+    match Condition::parse(text) {
+        Err(mistake) => {
+            let message =
+                format!("the condition cannot be read: {}, at {}", mistake.message, place(text, mistake.at));
+            vec![
+                Finding::error(Code::InvalidCondition, message)
+                    .at(span)
+                    .hint(format!("the format: {FORMAT}")),
+            ]
+        }
+        Ok(condition) => {
+            let finding = |remark: &crate::rbac::condition::Remark| {
+                let message = format!("{}, at {}", remark.message, place(text, remark.at));
+                match remark.kind {
+                    RemarkKind::Unknown => Finding::note(Code::UnknownInCondition, message)
+                        .hint("Azure judges it when the assignment is written"),
+                    RemarkKind::Order => Finding::warning(Code::ConditionOrder, message)
+                        .hint("write `(a AND b) OR c`, or `a AND (b OR c)`"),
+                }
+                .at(span)
+            };
+            condition.remarks().iter().map(finding).collect()
+        }
+    }
+}
+
+/// Where a byte of a condition stands, as people count.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    if text.trim_end().contains('\n') {
+        format!("line {line}, column {column} of the condition")
+    } else {
+        format!("column {column} of the condition")
+    }
+}

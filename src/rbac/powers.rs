@@ -1,0 +1,111 @@
+//! Rights with which somebody could get more than they were given: what the guard `grant` asks about.
+//!
+//! Plain data. docs/guards.md shows this table, and beside it the rights that are left to others and why; a test keeps it current.
+
+use super::{Permission, Role, allowed};
+
+/// The right to write role assignments.
+pub(super) const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
+
+/// The right to change accounts.
+pub(super) const WRITE: &str = "Microsoft.CognitiveServices/accounts/write";
+
+/// A right with which somebody could get more.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Power {
+    /// The actions that give it; one suffices.
+    pub actions: &'static [&'static str],
+    /// What it lets one do: "a role that can ...".
+    pub words: &'static str,
+    /// How that becomes more, for the docs.
+    pub how: &'static str,
+}
+
+/// Every such right, the strongest first: messages name the first ones.
+pub const POWERS: &[Power] = &[
+    Power {
+        actions: &[GRANT],
+        words: "give roles to others",
+        how: "gives itself, or anybody, any role at the scope and below",
+    },
+    Power {
+        actions: &["Microsoft.Authorization/roleDefinitions/write"],
+        words: "change what custom roles permit",
+        how: "adds rights to a role that it already holds",
+    },
+    Power {
+        actions: &["Microsoft.Authorization/roleAssignmentScheduleRequests/write"],
+        words: "give roles for a time (PIM)",
+        how: "an active assignment of any role by a request of Privileged Identity Management",
+    },
+    Power {
+        actions: &["Microsoft.Authorization/roleEligibilityScheduleRequests/write"],
+        words: "make others eligible for roles (PIM)",
+        how: "whoever is eligible activates the role later",
+    },
+    Power {
+        actions: &[
+            "Microsoft.Authorization/roleManagementPolicies/write",
+            "Microsoft.Authorization/roleManagementPolicyAssignments/write",
+        ],
+        words: "change how roles are activated (PIM policies)",
+        how: "takes approval, MFA or the time limit off an activation",
+    },
+    Power {
+        actions: &["Microsoft.Authorization/elevateAccess/action"],
+        words: "elevate itself to User Access Administrator of the tenant",
+        how: "User Access Administrator at the root, for a Global Administrator",
+    },
+    Power {
+        actions: &[WRITE],
+        words: "change accounts",
+        how: "turns keys on, opens networks, attaches identities, past every guard of keyless",
+    },
+    Power {
+        // Azure writes the action with the identity's place in it in roles of its own (Managed Identity Operator), and without elsewhere.
+        actions: &[
+            "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/name/assign/action",
+        ],
+        words: "attach user-assigned identities",
+        how: "code on a resource of its own acts with the identity's roles",
+    },
+    Power {
+        actions: &["Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write"],
+        words: "let outside tokens sign in as a managed identity",
+        how: "a token of its own issuer gets the identity's roles",
+    },
+    Power {
+        actions: &["Microsoft.Resources/deploymentScripts/write"],
+        words: "run deployment scripts",
+        how: "a script runs as an identity that is attached to it",
+    },
+    Power {
+        actions: &["Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"],
+        words: "give Cosmos DB's own roles",
+        how: "data of the database account, which Azure RBAC does not know",
+    },
+    Power {
+        actions: &["Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/write"],
+        words: "change what Cosmos DB's own roles permit",
+        how: "adds data actions to a Cosmos DB role that it already holds",
+    },
+];
+
+impl Role {
+    /// The rights it gives with which somebody could get more.
+    pub fn powers(&self) -> impl Iterator<Item = &'static Power> {
+        POWERS.iter().filter(|power| power.actions.iter().any(|action| allowed(&self.permissions, action)))
+    }
+
+    /// Whether giving it takes the word that the guard `grant` asks for, wherever it is given.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.powers().next().is_some()
+    }
+
+    /// The permissions that let it write role assignments.
+    pub(super) fn granting(&self) -> impl Iterator<Item = &Permission> {
+        self.permissions.iter().filter(|permission| permission.allows(GRANT))
+    }
+}

@@ -1,0 +1,273 @@
+//! Long values that change, word by word: conditions, descriptions, elements of lists.
+//!
+//! Marks are those of `git diff --word-diff`: `[-gone-]` and `{+new+}`. They carry the meaning; colour only helps. Text from outside is
+//! sanitised line by line, and where it holds such marks itself, before and after are shown as a whole, so that no text draws a change.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use super::sanitize::sanitize;
+use super::text::{BAD, CHANGED, GOOD, plain};
+
+/// Shorter texts of one line are shown as `before -> after`.
+const LONG: usize = 60;
+/// Longer ones are shown as a whole: comparing them takes too long.
+const LONGEST: usize = 20_000;
+/// Lines without a change that stay around one with.
+const AROUND: usize = 2;
+const MARKS: [&str; 4] = ["[-", "-]", "{+", "+}"];
+
+/// A line as it shows: plain for measuring, and with styles.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) plain: String,
+    pub(super) styled: String,
+}
+
+impl Line {
+    fn push(&mut self, text: &str, style: Style) {
+        self.plain.push_str(text);
+        let _ = write!(self.styled, "{style}{text}{style:#}");
+    }
+
+    fn of(text: &str, style: Style) -> Self {
+        let mut line = Self::default();
+        line.push(text, style);
+        line
+    }
+}
+
+/// A text of several lines, or nothing for any other value.
+pub(super) fn block(value: &Value) -> Option<Vec<Line>> {
+    let text = value.as_str().map(str::trim_end).filter(|text| text.contains('\n'))?;
+    Some(text.lines().map(|line| Line::of(&sanitize(line), Style::new())).collect())
+}
+
+/// How a long value changes; nothing for values that are short, or of another sort.
+pub(super) fn changed(before: &Value, after: &Value) -> Option<Vec<Line>> {
+    match (before, after) {
+        (Value::String(before), Value::String(after)) => {
+            is_long(&[before, after]).then(|| texts(before, after))
+        }
+        (Value::String(gone), Value::Null) => is_long(&[gone]).then(|| texts(gone, "")),
+        (Value::Null, Value::String(new)) => is_long(&[new]).then(|| texts("", new)),
+        (Value::Array(before), Value::Array(after)) => elements(before, after),
+        _ => None,
+    }
+}
+
+fn is_long(texts: &[&str]) -> bool {
+    texts.iter().any(|text| text.trim_end().contains('\n') || text.chars().count() > LONG)
+}
+
+fn texts(before: &str, after: &str) -> Vec<Line> {
+    let (before, after) = (before.trim_end(), after.trim_end());
+    let marked = |text: &str| MARKS.iter().any(|mark| text.contains(mark));
+    if before.len() + after.len() > LONGEST || marked(before) || marked(after) {
+        let whole = |text: &str, sign: &str, style: Style| -> Vec<Line> {
+            text.lines().map(|line| Line::of(&format!("{sign} {}", sanitize(line)), style)).collect()
+        };
+        return [whole(before, "-", BAD), whole(after, "+", GOOD)].concat();
+    }
+    let mut lines = vec![(Line::default(), false)];
+    for (tag, piece) in pieces(before, after) {
+        for (index, part) in piece.split('\n').enumerate() {
+            if index > 0 {
+                lines.push((Line::default(), false));
+            }
+            let (Some((line, differs)), false) = (lines.last_mut(), part.is_empty()) else { continue };
+            let text = sanitize(part);
+            match tag {
+                ChangeTag::Equal => line.push(&text, Style::new()),
+                // White space alone says nothing, and marks around it would hide what does.
+                _ if part.trim().is_empty() => line.push(&text, Style::new()),
+                ChangeTag::Delete => line.push(&format!("[-{text}-]"), BAD),
+                ChangeTag::Insert => line.push(&format!("{{+{text}+}}"), GOOD),
+            }
+            *differs |= tag != ChangeTag::Equal;
+        }
+    }
+    around(&lines)
+}
+
+/// What stays, goes and comes, in order. White space between two changes belongs to them: whole phrases read better.
+fn pieces(before: &str, after: &str) -> Vec<(ChangeTag, String)> {
+    let mut pieces: Vec<(ChangeTag, String)> = Vec::new();
+    let mut push = |tag: ChangeTag, text: &str| match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some((last, piece)) if *last == tag => piece.push_str(text),
+        _ => pieces.push((tag, text.to_owned())),
+    };
+    let (mut gone, mut new, mut blank) = (String::new(), String::new(), String::new());
+    let diff = TextDiff::from_words(before, after);
+    let end = std::iter::once((ChangeTag::Equal, "\n"));
+    let changes = diff.iter_all_changes().map(|change| (change.tag(), change.value()));
+    for (tag, text) in changes.chain(end) {
+        match tag {
+            ChangeTag::Equal => {
+                let inside =
+                    !(gone.is_empty() && new.is_empty()) && text.trim().is_empty() && !text.contains('\n');
+                if inside {
+                    blank.push_str(text);
+                    continue;
+                }
+                while gone.ends_with(' ') && new.ends_with(' ') {
+                    gone.pop();
+                    new.pop();
+                    blank.push(' ');
+                }
+                push(ChangeTag::Delete, &gone);
+                push(ChangeTag::Insert, &new);
+                push(ChangeTag::Equal, &blank);
+                push(ChangeTag::Equal, text);
+                (gone, new, blank) = (String::new(), String::new(), String::new());
+            }
+            ChangeTag::Delete | ChangeTag::Insert => {
+                gone.push_str(&blank);
+                new.push_str(&blank);
+                blank.clear();
+                if tag == ChangeTag::Delete { gone.push_str(text) } else { new.push_str(text) }
+            }
+        }
+    }
+    // The line break at the end was put there to close the last change.
+    if let Some((_, last)) = pieces.last_mut() {
+        last.pop();
+    }
+    pieces
+}
+
+/// The lines that differ and a few around them.
+fn around(lines: &[(Line, bool)]) -> Vec<Line> {
+    let near = |at: usize| {
+        let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(lines.len() - 1));
+        lines[from..=to].iter().any(|(_, differs)| *differs)
+    };
+    let mut shown = Vec::new();
+    let mut left_out = false;
+    for (at, (line, _)) in lines.iter().enumerate() {
+        if line.plain.trim().is_empty() {
+            continue;
+        }
+        if near(at) {
+            if left_out {
+                shown.push(Line::of("...", Style::new()));
+            }
+            left_out = false;
+            shown.push(line.clone());
+        } else {
+            left_out = true;
+        }
+    }
+    if left_out {
+        shown.push(Line::of("...", Style::new()));
+    }
+    shown
+}
+
+/// Elements that go, come, and change: the last are those that keep their identity.
+fn elements(before: &[Value], after: &[Value]) -> Option<Vec<Line>> {
+    let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
+    let mut new: Vec<&Value> = after.iter().filter(|element| !before.contains(element)).collect();
+    let mut lines = Vec::new();
+    let mut changed = Vec::new();
+    for old in gone {
+        let same = new.iter().position(|each| identity(old).is_some() && identity(old) == identity(each));
+        match same {
+            Some(at) => {
+                let mut shown = texts(&plain(old), &plain(new.remove(at)));
+                if let Some(first) = shown.first_mut() {
+                    let mut line = Line::of("~ ", CHANGED);
+                    line.plain.push_str(&first.plain);
+                    line.styled.push_str(&first.styled);
+                    *first = line;
+                }
+                changed.extend(shown);
+            }
+            None => lines.push(Line::of(&format!("- {}", plain(old)), BAD)),
+        }
+    }
+    if changed.is_empty() {
+        return None;
+    }
+    lines.extend(new.into_iter().map(|element| Line::of(&format!("+ {}", plain(element)), GOOD)));
+    lines.extend(changed);
+    Some(lines)
+}
+
+/// What makes an element of a list the same one: its name and source, its id, or its value.
+fn identity(element: &Value) -> Option<Vec<String>> {
+    let text = |name: &&str| element[*name].as_str().map(str::to_ascii_lowercase);
+    let found: Vec<String> = ["name", "source", "id", "value"].iter().filter_map(text).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(before: &Value, after: &Value) -> Option<Vec<String>> {
+        changed(before, after).map(|lines| lines.into_iter().map(|line| line.plain).collect())
+    }
+
+    #[test]
+    fn a_long_text_shows_the_words_that_go_and_come() {
+        let words = "the platform pipeline may hand out these two roles, and no other one at all";
+        let after = words.replace("may", "must not");
+        assert_eq!(
+            shown(&json!(words), &json!(after)),
+            Some(vec![words.replace("may", "[-may-]{+must not+}")])
+        );
+        assert_eq!(shown(&json!("short"), &json!("shorter")), None);
+        assert_eq!(shown(&json!(7), &json!("x".repeat(100))), None);
+        assert_eq!(shown(&json!(words), &Value::Null), Some(vec![format!("[-{words}-]")]));
+        // Without colours the marks say it all.
+        let lines = changed(&json!(words), &json!(after)).unwrap();
+        assert_eq!(anstream::adapter::strip_str(&lines[0].styled).to_string(), lines[0].plain);
+    }
+
+    #[test]
+    fn lines_stay_lines_and_those_far_from_a_change_are_left_out() {
+        let text = |middle: &str| format!("one\ntwo\nthree\n{middle}\nfive\nsix\nseven\n");
+        assert_eq!(
+            shown(&json!(text("four")), &json!(text("4"))).unwrap(),
+            ["...", "two", "three", "[-four-]{+4+}", "five", "six", "..."]
+        );
+        let gone = "a b\nc d";
+        assert_eq!(shown(&json!(gone), &Value::Null).unwrap(), ["[-a b-]", "[-c d-]"]);
+        let lines: Vec<String> =
+            block(&json!("a\n b\u{202e}\n")).unwrap().into_iter().map(|line| line.plain).collect();
+        assert_eq!(lines, ["a", " b\\u{202e}"]);
+        assert_eq!(block(&json!("a\n")), None);
+    }
+
+    #[test]
+    fn no_text_draws_a_change_or_commands_a_terminal() {
+        let (before, after) = (format!("{} [-x-]", "w ".repeat(40)), "w ".repeat(40));
+        let lines = shown(&json!(before), &json!(after)).unwrap();
+        assert!(lines.len() == 2 && lines[0].starts_with("- w") && lines[1].starts_with("+ w"), "{lines:?}");
+        let lines = shown(&json!("::error::\u{1b}[2J\nb"), &json!("##vso[x]\nb")).unwrap();
+        let all = lines.join("\n");
+        assert!(!all.contains('\u{1b}') && !all.contains("##vso[") && !all.contains("-::error::"), "{all}");
+        let huge = "word ".repeat(10_000);
+        assert_eq!(shown(&json!(huge), &json!("x")).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn elements_that_keep_their_identity_change_word_by_word() {
+        let filter = |name: &str, threshold: &str| json!({"name": name, "source": "Prompt", "severityThreshold": threshold});
+        let before = json!([filter("Hate", "Low"), filter("Violence", "Low"), filter("Sexual", "Low")]);
+        let after = json!([filter("Hate", "High"), filter("Violence", "Low"), filter("Jailbreak", "Low")]);
+        let lines = shown(&before, &after).unwrap();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("- ") && lines[0].contains("Sexual"), "{lines:?}");
+        assert!(lines[1].starts_with("+ ") && lines[1].contains("Jailbreak"), "{lines:?}");
+        assert!(lines[2].starts_with("~ ") && lines[2].contains("{+High"), "{lines:?}");
+        assert_eq!(shown(&json!(["a"]), &json!(["b"])), None);
+    }
+}

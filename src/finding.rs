@@ -118,7 +118,7 @@ codes! {
     OperationUnderWay = "operation-under-way", "Azure is still at work on a resource: what it shows may change by itself";
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
-    ForeignMark = "foreign-mark", "a declared thing carries the mark of another stack";
+    ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
     NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
@@ -157,7 +157,7 @@ codes! {
     GuardConnection = "guard-connection", "a plan that sends a connection's secret elsewhere, or another secret";
     GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or takes it from a deployment";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
-    GuardStale = "guard-stale", "live state changed since the plan was made";
+    GuardStale = "guard-stale", "live state, or what the specs ask for, changed since the plan was made";
     // Exporting.
     LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.

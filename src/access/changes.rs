@@ -86,6 +86,13 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     changes
 }
 
+/// The names that changes give to principals, by object id in lower case.
+#[must_use]
+pub fn names(changes: &[AccessChange]) -> BTreeMap<String, String> {
+    let holders = changes.iter().flat_map(|change| change.gains.iter().chain(&change.loses));
+    holders.filter_map(|holder| Some((holder.id.to_ascii_lowercase(), holder.name.clone()?))).collect()
+}
+
 fn assignments(world: &World) -> Vec<Assignment<'_>> {
     world.resources.values().filter_map(|body| Assignment::of(body)).collect()
 }

@@ -8,9 +8,9 @@ use super::Secrets;
 use crate::arm::Client;
 use crate::id::ResourceId;
 use crate::kinds;
-use crate::plan::document::Step;
+use crate::plan::document::{Property, Step};
 
-/// A step as it is sent: its reference and its secrets filled.
+/// A step as it is sent: its holes and its secrets filled.
 pub(super) async fn fill<'a>(
     client: &Client,
     step: &'a Step,
@@ -28,25 +28,32 @@ pub(super) async fn fill<'a>(
     Ok(Cow::Owned(step))
 }
 
-/// A step whose reference is filled, with its own name; one without a reference as it is. Else why not, and what to do.
+/// A step whose holes are filled, with its own name; one without holes as it is. Else why not, and what to do.
 async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (String, Option<String>)> {
-    let Some(reference) = &step.reference else { return Ok(Cow::Borrowed(step)) };
-    let another_version = || {
+    if step.holes.is_empty() {
+        return Ok(Cow::Borrowed(step));
+    }
+    let another_version = |what: &str| {
         let hint = "the plan is from another version of keyless: make it again".to_owned();
-        (format!("`{}` is not a kind of this version", reference.kind), Some(hint))
+        (format!("`{what}` is not a kind of this version"), Some(hint))
     };
-    let holder = kinds::by_name(&reference.kind).ok_or_else(another_version)?;
-    let kind = kinds::by_name(&step.kind).ok_or_else(another_version)?;
-    let stand_in = ResourceId::parse(&step.target).map_err(|error| (error.to_string(), None))?;
-    let path = format!("{}?api-version={}", reference.identity_of, holder.api_version());
-    let body = client.get(&path).await.map_err(|error| (error.to_string(), error.hint()))?;
-    let id = holder.identity(&body).ok_or_else(|| {
-        let hint = "add `identity: SystemAssigned` to it".to_owned();
-        (format!("`{}` has no identity of its own", reference.identity_of), Some(hint))
-    })?;
+    let kind = kinds::by_name(&step.kind).ok_or_else(|| another_version(&step.kind))?;
+    let id = |text: &str| ResourceId::parse(text).map_err(|error| (error.to_string(), None));
+    let stand_in = id(&step.target)?;
     let mut filled = step.clone();
-    filled.patch.insert(reference.field.clone(), json!(id));
+    for hole in std::mem::take(&mut filled.holes) {
+        let resource = id(&hole.resource)?;
+        let holder = kinds::by_id(&resource).ok_or_else(|| another_version(&hole.resource))?;
+        let path = format!("{resource}?api-version={}", holder.api_version());
+        let body = client.get(&path).await.map_err(|error| (error.to_string(), error.hint()))?;
+        let value = match hole.property {
+            Property::PrincipalId => holder.identity(&body).ok_or_else(|| {
+                let hint = "add `identity: SystemAssigned` to it".to_owned();
+                (format!("`{resource}` has no identity of its own"), Some(hint))
+            })?,
+        };
+        filled.patch.insert(hole.field, json!(value));
+    }
     filled.target = kind.named_by(&filled.patch, &stand_in).to_string();
-    filled.reference = None;
     Ok(Cow::Owned(filled))
 }

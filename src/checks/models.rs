@@ -345,11 +345,7 @@ mod tests {
                 id: id.clone(),
                 address: id.clone(),
                 title: format!("deployment d{change}"),
-                source: None,
-                fields: Vec::new(),
-                reason: None,
-                caused_by: None,
-                cause_unknown: None,
+                ..PlannedChange::default()
             });
             plan.steps.push(Step {
                 change,
@@ -357,7 +353,7 @@ mod tests {
                 kind: "deployments".to_owned(),
                 target: id,
                 patch: patch.as_object().cloned().unwrap_or_default(),
-                reference: None,
+                holes: Vec::new(),
                 mark: None,
                 base: None,
                 lane: String::new(),

@@ -113,7 +113,7 @@ mod tests {
             kind: kind.to_owned(),
             target: format!("{GROUP}{below}"),
             patch: Map::from_iter([("location".to_owned(), json!("eastus2"))]),
-            reference: None,
+            holes: Vec::new(),
             mark: None,
             base: None,
             lane: String::new(),

@@ -8,7 +8,9 @@ use super::confirm;
 use super::document::Document;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
+use super::pins;
 use super::plan::show;
+use super::review::same_target;
 use super::rotation::Rotation;
 use super::session::{Checked, Lifts, Purpose, Session, block_on, check_beside, refuse};
 use super::show::load;
@@ -19,6 +21,7 @@ use crate::checks;
 use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
 use crate::plan::saved;
+use crate::render::sanitize::sanitize;
 use crate::render::text;
 use crate::report::Report;
 
@@ -45,7 +48,9 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (saved, specs) = match args.paths.split_first() {
         Some((first, rest)) if first.extension().is_some_and(|extension| extension == "json") => {
-            (Some(load(first)?), rest)
+            let plan = load(first)?;
+            pins::stacks(&options.stack, &plan)?;
+            (Some(plan), rest)
         }
         _ => (None, args.paths.as_slice()),
     };
@@ -85,12 +90,12 @@ async fn decide(
     };
     match (saved, fresh) {
         (None, Some(fresh)) => Ok(fresh),
-        (Some(saved), fresh) => {
-            let mut plan = session.review(options, saved, &args.lifts.allow).await?;
-            if let Some(fresh) = fresh {
-                plan.findings.extend(saved::differing(&plan, &fresh));
-            }
-            Ok(plan)
+        (Some(saved), None) => session.review(options, saved, &args.lifts.allow).await,
+        // What runs is what the specs ask for now; the file only says what was approved.
+        (Some(saved), Some(mut fresh)) => {
+            same_target(&saved, &session.target)?;
+            fresh.findings.extend(saved::differing(&saved, &fresh));
+            Ok(fresh)
         }
         (None, None) => Err(Failure::new("neither a plan nor a spec was given")),
     }
@@ -111,7 +116,9 @@ async fn carry_out(
     plan.findings.extend(missing);
     plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    let refused = plan.is_refused() || is_pinned_elsewhere(&plan) || is_hopeless(&plan, whole) || lacking;
+    // `--within` forbids part of the plan: then nothing of it is written.
+    let outside = plan.findings.iter().any(pins::is_outside);
+    let refused = plan.is_refused() || outside || is_hopeless(&plan, whole) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -125,7 +132,10 @@ async fn carry_out(
     if nothing {
         return Ok(rest);
     }
-    let question = format!("Write this to {}?", plan.target.place());
+    if whole && !options.quiet {
+        output::aside(&text::writes(&plan));
+    }
+    let question = format!("Write this to {}?", sanitize(&plan.target.place()));
     confirm::confirm(args.yes, &question, &session.interrupt).await?;
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session, &plan).await?)) } else { None };
     session.interrupt.enter(Phase::Writing);
@@ -136,16 +146,13 @@ async fn carry_out(
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
 }
 
-/// Whether `--within` forbids part of the plan: then nothing of it is written.
-fn is_pinned_elsewhere(plan: &Plan) -> bool {
-    plan.findings.iter().any(|finding| finding.code == Code::OutsideWithin.as_str())
-}
-
 /// Whether the caller may not do what the plan would, or part of a plan cannot succeed that is carried out whole or not at all.
 fn is_hopeless(plan: &Plan, whole: bool) -> bool {
     plan.findings.iter().any(|finding| {
         let forbidden = finding.code == Code::MissingPermission.as_str();
-        finding.severity == Severity::Error && (forbidden || (whole && checks::is_verdict(finding)))
+        let foreign = finding.code == Code::ForeignMark.as_str();
+        finding.severity == Severity::Error
+            && (forbidden || (whole && (foreign || checks::is_verdict(finding))))
     })
 }
 

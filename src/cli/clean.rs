@@ -13,7 +13,13 @@ use crate::scrub::scrub;
 pub(super) fn clean(plan: &mut Plan) {
     for change in &mut plan.changes {
         text(&mut change.title);
-        change.reason.as_mut().into_iter().chain(&mut change.cause_unknown).for_each(text);
+        change
+            .reason
+            .as_mut()
+            .into_iter()
+            .chain(&mut change.cause_unknown)
+            .chain(&mut change.called)
+            .for_each(text);
         all(&mut change.caused_by);
         for field in &mut change.fields {
             values(&mut field.before);

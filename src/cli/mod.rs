@@ -20,6 +20,7 @@ mod outputs;
 mod pins;
 mod plan;
 mod progress;
+mod review;
 mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -1,57 +1,58 @@
-//! `--within`: what a run that is pinned to a scope must not change.
+//! `--within` and `--stack`: what a run that is pinned must not change, whether its plan is fresh or comes from a file.
 
 use super::output::Failure;
-use crate::diff::{Change, Diff};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Plan};
+use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 
-/// The scope of `--within`.
+/// A scope of `--within`.
 pub(super) fn pin(within: &str) -> Result<ResourceId, Failure> {
     ResourceId::parse(within)
         .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
 }
 
-/// Changes that a pinned run must not make.
-pub(super) fn changes_outside(within: &str, diff: &Diff) -> Result<Vec<Finding>, Failure> {
-    let scope = pin(within)?;
-    let refused = |title: &str, span| {
-        Finding::error(
-            Code::OutsideWithin,
-            format!("{title} is outside of `{scope}`, to which this run is pinned"),
-        )
-        .at(span)
-        .hint("take it out of the spec, or widen `--within`")
+/// Writes of a plan that are in none of the scopes to which the run is pinned: deletes and what carries no mark too.
+pub(super) fn outside(within: &[String], plan: &Plan) -> Result<Vec<FindingEntry>, Failure> {
+    let scopes = within.iter().map(|within| pin(within)).collect::<Result<Vec<ResourceId>, Failure>>()?;
+    if scopes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_inside = |change: &&PlannedChange| {
+        ResourceId::parse(&change.id).is_ok_and(|id| scopes.iter().any(|scope| scope.contains(&id)))
     };
-    let findings = diff.changes.iter().filter_map(|change| match change {
-        Change::Create { desired, .. }
-        | Change::Restore { desired, .. }
-        | Change::Adopt { desired, .. }
-        | Change::Update { desired, .. } => {
-            (!scope.contains(&desired.scope)).then(|| refused(&desired.title, desired.span))
-        }
-        Change::Delete { live, span, title, .. } => {
-            (!scope.contains(&live.scope)).then(|| refused(title, *span))
-        }
-        _ => None,
+    let written = plan.changes.iter().filter(|change| change.action.writes());
+    let findings = written.filter(|change| !is_inside(change)).map(|change| FindingEntry {
+        source: change.source.clone(),
+        severity: Severity::Error,
+        code: Code::OutsideWithin.as_str().to_owned(),
+        message: format!(
+            "{} is outside of `{}`, to which this run is pinned: `{}`",
+            change.title,
+            within.join("`, `"),
+            change.id
+        ),
+        cause: None,
+        hint: Some("take it out of the spec, or widen `--within`".to_owned()),
     });
     Ok(findings.collect())
 }
 
-/// Steps of a saved plan that a pinned run must not take.
-pub(super) fn steps_outside(within: &str, plan: &Plan) -> Result<Vec<FindingEntry>, Failure> {
-    let scope = pin(within)?;
-    let outside = plan
-        .steps
-        .iter()
-        .filter(|step| ResourceId::parse(&step.target).is_ok_and(|target| !scope.contains(&target)));
-    let findings = outside.map(|step| FindingEntry {
-        source: step.source.clone(),
-        severity: Severity::Error,
-        code: Code::OutsideWithin.as_str().to_owned(),
-        message: format!("`{}` is outside of `{scope}`, to which this run is pinned", step.target),
-        cause: None,
-        hint: Some("widen `--within`, or make a plan that stays inside".to_owned()),
-    });
-    Ok(findings.collect())
+/// Whether a finding tells of a write that is pinned elsewhere.
+pub(super) fn is_outside(finding: &FindingEntry) -> bool {
+    finding.code == Code::OutsideWithin.as_str()
+}
+
+/// Fails where a plan from a file writes for a stack to which the run is not pinned.
+pub(super) fn stacks(pinned: &[String], plan: &Plan) -> Result<(), Failure> {
+    let written = plan.changes.iter().filter(|change| change.action.writes());
+    let is_foreign =
+        |change: &&PlannedChange| change.stack.as_ref().is_none_or(|stack| !pinned.contains(stack));
+    let Some(change) = written.filter(|_| !pinned.is_empty()).find(is_foreign) else { return Ok(()) };
+    let stack = change.stack.as_deref().unwrap_or("?");
+    let message = format!(
+        "the plan writes {} for stack `{stack}`, and this run is pinned to stack `{}`",
+        change.title,
+        pinned.join("`, `")
+    );
+    Err(Failure::new(message).hint(format!("add `--stack {stack}` if it is meant")))
 }

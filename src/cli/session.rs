@@ -33,7 +33,6 @@ use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::plan::document::{Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
-use crate::plan::saved;
 use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
 use crate::scrub;
@@ -248,13 +247,11 @@ impl Session {
         rotation.mark(&mut wanted)?;
         let diff = diff(&stacks, wanted, &snapshot);
         let requests = self.requests();
-        if let Some(within) = &options.within {
-            findings.extend(pins::changes_outside(within, &diff)?);
-        }
         let names = access::known_names(&stacks, &snapshot);
         let inquiry =
             (purpose == Purpose::Drift).then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
+        plan.findings.extend(pins::outside(options.within.as_slice(), &plan)?);
         match purpose {
             Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
             Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),
@@ -295,69 +292,6 @@ impl Session {
         self.spinner.clear();
         self.unless_interrupted()?;
         Ok(stacks.iter().map(|loaded| Lock::of(loaded, &snapshot, claims.tid)).collect())
-    }
-
-    /// Judges a saved plan anew: the same target, live state as it was, guards with this run's lifts.
-    pub(super) async fn review(
-        &self,
-        options: &Options,
-        mut plan: Plan,
-        allowed: &[Allow],
-    ) -> Result<Plan, Failure> {
-        if plan.target != self.target {
-            return Err(Failure::new(format!(
-                "the plan was made for {}, and this run goes to {}",
-                plan.target, self.target
-            ))
-            .hint("apply it where it was made for, or make one for this target"));
-        }
-        let claims = self.claims().await?;
-        self.spinner.say("reading Azure");
-        let mut snapshot = Snapshot::default();
-        snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
-        ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
-        let unread = snapshot.refusals().next().cloned();
-        let stale = saved::stale(&plan, &World::of(&snapshot));
-        // A plan that has to be made anew promises nothing.
-        let promises = unread.is_none() && stale.is_empty();
-        if promises {
-            let raised = checks::queries(&plan.steps, &snapshot);
-            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
-        }
-        self.spinner.clear();
-        self.unless_interrupted()?;
-        if let Some(refusal) = unread {
-            let mut failure =
-                Failure::new("what the plan would change could not be read; nothing was written");
-            failure = failure.cause(refusal.message);
-            return Err(match refusal.hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            });
-        }
-        let now = World::of(&snapshot);
-        plan.findings.retain(|finding| !guards::is_refusal(finding));
-        if promises {
-            checks::review(&mut plan, &snapshot, Severity::Error);
-        }
-        plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
-        plan.findings.extend(stale);
-        if let Some(within) = &options.within {
-            let outside = pins::steps_outside(within, &plan)?;
-            plan.findings.extend(outside);
-        }
-        for stack in plan.steps.iter().filter_map(|step| step.mark.as_ref()) {
-            if !options.stack.is_empty() && !options.stack.contains(stack) {
-                return Err(Failure::new(format!(
-                    "the plan is for stack `{stack}`, to which this run is not pinned"
-                ))
-                .hint(format!("add `--stack {stack}` if it is meant")));
-            }
-        }
-        plan.findings.sort();
-        plan.requests = self.requests();
-        clean(&mut plan);
-        Ok(plan)
     }
 
     pub(super) fn requests(&self) -> Requests {

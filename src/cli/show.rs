@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::Exit;
 use super::options::Options;
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::plan::show;
 use crate::files;
 use crate::plan::document::Plan;
 use crate::plan::saved;
+use crate::render::text;
 
 /// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
 const LARGEST: u64 = 512 << 20;
@@ -23,7 +24,14 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     options.look_at_reports(std::slice::from_ref(&args.plan));
-    show(options, &load(&args.plan)?)?;
+    let plan = load(&args.plan)?;
+    show(options, &plan)?;
+    if !options.quiet {
+        output::aside(&text::writes(&plan));
+        output::aside(
+            "what was there before, names, findings and who gains or loses access are as the plan's maker saw them; `keyless apply` reads Azure again\n",
+        );
+    }
     Ok(Exit::Success)
 }
 
@@ -33,5 +41,6 @@ pub(super) fn load(path: &std::path::Path) -> Result<Plan, Failure> {
         |hint: &str| Failure::new(format!("`{}` cannot be used as a plan", path.display())).hint(hint);
     let text = files::read_text(path, LARGEST)
         .map_err(|error| refused("`keyless plan --out FILE` writes one").cause(error))?;
-    saved::parse(&text).map_err(|error| refused("make it again with `keyless plan --out FILE`").cause(error))
+    saved::parse(&text)
+        .map_err(|error| refused("make a new plan with `keyless plan --out FILE`").cause(error))
 }

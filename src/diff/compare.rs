@@ -43,6 +43,23 @@ pub(super) fn leaves(
     }
 }
 
+/// Calls back for every value that a write would hold, what only identifies the thing, empty maps and `null`s too.
+pub fn values(kind: &dyn Kind, declared: &Map<String, Value>, found: &mut impl FnMut(&[String], &Value)) {
+    fn walk(kind: &dyn Kind, path: &[String], value: &Value, found: &mut impl FnMut(&[String], &Value)) {
+        match (value, field(kind, path)) {
+            (Value::Object(map), None) if !map.is_empty() => {
+                for (name, child) in map {
+                    walk(kind, &[path, std::slice::from_ref(name)].concat(), child, found);
+                }
+            }
+            _ => found(path, value),
+        }
+    }
+    for (name, value) in declared {
+        walk(kind, std::slice::from_ref(name), value, found);
+    }
+}
+
 /// Each declared field that differs from a live body.
 #[must_use]
 pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Value) -> Vec<FieldChange> {
@@ -68,7 +85,9 @@ pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<Fie
     changes
 }
 
-fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
+/// The row of a kind's table for a field.
+#[must_use]
+pub fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
     kind.fields().iter().find(|field| field.path.split('/').eq(path.iter().map(String::as_str)))
 }
 
@@ -168,21 +187,4 @@ fn covers(identity: &[&str], declared: &Value, live: &Value) -> bool {
             _ => wanted == found,
         }
     })
-}
-
-/// The declared change as a patch in spec shape.
-#[must_use]
-pub fn patch<'a>(changes: impl IntoIterator<Item = &'a FieldChange>) -> Map<String, Value> {
-    let mut patch = Value::Object(Map::new());
-    for change in changes {
-        let mut at = &mut patch;
-        for name in &change.path {
-            at = &mut at[name.as_str()];
-        }
-        *at = change.after.clone();
-    }
-    match patch {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
 }

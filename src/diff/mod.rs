@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use compare::{FieldChange, equal, field_changes, patch};
+pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
 

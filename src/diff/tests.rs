@@ -86,24 +86,6 @@ fn values_are_written_as_people_write_them() {
 }
 
 #[test]
-fn a_patch_holds_each_change_at_its_path() {
-    let change = |path: &[&str], after: Value| FieldChange {
-        path: path.iter().map(|name| (*name).to_owned()).collect(),
-        before: Value::Null,
-        after,
-        span: None,
-        change: Mutability::InPlace,
-    };
-    let changes = [
-        change(&["tags", "team"], json!("ml")),
-        change(&["tags", "old"], Value::Null),
-        change(&["sku"], json!("S0")),
-    ];
-    assert_eq!(Value::Object(patch(&changes)), json!({"tags": {"team": "ml", "old": null}, "sku": "S0"}));
-    assert!(patch(&[]).is_empty());
-}
-
-#[test]
 fn a_restored_account_carries_the_mark_if_it_did_or_the_stack_adopts() {
     let chat = account("chat");
     for (marked, adopt, differs, mark) in [

@@ -50,16 +50,12 @@ fn a_project_goes_only_past_its_guard_and_what_stands_in_it_is_none() {
         ("raiPolicies/strict", None),
     ] {
         let target = id(below);
-        let plan: Plan = serde_json::from_value(json!({
-            "formatVersion": "1.0", "target": {"kind": "sandbox"}, "findings": [], "incomplete": [], "fingerprint": "",
-            "summary": serde_json::to_value(crate::plan::document::Summary::default()).unwrap(),
-            "requests": {"reads": 0, "writes": 0},
-            "changes": [{"action": "delete", "kind": "x", "id": target, "address": "an-address", "title": "a title",
-                "source": null, "fields": []}],
-            "steps": [{"change": 0, "action": "delete", "kind": "x", "target": target, "patch": {}, "lane": "",
-                "needs": [], "last": true, "source": null}],
-        }))
-        .unwrap();
+        let plan = crate::plan::samples::plan(
+            json!([{"action": "delete", "kind": "x", "id": target, "address": "an-address", "title": "a title",
+                "source": null, "fields": []}]),
+            json!([{"change": 0, "action": "delete", "kind": "x", "target": target, "patch": {}, "lane": "",
+                "needs": [], "last": true, "source": null}]),
+        );
         let before = world(&[(below, json!({}))]);
         let judged = |allowed: &[&str]| {
             let allowed: Vec<Allow> = allowed.iter().map(|text| text.parse().unwrap()).collect();

@@ -188,24 +188,32 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
 /// Whether a finding is a guard's refusal.
 #[must_use]
 pub fn is_refusal(finding: &FindingEntry) -> bool {
+    finding.severity == Severity::Error && is_judgement(finding)
+}
+
+/// Whether a finding is a guard's, lifted or not.
+#[must_use]
+pub fn is_judgement(finding: &FindingEntry) -> bool {
     let guard = |code: &Code| code.as_str() == finding.code;
-    finding.severity == Severity::Error
-        && RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale]).any(guard)
+    RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale]).any(guard)
 }
 
 fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry {
     let Objection { rule, id, message } = objection;
     let change: Option<&PlannedChange> = id.as_ref().and_then(|id| {
         let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
-        // What has no id yet is known by its step's.
-        let written = || plan.steps.iter().find(|step| is(&step.target)).map(|step| step.change);
-        let named = plan.changes.iter().find(|change| is(&change.id));
-        named.or_else(|| plan.changes.get(written()?))
+        // What a plan writes comes before what merely stands there under the same id.
+        let named =
+            |writes| plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id));
+        named(true).or_else(|| named(false))
     });
-    let address = change.map(|change| change.address.clone()).or_else(|| id.map(|id| id.to_string()));
-    let lifted = allowed
-        .iter()
-        .any(|allow| allow.rule == rule && (allow.address.is_none() || allow.address == address));
+    let address = address(plan, change).or_else(|| id.as_ref().map(ToString::to_string));
+    let lifted = allowed.iter().any(|allow| {
+        allow.rule == rule
+            && allow.address.as_ref().is_none_or(|allowed| {
+                Some(allowed) == address.as_ref() || (id.is_some() && ResourceId::parse(allowed).ok() == id)
+            })
+    });
     let code = RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
     let flag = match &address {
         Some(address) => format!("--allow {}", for_a_shell(&format!("{rule}:{address}"))),
@@ -232,6 +240,16 @@ fn for_a_shell(argument: &str) -> String {
         return argument.to_owned();
     }
     format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
+/// The address by which a change is allowed: its place in the spec, or its id where two share that place.
+fn address(plan: &Plan, change: Option<&PlannedChange>) -> Option<String> {
+    let change = change?;
+    let shared = plan
+        .changes
+        .iter()
+        .any(|other| other.address == change.address && !other.id.eq_ignore_ascii_case(&change.id));
+    Some(if shared { change.id.clone() } else { change.address.clone() })
 }
 
 /// The stack whose mark a body carries, read here a second time on purpose.

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::plan::document::Summary;
 
 const SUBSCRIPTION: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
 const CHAT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
@@ -259,15 +258,12 @@ fn a_restore_that_opens_is_refused() {
         "networkAcls": {"defaultAction": "Deny", "bypass": "None", "ipRules": []}, "deletionDate": "2026-11-01"}});
     let before = World { resources: BTreeMap::from([(id(&deleted), remains.into())]), ..World::default() };
     let judged = |patch: Value| -> Vec<String> {
-        let plan: Plan = serde_json::from_value(json!({
-            "formatVersion": "1.0", "target": {"kind": "sandbox"}, "findings": [], "incomplete": [], "fingerprint": "",
-            "summary": Summary::default(), "requests": {"reads": 0, "writes": 0},
-            "changes": [{"action": "restore", "kind": "accounts", "id": CHAT, "address": "accounts/chat", "title": "account chat",
-                "source": null, "fields": []}],
-            "steps": [{"change": 0, "action": "restore", "kind": "accounts", "target": CHAT, "patch": patch, "lane": "",
-                "needs": [], "last": false, "source": null}],
-        }))
-        .unwrap();
+        let plan = crate::plan::samples::plan(
+            json!([{"action": "restore", "kind": "accounts", "id": CHAT, "address": "accounts/chat", "title": "account chat",
+                "source": null, "fields": []}]),
+            json!([{"change": 0, "action": "restore", "kind": "accounts", "target": CHAT, "patch": patch, "lane": "",
+                "needs": [], "last": false, "source": null}]),
+        );
         judge(&plan, &before, None, &[]).into_iter().map(|finding| finding.code).collect()
     };
     assert!(judged(json!({})).is_empty());

@@ -70,14 +70,7 @@ pub(super) fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static st
         entries.push(json!({"action": action, "kind": kind, "id": body["id"], "address": "an address",
             "title": "a title", "source": null, "fields": []}));
     }
-    let mut plan: Plan = serde_json::from_value(json!({
-        "formatVersion": "1.0", "target": {"kind": "sandbox"}, "changes": entries, "findings": [], "incomplete": [],
-        "summary": serde_json::to_value(crate::plan::document::Summary::default()).unwrap(),
-        "requests": {"reads": 0, "writes": 0}, "steps": steps, "fingerprint": "",
-    }))
-    .unwrap();
-    plan.fingerprint = plan.digest();
-    plan
+    crate::plan::samples::plan(json!(entries), json!(steps))
 }
 
 pub(super) fn messages(objections: Vec<Objection>) -> Vec<String> {

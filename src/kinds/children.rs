@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Gap, Inventory, Kind, Live, unplaced};
+use super::{Gap, Inventory, Kind, Live, is_of, unplaced};
 use crate::desired::{Desired, collect_spans};
 use crate::id::{Key, ResourceId};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
@@ -73,11 +73,7 @@ pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId
 }
 
 pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {
-    let ours = |target: &&ResourceId| {
-        let found = target.resource_type();
-        kind.types().iter().any(|name| found.as_ref().is_some_and(|found| name.eq_ignore_ascii_case(found)))
-    };
-    let parents = targets.iter().filter(ours).filter_map(ResourceId::parent);
+    let parents = targets.iter().filter(|target| is_of(kind, target)).filter_map(ResourceId::parent);
     parents.map(|parent| list(kind, &parent)).collect()
 }
 
@@ -167,7 +163,8 @@ pub(super) fn title(kind: &dyn Kind, body: &Value) -> String {
     }
 }
 
-fn title_of(kind: &dyn Kind, id: &ResourceId) -> String {
+/// A child as people name it.
+pub(super) fn title_of(kind: &dyn Kind, id: &ResourceId) -> String {
     let parent = id.parent().map_or_else(String::new, |parent| parent.name().to_owned());
     format!("{} {} of {parent}", kind.noun(), id.name())
 }

@@ -9,6 +9,7 @@ use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, 
 use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 
@@ -123,6 +124,11 @@ impl Kind for Deployments {
             let id = account.child("raiPolicies", policy);
             desired.after.push(children::key(&rai_policy::RaiPolicies, &id));
         }
+    }
+
+    fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
+        let policy = patch.get("raiPolicyName").and_then(Value::as_str);
+        policy.and_then(|policy| Some(id.parent()?.child("raiPolicies", policy))).into_iter().collect()
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {

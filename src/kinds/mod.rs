@@ -34,7 +34,7 @@ use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
-use crate::plan::document::Plan;
+use crate::plan::document::{Plan, PlannedChange};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -201,6 +201,26 @@ pub trait Kind: Sync {
     fn named_by(&self, _patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
         stand_in.clone()
     }
+    /// The ids of what one with these fields names and cannot stand without: it waits for those that the same plan makes.
+    fn names(&self, _id: &ResourceId, _patch: &Map<String, Value>) -> Vec<ResourceId> {
+        Vec::new()
+    }
+    /// How people name one that a plan writes, by its id and what is written and nothing else.
+    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+        children::title_of(registered(self.name()), id)
+    }
+    /// What does not fit together in a change that was read from a file, beyond what holds for every kind.
+    fn misfit(&self, _id: &ResourceId, _change: &PlannedChange) -> Option<String> {
+        None
+    }
+    /// Whether it can have an identity of its own.
+    fn takes_identity(&self) -> bool {
+        false
+    }
+    /// Whether an id is that of what is left of a soft-deleted one.
+    fn leaves_behind(&self, _id: &ResourceId, _remains: &ResourceId) -> bool {
+        false
+    }
     /// How people name a live one, its role as these roles are called.
     fn title(&self, body: &Value, _roles: &Catalogue) -> String {
         children::title(registered(self.name()), body)
@@ -234,6 +254,19 @@ fn registered(name: &str) -> &'static dyn Kind {
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// Finds a kind by the ARM type of a resource.
+#[must_use]
+pub fn by_id(id: &ResourceId) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| is_of(*kind, id))
+}
+
+/// Whether an id is that of a resource of a kind.
+#[must_use]
+pub fn is_of(kind: &dyn Kind, id: &ResourceId) -> bool {
+    let found = id.resource_type();
+    found.is_some_and(|found| kind.types().iter().any(|name| name.eq_ignore_ascii_case(&found)))
 }
 
 /// A live resource.

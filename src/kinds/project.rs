@@ -209,6 +209,10 @@ impl Kind for Projects {
         }
     }
 
+    fn takes_identity(&self) -> bool {
+        true
+    }
+
     fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
         body["identity"]["principalId"].as_str()
     }

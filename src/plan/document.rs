@@ -1,7 +1,7 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,22 +11,27 @@ use crate::access::changes::AccessChange;
 use crate::drift::Cause;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards;
+use crate::kinds::member;
 use crate::source::{Position, Sources};
 
-/// The version of the format.
+pub use super::path::dotted_path;
+
+/// The version of a plan. What runs is said once in it: steps, their order and what they wait for follow from the changes.
+pub const PLAN_VERSION: &str = "2.0";
+/// The version of every other document.
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// What keyless would do, and all there is to say about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
-    /// Version of this format: `1.0`.
+    /// Version of this format: `2.0`.
     pub format_version: String,
     /// Where it would happen.
     pub target: Target,
     /// How many changes of each sort.
     pub summary: Summary,
-    /// Every declared resource, and live ones worth naming.
+    /// Every declared resource, and live ones worth naming. They are all that decides what is written.
     pub changes: Vec<PlannedChange>,
     /// Ids of the accounts of which a spec declares all role assignments: what somebody made there by hand is no way in to rely on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,9 +45,10 @@ pub struct Plan {
     pub incomplete: Vec<Incomplete>,
     /// The requests made so far.
     pub requests: Requests,
-    /// The writes, in an order that respects what needs what.
+    /// The writes, in an order that respects what needs what. They follow from the changes and never stand in a file.
+    #[serde(skip)]
     pub steps: Vec<Step>,
-    /// Hash of target, changes and steps. It shows damage, not authorship.
+    /// Hash of the target and of what the changes write. It shows damage, not authorship.
     pub fingerprint: String,
 }
 
@@ -96,7 +102,7 @@ impl Target {
 }
 
 /// What would happen to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It is made.
@@ -110,6 +116,7 @@ pub enum Action {
     /// It gets the stack's mark.
     Adopt,
     /// Nothing.
+    #[default]
     Noop,
     /// Nothing, because what would have to happen cannot; a finding says why.
     Refused,
@@ -123,6 +130,14 @@ pub enum Action {
     CoManaged,
     /// Nobody knows: it could not be read.
     Unknown,
+}
+
+impl Action {
+    /// Whether something is written.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Action::Create | Action::Restore | Action::Update | Action::Delete | Action::Adopt)
+    }
 }
 
 /// How many changes of each sort.
@@ -158,7 +173,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn count(&mut self, action: Action) {
+    /// Counts changes.
+    #[must_use]
+    pub fn of(changes: &[PlannedChange]) -> Self {
+        let mut summary = Self::default();
+        for change in changes {
+            summary.count(change.action);
+        }
+        summary
+    }
+
+    fn count(&mut self, action: Action) {
         match action {
             Action::Create => self.create += 1,
             Action::Restore => self.restore += 1,
@@ -188,23 +213,43 @@ impl Summary {
     }
 }
 
-/// One change, as people and programs read it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+/// One change: what people read, and all that its writes follow from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlannedChange {
     /// What would happen.
     pub action: Action,
     /// The kind: `accounts`, `deployments`, `roleAssignments`.
     pub kind: String,
-    /// The resource id; empty while it is not known.
+    /// The resource id; empty where it is not known what is meant. With `holes`, its last segment stands in for a name that
+    /// follows from them.
     pub id: String,
-    /// Its place in the spec, or its id where no spec declares it.
+    /// Its place in the spec, or its id where no spec declares it. Read from a file it is the id: no text in a file says what a
+    /// guard is lifted for.
     pub address: String,
-    /// How people name it.
+    /// How people name it. Read from a file it is made anew from the rest.
     pub title: String,
+    /// The stack that declares it, or whose it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// Whether the stack's mark is written with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+    /// The soft-deleted resource of that name which is purged first, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<String>,
+    /// Fields that are not known before other changes of this plan are done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
+    /// Resource ids of other changes that it waits for, beyond what follows from ids, holes and fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// Fingerprint of the live resource that it starts from: of all that a write could overwrite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Where it is declared.
     pub source: Option<Position>,
-    /// The fields that differ.
+    /// The fields that are written.
     pub fields: Vec<FieldEntry>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,79 +260,83 @@ pub struct PlannedChange {
     /// Why it is not known who did that, from `drift` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause_unknown: Option<String>,
+    /// What the file from which it was read calls it, where that is more than can be seen from the rest: hearsay.
+    #[serde(skip)]
+    pub called: Option<String>,
+    /// Whether it was read from a file and not yet held against Azure: what its fields were before is hearsay then.
+    #[serde(skip)]
+    pub unverified: bool,
+}
+
+/// A stack's mark on what it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It was not there.
+    Added,
+    /// It was, and stays.
+    Kept,
+}
+
+/// A field whose value is read from another resource once that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hole {
+    /// The field.
+    pub field: String,
+    /// The id of the other resource.
+    pub resource: String,
+    /// What of it the value is.
+    pub property: Property,
+}
+
+/// What a hole is filled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Property {
+    /// The object id of its own identity.
+    PrincipalId,
+}
+
+impl PlannedChange {
+    /// The declared change, in spec shape: what the fields become.
+    #[must_use]
+    pub fn patch(&self) -> Map<String, Value> {
+        patch(&self.fields)
+    }
+}
+
+/// Fields as one tree in spec shape.
+pub(super) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map<String, Value> {
+    let mut patch = Value::Object(Map::new());
+    for field in fields {
+        let mut place = &mut patch;
+        for name in &field.path {
+            place = member(place, name);
+        }
+        place.clone_from(&field.after);
+    }
+    match patch {
+        Value::Object(patch) => patch,
+        // Only a field without a path replaces the whole, and `saved` takes none.
+        _ => Map::new(),
+    }
 }
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldEntry {
     /// Its path in the spec, name by name.
-    #[serde(with = "dotted")]
+    #[serde(with = "super::path")]
     #[schemars(with = "String")]
     pub path: Vec<String>,
     /// The live value.
     pub before: Value,
-    /// The declared value.
+    /// The declared value: what is written. `null` clears it.
     pub after: Value,
     /// Where it is declared; absent for a default.
     pub source: Option<Position>,
-}
-
-/// Paths are written with dots; a name that itself holds a dot stands in brackets, as a JSON string.
-mod dotted {
-    use serde::de::Error as _;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(path: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::dotted_path(path))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not the path of a field")))
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Vec<String>> {
-        let mut path = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (name, tail) = match rest.strip_prefix('[') {
-                Some(inner) => {
-                    let mut names = serde_json::Deserializer::from_str(inner).into_iter::<String>();
-                    let name = names.next()?.ok()?;
-                    (name, inner[names.byte_offset()..].strip_prefix(']')?)
-                }
-                None => {
-                    let (name, tail) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
-                    // Without this a text could be read for ever.
-                    if name.is_empty() {
-                        return None;
-                    }
-                    (name.to_owned(), tail)
-                }
-            };
-            path.push(name);
-            rest = tail.strip_prefix('.').unwrap_or(tail);
-        }
-        Some(path)
-    }
-}
-
-/// A path with dots: `networkAcls.ipRules`, `tags["a.b"]`.
-#[must_use]
-pub fn dotted_path(path: &[String]) -> String {
-    let mut text = String::new();
-    for name in path {
-        if name.contains(['.', '[', ']', '"']) || name.is_empty() {
-            let _ = write!(text, "[{}]", Value::from(name.as_str()));
-        } else {
-            if !text.is_empty() {
-                text.push('.');
-            }
-            text.push_str(name);
-        }
-    }
-    text
 }
 
 /// A finding, as people and programs read it.
@@ -368,9 +417,9 @@ pub enum StepAction {
     Delete,
 }
 
-/// One write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+/// One write. It follows from a change.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(test, derive(Deserialize), serde(rename_all = "camelCase"))]
 pub struct Step {
     /// Which of the changes it carries out, by index.
     pub change: usize,
@@ -378,18 +427,16 @@ pub struct Step {
     pub action: StepAction,
     /// The kind of its resource.
     pub kind: String,
-    /// The resource it writes. With a `reference`, its last segment stands in for a name that is not known yet.
+    /// The resource it writes. With holes, its last segment stands in for a name that is not known yet.
     pub target: String,
     /// The declared change, in spec shape.
     pub patch: Map<String, Value>,
-    /// A field of the patch that is not known before another step has run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<Reference>,
+    /// Fields of the patch that are not known before other steps have run.
+    #[cfg_attr(test, serde(default))]
+    pub holes: Vec<Hole>,
     /// The stack whose mark it writes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
     /// Fingerprint of the live resource it starts from.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// Steps of one lane never run side by side.
     pub lane: String,
@@ -401,23 +448,22 @@ pub struct Step {
     pub source: Option<Position>,
 }
 
-/// A field whose value is read when the step runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Reference {
-    /// The field of the patch that it fills.
-    pub field: String,
-    /// The resource whose own identity's object id is the value.
-    pub identity_of: String,
-    /// The kind of that resource.
-    pub kind: String,
-}
-
 impl Plan {
-    /// The hash that `fingerprint` should hold.
+    /// The hash that `fingerprint` should hold. What a reader makes anew, or what only explains, does not count.
     #[must_use]
     pub fn digest(&self) -> String {
-        super::hash(&serde_json::json!({"target": self.target, "changes": self.changes, "steps": self.steps}))
+        let bare = |change: &PlannedChange| PlannedChange {
+            address: String::new(),
+            title: String::new(),
+            reason: None,
+            caused_by: None,
+            cause_unknown: None,
+            ..change.clone()
+        };
+        let changes: Vec<PlannedChange> = self.changes.iter().map(bare).collect();
+        super::hash(&serde_json::json!({
+            "target": self.target, "changes": changes, "declaresAssignments": self.declares_assignments,
+        }))
     }
 
     /// Refuses a change, and with it every change that needs it: their steps go, and their reason says why.
@@ -443,19 +489,8 @@ impl Plan {
                 change.reason = Some(why.clone());
             }
         }
-        let kept: Vec<usize> =
-            (0..self.steps.len()).filter(|index| !refused.contains_key(&self.steps[*index].change)).collect();
-        let steps = std::mem::take(&mut self.steps);
-        for (index, mut step) in steps.into_iter().enumerate() {
-            if kept.binary_search(&index).is_ok() {
-                step.needs = step.needs.iter().filter_map(|need| kept.binary_search(need).ok()).collect();
-                self.steps.push(step);
-            }
-        }
-        self.summary = Summary::default();
-        for change in &self.changes {
-            self.summary.count(change.action);
-        }
+        self.steps = super::steps::steps(&self.changes);
+        self.summary = Summary::of(&self.changes);
         self.fingerprint = self.digest();
     }
 
@@ -471,27 +506,5 @@ impl Plan {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.findings.iter().any(guards::is_refusal)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_path_is_read_as_it_was_written_and_others_are_refused() {
-        for names in [
-            vec!["networkAcls", "ipRules"],
-            vec!["tags", "a.b", "c"],
-            vec!["tags", "x\"]y"],
-            vec!["tags", "\\", "[", ""],
-            vec!["", "a"],
-        ] {
-            let path: Vec<String> = names.into_iter().map(str::to_owned).collect();
-            assert_eq!(dotted::parse(&dotted_path(&path)), Some(path));
-        }
-        for text in ["[", "a[b]", "a[\"b\"", "..", ".a", "a [keyless:alpha]", "[1]"] {
-            assert_eq!(dotted::parse(text), None, "{text}");
-        }
     }
 }

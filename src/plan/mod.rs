@@ -1,22 +1,30 @@
 //! From changes to a plan: one document of plain data that leaves execution nothing to decide.
 //!
-//! Pure. `document` says what a plan holds; `steps` orders the writes.
+//! Pure. `document` says what a plan holds; `steps` derives the writes and their order from its changes; `words` says what changes
+//! are called; `saved` reads plans back.
 
 pub mod document;
+mod path;
 pub mod predict;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod saved;
 mod steps;
+mod words;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
-use crate::diff::{Change, Diff, FieldChange};
+use crate::diff::{Change, Diff, FieldChange, values};
 use crate::finding::Finding;
+use crate::id::{Key, ResourceId};
 use crate::kinds::{Live, Weight, writable};
 use crate::plan::document::{
-    Action, FORMAT_VERSION, FieldEntry, FindingEntry, Incomplete, Plan, PlannedChange, Requests, Step,
-    Summary, Target,
+    Action, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange, Property,
+    Requests, Step, Summary, Target,
 };
 use crate::source::{Sources, Span};
 
@@ -24,12 +32,8 @@ use crate::source::{Sources, Span};
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
     let Diff { changes, findings: from_diff, incomplete, complete } = diff;
-    let steps = steps::steps(&changes, Some(sources));
-    let planned: Vec<PlannedChange> = changes.iter().map(|change| describe(change, sources)).collect();
-    let mut summary = Summary::default();
-    for change in &planned {
-        summary.count(change.action);
-    }
+    let planned = planned(&changes, Some(sources));
+    let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> =
         findings.iter().chain(&from_diff).map(|finding| FindingEntry::new(finding, sources)).collect();
     findings.sort();
@@ -38,8 +42,9 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         .into_iter()
         .map(|(scope, refusal)| Incomplete { scope: scope.to_string(), reason: refusal.message })
         .collect();
+    let steps = steps::steps(&planned);
     let mut plan = Plan {
-        format_version: FORMAT_VERSION.to_owned(),
+        format_version: PLAN_VERSION.to_owned(),
         target,
         summary,
         changes: planned,
@@ -58,7 +63,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
 /// The writes that these changes would take, for whoever asks ahead: without their places in files.
 #[must_use]
 pub fn draft(changes: &[Change]) -> Vec<Step> {
-    steps::steps(changes, None)
+    steps::steps(&planned(changes, None))
 }
 
 /// A hash of what a PUT could overwrite: unmanaged fields too, but no etag and no systemData.
@@ -73,88 +78,135 @@ pub(crate) fn hash(value: &Value) -> String {
     digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn describe(change: &Change, sources: &Sources) -> PlannedChange {
-    let declared =
-        |action, desired: &Desired, fields: &[FieldChange], reason: Option<String>| PlannedChange {
-            action,
-            kind: desired.kind.name().to_owned(),
-            id: if desired.hole.is_none() && desired.open.is_none() {
-                desired.id.to_string()
-            } else {
-                String::new()
-            },
-            address: desired.address.clone(),
-            title: desired.title.clone(),
-            source: Some(sources.position(desired.span)),
-            fields: fields.iter().map(|field| entry(field, sources)).collect(),
-            reason,
-            caused_by: None,
-            cause_unknown: None,
+/// Changes as a document holds them; without sources, only what steps follow from.
+fn planned(changes: &[Change], sources: Option<&Sources>) -> Vec<PlannedChange> {
+    let mut planned: Vec<PlannedChange> = changes
+        .iter()
+        .map(|change| match change {
+            // Whoever asks ahead has thousands of these.
+            Change::NoOp { .. } | Change::Unmanaged { .. } if sources.is_none() => PlannedChange::default(),
+            change => describe(change, sources),
+        })
+        .collect();
+    let made: BTreeMap<&Key, &ResourceId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Create { desired, .. } | Change::Restore { desired, .. } => {
+                Some((&desired.key, &desired.id))
+            }
+            _ => None,
+        })
+        .collect();
+    for (change, planned) in changes.iter().zip(&mut planned) {
+        let (Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Update { desired, .. }) = change
+        else {
+            continue;
         };
-    let live = |action, live: &Live, title: &str, span: Option<Span>, reason: String| PlannedChange {
+        let wanted: Vec<&ResourceId> =
+            desired.after.iter().filter_map(|key| made.get(key).copied()).collect();
+        if !wanted.is_empty() {
+            // What follows from the rest is not said a second time.
+            let known = steps::stands_on(desired.kind, &desired.id, planned);
+            planned.after = wanted.iter().filter(|id| !known.contains(id)).map(ToString::to_string).collect();
+        }
+    }
+    planned
+}
+
+fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
+    let declared = |action, desired: &Desired| PlannedChange {
+        action,
+        kind: desired.kind.name().to_owned(),
+        id: if desired.open.is_none() { desired.id.to_string() } else { String::new() },
+        address: desired.address.clone(),
+        title: desired.title.clone(),
+        stack: Some(desired.stack.clone()),
+        source: sources.map(|sources| sources.position(desired.span)),
+        ..PlannedChange::default()
+    };
+    let standing = |action, desired: &Desired, live: &Live| PlannedChange {
+        id: live.id.to_string(),
+        ..declared(action, desired)
+    };
+    let undeclared = |action, live: &Live, title: &str| PlannedChange {
         action,
         kind: live.kind.name().to_owned(),
         id: live.id.to_string(),
         address: live.id.to_string(),
         title: title.to_owned(),
-        source: span.map(|span| sources.position(span)),
-        fields: Vec::new(),
-        reason: Some(reason),
-        caused_by: None,
-        cause_unknown: None,
+        ..PlannedChange::default()
     };
-    match change {
-        Change::Create { desired, fields, purge } => {
-            let reason = purge
-                .is_some()
-                .then(|| "a soft-deleted one of this name is purged first, for good".to_owned());
-            declared(Action::Create, desired, fields, reason)
-        }
-        Change::Restore { desired, fields, .. } => declared(
-            Action::Restore,
-            desired,
-            fields,
-            Some("it is brought back from soft deletion".to_owned()),
-        ),
+    let entries = |fields: &[FieldChange]| {
+        let entry =
+            |field: &FieldChange| written(&field.path, &field.before, &field.after, field.span, sources);
+        fields.iter().map(entry).collect()
+    };
+    let mut planned = match change {
+        Change::Create { desired, purge, .. } => PlannedChange {
+            mark: Some(Mark::Added),
+            purge: purge.as_ref().map(ToString::to_string),
+            holes: desired
+                .hole
+                .iter()
+                .map(|hole| Hole {
+                    field: hole.field.to_owned(),
+                    resource: hole.holder.to_string(),
+                    property: Property::PrincipalId,
+                })
+                .collect(),
+            fields: created(desired, sources),
+            ..declared(Action::Create, desired)
+        },
+        Change::Restore { desired, fields, mark } => PlannedChange {
+            mark: mark.then_some(Mark::Added),
+            fields: restored(desired, fields, sources),
+            ..declared(Action::Restore, desired)
+        },
         Change::Adopt { desired, live } => PlannedChange {
-            id: live.id.to_string(),
-            ..declared(Action::Adopt, desired, &[], Some("it gets the stack's mark, nothing else".to_owned()))
+            mark: Some(Mark::Added),
+            base: Some(fingerprint(live)),
+            ..standing(Action::Adopt, desired, live)
         },
         Change::Update { desired, live, fields, adopt } => PlannedChange {
-            id: live.id.to_string(),
-            ..declared(
-                Action::Update,
-                desired,
-                fields,
-                adopt.then(|| "it gets the stack's mark too".to_owned()),
-            )
+            mark: match desired.kind.mark(&live.body) {
+                Some(_) => Some(Mark::Kept),
+                None => adopt.then_some(Mark::Added),
+            },
+            base: Some(fingerprint(live)),
+            fields: entries(fields),
+            ..standing(Action::Update, desired, live)
         },
-        Change::Refused { desired, fields, why } => {
-            declared(Action::Refused, desired, fields, Some(why.clone()))
-        }
-        Change::NoOp { desired, live } => {
-            PlannedChange { id: live.id.to_string(), ..declared(Action::Noop, desired, &[], None) }
-        }
+        Change::Refused { desired, fields, why } => PlannedChange {
+            fields: entries(fields),
+            reason: Some(why.clone()),
+            ..declared(Action::Refused, desired)
+        },
+        Change::NoOp { desired, live } => standing(Action::Noop, desired, live),
         Change::Unknown { desired, refusal } => {
-            declared(Action::Unknown, desired, &[], Some(refusal.message.clone()))
+            PlannedChange { reason: Some(refusal.message.clone()), ..declared(Action::Unknown, desired) }
         }
-        Change::Delete { live: gone, stack, span, title } => live(
-            Action::Delete,
-            gone,
-            title,
-            Some(*span),
-            format!("stack `{stack}` created it and no longer declares it"),
-        ),
-        Change::Unmanaged { live: other, why, weight, title } => {
+        Change::Delete { live, stack, span, title } => PlannedChange {
+            stack: Some(stack.clone()),
+            base: Some(fingerprint(live)),
+            source: sources.map(|sources| sources.position(*span)),
+            ..undeclared(Action::Delete, live, title)
+        },
+        Change::Unmanaged { live, why, weight, title } => {
             let action = match weight {
                 Weight::Listed => Action::Unmanaged,
                 Weight::Drift(_) => Action::UnmanagedDrift,
                 Weight::Unknown(..) => Action::UnmanagedUnknown,
                 Weight::CoManaged => Action::CoManaged,
             };
-            live(action, other, title, None, why.clone())
+            PlannedChange { reason: Some(why.clone()), ..undeclared(action, live, title) }
         }
+    };
+    if planned.action.writes() {
+        planned.reason = words::reason(&planned);
     }
+    planned
 }
 
 impl Action {
@@ -165,11 +217,43 @@ impl Action {
     }
 }
 
-fn entry(field: &FieldChange, sources: &Sources) -> FieldEntry {
+/// Everything that a creation writes: what is declared, then defaults.
+fn created(desired: &Desired, sources: Option<&Sources>) -> Vec<FieldEntry> {
+    let mut fields = Vec::new();
+    for (given, declared) in [(true, &desired.declared), (false, &desired.defaults)] {
+        // What is to be cleared is not there yet.
+        values(desired.kind, declared, &mut |path, after| {
+            if !after.is_null() {
+                let span = given.then(|| desired.span_of(path)).flatten();
+                fields.push(written(path, &Value::Null, after, span, sources));
+            }
+        });
+    }
+    fields
+}
+
+/// Everything that a restore writes: all that is declared. What the soft-deleted one has already stands there before and after.
+fn restored(desired: &Desired, differing: &[FieldChange], sources: Option<&Sources>) -> Vec<FieldEntry> {
+    let mut fields = Vec::new();
+    values(desired.kind, &desired.declared, &mut |path, after| {
+        let known = differing.iter().find(|field| field.path == path);
+        let before = known.map_or(after, |field| &field.before);
+        fields.push(written(path, before, after, desired.span_of(path), sources));
+    });
+    fields
+}
+
+fn written(
+    path: &[String],
+    before: &Value,
+    after: &Value,
+    span: Option<Span>,
+    sources: Option<&Sources>,
+) -> FieldEntry {
     FieldEntry {
-        path: field.path.clone(),
-        before: field.before.clone(),
-        after: field.after.clone(),
-        source: field.span.map(|span| sources.position(span)),
+        path: path.to_vec(),
+        before: before.clone(),
+        after: after.clone(),
+        source: span.and_then(|span| sources.map(|sources| sources.position(span))),
     }
 }

@@ -99,10 +99,10 @@ impl World {
             let body = after.resources.entry(id.clone()).or_insert_with(start);
             let body = Arc::make_mut(body);
             kind.overlay(body, &step.patch);
-            if let Some(reference) = &step.reference {
-                let holder = reference.identity_of.rsplit('/').next().unwrap_or_default();
+            for hole in &step.holes {
+                let holder = hole.resource.rsplit('/').next().unwrap_or_default();
                 let whose = json!(format!("the identity of {holder}"));
-                kind.overlay(body, &Map::from_iter([(reference.field.clone(), whose)]));
+                kind.overlay(body, &Map::from_iter([(hole.field.clone(), whose)]));
             }
             if let Some(stack) = &step.mark {
                 kind.set_mark(body, stack);
@@ -137,16 +137,14 @@ mod tests {
             json!({"change": 0, "action": action, "kind": "accounts", "target": target, "patch": patch, "lane": "",
                 "needs": [], "last": false, "source": null, "mark": "team-a"})
         };
-        let plan: Plan = serde_json::from_value(json!({
-            "formatVersion": "1.0", "target": {"kind": "sandbox"}, "changes": [], "findings": [], "incomplete": [],
-            "summary": crate::plan::document::Summary::default(), "requests": {"reads": 0, "writes": 0}, "fingerprint": "",
-            "steps": [
+        let plan = crate::plan::samples::plan(
+            json!([]),
+            json!([
                 step("update", chat, json!({"disableLocalAuth": true})),
                 step("delete", &old, json!({})),
                 step("create", &new, json!({"location": "eastus2"})),
-            ],
-        }))
-        .unwrap();
+            ]),
+        );
         let body = |text: &str| (id(text), Body::new(json!({"id": text, "properties": {"restore": 1}})));
         let before = World { resources: BTreeMap::from([body(chat), body(&old)]), ..World::default() };
         let after = before.after(&plan);

@@ -1,24 +1,26 @@
 //! The writes of a plan and what each of them waits for.
 //!
-//! Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is left without
-//! a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed. What
-//! needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
+//! Pure. Everything follows from the changes, and nothing from the order in which they stand: a file that was edited cannot turn
+//! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is
+//! left without a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed.
+//! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
 //! waits for it: if Azure refuses it, the rest goes on.
 
 #[cfg(test)]
 mod tests;
 
-use crate::desired::Desired;
-use crate::diff::{Change, FieldChange, patch};
-use crate::id::{Key, ResourceId};
-use crate::kinds::{KINDS, Kind, Live, Mutability, Trust};
-use crate::plan::document::{Reference, Step, StepAction};
-use crate::plan::fingerprint;
-use crate::source::Sources;
+use std::collections::BTreeMap;
+
+use super::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
+use crate::diff::field;
+use crate::id::ResourceId;
+use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 
 /// A step with what deciding its order needs.
+#[derive(Clone)]
 struct Draft {
     step: Step,
+    target: ResourceId,
     scope: ResourceId,
     grant: bool,
     /// Where its kind stands among the kinds: what stands on others comes later.
@@ -27,207 +29,238 @@ struct Draft {
     trust: Option<Trust>,
 }
 
-pub(super) fn steps(changes: &[Change], sources: Option<&Sources>) -> Vec<Step> {
+/// The steps of some changes. Changes that write nothing, or nothing that this version knows, have none.
+pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
+    let mut written: Vec<(usize, Draft)> = changes.iter().enumerate().filter_map(undivided).collect();
+    written.sort_by_key(|(_, draft)| draft.rank);
     let mut drafts: Vec<Draft> = Vec::new();
     // What waits for grants.
     let mut late: Vec<Draft> = Vec::new();
     let mut deletes: Vec<Draft> = Vec::new();
-    for (index, change) in changes.iter().enumerate() {
-        match change {
-            Change::Create { desired, purge, .. } => {
-                if let Some(deleted) = purge {
-                    let mut draft = written(index, desired, None, sources);
-                    deleted.as_str().clone_into(&mut draft.step.target);
-                    draft.step.action = StepAction::Purge;
-                    drafts.push(draft);
-                }
-                let purged = purge.as_ref().map(|_| drafts.len() - 1);
-                let mut whole = desired.defaults.clone();
-                whole.extend(desired.declared.clone());
-                late.extend(entrusted(index, desired, None, &mut whole, changes, sources));
-                let mut draft = written(index, desired, None, sources);
-                draft.step.patch = whole;
-                draft.step.mark = Some(desired.stack.clone());
-                let holder = desired.hole.iter().filter_map(|hole| identified(&drafts, &hole.holder));
-                let mut needs = created(changes, &drafts, desired);
-                needs.extend(purged.into_iter().chain(holder));
-                needs.sort_unstable();
-                needs.dedup();
-                draft.step.needs = needs;
-                draft.step.reference = desired.hole.as_ref().map(|hole| Reference {
-                    field: hole.field.to_owned(),
-                    identity_of: hole.holder.to_string(),
-                    kind: hole.kind.to_owned(),
-                });
-                drafts.push(draft);
-            }
-            Change::Restore { desired, mark, .. } => {
-                let mut whole = desired.declared.clone();
-                late.extend(entrusted(index, desired, None, &mut whole, changes, sources));
-                let mut draft = written(index, desired, None, sources);
-                draft.step.action = StepAction::Restore;
-                draft.step.patch = whole;
-                draft.step.mark = mark.then(|| desired.stack.clone());
-                drafts.push(draft);
-            }
-            Change::Adopt { desired, live } => {
-                let mut draft = written(index, desired, Some(live), sources);
-                draft.step.mark = Some(desired.stack.clone());
-                drafts.push(draft);
-            }
-            Change::Update { desired, live, fields, adopt } => {
-                let is_late =
-                    |field: &&FieldChange| field.change == Mutability::AfterGrants && field.after == true;
-                let (after, now): (Vec<&FieldChange>, Vec<&FieldChange>) = fields.iter().partition(is_late);
-                let (apart, rest): (Vec<&FieldChange>, Vec<&FieldChange>) =
-                    now.into_iter().partition(|field| field.change == Mutability::Apart);
-                let ours = desired.kind.mark(&live.body).is_some();
-                let mark = (*adopt || ours).then(|| desired.stack.clone());
-                let marked_alone = *adopt && apart.is_empty();
-                let mut rest = patch(rest);
-                if let Some(mut draft) = entrusted(index, desired, Some(live), &mut rest, changes, sources) {
-                    draft.step.mark.clone_from(&mark);
-                    late.push(draft);
-                }
-                let groups = [
-                    (!apart.is_empty(), patch(apart), false),
-                    (!rest.is_empty() || marked_alone, rest, false),
-                    (!after.is_empty(), patch(after), true),
-                ];
-                for (_, patch, after_grants) in groups.into_iter().filter(|(wanted, ..)| *wanted) {
-                    let mut draft = written(index, desired, Some(live), sources);
-                    draft.step.patch = patch;
-                    draft.step.mark.clone_from(&mark);
-                    draft.step.needs = created(changes, &drafts, desired);
-                    if after_grants { late.push(draft) } else { drafts.push(draft) }
+    for (index, whole) in written {
+        let change = &changes[index];
+        match change.action {
+            Action::Delete => deletes.push(whole),
+            Action::Update => {
+                for (fields, after_grants) in groups(change) {
+                    let mut draft = whole.clone();
+                    draft.step.patch = patch(fields);
+                    if after_grants {
+                        late.push(draft);
+                        continue;
+                    }
+                    let entrusted = entrusted(&mut draft, changes);
+                    // With nothing left there is nothing to write before it, but for a mark that nothing has written yet.
+                    let marked = drafts.iter().any(|other| other.step.change == index);
+                    if !draft.step.patch.is_empty() || (change.mark == Some(Mark::Added) && !marked) {
+                        drafts.push(draft);
+                    }
+                    late.extend(entrusted);
                 }
             }
-            Change::Delete { live, span, .. } => {
-                let mut draft = draft(index, StepAction::Delete, live.kind, &live.id, &live.scope);
-                draft.step.base = Some(fingerprint(live));
-                draft.step.last = true;
-                draft.step.source = sources.map(|sources| sources.position(*span));
-                deletes.push(draft);
+            _ => {
+                if let Some(deleted) = change.purge.as_deref().and_then(|id| ResourceId::parse(id).ok()) {
+                    let mut purge = whole.clone();
+                    purge.step.action = StepAction::Purge;
+                    purge.step.mark = None;
+                    deleted.as_str().clone_into(&mut purge.step.target);
+                    purge.target = deleted;
+                    drafts.push(purge);
+                }
+                let mut draft = whole;
+                draft.step.patch = change.patch();
+                if let Some(mut entrusted) = entrusted(&mut draft, changes) {
+                    entrusted.step.action = StepAction::Update;
+                    entrusted.step.mark = None;
+                    late.push(entrusted);
+                }
+                draft.step.holes.clone_from(&change.holes);
+                drafts.push(draft);
             }
-            Change::Refused { .. }
-            | Change::NoOp { .. }
-            | Change::Unmanaged { .. }
-            | Change::Unknown { .. } => {}
         }
     }
-    ordered(drafts, late, deletes)
-}
-
-/// What waits for others behind them, each with what it waits for.
-fn ordered(mut drafts: Vec<Draft>, late: Vec<Draft>, mut deletes: Vec<Draft>) -> Vec<Step> {
+    wait_for_what_is_made(changes, &mut drafts);
     // What stands on a resource goes before it.
     deletes.sort_by_key(|draft| std::cmp::Reverse(draft.rank));
     for mut late in late.into_iter().chain(deletes) {
-        let needed = drafts.iter().enumerate().filter(|(_, other)| {
-            if other.trust.is_some() {
-                return false;
-            }
-            if let Some(trust) = &late.trust {
-                return is_before(other, &late, trust);
-            }
-            let overlapping = other.scope.contains(&late.scope) || late.scope.contains(&other.scope);
-            let before = if other.step.last { other.grant && !late.grant } else { true };
-            let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
-            stands_on_it || (before && overlapping && (other.grant || other.step.target == late.step.target))
-        });
+        let needed = drafts.iter().enumerate().filter(|(_, other)| is_before(other, &late));
         let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
         late.step.needs.extend(needed);
-        late.step.needs.sort_unstable();
-        late.step.needs.dedup();
         drafts.push(late);
+    }
+    wait_for_what_is_named(changes, &mut drafts);
+    for draft in &mut drafts {
+        draft.step.needs.sort_unstable();
+        draft.step.needs.dedup();
     }
     drafts.into_iter().map(|draft| draft.step).collect()
 }
 
-/// Takes out of a patch what needs a role of an identity first, as a step of its own. Where that is the resource's own identity, the
-/// role cannot be there before the resource; where it is another's, only a role that this plan gives is waited for.
-fn entrusted(
-    index: usize,
-    desired: &Desired,
-    live: Option<&Live>,
-    patch: &mut serde_json::Map<String, serde_json::Value>,
-    changes: &[Change],
-    sources: Option<&Sources>,
-) -> Option<Draft> {
-    let trust = desired.kind.trust(patch)?;
-    let given = |change: &Change| matches!(change, Change::Create { desired, .. } if desired.kind.is_grant() && trust.is_given_at(&desired.scope));
-    if !trust.own && !changes.iter().any(given) {
-        return None;
+/// Whether a step comes before one that waits for grants, or before a delete.
+fn is_before(other: &Draft, late: &Draft) -> bool {
+    if other.trust.is_some() {
+        return false;
     }
-    let value = patch.remove(trust.field)?;
-    let mut draft = written(index, desired, live, sources);
-    draft.step.action = StepAction::Update;
-    draft.step.patch.insert(trust.field.to_owned(), value);
-    draft.trust = Some(trust);
-    Some(draft)
+    if let Some(trust) = &late.trust {
+        return gives(other, late, trust);
+    }
+    let overlapping = other.scope.contains(&late.scope) || late.scope.contains(&other.scope);
+    let before = if other.step.last { other.grant && !late.grant } else { true };
+    let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
+    stands_on_it || (before && overlapping && (other.grant || other.target == late.target))
 }
 
 /// Whether a step comes before one that needs a role of an identity: what else is written of the same resource, and a role that can
 /// be the one.
-fn is_before(other: &Draft, late: &Draft, trust: &Trust) -> bool {
-    let same = other.step.target.eq_ignore_ascii_case(&late.step.target);
+fn gives(other: &Draft, late: &Draft, trust: &Trust) -> bool {
     // Around the vault there are many roles; only an identity's can be the one.
-    let identity = other.step.reference.is_some()
+    let identity = !other.step.holes.is_empty()
         || other.step.patch.get("principalType").is_some_and(|kind| kind == "ServicePrincipal");
     let given = other.grant && identity && trust.is_given_at(&other.scope);
-    !other.step.last && (same || given)
+    !other.step.last && (other.target == late.target || given)
 }
 
-/// The steps that create what a declared resource stands on or names.
-fn created(changes: &[Change], drafts: &[Draft], desired: &Desired) -> Vec<usize> {
-    let makes = |key: &Key, draft: &Draft| match &changes[draft.step.change] {
-        Change::Create { desired, .. } | Change::Restore { desired, .. } => {
-            desired.key == *key && draft.step.action != StepAction::Purge
+/// Takes out of a step what needs a role of an identity first, as a step of its own. Where that is the resource's own identity, the
+/// role cannot be there before the resource; where it is another's, only a role that this plan gives is waited for.
+fn entrusted(draft: &mut Draft, changes: &[PlannedChange]) -> Option<Draft> {
+    let trust = kinds::by_name(&draft.step.kind)?.trust(&draft.step.patch)?;
+    let given = |change: &PlannedChange| {
+        change.action == Action::Create
+            && kinds::by_name(&change.kind).is_some_and(Kind::is_grant)
+            && ResourceId::parse(&change.id).is_ok_and(|id| trust.is_given_at(&id.scope()))
+    };
+    if !trust.own && !changes.iter().any(given) {
+        return None;
+    }
+    let value = draft.step.patch.remove(trust.field)?;
+    let mut entrusted = draft.clone();
+    entrusted.step.patch = serde_json::Map::from_iter([(trust.field.to_owned(), value)]);
+    entrusted.trust = Some(trust);
+    Some(entrusted)
+}
+
+/// Whether steps wait for each other in a circle, so that some could never begin. What is last waits for all that is not.
+pub(super) fn are_circular(steps: &[Step]) -> bool {
+    let upside_down = |step: &Step| {
+        !step.last && step.needs.iter().any(|need| steps.get(*need).is_some_and(|need| need.last))
+    };
+    if steps.iter().any(upside_down) {
+        return true;
+    }
+    let mut done = vec![false; steps.len()];
+    loop {
+        let ready = |index: &usize| !done[*index] && steps[*index].needs.iter().all(|need| done[*need]);
+        let next: Vec<usize> = (0..steps.len()).filter(ready).collect();
+        if next.is_empty() {
+            return done.contains(&false);
         }
-        _ => false,
+        for index in next {
+            done[index] = true;
+        }
+    }
+}
+
+/// The ids of what a change waits for if this plan makes it: what it stands on or is assigned on, and what its fields name.
+pub(super) fn stands_on(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Vec<ResourceId> {
+    let mut ids = kind.names(id, &change.patch());
+    let mut above = if kind.is_grant() { Some(id.scope()) } else { id.parent() };
+    while let Some(id) = above {
+        above = id.parent();
+        ids.push(id);
+    }
+    ids
+}
+
+/// An update's fields by the writes that they take: what goes by itself, the rest, and what waits for every grant.
+fn groups(change: &PlannedChange) -> Vec<(Vec<&FieldEntry>, bool)> {
+    let Some(kind) = kinds::by_name(&change.kind) else { return Vec::new() };
+    let mutability =
+        |entry: &FieldEntry| field(kind, &entry.path).map_or(Mutability::InPlace, |field| field.change);
+    let is_late = |entry: &&FieldEntry| mutability(entry) == Mutability::AfterGrants && entry.after == true;
+    // What never changes in place stands in an update only where its kind found that this one may, by itself.
+    let is_apart =
+        |entry: &&FieldEntry| matches!(mutability(entry), Mutability::Apart | Mutability::Never(_));
+    let (late, now): (Vec<&FieldEntry>, Vec<&FieldEntry>) = change.fields.iter().partition(is_late);
+    let (apart, rest): (Vec<&FieldEntry>, Vec<&FieldEntry>) = now.into_iter().partition(is_apart);
+    let marked_alone = change.mark == Some(Mark::Added) && apart.is_empty();
+    let groups = [
+        (!apart.is_empty(), apart, false),
+        (!rest.is_empty() || marked_alone, rest, false),
+        (!late.is_empty(), late, true),
+    ];
+    groups.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, fields, late)| (fields, late)).collect()
+}
+
+/// Adds what the writes of this plan make that others stand on, name, or take a value from.
+fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [Draft]) {
+    let mut made: BTreeMap<ResourceId, usize> = BTreeMap::new();
+    let mut written: BTreeMap<ResourceId, usize> = BTreeMap::new();
+    let mut purges: BTreeMap<usize, usize> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        match draft.step.action {
+            StepAction::Purge => drop(purges.insert(draft.step.change, index)),
+            StepAction::Create | StepAction::Restore => drop(made.insert(draft.target.clone(), index)),
+            _ => {}
+        }
+        if draft.step.action != StepAction::Purge {
+            written.insert(draft.target.clone(), index);
+        }
+    }
+    for draft in drafts.iter_mut().filter(|draft| draft.step.action != StepAction::Purge) {
+        let change = &changes[draft.step.change];
+        let Some(kind) = kinds::by_name(&draft.step.kind) else { continue };
+        let stands_on = stands_on(kind, &draft.target, change);
+        draft.step.needs.extend(stands_on.iter().filter_map(|id| made.get(id)));
+        draft.step.needs.extend(purges.get(&draft.step.change));
+        let holders = change.holes.iter().filter_map(|hole| ResourceId::parse(&hole.resource).ok());
+        draft.step.needs.extend(holders.filter_map(|holder| written.get(&holder).copied()));
+    }
+}
+
+/// Adds what changes say that they wait for: it may only make them wait longer.
+fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
+    if changes.iter().all(|change| change.after.is_empty()) {
+        return;
+    }
+    let ends: BTreeMap<ResourceId, usize> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| draft.step.action != StepAction::Purge && draft.trust.is_none())
+        .map(|(index, draft)| (draft.target.clone(), index))
+        .collect();
+    for draft in drafts {
+        let named = changes[draft.step.change].after.iter().filter_map(|id| ResourceId::parse(id).ok());
+        draft.step.needs.extend(named.filter_map(|id| ends.get(&id).copied()));
+    }
+}
+
+/// The one write of a change, before it is taken apart.
+fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)> {
+    let kind = kinds::by_name(&change.kind).filter(|_| change.action.writes())?;
+    let target = ResourceId::parse(&change.id).ok()?;
+    let action = match change.action {
+        Action::Create => StepAction::Create,
+        Action::Restore => StepAction::Restore,
+        Action::Delete => StepAction::Delete,
+        _ => StepAction::Update,
     };
-    desired.after.iter().filter_map(|key| drafts.iter().position(|draft| makes(key, draft))).collect()
-}
-
-/// The last step that writes a resource, after which it has its identity.
-fn identified(drafts: &[Draft], holder: &ResourceId) -> Option<usize> {
-    drafts.iter().rposition(|draft| {
-        draft.step.action != StepAction::Purge && draft.step.target.eq_ignore_ascii_case(holder.as_str())
-    })
-}
-
-fn written(change: usize, desired: &Desired, live: Option<&Live>, sources: Option<&Sources>) -> Draft {
-    let action = if live.is_some() { StepAction::Update } else { StepAction::Create };
-    let target = live.map_or(&desired.id, |live| &live.id);
-    let mut draft = draft(change, action, desired.kind, target, &desired.scope);
-    draft.step.base = live.map(fingerprint);
-    draft.step.source = sources.map(|sources| sources.position(desired.span));
-    draft
-}
-
-fn draft(
-    change: usize,
-    action: StepAction,
-    kind: &dyn Kind,
-    target: &ResourceId,
-    scope: &ResourceId,
-) -> Draft {
     let step = Step {
-        change,
+        change: index,
         action,
-        kind: kind.name().to_owned(),
-        target: target.to_string(),
+        kind: change.kind.clone(),
+        target: change.id.clone(),
         patch: serde_json::Map::new(),
-        reference: None,
-        mark: None,
-        base: None,
-        lane: lane(kind, target),
+        holes: Vec::new(),
+        mark: change.mark.and(change.stack.clone()),
+        base: change.base.clone(),
+        lane: lane(kind, &target),
         needs: Vec::new(),
-        last: false,
-        source: None,
+        last: action == StepAction::Delete,
+        source: change.source.clone(),
     };
+    let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
-    Draft { step, scope: scope.clone(), grant: kind.is_grant(), rank, trust: None }
+    Some((index, Draft { step, target, scope, grant: kind.is_grant(), rank, trust: None }))
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

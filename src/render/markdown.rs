@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
-use super::text::{Found, found, label, requests, worded};
+use super::text::{Found, fields, found, hearsay, label, requests, worded};
 use super::words;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Summary, Target};
 use crate::report::{Report, Status};
@@ -78,11 +78,12 @@ fn titled(title: &str, plan: &Plan, said: &str) -> String {
     for change in shown {
         let (word, title) = (word(change.action), markdown(&change.title));
         let cause = cause::line(change, false);
-        let reasons = change.reason.iter().chain(&cause);
+        let more = hearsay(change);
+        let reasons = change.reason.iter().chain(&cause).chain(&more);
         let reason = reasons.fold(String::new(), |text, reason| text + &format!("<br>{}", markdown(reason)));
         let _ =
             writeln!(text, "| **{word}** | **{title}**{reason} | | | {} |", place(change.source.as_ref()));
-        for field in &change.fields {
+        for field in fields(change) {
             let [before, after] = cells(change, field);
             let _ = writeln!(
                 text,
@@ -119,7 +120,9 @@ fn word(action: Action) -> &'static str {
 /// The cells for what was and what will be. How a long value changes stands in the second one, word by word.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let (kind, created) = (&change.kind, change.action == Action::Create);
-    let long = if created || field.before.is_null() {
+    // What a file says was there before hides nothing of what is written.
+    let whole = created || change.unverified || field.before == field.after;
+    let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {
         words::changed(&field.before, &field.after)
@@ -163,9 +166,9 @@ pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
         for finding in group {
             let _ = writeln!(
                 text,
-                "- **{}** `{}` {} {}",
+                "- **{}** {} {} {}",
                 finding.severity,
-                finding.code,
+                markdown_code(&finding.code),
                 markdown(&finding.message),
                 place(finding.source.as_ref())
             );

@@ -12,8 +12,9 @@ use super::access::changes;
 use super::cause;
 use super::sanitize::sanitize;
 use super::words;
+use crate::diff::field;
 use crate::finding::Severity;
-use crate::kinds;
+use crate::kinds::{self, Compare};
 use crate::plan::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Summary, Target, dotted_path,
 };
@@ -104,15 +105,17 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         _ => "",
     };
     let reason = reason.map(|reason| format!("{weighed}{reason}"));
-    for reason in reason.iter().chain(&cause::line(change, true)) {
+    let more: Vec<String> = cause::line(change, true).into_iter().chain(hearsay(change)).collect();
+    for reason in reason.iter().chain(&more) {
         let reason = sanitize(reason);
         let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
         lines.push(Line { plain, styled, place: None, aligned: false });
     }
-    let labels: Vec<String> = change.fields.iter().map(|field| label(&change.kind, field)).collect();
+    let fields = fields(change);
+    let labels: Vec<String> = fields.iter().map(|field| label(&change.kind, field)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-    for (field, label) in change.fields.iter().zip(&labels) {
-        for (index, shown) in shown(&change.kind, change.action, field).iter().enumerate() {
+    for (field, label) in fields.into_iter().zip(&labels) {
+        for (index, shown) in shown(change, field).iter().enumerate() {
             let label = if index == 0 { label.as_str() } else { "" };
             let left = format!("      {label:width$}  ");
             lines.push(Line {
@@ -123,6 +126,47 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
             });
         }
     }
+}
+
+/// The fields that are shown of a change: what only identifies the thing stands in its title.
+pub(super) fn fields(change: &PlannedChange) -> Vec<&FieldEntry> {
+    let kind = kinds::by_name(&change.kind);
+    let row = |entry: &FieldEntry| kind.and_then(|kind| field(kind, &entry.path));
+    let is_shown = |entry: &&FieldEntry| row(entry).is_none_or(|row| row.compare != Compare::Identity);
+    change.fields.iter().filter(is_shown).collect()
+}
+
+/// What a change says of itself that nothing else shows: what it waits for, and what a file calls it.
+pub(super) fn hearsay(change: &PlannedChange) -> Vec<String> {
+    let mut lines: Vec<String> = change.after.iter().map(|id| format!("waits for `{id}`")).collect();
+    let called = change.called.iter();
+    lines.extend(called.map(|title| format!("called \"{title}\" in the plan, unverified")));
+    lines
+}
+
+/// What a plan from a file writes, by id: names and titles are for reading, this is what is touched.
+#[must_use]
+pub fn writes(plan: &Plan) -> String {
+    let written: Vec<&PlannedChange> = plan.changes.iter().filter(|change| change.action.writes()).collect();
+    if written.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("what the plan writes, by id:\n");
+    for change in written {
+        let verb = match change.action {
+            Action::Create => "create",
+            Action::Restore => "restore",
+            Action::Delete => "delete",
+            Action::Adopt => "adopt",
+            _ => "update",
+        };
+        let stack = change.stack.as_deref().unwrap_or("?");
+        if let Some(purged) = &change.purge {
+            let _ = writeln!(text, "  purge    {} (stack {})", sanitize(purged), sanitize(stack));
+        }
+        let _ = writeln!(text, "  {verb:8} {} (stack {})", sanitize(&change.id), sanitize(stack));
+    }
+    text
 }
 
 /// Lines with their places in one column at the right.
@@ -162,8 +206,10 @@ pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
 }
 
 /// The lines that show one field: long values word by word where they change.
-fn shown(kind: &str, action: Action, field: &FieldEntry) -> Vec<words::Line> {
-    let long = if action == Action::Create || field.before.is_null() {
+fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::Line> {
+    // What stays is left out of a long value only where Azure says that it was there, not where a file does.
+    let whole = change.action == Action::Create || change.unverified || field.before == field.after;
+    let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {
         words::changed(&field.before, &field.after)
@@ -173,16 +219,18 @@ fn shown(kind: &str, action: Action, field: &FieldEntry) -> Vec<words::Line> {
             styled: format!("{style}{plain}{style:#}"),
             plain,
         };
-        values(kind, action, field).into_iter().map(line).collect()
+        values(change, field).into_iter().map(line).collect()
     };
     long.unwrap_or_else(short)
 }
 
 /// The lines that show one field: what it becomes, what it was, or which elements come and go.
-fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)> {
+fn values(change: &PlannedChange, field: &FieldEntry) -> Vec<(String, Style)> {
+    let (kind, action) = (change.kind.as_str(), change.action);
     let absent = action == Action::Refused && field.before.is_null();
-    if action == Action::Create || absent {
-        let default = if field.source.is_none() { "  (default)" } else { "" };
+    // Whatever is written is shown, also where a file says that it is there already.
+    if action == Action::Create || absent || field.before == field.after {
+        let default = if field.source.is_none() && action != Action::Update { "  (default)" } else { "" };
         // Elements with members of their own take a line each.
         let objects = field.after.as_array().filter(|items| items.iter().any(Value::is_object));
         if let Some(items) = objects {
@@ -196,8 +244,11 @@ fn values(kind: &str, action: Action, field: &FieldEntry) -> Vec<(String, Style)
     };
     let gone = before.iter().filter(|element| !after.contains(element));
     let new = after.iter().filter(|element| !before.contains(element));
+    // What was there before is hearsay in a file: an element that stays by its word alone is shown too.
+    let kept = after.iter().filter(|element| change.unverified && before.contains(element));
     gone.map(|element| (format!("- {}", plain(element)), BAD))
         .chain(new.map(|element| (format!("+ {}", plain(element)), GOOD)))
+        .chain(kept.map(|element| (format!("= {}", plain(element)), QUIET)))
         .collect()
 }
 
@@ -209,6 +260,7 @@ pub(super) fn plain(value: &Value) -> String {
         Value::String(text) => sanitize(text).into_owned(),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(map) if map.is_empty() => "none".to_owned(),
         Value::Object(map) => {
             let members = map.iter().map(|(name, value)| format!("{}: {}", sanitize(name), plain(value)));
             members.collect::<Vec<_>>().join(", ")
@@ -230,7 +282,7 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
             }
             Severity::Note => STRONG,
         };
-        let (severity, code) = (finding.severity, &finding.code);
+        let (severity, code) = (finding.severity, sanitize(&finding.code));
         let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
         if let Some(place) = &finding.source {
             let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));

@@ -1,5 +1,6 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
+mod remains;
 mod rules;
 mod shape;
 
@@ -15,6 +16,7 @@ use crate::desired::{Desired, collect_spans};
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::plan::document::PlannedChange;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -119,17 +121,6 @@ fn group_query(group: &ResourceId) -> Query {
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
 }
 
-fn deleted_query(subscription: &ResourceId) -> Query {
-    Query {
-        path: format!(
-            "{subscription}/providers/Microsoft.CognitiveServices/deletedAccounts?api-version={API}"
-        ),
-        shape: Shape::List,
-        scope: subscription.clone(),
-        project: shape::project,
-    }
-}
-
 /// The lists that show the accounts of these groups: one group by its own list, several by their subscription's,
 /// and again each by its own where the caller may not list the subscription.
 fn lists(subscription: &ResourceId, groups: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
@@ -218,7 +209,7 @@ impl Kind for Accounts {
                 if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
                     continue;
                 }
-                queries.push(deleted_query(&ResourceId::subscription(&loaded.spec.subscription)));
+                queries.push(remains::query(&ResourceId::subscription(&loaded.spec.subscription)));
                 if let Some(group) = id.group().filter(|group| snapshot.get(&list(group)).is_none()) {
                     queries.push(group_query(&group));
                 }
@@ -345,7 +336,7 @@ impl Kind for Accounts {
         let Some(subscription) = group.subscription_id().map(ResourceId::subscription) else {
             return findings;
         };
-        let query = deleted_query(&subscription);
+        let query = remains::query(&subscription);
         if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
             let message =
                 format!("whether a soft-deleted account holds the name `{}` is not known", desired.id.name());
@@ -354,18 +345,23 @@ impl Kind for Accounts {
         if loaded.spec.on_soft_deleted == OnSoftDeleted::Fail
             && let Some(remains) = self.remains(desired, snapshot)
         {
-            findings.push(soft_deleted(desired, &remains.body));
+            findings.push(remains::holds_name(desired, &remains.body));
         }
         findings
     }
 
     fn remains(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Live> {
         let subscription = ResourceId::subscription(desired.id.subscription_id()?);
-        snapshot.items(&deleted_query(&subscription)).find_map(|body| {
+        snapshot.items(&remains::query(&subscription)).find_map(|body| {
             let id = ResourceId::parse(body["id"].as_str()?).ok()?;
-            let same = id.name().eq_ignore_ascii_case(desired.id.name()) && id.group() == desired.id.group();
             let scope = desired.id.clone();
-            same.then(|| Live { kind: &Accounts, id, key: desired.key.clone(), scope, body: body.clone() })
+            remains::is_of(&desired.id, &id).then(|| Live {
+                kind: &Accounts,
+                id,
+                key: desired.key.clone(),
+                scope,
+                body: body.clone(),
+            })
         })
     }
 
@@ -450,12 +446,24 @@ impl Kind for Accounts {
         shape::overlay(body, patch);
     }
 
+    fn takes_identity(&self) -> bool {
+        true
+    }
+
     fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
         body["identity"]["principalId"].as_str()
     }
 
     fn title(&self, body: &Value, _roles: &Catalogue) -> String {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
+    }
+
+    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+        format!("account {}", id.name())
+    }
+
+    fn leaves_behind(&self, id: &ResourceId, remains: &ResourceId) -> bool {
+        remains::leaves_behind(id, remains)
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
@@ -480,18 +488,4 @@ pub(crate) fn live(id: ResourceId, body: &Body) -> Live {
 /// What makes an account the same account.
 pub(crate) fn key(id: &ResourceId) -> Key {
     Key::new("accounts", &[id.as_str()])
-}
-
-fn soft_deleted(desired: &Desired, deleted: &Value) -> Finding {
-    let properties = &deleted["properties"];
-    let day = |name: &str| properties[name].as_str().unwrap_or("an unknown time").to_owned();
-    let message = format!(
-        "a soft-deleted account holds the name `{}`: deleted {}, to be purged by Azure {}",
-        desired.id.name(),
-        day("deletionDate"),
-        day("scheduledPurgeDate")
-    );
-    let hint =
-        "`onSoftDeleted: restore` in the spec brings it back, `onSoftDeleted: purge` gives it up for good";
-    Finding::error(Code::SoftDeleted, message).at(desired.span).hint(hint)
 }

@@ -156,5 +156,5 @@ pub(super) fn unproven(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
 /// The id of a role definition as assignments at a scope name it.
 fn definition_id(scope: &ResourceId, role: Uuid) -> ResourceId {
     let holder = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
-    holder.provider("Microsoft.Authorization/roleDefinitions", &role.to_string())
+    holder.provider(super::DEFINITION, &role.to_string())
 }

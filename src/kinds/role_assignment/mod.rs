@@ -7,6 +7,7 @@ mod conditions;
 mod declared;
 pub(crate) mod denial;
 mod orphans;
+mod planned;
 mod roles;
 mod rules;
 mod temporary;
@@ -29,6 +30,7 @@ use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Ver
 use crate::desired::Desired;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
+use crate::plan::document::PlannedChange;
 use crate::principals;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
@@ -36,6 +38,7 @@ use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
+const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";
 const API: &str = "2022-04-01";
 /// Azure's limit for a description, the mark included.
 const DESCRIPTION_LIMIT: usize = 512;
@@ -455,6 +458,14 @@ impl Kind for RoleAssignments {
         let scope =
             ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
         format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
+    }
+
+    fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
+        planned::told(id, change, roles)
+    }
+
+    fn misfit(&self, id: &ResourceId, change: &PlannedChange) -> Option<String> {
+        planned::misfit(id, change)
     }
 
     fn is_grant(&self) -> bool {

@@ -2,9 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::*;
-use crate::desired::Hole;
 use crate::desired::samples::{GROUP, account, declared, live};
+use crate::desired::{Desired, Hole};
+use crate::diff::{Change, FieldChange};
+use crate::id::ResourceId;
+use crate::kinds::Mutability;
+use crate::plan::document::StepAction;
+use crate::plan::draft;
 use crate::source::Span;
 
 fn group() -> ResourceId {
@@ -50,7 +54,7 @@ fn update(name: &str, adopt: bool, fields: &[(&str, Value, Mutability)]) -> Chan
 /// What each step does, on what, and what it waits for.
 fn said(changes: &[Change]) -> Vec<(StepAction, String, Vec<usize>)> {
     let name = |target: &str| target.rsplit('/').next().unwrap().trim_start_matches("00000000-").to_owned();
-    steps(changes, None).into_iter().map(|step| (step.action, name(&step.target), step.needs)).collect()
+    draft(changes).into_iter().map(|step| (step.action, name(&step.target), step.needs)).collect()
 }
 
 fn grant(number: usize) -> String {
@@ -93,7 +97,7 @@ fn a_role_of_a_new_identity_waits_for_the_account_that_has_it_and_for_no_other()
     let identity = ("identity", json!("SystemAssigned"), Mutability::InPlace);
     let changes = [
         create(new_account("a")),
-        update("front", false, &[("project", json!(true), Mutability::Apart), identity]),
+        update("front", false, &[("location", json!("westus"), Mutability::Apart), identity]),
         create(new_account("z")),
         create(role),
     ];
@@ -106,7 +110,7 @@ fn keys_go_off_in_a_write_of_their_own_after_the_grants_and_on_with_everything_e
     let keys = |off: bool| ("disableLocalAuth", json!(off), Mutability::AfterGrants);
     let changes =
         [update("chat", false, &[keys(true), other.clone()]), create(new_grant(1, &account("chat")))];
-    let plan = steps(&changes, None);
+    let plan = draft(&changes);
     let patches: Vec<Value> = plan.iter().map(|step| json!(step.patch)).collect();
     assert_eq!(
         patches,
@@ -114,7 +118,7 @@ fn keys_go_off_in_a_write_of_their_own_after_the_grants_and_on_with_everything_e
     );
     assert_eq!(plan[2].needs, [0, 1]);
     let changes = [update("chat", false, &[keys(false), other]), create(new_grant(1, &account("chat")))];
-    let plan = steps(&changes, None);
+    let plan = draft(&changes);
     assert_eq!(plan.len(), 2, "{plan:?}");
     assert_eq!(
         json!(plan[0].patch),
@@ -124,7 +128,7 @@ fn keys_go_off_in_a_write_of_their_own_after_the_grants_and_on_with_everything_e
 
 #[test]
 fn a_mark_alone_is_a_write_and_rides_on_what_is_written_anyway() {
-    let apart = ("project", json!(true), Mutability::Apart);
+    let apart = ("location", json!("westus"), Mutability::Apart);
     let keys = ("disableLocalAuth", json!(true), Mutability::AfterGrants);
     for (adopt, fields, marked) in [
         (true, vec![keys.clone()], vec![true, true]),
@@ -132,7 +136,7 @@ fn a_mark_alone_is_a_write_and_rides_on_what_is_written_anyway() {
         (true, vec![apart.clone()], vec![true]),
         (false, vec![apart, keys], vec![false, false]),
     ] {
-        let plan = steps(&[update("chat", adopt, &fields)], None);
+        let plan = draft(&[update("chat", adopt, &fields)]);
         let marks: Vec<bool> = plan.iter().map(|step| step.mark.is_some()).collect();
         assert_eq!(marks, marked, "{adopt} {fields:?}");
     }
@@ -167,11 +171,11 @@ fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
     assert_eq!(
         said(&changes),
         [
-            (StepAction::Create, grant(1), vec![]),
             (StepAction::Create, "other".to_owned(), vec![]),
-            (StepAction::Delete, grant(9), vec![0]),
-            (StepAction::Delete, "gpt".to_owned(), vec![0, 2]),
-            (StepAction::Delete, "chat".to_owned(), vec![0, 2, 3]),
+            (StepAction::Create, grant(1), vec![]),
+            (StepAction::Delete, grant(9), vec![1]),
+            (StepAction::Delete, "gpt".to_owned(), vec![1, 2]),
+            (StepAction::Delete, "chat".to_owned(), vec![1, 2, 3]),
         ]
     );
 }
@@ -189,30 +193,32 @@ fn whatever_is_in_a_new_account_waits_for_it_and_for_what_it_names_and_shares_it
     // What another plan makes is not waited for, and neither is what is there.
     let other = Desired { after: vec![new_account("there").key], ..new_account("other") };
     let made = [&chat, &strict, &gpt, &grant, &other].map(|each| create((*each).clone()));
-    let planned = steps(&made, None);
+    let planned = draft(&made);
     let needs: Vec<&[usize]> = planned.iter().map(|step| step.needs.as_slice()).collect();
-    assert_eq!(needs, [&[] as &[usize], &[0], &[0, 1], &[0], &[]]);
+    // Accounts come first, whatever the order in which changes stand.
+    assert_eq!(needs, [&[] as &[usize], &[], &[0], &[0, 2], &[0]]);
     let lanes: Vec<&str> = planned.iter().map(|step| step.lane.as_str()).collect();
-    assert!(lanes[1] == lanes[0] && lanes[2] == lanes[0] && lanes[4] != lanes[0], "{lanes:?}");
+    assert!(lanes[2] == lanes[0] && lanes[3] == lanes[0] && lanes[1] != lanes[0], "{lanes:?}");
     assert_eq!(lanes[0], account("chat").as_str().to_lowercase());
-    assert_eq!(lanes[3], grant.id.as_str().to_lowercase(), "assignments are another provider's");
+    assert_eq!(lanes[4], grant.id.as_str().to_lowercase(), "assignments are another provider's");
 
     // One that is purged first is waited for once it is made anew, and so is one that is restored.
     let purged =
         Change::Create { desired: chat.clone(), fields: Vec::new(), purge: Some(account("deleted")) };
     let restored = Change::Restore { desired: chat.clone(), fields: Vec::new(), mark: true };
     for (first, expected) in [(purged, vec![vec![], vec![0], vec![1]]), (restored, vec![vec![], vec![0]])] {
-        let planned = steps(&[first, create(strict.clone())], None);
+        let planned = draft(&[first, create(strict.clone())]);
         assert_eq!(planned.into_iter().map(|step| step.needs).collect::<Vec<_>>(), expected);
     }
 }
 
 #[test]
 fn what_azure_takes_by_itself_only_is_a_write_of_its_own() {
-    let fields = [("version", json!("2"), Mutability::Apart), ("capacity", json!(9), Mutability::InPlace)];
-    let plan = steps(&[update("chat", false, &fields)], None);
+    let fields =
+        [("kind", json!("AIServices"), Mutability::Apart), ("sku", json!("S0"), Mutability::InPlace)];
+    let plan = draft(&[update("chat", false, &fields)]);
     let patches: Vec<Value> = plan.iter().map(|step| json!(step.patch)).collect();
-    assert_eq!(patches, [json!({"version": "2"}), json!({"capacity": 9})]);
+    assert_eq!(patches, [json!({"kind": "AIServices"}), json!({"sku": "S0"})]);
 }
 
 #[test]
@@ -231,6 +237,6 @@ fn late_steps_do_not_wait_for_their_equals_nor_for_what_no_key_opens() {
             update("chat", false, &[("disableLocalAuth", json!(true), Mutability::AfterGrants)]),
         ],
     ] {
-        assert!(steps(&changes, None).iter().all(|step| step.needs.is_empty()), "{:?}", said(&changes));
+        assert!(draft(&changes).iter().all(|step| step.needs.is_empty()), "{:?}", said(&changes));
     }
 }

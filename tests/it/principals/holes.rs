@@ -28,22 +28,17 @@ fn the_identity_of_a_new_account_gets_its_roles_in_the_same_apply() {
     let shown = "-> the identity of account `front` (known after it is created) on chat";
     folder.keyless("plan a.yaml").exits(0).says(&["4 to create", shown]);
     let plan = folder.keyless("plan a.yaml --format json").exits(0).json();
-    let steps: Vec<_> =
-        plan["steps"].as_array().unwrap().iter().filter(|step| step["reference"].is_object()).collect();
-    assert_eq!(steps.len(), 2);
-    for step in steps {
+    let holed: Vec<_> =
+        plan["changes"].as_array().unwrap().iter().filter(|change| change["holes"].is_array()).collect();
+    assert_eq!(holed.len(), 2);
+    for change in holed {
         assert_eq!(
-            step["reference"],
-            json!({"field": "principalId", "identityOf": account("front"), "kind": "accounts"})
+            change["holes"],
+            json!([{"field": "principalId", "resource": account("front"), "property": "principalId"}])
         );
-        assert!(step["patch"].get("principalId").is_none(), "{step}");
-        let needs: Vec<_> = step["needs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|need| plan["steps"][usize::try_from(need.as_u64().unwrap()).unwrap()]["target"].clone())
-            .collect();
-        assert!(needs.contains(&json!(account("front"))), "{needs:?}");
+        let fields: Vec<_> =
+            change["fields"].as_array().unwrap().iter().map(|field| field["path"].clone()).collect();
+        assert!(!fields.contains(&json!("principalId")), "{change}");
     }
     let report = folder.keyless("apply a.yaml --yes --format json").exits(0).json();
     assert_eq!(report["summary"]["done"], 4, "{report}");

@@ -12,6 +12,7 @@ mod drift;
 mod drift_who;
 #[cfg(unix)]
 mod files;
+mod forged;
 mod guards;
 mod guards_rights;
 mod guid;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, BOB, CAROL, Folder, READER, SUB, account, grants, head, one_account};
+use crate::common::{
+    ALICE, Azure, BOB, CAROL, Fault, Folder, READER, SUB, account, grants, head, one_account,
+};
 
 fn planned() -> (Azure, Folder) {
     let azure = Azure::start();
@@ -66,8 +68,8 @@ fn reading_keys_or_another_etag_makes_no_plan_stale() {
 #[test]
 fn a_damaged_plan_is_refused() {
     let damages: [fn(&mut Value); 6] = [
-        |plan| plan["steps"][0]["patch"]["tags"]["team"] = json!("evil"),
-        |plan| plan["steps"][0]["target"] = json!("/subscriptions/x"),
+        |plan| plan["changes"][0]["fields"][0]["after"] = json!("evil"),
+        |plan| plan["changes"][0]["id"] = json!("/subscriptions/x"),
         |plan| plan["formatVersion"] = json!("9.9"),
         |plan| plan["target"]["endpoint"] = json!("http://127.0.0.1:9/"),
         |plan| *plan = json!([]),
@@ -81,7 +83,7 @@ fn a_damaged_plan_is_refused() {
         assert!(azure.take_seen().is_empty());
     }
     let folder = Folder::new();
-    folder.write("plan.json", "{\"formatVersion\": \"1.0\"");
+    folder.write("plan.json", "{\"formatVersion\": \"2.0\"");
     folder.keyless("show plan.json").exits(1).complains(&["not a whole JSON document"]);
 }
 
@@ -129,4 +131,83 @@ fn a_saved_plan_holds_no_token_and_is_the_same_each_time() {
     folder.keyless("plan a.yaml --out plan.json").exits(0);
     assert_eq!(std::fs::read_to_string(folder.path().join("plan.json")).unwrap(), first);
     assert!(!first.contains("a-token"));
+}
+
+#[test]
+fn pins_hold_for_every_change_of_a_plan_that_nobody_edited() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |principals: &[&str]| one_account("team-a", "chat", &grants(principals));
+    folder.write("a.yaml", spec(&[ALICE, BOB]));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let other = format!("--within {}", account("other"));
+    let inside = format!("--within /subscriptions/{SUB}/resourceGroups/RG");
+    let by_hand = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+    // A delete, which writes no mark; then an unmarked account that changes and keeps no mark; then one that is adopted.
+    let revoked = spec(&[ALICE]);
+    azure.make_account("free", &json!({"customSubDomainName": "free", "disableLocalAuth": true}));
+    let unmarked = format!("{revoked}  - name: free\n    tags: {{team: ml}}\n");
+    azure.grant(&account("chat"), by_hand, READER, CAROL, None);
+    let adopted = unmarked.replacen("accounts:", "adopt: true\naccounts:", 1)
+        + &format!(
+            "roleAssignments: [{{scope: {}, role: Reader, principals: [{{id: {CAROL}, type: User}}]}}]\n",
+            account("chat")
+        );
+    for (text, counts) in [(revoked, "1 to delete"), (unmarked, "1 to update"), (adopted, "to adopt")] {
+        folder.write("a.yaml", text);
+        folder.keyless("plan a.yaml --out plan.json").exits(0).says(&[counts]);
+        azure.take_seen();
+        let run = folder.keyless("apply plan.json --yes --stack team-b").exits(1);
+        run.complains(&["for stack `team-a`", "pinned to stack `team-b`", "hint: add `--stack team-a`"]);
+        assert!(azure.take_seen().is_empty(), "nothing was even asked");
+        for command in ["apply plan.json --yes", "apply plan.json a.yaml --yes", "apply a.yaml --yes"] {
+            let run = folder.keyless(&format!("{command} {other}")).exits(1);
+            run.says(&["outside-within"]).complains(&["nothing was written"]);
+            assert!(azure.take_writes().is_empty());
+        }
+        folder.keyless(&format!("apply plan.json --yes --stack team-a {inside}")).exits(0);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    }
+}
+
+#[test]
+fn a_guard_that_refused_the_plan_is_lifted_when_it_is_applied() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write(
+        "a.yaml",
+        format!("{}roleAssignments: [{{scope: subscription, role: Reader, principals: [{{id: {CAROL}, type: User}}]}}]\n", head("team-a")),
+    );
+    folder.keyless("plan a.yaml --out plan.json").exits(3).says(&["error[guard-grant]"]);
+    folder.keyless("apply plan.json --yes").exits(3);
+    let run = folder.keyless("apply plan.json --yes --allow grant").exits(0);
+    assert!(!run.stdout.contains("error[guard-grant]"), "{run}");
+}
+
+#[test]
+fn what_a_check_said_when_the_plan_was_made_is_not_said_when_it_no_longer_holds() {
+    let (azure, folder) = planned();
+    let reader = json!({"value": [{"actions": ["*/read"], "notActions": []}]}).to_string();
+    let denied = Fault::Answer(200, "application/json", reader);
+    azure.spoil("GET", "/Microsoft.Authorization/permissions?", denied);
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["note[missing-permission]"]);
+    folder.keyless("apply plan.json --yes").exits(1).says(&["error[missing-permission]"]);
+    azure.heal();
+    let run = folder.keyless("apply plan.json --yes").exits(0);
+    assert!(!run.stdout.contains("missing-permission"), "{run}");
+}
+
+#[test]
+fn a_caller_of_another_tenant_than_the_declared_one_is_told() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let (ours, theirs) = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222");
+    // A token whose claims say the tenant; the sandbox takes any.
+    let claims = "eyJhbGciOiJub25lIn0.eyJ0aWQiOiIxMTExMTExMS0xMTExLTExMTEtMTExMS0xMTExMTExMTExMTEifQ.x";
+    for (tenant, code) in [(theirs, 1), (ours, 0), (&*ours.to_uppercase(), 0)] {
+        folder.write("a.yaml", format!("{}tenant: {tenant}\n", head("team-a")));
+        let run = folder.with_env("plan a.yaml", &[("KEYLESS_TOKEN", claims)]).exits(code);
+        let told = format!("the caller is signed in to tenant `{ours}`, not `{theirs}`");
+        assert_eq!(run.stdout.contains(&told), code == 1, "{run}");
+    }
 }

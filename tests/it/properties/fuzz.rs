@@ -380,7 +380,7 @@ fn damaged_plans_are_refused_or_judged() {
     feed("saved plan", |rng| {
         let mut plan = rng.pick(&plans).clone();
         let text = if rng.chance(40) {
-            String::from_utf8_lossy(&damage(&plan.to_string(), &["\"steps\"", "null", "1e9"], rng))
+            String::from_utf8_lossy(&damage(&plan.to_string(), &["\"after\"", "null", "1e9"], rng))
                 .into_owned()
         } else {
             if rng.chance(90) {
@@ -393,7 +393,7 @@ fn damaged_plans_are_refused_or_judged() {
             }
             plan.to_string()
         };
-        let Ok(plan) = saved::parse(&text) else { return false };
+        let Ok(mut plan) = saved::parse(&text) else { return false };
         let case = rng.pick(&cases);
         let world = World::of(&case.seen.snapshot);
         let _ = world.after(&plan);
@@ -401,7 +401,8 @@ fn damaged_plans_are_refused_or_judged() {
         let _ = saved::differing(&plan, &case.planned.plan);
         let _ = guards::judge(&plan, &world, None, &[]);
         let _ = review(&plan);
-        let _ = render::text::plan(&plan, true);
+        let _ = saved::confront(&mut plan, &world);
+        let _ = (render::text::plan(&plan, true), render::text::writes(&plan), render::markdown::plan(&plan));
         true
     });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use keyless::plan::document::{Action, Plan, StepAction};
+use keyless::plan::document::{Action, Plan, Step, StepAction};
 
 use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls};
@@ -371,17 +371,16 @@ fn without_order(planned: &Planned) -> Value {
         }
     }
     let mut plan = json!(planned.plan);
-    let steps = plan["steps"].as_array().cloned().unwrap_or_default();
-    for step in plan["steps"].as_array_mut().into_iter().flatten() {
-        let change = usize::try_from(step["change"].as_u64().unwrap_or_default()).unwrap_or_default();
-        step["change"] = json!(planned.keys[change]);
-        let needs = step["needs"].as_array().cloned().unwrap_or_default();
-        let named = |index: &Value| {
-            let step = &steps[usize::try_from(index.as_u64().unwrap_or_default()).unwrap_or_default()];
-            json!([step["action"], step["target"], step["patch"]])
-        };
-        step["needs"] = needs.iter().map(named).collect();
-    }
+    let steps = &planned.plan.steps;
+    let named = |step: &Step| json!([step.action, step.target, step.patch]);
+    let whole = |step: &Step| {
+        json!({
+            "change": planned.keys[step.change], "step": named(step), "kind": step.kind, "mark": step.mark,
+            "base": step.base, "lane": step.lane, "last": step.last, "holes": step.holes,
+            "needs": step.needs.iter().map(|need| named(&steps[*need])).collect::<Vec<_>>(),
+        })
+    };
+    plan["steps"] = steps.iter().map(whole).collect();
     plan["fingerprint"] = Value::Null;
     settle(&mut plan);
     plan

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use keyless::plan::document::Action;
+use keyless::plan::document::{Action, FieldEntry};
 
 use super::*;
 
@@ -28,7 +28,13 @@ fn in_its_words(planned: &Planned) -> Vec<Value> {
             Action::UnmanagedDrift => json!("unmanaged-drift"),
             action => json!(format!("{action:?}").to_lowercase()),
         };
-        let mut paths: Vec<String> = change.fields.iter().map(|field| place_of(&field.path)).collect();
+        // A plan holds all that is written; the reference names what differs and does not identify the thing.
+        let differs = |field: &&FieldEntry| {
+            let identifies = ["principalId", "roleDefinitionId"].contains(&field.path[0].as_str());
+            field.before != field.after && field.after != json!({}) && !identifies
+        };
+        let mut paths: Vec<String> =
+            change.fields.iter().filter(differs).map(|field| place_of(&field.path)).collect();
         paths.sort();
         paths.dedup();
         changes.push(json!([action, key, paths]));

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use keyless::plan::document::{Step, StepAction};
+use keyless::plan::saved;
+use serde_json::json;
 
 use super::arm::within;
 use super::laws::Tally;
@@ -73,7 +75,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
     };
     if entrusting(step) {
         let identity = |other: &Step| {
-            other.reference.is_some()
+            !other.holes.is_empty()
                 || other.patch.get("principalType") == Some(&Value::from("ServicePrincipal"))
         };
         let encryption = &step.patch["encryption"];
@@ -97,12 +99,12 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         add(&|other| other.change == step.change && other.action == StepAction::Purge);
         let made = |other: &Step| matches!(other.action, StepAction::Create | StepAction::Restore);
         add(&|other| is_grant(step) && made(other) && scope(step) == other.target.to_lowercase());
-        if let Some(reference) = &step.reference {
+        for hole in &step.holes {
             let writes = |other: &Step| {
                 !ending(other)
                     && !entrusting(other)
                     && other.action != StepAction::Purge
-                    && other.target.eq_ignore_ascii_case(&reference.identity_of)
+                    && other.target.eq_ignore_ascii_case(&hole.resource)
             };
             needs.extend((0..steps.len()).rfind(|other| writes(&steps[*other])));
         }
@@ -113,6 +115,12 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
 /// Every step waits for what it needs and for nothing else, stands after it, and writes something.
 pub(super) fn sequence(case: &Case, _: &mut Tally) -> Result<(), String> {
     let plan = &case.planned.plan;
+    // A file holds no steps: the same ones follow from what it says.
+    let read = saved::parse(&json!(plan).to_string())
+        .map_err(|error| format!("a saved plan is refused: {error}"))?;
+    if read.steps != plan.steps {
+        return Err(format!("from a file other steps follow: {:?} instead of {:?}", read.steps, plan.steps));
+    }
     for (at, step) in plan.steps.iter().enumerate() {
         let what = format!("{:?} of {}", step.action, step.target);
         let needs: BTreeSet<usize> = step.needs.iter().copied().collect();

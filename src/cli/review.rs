@@ -1,0 +1,83 @@
+//! A saved plan before it is carried out: pinned, made for this target, and judged anew on fresh live state.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::clean::clean;
+use super::options::Options;
+use super::output::Failure;
+use super::pins;
+use super::session::Session;
+use crate::access;
+use crate::checks;
+use crate::finding::Severity;
+use crate::guards::{self, Allow};
+use crate::plan::document::{Plan, Target};
+use crate::plan::predict::World;
+use crate::plan::saved;
+use crate::read::ask_all;
+use crate::snapshot::Snapshot;
+
+/// Fails where a plan was made for another target than this run's.
+pub(super) fn same_target(plan: &Plan, target: &Target) -> Result<(), Failure> {
+    if plan.target == *target {
+        return Ok(());
+    }
+    let message = format!("the plan was made for {}, and this run goes to {target}", plan.target);
+    Err(Failure::new(message).hint("apply it where it was made for, or make one for this target"))
+}
+
+impl Session {
+    /// Judges a saved plan anew: live state as it was, what is there ours, guards with this run's lifts.
+    pub(super) async fn review(
+        &self,
+        options: &Options,
+        mut plan: Plan,
+        allowed: &[Allow],
+    ) -> Result<Plan, Failure> {
+        same_target(&plan, &self.target)?;
+        let claims = self.claims().await?;
+        self.spinner.say("reading Azure");
+        let mut snapshot = Snapshot::default();
+        snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
+        ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
+        let unread = snapshot.refusals().next().cloned();
+        let stale = saved::stale(&plan, &World::of(&snapshot));
+        // A plan that has to be made anew promises nothing.
+        let promises = unread.is_none() && stale.is_empty();
+        if promises {
+            let raised = checks::queries(&plan.steps, &snapshot);
+            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+        }
+        self.spinner.clear();
+        self.unless_interrupted()?;
+        if let Some(refusal) = unread {
+            let mut failure =
+                Failure::new("what the plan would change could not be read; nothing was written");
+            failure = failure.cause(refusal.message);
+            return Err(match refusal.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+        let now = World::of(&snapshot);
+        // What guards and pins said when the plan was made is said again, if it still holds.
+        plan.findings.retain(|finding| !guards::is_judgement(finding) && !pins::is_outside(finding));
+        if promises {
+            let foreign = saved::confront(&mut plan, &now);
+            plan.findings.extend(foreign);
+            checks::review(&mut plan, &snapshot, Severity::Error);
+        }
+        let names = access::changes::names(&plan.access);
+        let names =
+            names.into_iter().map(|(id, name)| (id, format!("{name}, from the plan, unverified"))).collect();
+        plan.access = access::changes::changes(&now, &now.after(&plan), &names);
+        plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
+        plan.findings.extend(stale);
+        plan.findings.extend(pins::outside(options.within.as_slice(), &plan)?);
+        plan.findings.sort();
+        plan.requests = self.requests();
+        clean(&mut plan);
+        Ok(plan)
+    }
+}

@@ -1,0 +1,141 @@
+//! What no plan says that keyless made: a file that says it was edited, or is of another version.
+//!
+//! Pure. Nothing here trusts a text of the file about another one; ids, kinds, fields and fingerprints are held against each other.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::diff::field;
+use crate::id::ResourceId;
+use crate::kinds::{self, Compare, Kind};
+use crate::plan::document::{Action, FieldEntry, Hole, Mark, PlannedChange};
+use crate::spec::rules::is_stack_name;
+
+/// The first change with a flaw, and the flaw.
+pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
+    let mut written: BTreeSet<ResourceId> = BTreeSet::new();
+    for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.action.writes()) {
+        let Ok(id) = ResourceId::parse(&change.id) else {
+            return Some((index, "this is not the id of a resource".to_owned()));
+        };
+        if !written.insert(id) {
+            return Some((index, "two changes write this resource".to_owned()));
+        }
+    }
+    changes.iter().enumerate().find_map(|(index, change)| Some((index, flaw(change, &written)?)))
+}
+
+fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String> {
+    let Some(kind) = kinds::by_name(&change.kind) else {
+        return Some(format!("`{}` is not a kind of resource that this version knows", change.kind));
+    };
+    if !change.action.writes() {
+        let says_what_to_write = change.mark.is_some()
+            || change.purge.is_some()
+            || change.base.is_some()
+            || !(change.holes.is_empty() && change.after.is_empty())
+            || !(change.fields.is_empty() || change.action == Action::Refused);
+        return says_what_to_write.then(|| "it writes nothing, and says what to write".to_owned());
+    }
+    let id = ResourceId::parse(&change.id).ok()?;
+    of_target(kind, &id)
+        .or_else(|| of_action(kind, &id, change))
+        .or_else(|| of_fields(kind, change))
+        .or_else(|| kind.misfit(&id, change))
+        .or_else(|| change.holes.iter().find_map(|hole| of_hole(kind, hole, change, written)))
+        .or_else(|| change.after.iter().find_map(|other| of_after(other, &id, written)))
+}
+
+/// The type of what is written is that of its kind, and nothing stands between it and its group.
+fn of_target(kind: &dyn Kind, id: &ResourceId) -> Option<String> {
+    let fits = if kind.is_grant() {
+        Uuid::try_parse(id.name()).is_ok()
+    } else {
+        id.group().is_some_and(|group| group == id.scope())
+    };
+    (!kinds::is_of(kind, id) || !fits).then(|| format!("the id is not one of kind `{}`", kind.name()))
+}
+
+/// Each action has what it needs, and nothing that is another's.
+fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option<String> {
+    let no = |flaw: &str| Some(flaw.to_owned());
+    if !change.stack.as_deref().is_some_and(is_stack_name) {
+        return no("it does not say which stack it belongs to");
+    }
+    let starts_from_live = matches!(change.action, Action::Update | Action::Delete | Action::Adopt);
+    if change.base.as_deref().is_some_and(is_fingerprint) != starts_from_live
+        || change.base.is_some() != starts_from_live
+    {
+        return no("it does not say what it starts from, as such a change has to");
+    }
+    let marked = match change.action {
+        Action::Create | Action::Adopt => change.mark == Some(Mark::Added),
+        Action::Delete => change.mark.is_none(),
+        Action::Restore => change.mark != Some(Mark::Kept),
+        _ => true,
+    };
+    if !marked || (change.action == Action::Delete && !kind.takes_mark()) {
+        return no("its mark does not go with what it does");
+    }
+    let fields = match change.action {
+        Action::Delete | Action::Adopt => change.fields.is_empty(),
+        Action::Update => !change.fields.is_empty(),
+        _ => true,
+    };
+    if !fields {
+        return no("its fields do not go with what it does");
+    }
+    if let Some(purge) = &change.purge {
+        let fits = change.action == Action::Create
+            && ResourceId::parse(purge).is_ok_and(|purge| kind.leaves_behind(id, &purge));
+        if !fits {
+            return Some(format!("`{purge}` is not what a soft-deleted one leaves behind"));
+        }
+    }
+    (!change.holes.is_empty() && change.action != Action::Create)
+        .then(|| "only what is created takes a value from elsewhere".to_owned())
+}
+
+fn is_fingerprint(text: &str) -> bool {
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// No field is said twice, or inside of another, and none changes that says what the thing is.
+fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
+    let mut paths: Vec<&[String]> = change.fields.iter().map(|field| field.path.as_slice()).collect();
+    paths.sort();
+    if paths.windows(2).any(|pair| pair[1].starts_with(pair[0]))
+        || paths.first().is_some_and(|path| path.is_empty())
+    {
+        return Some("a field is said twice, or inside of another".to_owned());
+    }
+    let is_identity = |entry: &&FieldEntry| {
+        field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Identity)
+    };
+    let changed = change.fields.iter().filter(|_| change.action == Action::Update).find(is_identity);
+    changed.map(|entry| format!("`{}` says what it is, and never changes", entry.path.join(".")))
+}
+
+fn of_hole(
+    kind: &dyn Kind,
+    hole: &Hole,
+    change: &PlannedChange,
+    written: &BTreeSet<ResourceId>,
+) -> Option<String> {
+    let says =
+        |name: &str| change.fields.iter().any(|field| field.path.first().is_some_and(|first| first == name));
+    let takes = kind.is_grant() && hole.field == "principalId";
+    if !takes || says(&hole.field) || change.holes.len() > 1 {
+        return Some(format!("`{}` is no field that takes a value from elsewhere", hole.field));
+    }
+    let known = ResourceId::parse(&hole.resource)
+        .is_ok_and(|id| written.contains(&id) && kinds::by_id(&id).is_some_and(Kind::takes_identity));
+    (!known).then(|| format!("the plan writes no `{}` whose identity it could take", hole.resource))
+}
+
+fn of_after(other: &str, id: &ResourceId, written: &BTreeSet<ResourceId>) -> Option<String> {
+    let known = ResourceId::parse(other).is_ok_and(|other| other != *id && written.contains(&other));
+    (!known).then(|| format!("it waits for `{other}`, which is no other change of the plan"))
+}

@@ -21,6 +21,7 @@ use super::interrupt::Interrupt;
 use super::observer::{Event, Observer, What, Why};
 use super::origin::{OriginError, Origins};
 use super::redact::redact;
+use super::target::Target;
 use super::{page, wire};
 use crate::auth::Credential;
 use crate::cloud::Endpoint;
@@ -123,24 +124,6 @@ struct Inner {
 struct Counters {
     reads: AtomicU64,
     writes: AtomicU64,
-}
-
-/// What a call is about.
-enum Target<'a> {
-    Own(&'a str),
-    /// Like `Own`, for a write that must not be repeated once it may have taken effect.
-    Once(&'a str),
-    /// Like `Own`, for a call whose answers may hold a secret, refusals too: none of their words are kept.
-    Blind(&'a str),
-    Link(&'a str),
-}
-
-impl Target<'_> {
-    fn text(&self) -> &str {
-        match self {
-            Target::Own(text) | Target::Once(text) | Target::Blind(text) | Target::Link(text) => text,
-        }
-    }
 }
 
 /// Reads the body of a success as it comes in.

@@ -162,11 +162,12 @@ fn words(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
 /// The first words of a page from a proxy or a gateway, without its tags.
 pub(crate) fn first_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
+    // Before tags are taken out of it and it is cut: half a secret is harder to find. And after, for one that stood between tags.
+    let text = scrub(&text);
     let visible = match text.find('<') {
         Some(_) => without_tags(&text),
         None => text.into_owned(),
     };
-    // Before it is cut: half a secret is harder to find.
     let visible = scrub(&visible);
     let mut words = visible.split_whitespace();
     let mut quoted = words.by_ref().take(WORDS).collect::<Vec<_>>().join(" ");
@@ -276,6 +277,17 @@ mod tests {
         );
         let shown: Vec<String> = body.details.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["policy assignment `a1` of `No keys`", "policy assignment `/t`"]);
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_left_by_a_cut_or_by_taking_tags_out() {
+        let secret = "pr1vate\"key\"<of>/page&words";
+        crate::scrub::learn(secret);
+        for before in 0..310 {
+            let page = format!("{}{secret}{secret} after <b>{secret}</b>", "x".repeat(before));
+            let words = first_words(page.as_bytes()).unwrap();
+            assert!(!words.contains("pr1v") && !words.contains("words"), "{before}: {words}");
+        }
     }
 
     #[test]

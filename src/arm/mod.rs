@@ -17,6 +17,7 @@ pub mod origin;
 mod page;
 pub mod redact;
 pub mod retry;
+mod target;
 mod wire;
 
 pub use client::{Client, Counts, Options, Written};

@@ -1,11 +1,34 @@
-//! Plans without secrets: live text in them is for people, what was declared is not touched.
+//! Secrets of a run: refused where they could not be kept out of what keyless says, and taken out of plans.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::options::Options;
+use super::output::Failure;
+use crate::apply::Secrets;
+use crate::cloud::Endpoint;
 use crate::plan::document::Plan;
-use crate::scrub::scrub;
+use crate::scrub::{self, scrub};
+
+/// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
+pub(super) fn refuse_short_secrets(options: &Options) -> Result<(), Failure> {
+    let mut short = Secrets::new(std::env::vars_os()).too_short();
+    let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
+    let token = std::env::var("KEYLESS_TOKEN").is_ok_and(|token| scrub::is_too_short(&token));
+    if token && endpoint.is_some_and(|endpoint| !endpoint.is_loopback()) {
+        short.push("KEYLESS_TOKEN".to_owned());
+    }
+    match short.as_slice() {
+        [] => Ok(()),
+        names => Err(Failure::new(format!(
+            "`{}` has fewer than {} characters, and keyless could not keep it out of its output",
+            names.join("`, `"),
+            scrub::SHORTEST
+        ))
+        .hint("make a longer one; blanks do not count")),
+    }
+}
 
 /// Takes the secrets of this run out of everything in a plan that only people read, and takes its fingerprint anew.
 ///

@@ -35,7 +35,8 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ContextValue;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::apply::Secrets;
@@ -161,8 +162,14 @@ fn misused(mut error: clap::Error) -> Exit {
     // An argument, and the value of a variable, is repeated on one line.
     let harmless: Vec<_> = error
         .context()
+        // What is made of the command alone has lines of its own.
+        .filter(|(kind, _)| *kind != ContextKind::Usage)
         .filter_map(|(kind, value)| match value {
             ContextValue::String(text) => Some((kind, ContextValue::String(output::one_line(text)))),
+            ContextValue::StyledStr(text) => Some((kind, ContextValue::StyledStr(styled(text)))),
+            ContextValue::StyledStrs(texts) => {
+                Some((kind, ContextValue::StyledStrs(texts.iter().map(styled).collect())))
+            }
             ContextValue::Strings(texts) => {
                 Some((kind, ContextValue::Strings(texts.iter().map(|text| output::one_line(text)).collect())))
             }
@@ -174,6 +181,11 @@ fn misused(mut error: clap::Error) -> Exit {
     }
     output::aside(&error.render().ansi().to_string());
     Exit::Failure
+}
+
+/// A tip, which repeats an argument too.
+fn styled(text: &StyledStr) -> StyledStr {
+    StyledStr::from(output::one_line(&text.to_string()))
 }
 
 pub use output::Failure;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::Exit;
-use super::clean::clean;
+use super::clean::{clean, refuse_short_secrets};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::pins;
@@ -17,7 +17,6 @@ use super::rotation::Rotation;
 use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
-use crate::apply::Secrets;
 use crate::arm::redact::redact;
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
@@ -35,7 +34,6 @@ use crate::plan::document::{Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
-use crate::scrub;
 use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
@@ -308,25 +306,6 @@ impl Session {
         }
         // What is left is to print; a reader that does not read must not hold the process.
         self.interrupt.enter(Phase::Telling);
-    }
-}
-
-/// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
-fn refuse_short_secrets(options: &Options) -> Result<(), Failure> {
-    let mut short = Secrets::new(std::env::vars_os()).too_short();
-    let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
-    let token = std::env::var("KEYLESS_TOKEN").is_ok_and(|token| scrub::is_too_short(&token));
-    if token && endpoint.is_some_and(|endpoint| !endpoint.is_loopback()) {
-        short.push("KEYLESS_TOKEN".to_owned());
-    }
-    match short.as_slice() {
-        [] => Ok(()),
-        names => Err(Failure::new(format!(
-            "`{}` has fewer than {} characters, and keyless could not keep it out of its output",
-            names.join("`, `"),
-            scrub::SHORTEST
-        ))
-        .hint("make a longer one; blanks do not count")),
     }
 }
 

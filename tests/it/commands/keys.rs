@@ -174,7 +174,11 @@ fn an_account_whose_keys_are_off_gets_azures_own_answer() {
     run.says(&["failed", "Azure answered 400", "its keys are off"]);
     // Who lacks the right has to hear of that, and of an account whose keys are on nobody says that they are off.
     for (name, fault, hint) in [
-        ("off", Fault::denied(), "the caller needs `x/read`"),
+        (
+            "off",
+            Fault::denied(),
+            "the caller needs `Microsoft.CognitiveServices/accounts/regenerateKey/action`",
+        ),
         ("on", Fault::error(400, "BadRequest", "no"), "Azure answered 400"),
     ] {
         azure.spoil("POST", "regenerateKey", fault);

@@ -6,6 +6,7 @@
 
 pub(crate) mod azure;
 pub(crate) mod cloud;
+pub(crate) mod leaks;
 pub(crate) mod run;
 
 pub(crate) use azure::{Azure, Fault};

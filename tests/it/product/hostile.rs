@@ -7,7 +7,7 @@ use crate::common::{
 };
 
 /// What must never reach a terminal or a pipeline's log as it is.
-const HOSTILE: &str = "a\u{1b}[31mred\u{7}\u{202e}bidi\u{200b}zero\u{9b}csi ##vso[task.setvariable variable=x]y ##[error]z\r\n::error::w\n##vso[task.complete]";
+const HOSTILE: &str = "a\u{1b}[31mred\u{7}\u{202e}bidi\u{200b}zero\u{9b}csi ##vso[task.setvariable variable=x]y ##[error]z\r\n::error::w\n##vso[task.complete] <img src=x> @everyone [a](https://evil) ![i](https://evil) | cell `code`";
 
 /// Asserts that neither stream holds anything raw.
 #[track_caller]
@@ -22,10 +22,61 @@ fn clean(run: &Run) {
     }
 }
 
-/// Asserts that something hostile was there to be shown.
+/// Asserts that something was there to be shown.
 #[track_caller]
 fn shows(run: &Run, escaped: &str) {
     assert!(run.stdout.contains(escaped) || run.stderr.contains(escaped), "`{escaped}` is not shown: {run}");
+}
+
+/// Asserts that a text in a format shows the hostile text, so that there was something to escape, and that no reader of it obeys any of it.
+#[track_caller]
+fn tames(format: &str, text: &str) {
+    let bidi = if format == "json" { "\\u202e" } else { "u{202e}" };
+    for part in ["bidi", "zero", bidi] {
+        assert!(text.contains(part), "{format} does not show `{part}`: {text}");
+    }
+    let raw = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}\u{2066}\u{feff}".contains(c);
+    assert!(!text.contains(raw), "{format} holds a raw character: {text:?}");
+    assert!(!text.to_lowercase().contains("##vso[") && !text.contains("##["), "{format}: {text}");
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{format}: {text}");
+    match format {
+        "markdown" => {
+            // Inside of code nothing is markup; what ends it is written out.
+            let outside: String = text.split('`').step_by(2).collect();
+            for markup in ["<img", "@everyone", "[a](", "![i]", "https://"] {
+                assert!(!outside.contains(markup), "`{markup}` in Markdown: {text}");
+            }
+            for row in text.lines().filter(|line| line.starts_with('|')) {
+                let cells = row.replace("\\|", "").matches('|').count();
+                assert!(cells == 6 || cells == 5, "a row of {cells} bars: {row}\n{text}");
+            }
+        }
+        "sarif" => {
+            let document: serde_json::Value = serde_json::from_str(text).unwrap();
+            let results = document["runs"][0]["results"].as_array().unwrap();
+            let told: String = results.iter().map(|each| each["message"]["text"].as_str().unwrap()).collect();
+            assert!(!told.contains(raw) && !told.contains("[a]("), "a reader of SARIF sees {told:?}");
+        }
+        _ => {}
+    }
+}
+
+/// Runs in every format at once, and asserts that each shows the hostile text and is harmless.
+#[track_caller]
+fn tames_all(folder: &Folder, arguments: &str, code: i32, formats: &[&str]) {
+    let reports =
+        "--report human=r.human --report json=r.json --report markdown=r.markdown --report sarif=r.sarif";
+    let run = folder.keyless(&format!("{arguments} {reports}")).exits(code);
+    clean(&run);
+    for format in formats {
+        let text = std::fs::read_to_string(folder.path().join(format!("r.{format}"))).unwrap();
+        tames(format, &text);
+    }
+    for format in ["human", "json", "markdown"] {
+        let run = folder.keyless(&format!("{arguments} -vvv --format {format}")).exits(code);
+        clean(&run);
+        tames(format, &run.stdout);
+    }
 }
 
 /// Takes out what sets a style: `ESC [ … m`.
@@ -36,6 +87,7 @@ fn without_styles(text: &str) -> String {
 }
 
 const FORMATS: [&str; 2] = ["human", "json"];
+const ALL: [&str; 4] = ["human", "json", "markdown", "sarif"];
 
 #[test]
 fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
@@ -47,6 +99,8 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ac", READER, BOB, Some(HOSTILE));
     let lines = format!("tags: {{team: ml}}\n{}    description: fine\n", grants(&[ALICE]));
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
+    // Findings do not repeat what is live, so that SARIF has none of it.
+    tames_all(&folder, "plan a.yaml", 0, &ALL[..3]);
     for format in FORMATS {
         let run = folder.keyless(&format!("plan a.yaml -v --format {format}")).exits(0);
         clean(&run);
@@ -67,18 +121,87 @@ fn hostile_error_messages_reach_no_stream_raw() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
-    for format in FORMATS {
-        azure.spoil("GET", "CognitiveServices/accounts?", Fault::error(403, HOSTILE, HOSTILE));
-        let run = folder.keyless(&format!("plan a.yaml --format {format}")).exits(1);
+    azure.spoil("GET", "CognitiveServices/accounts?", Fault::error(403, HOSTILE, HOSTILE));
+    tames_all(&folder, "plan a.yaml", 1, &ALL);
+    azure.heal();
+    azure.spoil("PUT", "/accounts/chat?", Fault::error(400, "Bad", HOSTILE));
+    tames_all(&folder, "apply a.yaml --yes", 1, &ALL);
+    azure.heal();
+    // A hint that repeats what the message names.
+    let denied =
+        format!("it does not have authorization to perform action '{HOSTILE}' over scope '{HOSTILE}'.");
+    azure.spoil("PUT", "/accounts/chat?", Fault::error(403, "AuthorizationFailed", &denied));
+    tames_all(&folder, "apply a.yaml --yes", 1, &ALL);
+}
+
+#[test]
+fn hostile_answers_reach_no_log_raw() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    azure.spoil("GET", "CognitiveServices/accounts?", Fault::error(403, HOSTILE, HOSTILE));
+    for verbosity in ["-vv", "-vvv"] {
+        let run = folder.keyless(&format!("plan a.yaml --format json {verbosity}")).exits(1);
         clean(&run);
-        shows(&run, if format == "json" { "\\u202e" } else { "\\u{202e}" });
-        azure.heal();
-        azure.spoil("PUT", "/accounts/chat?", Fault::error(400, "Bad", HOSTILE));
-        let run = folder.keyless(&format!("apply a.yaml --yes --format {format}")).exits(1);
-        clean(&run);
-        shows(&run, if format == "json" { "\\u202e" } else { "\\u{202e}" });
-        azure.heal();
+        let logged: Vec<&str> = run.stderr.lines().filter(|line| line.contains("given up")).collect();
+        assert!(!logged.is_empty(), "the error is logged: {run}");
+        for line in logged {
+            assert!(line.contains("bidi") && line.contains("\\u{202e}"), "an event is one line: {line}");
+        }
+        // Every line is an event of ours: none was begun by what stands in another.
+        let begins = |line: &str| {
+            ["DEBUG ", " INFO ", "TRACE ", " WARN ", "ERROR "]
+                .iter()
+                .any(|level| line.trim_start().starts_with(level.trim_start()))
+        };
+        assert!(run.stderr.lines().all(begins), "{run}");
     }
+}
+
+#[test]
+fn hostile_arguments_and_variables_reach_no_stream_raw() {
+    let folder = Folder::new();
+    let hostile = "bidi\u{202e}zero\u{200b}\u{1b}[31m\n::error::w\n##vso[task.complete]";
+    let arguments: Vec<Vec<String>> = vec![
+        vec![hostile.to_owned()],
+        vec!["validate".to_owned(), format!("--{hostile}")],
+        vec!["validate".to_owned(), format!("--format={hostile}")],
+        vec!["validate".to_owned(), format!("--color={hostile}")],
+        vec!["validate".to_owned(), format!("--report={hostile}=x")],
+        vec!["validate".to_owned(), format!("--var={hostile}")],
+        vec!["validate".to_owned(), format!("--var={hostile}=1")],
+        vec!["validate".to_owned(), format!("--credential={hostile}")],
+        vec!["validate".to_owned(), format!("--parallelism={hostile}")],
+        vec!["plan".to_owned(), format!("--allow={hostile}")],
+        vec!["plan".to_owned(), format!("--within={hostile}"), "--sandbox".to_owned()],
+        vec!["plan".to_owned(), format!("--arm-endpoint={hostile}")],
+        vec!["keys".to_owned(), "status".to_owned(), format!("--subscription={hostile}")],
+        vec![
+            "export".to_owned(),
+            format!("--subscription={}", crate::common::SUB),
+            format!("--stack={hostile}"),
+        ],
+        vec!["apply".to_owned(), format!("{hostile}.json")],
+        vec!["completions".to_owned(), hostile.to_owned()],
+        vec!["schema".to_owned(), hostile.to_owned()],
+    ];
+    for arguments in arguments {
+        let run = folder.args(&arguments).exits(1);
+        clean(&run);
+        assert!(
+            !run.stderr.lines().any(|line| line.starts_with(":\\u{3a}error")),
+            "it begins no line: {run}"
+        );
+    }
+    for (name, value) in
+        [("KEYLESS_FORMAT", hostile), ("KEYLESS_CREDENTIAL", hostile), ("KEYLESS_REPORT", hostile)]
+    {
+        let run = folder.with_env("validate", &[(name, value)]).exits(1);
+        clean(&run);
+        shows(&run, "\\u{202e}");
+    }
+    let run = folder.args(["validate", &format!("--format={hostile}")]).exits(1);
+    shows(&run, "bidi\\u{202e}zero\\u{200b}\\u{1b}[31m\\u{a}::error::w\\u{a}#\\u{23}vso[task.complete]");
 }
 
 #[test]

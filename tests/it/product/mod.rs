@@ -19,6 +19,7 @@ mod guid;
 mod hostile;
 mod incomplete;
 mod keys;
+mod leaks;
 mod mistakes;
 mod network;
 pub(crate) mod openings;

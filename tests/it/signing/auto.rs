@@ -152,7 +152,7 @@ fn github_is_asked_for_a_token_that_the_cloud_takes() {
     let url = format!("{}/job?x=1", github.base);
     let folder = folder(
         &cloud,
-        &[("ACTIONS_ID_TOKEN_REQUEST_URL", &url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "job's")],
+        &[("ACTIONS_ID_TOKEN_REQUEST_URL", &url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the-job's-own")],
     );
     for (name, audience) in [
         ("public", "AzureADTokenExchange"),

@@ -1,0 +1,84 @@
+//! Looks for secrets in what a run has written: in every form in which one could stand there, and in pieces.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::{Folder, Run};
+
+/// Looks different in every form.
+pub(crate) const SECRET: &str = "s3cr3t+/key=Ω \"va&lue\"<1>";
+
+fn in_json(text: &str) -> String {
+    let text = json!(text).to_string();
+    text[1..text.len() - 1].to_owned()
+}
+
+fn in_url(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn in_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The forms in which an answer could repeat a secret: as it is, for JSON, twice so, for a URL, for HTML, and in base64 at each of its
+/// three alignments, in both alphabets.
+pub(crate) fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![
+        secret.to_owned(),
+        in_json(secret),
+        in_json(&in_json(secret)),
+        in_url(secret),
+        in_url(secret).replace('+', "%20"),
+        in_html(secret),
+    ];
+    for before in 0..3 {
+        let text = STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
+        forms.extend([text.replace('+', "-").replace('/', "_"), text]);
+    }
+    forms
+}
+
+/// What would give a secret away: its forms, what is always the same of those in base64, and every piece of twelve characters.
+fn traces(secret: &str) -> Vec<String> {
+    let mut traces = Vec::new();
+    for form in forms(secret) {
+        let characters: Vec<char> = form.trim_end_matches('=').chars().collect();
+        // At its edges a form in base64 tells of its neighbours too.
+        let inner = characters.get(4..characters.len().saturating_sub(2)).unwrap_or_default();
+        let inner = if form.contains(' ') || form.contains('%') { &characters[..] } else { inner };
+        traces.extend(inner.windows(12).map(|piece| piece.iter().collect::<String>()));
+    }
+    traces
+}
+
+/// Everything that a run has written: its streams, and every file of its folder.
+pub(crate) fn written(folder: &Folder, run: &Run) -> Vec<(String, String)> {
+    let mut texts =
+        vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                texts.push((path.file_name().unwrap().to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    texts
+}
+
+/// Asserts that nothing that a run has written holds a secret or a piece of one.
+#[track_caller]
+pub(crate) fn holds_none(folder: &Folder, run: &Run, secrets: &[&str]) {
+    let texts = written(folder, run);
+    for trace in secrets.iter().flat_map(|secret| traces(secret)) {
+        for (name, text) in &texts {
+            assert!(!text.contains(&trace), "`{trace}` is in {name}:\n{text}\n{run}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! No secret in anything that a run writes: whatever answers repeat it, in whatever form, at any verbosity, in every format.
+//!
+//! Each test first shows that the server received the secret, and that the text which repeats it was shown.
+
+use serde_json::{Value, json};
+
+use crate::common::leaks::{SECRET, forms, holds_none, written};
+use crate::common::{ALICE, Azure, Fault, Folder, Run, SUB, account, grants, one_account};
+
+/// A token, as long and as plain as one.
+const TOKEN: &str =
+    "eyJhbGciOiJub25lIn0.eyJvaWQiOiJhIHRva2VuIHRoYXQgbXVzdCBub3QgbGVhayJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg";
+const CONNECTION: &str = "projects:
+  - name: team
+    displayName: Team
+    connections:
+      - name: search
+        category: CognitiveSearch
+        target: https://s.search.windows.net/
+        authType: ApiKey
+        credentials: {key: \"${secret.SEARCH}\"}
+";
+const ADDRESS: &str = "accounts/chat/projects/team/connections/search";
+
+/// A text that repeats a secret in every form, between words that must be seen.
+fn echo(secret: &str) -> String {
+    format!("echo-begins '{}' echo-ends", forms(secret).join("' and '"))
+}
+
+/// Runs with both secrets, with all formats at once: one on stdout, the others in files.
+fn run(folder: &Folder, arguments: &str) -> Run {
+    let reports = "--report human=r.txt --report json=r.json --report markdown=r.md --report sarif=r.sarif";
+    let environment = [("KEYLESS_SECRET_SEARCH", SECRET), ("KEYLESS_TOKEN", TOKEN)];
+    folder.with_env(&format!("{arguments} -vvv {reports}"), &environment)
+}
+
+/// Asserts that the words around the secret stand in all of these.
+#[track_caller]
+fn shows(folder: &Folder, run: &Run, names: &[&str]) {
+    let texts = written(folder, run);
+    for name in names {
+        let (_, text) =
+            texts.iter().find(|(file, _)| file == name).unwrap_or_else(|| panic!("no {name}: {run}"));
+        assert!(
+            text.contains("echo-begins") && text.contains("echo-ends"),
+            "{name} does not show it:\n{text}\n{run}"
+        );
+        assert!(text.contains("REDACTED"), "{name}:\n{text}\n{run}");
+    }
+}
+
+#[track_caller]
+fn was_sent_the_token(azure: &Azure) {
+    let seen = azure.take_seen();
+    let expected = format!("Bearer {TOKEN}");
+    // `doctor` also looks whether hosts answer at all, without a token.
+    let sent: Vec<_> = seen.iter().filter_map(|seen| seen.headers.get("authorization")).collect();
+    assert!(!sent.is_empty() && sent.iter().all(|sent| *sent == expected.as_str()), "{sent:?}");
+}
+
+#[test]
+fn a_token_that_every_answer_repeats_shows_nowhere() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write(
+        "specs/a.yaml",
+        one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE]))),
+    );
+    run(&folder, "apply --yes").exits(0);
+    azure.take_seen();
+    azure.spoil("*", "/", Fault::error(403, "AuthorizationFailed", &echo(TOKEN)));
+    for command in [
+        "plan --out p.json",
+        "apply --yes",
+        "drift",
+        "access",
+        "verify",
+        "keys status",
+        &format!("keys status --subscription {SUB}"),
+        "outputs",
+        &format!("export --subscription {SUB} --stack x"),
+        "doctor",
+    ] {
+        for format in ["human", "json", "markdown"] {
+            let run = run(&folder, &format!("{command} --format {format}"));
+            assert_ne!(run.code, 0, "{run}");
+            holds_none(&folder, &run, &[TOKEN, SECRET]);
+            // In the log, which shows each request.
+            shows(&folder, &run, &["stderr"]);
+        }
+        was_sent_the_token(&azure);
+    }
+}
+
+#[test]
+fn a_connections_key_that_an_answer_repeats_shows_nowhere() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", CONNECTION));
+    run(&folder, "apply a.yaml --yes").exits(0);
+    let sent = azure.take_writes();
+    assert!(sent.iter().any(|seen| seen.body["properties"]["credentials"]["key"] == SECRET), "{sent:?}");
+    run(&folder, &format!("plan a.yaml --rotate {ADDRESS} --out p.json")).exits(0);
+    let repeated = echo(SECRET);
+    // The hint repeats what the message names.
+    let denied =
+        format!("it does not have authorization to perform action '{repeated}' over scope '{repeated}'.");
+    let plain = format!("<html><body>{repeated}</body></html>");
+    for (fault, shown) in [
+        (Fault::error(400, "ValidationError", &repeated), true),
+        (Fault::error(403, "AuthorizationFailed", &denied), true),
+        (
+            Fault::Answer(
+                400,
+                "application/json",
+                json!({"error": {"code": "Bad", "message": "no", "details": [
+            {"code": "Inner", "message": repeated, "target": repeated}]}})
+                .to_string(),
+            ),
+            true,
+        ),
+        (Fault::Answer(400, "application/json", json!([{"message": repeated}]).to_string()), true),
+        (Fault::Answer(400, "application/json", json!(repeated).to_string()), true),
+        (Fault::Answer(400, "text/plain", repeated.clone()), false),
+        (Fault::Answer(400, "text/html", plain), false),
+        (Fault::Answer(200, "text/html", repeated.clone()), false),
+        (Fault::error(400, SECRET, "the code is the secret"), false),
+    ] {
+        azure.heal();
+        azure.spoil("PUT", "/connections/search", fault);
+        for (command, format) in
+            [("apply a.yaml", "human"), ("apply p.json", "json"), ("apply a.yaml", "markdown")]
+        {
+            let rotate =
+                if command.ends_with("yaml") { format!("--rotate {ADDRESS}") } else { String::new() };
+            let run = run(&folder, &format!("{command} --yes {rotate} --format {format}")).exits(1);
+            holds_none(&folder, &run, &[SECRET, TOKEN]);
+            if shown {
+                shows(&folder, &run, &["stdout", "stderr", "r.txt", "r.json", "r.md", "r.sarif"]);
+            }
+            let sent = azure.take_writes();
+            assert!(
+                sent.iter().any(|seen| seen.body["properties"]["credentials"]["key"] == SECRET),
+                "{sent:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    let parts: Vec<String> = forms(TOKEN);
+    // Wherever the cut falls: after 300 characters, or after 24 words.
+    for before in [295, 290, 280, 260, 230] {
+        for form in &parts {
+            azure.heal();
+            azure.spoil(
+                "GET",
+                "/",
+                Fault::Answer(400, "text/plain", format!("{}{form}", "x".repeat(before))),
+            );
+            let run = run(&folder, "plan a.yaml");
+            holds_none(&folder, &run, &[TOKEN]);
+            assert!(run.stdout.contains("xxxxxxxx"), "the page is shown: {run}");
+        }
+    }
+    for words in [20, 22, 23] {
+        azure.heal();
+        let text = format!("{}{SECRET}{SECRET}", "word ".repeat(words));
+        azure.spoil("GET", "/", Fault::Answer(400, "text/plain", text));
+        let run = run(&folder, "plan a.yaml");
+        holds_none(&folder, &run, &[SECRET]);
+        assert!(run.stdout.contains("word word"), "the page is shown: {run}");
+    }
+    // Azure cuts too.
+    for end in [9, 12, 20, 60] {
+        azure.heal();
+        let told = format!("the token '{}...' is wrong; it begins with '{}", &TOKEN[..end], &TOKEN[..end]);
+        azure.spoil("GET", "/", Fault::error(403, "AuthorizationFailed", &told));
+        let run = run(&folder, "plan a.yaml").exits(1);
+        let run = run.says(&["the token 'REDACTED...' is wrong; it begins with 'REDACTED"]);
+        holds_none(&folder, &run, &[TOKEN]);
+        assert!(!run.stdout.contains(&TOKEN[..end]) && !run.stderr.contains(&TOKEN[..end]), "{run}");
+    }
+}
+
+#[test]
+fn a_live_value_that_repeats_a_secret_is_hidden_and_the_saved_plan_still_holds() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.patch(&account("chat"), json!({"tags": {"team": format!("of {TOKEN} and {SECRET}")}}));
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+    for format in ["human", "json", "markdown"] {
+        let run = run(&folder, &format!("plan a.yaml --out p.json --format {format}")).exits(0);
+        holds_none(&folder, &run, &[TOKEN, SECRET]);
+        run.says(&["of REDACTED and REDACTED"]);
+        let run = run_show(&folder, format);
+        holds_none(&folder, &run, &[TOKEN, SECRET]);
+    }
+    azure.take_seen();
+    let applied = run(&folder, "apply p.json --yes").exits(0);
+    holds_none(&folder, &applied, &[TOKEN, SECRET]);
+    assert_eq!(azure.get(&account("chat"))["tags"]["team"], "ml");
+    was_sent_the_token(&azure);
+    // A spec that holds a secret would be wrong with a stand-in in its place.
+    azure.patch(&account("chat"), json!({"tags": {"team": SECRET}}));
+    let exported = run(&folder, &format!("export --subscription {SUB} --stack x")).exits(1);
+    exported.complains(&["would hold a secret of this run"]);
+}
+
+fn run_show(folder: &Folder, format: &str) -> Run {
+    run(folder, &format!("show p.json --format {format}")).exits(0).says(&["of REDACTED and REDACTED"])
+}
+
+#[test]
+fn what_is_declared_is_never_changed_by_a_secret_that_looks_like_it() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {stage: production}\n"));
+    let run = |arguments: &str| folder.with_env(arguments, &[("KEYLESS_SECRET_X", "production")]);
+    let planned = run("plan a.yaml --out p.json --format json").exits(0);
+    assert_eq!(planned.changes("update").len() + planned.changes("adopt").len(), 1, "{planned}");
+    run("apply p.json --yes").exits(0);
+    assert_eq!(azure.get(&account("chat"))["tags"]["stage"], "production");
+    run("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_secret_too_short_to_be_kept_out_is_an_error_that_names_its_variable() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", CONNECTION));
+    for secret in ["seven77", "a", "        ", "  short  "] {
+        for command in ["apply a.yaml --yes", "plan a.yaml"] {
+            let run = folder.with_env(command, &[("KEYLESS_SECRET_SEARCH", secret)]).exits(1);
+            run.complains(&["`KEYLESS_SECRET_SEARCH`", "fewer than 8 characters"]);
+        }
+    }
+    assert!(azure.take_seen().is_empty(), "nothing was asked");
+    folder.with_env("apply a.yaml --yes", &[("KEYLESS_SECRET_SEARCH", "eight888")]).exits(0);
+    let elsewhere = ["plan", "a.yaml", "--arm-endpoint", "https://arm.example.com"];
+    let mut command = Folder::new().command(elsewhere);
+    command.env("KEYLESS_TOKEN", "short").current_dir(folder.path());
+    crate::common::run::finish(command, b"").exits(1).complains(&["`KEYLESS_TOKEN`", "fewer than 8"]);
+}
+
+#[test]
+fn the_answer_to_a_new_key_is_never_shown_whatever_its_status() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: true\n"));
+    let key = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    for status in [400, 403, 409, 429, 500] {
+        for (kind, body) in [
+            ("application/json", json!({"key1": key, "key2": key}).to_string()),
+            (
+                "application/json",
+                json!({"error": {"code": "BadRequest", "message": format!("no: {key}")}}).to_string(),
+            ),
+            (
+                "application/json",
+                json!({"error": {"code": key, "message": "no", "details": [{"code": "X", "message": key}]}})
+                    .to_string(),
+            ),
+            ("application/json", json!({"error": {"code": "X", "innererror": {"message": key}}}).to_string()),
+            ("text/plain", format!("no: {key}")),
+        ] {
+            azure.heal();
+            azure.take_seen();
+            azure.spoil("POST", "regenerateKey", Fault::Answer(status, kind, body));
+            for format in ["human", "json", "markdown"] {
+                let run = run(&folder, &format!("keys revoke a.yaml --yes --format {format}")).exits(1);
+                holds_none(&folder, &run, &[key]);
+                run.says(&[&format!("Azure answered {status}")]);
+            }
+            assert!(azure.take_writes().len() >= 2, "it was asked");
+        }
+    }
+    azure.heal();
+    azure.spoil("POST", "regenerateKey", Fault::error(400, "BadRequest", key));
+    let run = run(&folder, "keys revoke a.yaml --yes").exits(1);
+    run.says(&["Azure answered 400 BadRequest", "its words are not shown, because they could hold a key"]);
+    azure.heal();
+    azure.spoil("POST", "regenerateKey", Fault::denied());
+    folder
+        .keyless("keys revoke a.yaml --yes")
+        .exits(1)
+        .says(&["Microsoft.CognitiveServices/accounts/regenerateKey/action"]);
+}
+
+/// Keys that stand in a spec, however they are written there: none is repeated by what says so.
+#[test]
+fn a_key_in_a_spec_is_told_without_being_shown() {
+    let head = |credentials: &str| {
+        let lines = format!(
+            "connections:
+  - name: search
+    category: ApiKey
+    target: https://x.example.com
+    authType: ApiKey
+{credentials}"
+        );
+        one_account("team-a", "chat", &lines)
+    };
+    for (credentials, codes) in [
+        ("    credentials: {key: plain-Wq7LxT93pd}\n", &["plain-secret"][..]),
+        ("    credentials:\n      key: plain-Wq7LxT93pd\n", &["plain-secret"]),
+        ("    credentials:\n      key: 'quoted Wq7LxT93pd'\n", &["plain-secret"]),
+        ("    credentials:\n      key: \"escaped \\x57q7LxT93pd Wq7LxT93pd\"\n", &["plain-secret"]),
+        (
+            "    credentials:\n      key: |\n        first Wq7LxT93pd\n        second Wq7LxT93pd\n",
+            &["plain-secret"],
+        ),
+        (
+            "    credentials:\n      key: >-\n        first Wq7LxT93pd\n        second Wq7LxT93pd\n",
+            &["plain-secret"],
+        ),
+        ("    credentials:\n      key: \"first Wq7LxT93pd\n        second Wq7LxT93pd\"\n", &["plain-secret"]),
+        ("    credentials:\n      key: first Wq7LxT93pd\n        second Wq7LxT93pd\n", &["plain-secret"]),
+        ("    credentials: {key: 'Wq7LxT93pd${secret.A}'}\n", &["plain-secret"]),
+        ("    credentials: {key: 'Wq7LxT93pd${Wq7LxT93pd-and-no-end'}\n", &["malformed-reference"]),
+        ("    credentials: {key: [Wq7LxT93pd]}\n", &["wrong-type"]),
+        ("    credentials: {key: 93939393939393}\n", &["wrong-type"]),
+        ("    credentials: Wq7LxT93pd\n", &["wrong-type"]),
+        ("    credentials: {kye: Wq7LxT93pd}\n", &["unknown-field"]),
+        ("    apiKey: Wq7LxT93pd\n", &["unknown-field"]),
+        ("    credentials: {key: Wq7LxT93pd, key: Wq7LxT93pd-again}\n", &["duplicate-key"]),
+        ("    credentials: {key: \"Wq7LxT93pd}\n", &["yaml-syntax"]),
+        ("    credentials: {key: Wq7LxT93pd\n", &["yaml-syntax"]),
+        ("    credentials: {key: *Wq7LxT93pd}\n", &["yaml-syntax"]),
+        ("    credentials: {key: &a Wq7LxT93pd}\n    metadata: {other: *a, bad: [1]}\n", &["plain-secret"]),
+        ("    credentials: {key: Wq7LxT93pd}\n    isSharedToAll: perhaps\n", &["wrong-type"]),
+    ] {
+        let folder = Folder::new();
+        folder.write("a.yaml", head(credentials));
+        let reports =
+            "--report human=r.txt --report json=r.json --report markdown=r.md --report sarif=r.sarif";
+        for format in ["human", "json", "markdown"] {
+            let run = folder.keyless(&format!("validate a.yaml --format {format} {reports}")).exits(1);
+            std::fs::remove_file(folder.path().join("a.yaml")).unwrap();
+            let texts = written(&folder, &run);
+            for (name, text) in &texts {
+                assert!(
+                    !text.contains("Wq7LxT93") && !text.contains("939393"),
+                    "{credentials}\n{name}: {text}\n{run}"
+                );
+            }
+            for code in codes {
+                let told = if format == "human" { &run.stderr } else { &run.stdout };
+                assert!(told.contains(code), "{credentials}\n{run}");
+            }
+            assert!(format != "human" || run.stderr.contains("a.yaml:"), "the excerpt is shown: {run}");
+            folder.write("a.yaml", head(credentials));
+        }
+    }
+}
+
+#[test]
+fn a_value_from_outside_that_becomes_a_key_is_not_shown_either() {
+    let folder = Folder::new();
+    let lines = "connections:
+  - {name: search, category: ApiKey, target: https://x.example.com, authType: ApiKey, credentials: {key: '${mine}'}}
+";
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    folder.write("vars.yaml", "mine: Wq7LxT93pd\n");
+    for run in [
+        folder.keyless("validate a.yaml --var mine=Wq7LxT93pd --format json"),
+        folder.keyless("validate a.yaml --var mine=939393939393 --format json"),
+        folder.keyless("validate a.yaml --var-file vars.yaml --format json"),
+        folder.with_env("validate a.yaml --format json", &[("KEYLESS_VAR_MINE", "Wq7LxT93pd")]),
+    ] {
+        let run = run.exits(1);
+        assert_eq!(run.json()["findings"][0]["code"], "plain-secret", "{run}");
+        let all = format!("{}{}", run.stdout, run.stderr);
+        assert!(!all.contains("Wq7LxT93") && !all.contains("939393"), "{run}");
+    }
+}
+
+#[test]
+fn bodies_that_are_written_are_never_scrubbed() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.patch(&account("chat"), json!({"tags": {"other": SECRET}}));
+    folder.write("a.yaml", one_account("team-a", "chat", "publicNetworkAccess: Disabled\n"));
+    run(&folder, "apply a.yaml --yes --allow lock-out").exits(0);
+    let live: Value = azure.get(&account("chat"));
+    assert_eq!(live["properties"]["publicNetworkAccess"], "Disabled");
+    assert_eq!(live["tags"]["other"], SECRET, "what is not declared survives as it is");
+}

@@ -32,6 +32,7 @@ mod specs;
 mod validate;
 mod verify;
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -179,7 +180,12 @@ fn misused(mut error: clap::Error) -> Exit {
     for (kind, value) in harmless {
         error.insert(kind, value);
     }
-    output::aside(&error.render().ansi().to_string());
+    let mut text = error.render().ansi().to_string();
+    // Why a value is refused may repeat it.
+    if let Some(why) = error.source().map(ToString::to_string).filter(|why| !why.is_empty()) {
+        text = text.replace(&why, &output::one_line(&why));
+    }
+    output::aside(&text);
     Exit::Failure
 }
 

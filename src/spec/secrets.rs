@@ -56,6 +56,10 @@ fn is_harmless(written: &str) -> bool {
 /// What of a file is not to be shown; secrets of the tree are made known, so that no message shows one either.
 pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize>> {
     let mut ranges = by_name(text);
+    for written in ranges.iter().map(|range| &text[range.clone()]).filter(|written| !written.contains('\n')) {
+        // A message may repeat a name or a word of what could not be parsed.
+        scrub::learn(written.trim_matches(|c: char| " \"'*&!|>".contains(c)));
+    }
     if let Some(document) = document {
         walk(&document.places, &document.tree, false, text, &mut ranges);
     }

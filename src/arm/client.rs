@@ -22,6 +22,7 @@ use super::observer::{Event, Observer, What, Why};
 use super::origin::{OriginError, Origins};
 use super::redact::redact;
 use super::target::Target;
+pub use super::written::Written;
 use super::{page, wire};
 use crate::auth::Credential;
 use crate::cloud::Endpoint;
@@ -63,44 +64,6 @@ pub struct Counts {
     pub reads: u64,
     /// PUT, PATCH, POST, DELETE.
     pub writes: u64,
-}
-
-/// A write that was followed to its good end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Written {
-    /// The resource at the end; `Null` after a delete.
-    pub body: Value,
-    /// The status that the write itself got; 404 if a repeated delete found nothing left.
-    pub status: u16,
-    /// Azure's id of the write.
-    pub request_id: Option<String>,
-    /// How often it was sent.
-    pub attempts: u32,
-    /// How many polls followed; 0 if it was over at once.
-    pub polls: u32,
-    /// From the first request to the end.
-    pub waited: Duration,
-}
-
-impl Written {
-    /// Whether Azure said that it made something new. Role assignments always say so, connections never.
-    #[must_use]
-    pub fn created(&self) -> bool {
-        self.status == 201
-    }
-}
-
-impl From<Done> for Written {
-    fn from(done: Done) -> Self {
-        Self {
-            body: done.body,
-            status: done.status,
-            request_id: done.request_id,
-            attempts: done.attempts,
-            polls: done.polls,
-            waited: done.took,
-        }
-    }
 }
 
 /// A client of ARM, or of Graph; cheap to clone.

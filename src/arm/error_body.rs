@@ -201,6 +201,13 @@ fn without_tags(page: &str) -> String {
     visible
 }
 
+impl ErrorBody {
+    /// Whether it has the code, in any case of letters.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(code))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

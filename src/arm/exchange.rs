@@ -18,7 +18,7 @@ pub use self::answer::{Answer, Body, Headers};
 use self::operation::Style;
 use super::clock::Moment;
 use super::error::{Details, Effect, Error, Kind};
-use super::error_body::{self, ErrorBody};
+use super::error_body::ErrorBody;
 use super::observer::Why;
 use super::origin::{OriginError, origin_of};
 pub use super::retry::Limits;
@@ -483,25 +483,6 @@ impl Exchange {
             (Some(_), _) if self.method.is_write() => Effect::Accepted,
             (_, true) => Effect::Unknown,
             _ => Effect::None,
-        }
-    }
-}
-
-impl ErrorBody {
-    fn is(&self, code: &str) -> bool {
-        self.code.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(code))
-    }
-}
-
-impl Answer {
-    fn error_body(&self) -> ErrorBody {
-        if self.status < 300 {
-            return ErrorBody::default();
-        }
-        match &self.body {
-            Body::Json(value) => error_body::read_value(value),
-            Body::Unreadable { start, .. } => ErrorBody { message: start.clone(), ..ErrorBody::default() },
-            Body::Empty | Body::Taken => ErrorBody::default(),
         }
     }
 }

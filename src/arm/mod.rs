@@ -19,6 +19,7 @@ pub mod redact;
 pub mod retry;
 mod target;
 mod wire;
+mod written;
 
 pub use client::{Client, Counts, Options, Written};
 pub(crate) use error_body::first_words;

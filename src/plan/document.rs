@@ -1,7 +1,6 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use crate::kinds::member;
 use crate::source::{Position, Sources};
 
 pub use super::path::dotted_path;
+pub use super::target::{Target, TargetKind};
 
 /// The version of a plan. What runs is said once in it: steps, their order and what they wait for follow from the changes.
 pub const PLAN_VERSION: &str = "2.0";
@@ -50,55 +50,6 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Hash of the target and of what the changes write. It shows damage, not authorship.
     pub fingerprint: String,
-}
-
-/// Where a plan holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Target {
-    /// Whether it is Azure at all.
-    pub kind: TargetKind,
-    /// Azure's cloud: `public`, `usgov`, `china`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cloud: Option<String>,
-    /// The endpoint of Azure Resource Manager; left out for a sandbox inside keyless, whose port changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-}
-
-/// Whether a target is Azure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TargetKind {
-    /// One of Azure's clouds.
-    Azure,
-    /// The sandbox: nothing in Azure changes.
-    Sandbox,
-    /// An endpoint given by hand.
-    Custom,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            TargetKind::Azure => write!(f, "Azure ({})", self.cloud.as_deref().unwrap_or("public")),
-            TargetKind::Sandbox => write!(f, "SANDBOX: nothing in Azure changed"),
-            TargetKind::Custom => {
-                write!(f, "{}, not a cloud of Azure", self.endpoint.as_deref().unwrap_or("?"))
-            }
-        }
-    }
-}
-
-impl Target {
-    /// The target in a question: "write this to …?".
-    #[must_use]
-    pub fn place(&self) -> String {
-        match self.kind {
-            TargetKind::Sandbox => "the sandbox".to_owned(),
-            TargetKind::Azure | TargetKind::Custom => self.to_string(),
-        }
-    }
 }
 
 /// What would happen to a resource.

@@ -10,6 +10,7 @@ pub mod predict;
 pub(crate) mod samples;
 pub mod saved;
 mod steps;
+mod target;
 mod words;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::arm::error_body::first_words;
+use crate::arm::error_body::{self, ErrorBody, first_words};
 
 /// An answer of Azure.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,20 @@ pub enum Body {
         /// Whether asking again is useless, as with an answer that is too large.
         lasting: bool,
     },
+}
+
+impl Answer {
+    /// What it says went wrong; nothing where it is a success.
+    pub(super) fn error_body(&self) -> ErrorBody {
+        if self.status < 300 {
+            return ErrorBody::default();
+        }
+        match &self.body {
+            Body::Json(value) => error_body::read_value(value),
+            Body::Unreadable { start, .. } => ErrorBody { message: start.clone(), ..ErrorBody::default() },
+            Body::Empty | Body::Taken => ErrorBody::default(),
+        }
+    }
 }
 
 impl Body {

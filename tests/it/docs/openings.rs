@@ -66,7 +66,9 @@ fn every_field_that_could_open_something_stands_in_the_table_of_openings() {
     }
     // Role assignments, and what `drift` excuses, are about who; connections are one type wherever they stand.
     let apart = |field: &String| {
-        [".roleAssignments[]", ".expected[]", ".coManagedBy[]"].iter().any(|about_who| field.contains(about_who))
+        [".roleAssignments[]", ".expected[]", ".coManagedBy[]"]
+            .iter()
+            .any(|about_who| field.contains(about_who))
             || field.starts_with("accounts[].projects[].connections[]")
             || field.starts_with("workspaces[].connections[]")
     };

@@ -11,13 +11,15 @@ cd "$(dirname "$0")/.."
 
 built() {
     case $1 in
-    lib) select=(--lib) ready=${KEYLESS_TEST_LIB:-} ;;
-    it) select=(--test it) ready=${KEYLESS_TEST_IT:-} ;;
+    lib) select=(--lib) kind=lib ready=${KEYLESS_TEST_LIB:-} ;;
+    it) select=(--test it) kind=test ready=${KEYLESS_TEST_IT:-} ;;
     *) echo "tests/it.sh: there are \`lib\` and \`it\`, and no \`$1\`" >&2 && exit 1 ;;
     esac
     if [[ -z $ready ]]; then
         cargo test --quiet "${select[@]}" --no-run >&2
-        ready=$(cargo test --quiet "${select[@]}" --no-run --message-format=json | sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | tail -1)
+        # One line of JSON for each thing built; the product itself is among them.
+        ready=$(cargo test --quiet "${select[@]}" --no-run --message-format=json |
+            sed -nE '/"kind":\["'"$kind"'"\]/s/.*"executable":"([^"]+)".*/\1/p')
     fi
     echo "$ready"
 }

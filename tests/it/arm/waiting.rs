@@ -63,9 +63,20 @@ async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
     let server = Server::start().await;
     let poll = format!("{}/op?t=secret", server.base);
     server.then([answer(201, &[("Azure-AsyncOperation", &poll), ("Retry-After", "600")], &Value::Null)]);
-    let (options, _, witness) = interruptible();
-    let client = client_with(&server.base, options, witness);
-    let error = client.put(PATH, &json!({})).await.unwrap_err();
+    let interrupt = Interrupt::default();
+    let witness = Arc::new(Witness::default());
+    let client =
+        client_with(&server.base, Options { interrupt: interrupt.clone(), ..options() }, witness.clone());
+    let body = json!({});
+    let (answer, ()) = tokio::join!(client.put(PATH, &body), async {
+        while witness.seen.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        interrupt.trigger();
+        // The time that a write in flight is given is over.
+        interrupt.expire();
+    });
+    let error = answer.unwrap_err();
     assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::Accepted));
     assert!(error.to_string().contains("its outcome is unknown"), "{error}");
     assert!(error.hint().unwrap().contains("run again"));
@@ -75,13 +86,19 @@ async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_finishes_after_ctrl_c() {
-    let (options, interrupt, witness) = interruptible();
-    let pull = interrupt.clone();
-    let server = Server::playing([Play::After(Arc::new(move || pull.trigger()))]).await;
-    let client = client_with(&server.base, options, witness);
-    assert_eq!(client.get(PATH).await.unwrap(), json!({}));
-    assert!(interrupt.is_triggered());
+async fn a_write_in_flight_finishes_after_ctrl_c_and_a_read_is_dropped() {
+    for write in [true, false] {
+        let (options, interrupt, witness) = interruptible();
+        let pull = interrupt.clone();
+        let server = Server::playing([Play::After(Arc::new(move || pull.trigger()))]).await;
+        let client = client_with(&server.base, options, witness);
+        if write {
+            assert_eq!(client.put(PATH, &json!({})).await.unwrap().body, json!({}));
+        } else {
+            assert_eq!(client.get(PATH).await.unwrap_err().kind, Kind::Interrupted);
+        }
+        assert!(interrupt.is_triggered());
+    }
 }
 
 #[tokio::test]

@@ -562,6 +562,9 @@ fn a_saved_plan_is_refused_without_its_flags() {
     folder.keyless(&format!("plan a.yaml --out p.json {flag}")).exits(0);
     azure.take_seen();
     folder.keyless("apply p.json --yes").exits(3).complains(&["nothing was written"]);
+    // What the file calls it lifts nothing: the address of a saved plan is the resource's id.
+    folder.keyless(&format!("apply p.json --yes {flag}")).exits(3);
+    let flag = format!("--allow weakening:{}/deployments/gpt", account("chat"));
     folder.keyless(&format!("apply p.json --yes {flag}")).exits(0);
 }
 

@@ -61,6 +61,8 @@ const READ_ONLY: &[(&str, &[&str])] = &[
             "/properties/model/callRateLimit",
             "/properties/provisioningState",
             "/properties/rateLimits",
+            // As a recorded answer spells it.
+            "/properties/ratelimits",
             // Refused since 2023-05-01, where the sku says it: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
             "/properties/scaleSettings",
         ],
@@ -76,7 +78,8 @@ const READ_ONLY: &[(&str, &[&str])] = &[
             "/properties/provisioningState",
         ],
     ),
-    ("connections", &["/properties/createdByWorkspaceArmId", "/properties/group"]),
+    // `isDefault` is in no description; a recorded answer shows it.
+    ("connections", &["/properties/createdByWorkspaceArmId", "/properties/group", "/properties/isDefault"]),
 ];
 
 /// Of every resource.

@@ -141,9 +141,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "the role lets nobody call models",
-        spec: &[("Cognitive Services User", "Cognitive Services Contributor")],
+        spec: &[("Cognitive Services User", "Reader")],
         breaks: nothing,
-        finds: ("role-without-inference", "note", Some("- role: Cognitive Services Contributor")),
+        finds: ("role-without-inference", "note", Some("- role: Reader")),
         exit: 0,
         mends: nothing,
     },

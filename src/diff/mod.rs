@@ -391,9 +391,17 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
     }
 }
 
-/// A value as people write it.
+/// A value as people write it. The order of a list's elements means nothing and is always the same.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let mut items: Vec<String> = items.iter().map(Value::to_string).collect();
+            items.sort();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";

@@ -15,7 +15,7 @@ use crate::id::ResourceId;
 use crate::snapshot::{Answer, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
+use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
 use crate::spec::variables::secret_name;
 
 /// Whose connections.
@@ -48,24 +48,16 @@ fn id_of(spec: &Spec, workspace: &Workspace) -> ResourceId {
 
 fn of_projects(spec: &Spec) -> Vec<Section> {
     let mut sections = Vec::new();
-    let projects = account::sections(spec, "projects", |account| account.projects.is_some());
-    for projects in projects {
-        let Some(account) = spec.accounts.iter().find(|each| account::id_of(spec, each) == projects.parent)
-        else {
-            continue;
-        };
-        for (index, project) in account.projects.iter().flatten().enumerate() {
-            if project.connections.is_none() {
-                continue;
-            }
-            let parent = projects.parent.child("projects", &project.name);
-            let mut after = projects.after.clone();
-            after.push(children::key(&super::project::Projects, &parent));
+    for (at, account) in spec.accounts.iter().enumerate() {
+        let projects = account.projects.iter().flatten().enumerate();
+        for (index, project) in projects.filter(|(_, project)| project.connections.is_some()) {
+            let holder = account::id_of(spec, account);
+            let parent = holder.child("projects", &project.name);
             sections.push(Section {
-                pointer: format!("{}/{index}/connections", projects.pointer),
+                pointer: format!("/accounts/{at}/projects/{index}/connections"),
+                place: format!("{}/projects/{}", account::address_of(account), project.name),
+                after: vec![account::key(&holder), children::key(&super::project::Projects, &parent)],
                 parent,
-                place: format!("{}/projects/{}", projects.place, project.name),
-                after,
             });
         }
     }
@@ -86,23 +78,29 @@ fn of_workspaces(spec: &Spec) -> Vec<Section> {
     workspaces.map(section).collect()
 }
 
-/// Every declared connection of a spec, with its pointer.
-fn declared(spec: &Spec) -> Vec<(String, &Connection)> {
-    let mut lists: Vec<(String, &Option<Vec<Connection>>)> = Vec::new();
-    for (index, account) in spec.accounts.iter().enumerate() {
-        lists.push((format!("/accounts/{index}"), &account.connections));
-        for (nested, project) in account.projects.iter().flatten().enumerate() {
-            lists.push((format!("/accounts/{index}/projects/{nested}"), &project.connections));
-        }
-    }
-    for (index, workspace) in spec.workspaces.iter().enumerate() {
-        lists.push((format!("/workspaces/{index}"), &workspace.connections));
-    }
-    let elements = lists.into_iter().flat_map(|(pointer, list)| {
-        let element = move |(index, each)| (format!("{pointer}/connections/{index}"), each);
-        list.iter().flatten().enumerate().map(element)
+/// The elements of one list of connections, with their pointers.
+fn listed(pointer: String, list: Option<&Vec<Connection>>) -> impl Iterator<Item = (String, &Connection)> {
+    let element = move |(index, each)| (format!("{pointer}/connections/{index}"), each);
+    list.into_iter().flatten().enumerate().map(element)
+}
+
+/// Every declared connection of an account and its projects, with its pointer.
+fn of_account(index: usize, account: &Account) -> impl Iterator<Item = (String, &Connection)> {
+    let projects = account.projects.iter().flatten().enumerate();
+    let nested = projects.flat_map(move |(nested, project)| {
+        listed(format!("/accounts/{index}/projects/{nested}"), project.connections.as_ref())
     });
-    elements.collect()
+    listed(format!("/accounts/{index}"), account.connections.as_ref()).chain(nested)
+}
+
+/// Every declared connection of a spec, with its pointer.
+fn declared(spec: &Spec) -> impl Iterator<Item = (String, &Connection)> {
+    let accounts = spec.accounts.iter().enumerate();
+    let workspaces = spec.workspaces.iter().enumerate();
+    let hubs = workspaces.flat_map(|(index, workspace)| {
+        listed(format!("/workspaces/{index}"), workspace.connections.as_ref())
+    });
+    accounts.flat_map(|(index, account)| of_account(index, account)).chain(hubs)
 }
 
 impl Kind for Connections {
@@ -288,9 +286,8 @@ fn has_key(desired: &Desired) -> bool {
 fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
     for (index, account) in spec.accounts.iter().enumerate() {
-        let pointer = format!("/accounts/{index}/");
         let mut seen: BTreeMap<String, (String, Span)> = BTreeMap::new();
-        for (at, connection) in declared(spec).iter().filter(|(at, _)| at.starts_with(&pointer)) {
+        for (at, connection) in of_account(index, account) {
             let list = at.rsplit_once('/').map_or(at.as_str(), |(list, _)| list).to_owned();
             let span = loaded.document.value_span(&format!("{at}/name"));
             let Some((first, there)) = seen.get(&connection.name.to_lowercase()) else {

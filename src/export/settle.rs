@@ -107,9 +107,12 @@ pub(super) fn verdict(
                 return Err(Unexportable::Undeclarable { reason, hint });
             }
             Change::Update { desired, fields, .. } => {
-                let names: Vec<String> =
-                    fields.iter().map(|field| format!("`{}`", field.path.join("."))).collect();
-                (desired, format!("a plan would change {}", names.join(", ")))
+                for field in fields {
+                    let why = format!("a plan would change `{}`", field.path.join("."));
+                    let span = Some(desired.span_of(&field.path).unwrap_or(desired.span));
+                    verdict.wrong.push(Wrong { span, severity: Severity::Error, why, hint: None });
+                }
+                continue;
             }
             Change::Refused { desired, why, .. } => (desired, why),
             Change::Unknown { desired, refusal } => (desired, refusal.message),
@@ -152,6 +155,9 @@ impl Draft {
                 places.push((place, wrong));
             }
         }
+        // Without what is wrong in it the whole may be right: it has its turn in the next round.
+        let inner: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
+        places.retain(|(place, _)| !inner.iter().any(|other| is_below(other, place)));
         // From the end, so that places before what goes stay where they are.
         places.sort_by_key(|(place, _)| Reverse(order(place)));
         for (place, wrong) in places {
@@ -196,6 +202,10 @@ fn removable(place: &str) -> Option<String> {
         place.truncate(place.rfind('/')?);
     }
     (place.matches('/').count() > 1).then_some(place)
+}
+
+fn is_below(place: &str, holder: &str) -> bool {
+    place.strip_prefix(holder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Places in the order of the document: numbers count as numbers.

@@ -303,6 +303,8 @@ fn names_that_azure_spells_in_several_ways_are_one_filter_and_unknown_words_are_
     };
     assert_eq!(said(&[(STRICT, level("High"))], &[(STRICT, level("Severe"))]).len(), 1);
     assert_eq!(said(&[(STRICT, level("Severe"))], &[(STRICT, level("High"))]).len(), 1);
+    // What stays as it is, known or not, is no loss.
+    assert!(said(&[(STRICT, level("Severe"))], &[(STRICT, level("severe"))]).is_empty());
     let action = |action: &str| {
         with(json!([{"name": "Hate", "source": "Prompt", "blocking": true, "action": action}]))
     };

@@ -144,7 +144,9 @@ fn weaker(before: &Value, after: &Value) -> Option<String> {
         Some("is disabled".to_owned())
     } else if !stops(after) {
         Some("no longer blocks".to_owned())
-    } else if level(after, usize::MAX) > level(before, 0) {
+    } else if level(after, usize::MAX) > level(before, 0)
+        && !shown(after).eq_ignore_ascii_case(&shown(before))
+    {
         Some(format!("stops from {} on, and did from {}", shown(after), shown(before)))
     } else {
         None

@@ -339,6 +339,22 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
     }
     plans_clean(&folder, &run.stdout);
     azure.heal();
+    // One element that the rules refuse costs its list, and not the account around it.
+    azure.spoil(
+        "GET",
+        "/accounts?",
+        Fault::Edit(|body| {
+            let chat = &mut body["value"].as_array_mut().unwrap()[0]["properties"];
+            let subnet = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/n/providers/Microsoft.Network/virtualNetworks/v/subnets/s";
+            chat["userOwnedStorage"] = json!([{ "resourceId": subnet }]);
+        }),
+    );
+    let run = export(&folder, "--resource-group rg").exits(1).complains(&[
+        "an element of `userOwnedStorage` of account `chat` is left out",
+        "`userOwnedStorage` of account `chat` is left out",
+    ]);
+    assert!(run.stdout.contains("- name: chat") && !run.stdout.contains("subnets"), "{run}");
+    azure.heal();
     // What the rules of specs refuse is an error: somebody has to look at it.
     azure.spoil(
         "GET",

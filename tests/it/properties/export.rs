@@ -248,7 +248,8 @@ fn hold(seed: u64, tally: &mut Tally) -> Result<(), String> {
     let expected = world.expected();
     let lost: Vec<&String> = expected.difference(&same).collect();
     if let Some(id) = lost.into_iter().find(|id| !is_told(id, &exported)) {
-        return Err(format!("{id} is neither declared nor told\n{}", exported.text()));
+        let told: Vec<&str> = exported.findings.iter().map(|finding| finding.message.as_str()).collect();
+        return Err(format!("{id} is neither declared nor told\n{}\n{told:#?}", exported.text()));
     }
     if let Some(foreign) = world.accounts().1.intersection(&same).next() {
         return Err(format!("{foreign} is another stack's"));

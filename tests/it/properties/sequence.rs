@@ -45,7 +45,8 @@ fn opens_vault(grant: &Step, encryption: &Value) -> bool {
     let scope = format!("{}/", scope(grant));
     let uri = encryption["keyVaultProperties"]["keyVaultUri"].as_str().unwrap_or_default();
     let vault = uri.trim_start_matches("https://").split('.').next().unwrap_or_default().to_lowercase();
-    scope.contains(&format!("/vaults/{vault}/")) || !scope.contains("/providers/")
+    let above = scope.starts_with("/providers/microsoft.management/managementgroups/");
+    scope.contains(&format!("/vaults/{vault}/")) || !scope.contains("/providers/") || above
 }
 
 /// Whether a step hands the account's encryption to a key that an identity has to read, which it does by itself.

@@ -21,6 +21,7 @@ impl Said for Verification {
                 Outcome::Proven => ("proven      ", GOOD),
                 Outcome::Disproven => ("disproven   ", BAD),
                 Outcome::Inconclusive => ("inconclusive", CHANGED),
+                Outcome::Unprovable => ("not provable", QUIET),
             };
             text.push_str(&headed(word, style, &check.title(), check.source.as_ref()));
             let _ = writeln!(text, "               {QUIET}{}{QUIET:#}", sanitize(&words(check)));
@@ -30,7 +31,14 @@ impl Said for Verification {
 
     fn summary(&self) -> String {
         let tally = &self.summary;
-        format!("{} proven, {} disproven, {} inconclusive", tally.proven, tally.disproven, tally.inconclusive)
+        let unprovable = match tally.unprovable {
+            0 => String::new(),
+            some => format!(", {some} not provable"),
+        };
+        format!(
+            "{} proven, {} disproven, {} inconclusive{unprovable}",
+            tally.proven, tally.disproven, tally.inconclusive
+        )
     }
 
     fn markdown(&self) -> String {
@@ -40,6 +48,7 @@ impl Said for Verification {
                 Outcome::Proven => "proven",
                 Outcome::Disproven => "**disproven**",
                 Outcome::Inconclusive => "**inconclusive**",
+                Outcome::Unprovable => "not provable",
             };
             let (title, why) = (markdown(&check.title()), markdown(&words(check)));
             let _ = writeln!(text, "| {word} | {title} | {why} | {} |", place(check.source.as_ref()));

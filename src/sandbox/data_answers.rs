@@ -81,7 +81,11 @@ pub(super) fn no_model() -> Reply {
 }
 
 pub(super) fn wrong_task(task: Task, model: &str) -> Reply {
-    let operation = if task == Task::Chat { "chatCompletion" } else { "embeddings" };
+    let operation = match task {
+        Task::Chat => "chatCompletion",
+        Task::Responses => "responses",
+        Task::Embeddings | Task::Completion => "embeddings",
+    };
     let message = format!(
         "The {operation} operation does not work with the specified model, {model}. Please choose different model and \
          try again. You can learn more about which models can be used with each operation here: \
@@ -125,16 +129,8 @@ pub(super) fn chat(
     if limit == Some(0) {
         return Err(invalid("max_tokens", "'max_tokens' must be at least 1."));
     }
-    let model = Model::of(deployment);
-    let text = format!(
-        "This is a sandbox: no model answered. Deployment {} has {}.",
-        deployment.name,
-        model.shown()
-    );
-    let words: Vec<&str> = text.split_inclusive(' ').collect();
-    let limit =
-        limit.map_or(words.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX)).min(words.len());
-    let reason = if limit < words.len() { "length" } else { "stop" };
+    let Words { text, used, cut } = words(deployment, limit);
+    let reason = if cut { "length" } else { "stop" };
     let prompt: usize = messages.iter().map(|message| tokens(message.get("content")) + 4).sum::<usize>() + 3;
     Ok(Reply::json(
         200,
@@ -142,15 +138,81 @@ pub(super) fn chat(
             "id": format!("chatcmpl-{}", derived_id(&format!("chat:{}", request.id)).simple()),
             "object": "chat.completion",
             "created": world.now.as_second(),
-            "model": model.shown(),
+            "model": Model::of(deployment).shown(),
             "system_fingerprint": "fp_sandbox",
             "choices": [{
                 "index": 0,
                 "finish_reason": reason,
                 "logprobs": null,
-                "message": {"role": "assistant", "content": words[..limit].concat().trim_end(), "refusal": null},
+                "message": {"role": "assistant", "content": text, "refusal": null},
             }],
-            "usage": {"prompt_tokens": prompt, "completion_tokens": limit, "total_tokens": prompt + limit},
+            "usage": {"prompt_tokens": prompt, "completion_tokens": used, "total_tokens": prompt + used},
+        }),
+    ))
+}
+
+/// What every model here says, as far as a limit of tokens lets it.
+struct Words {
+    text: String,
+    used: usize,
+    cut: bool,
+}
+
+fn words(deployment: &Child, limit: Option<u64>) -> Words {
+    let text = format!(
+        "This is a sandbox: no model answered. Deployment {} has {}.",
+        deployment.name,
+        Model::of(deployment).shown()
+    );
+    let words: Vec<&str> = text.split_inclusive(' ').collect();
+    let limit = limit.map_or(words.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let used = limit.min(words.len());
+    Words { text: words[..used].concat().trim_end().to_owned(), used, cut: used < words.len() }
+}
+
+/// `responses`: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses>.
+pub(super) fn response(
+    world: &World,
+    request: &Request,
+    deployment: &Child,
+    body: &Map<String, Value>,
+) -> Result<Reply, Reply> {
+    if body.get("stream") == Some(&Value::Bool(true)) {
+        return Err(invalid("stream", "This sandbox does not stream: leave out `stream`."));
+    }
+    let input = match body.get("input") {
+        Some(Value::String(text)) if !text.is_empty() => tokens(body.get("input")),
+        Some(Value::Array(items)) if !items.is_empty() => {
+            items.iter().map(|item| tokens(item.get("content"))).sum()
+        }
+        _ => return Err(invalid("input", "'input' must be a text or a list of at least one item.")),
+    };
+    let limit = body.get("max_output_tokens").and_then(Value::as_u64);
+    if limit.is_some_and(|limit| limit < 16) {
+        let message = "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16.";
+        return Err(invalid("max_output_tokens", message));
+    }
+    let Words { text, used, cut } = words(deployment, limit);
+    let status = if cut { "incomplete" } else { "completed" };
+    let id = derived_id(&format!("response:{}", request.id)).simple();
+    Ok(Reply::json(
+        200,
+        &json!({
+            "id": format!("resp_{id}"),
+            "object": "response",
+            "created_at": world.now.as_second(),
+            "status": status,
+            "incomplete_details": cut.then(|| json!({"reason": "max_output_tokens"})),
+            "model": Model::of(deployment).shown(),
+            "output": [{
+                "id": format!("msg_{id}"),
+                "type": "message",
+                "status": status,
+                "role": "assistant",
+                "content": [{"type": "output_text", "text": text, "annotations": []}],
+            }],
+            "store": false,
+            "usage": {"input_tokens": input, "output_tokens": used, "total_tokens": input + used},
         }),
     ))
 }

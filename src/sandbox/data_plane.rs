@@ -92,6 +92,14 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
         },
     ),
     (
+        &["POST", "openai", "v1", "responses"],
+        Operation {
+            name: "POST /openai/v1/responses",
+            action: "Microsoft.CognitiveServices/accounts/OpenAI/responses/write",
+            does: Does::Task(Task::Responses),
+        },
+    ),
+    (
         &["POST", "openai", "v1", "embeddings"],
         Operation {
             name: "POST /openai/v1/embeddings",
@@ -190,11 +198,15 @@ fn operate(
     let child = deployment(world, account, Some(named.ok_or_else(answers::no_model)?))?;
     let model = answers::Model::of(child);
     let known = catalog::find("AIServices", model.format, model.name);
-    if known.is_some_and(|known| known.task != task) {
+    // Whatever chats gives responses too.
+    let does =
+        |known: &catalog::Model| known.task == task || (known.task, task) == (Task::Chat, Task::Responses);
+    if known.is_some_and(|known| !does(known)) {
         return Err(answers::wrong_task(task, model.name));
     }
     match task {
         Task::Chat => answers::chat(world, request, child, &body),
+        Task::Responses => answers::response(world, request, child, &body),
         _ => answers::embeddings(&model, &body),
     }
 }

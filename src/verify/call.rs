@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::probe::{Call, Probe, renamed_limit};
+use super::probe::{Ask, Call, Probe, renamed_limit};
 use super::verdict::Answered;
 use crate::auth::{Claims, Credential};
 use crate::cloud::{Addresses, Cloud};
@@ -66,13 +66,18 @@ impl Prober {
             Some(body) => self.http.post(probe.url.clone()).json(body),
             None => self.http.get(probe.url.clone()),
         };
+        if probe.call == Call::Model(Ask::Message) {
+            // The one version there is: https://docs.anthropic.com/en/api/versioning.
+            request = request.header("anthropic-version", "2023-06-01");
+        }
         request = match probe.call {
             // Nobody has this one: it shows whether keys are looked at, and no real key is ever read.
             Call::Keys => request.header("api-key", Uuid::new_v4().simple().to_string()),
             call => {
-                let (credential, scope) = match call {
-                    Call::Project => (&self.project, self.addresses.project_scope),
-                    _ => (&self.account, self.addresses.data_scope),
+                let (credential, scope) = if call.is_for_foundry() {
+                    (&self.project, self.addresses.project_scope)
+                } else {
+                    (&self.account, self.addresses.data_scope)
                 };
                 match credential.token(scope).await {
                     Ok(token) => request.bearer_auth(token.expose()),

@@ -10,7 +10,7 @@ use super::probe::Place;
 use super::recent::{Looking, Recent};
 use super::subject::{answering, keys, sorts};
 use super::verdict::Outcome;
-use super::{Run, Subject, Verification, Waiting, Wanted, run};
+use super::{Check, Run, Subject, Verification, Waiting, Wanted, run};
 use crate::arm::{Client, Interrupt};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
@@ -127,9 +127,8 @@ fn unread(error: &crate::arm::Error) -> Stop {
 }
 
 fn settled(verification: &Verification, so: &str) -> Result<(), Stop> {
-    let Some(check) = verification.checks.iter().find(|check| check.outcome != Outcome::Proven) else {
-        return Ok(());
-    };
+    let open = |check: &&Check| !matches!(check.outcome, Outcome::Proven | Outcome::Unprovable);
+    let Some(check) = verification.checks.iter().find(open) else { return Ok(()) };
     let hint = match check.hint() {
         Some(hint) => format!("{hint}; then apply again"),
         None => "apply again".to_owned(),

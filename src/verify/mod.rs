@@ -48,6 +48,8 @@ pub struct Tally {
     pub disproven: usize,
     /// Nobody knows.
     pub inconclusive: usize,
+    /// Nothing that does no harm would show it.
+    pub unprovable: usize,
 }
 
 /// One thing to prove.
@@ -121,6 +123,7 @@ pub async fn run(subjects: &[Subject<'_>], run: &Run<'_>, sources: Option<&Sourc
             Outcome::Proven => summary.proven += 1,
             Outcome::Disproven => summary.disproven += 1,
             Outcome::Inconclusive => summary.inconclusive += 1,
+            Outcome::Unprovable => summary.unprovable += 1,
         }
     }
     Verification { summary, checks }
@@ -194,6 +197,9 @@ impl Check {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self.reason? {
+            _ if self.outcome == Outcome::Unprovable => {
+                "try it as its applications do, with a token, before keys go off"
+            }
             Reason::Network => "run it from where the account can be reached",
             Reason::Dns => {
                 "look the name up from where this runs: behind a private endpoint it resolves only where the private DNS zone (`privatelink.…`) is linked, and a new subdomain takes some minutes"
@@ -235,6 +241,7 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
             Outcome::Disproven => (Code::Disproven, Severity::Error, "disproven"),
             Outcome::Inconclusive if lenient => (Code::Inconclusive, Severity::Note, "not known"),
             Outcome::Inconclusive => (Code::Inconclusive, Severity::Error, "not known"),
+            Outcome::Unprovable => (Code::Inconclusive, Severity::Note, "not provable"),
         };
         let message = match check.claim {
             Claim::ModelAnswers if check.deployment.is_none() => {

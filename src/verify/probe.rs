@@ -9,16 +9,34 @@ use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
 /// What a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// The shortest chat.
-    Chat,
-    /// One word to embed.
-    Embeddings,
-    /// Information about a model, where a call would cost or nobody knows what it takes.
-    Info,
+    /// A question to a model.
+    Model(Ask),
     /// What a project has to work with: a list that costs nothing.
     Project,
     /// Anything, with a random key in place of a token.
     Keys,
+}
+
+/// What a model is asked, for as little as it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ask {
+    /// The shortest chat.
+    Chat,
+    /// One word to embed.
+    Embeddings,
+    /// The shortest response, of models that know no chat completions.
+    Responses,
+    /// The shortest message, of models of Anthropic.
+    Message,
+}
+
+impl Call {
+    /// Whether its token is one for Foundry (`https://ai.azure.com`); of messages:
+    /// <https://github.com/Azure-Samples/claude/issues/40>.
+    #[must_use]
+    pub fn is_for_foundry(self) -> bool {
+        matches!(self, Call::Project | Call::Model(Ask::Message))
+    }
 }
 
 /// A deployment as ARM shows it.
@@ -28,9 +46,13 @@ pub struct Deployment {
     pub name: String,
     /// Who makes the model: `OpenAI`, `Mistral AI`.
     pub format: String,
-    /// What it can be asked.
-    pub call: Call,
+    /// What it can be asked; nothing where no question is known that does no harm.
+    pub ask: Option<Ask>,
 }
+
+/// What a model with a capability is asked, the cheapest first.
+const CAPABILITIES: [(&str, Ask); 3] =
+    [("chatCompletion", Ask::Chat), ("embeddings", Ask::Embeddings), ("responses", Ask::Responses)];
 
 impl Deployment {
     /// Reads a deployment in ARM shape: its capabilities say what the model does.
@@ -38,16 +60,14 @@ impl Deployment {
     pub fn of(body: &Value) -> Option<Self> {
         let name = name(body)?;
         let properties = &body["properties"];
-        let model = &properties["model"];
+        let format = properties["model"]["format"].as_str().unwrap_or_default().to_owned();
         let can = |name: &str| properties["capabilities"][name].as_str() == Some("true");
-        let call = if can("chatCompletion") {
-            Call::Chat
-        } else if can("embeddings") {
-            Call::Embeddings
+        let ask = if format.eq_ignore_ascii_case("Anthropic") {
+            Some(Ask::Message)
         } else {
-            Call::Info
+            CAPABILITIES.iter().find(|(name, _)| can(name)).map(|(_, ask)| *ask)
         };
-        Some(Self { name, format: model["format"].as_str().unwrap_or_default().to_owned(), call })
+        Some(Self { name, format, ask })
     }
 }
 
@@ -76,42 +96,38 @@ pub enum Place {
     Beside(Url),
 }
 
-/// The general versions of both APIs:
-/// <https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>,
-/// <https://learn.microsoft.com/rest/api/aifoundry/modelinference/>.
+/// The version of the list of models; all else is asked below `/openai/v1`, which has none.
+/// <https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>
 const OPENAI_VERSION: &str = "2024-10-21";
-const INFERENCE_VERSION: &str = "2024-05-01-preview";
 /// <https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list>.
 const FOUNDRY_VERSION: &str = "v1";
 
-/// What asks a deployment for the smallest answer.
-pub fn deployment(account: &Value, deployment: &Deployment, place: &Place) -> Result<Probe, String> {
-    let Deployment { name, format, call } = deployment;
-    let openai = format.eq_ignore_ascii_case("OpenAI") && *call != Call::Info;
-    let base = base(account, if openai { OPENAI } else { INFERENCE }, place)?;
-    let messages = json!([{"role": "user", "content": "Say yes."}]);
-    let (path, body) = match call {
-        Call::Chat => ("chat/completions", Some(json!({"messages": messages, "max_tokens": 1}))),
-        Call::Embeddings => ("embeddings", Some(json!({"input": ["yes"]}))),
-        Call::Info | Call::Project | Call::Keys => ("info", None),
-    };
-    let (segments, version) = if openai {
-        (vec!["openai", "deployments", name.as_str()], OPENAI_VERSION)
-    } else {
-        (vec!["models"], INFERENCE_VERSION)
-    };
-    let mut url = extended(&base, segments.into_iter().chain(path.split('/')))?;
-    url.query_pairs_mut().append_pair("api-version", version);
-    if *call == Call::Info {
-        url.query_pairs_mut().append_pair("model", name);
-    }
-    let body = body.map(|mut body| {
-        if !openai {
-            body["model"] = json!(name);
+/// The smallest limit of an answer's tokens.
+const FEWEST: u32 = 1;
+/// Models that reason need some tokens before their first word; responses take no lower limit.
+const FEW: u32 = 16;
+
+/// What asks a deployment, by its name, for the smallest answer.
+pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Probe, String> {
+    const WORDS: &str = "Say yes.";
+    let messages = json!([{"role": "user", "content": WORDS}]);
+    let (api, path, body) = match ask {
+        Ask::Chat => {
+            (OPENAI, "openai/v1/chat/completions", json!({"messages": messages, "max_tokens": FEWEST}))
         }
-        body
-    });
-    Ok(Probe { call: *call, url, body })
+        Ask::Embeddings => (OPENAI, "openai/v1/embeddings", json!({"input": ["yes"]})),
+        // Nothing of it is kept.
+        Ask::Responses => {
+            (OPENAI, "openai/v1/responses", json!({"input": WORDS, "max_output_tokens": FEW, "store": false}))
+        }
+        Ask::Message => {
+            (INFERENCE, "anthropic/v1/messages", json!({"messages": messages, "max_tokens": FEWEST}))
+        }
+    };
+    let mut body = body;
+    body["model"] = json!(name);
+    let url = extended(&base(account, api, place)?, path.split('/'))?;
+    Ok(Probe { call: Call::Model(ask), url, body: Some(body) })
 }
 
 /// What asks a project: the list of its deployments, which takes the data action
@@ -137,8 +153,7 @@ pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
     let message = answer["error"]["message"].as_str()?;
     let mut body = probe.body.clone().filter(|_| message.contains("max_completion_tokens"))?;
     body.as_object_mut()?.remove("max_tokens")?;
-    // Models that reason need some tokens before their first word.
-    body["max_completion_tokens"] = json!(16);
+    body["max_completion_tokens"] = json!(FEW);
     Some(Probe { body: Some(body), ..probe.clone() })
 }
 
@@ -194,31 +209,22 @@ mod tests {
         json!({"properties": {"customSubDomainName": "chat", "endpoint": endpoint}})
     }
 
-    fn model(name: &str, format: &str, call: Call) -> Deployment {
-        Deployment { name: name.to_owned(), format: format.to_owned(), call }
-    }
-
     #[test]
     fn each_model_is_asked_at_the_api_that_takes_it() {
         let body = json!({"properties": {"customSubDomainName": "chat", "endpoints": {
             OPENAI: "https://chat.openai.azure.com/", INFERENCE: "https://chat.services.ai.azure.com/",
         }}});
-        let cloud = Place::Cloud(Cloud::Public);
-        let url = |model: &Deployment| deployment(&body, model, &cloud).unwrap().url.to_string();
-        assert_eq!(
-            url(&model("gpt 4", "OpenAI", Call::Chat)),
-            "https://chat.openai.azure.com/openai/deployments/gpt%204/chat/completions?api-version=2024-10-21"
-        );
-        assert_eq!(
-            url(&model("large", "Mistral AI", Call::Chat)),
-            "https://chat.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
-        );
-        assert_eq!(
-            url(&model("a&b", "Black Forest Labs", Call::Info)),
-            "https://chat.services.ai.azure.com/models/info?api-version=2024-05-01-preview&model=a%26b"
-        );
-        let probe = deployment(&body, &model("large", "Mistral AI", Call::Chat), &cloud).unwrap();
-        assert_eq!(probe.body.unwrap()["model"], "large");
+        for (ask, url, limit) in [
+            (Ask::Chat, "https://chat.openai.azure.com/openai/v1/chat/completions", "max_tokens"),
+            (Ask::Embeddings, "https://chat.openai.azure.com/openai/v1/embeddings", "input"),
+            (Ask::Responses, "https://chat.openai.azure.com/openai/v1/responses", "max_output_tokens"),
+            (Ask::Message, "https://chat.services.ai.azure.com/anthropic/v1/messages", "max_tokens"),
+        ] {
+            let probe = model(&body, "gpt 4", ask, &Place::Cloud(Cloud::Public)).unwrap();
+            let sent = probe.body.unwrap();
+            assert_eq!((probe.url.as_str(), &sent["model"]), (url, &json!("gpt 4")));
+            assert!(!sent[limit].is_null(), "{sent}");
+        }
     }
 
     #[test]
@@ -280,7 +286,7 @@ mod tests {
     fn a_model_that_wants_the_other_name_of_the_limit_is_asked_once_more() {
         let body = json!({"properties": {"customSubDomainName": "chat", "endpoint": "https://chat.openai.azure.com/"}});
         let cloud = Place::Cloud(Cloud::Public);
-        let probe = deployment(&body, &model("o", "OpenAI", Call::Chat), &cloud).unwrap();
+        let probe = model(&body, "o", Ask::Chat, &cloud).unwrap();
         let answer = json!({"error": {"code": "unsupported_parameter", "message":
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}});
         let again = renamed_limit(&probe, &answer).unwrap();
@@ -291,14 +297,20 @@ mod tests {
 
     #[test]
     fn capabilities_say_what_a_model_can_be_asked() {
-        for (capabilities, call) in [
-            (json!({"chatCompletion": "true", "embeddings": "false"}), Call::Chat),
-            (json!({"embeddings": "true"}), Call::Embeddings),
-            (json!({"imageGenerations": "true"}), Call::Info),
-            (Value::Null, Call::Info),
+        let (openai, other) = ("OpenAI", "Mistral AI");
+        for (format, capabilities, ask) in [
+            (openai, json!({"chatCompletion": "true", "responses": "true"}), Some(Ask::Chat)),
+            (other, json!({"chatCompletion": "true", "embeddings": "false"}), Some(Ask::Chat)),
+            (openai, json!({"embeddings": "true"}), Some(Ask::Embeddings)),
+            (openai, json!({"responses": "true"}), Some(Ask::Responses)),
+            ("anthropic", json!({"chatCompletion": "true"}), Some(Ask::Message)),
+            ("Anthropic", Value::Null, Some(Ask::Message)),
+            (openai, json!({"imageGenerations": "true"}), None),
+            (other, Value::Null, None),
         ] {
-            let body = json!({"name": "chat/m", "properties": {"capabilities": capabilities, "model": {"format": "OpenAI"}}});
-            assert_eq!(Deployment::of(&body), Some(model("m", "OpenAI", call)));
+            let body = json!({"name": "chat/m", "properties": {"capabilities": capabilities, "model": {"format": format}}});
+            let found = Deployment::of(&body).unwrap();
+            assert_eq!((found.name.as_str(), found.ask), ("m", ask), "{format} {capabilities}");
         }
     }
 }

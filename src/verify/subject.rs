@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Claim;
 use super::probe::{self, Deployment, Place, Probe};
 use super::recent::{Looking, Recent};
-use super::verdict::{Reason, Verdict, without_subdomain};
+use super::verdict::{Outcome, Reason, Verdict, without_subdomain};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
@@ -202,6 +202,11 @@ pub(super) fn answering<'a>(
         let nothing = "nothing is deployed in it that could be called";
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
+    let unprovable = |probe: &Result<Probe, Verdict>| {
+        probe.as_ref().is_err_and(|verdict| verdict.outcome == Outcome::Unprovable)
+    };
+    // What nobody can try is no proof that anything works.
+    let untried = !live.is_empty() && live.iter().all(|(_, probe, _)| unprovable(probe));
     let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
     let absent = wanted.iter().filter(|each| !live.iter().any(|(name, ..)| same(each, name)));
     let absent = absent.map(|each| {
@@ -209,6 +214,10 @@ pub(super) fn answering<'a>(
         subject(Some(each.id.name().to_owned()), each.span, Err(verdict))
     });
     let mut subjects: Vec<Subject<'a>> = absent.collect();
+    if untried {
+        let nothing = "no model in it can be called without cost or trace";
+        subjects.push(subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing))));
+    }
     for (name, probe, recent) in live {
         let declared = wanted.iter().find(|each| same(each, &name));
         let span = declared.and_then(|each| each.span);
@@ -227,9 +236,10 @@ fn probed(
 ) -> Option<(String, Result<Probe, Verdict>)> {
     let (name, probe) = match sort {
         Sort::Deployments => {
-            let deployment = Deployment::of(body)?;
-            let probe = probe::deployment(&account.body, &deployment, place);
-            (deployment.name, probe)
+            let Deployment { name, format, ask } = Deployment::of(body)?;
+            let Some(ask) = ask else { return Some((name, Err(Verdict::unprovable(&format)))) };
+            let probe = probe::model(&account.body, &name, ask, place);
+            (name, probe)
         }
         Sort::Projects => (probe::name(body)?, probe::project(&account.body, body, place)),
     };

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::probe::Call;
+use super::probe::{Ask, Call};
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,8 @@ pub enum Outcome {
     Disproven,
     /// Nobody knows.
     Inconclusive,
+    /// Nothing that does no harm would show it.
+    Unprovable,
 }
 
 /// What stands in the way.
@@ -123,6 +125,15 @@ impl Verdict {
         Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
+    /// A model that no harmless question is known for: to make an image, or to hear a recording, is none.
+    pub(super) fn unprovable(format: &str) -> Self {
+        let maker = if format.is_empty() { String::new() } else { format!(" of {format}") };
+        let message = format!(
+            "Azure shows no capability of this model{maker} that a call without cost or trace could try"
+        );
+        Self { outcome: Outcome::Unprovable, reason: Some(Reason::Model), message, awaits: Awaits::Nothing }
+    }
+
     /// A signal came before there was an answer.
     pub(super) fn interrupted() -> Self {
         let message = "interrupted before it had answered".to_owned();
@@ -196,9 +207,11 @@ fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
     let filled = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
     let named = |item: &Value| item["name"].is_string();
     let right = match call {
-        Call::Chat => filled("choices"),
-        Call::Embeddings => filled("data"),
-        Call::Info => body["model_name"].is_string(),
+        Call::Model(Ask::Chat) => filled("choices"),
+        Call::Model(Ask::Embeddings) => filled("data"),
+        // What it wanted to say may not fit: that it began to is enough.
+        Call::Model(Ask::Responses) => body["object"] == "response" && body["output"].is_array(),
+        Call::Model(Ask::Message) => body["type"] == "message" && body["content"].is_array(),
         // A project without models lists none: https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list.
         Call::Project => body["value"].as_array().is_some_and(|list| list.iter().all(named)),
         Call::Keys => {
@@ -326,7 +339,8 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
         return trouble;
     }
     // That a model finds fault with a request says nothing certain about who may call it.
-    if status == 400 {
+    // 423 is what a paused deployment answers.
+    if matches!(status, 400 | 423) {
         return Verdict::inconclusive(Reason::Model, shown);
     }
     if status == 404 {

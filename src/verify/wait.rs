@@ -43,14 +43,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::verify::probe::Call;
+    use crate::verify::probe::{Ask, Call};
     use crate::verify::verdict::{Answered, judge};
 
     const ALL: Recent = Recent { grant: true, made: true, account: true, written: true };
 
     fn verdict(status: u16, code: &str, message: &str) -> Verdict {
         let body = Some(json!({"error": {"code": code, "message": message}}));
-        judge(Call::Chat, &Answered::Answer { status, body })
+        judge(Call::Model(Ask::Chat), &Answered::Answer { status, body })
     }
 
     #[test]
@@ -72,7 +72,10 @@ mod tests {
         for standing in [
             verdict(403, "403", "Public access is disabled. Please configure private endpoint."),
             verdict(400, "BadRequest", "Please provide a custom subdomain for token authentication"),
-            judge(Call::Chat, &Answered::Answer { status: 200, body: Some(json!({"choices": [{}]})) }),
+            judge(
+                Call::Model(Ask::Chat),
+                &Answered::Answer { status: 200, body: Some(json!({"choices": [{}]})) },
+            ),
         ] {
             assert_eq!(again(&standing, ALL, 1, Duration::ZERO, PROPAGATION), None, "{standing:?}");
         }
@@ -83,7 +86,8 @@ mod tests {
         let none = Recent::default();
         let missing = verdict(401, "PermissionDenied", "x");
         let unknown = verdict(404, "DeploymentNotFound", "x");
-        let nameless = judge(Call::Chat, &Answered::NoName { host: "h".to_owned(), why: "w".to_owned() });
+        let nameless =
+            judge(Call::Model(Ask::Chat), &Answered::NoName { host: "h".to_owned(), why: "w".to_owned() });
         let key = Answered::Answer {
             status: 401,
             body: Some(json!({"error": {"message": "invalid subscription key"}})),

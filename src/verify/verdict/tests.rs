@@ -3,9 +3,17 @@
 use serde_json::json;
 
 use super::*;
-use Outcome::{Disproven, Inconclusive, Proven};
+use Outcome::{Disproven, Inconclusive, Proven, Unprovable};
 
-const CALLS: [Call; 5] = [Call::Chat, Call::Embeddings, Call::Info, Call::Project, Call::Keys];
+const CHAT: Call = Call::Model(Ask::Chat);
+const CALLS: [Call; 6] = [
+    CHAT,
+    Call::Model(Ask::Embeddings),
+    Call::Model(Ask::Responses),
+    Call::Model(Ask::Message),
+    Call::Project,
+    Call::Keys,
+];
 
 /// What Azure says, in the words of public reports: situation | call | status and code | message | verdict.
 const ERRORS: &str = "
@@ -27,6 +35,7 @@ const ERRORS: &str = "
     content filter | chat | 400 content_filter | The response was filtered due to the prompt triggering content management policy. | inconclusive model
     unknown path | chat | 404 404 | Resource not found | inconclusive service
     throttled | chat | 429 429 | Requests to the ChatCompletions_Create Operation have exceeded call rate limit of your current pricing tier. | inconclusive throttled
+    paused | chat | 423 Locked | The deployment is paused. | inconclusive model
     fault | chat | 500 InternalServerError | The server had an error. | inconclusive service
     keys are off | keys | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | proven -
     keys are on | keys | 401 401 | Access denied due to invalid subscription key or wrong API endpoint. | disproven key
@@ -56,7 +65,7 @@ fn every_error_of_azure_has_its_verdict_and_reason() {
         let call = match call {
             "keys" => Call::Keys,
             "project" => Call::Project,
-            _ => Call::Chat,
+            _ => CHAT,
         };
         let error = json!({"code": code, "message": message});
         // With the envelope, and as some gateways send it.
@@ -68,6 +77,7 @@ fn every_error_of_azure_has_its_verdict_and_reason() {
                 Proven => "proven",
                 Disproven => "disproven",
                 Inconclusive => "inconclusive",
+                Unprovable => "unprovable",
             };
             assert_eq!(format!("{outcome} {reason}"), expected, "{situation}: {verdict:?}");
         }
@@ -91,20 +101,23 @@ fn what_a_random_key_is_answered_disproves_nothing_while_azure_shows_keys_off() 
 
 #[test]
 fn only_the_answer_that_was_asked_for_proves_something() {
-    let (chat, embedding, info) =
-        (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}), json!({"model_name": "m"}));
+    let (chat, embedding) = (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}));
+    // A limit of tokens ends a response before its first word.
+    let response = json!({"object": "response", "status": "incomplete", "output": []});
+    let message = json!({"type": "message", "role": "assistant", "content": [], "stop_reason": "max_tokens"});
     let project = json!({"value": [{"name": "gpt", "type": "ModelDeployment"}]});
-    let calls =
-        [(Call::Chat, &chat), (Call::Embeddings, &embedding), (Call::Info, &info), (Call::Project, &project)];
+    let right = [&chat, &embedding, &response, &message, &project];
     let others = [
         json!({"choices": []}),
         json!({"status": "ok"}),
         json!([]),
         json!({"value": [{"id": "x"}]}),
         json!({"value": "x"}),
+        // Information about a model shows nothing of who may call it.
+        json!({"model_name": "m"}),
     ];
-    for (call, right) in calls {
-        for body in [&chat, &embedding, &info, &project].into_iter().chain(&others) {
+    for (call, right) in CALLS.into_iter().zip(right) {
+        for body in [&chat, &embedding, &response, &message, &project].into_iter().chain(&others) {
             let verdict = judge(call, &Answered::Answer { status: 200, body: Some(body.clone()) });
             let (outcome, reason) =
                 if body == right { (Proven, None) } else { (Inconclusive, Some(Reason::Service)) };

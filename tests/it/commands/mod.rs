@@ -7,6 +7,7 @@ mod export;
 mod keys;
 mod outputs;
 mod verify;
+mod verify_models;
 mod verify_network;
 mod verify_projects;
 mod verify_waits;

@@ -63,9 +63,8 @@ fn models_that_answer_a_token_and_keys_that_are_refused_are_proven() {
     let azure = live(true);
     deploy(&azure, "embed", "OpenAI", "text-embedding-3-small", "1");
     deploy(&azure, "large", "Mistral AI", "Mistral-large-2407", "1");
-    answers(&azure, "/openai/deployments/gpt-4o/chat/completions", OK);
-    answers(&azure, "/openai/deployments/embed/embeddings", r#"{"data": [{"embedding": [0.5]}]}"#);
-    answers(&azure, "/models/chat/completions", OK);
+    answers(&azure, "/openai/v1/chat/completions", OK);
+    answers(&azure, "/openai/v1/embeddings", r#"{"data": [{"embedding": [0.5]}]}"#);
     keys_are_off(&azure);
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat"]));
@@ -123,7 +122,7 @@ fn what_is_not_proven_is_told_with_its_reason_and_what_to_do() {
         ),
     ] {
         let azure = live(true);
-        says(&azure, "POST", "/openai/deployments", status, code, message);
+        says(&azure, "POST", "/openai/v1", status, code, message);
         says(&azure, "GET", "/openai/models", 401, "401", wrong_key);
         let folder = azure.folder();
         folder.write("specs/a.yaml", accounts(&["chat"]));
@@ -143,7 +142,7 @@ fn inconclusive_passes_only_if_it_is_allowed_and_disproven_never_does() {
     says(
         &azure,
         "POST",
-        "/openai/deployments",
+        "/openai/v1",
         403,
         "403",
         "Public access is disabled. Please configure private endpoint.",
@@ -215,7 +214,7 @@ fn what_cannot_be_read_is_an_error_and_no_proof() {
 #[test]
 fn a_second_token_calls_the_models_and_a_credential_is_for_azure() {
     let azure = live(true);
-    answers(&azure, "/openai/deployments", OK);
+    answers(&azure, "/openai/v1", OK);
     keys_are_off(&azure);
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat"]));
@@ -242,7 +241,7 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
     says(
         &azure,
         "POST",
-        "/openai/deployments",
+        "/openai/v1",
         401,
         "PermissionDenied",
         "The principal `x` lacks the required data action",
@@ -260,7 +259,7 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
 #[test]
 fn keys_go_off_after_the_grants_were_seen_to_work_and_are_seen_to_be_refused() {
     let azure = live(false);
-    answers(&azure, "/openai/deployments", OK);
+    answers(&azure, "/openai/v1", OK);
     keys_are_off(&azure);
     let folder = azure.folder();
     folder.write("a.yaml", keys_off_spec());
@@ -283,7 +282,7 @@ fn keys_go_off_after_the_grants_were_seen_to_work_and_are_seen_to_be_refused() {
 #[test]
 fn keys_that_are_still_taken_after_the_write_fail_the_step() {
     let azure = live(false);
-    answers(&azure, "/openai/deployments", OK);
+    answers(&azure, "/openai/v1", OK);
     says(
         &azure,
         "GET",
@@ -368,7 +367,7 @@ fn a_role_that_was_just_given_is_waited_for() {
 #[test]
 fn a_declared_deployment_that_is_not_live_is_disproven_at_its_line() {
     let azure = live(true);
-    answers(&azure, "/openai/deployments/gpt-4o/chat/completions", OK);
+    answers(&azure, "/openai/v1/chat/completions", OK);
     keys_are_off(&azure);
     let folder = azure.folder();
     let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";

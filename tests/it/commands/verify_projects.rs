@@ -269,7 +269,7 @@ fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_an
     ] {
         let azure = live();
         azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
-        answers(&azure, "/openai/deployments", r#"{"choices": [{"message": {"content": "Yes"}}]}"#);
+        answers(&azure, "/openai/v1", r#"{"choices": [{"message": {"content": "Yes"}}]}"#);
         keys_are_off(&azure);
         if let Some(part) = fault {
             // It cannot be made, and what is there answers.
@@ -293,7 +293,7 @@ fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_an
             .says(&[expected]);
         // With what was missing, keys go off.
         azure.heal();
-        answers(&azure, "/openai/deployments", r#"{"choices": [{"message": {"content": "Yes"}}]}"#);
+        answers(&azure, "/openai/v1", r#"{"choices": [{"message": {"content": "Yes"}}]}"#);
         azure.spoil(
             "GET",
             "/_data/chat/api/projects",

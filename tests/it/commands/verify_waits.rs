@@ -32,7 +32,7 @@ fn lacks_the_role(azure: &Azure) {
     says(
         azure,
         "POST",
-        "/openai/deployments",
+        "/openai/v1",
         401,
         "PermissionDenied",
         "The principal `x` lacks the required data action `y`.",
@@ -95,14 +95,7 @@ fn a_missing_role_is_waited_for_only_where_a_new_grant_would_let_the_caller_in()
 fn a_deployment_that_is_not_known_is_waited_for_only_if_it_was_made_a_moment_ago() {
     let azure = live(true);
     keys_are_off(&azure);
-    says(
-        &azure,
-        "POST",
-        "/openai/deployments",
-        404,
-        "DeploymentNotFound",
-        "The API deployment does not exist.",
-    );
+    says(&azure, "POST", "/openai/v1", 404, "DeploymentNotFound", "The API deployment does not exist.");
     assert_eq!(first(&verify(&azure)), (2, "disproven model".to_owned()));
     azure.spoil("GET", "/chat/deployments?", Fault::Edit(age));
     assert_eq!(first(&verify(&azure)), (1, "disproven model".to_owned()));
@@ -119,7 +112,7 @@ fn what_a_random_key_is_answered_disproves_only_what_azure_shows_as_on() {
             "401",
             "Access denied due to invalid subscription key or wrong API endpoint.",
         );
-        answers(azure, "/openai/deployments", r#"{"choices": [{}]}"#);
+        answers(azure, "/openai/v1", r#"{"choices": [{}]}"#);
     };
     let keys = |azure: &Azure| {
         let run = verify(azure);
@@ -151,7 +144,7 @@ fn what_a_random_key_is_answered_disproves_only_what_azure_shows_as_on() {
 fn what_is_throttled_is_asked_three_times_whatever_is_new() {
     let azure = live(true);
     keys_are_off(&azure);
-    says(&azure, "POST", "/openai/deployments", 429, "429", "slow down");
+    says(&azure, "POST", "/openai/v1", 429, "429", "slow down");
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat"]));
     let run = folder.keyless("verify --format json").exits(1);
@@ -184,7 +177,7 @@ fn a_deployment_that_the_plan_deletes_need_not_answer_before_keys_go_off() {
     });
     azure.put(&format!("{}/deployments/old", account("chat")), body);
     azure.get(&account("chat"));
-    answers(&azure, "/openai/deployments", r#"{"choices": [{}]}"#);
+    answers(&azure, "/openai/v1", r#"{"choices": [{}]}"#);
     keys_are_off(&azure);
     // Somebody else deletes it between the plan and the look.
     azure.spoil(

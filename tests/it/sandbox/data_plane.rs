@@ -331,6 +331,17 @@ async fn what_is_not_there_and_what_makes_no_sense_is_said() {
         (&short.body["choices"][0]["finish_reason"], &short.body["usage"]["completion_tokens"]),
         (&json!("length"), &json!(1))
     );
+    let response = "/_data/chat/openai/v1/responses";
+    let asked = |limit: u64| json!({"model": "gpt", "input": "hi", "max_output_tokens": limit});
+    let said = ask(response, asked(200)).await;
+    assert_eq!(
+        (&said.body["object"], &said.body["status"], &said.body["output"][0]["content"][0]["type"]),
+        (&json!("response"), &json!("completed"), &json!("output_text"))
+    );
+    let few = ask(response, asked(15)).await;
+    assert!(few.status == 400 && few.message().contains("max_output_tokens"), "{}", few.body);
+    let embedded = ask(response, json!({"model": "embed", "input": "hi"})).await;
+    assert_eq!(embedded.code(), (400, "OperationNotSupported"));
     let info = answer(
         client
             .raw("GET", "/_data/chat/models/info?api-version=2024-05-01-preview&model=gpt")

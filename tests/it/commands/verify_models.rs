@@ -1,0 +1,141 @@
+//! Each model is called at the API that takes it, and one that nothing harmless can be asked of is neither proven nor disproven.
+
+use serde_json::{Value, json};
+
+use super::accounts;
+use super::verify::{answers, checks, deploy, keys_are_off, live, says, token_of};
+use crate::common::{Azure, BOB, CS_USER, Fault, account};
+
+const GRANT: &str = "11111111-2222-4333-8444-666666666666";
+const MESSAGE: &str =
+    r#"{"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Yes"}]}"#;
+
+/// Azure shows a model of Anthropic.
+fn claude(azure: &Azure) {
+    azure.spoil(
+        "GET",
+        "/deployments?",
+        Fault::Edit(|body| {
+            let properties = &mut body["value"][0]["properties"];
+            properties["model"]["format"] = json!("Anthropic");
+            properties["capabilities"] = json!({});
+        }),
+    );
+}
+
+/// Azure shows that the deployment `images` makes images, and does nothing else.
+fn images(body: &mut Value) {
+    for deployment in body["value"].as_array_mut().unwrap() {
+        if deployment["name"].as_str().unwrap().ends_with("images") {
+            deployment["properties"]["capabilities"] = json!({"imageGenerations": "true"});
+        }
+    }
+}
+
+/// The sandbox answers by itself here: who may call, and in which shape.
+#[test]
+fn chat_responses_and_embeddings_are_asked_below_the_general_route() {
+    let azure = live(true);
+    deploy(&azure, "codex", "OpenAI", "gpt-5-codex", "2025-09-15");
+    deploy(&azure, "embed", "OpenAI", "text-embedding-3-small", "1");
+    deploy(&azure, "large", "Mistral AI", "Mistral-large-2407", "1");
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let verify = || {
+        let token = token_of(BOB, "https://cognitiveservices.azure.com");
+        folder.with_env("verify --verify-wait 0 --format json", &[("KEYLESS_VERIFY_TOKEN", &token)])
+    };
+    let models = |verdict: &str| {
+        let mut all: Vec<String> = ["codex", "embed", "gpt-4o", "large"]
+            .iter()
+            .map(|name| format!("modelAnswers {name} {verdict}"))
+            .collect();
+        all.push("keysRefused - proven -".to_owned());
+        all
+    };
+    assert_eq!(checks(&verify().exits(1)), models("disproven role"));
+    azure.grant(&account("chat"), GRANT, CS_USER, BOB, None);
+    azure.take_seen();
+    assert_eq!(checks(&verify().exits(0)), models("proven -"));
+    let mut asked: Vec<String> = azure
+        .take_seen()
+        .iter()
+        .filter(|seen| seen.method == "POST" && seen.path().starts_with("/_data/"))
+        .map(|seen| format!("{} {}", seen.path(), seen.body["model"].as_str().unwrap()))
+        .collect();
+    asked.sort();
+    assert_eq!(
+        asked,
+        [
+            "/_data/chat/openai/v1/chat/completions gpt-4o",
+            "/_data/chat/openai/v1/chat/completions large",
+            "/_data/chat/openai/v1/embeddings embed",
+            "/_data/chat/openai/v1/responses codex",
+        ]
+    );
+}
+
+#[test]
+fn claude_is_sent_a_message_with_a_token_for_foundry() {
+    let azure = live(true);
+    keys_are_off(&azure);
+    claude(&azure);
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let tokens = [("KEYLESS_VERIFY_TOKEN", "for-models"), ("KEYLESS_VERIFY_PROJECT_TOKEN", "for-foundry")];
+    answers(&azure, "/anthropic/v1/messages", MESSAGE);
+    azure.take_seen();
+    let run = folder.with_env("verify --format json", &tokens).exits(0);
+    assert_eq!(checks(&run), ["modelAnswers gpt-4o proven -", "keysRefused - proven -"]);
+    let seen = azure.take_seen();
+    let [call] = &seen.iter().filter(|seen| seen.method == "POST").collect::<Vec<_>>()[..] else {
+        panic!("{seen:?}")
+    };
+    let header = |name: &str| call.headers.get(name).unwrap().to_str().unwrap();
+    assert_eq!(call.path(), "/_data/chat/anthropic/v1/messages");
+    assert_eq!((header("authorization"), header("anthropic-version")), ("Bearer for-foundry", "2023-06-01"));
+    assert_eq!((&call.body["model"], &call.body["max_tokens"]), (&json!("gpt-4o"), &json!(1)));
+    // Roles for Azure OpenAI alone do not suffice for it.
+    let lacks = "The principal `x` lacks the required data action `Microsoft.CognitiveServices/accounts/MaaS/y` to perform `POST z` operation.";
+    azure.heal();
+    keys_are_off(&azure);
+    claude(&azure);
+    says(&azure, "POST", "/anthropic/v1/messages", 401, "PermissionDenied", lacks);
+    let run = folder.with_env("verify --verify-wait 0 --format json", &tokens).exits(1);
+    assert_eq!(checks(&run), ["modelAnswers gpt-4o disproven role", "keysRefused - proven -"]);
+}
+
+#[test]
+fn what_nothing_harmless_can_be_asked_of_is_not_provable_and_never_called() {
+    let azure = live(true);
+    deploy(&azure, "images", "OpenAI", "gpt-4o-mini", "2024-07-18");
+    keys_are_off(&azure);
+    answers(&azure, "/openai/v1/chat/completions", r#"{"choices": [{}]}"#);
+    azure.spoil("GET", "/deployments?", Fault::Edit(images));
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    azure.take_seen();
+    let run = folder.keyless("verify --format json").exits(0);
+    run.fits("verify");
+    assert_eq!(
+        checks(&run),
+        ["modelAnswers gpt-4o proven -", "modelAnswers images unprovable model", "keysRefused - proven -"]
+    );
+    assert_eq!(azure.take_seen().iter().filter(|seen| seen.method == "POST").count(), 1);
+    folder.keyless("verify").exits(0).says(&[
+        "not provable deployment images of account chat",
+        "2 proven, 0 disproven, 0 inconclusive, 1 not provable",
+    ]);
+    folder.keyless("verify --format markdown").exits(0).says(&["| not provable | deployment images"]);
+    // Where nothing else is deployed, nothing shows that a token works.
+    azure.delete(&format!("{}/deployments/gpt-4o", account("chat")));
+    let run = folder.keyless("verify --format json").exits(1);
+    assert_eq!(
+        checks(&run),
+        [
+            "modelAnswers - inconclusive model",
+            "modelAnswers images unprovable model",
+            "keysRefused - proven -",
+        ]
+    );
+}

@@ -60,17 +60,19 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         parent.is_some_and(|parent| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
     };
     let mut changes = Vec::new();
-    for id in after.resources.keys().filter(is_account) {
-        let was = before.resource(id);
-        // Nobody could call what was not there.
+    let ids: BTreeSet<&ResourceId> =
+        before.resources.keys().chain(after.resources.keys()).filter(is_account).collect();
+    for id in ids {
+        let (was, is) = (before.resource(id), after.resource(id));
+        // Nobody can call what is not there, before or after.
         let who = |of: &[Assignment<'_>]| {
             holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders
         };
         let could = was.map(|_| who(&old)).unwrap_or_default();
-        let can = who(&new);
+        let can = is.map(|_| who(&new)).unwrap_or_default();
         let (gains, loses) = (beyond(&can, &could), beyond(&could, &can));
-        let keys = was.and_then(|was| {
-            let (before, after) = (keys(was), keys(&after.resources[id]));
+        let keys = was.zip(is).and_then(|(was, is)| {
+            let (before, after) = (keys(was), keys(is));
             (before != after).then_some(KeysChange { before, after })
         });
         if !gains.is_empty() || !loses.is_empty() || keys.is_some() {

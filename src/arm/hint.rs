@@ -100,9 +100,18 @@ fn needed_permission(message: &str) -> Option<String> {
     let (action, rest) = quoted_after(rest, "perform action")?;
     let scope = quoted_after(rest, "scope").map(|(scope, _)| scope);
     Some(match scope {
-        Some(scope) => format!("the caller needs `{action}` at `{scope}`"),
+        Some(scope) => format!("the caller needs `{action}` at `{}`", assignable(scope)),
         None => format!("the caller needs `{action}` at this scope"),
     })
+}
+
+/// Where a role can be given that counts at a scope: Azure names providers and their locations too, and nobody can be given a role there.
+fn assignable(scope: &str) -> &str {
+    let Some((holder, below)) = scope.rsplit_once("/providers/") else { return scope };
+    let mut names = below.split('/').skip(1);
+    let is_resource =
+        names.next().is_some_and(|kind| !kind.eq_ignore_ascii_case("locations")) && names.next().is_some();
+    if is_resource || holder.is_empty() { scope } else { holder }
 }
 
 fn quoted_after<'a>(text: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
@@ -131,6 +140,24 @@ mod tests {
             denied("AuthorizationFailed", plain).unwrap(),
             "the caller needs `Microsoft.Authorization/roleAssignments/write` at `/subscriptions/s/resourceGroups/g`; a role granted a moment ago takes some minutes to work"
         );
+        for (scope, place) in [
+            (
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices",
+                "/subscriptions/s/resourceGroups/g",
+            ),
+            ("/subscriptions/s/providers/Microsoft.CognitiveServices/locations/eastus2", "/subscriptions/s"),
+            ("/subscriptions/s/providers/Microsoft.X", "/subscriptions/s"),
+            (
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/accounts/a",
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.X/accounts/a",
+            ),
+            (
+                "/providers/Microsoft.Management/managementGroups/mg",
+                "/providers/Microsoft.Management/managementGroups/mg",
+            ),
+        ] {
+            assert_eq!(assignable(scope), place, "{scope}");
+        }
         let linked = "The client 'a' has permission to perform action 'Microsoft.CognitiveServices/accounts/write' on scope '/x'; however, it does not have permission to perform action(s) 'Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action' on the linked scope(s) '/y' (respectively).";
         assert!(denied("LinkedAuthorizationFailed", linked).unwrap().starts_with(
             "the caller needs `Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action` at `/y`"

@@ -197,7 +197,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
                 kind.noun(),
                 gap.scope
             );
-            let hint = "Reader on the subscription makes the list whole";
+            let hint =
+                gap.refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
@@ -207,6 +208,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
             if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, &roles) {
                 diff.findings.extend(stranger(&change));
+                diff.findings.extend(kept(&change, stacks));
                 diff.changes.push(change);
             }
         }
@@ -404,6 +406,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
+const INCOMPLETE: &str = "no longer declared, but the list is incomplete";
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
 
 /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
@@ -429,9 +432,7 @@ fn undeclared(
         (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
             "no longer declared, and the stack says `prune: none`".to_owned()
         }
-        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
-            "no longer declared, but the list is incomplete".to_owned()
-        }
+        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => INCOMPLETE.to_owned(),
         (Some(_), _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
         (Some(owner), _) if !inside(&owner) => {
             "it carries the stack's mark outside of its groups and scopes".to_owned()
@@ -457,10 +458,21 @@ fn stranger(change: &Change) -> Option<Finding> {
     let Change::Unmanaged { live, why, weight, title } = change else { return None };
     match weight {
         Weight::Drift(place) => {
-            let hint = if live.kind.is_grant() {
-                "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
-            } else {
-                "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
+            // A mark says that somebody has reasons; whether it is theirs is for people to find out.
+            let marked = live.kind.mark(&live.body).is_some();
+            let hint = match (live.kind.is_grant(), marked) {
+                (true, true) => {
+                    "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"
+                }
+                (true, false) => {
+                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
+                }
+                (false, true) => {
+                    "ask that stack's team before you delete it; with `unmanaged: list` nothing undeclared is drift"
+                }
+                (false, false) => {
+                    "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
+                }
             };
             let message = format!("{title} is live beside what is declared: {why}");
             Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
@@ -472,6 +484,24 @@ fn stranger(change: &Change) -> Option<Finding> {
         }
         Weight::Listed | Weight::CoManaged => None,
     }
+}
+
+/// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
+fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
+    let Change::Unmanaged { live, why, title, .. } = change else { return None };
+    let mark = live.kind.mark(&live.body).filter(|_| why.starts_with(INCOMPLETE))?;
+    let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
+    let noun = live.kind.noun();
+    let message = format!(
+        "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"
+    );
+    let hint = if live.kind.is_grant() {
+        "give the caller Reader on the subscription, or delete it by hand"
+    } else {
+        "give the caller Reader where it could not read, or delete it by hand"
+    };
+    let span = owner.document.value_span("/stack");
+    Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint))
 }
 
 /// What a stack speaks for: the resource groups it names, and its declared scopes.

@@ -33,6 +33,10 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
         };
         let actions = needed.entry(desired.scope.tracked()).or_default();
         actions.extend(verbs.iter().map(|verb| format!("{kind}/{verb}")));
+        // Only the subscription's list is known to be whole, and nothing is revoked on the word of a part.
+        if let Some(subscription) = desired.scope.subscription_id().filter(|_| desired.kind.is_grant()) {
+            needed.entry(ResourceId::subscription(subscription)).or_default().push(format!("{kind}/read"));
+        }
     }
     for actions in needed.values_mut() {
         actions.sort();

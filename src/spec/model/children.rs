@@ -101,7 +101,7 @@ pub struct ContentFilter {
     pub enabled: Option<bool>,
     /// Whether what it finds is withheld, not only noted.
     pub blocking: Option<bool>,
-    /// From which severity on it acts; filters without degrees have none.
+    /// From which severity on it acts; filters with degrees (`Hate`, `Violence`, `Sexual`, `Selfharm`) need one, the others have none.
     pub severity_threshold: Option<SeverityThreshold>,
 }
 

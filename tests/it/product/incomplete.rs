@@ -108,11 +108,17 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
         &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
         Fault::denied(),
     );
-    let run = folder.keyless("plan --format json").exits(0);
+    let run = folder.keyless("plan --format json").exits(1);
     assert_eq!(run.changes("unknown").len(), 0, "{run}");
-    // What was read may be less than what is there: nothing goes on its word, and that is said.
+    // What was read may be less than what is there: nothing goes on its word. That a removed line revokes nothing is an error.
     assert_eq!(run.changes("delete").len(), 0, "{run}");
     assert!(run.findings().iter().any(|finding| finding.starts_with("incomplete-read")), "{run}");
+    let run = folder.keyless("apply --yes").exits(1);
+    run.complains(&[
+        "error[incomplete-read]",
+        "is no longer declared and is not deleted",
+        "Reader on the subscription",
+    ]);
 }
 
 #[test]

@@ -52,7 +52,9 @@ fn hub() -> String {
 
 /// The first with a change that raises every question there is.
 fn after() -> String {
-    let spec = before().replace("capacity: 1", "capacity: 2");
+    let filter = "contentFilters: [{name: Hate, source: Prompt, enabled: true, blocking: true, severityThreshold: Low}]";
+    let strict = "basePolicyName: Microsoft.DefaultV2";
+    let spec = before().replace("capacity: 1", "capacity: 2").replace(strict, &format!("{strict}, {filter}"));
     let more = format!(
         "        principals: [{{id: {ALICE}, type: User}}, {{id: {BOB}, type: User}}, {{managedIdentity: {IDENTITY}}}]
       - role: Model Callers

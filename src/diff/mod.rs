@@ -23,7 +23,7 @@ use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{OnSoftDeleted, Prune};
+use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
 
 /// What would have to happen to one resource.
 #[derive(Debug, Clone)]
@@ -407,6 +407,7 @@ fn plain(value: &Value) -> String {
 }
 
 const INCOMPLETE: &str = "no longer declared, but the list is incomplete";
+const OUTSIDE: &str = "it carries the stack's mark outside of its groups and scopes";
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
 
 /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
@@ -434,9 +435,7 @@ fn undeclared(
         }
         (Some(_), _) if inventory.is_incomplete_near(&live.scope) => INCOMPLETE.to_owned(),
         (Some(_), _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
-        (Some(owner), _) if !inside(&owner) => {
-            "it carries the stack's mark outside of its groups and scopes".to_owned()
-        }
+        (Some(owner), _) if !inside(&owner) => OUTSIDE.to_owned(),
         (Some((loaded, _)), _) => {
             return Some(Change::Delete {
                 live: live.clone(),
@@ -447,8 +446,16 @@ fn undeclared(
         }
     };
     let Verdict { weight, note } = verdict;
-    // What may be what is declared is no drift; that it is not known is an error by itself.
-    let weight = if veiled.hides(live) { Weight::Listed } else { weight };
+    let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
+    let weight = match (weight, place) {
+        // What may be what is declared is no drift; that it is not known is an error by itself.
+        _ if veiled.hides(live) => Weight::Listed,
+        // A removed line revokes nothing here, and nobody would hear of it again.
+        (Weight::Listed, Some((loaded, _))) if why == OUTSIDE && note.is_none() => {
+            Weight::Drift(loaded.document.value_span("/stack"))
+        }
+        (weight, _) => weight,
+    };
     let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
     Some(Change::Unmanaged { live: live.clone(), why, weight, title })
 }
@@ -461,6 +468,9 @@ fn stranger(change: &Change) -> Option<Finding> {
             // A mark says that somebody has reasons; whether it is theirs is for people to find out.
             let marked = live.kind.mark(&live.body).is_some();
             let hint = match (live.kind.is_grant(), marked) {
+                _ if why.starts_with(OUTSIDE) => {
+                    "nothing outside of what the spec names is deleted: declare something there again, or delete it by hand"
+                }
                 (true, true) => {
                     "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"
                 }

@@ -358,7 +358,6 @@ impl Kind for RoleAssignments {
                 let ours = self.mark(body).is_some_and(|mark| names.contains(mark.as_str()));
                 let near = |scopes: &BTreeSet<ResourceId>| {
                     scopes.contains(&scope)
-                        || (ours && scopes.iter().any(|outer| outer.contains(&scope)))
                         || ["accounts", "projects"]
                             .iter()
                             .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
@@ -368,7 +367,8 @@ impl Kind for RoleAssignments {
                     scope.group().is_some_and(|group| groups.contains(&group))
                         && undeclared::is_guarded(body, &roles)
                 };
-                if !watched.iter().any(near) && !power() {
+                // What a stack made is its business wherever it stands: the last line that named a scope may just have gone.
+                if !ours && !watched.iter().any(near) && !power() {
                     continue;
                 }
                 let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };

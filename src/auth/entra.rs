@@ -403,6 +403,8 @@ impl ClientAssertion for GithubAssertion {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{FutureExt as _, stream};
+
     use super::*;
 
     #[test]
@@ -419,6 +421,20 @@ mod tests {
             "http://169.254.169.254.evil.example/",
         ] {
             assert_eq!(way(proxied), Way::Proxied, "{proxied}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_end_is_cut_off() {
+        let read = |chunks: usize, last: usize| {
+            let chunks = std::iter::repeat_n(vec![0; 1 << 16], chunks).chain([vec![0; last]]);
+            let body = stream::iter(chunks.map(Ok::<Vec<u8>, String>));
+            let whole = whole(body, |what| what).now_or_never().expect("nothing is waited for");
+            whole.map(|body| body.len())
+        };
+        assert_eq!(read(16, 0), Ok(1 << 20));
+        for (chunks, last) in [(16, 1), (1_000, 0)] {
+            assert_eq!(read(chunks, last), Err("the answer is over 1 MiB".to_owned()));
         }
     }
 

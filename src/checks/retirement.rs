@@ -138,3 +138,44 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
         End::Later => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_model_has_ended_from_its_day_on_and_the_date_of_its_sku_decides() {
+        let now: Date = "2026-11-26".parse().unwrap();
+        let (before, today, after) = ("2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z", "2026-11-27T00:00:00Z");
+        for (own, whole, expected) in [
+            (None, None, "later"),
+            (Some(before), None, "past 2026-11-25"),
+            (Some(today), None, "past 2026-11-26"),
+            (Some(after), None, "later"),
+            (None, Some(before), "past 2026-11-25"),
+            (None, Some(today), "past 2026-11-26"),
+            (None, Some(after), "later"),
+            (Some(after), Some(before), "doubtful 2026-11-25"),
+            (Some(after), Some(today), "doubtful 2026-11-26"),
+            (Some(before), Some(after), "past 2026-11-25"),
+            (Some(after), Some(after), "later"),
+            (Some("soon"), None, "later"),
+        ] {
+            // What another SKU has is nothing to this one.
+            let model = json!({
+                "skus": [
+                    {"name": "Standard", "deprecationDate": before},
+                    {"name": "GlobalStandard", "deprecationDate": own},
+                ],
+                "deprecation": {"inference": whole},
+            });
+            let end = match End::of(&model, Some("globalstandard"), now) {
+                End::Later => "later".to_owned(),
+                End::Past(end) => format!("past {end}"),
+                End::Doubtful(end) => format!("doubtful {end}"),
+            };
+            assert_eq!(end, expected, "{own:?} {whole:?}");
+        }
+    }
+}

@@ -252,6 +252,11 @@ fn a_way_in_to_rely_on_is_certain_declared_and_lasting() {
         "id": format!("{CHAT}/providers/Microsoft.Authorization/roleAssignmentScheduleInstances/x"),
         "properties": {"originRoleAssignmentId": direct()["id"], "assignmentType": "Activated", "endDateTime": "2030-01-01T00:00:00Z"},
     });
+    let own = |off: bool| {
+        let mut body = keys(off);
+        body["identity"] = json!({"principalId": ALICE.to_uppercase()});
+        body
+    };
     let by_hand = || Declared::sample(&[direct()["id"].as_str().unwrap()], &[CHAT]);
     let left_alone = || Declared::sample(&[direct()["id"].as_str().unwrap()], &[]);
     let nothing = Declared::default;
@@ -320,6 +325,20 @@ fn a_way_in_to_rely_on_is_certain_declared_and_lasting() {
             nothing(),
             true,
         ),
+        (
+            "off, only the account itself",
+            vec![own(false), direct()],
+            vec![own(true), direct()],
+            nothing(),
+            true,
+        ),
+        (
+            "off, beside the account itself",
+            vec![own(false), direct(), at_group()],
+            vec![own(true), direct(), at_group()],
+            nothing(),
+            false,
+        ),
     ] {
         let (found, _) = said(&before, &after, &declared);
         let locks: Vec<&String> = found.iter().filter(|text| text.starts_with("lock-out: ")).collect();
@@ -328,16 +347,22 @@ fn a_way_in_to_rely_on_is_certain_declared_and_lasting() {
 }
 
 #[test]
-fn an_account_that_may_call_itself_lets_nobody_in() {
-    let own = |off: bool| {
-        let mut body = keys(off);
-        body["identity"] = json!({"principalId": ALICE.to_uppercase()});
-        body
-    };
-    let grants = |who: &str| grant(1, CHAT, CS_USER, who);
-    for (who, locked) in [(ALICE, true), (BOB, false)] {
-        let (found, _) = said(&[own(false), grants(who)], &[own(true), grants(who)], &Declared::default());
-        assert_eq!(!found.is_empty(), locked, "{found:?}");
+fn what_another_team_made_is_a_way_in_and_what_nobody_accepts_is_none() {
+    use crate::plan::document::Action;
+    let direct = grant(1, CHAT, CS_USER, ALICE);
+    for (action, locked) in [
+        (Action::CoManaged, false),
+        (Action::Noop, false),
+        (Action::Unmanaged, true),
+        (Action::UnmanagedDrift, true),
+        (Action::UnmanagedUnknown, true),
+    ] {
+        let mut plan = super::tests::plan([(&direct, "noop")]);
+        plan.changes[0].action = action;
+        plan.declares_assignments = vec![CHAT.to_owned()];
+        let (found, _) =
+            said(&[keys(false), direct.clone()], &[keys(true), direct.clone()], &Declared::of(&plan));
+        assert_eq!(found.len(), usize::from(locked), "{action:?}: {found:?}");
     }
 }
 

@@ -193,6 +193,33 @@ mod tests {
     }
 
     #[test]
+    fn what_passes_is_asked_again_and_nothing_else_is() {
+        let part = part("/users?a");
+        for (status, expected) in [
+            (429, "again"),
+            (502, "again"),
+            (503, "again"),
+            (504, "again"),
+            (401, "denied"),
+            (403, "denied"),
+            (400, "failed"),
+            (404, "failed"),
+            (500, "failed"),
+            (505, "failed"),
+            (200, "found"),
+        ] {
+            let found = match read(&json!({"id": "0", "status": status, "body": {"value": []}}), &part) {
+                Outcome::Again(2, _) => "again",
+                Outcome::Again(..) => "again, at another time",
+                Outcome::Denied(_) => "denied",
+                Outcome::Failed(_) => "failed",
+                Outcome::Found(_) => "found",
+            };
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
     fn whatever_is_answered_is_no_reason_to_panic() {
         let parts = [part("/users?a")];
         let parts: Vec<&Part> = parts.iter().collect();

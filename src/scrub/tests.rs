@@ -59,8 +59,10 @@ fn every_form_of_a_secret_is_taken_out_whole() {
 
 #[test]
 fn base64_is_found_wherever_the_secret_stands_in_it() {
-    let scrubber = knowing(&[SECRET, "0123456789abcdef"]);
-    for secret in [SECRET, "0123456789abcdef"] {
+    // The last one is full of what the two alphabets write in two ways.
+    let secrets = [SECRET, "0123456789abcdef", "~~~???>>>~~?>~?>~~"];
+    let scrubber = knowing(&secrets);
+    for secret in secrets {
         for before in 0..5 {
             for after in 0..4 {
                 let text = format!("{}{secret}{}", "x".repeat(before), "y".repeat(after));
@@ -100,6 +102,19 @@ fn pieces_are_found_at_a_cut_and_nowhere_else() {
         ("…", "…"),
     ] {
         assert_eq!(scrubber.scrub(text), clean);
+    }
+}
+
+#[test]
+fn dots_stars_and_an_ellipsis_are_cuts() {
+    let scrubber = knowing(&["0123456789abcdef"]);
+    for cut in ["...", "…", "***", "..", "**"] {
+        let text = format!("key 01234567{cut}89abcdef end");
+        assert_eq!(scrubber.scrub(&text), format!("key REDACTED{cut}REDACTED end"));
+    }
+    for no in [".", "*", "-", "~~"] {
+        let text = format!("key 01234567{no}89abcdef end");
+        assert_eq!(scrubber.scrub(&text), text);
     }
 }
 
@@ -151,6 +166,7 @@ fn lines_of_a_key_are_secrets_and_what_frames_them_is_not() {
         "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----\n",
     ]);
     assert_eq!(scrubber.scrub("line 3: kqhkiG9w0BAQEF"), "line 3: REDACTED");
+    assert_eq!(scrubber.scrub("at kqhkiG9w0BAQEF: no key"), "at REDACTED: no key");
     assert_eq!(
         scrubber.scrub("it begins with -----BEGIN PRIVATE KEY----- as it should"),
         "it begins with -----BEGIN PRIVATE KEY----- as it should"

@@ -116,6 +116,22 @@ mod tests {
     }
 
     #[test]
+    fn a_write_is_the_last_one_and_a_making_stands_in_for_it_where_azure_shows_none() {
+        let (new, old) = ("2026-11-26T11:59:00Z", "2026-11-26T08:00:00Z");
+        for (body, made, written) in [
+            (json!({"systemData": {"createdAt": old, "lastModifiedAt": new}}), false, true),
+            (json!({"systemData": {"createdAt": new, "lastModifiedAt": old}}), true, false),
+            (json!({"systemData": {"createdAt": old}}), false, false),
+            (json!({"properties": {"dateCreated": old}}), false, false),
+            (json!({"properties": {"dateCreated": new}}), true, true),
+            (json!({"properties": {"dateCreated": new}, "systemData": {"createdAt": old}}), false, false),
+            (json!({}), true, true),
+        ] {
+            assert_eq!((looking().made(&body), looking().written(&body)), (made, written), "{body}");
+        }
+    }
+
+    #[test]
     fn only_a_new_grant_that_would_let_the_caller_in_is_waited_for() {
         let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
         let other = format!("{group}/providers/Microsoft.CognitiveServices/accounts/other");

@@ -64,6 +64,11 @@ mod tests {
         }
         assert_eq!(elapsed, PROPAGATION);
         assert!((10..20).contains(&attempts), "{attempts}");
+        let waits: Vec<u64> = (1..8)
+            .filter_map(|attempts| again(&missing, recent, attempts, Duration::ZERO, PROPAGATION))
+            .map(|wait| wait.as_secs())
+            .collect();
+        assert_eq!(waits, [2, 4, 8, 15, 30, 30, 30], "soon at first, then ever slower");
         assert_eq!(again(&missing, recent, 1, Duration::ZERO, Duration::ZERO), None, "told not to wait");
     }
 

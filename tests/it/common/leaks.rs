@@ -40,9 +40,10 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-/// What would give a secret away: its forms, what is always the same of those in base64, and every piece of twelve characters.
+/// What would give a secret away: its forms, what is always the same of those in base64, every piece of twelve characters, and its bytes
+/// as a debugging output lists them.
 fn traces(secret: &str) -> Vec<String> {
-    let mut traces = Vec::new();
+    let mut traces = vec![secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ")];
     for form in forms(secret) {
         let characters: Vec<char> = form.trim_end_matches('=').chars().collect();
         // At its edges a form in base64 tells of its neighbours too.

@@ -94,10 +94,12 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
-    azure.patch(&account("chat"), json!({"tags": {"team": HOSTILE}}));
+    // A value of one line stands in a cell of its own.
+    let short = "bidi\u{202e}zero | <img src=x> @everyone [a](https://evil)";
+    azure.patch(&account("chat"), json!({"tags": {"team": HOSTILE, "short": short}}));
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", CS_USER, ALICE, Some(HOSTILE));
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ac", READER, BOB, Some(HOSTILE));
-    let lines = format!("tags: {{team: ml}}\n{}    description: fine\n", grants(&[ALICE]));
+    let lines = format!("tags: {{team: ml, short: ml}}\n{}    description: fine\n", grants(&[ALICE]));
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
     // Findings do not repeat what is live, so that SARIF has none of it.
     tames_all(&folder, "plan a.yaml", 0, &ALL[..3]);
@@ -107,7 +109,7 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
         shows(&run, if format == "json" { "\\u202e" } else { "\\u{202e}" });
         if format == "json" {
             let fields = run.changes("update")[0]["fields"].clone();
-            assert_eq!(fields[0]["before"], HOSTILE, "JSON says the same, escaped");
+            assert_eq!(fields[1]["before"], HOSTILE, "JSON says the same, escaped");
         }
         // Colour adds sequences of our own and nothing else.
         let coloured = folder.keyless(&format!("plan a.yaml -v --format {format} --color always")).exits(0);
@@ -264,6 +266,71 @@ fn hostile_callers_reach_no_stream_raw() {
 }
 
 #[test]
+fn hostile_names_of_principals_and_denials_reach_no_reader_raw() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    azure.grant(
+        &account("chat"),
+        "12345678-aaaa-4bbb-8ccc-0123456789ab",
+        CS_USER,
+        ALICE,
+        Some("x [keyless:team-a]"),
+    );
+    let denial = json!({"scope": account("chat"), "name": HOSTILE, "permissions": []});
+    let denials = json!({"denyAssignments": [denial]});
+    assert_eq!(azure.send("POST", "/_sandbox/access", Some(denials)).status, 200);
+    azure.spoil(
+        "POST",
+        "$batch",
+        Fault::Edit(|body| {
+            let user =
+                |id: &str| json!({"@odata.type": "#microsoft.graph.user", "id": id, "displayName": HOSTILE});
+            body["responses"][0]["body"]["value"] = json!([user(ALICE), user(BOB)]);
+        }),
+    );
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[BOB])));
+    tames_all(&folder, "access a.yaml", 0, &ALL[..3]);
+    // A name is on one line, whatever is in it.
+    let whole = |run: &Run| {
+        let named: Vec<&str> = run.stdout.lines().filter(|line| line.contains("bidi")).collect();
+        assert!(!named.is_empty() && named.iter().all(|line| line.contains("cell `code`")), "{run}");
+    };
+    whole(&folder.keyless("access a.yaml").exits(0));
+    whole(&folder.keyless("plan a.yaml").exits(0));
+    for (format, text) in
+        [("human", "who loses (-)"), ("markdown", "who loses access"), ("json", "\"loses\"")]
+    {
+        let run = folder.keyless(&format!("plan a.yaml --format {format}")).exits(0).says(&[text]);
+        clean(&run);
+        tames(format, &run.stdout);
+    }
+}
+
+#[test]
+fn hostile_names_of_roles_reach_no_reader_raw() {
+    const ROLE: &str = "c0570000-0000-4000-8000-000000000001";
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let calls = json!([{"actions": [], "dataActions": ["Microsoft.CognitiveServices/accounts/OpenAI/*"]}]);
+    let subscription = format!("/subscriptions/{}", crate::common::SUB);
+    let role = json!({"roleName": HOSTILE, "type": "CustomRole", "assignableScopes": [subscription], "permissions": calls});
+    azure.put(&crate::common::role(ROLE), json!({ "properties": role }));
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &grants(&[ALICE]).replace("Cognitive Services User", ROLE)),
+    );
+    tames_all(&folder, "plan a.yaml", 0, &ALL[..3]);
+    let run = folder.keyless("apply a.yaml --yes --report markdown=r.md --report json=r.json").exits(0);
+    clean(&run);
+    tames("human", &run.stdout);
+    for (format, file) in [("markdown", "r.md"), ("json", "r.json")] {
+        tames(format, &std::fs::read_to_string(folder.path().join(file)).unwrap());
+    }
+    tames_all(&folder, "access a.yaml", 0, &ALL[..3]);
+}
+
+#[test]
 fn hostile_specs_are_refused_in_words_and_reach_no_stream_raw() {
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");
     for (name, last) in "bcdefghijk".chars().zip("abcdefghij".chars()) {
@@ -327,6 +394,10 @@ fn a_hostile_file_name_reaches_no_stream_raw() {
     clean(&folder.keyless("validate --format json").exits(1));
     clean(&folder.args(["validate", "no\u{1b}[31m such\n::file"]).exits(1));
     clean(&folder.args(["validate", "--va\u{1b}[31mr"]).exits(1));
+    // The place of a finding, for whoever reads it as Markdown.
+    let folder = Folder::new();
+    folder.write("specs/bidi\u{202e}zero\u{200b} <img src=x> @everyone [a](x) `code` |.yaml", "version: 2\n");
+    tames("markdown", &folder.keyless("validate --format markdown").exits(1).stdout);
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
+use keyless::plan::document::FindingEntry;
+use keyless::render;
+
 use super::*;
 
 /// A hundred times what any of them needs in a debug build, so that a busy machine is no failure; a bomb would take far longer.
@@ -160,17 +163,30 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
     let outcome = read(&[folder.path(), &missing], &VariableInputs::default());
     assert!(outcome.codes().contains(&"unknown-field 4:1".to_owned()), "{:?}", outcome.codes());
     assert!(outcome.codes().contains(&"unreadable-file -".to_owned()), "{:?}", outcome.codes());
-    for color in [false, true] {
-        let shown = keyless::render::diagnostic::render(&outcome.findings, &outcome.sources, color);
+    let entries: Vec<FindingEntry> =
+        outcome.findings.iter().map(|finding| FindingEntry::new(finding, &outcome.sources)).collect();
+    let diagnostics = |color| render::diagnostic::render(&outcome.findings, &outcome.sources, color);
+    for (format, shown) in [
+        ("text", diagnostics(false)),
+        ("colour", diagnostics(true)),
+        ("markdown", render::markdown::validation(&entries)),
+        ("sarif", render::sanitize::sanitize_json(&render::sarif::sarif(&entries).to_string())),
+        ("json", render::sanitize::sanitize_json(&serde_json::json!(entries).to_string())),
+    ] {
+        // The control: the key, and the names of both files, are there for whoever reads.
+        for part in ["31m", "vso", "202e", "owned", "2J.yaml"] {
+            assert!(shown.contains(part), "{format} does not show `{part}`: {shown:?}");
+        }
         let plain = shown.replace("\u{1b}[", "<").replace('\n', "");
         assert!(
             !plain.contains(|c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}')),
-            "{shown:?}"
+            "{format}: {shown:?}"
         );
-        assert!(!shown.contains("\u{1b}[31m\\") && !shown.contains("\u{1b}[2J"), "{shown:?}");
+        assert_eq!(format == "colour", shown.contains('\u{1b}'), "styles are those of a terminal: {shown:?}");
+        assert!(!shown.contains("\u{1b}[31m\\") && !shown.contains("\u{1b}[2J"), "{format}: {shown:?}");
         assert!(
             !shown.contains("##vso[") && !shown.lines().any(|line| line.trim_start().starts_with("::")),
-            "{shown}"
+            "{format}: {shown}"
         );
     }
 }

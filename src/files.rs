@@ -111,6 +111,10 @@ impl Target {
         let sink = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let real = destination(path)?;
+                // The run may be about to make it.
+                if inputs.iter().any(|input| destination(input).is_ok_and(|input| input == real)) {
+                    return Err(WriteError::Input);
+                }
                 draft(&real, None)?;
                 Sink::Replace { real, old: None }
             }

@@ -20,10 +20,11 @@ use super::exchange::{Done, Exchange, Limits, Method, Next, Outcome, Request};
 use super::interrupt::Interrupt;
 use super::observer::{Event, Observer, What, Why};
 use super::origin::{OriginError, Origins};
+use super::page::{self, MOST_ITEMS};
 use super::redact::redact;
 use super::target::Target;
+use super::wire;
 pub use super::written::Written;
-use super::{page, wire};
 use crate::auth::Credential;
 use crate::cloud::Endpoint;
 
@@ -197,6 +198,9 @@ impl Client {
             let mut next = None;
             let mut read = |bytes: &[u8]| {
                 let page = page::read(bytes, &project)?;
+                if items.len() + page.items.len() > MOST_ITEMS {
+                    return Err(format!("the list has more than {MOST_ITEMS} items"));
+                }
                 items.extend(page.items);
                 next = page.next;
                 Ok(())

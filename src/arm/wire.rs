@@ -22,6 +22,8 @@ use crate::scrub;
 
 /// No answer may be larger.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// Nor as many values as this: each takes many times its bytes in memory, and what is compressed costs its sender next to nothing.
+const MOST_VALUES: usize = 2_000_000;
 
 /// The HTTP client for an endpoint.
 pub(super) fn build(endpoint: &Endpoint, options: &Options) -> Result<reqwest::Client, String> {
@@ -99,6 +101,10 @@ pub(super) async fn send(
         .filter_map(|name| headers.get(name)?.trim().parse::<u64>().ok())
         .min();
     let body = match collect(response).await {
+        Ok(bytes) if values(&bytes) > MOST_VALUES => {
+            let reason = format!("the body holds over {MOST_VALUES} values");
+            Body::Unreadable { reason, start: None, lasting: true }
+        }
         Ok(bytes) => match reader {
             Some(read) if (200..300).contains(&status) => match read(&bytes) {
                 Ok(()) => Body::Taken,
@@ -141,6 +147,21 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, CollectErro
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// How many values a JSON text holds, and at most as many more as it has brackets: each follows a comma or an opening bracket.
+fn values(bytes: &[u8]) -> usize {
+    let (mut count, mut quoted, mut escaped) = (0, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// Makes the texts of an answer known that holds secrets, should anything repeat them later.
@@ -210,6 +231,19 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn values_are_counted_by_what_stands_before_them() {
+        for (text, count) in [
+            ("", 0),
+            ("1", 0),
+            ("[1,2,3]", 3),
+            (r#"{"a":{"b":[{},{}]}}"#, 6),
+            (r#"{"a,b[{":"\\","c":"\"],[{"}"#, 2),
+        ] {
+            assert_eq!(super::values(text.as_bytes()), count, "{text}");
+        }
+    }
+
     use std::io;
 
     use super::*;

@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 
 use azure_identity::Executor;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::Environment;
 use crate::scrub;
@@ -39,8 +40,28 @@ impl Executor for Shell {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        let output = command.output().await?;
-        learn_token(&output.stdout);
-        Ok(output)
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Whatever goes wrong, the tool ends with `child`.
+        let (stdout, stderr) = tokio::try_join!(printed(program, stdout), printed(program, stderr))?;
+        let status = child.wait().await?;
+        learn_token(&stdout);
+        Ok(Output { status, stdout, stderr })
     }
+}
+
+/// No token is longer, nor any complaint.
+const LONGEST: u64 = 1024 * 1024;
+
+/// What a tool prints on one of its streams.
+async fn printed(program: &OsStr, stream: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(LONGEST + 1).read_to_end(&mut bytes).await?;
+    }
+    if bytes.len() as u64 > LONGEST {
+        let message = format!("`{}` printed over {} MiB", program.display(), LONGEST >> 20);
+        return Err(io::Error::other(message));
+    }
+    Ok(bytes)
 }

@@ -128,8 +128,12 @@ pub(super) struct OutFile {
 impl OutFile {
     /// Looks whether it can be written, beside what the run reads and its reports.
     pub(super) fn open(path: &Path, inputs: &[PathBuf], options: &Options) -> Result<Self, Failure> {
-        let target = Target::open(path, inputs, options.report.iter().flat_map(ReportFile::target))
-            .map_err(|error| unwritten(path, &error))?;
+        let target = Target::open(
+            path,
+            &options.all_inputs(inputs),
+            options.report.iter().flat_map(ReportFile::target),
+        )
+        .map_err(|error| unwritten(path, &error))?;
         Ok(Self { path: path.to_owned(), target })
     }
 

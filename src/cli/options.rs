@@ -145,9 +145,22 @@ impl Options {
     /// Looks whether the report files can be written; what cannot is told by [`Options::reports_ready`], or when it is written.
     /// `inputs` are what the run reads.
     pub(super) fn look_at_reports(&self, inputs: &[PathBuf]) {
+        let inputs = &self.all_inputs(inputs);
         for (index, report) in self.report.iter().enumerate() {
             report.look(inputs, &self.report[..index]);
         }
+    }
+
+    /// What the run reads, the files of its own sandbox among them.
+    pub(super) fn all_inputs(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
+        let state = self.sandbox.iter().flat_map(|state| {
+            ["", ".journal", ".lock"].map(|end| {
+                let mut name = state.as_os_str().to_owned();
+                name.push(end);
+                PathBuf::from(name)
+            })
+        });
+        inputs.iter().cloned().chain(state).collect()
     }
 
     /// Fails if a report file cannot be written: before anything is asked of Azure.

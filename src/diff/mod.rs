@@ -207,8 +207,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let verdicts = kind.undeclared(&strangers, stacks, snapshot, &roles);
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
             if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, &roles) {
-                diff.findings.extend(stranger(&change));
-                diff.findings.extend(kept(&change, stacks));
+                diff.findings.extend(kept(&change, stacks).or_else(|| stranger(&change)));
                 diff.changes.push(change);
             }
         }

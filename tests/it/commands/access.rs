@@ -262,6 +262,18 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
 }
 
 #[test]
+fn a_plan_says_who_loses_an_account_that_it_deletes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |name: &str| one_account("team-a", name, &grants(&[ALICE]));
+    folder.write("a.yaml", spec("chat"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec("talk"));
+    let run = folder.keyless("plan a.yaml --allow delete-account --format json").exits(0);
+    assert_eq!(changes(&run), ["chat -aaaa", "talk +aaaa"]);
+}
+
+#[test]
 fn a_management_group_lets_in_only_where_a_list_of_the_subscription_shows_it() {
     let above = "/providers/Microsoft.Management/managementGroups/mg";
     let azure = live();

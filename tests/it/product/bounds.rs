@@ -72,6 +72,23 @@ fn an_answer_of_azures_is_read_up_to_64_mib() {
     assert!(azure.take_writes().is_empty());
 }
 
+/// What is small on the wire may be large in memory: ten million empty items once took 7.7 GB.
+#[test]
+fn an_answer_of_very_many_values_is_refused_and_takes_no_gigabytes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for (list, what) in [("/accounts", "{}"), ("/roleAssignments", "{}"), ("/roleAssignments", "1")] {
+        let body = format!("{{\"value\":[{}{what}]}}", format!("{what},").repeat(3_000_000));
+        azure.spoil("GET", list, Fault::Answer(200, "application/json", body));
+        // In KiB of address space, of which a run takes some hundred MiB whatever it does.
+        let run = bash(&folder, "ulimit -v 2000000; keyless plan a.yaml").exits(1);
+        run.says(&["the body holds over 2000000 values"]);
+        azure.heal();
+    }
+    assert!(azure.take_writes().is_empty());
+}
+
 #[test]
 fn a_certificate_and_a_federated_token_without_end_are_refused() {
     let folder = Folder::new();

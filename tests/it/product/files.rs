@@ -164,6 +164,22 @@ fn what_a_run_reads_is_not_overwritten_under_any_name() {
     assert_eq!(fs::read_to_string(at("plan.json")).unwrap(), plan);
 }
 
+/// Before there is any, and after.
+#[test]
+fn the_state_of_its_own_sandbox_is_not_overwritten() {
+    let folder = Folder::new();
+    folder.write("a.yaml", spec());
+    for _ in 0..2 {
+        for end in ["", ".journal", ".lock"] {
+            for option in ["--out ", "--report json="] {
+                let line = format!("plan a.yaml --sandbox=state.json {option}state.json{end}");
+                folder.keyless(&line).exits(1).complains(&["this run reads it"]);
+            }
+        }
+        folder.keyless("apply a.yaml --sandbox=state.json --yes").exits(0);
+    }
+}
+
 #[test]
 fn targets_are_opened_before_azure_is_asked_anything() {
     let azure = Azure::start();

@@ -137,7 +137,7 @@ fn drift_says_who_made_it_and_when_and_which_list_it_stands_beside() {
     text.says(&[
         "Drift: 2 undeclared",
         "at a.yaml:9",
-        "hint: declare it or delete it",
+        "hint: ask that stack's team",
         "drift: it carries the mark",
     ]);
     folder.keyless("drift a.yaml --format markdown").exits(2).says(&["2 undeclared", "**undeclared**"]);
@@ -448,4 +448,42 @@ fn a_declared_list_that_cannot_be_read_is_never_no_changes_even_where_it_is_empt
         }
     }
     folder.keyless("drift a.yaml").exits(0);
+}
+
+/// The last line that named a scope takes the scope out of the spec, and with it the right to delete there.
+#[test]
+fn what_a_stack_made_where_its_spec_no_longer_speaks_is_drift_and_never_no_changes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/rg-data");
+    let base = one_account("team-a", "chat", &grants(&[ALICE]));
+    let scope = |scope: &str| {
+        format!(
+            "{base}roleAssignments:\n  - {{scope: {scope}, role: Reader, principals: [{{id: {BOB}, type: User}}]}}\n"
+        )
+    };
+    for named in [elsewhere.clone(), format!("{elsewhere}/providers/Microsoft.Storage/storageAccounts/st")] {
+        folder.write("a.yaml", scope(&named));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", &base);
+        for command in ["plan a.yaml", "apply a.yaml --yes"] {
+            folder.keyless(command).exits(0).says(&[
+                "is live beside what is declared: it carries the stack's mark outside of its groups and scopes",
+                "delete it by hand",
+                "(1 of them drift)",
+            ]);
+        }
+        let run = folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+        assert!(!run.stdout.contains("No changes"), "{run}");
+        folder.write("a.yaml", base.replace("resourceGroup:", "unmanaged: list\nresourceGroup:"));
+        folder.keyless("drift a.yaml").exits(0);
+        // Named again without the line, it goes.
+        let other = scope(&named).replace("Reader", "Monitoring Reader");
+        folder.write("a.yaml", other);
+        folder.keyless("apply a.yaml --yes").exits(0).says(&["- role assignment Reader"]);
+        folder.write("a.yaml", &base);
+        for id in azure.grants_at(&named) {
+            azure.delete(id["id"].as_str().unwrap());
+        }
+    }
 }

@@ -123,6 +123,14 @@ fn a_slow_azure_cli_gets_the_time_that_it_needs() {
     folder.keyless("plan --detailed-exitcode --credential azure-cli").exits(2).says(&["2 to create"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_azure_cli_that_prints_without_end_is_not_listened_to() {
+    let cloud = cloud();
+    let (folder, _tools) = with_az(&cloud, &[], "exec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    folder.keyless("plan --credential azure-cli").exits(1).complains(&["printed over 1 MiB"]);
+}
+
 #[test]
 fn no_proxy_hears_of_the_metadata_service() {
     let cloud = cloud();

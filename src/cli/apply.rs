@@ -146,13 +146,15 @@ async fn carry_out(
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
 }
 
-/// Whether the caller may not do what the plan would, or part of a plan cannot succeed that is carried out whole or not at all.
+/// Whether the caller is of another tenant or may not do what the plan would, or part of a plan cannot succeed that is carried out whole or
+/// not at all.
 fn is_hopeless(plan: &Plan, whole: bool) -> bool {
     plan.findings.iter().any(|finding| {
         let forbidden = finding.code == Code::MissingPermission.as_str();
         let foreign = finding.code == Code::ForeignMark.as_str();
+        let elsewhere = finding.code == Code::TenantMismatch.as_str();
         finding.severity == Severity::Error
-            && (forbidden || (whole && (foreign || checks::is_verdict(finding))))
+            && (forbidden || elsewhere || (whole && (foreign || checks::is_verdict(finding))))
     })
 }
 

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::pins::pin;
+use super::pins;
 use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::arm::Phase;
@@ -111,17 +111,23 @@ async fn renew(
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
     let mut standing = session.accounts(&mut checked).await?;
+    // Nothing of another tenant's is written.
+    if checked.findings.iter().any(|finding| finding.code == Code::TenantMismatch) {
+        return refuse(options, &checked);
+    }
     if !args.account.is_empty() {
         standing = named(standing, &args.account, &mut checked)?;
     }
-    if let Some(within) = &options.within {
-        let scope = pin(within)?;
-        if let Some(outside) = standing.iter().find(|account| !scope.contains(&account.id)) {
-            let message = format!("{} is outside of `{scope}`, to which this run is pinned", outside.title());
-            return Err(
-                Failure::new(message).hint("name other accounts with `--account`, or widen `--within`")
-            );
-        }
+    let scopes = pins::scopes(&options.within)?;
+    let is_outside =
+        |account: &&Standing| !scopes.is_empty() && !scopes.iter().any(|scope| scope.contains(&account.id));
+    if let Some(outside) = standing.iter().find(is_outside) {
+        let message = format!(
+            "{} is outside of `{}`, to which this run is pinned",
+            outside.title(),
+            options.within.join("`, `")
+        );
+        return Err(Failure::new(message).hint("name other accounts with `--account`, or widen `--within`"));
     }
     if !standing.is_empty() {
         let names: Vec<&str> = standing.iter().map(Standing::name).collect();

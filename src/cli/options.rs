@@ -54,9 +54,9 @@ pub struct Options {
     /// Refuse specs of any other stack
     #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env = true)]
     pub stack: Vec<String>,
-    /// Refuse changes outside of this scope
+    /// Refuse changes outside of this scope; given several times, outside of all of them
     #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env = true)]
-    pub within: Option<String>,
+    pub within: Vec<String>,
     /// Requests in flight at most
     #[arg(
         long, global = true, value_name = "N", env = "KEYLESS_PARALLELISM", hide_env = true, default_value_t = 16,

@@ -5,15 +5,18 @@ use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 
-/// A scope of `--within`.
-pub(super) fn pin(within: &str) -> Result<ResourceId, Failure> {
-    ResourceId::parse(within)
-        .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
+/// The scopes of `--within`.
+pub(super) fn scopes(within: &[String]) -> Result<Vec<ResourceId>, Failure> {
+    let scope = |within: &String| {
+        ResourceId::parse(within)
+            .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
+    };
+    within.iter().map(scope).collect()
 }
 
 /// Writes of a plan that are in none of the scopes to which the run is pinned: deletes and what carries no mark too.
 pub(super) fn outside(within: &[String], plan: &Plan) -> Result<Vec<FindingEntry>, Failure> {
-    let scopes = within.iter().map(|within| pin(within)).collect::<Result<Vec<ResourceId>, Failure>>()?;
+    let scopes = scopes(within)?;
     if scopes.is_empty() {
         return Ok(Vec::new());
     }

@@ -74,7 +74,7 @@ impl Session {
         plan.access = access::changes::changes(&now, &now.after(&plan), &names);
         plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
         plan.findings.extend(stale);
-        plan.findings.extend(pins::outside(options.within.as_slice(), &plan)?);
+        plan.findings.extend(pins::outside(&options.within, &plan)?);
         plan.findings.sort();
         plan.requests = self.requests();
         clean(&mut plan);

@@ -249,7 +249,7 @@ impl Session {
         let inquiry =
             (purpose == Purpose::Drift).then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
         let mut plan = crate::plan::plan(diff, &findings, &sources, self.target.clone(), requests);
-        plan.findings.extend(pins::outside(options.within.as_slice(), &plan)?);
+        plan.findings.extend(pins::outside(&options.within, &plan)?);
         match purpose {
             Purpose::Plan => checks::judge(&mut plan, &snapshot, Severity::Note),
             Purpose::Apply => checks::judge(&mut plan, &snapshot, Severity::Error),

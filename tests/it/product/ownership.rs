@@ -306,6 +306,38 @@ fn pinned_runs_refuse_other_stacks_and_other_scopes() {
 }
 
 #[test]
+fn a_run_that_is_pinned_to_several_scopes_and_stacks_stays_in_them_and_needs_none_twice() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |team: &str| format!("{}    tags: {{team: {team}}}\n  - name: docs\n", spec(&[ALICE], ""));
+    let [chat, docs, other] = ["chat", "docs", "other"].map(account);
+    let refused = |command: &str| {
+        let run = folder.keyless(&format!("{command} --within {chat} --within {other}")).exits(1);
+        run.says(&["outside-within", &docs, &format!("`{chat}`, `{other}`")]);
+        assert!(azure.take_writes().is_empty());
+    };
+    folder.write("a.yaml", spec("ml"));
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    refused("apply a.yaml --yes");
+    refused("apply plan.json --yes");
+    for pins in [
+        format!("--within {docs} --within {chat} --stack team-b --stack team-a"),
+        format!("--within {other} --within {chat} --within {docs}"),
+    ] {
+        folder.keyless(&format!("plan a.yaml {pins}")).exits(0);
+        folder.keyless(&format!("apply plan.json --yes {pins}")).exits(0);
+        folder.write("a.yaml", spec("it"));
+        folder.keyless("plan a.yaml --out plan.json").exits(0);
+    }
+    let revoke = format!("keys revoke a.yaml --yes --within {chat}");
+    azure.take_seen();
+    folder.keyless(&revoke).exits(1).complains(&["docs is outside of"]);
+    assert!(azure.take_writes().is_empty());
+    folder.keyless(&format!("{revoke} --within {docs}"));
+    assert_eq!(azure.take_writes().len(), 4, "two keys of two accounts");
+}
+
+#[test]
 fn a_delete_outside_of_the_pinned_scope_is_refused() {
     let (azure, folder) = applied(&[ALICE, BOB], "");
     folder.write("a.yaml", spec(&[ALICE], ""));

@@ -103,8 +103,10 @@ fn a_plan_made_for_one_target_is_refused_on_another() {
     let (azure, folder) = planned();
     let run = Folder::new();
     std::fs::copy(folder.path().join("plan.json"), run.path().join("plan.json")).unwrap();
-    let refused = run.keyless("apply plan.json --yes --sandbox").exits(1);
-    assert!(refused.stderr.contains("target") || refused.stdout.contains("target"), "{refused}");
+    std::fs::copy(folder.path().join("a.yaml"), run.path().join("a.yaml")).unwrap();
+    for arguments in ["apply plan.json --yes --sandbox", "apply plan.json a.yaml --yes --sandbox"] {
+        run.keyless(arguments).exits(1).complains(&["the plan was made for", "or make one for this target"]);
+    }
     assert!(azure.take_writes().is_empty());
 }
 
@@ -204,10 +206,41 @@ fn a_caller_of_another_tenant_than_the_declared_one_is_told() {
     let (ours, theirs) = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222");
     // A token whose claims say the tenant; the sandbox takes any.
     let claims = "eyJhbGciOiJub25lIn0.eyJ0aWQiOiIxMTExMTExMS0xMTExLTExMTEtMTExMS0xMTExMTExMTExMTEifQ.x";
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    let told = format!("the caller is signed in to tenant `{ours}`, not `{theirs}`");
     for (tenant, code) in [(theirs, 1), (ours, 0), (&*ours.to_uppercase(), 0)] {
-        folder.write("a.yaml", format!("{}tenant: {tenant}\n", head("team-a")));
-        let run = folder.with_env("plan a.yaml", &[("KEYLESS_TOKEN", claims)]).exits(code);
-        let told = format!("the caller is signed in to tenant `{ours}`, not `{theirs}`");
-        assert_eq!(run.stdout.contains(&told), code == 1, "{run}");
+        folder
+            .write("a.yaml", format!("tenant: {tenant}\n{}", one_account("team-a", "chat", "tags: {a: b}")));
+        for command in ["plan", "access", "outputs", "apply --yes", "keys revoke --yes", "drift"] {
+            let run = folder.with_env(&format!("{command} a.yaml"), &[("KEYLESS_TOKEN", claims)]).exits(code);
+            let said = format!("{}{}", run.stdout, run.stderr);
+            assert_eq!(said.contains(&told), code == 1, "{run}");
+            let writes = azure.take_writes().len();
+            assert!(code == 0 || writes == 0, "{command} writes what is another tenant's: {run}");
+        }
     }
+}
+
+#[test]
+fn a_saved_plan_is_refused_when_somebody_made_what_it_would_make() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["2 to create"]);
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    azure.take_seen();
+    let run = folder.keyless("apply plan.json --yes").exits(3);
+    run.says(&["guard-stale", "create account chat, and since it was made somebody created it"]);
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn what_pinned_the_making_of_a_plan_does_not_pin_whoever_applies_it() {
+    let (azure, folder) = planned();
+    let other = account("other");
+    folder.keyless(&format!("plan a.yaml --out plan.json --within {other}")).exits(1);
+    folder.keyless("show plan.json").exits(0).says(&["outside-within"]);
+    let run = folder.keyless(&format!("apply plan.json --yes --within {}", account("chat"))).exits(0);
+    assert!(!run.stdout.contains("outside-within"), "{run}");
+    assert_eq!(azure.take_writes().len(), 2);
 }

@@ -60,6 +60,34 @@ async fn a_client_secret_is_sent_to_the_clouds_authority_and_its_token_kept() {
 }
 
 #[tokio::test]
+async fn a_redirect_of_the_authority_is_told_and_not_followed() {
+    let server = Server::start().await;
+    let location = format!("{}elsewhere", server.base);
+    server.forever(answer(302, &[("location", &location)], &json!({"access_token": "tok"})), Duration::ZERO);
+    let settings = settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
+    let error = token(Kind::ClientSecret, &settings).await.unwrap_err().to_string();
+    assert!(
+        error.contains("the sign-in endpoint answered 302, a redirect, which is never followed"),
+        "{error}"
+    );
+    let seen = server.seen();
+    assert!(
+        !seen.is_empty() && seen.iter().all(|seen| seen.target.ends_with("/oauth2/v2.0/token")),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_too_short_to_be_kept_out_of_the_output_is_not_sent() {
+    let server = Server::playing([entra("tok")]).await;
+    let of = |secret| settings(&server, &[("AZURE_CLIENT_SECRET", secret)]);
+    let error = token(Kind::ClientSecret, &of("seven77")).await.unwrap_err().to_string();
+    assert!(error.contains("`AZURE_CLIENT_SECRET` has fewer than 8 characters"), "{error}");
+    assert!(server.seen().is_empty());
+    assert_eq!(token(Kind::ClientSecret, &of("eight888")).await.unwrap().expose(), "tok", "the control");
+}
+
+#[tokio::test]
 async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secret() {
     let server = Server::start().await;
     let says = "AADSTS7000215: Invalid client secret provided: s3cret-of-the-test.\r\nTrace ID: 1";
@@ -142,6 +170,22 @@ async fn a_pods_token_file_is_exchanged() {
     let settings = settings(&server, &[("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())]);
     assert_eq!(token(Kind::Auto, &settings).await.unwrap().expose(), "tok");
     assert!(server.seen()[0].body.contains("client_assertion=pod-token"));
+}
+
+#[tokio::test]
+async fn a_pods_token_that_the_authority_repeats_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "federated-token-of-the-test").unwrap();
+    let server = Server::start().await;
+    let says = "AADSTS50027: JWT token is invalid: federated-token-of-the-test.";
+    let refusal = json!({"error": "invalid_client", "error_description": says, "error_codes": [50_027]});
+    server.forever(answer(401, &[], &refusal), Duration::ZERO);
+    let settings = settings(&server, &[("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())]);
+    let error = token(Kind::WorkloadIdentity, &settings).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("AADSTS50027") && !shown.contains("federated-token"), "{shown}");
+    assert!(server.seen()[0].body.contains("client_assertion=federated-token-of-the-test"), "it was sent");
 }
 
 fn in_seconds(seconds: u64) -> u64 {

@@ -190,3 +190,51 @@ fn doctor_says_which_credential_was_passed_over() {
     let text = credential.map(Value::to_string).unwrap_or_default();
     assert!(text.contains("azure-cli") && text.contains("Cloud Shell"), "{document}");
 }
+
+#[cfg(unix)]
+#[test]
+fn of_two_developer_tools_the_one_that_is_there_is_taken() {
+    let cloud = cloud();
+    let tools = tool(&cloud, "azd", "");
+    // Where a shell is, and no `az`.
+    let shell = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/cat", shell.path().join("cat")).unwrap();
+    let path = format!("{}:{}", tools.path().display(), shell.path().display());
+    let folder = cloud.folder(&[("PATH", path.as_str())]);
+    write_spec(&folder);
+    folder
+        .keyless("plan --detailed-exitcode")
+        .exits(2)
+        .complains(&["azure-developer-cli: `azd` is installed", "`az` is not on PATH"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_sign_in_that_waits_for_its_tool() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let cloud = cloud();
+    let files = tempfile::tempdir().unwrap();
+    let (called, said) = (files.path().join("called"), files.path().join("said"));
+    let (folder, _tools) = with_az(&cloud, &[], &format!("touch {}; sleep 60", called.display()));
+    let mut child = folder
+        .command(["plan", "--credential", "azure-cli"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !called.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the tool is not called");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let start = Instant::now();
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // A tool has 30 s.
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.contains("interrupted while signing in; nothing was written"), "{said}");
+}

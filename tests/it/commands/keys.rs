@@ -151,6 +151,8 @@ fn a_failure_is_told_for_the_key_it_is_of_and_the_rest_goes_on() {
     );
     assert_eq!(run.json()["summary"], json!({"regenerated": 2, "failed": 2, "unknown": 0}));
     assert_eq!(run.findings(), ["keys-not-revoked@7", "keys-not-revoked@7", "account-absent@11"]);
+    let right = "the caller needs `Microsoft.CognitiveServices/accounts/regenerateKey/action`";
+    folder.keyless("keys revoke --yes").exits(1).says(&[right]);
 }
 
 #[test]

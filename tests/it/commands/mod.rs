@@ -4,6 +4,7 @@
 
 mod access;
 mod export;
+mod export_names;
 mod keys;
 mod outputs;
 mod verify;

@@ -231,7 +231,7 @@ fn a_second_token_calls_the_models_and_a_credential_is_for_azure() {
     folder.keyless("verify --verify-credential azure-cli").exits(1).complains(&["KEYLESS_VERIFY_TOKEN"]);
 }
 
-fn keys_off_spec() -> String {
+pub(super) fn keys_off_spec() -> String {
     one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}", grants(&[BOB])))
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::accounts;
-use super::verify::{answers, checks, keys_are_off, live, says, token_of};
+use super::verify::{answers, checks, keys_are_off, keys_off_spec, live, says, token_of};
 use crate::common::{
     ALICE, Azure, BOB, CS_USER, Fault, READER, Run, account, assignment, grants, one_account, role,
 };
@@ -99,6 +99,28 @@ fn a_deployment_that_is_not_known_is_waited_for_only_if_it_was_made_a_moment_ago
     assert_eq!(first(&verify(&azure)), (2, "disproven model".to_owned()));
     azure.spoil("GET", "/chat/deployments?", Fault::Edit(age));
     assert_eq!(first(&verify(&azure)), (1, "disproven model".to_owned()));
+}
+
+#[test]
+fn before_keys_go_off_grants_that_may_not_be_read_may_be_new() {
+    let grants = "/accounts/chat/providers/Microsoft.Authorization/roleAssignments?";
+    for unread in [false, true] {
+        let azure = live(false);
+        lacks_the_role(&azure);
+        let folder = azure.folder();
+        folder.write("a.yaml", keys_off_spec());
+        if unread {
+            azure.spoil("GET", grants, Fault::denied());
+        }
+        azure.take_seen();
+        let apply = "apply a.yaml --yes --verify --verify-wait 2";
+        folder.keyless(apply).exits(1).says(&["keys stay on", "lacks the role"]);
+        let seen = azure.take_seen();
+        assert!(seen.iter().any(|seen| seen.target.contains(grants)), "the gate asks for them");
+        let asked =
+            seen.iter().filter(|seen| seen.method == "POST" && seen.path().contains("/_data/chat")).count();
+        assert_eq!(asked > 1, unread, "{asked} questions");
+    }
 }
 
 #[test]

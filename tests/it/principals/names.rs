@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
-use crate::common::{Azure, CS_USER, Fault, account, head};
+use crate::common::{Azure, CS_USER, Fault, SUB, account, head};
 
 #[test]
 fn users_groups_applications_and_identities_get_their_roles_by_name() {
@@ -133,6 +133,28 @@ fn one_principal_under_two_names_is_declared_twice() {
     let plan = folder.keyless("plan a.yaml --format json").exits(1);
     assert_eq!(plan.findings(), ["duplicate@12"], "{plan}");
     assert_eq!((plan.changes("create").len(), plan.changes("refused").len()), (2, 1), "{plan}");
+}
+
+#[test]
+fn an_identity_is_gone_only_where_azure_says_that_it_is() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let identity = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app"
+    );
+    folder.write("a.yaml", spec(&[&format!("managedIdentity: {identity}")]));
+    for (code, expected) in [
+        ("ResourceNotFound", "principal-not-found@11"),
+        ("ResourceGroupNotFound", "principal-not-found@11"),
+        ("SubscriptionNotFound", "principal-unread@11"),
+        ("InvalidResourceType", "principal-unread@11"),
+        ("NoRegisteredProviderFound", "principal-unread@11"),
+    ] {
+        azure.spoil("GET", "/userAssignedIdentities/app?", Fault::error(404, code, "It is not found."));
+        let plan = folder.keyless("plan a.yaml --format json").exits(1);
+        assert!(plan.findings().contains(&expected.to_owned()), "{code}: {plan}");
+        azure.heal();
+    }
 }
 
 #[test]

@@ -261,6 +261,55 @@ fn a_policy_is_asked_about_what_would_be_sent_the_tag_too() {
 }
 
 #[test]
+fn a_policy_is_asked_about_all_that_an_update_would_send() {
+    let (azure, folder) = deployed();
+    let asked = |spec: &str| {
+        azure.take_seen();
+        plan(&folder, spec).exits(0);
+        let mut asked = azure.take_seen();
+        asked.retain(|seen| seen.path().ends_with("/checkPolicyRestrictions"));
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        asked.remove(0).body["resourceDetails"].clone()
+    };
+    // What changes, and what stays beside it.
+    let details = asked(&spec(700, "GlobalStandard", ""));
+    let content = &details["resourceContent"];
+    assert_eq!(content["type"], "Microsoft.CognitiveServices/accounts/deployments");
+    assert_eq!(content["sku"], json!({"name": "GlobalStandard", "capacity": 700}));
+    assert_eq!(content["properties"]["model"]["name"], "gpt-4o");
+    assert_eq!(details["scope"], account("chat"));
+    let details = asked(&spec(600, "GlobalStandard", "tags: {team: ml}\n"));
+    let content = &details["resourceContent"];
+    assert_eq!(content["type"], "Microsoft.CognitiveServices/accounts");
+    assert_eq!(content["tags"], json!({"keyless-stack": "team-a", "team": "ml"}));
+    assert_eq!((&content["kind"], &content["location"]), (&json!("AIServices"), &json!("eastus2")));
+    assert_eq!(content["properties"]["disableLocalAuth"], true);
+    assert_eq!(details["scope"], Value::Null, "the group in the address says it");
+}
+
+#[test]
+fn a_deny_assignment_is_named_where_it_stands_at_or_above_a_new_role() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    for (scope, named) in [
+        (account("chat"), true),
+        (GROUP.to_owned(), true),
+        (format!("/subscriptions/{SUB}"), true),
+        (account("chat2"), false),
+        (format!("{GROUP}2"), false),
+        (format!("{}/projects/main", account("chat")), false),
+    ] {
+        let denial = json!({"scope": scope, "name": "stack", "permissions": [{"actions": ["*"]}]});
+        let made = azure.send("POST", "/_sandbox/access", Some(json!({"denyAssignments": [denial]})));
+        assert_eq!(made.status, 200, "{made:?}");
+        let run = folder.keyless("plan a.yaml --format json").exits(0);
+        assert_eq!(codes(&run).contains(&"deny-assignment".to_owned()), named, "{scope}: {run}");
+        azure.send("POST", "/_sandbox/access", Some(json!({"remove": ["stack"]})));
+    }
+}
+
+#[test]
 fn what_held_when_a_plan_was_saved_is_judged_anew_when_it_is_applied() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -125,6 +125,20 @@ fn a_description_changed_by_hand_is_drift() {
 }
 
 #[test]
+fn a_difference_that_a_guard_would_keep_from_being_closed_is_drift_like_any_other() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let owner = grants(&[ALICE]).replace("Cognitive Services User", "Owner");
+    folder.write("a.yaml", one_account("team-a", "chat", &owner));
+    folder.keyless("apply a.yaml --yes --allow grant").exits(0);
+    let grant = azure.grants_at(&account("chat"))[0]["id"].as_str().unwrap().to_owned();
+    azure.delete(&grant);
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-grant]"]);
+    let run = folder.keyless("drift a.yaml").exits(2).says(&["1 to create"]);
+    assert!(!run.stdout.contains("guard-grant"), "{run}");
+}
+
+#[test]
 fn a_deleted_assignment_is_drift_and_comes_back() {
     let (azure, folder, spec) = applied();
     let name = azure.grants_at(&account("chat"))[0]["name"].as_str().unwrap().to_owned();

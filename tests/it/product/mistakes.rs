@@ -1,6 +1,6 @@
 //! Wrong specs: every mistake at once, each at its line.
 
-use crate::common::{Azure, Folder};
+use crate::common::{ALICE, Azure, Folder, SUB, head};
 
 /// Ten mistakes; each line that holds one says which.
 const TEN: &str = "\
@@ -82,4 +82,67 @@ fn a_valid_spec_says_so_and_json_has_no_findings() {
     folder.keyless("validate a.yaml").exits(0).says(&["valid: stack quickstart"]);
     let json = folder.keyless("validate a.yaml --format json").exits(0).json();
     assert_eq!(json, serde_json::json!({"formatVersion": "1.0", "findings": []}));
+}
+
+/// A spec of one grant, whose lines the rows below replace.
+fn plain() -> String {
+    let grant = "roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n";
+    format!("{}{grant}    principals: [{{id: {ALICE}, type: User}}]\n", head("team-a"))
+}
+
+#[test]
+fn each_rule_of_a_file_is_held_to_its_last_character() {
+    let dashless = SUB.replace('-', "");
+    let condition = "    condition: \"@Request[Microsoft.Authorization/roleAssignments:PrincipalType] StringEquals 'User'\"\n";
+    let described = |letter: &str, count: usize| format!("    description: {}\n", letter.repeat(count));
+    let with = |lines: &str| (String::from("    role: Reader\n"), format!("    role: Reader\n{lines}"));
+    let named = |stack: &str| (String::from("stack: team-a"), format!("stack: {stack}"));
+    let of = |id: &str| (format!("subscription: {SUB}"), format!("subscription: \"{id}\""));
+    let tenant =
+        |id: &str| (format!("subscription: {SUB}"), format!("subscription: {SUB}\ntenant: \"{id}\""));
+    let group = |name: &str| (String::from("resourceGroup: rg"), format!("resourceGroup: \"{name}\""));
+    let folder = Folder::new();
+    for ((old, new), expected) in [
+        (named(&"a".repeat(63)), ""),
+        (named(&"a".repeat(64)), "invalid-name@2"),
+        (named("0-_."), ""),
+        (named(".a"), "invalid-name@2"),
+        (named("-a"), "invalid-name@2"),
+        (named("teamÄ"), "invalid-name@2"),
+        // Azure takes the id with dashes only, where a library takes more.
+        (of(&SUB.to_uppercase()), ""),
+        (of(&format!("{{{SUB}}}")), "invalid-guid@3"),
+        (of(&dashless), "invalid-guid@3"),
+        (of(&format!("urn:uuid:{SUB}")), "invalid-guid@3"),
+        (tenant(SUB), ""),
+        (tenant(&format!("{{{SUB}}}")), "invalid-guid@4"),
+        (tenant(&dashless), "invalid-guid@4"),
+        (tenant("contoso.com"), "invalid-guid@4"),
+        (group(&"g".repeat(90)), ""),
+        (group(&"g".repeat(91)), "invalid-name@4"),
+        (group("a.b(c)_-"), ""),
+        (group("ends."), "invalid-name@4"),
+        (group("a b"), "invalid-name@4"),
+        // Azure's 512 characters, less ` [keyless:team-a]`.
+        (with(&described("x", 495)), ""),
+        (with(&described("ä", 495)), ""),
+        (with(&described("x", 496)), "description-too-long@9"),
+        (with(&format!("{condition}    conditionVersion: \"2.0\"\n")), ""),
+        (with(condition), ""),
+        (with(&format!("{condition}    conditionVersion: \"1.0\"\n")), "condition-version@10"),
+        (with("    conditionVersion: \"2.0\"\n"), "condition-version@9"),
+        (
+            (
+                String::from("type: User}]"),
+                format!("type: User}}, {{id: {}, type: User}}]", ALICE.to_uppercase()),
+            ),
+            "duplicate@9",
+        ),
+    ] {
+        let spec = plain();
+        assert!(spec.contains(&old), "`{old}` is in the spec");
+        folder.write("a.yaml", spec.replace(&old, &new));
+        let run = folder.keyless("validate a.yaml --format json").exits(i32::from(!expected.is_empty()));
+        assert_eq!(run.findings().join(" "), expected, "{new}: {run}");
+    }
 }

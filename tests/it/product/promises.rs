@@ -187,6 +187,10 @@ fn a_change_that_cannot_succeed_is_refused_and_the_rest_is_done() {
     ]);
     assert_eq!(azure.get(&account("chat"))["tags"]["team"], "ml");
     assert_eq!(azure.grants_at(&account("chat")).len(), 2, "nothing was revoked");
+    // The lock would have refused it as well: it was not even tried.
+    let writes = azure.take_writes();
+    assert!(!writes.is_empty() && writes.iter().all(|seen| seen.method != "DELETE"), "{writes:?}");
+    folder.keyless("plan a.yaml").exits(1).says(&["1 refused"]);
 }
 
 #[test]

@@ -211,6 +211,12 @@ fn beside_no_list_assignments_are_named_and_guarded_roles_are_drift_in_the_stack
         }
         azure.delete(&assignment(scope, &name(1)));
     }
+    // A role of which Azure shows nothing may be any.
+    let nothing = Fault::Edit(|list| list["value"].as_array_mut().unwrap().clear());
+    grant(&azure, &group(), "c0570000-0000-4000-8000-000000000002", BOB, &json!({}));
+    assert_eq!(judged(&folder, 0).0, "unmanaged");
+    azure.spoil("GET", "/roleDefinitions?", nothing);
+    assert_eq!(judged(&folder, 2).0, "unmanaged-drift");
 }
 
 #[test]
@@ -355,6 +361,13 @@ fn what_is_expected_is_no_drift_until_its_day_is_over() {
         let nested = extra.trim_end().replace("expected:", "    expected:");
         folder.write("a.yaml", spec("").replace("    deployments:", &format!("{nested}\n    deployments:")));
         assert_eq!(judged(&folder, exit).0, action, "{nested}");
+    }
+    // Of several the one that holds longest counts, in whatever order and for whatever reason.
+    for days in [["2999-12-31", "2020-01-31"], ["2020-01-31", "2999-12-31"]] {
+        let [first, second] =
+            days.map(|day| entry("Owner", BOB, day).replace("expected: [", "").replace("]\n", ""));
+        folder.write("a.yaml", spec(&format!("expected: [{first}, {}]\n", second.replace("7", "8"))));
+        assert_eq!(judged(&folder, 0).0, "unmanaged", "{days:?}");
     }
     let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
     folder.write("a.yaml", spec(&entry("Owner", BOB, &today.to_string())));

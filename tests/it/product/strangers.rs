@@ -366,7 +366,7 @@ fn what_is_expected_is_no_drift_until_its_day_is_over() {
     for days in [["2999-12-31", "2020-01-31"], ["2020-01-31", "2999-12-31"]] {
         let [first, second] =
             days.map(|day| entry("Owner", BOB, day).replace("expected: [", "").replace("]\n", ""));
-        folder.write("a.yaml", spec(&format!("expected: [{first}, {}]\n", second.replace("7", "8"))));
+        folder.write("a.yaml", spec(&format!("expected: [{first}, {}]\n", second.replace('7', "8"))));
         assert_eq!(judged(&folder, 0).0, "unmanaged", "{days:?}");
     }
     let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();

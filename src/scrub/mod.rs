@@ -2,9 +2,14 @@
 //!
 //! Whoever gets hold of a secret makes it known here: tokens, keys, assertions, signed addresses. Every text on its way to a terminal, a log
 //! or a report is searched for all of them, in whatever form an answer repeats them: as it is, escaped for JSON, a URL or HTML, also several
-//! times over, in base64, and in pieces where somebody cut the text. What programs read back (bodies that are parsed, compared, hashed or
-//! sent) never comes here. [`Scrubber`] is pure; what is known belongs to the process, like its environment.
+//! times over, in base64 or hex, broken into lines, and in pieces. Any [`SHORTEST`] bytes in a row of any form count, wherever they stand:
+//! nothing in a text shows reliably where somebody cut it. Two things that every secret may have in common with ordinary text are no piece
+//! of one: a whole word, and what stands in the clear anyway (see [`open`]). What programs read back (bodies that are parsed, compared,
+//! hashed or sent) never comes here. [`Scrubber`] is pure; what is known belongs to the process, like its environment.
 
+mod forms;
+mod grams;
+mod open;
 mod view;
 
 use std::borrow::Cow;
@@ -12,11 +17,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use forms::{Depth, forms};
+use grams::{Gram, Grams};
 use view::View;
 
-/// Shorter secrets are refused where they come from: they would be found in ordinary words. Pieces at a cut are hidden from this length on.
+/// Shorter secrets are refused where they come from: they would be found in ordinary words. Pieces are hidden from this length on.
 pub(crate) const SHORTEST: usize = 8;
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "REDACTED";
@@ -24,8 +29,9 @@ pub(crate) const REDACTED: &str = "REDACTED";
 const ADDRESSES: usize = 512;
 /// How often a text may be escaped on top of itself.
 const LAYERS: usize = 5;
-/// So many closing marks may stand between a piece and the cut: `…'"`.
-const MARKS: usize = 6;
+/// Long texts are searched in parts of about so many bytes, each with the end of the one before.
+const PART: usize = 64 << 10;
+const OVERLAP: usize = 1 << 10;
 
 static KNOWN: LazyLock<RwLock<Scrubber>> = LazyLock::new(RwLock::default);
 
@@ -47,14 +53,15 @@ pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).scrub(text)
 }
 
-/// Lines without secrets: as [`scrub`], each line by itself.
+/// Lines without secrets: as [`scrub`], and line breaks stay where a secret goes over them.
 #[must_use]
 pub(crate) fn scrub_lines(text: &str) -> Cow<'_, str> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    if known.is_empty() || text.split('\n').all(|line| known.find(line).is_empty()) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.split('\n').map(|line| known.scrub(line)).collect::<Vec<_>>().join("\n"))
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).scrub_lines(text)
+}
+
+/// Makes known what stands in the clear: the names and ids of a spec. A piece of a secret that is also a piece of one of these is shown.
+pub(crate) fn learn_open(text: &str) {
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn_open(text);
 }
 
 /// Where secrets stand in a text.
@@ -63,7 +70,7 @@ pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text)
 }
 
-/// Whether a text holds a secret in one of its lines.
+/// Whether a text holds a secret.
 #[must_use]
 pub(crate) fn holds_secret(text: &str) -> bool {
     matches!(scrub_lines(text), Cow::Owned(_))
@@ -72,7 +79,7 @@ pub(crate) fn holds_secret(text: &str) -> bool {
 /// Whether a secret has too few characters to be kept out of texts.
 #[must_use]
 pub(crate) fn is_too_short(secret: &str) -> bool {
-    View::of(secret).trimmed().len() < SHORTEST
+    View::of(secret).squeezed().bytes().len() < SHORTEST
 }
 
 /// What is known, and how it is found.
@@ -80,15 +87,15 @@ pub(crate) fn is_too_short(secret: &str) -> bool {
 pub(crate) struct Scrubber {
     lasting: HashSet<String>,
     passing: VecDeque<String>,
-    /// All forms of all secrets, as a [`View`] shows them.
-    forms: Vec<Vec<u8>>,
-    /// Forms by their first bytes.
-    heads: HashMap<Gram, Vec<usize>>,
+    /// All forms of all secrets by their first bytes, as a squeezed [`View`] shows them.
+    heads: HashMap<Gram, Vec<Box<[u8]>>>,
     /// Every run of bytes of every form.
     grams: Grams,
+    /// Whole words of secrets that are more than the word.
+    words: HashSet<String>,
+    /// Runs of bytes of what stands in the clear.
+    open: open::Open,
 }
-
-type Gram = [u8; SHORTEST];
 
 impl Scrubber {
     /// Makes a secret known; one that is too short is not.
@@ -96,7 +103,7 @@ impl Scrubber {
         if is_too_short(secret) || self.lasting.contains(secret) {
             return;
         }
-        self.add(secret);
+        self.add(secret, Depth::Full);
         self.lasting.insert(secret.to_owned());
         if secret.contains('\n') {
             // A key in PEM is shown line by line, if at all; what stands around it is no secret.
@@ -111,45 +118,63 @@ impl Scrubber {
         }
         if self.passing.len() >= ADDRESSES {
             self.passing.drain(..ADDRESSES / 2);
-            (self.forms, self.heads, self.grams) = Default::default();
-            let all: Vec<String> = self.lasting.iter().chain(&self.passing).cloned().collect();
-            for secret in &all {
-                self.add(secret);
+            (self.heads, self.grams, self.words) = Default::default();
+            let lasting = self.lasting.iter().map(|secret| (secret.clone(), Depth::Full));
+            let passing = self.passing.iter().map(|secret| (secret.clone(), Depth::Once));
+            for (secret, depth) in lasting.chain(passing).collect::<Vec<_>>() {
+                self.add(&secret, depth);
             }
         }
-        self.add(secret);
+        self.add(secret, Depth::Once);
         self.passing.push_back(secret.to_owned());
     }
 
-    fn add(&mut self, secret: &str) {
-        for form in forms(secret) {
-            let Some(head) = form.first_chunk().copied() else { continue };
-            form.windows(SHORTEST).for_each(|gram| self.grams.insert(gram));
-            self.heads.entry(head).or_default().push(self.forms.len());
-            self.forms.push(form);
+    fn learn_open(&mut self, text: &str) {
+        self.open.learn(text);
+    }
+
+    fn add(&mut self, secret: &str, depth: Depth) {
+        self.words.extend(open::words(secret).map(str::to_owned));
+        for form in forms(secret, depth) {
+            let Some(head) = grams::grams(&form).next() else { continue };
+            grams::grams(&form).for_each(|gram| self.grams.insert(gram));
+            self.heads.entry(head).or_default().push(form.into());
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.forms.is_empty()
+        self.heads.is_empty()
     }
 
     /// A text without secrets.
     #[must_use]
     fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let found = self.find(text);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
+        replaced(text, &self.find(text), |_| REDACTED.to_owned())
+    }
+
+    /// The same, and as many lines as before.
+    #[must_use]
+    fn scrub_lines<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let line = |line: &str| {
+            let blanks = &line[..line.len() - line.trim_start().len()];
+            if line.trim().is_empty() { line.to_owned() } else { format!("{blanks}{REDACTED}") }
+        };
+        replaced(text, &self.find_in_parts(text), |secret| {
+            secret.split('\n').map(line).collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    /// As [`find`](Self::find), part by part: what is held of a text while it is searched is many times as large.
+    fn find_in_parts(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
+        let mut start = 0;
+        while start < text.len() && !self.is_empty() {
+            let end = line_end(floor(text, (start + PART).min(text.len())));
+            found.extend(self.find(&text[start..end]).into_iter().map(|at| start + at.start..start + at.end));
+            start = if end == text.len() { end } else { floor(text, end.saturating_sub(OVERLAP)) };
         }
-        let mut clean = String::with_capacity(text.len());
-        let mut end = 0;
-        for range in found {
-            clean.push_str(&text[end..range.start]);
-            clean.push_str(REDACTED);
-            end = range.end;
-        }
-        clean.push_str(&text[end..]);
-        Cow::Owned(clean)
+        merged(text, found)
     }
 
     /// Where secrets stand in a text: in order, apart from each other, between characters.
@@ -161,8 +186,7 @@ impl Scrubber {
         }
         let mut view = View::of(text);
         for _ in 0..LAYERS {
-            self.whole(&view, &mut found);
-            self.pieces(&view, &mut found);
+            self.search(text, &view, &mut found);
             match view.unescaped() {
                 Some(deeper) => view = deeper,
                 None => break,
@@ -171,91 +195,82 @@ impl Scrubber {
         merged(text, found)
     }
 
-    fn whole(&self, view: &View, found: &mut Vec<Range<usize>>) {
-        let bytes = view.bytes();
-        for (at, gram) in bytes.windows(SHORTEST).enumerate().filter(|(_, gram)| self.grams.contains(gram)) {
-            let forms = gram.first_chunk().and_then(|gram: &Gram| self.heads.get(gram));
-            for form in forms.into_iter().flatten().map(|form| &self.forms[*form]) {
-                if bytes[at..].starts_with(form) {
-                    found.push(view.place(at..at + form.len()));
-                }
-            }
+    /// One layer, as it is, without tags, and with what is hex decoded.
+    fn search(&self, text: &str, view: &View, found: &mut Vec<Range<usize>>) {
+        let squeezed = view.squeezed();
+        self.runs(text, &squeezed, found);
+        if let Some(bare) = view.without_tags() {
+            self.runs(text, &bare.squeezed(), found);
+        }
+        for decoded in squeezed.hex() {
+            self.runs(text, &decoded.squeezed(), found);
         }
     }
 
-    /// Pieces that end where the text was cut, or begin there.
-    fn pieces(&self, view: &View, found: &mut Vec<Range<usize>>) {
+    /// Every run of bytes that some form holds.
+    fn runs(&self, text: &str, view: &View, found: &mut Vec<Range<usize>>) {
         let bytes = view.bytes();
-        for (end, start) in view.cuts() {
-            for skipped in 0..=MARKS.min(end) {
-                let end = end - skipped;
-                let longest = self.longest(bytes[..end].last_chunk(), |form, at| {
-                    let (before, form) = (&bytes[..end], &form[..at + SHORTEST]);
-                    before.iter().rev().zip(form.iter().rev()).take_while(|(a, b)| a == b).count()
-                });
-                if let Some(length) = longest {
-                    found.extend(view.piece(end - length..end));
-                    break;
-                }
-                if !bytes[..end].last().is_some_and(|byte| view::is_mark(*byte)) {
-                    break;
-                }
+        let mut run = None;
+        // Up to here a whole form stands.
+        let mut whole = 0;
+        for (at, gram) in grams::grams(bytes).enumerate().filter(|(_, gram)| self.grams.contains(*gram)) {
+            let end = at + SHORTEST;
+            if end > whole {
+                let forms = self.heads.get(&gram).into_iter().flatten();
+                let longest = forms.filter(|form| bytes[at..].starts_with(form)).map(|form| form.len()).max();
+                whole = longest.map_or(whole, |length| whole.max(at + length));
             }
-            for start in start..bytes.len().min(start + MARKS + 1) {
-                let longest = self.longest(bytes[start..].first_chunk(), |form, at| {
-                    bytes[start..].iter().zip(&form[at..]).take_while(|(a, b)| a == b).count()
-                });
-                if let Some(length) = longest {
-                    found.extend(view.piece(start..start + length));
-                    break;
+            let is_whole = end <= whole;
+            if !is_whole && self.open.contains(gram) {
+                continue;
+            }
+            match &mut run {
+                Some(Run { place, has_whole }) if at < place.end => {
+                    place.end = end;
+                    *has_whole |= is_whole;
                 }
-                if !view::is_mark(bytes[start]) {
-                    break;
-                }
+                _ => self.keep(text, view, run.replace(Run { place: at..end, has_whole: is_whole }), found),
             }
         }
+        self.keep(text, view, run, found);
     }
 
-    /// How far a text agrees with a form around a run of bytes that both hold.
-    fn longest(&self, gram: Option<&Gram>, agree: impl Fn(&[u8], usize) -> usize) -> Option<usize> {
-        let gram = gram.filter(|gram| self.grams.contains(&gram[..]))?;
-        let at = |form: &'_ Vec<u8>| -> Vec<usize> {
-            form.windows(SHORTEST).enumerate().filter(|(_, run)| run == gram).map(|(at, _)| at).collect()
-        };
-        self.forms.iter().flat_map(|form| at(form).into_iter().map(|at| agree(form, at))).max()
+    /// Notes a run unless it is an ordinary word and no whole secret.
+    fn keep(&self, text: &str, view: &View, run: Option<Run>, found: &mut Vec<Range<usize>>) {
+        let Some(run) = run else { return };
+        let place = view.place(run.place);
+        if run.has_whole || !open::stands_as_word(text, &place, |word| self.words.contains(word)) {
+            found.push(place);
+        }
     }
 }
 
-/// All forms of a secret in which a [`View`] can show it.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let mut forms = Vec::new();
-    let mut add = |text: &str| {
-        let mut view = View::of(text);
-        for _ in 0..LAYERS {
-            forms.push(view.trimmed().to_vec());
-            match view.unescaped() {
-                Some(deeper) => view = deeper,
-                None => break,
-            }
-        }
-    };
-    add(secret);
-    let json = serde_json::Value::from(secret).to_string();
-    let json = json.trim_matches('"');
-    for text in [secret, json].iter().take(if json == secret { 1 } else { 2 }) {
-        // In base64 a text looks different by how many bytes stand before it: only what it alone decides is the same.
-        for before in 0..3 {
-            let padded = [vec![0; before], text.as_bytes().to_vec()].concat();
-            let own = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
-            for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-                add(&encoded[own.clone()]);
-            }
-        }
+/// Bytes in a row that forms hold.
+struct Run {
+    place: Range<usize>,
+    /// Whether a whole form is among them.
+    has_whole: bool,
+}
+
+/// A text with other words in place of some ranges.
+fn replaced<'t>(text: &'t str, ranges: &[Range<usize>], other: impl Fn(&str) -> String) -> Cow<'t, str> {
+    if ranges.is_empty() {
+        return Cow::Borrowed(text);
     }
-    forms.retain(|form| form.len() >= SHORTEST);
-    forms.sort_unstable();
-    forms.dedup();
-    forms
+    let mut clean = String::with_capacity(text.len());
+    let mut end = 0;
+    for range in ranges {
+        clean.push_str(&text[end..range.start]);
+        clean.push_str(&other(&text[range.clone()]));
+        end = range.end;
+    }
+    clean.push_str(&text[end..]);
+    Cow::Owned(clean)
+}
+
+/// The nearest boundary of a character at or before an offset.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Ranges in order, those that touch as one, widened to whole characters.
@@ -277,33 +292,6 @@ fn merged(text: &str, mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
         }
     }
     merged
-}
-
-/// A set of runs of bytes that may say yes too often and never no wrongly, so that most of a text is passed over quickly.
-#[derive(Debug, Default)]
-struct Grams(Vec<u64>);
-
-impl Grams {
-    /// 2^20 bits.
-    const WORDS: usize = 1 << 14;
-
-    fn place(gram: &[u8]) -> (usize, u64) {
-        let number = gram.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        let hash = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44;
-        // The upper 14 of 20 bits choose the word.
-        (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
-    }
-
-    fn insert(&mut self, gram: &[u8]) {
-        self.0.resize(Self::WORDS, 0);
-        let (word, bit) = Self::place(gram);
-        self.0[word] |= bit;
-    }
-
-    fn contains(&self, gram: &[u8]) -> bool {
-        let (word, bit) = Self::place(gram);
-        self.0.get(word).is_some_and(|bits| bits & bit != 0)
-    }
 }
 
 #[cfg(test)]

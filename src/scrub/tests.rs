@@ -1,5 +1,6 @@
 //! Forms of secrets, pieces of them, and texts that look like them.
 
+use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::*;
@@ -83,7 +84,7 @@ fn base64_is_found_wherever_the_secret_stands_in_it() {
 }
 
 #[test]
-fn pieces_are_found_at_a_cut_and_nowhere_else() {
+fn pieces_are_found_wherever_they_stand() {
     let scrubber = knowing(&["correct-horse-battery-staple"]);
     for (text, clean) in [
         ("the key correct-horse-ba", "the key REDACTED"),
@@ -95,7 +96,13 @@ fn pieces_are_found_at_a_cut_and_nowhere_else() {
         ("horse-battery-sta", "REDACTED"),
         ("…e-battery-s…", "…REDACTED…"),
         ("\\u2026e-battery-s\\u2026", "\\u2026REDACTED\\u2026"),
-        ("it is correct-h or so", "it is correct-h or so"),
+        (
+            "Unexpected value 'correct-horse-battery-sta' (truncated)",
+            "Unexpected value 'REDACTED' (truncated)",
+        ),
+        ("correct-horse-battery-sta[truncated]", "REDACTED[truncated]"),
+        ("'correct-horse-b' and then '-battery-staple'", "'REDACTED' and then 'REDACTED'"),
+        ("xcorrect-hx", "xREDACTEDx"),
         ("only correct", "only correct"),
         ("seven: battery", "seven: battery"),
         ("", ""),
@@ -106,16 +113,119 @@ fn pieces_are_found_at_a_cut_and_nowhere_else() {
 }
 
 #[test]
-fn dots_stars_and_an_ellipsis_are_cuts() {
-    let scrubber = knowing(&["0123456789abcdef"]);
-    for cut in ["...", "…", "***", "..", "**"] {
-        let text = format!("key 01234567{cut}89abcdef end");
-        assert_eq!(scrubber.scrub(&text), format!("key REDACTED{cut}REDACTED end"));
+fn what_nobody_sees_in_a_text_hides_no_secret() {
+    let secret = "Qx7+Zp/2=\"vW<k>&9mN4$Lt8Rb3Hc\\6Yd1Fj5GsA0Ew-PuIoT";
+    let scrubber = knowing(&[secret]);
+    for between in [
+        "\n",
+        "\r\n    ",
+        " ",
+        "\u{200b}",
+        "\u{feff}\u{ad}",
+        "\u{1b}[0m",
+        "\u{1b}[1;31m",
+        "\\u001b[0m",
+        "\u{0}",
+        "</b>",
+        "<br/>",
+        "&lt;b&gt;",
+    ] {
+        for at in [5, 10, 20, 28] {
+            let text = format!("a '{}{between}{}' b", &secret[..at], &secret[at..]);
+            assert_eq!(scrubber.scrub(&text), "a 'REDACTED' b", "{text}");
+        }
+        let all: Vec<String> = secret.chars().map(String::from).collect();
+        let text = format!("a '{}' b", all.join(between));
+        assert!(!scrubber.scrub(&text).contains("Lt"), "{text}");
     }
-    for no in [".", "*", "-", "~~"] {
-        let text = format!("key 01234567{no}89abcdef end");
-        assert_eq!(scrubber.scrub(&text), text);
+}
+
+#[test]
+fn encodings_of_encodings_are_found() {
+    let secret = "Qx7+Zp/2=\"vW<k>&9mN4$Lt8Rb3Hc\\6Yd1Fj5GsA0Ew-PuIoT";
+    let scrubber = knowing(&[secret]);
+    let bytes = secret.as_bytes();
+    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    for before in ["", "x", "xy", "key="] {
+        let with = |text: &str| format!("{before}{text}");
+        let long = STANDARD.encode(with(&json(secret)));
+        for (form, edge) in [
+            (STANDARD.encode(with(&url(secret))), 12),
+            (STANDARD.encode(with(&url(secret).replace('+', "%20"))), 12),
+            (STANDARD.encode(with(&html(secret))), 12),
+            (STANDARD.encode([before.as_bytes(), &utf16].concat()), 12),
+            (STANDARD.encode(with(&STANDARD.encode(secret))), 14),
+            (STANDARD.encode(with(&URL_SAFE.encode(with(secret)))), 24),
+            (with(&hex), 5),
+            (with(&hex.to_uppercase()), 5),
+            (format!("{before}7{hex}"), 6),
+            (hex.chars().map(|c| if c == 'a' { "a\n".to_owned() } else { c.to_string() }).collect(), 4),
+            (format!("{}\n{}\n{}", &long[..20], &long[20..50], &long[50..]), 14),
+        ] {
+            let clean = scrubber.scrub(&form);
+            assert!(clean.contains(REDACTED), "{form}");
+            assert!(clean.len() <= REDACTED.len() + edge, "{form}\n{clean}");
+        }
     }
+    // A number, or an id, is no secret because it is written with digits of hex.
+    let text = "11111111-2222-4333-8444-555555555555 sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978";
+    assert_eq!(scrubber.scrub(text), text);
+}
+
+#[test]
+fn words_and_names_in_the_clear_are_no_pieces_of_a_secret() {
+    let mut scrubber = knowing(&[
+        "password-of-search",
+        "DefaultEndpointsProtocol=https;AccountName=store;AccountKey=q1w2e3r4t5y6==;EndpointSuffix=core.windows.net",
+        "chat-eu-prod.11111111-2222-4333-8444-555555555555.z9y8x7w6v5",
+        "correct telephone battery",
+        "productive",
+    ]);
+    scrubber.learn_open("chat-eu-prod");
+    scrubber.learn_open("11111111-2222-4333-8444-555555555555");
+    for text in [
+        "the password is wrong; \"password\": 1, password",
+        "https://other.blob.core.windows.net/x and https://store.blob.core.windows.net/",
+        "AccountName and AccountKey",
+        "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/chat-eu-prod",
+        "no telephone here",
+        "the password\nis wrong",
+    ] {
+        assert_eq!(scrubber.scrub(text), text);
+        assert_eq!(scrubber.scrub_lines(text), text);
+    }
+    for (text, clean) in [
+        ("the passwords are", "the REDACTEDs are"),
+        ("password-of", "REDACTED"),
+        ("'password-of-search'", "'REDACTED'"),
+        ("AccountKey=q1w2e3r4t5y6", "REDACTED"),
+        ("x.z9y8x7w6v5", "xREDACTED"),
+        ("telephonebat", "REDACTED"),
+        // A secret that is a word is hidden as a whole.
+        ("a productive day", "a REDACTED day"),
+    ] {
+        assert_eq!(scrubber.scrub(text), clean);
+    }
+    // Letters at random are no word.
+    let random = knowing(&["AbCdEfGhIj/q1w2e3r4t5", "abcdefghijklmnopqrstuvwxyz"]);
+    assert_eq!(random.scrub("a AbCdEfGhIj b"), "a REDACTED b");
+    assert_eq!(random.scrub("a abcdefghijklmn b"), "a REDACTED b");
+}
+
+#[test]
+fn lines_stay_where_a_secret_goes_over_them() {
+    let scrubber = knowing(&["first-half-and-second-half"]);
+    let text = "one\n  key: first-half-an\n    d-second-half.\nend\n";
+    assert_eq!(scrubber.scrub_lines(text), "one\n  key: REDACTED\n    REDACTED.\nend\n");
+    let many = "a line of a text that is long\n".repeat(20_000);
+    for at in [0, PART - 9, PART + 3, 3 * PART + 5] {
+        let at = many[..at].rfind('\n').map_or(0, |at| at + 1);
+        let text = format!("{}key first-half-an\nd-second-half\n{}", &many[..at], &many[at..]);
+        let clean = scrubber.scrub_lines(&text);
+        assert_eq!(clean, format!("{}key REDACTED\nREDACTED\n{}", &many[..at], &many[at..]));
+    }
+    assert!(matches!(scrubber.scrub_lines(&many), Cow::Borrowed(_)));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A text as the search for secrets sees it: blanks alike, escapes undone layer by layer, and each byte knows where it came from.
+//! A text as the search for secrets sees it: escapes undone layer by layer, without what readers do not see, and each byte knows where it
+//! came from.
 //!
 //! Both sides are looked at like this, the text and the secret, so that no spelling of an encoder (`%2F` and `%2f`, `&#47;` and `\/`) needs to
 //! be foreseen. Pure.
@@ -6,7 +7,7 @@
 use std::ops::Range;
 
 /// A text, seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct View {
     bytes: Vec<u8>,
     /// For each byte, the bytes of the text that it stands for.
@@ -16,11 +17,6 @@ pub(super) struct View {
 /// Names of characters in HTML.
 const ENTITIES: &[(&[u8], &str)] =
     &[(b"&amp;", "&"), (b"&lt;", "<"), (b"&gt;", ">"), (b"&quot;", "\""), (b"&apos;", "'"), (b"&nbsp;", " ")];
-
-/// Whether a byte may stand between a text that was cut and the cut: quotes, brackets, punctuation, blanks.
-pub(super) fn is_mark(byte: u8) -> bool {
-    byte.is_ascii_punctuation() || byte == b' '
-}
 
 impl View {
     /// A text as it is written.
@@ -40,11 +36,6 @@ impl View {
         &self.bytes
     }
 
-    /// Without blanks around it.
-    pub(super) fn trimmed(&self) -> &[u8] {
-        self.bytes.trim_ascii()
-    }
-
     /// Where a range of this view stands in the text.
     pub(super) fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.places.get(range) {
@@ -53,25 +44,9 @@ impl View {
         }
     }
 
-    /// The same without the blanks around a piece of a secret: they belong to the text.
-    pub(super) fn piece(&self, range: Range<usize>) -> Option<Range<usize>> {
-        let bytes = self.bytes.get(range.clone())?;
-        let start = range.start + bytes.len() - bytes.trim_ascii_start().len();
-        let length = bytes.trim_ascii().len();
-        (length >= super::SHORTEST).then(|| self.place(start..start + length))
-    }
-
-    /// Blanks, line breaks and the plus sign, which stands for a blank in URLs, are all one blank.
     fn push(&mut self, byte: u8, start: usize, end: usize) {
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let blank = byte.is_ascii_whitespace() || byte == b'+';
-        if blank && self.bytes.last() == Some(&b' ') {
-            if let Some(last) = self.places.last_mut() {
-                last.1 = place(end);
-            }
-            return;
-        }
-        self.bytes.push(if blank { b' ' } else { byte });
+        self.bytes.push(byte);
         self.places.push((place(start), place(end)));
     }
 
@@ -108,26 +83,97 @@ impl View {
         changed.then_some(view)
     }
 
-    /// Where the text was cut: for each cut, where the text before it ends and where the text behind it begins.
-    pub(super) fn cuts(&self) -> Vec<(usize, usize)> {
-        let bytes = &self.bytes;
-        let mut cuts = vec![(0, 0), (bytes.len(), bytes.len())];
-        let mut at = 0;
-        while at < bytes.len() {
-            let same = |byte: u8| bytes[at..].iter().take_while(|other| **other == byte).count();
-            let length = match bytes[at] {
-                b'.' => same(b'.'),
-                b'*' => same(b'*'),
-                0xE2 if bytes[at..].starts_with("…".as_bytes()) => "…".len(),
-                _ => 0,
-            };
-            if length > 1 {
-                cuts.push((at, at + length));
-            }
-            at += length.max(1);
-        }
-        cuts
+    /// The same without what readers do not see or an encoder may break a line with: blanks, control and format characters, colours of a
+    /// terminal. The plus sign goes too, because it stands for a blank in URLs.
+    pub(super) fn squeezed(&self) -> Self {
+        self.without(unseen)
     }
+
+    /// The same without tags of HTML; nothing if there are none.
+    pub(super) fn without_tags(&self) -> Option<Self> {
+        let bare = self.without(tag);
+        (bare.bytes.len() < self.bytes.len()).then_some(bare)
+    }
+
+    /// The same without what begins the rest of the bytes for so many of them.
+    fn without(&self, length: impl Fn(&[u8]) -> usize) -> Self {
+        let mut view = Self::with_capacity(self.bytes.len());
+        let mut at = 0;
+        while let (Some(byte), Some(place)) = (self.bytes.get(at), self.places.get(at)) {
+            match length(&self.bytes[at..]) {
+                0 => {
+                    view.bytes.push(*byte);
+                    view.places.push(*place);
+                    at += 1;
+                }
+                skipped => at += skipped,
+            }
+        }
+        view
+    }
+
+    /// The same with what may be hex decoded, beginning at even and at odd digits; nothing where there is none.
+    pub(super) fn hex(&self) -> Vec<Self> {
+        /// Digits of the shortest piece.
+        const DIGITS: usize = 2 * super::SHORTEST;
+        let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let mut views = Vec::new();
+        for odd in 0..2 {
+            let mut view = Self::default();
+            let mut at = 0;
+            while at < self.bytes.len() {
+                let run = digits(&self.bytes[at..]);
+                if run < DIGITS {
+                    at += run.max(1);
+                    continue;
+                }
+                let mut digit = at + odd;
+                while let Some((code, _)) = hex(&self.bytes[..at + run], digit..digit + 2, 2) {
+                    let place = self.place(digit..digit + 2);
+                    view.push(u8::try_from(code).unwrap_or_default(), place.start, place.end);
+                    digit += 2;
+                }
+                // Two runs are not one; no form holds this byte.
+                view.push(0xFF, 0, 0);
+                at += run;
+            }
+            views.extend((!view.bytes.is_empty()).then_some(view));
+        }
+        views
+    }
+}
+
+/// How many bytes from here on are not seen.
+fn unseen(bytes: &[u8]) -> usize {
+    match bytes {
+        [0x1B, b'[', rest @ ..] => {
+            let end = rest.iter().take(20).position(|byte| (0x40..0x7F).contains(byte));
+            end.map_or(1, |end| end + 3)
+        }
+        [0..=b' ' | 0x7F | b'+', ..] => 1,
+        [0xC2, 0x80..=0xA0 | 0xAD, ..] | [0xD8, 0x9C, ..] => 2,
+        [0xE2, 0x80, 0x80..=0x8F | 0xA8..=0xAF, ..]
+        | [0xE2, 0x81, 0x9F..=0xAF, ..]
+        | [0xE1, 0xA0, 0x8E, ..]
+        | [0xE3, 0x80, 0x80, ..]
+        | [0xEF, 0xB8, 0x80..=0x8F, ..]
+        | [0xEF, 0xBB, 0xBF, ..] => 3,
+        [0xF3, 0xA0, _, _, ..] => 4,
+        _ => 0,
+    }
+}
+
+/// How long the tag is that begins here.
+fn tag(bytes: &[u8]) -> usize {
+    const LONGEST: usize = 200;
+    let name = match bytes {
+        [b'<', b'/', name, ..] | [b'<', name, ..] => *name,
+        _ => return 0,
+    };
+    if !name.is_ascii_alphabetic() && name != b'!' {
+        return 0;
+    }
+    bytes.iter().take(LONGEST).position(|byte| *byte == b'>').map_or(0, |end| end + 1)
 }
 
 /// What an escape stands for.

@@ -107,6 +107,7 @@ fn read_file(
     let loaded = document.and_then(|mut document| {
         findings.extend(variables::substitute(&mut document, outside, sources));
         structure::settle(&mut document);
+        secrets::learn_names(&document);
         findings.extend(structure::check(&document));
         if has_error(&findings) {
             damaged.extend(rest_of(document));

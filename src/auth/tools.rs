@@ -19,6 +19,29 @@ pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {
     std::env::split_paths(path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
 }
 
+/// Makes the tokens known that stand in what a tool prints, whatever it says about them: a failure is told in its words.
+fn learn_tokens(printed: &[u8]) {
+    /// So many, and none longer: what a tool prints is bounded too, but the search for many long secrets is not quick.
+    const TOKENS: usize = 16;
+    const LONGEST: usize = 64 << 10;
+    let text = String::from_utf8_lossy(printed);
+    jwts(&text).filter(|token| token.len() <= LONGEST).take(TOKENS).for_each(scrub::learn);
+}
+
+/// What looks like a token of Entra ID: two or three parts in base64, of which the first says that it is JSON.
+fn jwts(text: &str) -> impl Iterator<Item = &str> {
+    /// Shortest part that is no file name.
+    const PART: usize = 8;
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.split(move |c| !inside(c)).filter_map(|word| {
+        let token = &word[word.find("eyJ")?..];
+        let token = token.trim_end_matches('.');
+        let mut parts = token.split('.');
+        let long = parts.by_ref().take(2).filter(|part| part.len() >= PART).count();
+        (long == 2).then_some(token)
+    })
+}
+
 /// Makes the token known that a tool prints: `accessToken` of `az`, `token` of `azd`.
 fn learn_token(printed: &[u8]) {
     let Ok(printed) = serde_json::from_slice::<Value>(printed) else { return };
@@ -46,6 +69,8 @@ impl Executor for Shell {
         let (stdout, stderr) = tokio::try_join!(printed(program, stdout), printed(program, stderr))?;
         let status = child.wait().await?;
         learn_token(&stdout);
+        learn_tokens(&stdout);
+        learn_tokens(&stderr);
         Ok(Output { status, stdout, stderr })
     }
 }
@@ -64,4 +89,25 @@ async fn printed(program: &OsStr, stream: Option<impl AsyncRead + Unpin>) -> io:
         return Err(io::Error::other(message));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_token_is_found_in_what_a_tool_says() {
+        let token = "eyJhbGciOiJub25lIn0.eyJvaWQiOiJhIHRva2VuIn0.c2lnbmF0dXJl";
+        for text in [
+            format!("ERROR: the token {token} has expired."),
+            format!("Authorization: Bearer {token}\r\nnext"),
+            format!("{{\"token\":\"{token}\"}}"),
+            format!("x={token}"),
+        ] {
+            assert_eq!(jwts(&text).collect::<Vec<_>>(), [token], "{text}");
+        }
+        let unsigned = token.rsplit_once('.').map_or(token, |(unsigned, _)| unsigned);
+        assert_eq!(jwts(&format!("({unsigned}.)")).collect::<Vec<_>>(), [unsigned]);
+        assert_eq!(jwts("eyJ.file.yaml and eyJhbGciOiJub25lIn0 and keyJust.a.b").count(), 0);
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn refuse_short_secrets(options: &Options) -> Result<(), Failure> {
             names.join("`, `"),
             scrub::SHORTEST
         ))
-        .hint("make a longer one; blanks do not count")),
+        .hint("make a longer one; blanks and `+` do not count")),
     }
 }
 

@@ -2,19 +2,35 @@
 //!
 //! A key belongs into `KEYLESS_SECRET_NAME`; where one stands in the file all the same, telling so must not print it. Input: the text, and
 //! its tree where there is one. Output: ranges of the text. A file that cannot be parsed, a key that is set twice, and a comment are searched
-//! by the names that secrets go by. Pure.
+//! by the names that secrets go by; what stands in `credentials` is masked whatever it is. Pure.
+
+mod extent;
+mod telling;
 
 use std::ops::Range;
 
 use serde_json::Value;
 
+use extent::{SEARCHES, extent, masked};
+use telling::secrets_in;
+
 use super::tree::{Children, Document, Node, unescape};
-use super::variables::is_reference;
+use super::variables::{is_reference, secret_name};
 use crate::scrub;
 
 /// Words that the name of a secret ends with, alone or as the last of several: `apiKey`, `SHARED_ACCESS_KEY`.
-const WORDS: &[&str] =
-    &["key", "secret", "password", "passwd", "pwd", "token", "sas", "credential", "credentials"];
+const WORDS: &[&str] = &[
+    "key",
+    "secret",
+    "password",
+    "passwd",
+    "pwd",
+    "token",
+    "sas",
+    "credential",
+    "credentials",
+    "authorization",
+];
 /// The same where nothing shows where a word begins.
 const JOINED: &[&str] =
     &["apikey", "accesskey", "accountkey", "sharedkey", "masterkey", "primarykey", "connectionstring"];
@@ -28,6 +44,20 @@ pub(super) fn is_secret(pointer: &str) -> bool {
         secret = holds_secret(&unescape(token), secret);
     }
     secret
+}
+
+/// Whether a pointer leads into `credentials`, where even a name may be a key in the wrong place.
+pub(super) fn is_credential(pointer: &str) -> bool {
+    pointer.split('/').skip(1).any(|token| is_credentials(&unescape(token)))
+}
+
+fn is_credentials(name: &str) -> bool {
+    name.to_ascii_lowercase().trim_end_matches('s').ends_with("credential")
+}
+
+/// Whether a message may repeat the name of something at a pointer.
+pub(super) fn may_be_named(pointer: &str, name: &str) -> bool {
+    !is_credential(pointer) || extent::is_name(name)
 }
 
 /// Whether what stands under a name is a secret, in something that is one itself or is not.
@@ -50,18 +80,22 @@ fn names_secret(name: &str) -> bool {
 
 /// Whether a scalar, as it is written, gives nothing away.
 fn is_harmless(written: &str) -> bool {
-    matches!(written, "" | "true" | "false" | "null" | "~") || is_reference(written)
+    is_nothing(written) || is_reference(written)
+}
+
+fn is_nothing(written: &str) -> bool {
+    matches!(written, "" | "true" | "false" | "null" | "~")
 }
 
 /// What of a file is not to be shown; secrets of the tree are made known, so that no message shows one either.
 pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize>> {
     let mut ranges = by_name(text);
-    for written in ranges.iter().map(|range| &text[range.clone()]).filter(|written| !written.contains('\n')) {
-        // A message may repeat a name or a word of what could not be parsed.
-        scrub::learn(written.trim_matches(|c: char| " \"'*&!|>".contains(c)));
+    for range in secrets_in(text) {
+        scrub::learn(&text[range.clone()]);
+        ranges.push(range);
     }
     if let Some(document) = document {
-        walk(&document.places, &document.tree, false, text, &mut ranges);
+        walk(&document.places, &document.tree, Within::Open, text, &mut ranges);
     }
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::new();
@@ -74,27 +108,77 @@ pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize
     apart
 }
 
+/// Names and ids of a document, which stand in the clear in most messages and are no pieces of a secret there.
+pub(super) fn learn_names(document: &Document) {
+    const NAMES: &[&str] =
+        &["subscription", "resourceGroup", "name", "customSubDomainName", "location", "stack", "id"];
+    fn learn(value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(learn),
+            Value::Object(map) => {
+                for (name, value) in map.iter().filter(|(name, _)| !names_secret(name)) {
+                    match value {
+                        Value::String(text) if NAMES.contains(&name.as_str()) => scrub::learn_open(text),
+                        Value::String(_) => {}
+                        other => learn(other),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    learn(&document.tree);
+}
+
+/// What a value stands in.
+#[derive(Clone, Copy, PartialEq)]
+enum Within {
+    Open,
+    /// Something whose name is that of a secret.
+    Secret,
+    /// `credentials`, where a variable's name may be a key in the wrong place.
+    Credentials,
+}
+
+impl Within {
+    fn below(self, name: &str) -> Self {
+        match self {
+            Self::Credentials if holds_secret(name, true) => self,
+            _ if is_credentials(name) => Self::Credentials,
+            _ if holds_secret(name, self != Self::Open) => Self::Secret,
+            _ => Self::Open,
+        }
+    }
+
+    fn is_harmless(self, written: &str) -> bool {
+        match self {
+            Self::Credentials => is_nothing(written) || secret_name(written).is_some(),
+            _ => is_harmless(written),
+        }
+    }
+}
+
 /// Recursive: a document is at most 64 levels deep.
-fn walk(node: &Node, value: &Value, secret: bool, text: &str, ranges: &mut Vec<Range<usize>>) {
+fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec<Range<usize>>) {
     match (&node.children, value) {
         (Children::Map(children), Value::Object(map)) => {
             for (name, child) in children {
                 let value = map.get(name).unwrap_or(&Value::Null);
-                walk(child, value, holds_secret(name, secret), text, ranges);
+                walk(child, value, within.below(name), text, ranges);
             }
         }
         (Children::List(children), Value::Array(items)) => {
             for (child, item) in children.iter().zip(items) {
-                walk(child, item, secret, text, ranges);
+                walk(child, item, within, text, ranges);
             }
         }
-        (_, Value::String(_) | Value::Number(_)) if secret => {
+        (_, Value::String(_) | Value::Number(_)) if within != Within::Open => {
             let plain = match value {
                 Value::String(text) => text.clone(),
                 other => node.raw.as_deref().map_or_else(|| other.to_string(), str::to_owned),
             };
             let range = node.value.start..node.value.end;
-            if !is_harmless(&plain) && text.get(range.clone()).is_some() {
+            if !within.is_harmless(&plain) && text.get(range.clone()).is_some() {
                 scrub::learn(&plain);
                 ranges.push(range);
             }
@@ -106,7 +190,7 @@ fn walk(node: &Node, value: &Value, secret: bool, text: &str, ranges: &mut Vec<R
 /// Values behind the names of secrets, as far as lines show it. Each byte is looked at a bounded number of times.
 fn by_name(text: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut line = 0;
+    let (mut line, mut done, mut searches) = (0, 0, SEARCHES);
     for (at, mark) in text.match_indices([':', '\n']) {
         if mark == "\n" {
             line = at + 1;
@@ -114,37 +198,85 @@ fn by_name(text: &str) -> Vec<Range<usize>> {
         }
         let before = text[line..at].trim_end_matches([' ', '"', '\'']);
         let name = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next();
-        if !name.is_some_and(names_secret) || ranges.last().is_some_and(|last| at < last.end) {
-            continue;
-        }
+        let Some(name) = name.filter(|name| names_secret(name) && at >= done) else { continue };
         let indent = text[line..].len() - text[line..].trim_start_matches([' ', '-']).len();
-        ranges.extend(value_after(text, at + 1, indent));
+        match value_after(text, at + 1, indent) {
+            After::Nothing => {}
+            After::Scalar(range) => {
+                done = range.end;
+                let written = &text[range.clone()];
+                let comment = text[line..].trim_start().starts_with('#');
+                // A message may repeat a name or a word of what could not be parsed. Words behind a colon in a comment are no secret.
+                if !written.contains('\n') && !(comment && written.contains(' ')) {
+                    scrub::learn(written.trim_matches(is_frame));
+                }
+                ranges.push(range);
+            }
+            After::Collection => {
+                let found = extent(text, at + 1, line, &mut searches);
+                done = found.range.end;
+                let hidden = masked(text, found.range, !is_credentials(name));
+                let end_of_line = text[at..].find('\n').map_or(text.len(), |length| at + length);
+                let sure = hidden.iter().filter(|range| found.closed || range.end <= end_of_line);
+                sure.for_each(|range| learn_parts(&text[range.clone()]));
+                ranges.extend(hidden);
+            }
+        }
     }
     ranges
 }
 
+/// Quotes, and what may stand before a value.
+fn is_frame(c: char) -> bool {
+    " \"'*&!|>".contains(c)
+}
+
+/// Makes known what is masked, and its parts: a message may repeat a name, an alias or a variable of it.
+fn learn_parts(masked: &str) {
+    if masked.starts_with('#') {
+        return;
+    }
+    scrub::learn(masked.trim_matches(is_frame));
+    let parts = masked.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '{' | '}' | '$'));
+    for part in parts.map(|part| part.trim_matches(|c| is_frame(c) || c == ':')) {
+        let scheme = ["Bearer", "Basic"].iter().any(|scheme| part.eq_ignore_ascii_case(scheme));
+        if !scheme && !names_secret(part) {
+            scrub::learn(part);
+        }
+    }
+}
+
+/// What stands behind a colon.
+enum After {
+    /// Nothing, or nothing that gives anything away.
+    Nothing,
+    Scalar(Range<usize>),
+    Collection,
+}
+
 /// The value that begins behind a colon; `indent` is that of its key.
-fn value_after(text: &str, from: usize, indent: usize) -> Option<Range<usize>> {
+fn value_after(text: &str, from: usize, indent: usize) -> After {
     let start = from + text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
     let rest = &text[start..];
     let to_end_of_line = |rest: &str| rest.find('\n').unwrap_or(rest.len());
-    match rest.chars().next()? {
-        // What these hold has names of its own.
-        '{' | '[' => None,
-        quote @ ('"' | '\'') => {
+    let scalar = |range, shown: bool| if shown { After::Scalar(range) } else { After::Nothing };
+    match rest.chars().next() {
+        None => After::Nothing,
+        Some('{' | '[') => After::Collection,
+        Some(quote @ ('"' | '\'')) => {
             let end = closing(&rest[1..], quote).map_or(rest.len(), |at| at + 2);
             let inner = rest[1..end].trim_end_matches(quote);
-            (!is_harmless(inner)).then(|| start..start + end)
+            scalar(start..start + end, !is_harmless(inner))
         }
-        '\r' | '\n' | '|' | '>' | '&' | '!' | '#' => {
+        Some('\r' | '\n' | '|' | '>' | '&' | '!' | '#') => {
             let line = to_end_of_line(rest);
             if !rest.starts_with(['|', '>']) && is_alone(&rest[..line]) && begins_mapping(&rest[line..]) {
-                return None;
+                return After::Collection;
             }
             let end = start + line + block(&rest[line..], indent);
-            (!is_harmless(text[start..end].trim())).then_some(start..end)
+            scalar(start..end, !is_harmless(text[start..end].trim()))
         }
-        _ => {
+        Some(_) => {
             let reference =
                 if rest.starts_with("${") { rest.find(['}', '\n']).unwrap_or_default() } else { 0 };
             let mut ends = rest.char_indices().skip_while(|(at, _)| *at <= reference);
@@ -156,7 +288,7 @@ fn value_after(text: &str, from: usize, indent: usize) -> Option<Range<usize>> {
             let more = if rest[end..].starts_with('\n') { block(&rest[end..], indent) } else { 0 };
             let plain = rest[..end].trim_end();
             let length = if more > 0 { end + more } else { plain.len() };
-            (!is_harmless(plain) || more > 0).then_some(start..start + length)
+            scalar(start..start + length, !is_harmless(plain) || more > 0)
         }
     }
 }
@@ -182,7 +314,7 @@ fn begins_mapping(rest: &str) -> bool {
 fn block(rest: &str, indent: usize) -> usize {
     let mut length = 0;
     for line in rest.split_inclusive('\n').skip(1) {
-        let depth = line.len() - line.trim_start_matches(' ').len();
+        let depth = line.len() - line.trim_start_matches([' ', '\t']).len();
         let blank = line.trim().is_empty();
         if !blank && depth <= indent {
             break;
@@ -209,121 +341,4 @@ fn closing(text: &str, quote: char) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::Sources;
-    use crate::spec::tree;
-
-    /// The text with what is hidden in it taken out.
-    fn shown(text: &str) -> String {
-        let mut sources = Sources::default();
-        let file = sources.add("a.yaml", text);
-        let (document, _) = tree::parse(file, &sources);
-        let mut shown = text.to_owned();
-        for range in hidden(document.as_ref(), text).into_iter().rev() {
-            let end = range.end.min(shown.len());
-            if range.start < end {
-                shown.replace_range(range.start..end, "@");
-            }
-        }
-        shown
-    }
-
-    #[test]
-    fn names_of_secrets_are_told_from_other_names() {
-        for name in [
-            "key",
-            "Key",
-            "apiKey",
-            "api_key",
-            "API-KEY",
-            "clientSecret",
-            "sas",
-            "pwd",
-            "apikey",
-            "sharedAccessKey",
-        ] {
-            assert_eq!(names_secret(name), name != "{name}");
-        }
-        for name in ["monkey", "keyName", "maxTokens", "tokens", "disableLocalAuth", "atlas", "", "name"] {
-            assert!(!names_secret(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_pointer_says_whether_its_value_is_a_secret() {
-        for (pointer, secret) in [
-            ("/accounts/0/connections/1/credentials/key", true),
-            ("/accounts/0/connections/1/credentials", true),
-            ("/accounts/0/connections/1/credentials/other/deep", true),
-            ("/accounts/0/connections/1/credentials/clientId", false),
-            ("/accounts/0/connections/1/target", false),
-            ("/accounts/0/connections/1/apiKey", true),
-            ("", false),
-        ] {
-            assert_eq!(is_secret(pointer), secret, "{pointer}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_hidden_however_they_are_written() {
-        for (written, left) in [
-            ("credentials:\n  key: plain-s3cret\nnext: 1\n", "credentials:\n  key: @\nnext: 1\n"),
-            (
-                "credentials: {key: 'single ''quoted'' s3cret', clientId: c}\n",
-                "credentials: {key: @, clientId: c}\n",
-            ),
-            (
-                "credentials: {\"key\": \"double \\\"s3cret\\\" \\x41\", clientId: c}\n",
-                "credentials: {\"key\": @, clientId: c}\n",
-            ),
-            ("credentials: {key: plain s3cret}\nnext: 1\n", "credentials: {key: @}\nnext: 1\n"),
-            ("apiKey: s3cret # old\nnext: 1\n", "apiKey: @ # old\nnext: 1\n"),
-            ("credentials: s3cret-itself\n", "credentials: @\n"),
-            ("credentials: {key: 12345678901234}\n", "credentials: {key: @}\n"),
-            ("credentials: {kye: s3cret-mistyped}\n", "credentials: {kye: @}\n"),
-            ("credentials: {key: [s3cret-one, s3cret-two]}\n", "credentials: {key: [@, @]}\n"),
-            (
-                "credentials: {key: '${secret.NAME}', other: ${NAME}}\n",
-                "credentials: {key: '${secret.NAME}', other: ${NAME}}\n",
-            ),
-            ("key: ${secret.NAME}\nnext: 1\n", "key: ${secret.NAME}\nnext: 1\n"),
-            ("disableKey: true\nkey:\nnext: 1\n", "disableKey: true\nkey:\nnext: 1\n"),
-        ] {
-            assert_eq!(shown(written), left);
-        }
-    }
-
-    #[test]
-    fn secrets_of_several_lines_are_hidden_in_all_of_them() {
-        for written in [
-            "credentials:\n  key: |\n    first-s3cret\n    second-s3cret\n  clientId: c\n",
-            "credentials:\n  key: >-\n    first-s3cret\n\n    second-s3cret\n  clientId: c\n",
-            "credentials:\n  key: \"first-s3cret\n    second-s3cret\"\n  clientId: c\n",
-            "credentials:\n  key: 'first-s3cret\n\n    second-s3cret'\n  clientId: c\n",
-            "credentials:\n  key: first-s3cret\n    second-s3cret\n  clientId: c\n",
-            "credentials:\n  key:\n    first-s3cret\n    second-s3cret\n  clientId: c\n",
-            "credentials:\n  key: &k first-s3cret\n    second-s3cret\n  clientId: c\n",
-        ] {
-            let shown = shown(written);
-            assert!(!shown.contains("s3cret") && shown.contains("clientId: c"), "{written}\n{shown}");
-        }
-    }
-
-    #[test]
-    fn secrets_of_a_file_that_cannot_be_read_are_hidden_too() {
-        for written in [
-            "a: [\nkey: s3cret-value\n",
-            "key: \"s3cret-value that is not closed\nnext: s3cret\n",
-            "key: 's3cret-value\n",
-            "key: a\nkey: s3cret-value\n",
-            "\tapiKey: s3cret-value\n",
-            "{\"key\":\"s3cret-value\",\n",
-            "key: @s3cret-value\n",
-            "# key: s3cret-value\na: [\n",
-            "key: |\n  s3cret-value\n bad\n",
-        ] {
-            assert!(!shown(written).contains("s3cret"), "{written}\n{}", shown(written));
-        }
-    }
-}
+mod tests;

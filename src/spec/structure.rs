@@ -12,7 +12,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 pub use super::schema::{published_schema, schema};
-use super::secrets::is_secret;
+use super::secrets::{is_secret, may_be_named};
 use super::tree::{Document, escape};
 use super::wording::{listed, nearest, short};
 use crate::finding::{Code, Finding};
@@ -331,7 +331,11 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
         Kind::Unknown(names) => {
             let thing = thing(&document.tree, pointer);
             for (name, meant) in names.iter().zip(problem.meant(names)) {
-                let message = format!("{thing} has no field `{}`", short(name));
+                let message = if may_be_named(pointer, name) {
+                    format!("{thing} has no field `{}`", short(name))
+                } else {
+                    format!("{thing} does not have the field that stands here")
+                };
                 let hint = match meant {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("its fields are {}", listed(problem.known())),

@@ -220,7 +220,12 @@ impl Walk<'_> {
                     }
                     let token = escape(key);
                     if key.contains("${") {
-                        let message = format!("the key `{}` is taken as it stands", short(key));
+                        let key = if secrets::may_be_named(&self.pointer, key) {
+                            short(key)
+                        } else {
+                            "${...}".to_owned()
+                        };
+                        let message = format!("the key `{key}` is taken as it stands");
                         let span = self.document.key_span(&format!("{}/{token}", self.pointer));
                         let finding = Finding::warning(Code::MalformedReference, message).at(span);
                         self.findings.push(finding.hint("variables are put into values, never into keys"));
@@ -300,12 +305,19 @@ impl Walk<'_> {
 
     fn unknown(&mut self, source: &str) {
         let name = inner(source);
-        let message = format!("no variable is named `{}`", short(name));
+        let secret = secrets::is_credential(&self.pointer);
+        let message = if secret {
+            "no variable has the name that stands here".to_owned()
+        } else {
+            format!("no variable is named `{}`", short(name))
+        };
         let lower = self.outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
         let known =
             [&self.outside.arguments, &self.outside.files, self.own].into_iter().flat_map(BTreeMap::keys);
         let hint = if let Some(known) = nearest(name, known.chain(&lower).map(String::as_str)) {
             format!("did you mean `${{{known}}}`?")
+        } else if secret {
+            "write `${secret.NAME}` and nothing else, and put the key into KEYLESS_SECRET_NAME; if a key stood here, change it".to_owned()
         } else {
             let name = short(name);
             format!(

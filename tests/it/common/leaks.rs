@@ -37,7 +37,26 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
         let text = STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
         forms.extend([text.replace('+', "-").replace('/', "_"), text]);
     }
+    forms.extend([
+        STANDARD.encode(format!("key={}", in_url(secret))),
+        STANDARD.encode(STANDARD.encode(secret)),
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+    ]);
     forms
+}
+
+/// The same with lines broken, as in a mail, and with what nobody sees or a browser hides: what is looked for are the forms themselves.
+pub(crate) fn broken(secret: &str) -> Vec<String> {
+    let cut = |form: &str, between: &str| {
+        let characters: Vec<char> = form.chars().collect();
+        let parts: Vec<String> = characters.chunks(13).map(|chunk| chunk.iter().collect()).collect();
+        parts.join(between)
+    };
+    let mime = STANDARD.encode(json!({"properties": {"credentials": {"key": secret}}}).to_string());
+    let mime: Vec<char> = mime.chars().collect();
+    let mime: Vec<String> = mime.chunks(76).map(|line| line.iter().collect()).collect();
+    let betweens = ["\n", "\r\n  ", "\u{200b}", "\u{1b}[0m", "<b>"];
+    betweens.iter().map(|between| cut(secret, between)).chain([mime.join("\n")]).collect()
 }
 
 /// What would give a secret away: its forms, what is always the same of those in base64, every piece of twelve characters, and its bytes
@@ -49,7 +68,9 @@ fn traces(secret: &str) -> Vec<String> {
         // At its edges a form in base64 tells of its neighbours too.
         let inner = characters.get(4..characters.len().saturating_sub(2)).unwrap_or_default();
         let inner = if form.contains(' ') || form.contains('%') { &characters[..] } else { inner };
-        traces.extend(inner.windows(12).map(|piece| piece.iter().collect::<String>()));
+        traces.extend(
+            inner.windows(if form == secret { 8 } else { 12 }).map(|piece| piece.iter().collect::<String>()),
+        );
     }
     traces
 }

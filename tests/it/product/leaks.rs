@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::leaks::{SECRET, forms, holds_none, written};
+use crate::common::leaks::{SECRET, broken, forms, holds_none, written};
 use crate::common::{ALICE, Azure, Fault, Folder, Run, SUB, account, grants, one_account};
 
 /// A token, as long and as plain as one.
@@ -24,7 +24,8 @@ const ADDRESS: &str = "accounts/chat/projects/team/connections/search";
 
 /// A text that repeats a secret in every form, between words that must be seen.
 fn echo(secret: &str) -> String {
-    format!("echo-begins '{}' echo-ends", forms(secret).join("' and '"))
+    let told: Vec<String> = forms(secret).into_iter().chain(broken(secret)).collect();
+    format!("echo-begins '{}' echo-ends", told.join("' and '"))
 }
 
 /// Runs with both secrets, with all formats at once: one on stdout, the others in files.
@@ -175,7 +176,17 @@ fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
         holds_none(&folder, &run, &[SECRET]);
         assert!(run.stdout.contains("word word"), "the page is shown: {run}");
     }
-    // Azure cuts too.
+    // Azure cuts too, and breaks lines.
+    for (before, after) in
+        [("Unexpected value '", "' (truncated)"), ("", "[truncated]"), ("", "\u{200b}"), ("<b>", "</b>")]
+    {
+        azure.heal();
+        let end = TOKEN.len() - 9;
+        let told = format!("told {before}{}{after} and {before}{}{after} end", &TOKEN[..end], &TOKEN[9..]);
+        azure.spoil("GET", "/", Fault::error(403, "AuthorizationFailed", &told));
+        let run = run(&folder, "plan a.yaml").exits(1).says(&["told ", "REDACTED", " end"]);
+        holds_none(&folder, &run, &[TOKEN]);
+    }
     for end in [9, 12, 18, 60] {
         azure.heal();
         let told = format!("the token '{}...' is wrong; it begins with '{}", &TOKEN[..end], &TOKEN[..end]);
@@ -236,12 +247,16 @@ fn a_secret_too_short_to_be_kept_out_is_an_error_that_names_its_variable() {
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", CONNECTION));
     for secret in ["seven77", "a", "        ", "  short  "] {
-        for command in ["apply a.yaml --yes", "plan a.yaml"] {
+        for command in
+            ["apply a.yaml --yes", "plan a.yaml", "validate a.yaml", "validate a.yaml --format json"]
+        {
             let run = folder.with_env(command, &[("KEYLESS_SECRET_SEARCH", secret)]).exits(1);
             run.complains(&["`KEYLESS_SECRET_SEARCH`", "fewer than 8 characters"]);
         }
     }
     assert!(azure.take_seen().is_empty(), "nothing was asked");
+    folder.keyless("validate a.yaml").exits(0);
+    folder.with_env("validate a.yaml", &[("KEYLESS_SECRET_SEARCH", "eight888")]).exits(0);
     folder.with_env("apply a.yaml --yes", &[("KEYLESS_SECRET_SEARCH", "eight888")]).exits(0);
     let elsewhere = ["plan", "a.yaml", "--arm-endpoint", "https://arm.example.com"];
     let mut command = Folder::new().command(elsewhere);
@@ -335,6 +350,29 @@ fn a_key_in_a_spec_is_told_without_being_shown() {
         ("    credentials: {key: Wq7LxT93pd\n", &["yaml-syntax"]),
         ("    credentials: {key: *Wq7LxT93pd}\n", &["yaml-syntax"]),
         ("    credentials: {key: &a Wq7LxT93pd}\n    metadata: {other: *a, bad: [1]}\n", &["plain-secret"]),
+        (
+            "    credentials: {key: \"${secret.X}\"}\n    credentials: {keys: {a: Wq7LxT93pd}}\n",
+            &["duplicate-key"],
+        ),
+        (
+            "    credentials: {key: \"${secret.X}\"}\n    credentials: {key: [Wq7LxT93pd]}\n",
+            &["duplicate-key"],
+        ),
+        ("    credentials: {keys: {Authorization: \"Bearer Wq7LxT93pd\"}}} }\n", &["yaml-syntax"]),
+        ("    credentials:\n      keys:\n        foo: bar: baz Wq7LxT93pd\n", &["yaml-syntax"]),
+        (
+            "    credentials:\n      keys:\n        x-functions-auth: Wq7LxT93pd\n\t    other: 1\n",
+            &["yaml-syntax"],
+        ),
+        ("    credentials:\n      keys:\n        Wq7LxT93pd\n        b: [\n", &["yaml-syntax"]),
+        ("    authorization: \"Bearer Wq7LxT93pd\"\n", &["unknown-field"]),
+        ("    header: \"Bearer Wq7LxT93pd\"\n", &["unknown-field"]),
+        ("    credentials: {key: '${Wq7LxT93pd}'}\n", &["unknown-variable"]),
+        ("    credentials: {key: '${Wq7LxT93}'}\n", &["unknown-variable"]),
+        ("    credentials: {Wq7LxT93pd: x}\n", &["unknown-field"]),
+        ("    credentials: {Wq7LxT93: x, Wq7LxT93: y}\n", &["duplicate-key"]),
+        ("    credentials: {'${Wq7LxT93pd}': x}\n", &["malformed-reference"]),
+        ("    credentials: {keys: {Wq7LxT93pd: [x]}}\n", &["unknown-field"]),
         ("    credentials: {key: Wq7LxT93pd}\n    isSharedToAll: perhaps\n", &["wrong-type"]),
     ] {
         let folder = Folder::new();

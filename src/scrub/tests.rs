@@ -146,7 +146,11 @@ fn encodings_of_encodings_are_found() {
     let scrubber = knowing(&[secret]);
     let bytes = secret.as_bytes();
     let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect();
     for before in ["", "x", "xy", "key="] {
         let with = |text: &str| format!("{before}{text}");
         let long = STANDARD.encode(with(&json(secret)));

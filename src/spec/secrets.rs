@@ -207,7 +207,8 @@ fn by_name(text: &str) -> Vec<Range<usize>> {
                 let written = &text[range.clone()];
                 let comment = text[line..].trim_start().starts_with('#');
                 // A message may repeat a name or a word of what could not be parsed. Words behind a colon in a comment are no secret.
-                if !written.contains('\n') && !(comment && written.contains(' ')) {
+                let words = written.contains('\n') || (comment && written.contains(' '));
+                if !words {
                     scrub::learn(written.trim_matches(is_frame));
                 }
                 ranges.push(range);

@@ -40,7 +40,11 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
     forms.extend([
         STANDARD.encode(format!("key={}", in_url(secret))),
         STANDARD.encode(STANDARD.encode(secret)),
-        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        secret
+            .bytes()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect(),
     ]);
     forms
 }

@@ -14,6 +14,7 @@ mod permissions;
 mod policy;
 mod retirement;
 mod subdomain;
+mod ways_in;
 
 use std::collections::BTreeSet;
 
@@ -49,6 +50,7 @@ const CHECKS: &[Check] = &[
     Check { queries: |_, _| Vec::new(), verdicts: retirement::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
+    Check { queries: ways_in::queries, verdicts: ways_in::verdicts },
 ];
 
 /// What a check has to go by.

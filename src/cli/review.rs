@@ -46,7 +46,8 @@ impl Session {
         // A plan that has to be made anew promises nothing.
         let promises = unread.is_none() && stale.is_empty();
         if promises {
-            let raised = checks::queries(&plan.steps, &snapshot);
+            let mut raised = checks::queries(&plan.steps, &snapshot);
+            raised.retain(|query| snapshot.get(query).is_none());
             ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
         }
         self.spinner.clear();

@@ -1,7 +1,11 @@
-//! Role assignments as guards see them: who has which role where, under which condition.
+//! Role assignments as guards see them: who has which role where, under which condition, and for how long.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
+use uuid::Uuid;
 
+use super::owner;
 use crate::id::{ResourceId, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
@@ -18,25 +22,62 @@ pub(super) struct Grant<'a> {
     /// Without white space around it; empty where there is none.
     condition: &'a str,
     version: Option<&'a str>,
+    /// Whether it ends by itself, as far as schedules were asked about.
+    pub(super) ends: bool,
+    /// Whether keyless wrote it: then it lasts.
+    pub(super) marked: bool,
+    /// Whether the directory does not know its principal.
+    pub(super) gone: bool,
+    /// The resource whose own identity its principal will be, where that is not known yet.
+    pub(super) holder: Option<&'a ResourceId>,
+    /// What the assignment says that its principal is.
+    kind: Option<&'a str>,
 }
 
 /// All role assignments of a state.
 pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
-    world.resources.iter().filter_map(|(id, body)| grant(id, body, roles)).collect()
+    let ending = ending(world);
+    world.resources.iter().filter_map(|(id, body)| grant(world, &ending, id, body, roles)).collect()
 }
 
-fn grant<'a>(id: &'a ResourceId, body: &'a Value, roles: &'a Catalogue) -> Option<Grant<'a>> {
+/// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management).
+fn ending(world: &World) -> BTreeSet<ResourceId> {
+    let origin = |body: &Value| {
+        let properties = &body["properties"];
+        let ends = properties["endDateTime"].is_string()
+            || properties["assignmentType"]
+                .as_str()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("Activated"));
+        let origin = properties["originRoleAssignmentId"].as_str().filter(|_| ends)?;
+        ResourceId::parse(origin).ok()
+    };
+    world.resources.values().filter_map(|body| origin(body)).collect()
+}
+
+fn grant<'a>(
+    world: &'a World,
+    ending: &BTreeSet<ResourceId>,
+    id: &'a ResourceId,
+    body: &'a Value,
+    roles: &'a Catalogue,
+) -> Option<Grant<'a>> {
     let properties = &body["properties"];
     let role_id = properties["roleDefinitionId"].as_str()?;
     let guid = trailing_guid(role_id);
+    let principal = properties["principalId"].as_str()?;
     Some(Grant {
         id,
         scope: scope_of(id)?,
-        principal: properties["principalId"].as_str()?,
+        principal,
         role: guid.and_then(|guid| roles.by_id(guid)),
         role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
         condition: properties["condition"].as_str().unwrap_or_default().trim(),
         version: properties["conditionVersion"].as_str(),
+        ends: ending.contains(id),
+        marked: owner(body).is_some(),
+        gone: Uuid::try_parse(principal).is_ok_and(|id| world.gone.contains(&id)),
+        holder: world.holders.get(id),
+        kind: properties["principalType"].as_str(),
     })
 }
 
@@ -61,6 +102,16 @@ impl Grant<'_> {
     /// Whether two grants give the same role to the same principal, wherever that is.
     pub(super) fn gives_the_same(&self, other: &Grant<'_>) -> bool {
         self.role_id == other.role_id && self.principal.eq_ignore_ascii_case(other.principal)
+    }
+
+    /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
+    pub(super) fn was_lasting(&self, before: &World, at: &ResourceId) -> bool {
+        !self.ends && (self.marked || !before.unscheduled.contains(at))
+    }
+
+    /// Whether its principal may be the identity of an application, or of something in an account.
+    pub(super) fn is_for_a_service(&self) -> bool {
+        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case("ServicePrincipal"))
     }
 
     pub(super) fn is_conditional(&self) -> bool {

@@ -21,12 +21,17 @@ fn weakened(before: &World, old: &[Grant<'_>], grant: &Grant<'_>) -> Option<Stri
     let (role, principal, scope) = (grant.role_name(), grant.principal, &grant.scope);
     let like_it: Vec<&Grant<'_>> = old.iter().filter(|was| was.gives_the_same(grant)).collect();
     let had = |was: &&&Grant<'_>| {
-        was.reaches(before, scope) && (!was.is_conditional() || was.has_condition_of(grant))
+        was.reaches(before, scope)
+            && (!was.is_conditional() || was.has_condition_of(grant))
+            // What somebody has for a while only gives nothing that lasts.
+            && (was.id == grant.id || was.was_lasting(before, scope))
     };
     if like_it.iter().any(|was| had(&was)) {
         return None;
     }
-    if like_it.iter().any(|was| was.is(grant)) {
+    // Nor does it keep anything from anybody.
+    let counts = |was: &Grant<'_>| was.is_conditional() || was.was_lasting(before, scope);
+    if like_it.iter().any(|was| was.is(grant) && counts(was)) {
         let verb = if grant.is_conditional() { "changes" } else { "drops" };
         return Some(format!(
             "the plan {verb} the condition under which {principal} has `{role}` on `{scope}`"
@@ -34,7 +39,7 @@ fn weakened(before: &World, old: &[Grant<'_>], grant: &Grant<'_>) -> Option<Stri
     }
     // The same role above, below or here without that condition would undo it.
     let meets = |was: &&&Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);
-    let around = like_it.iter().find(|was| meets(was) && !was.has_condition_of(grant))?;
+    let around = like_it.iter().find(|was| meets(was) && counts(was) && !was.has_condition_of(grant))?;
     let how = if grant.is_conditional() {
         "under another condition than"
     } else {

@@ -3,6 +3,7 @@
 use super::assignments::Grant;
 use super::{Objection, Rule};
 use crate::id::ResourceId;
+use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{Catalogue, POWERS, Role};
 
@@ -16,11 +17,12 @@ pub(super) struct Said {
     pub(super) notes: Vec<Objection>,
 }
 
-pub(super) fn judge(old: &[Grant<'_>], new: &[Grant<'_>], roles: &Catalogue) -> Said {
+pub(super) fn judge(before: &World, old: &[Grant<'_>], new: &[Grant<'_>], roles: &Catalogue) -> Said {
     let mut said = Said::default();
     for grant in new {
-        // The same grant under another GUID gives nobody anything; a changed condition is another guard's.
-        if old.iter().any(|was| was.is(grant)) {
+        // The same grant under another GUID gives nobody anything, unless that one ends by itself; a changed condition is another guard's.
+        let had = |was: &Grant<'_>| was.id == grant.id || was.was_lasting(before, &grant.scope);
+        if old.iter().any(|was| was.is(grant) && had(was)) {
             continue;
         }
         let objection =

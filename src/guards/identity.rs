@@ -1,4 +1,4 @@
-//! User-assigned identities that a live account would newly have.
+//! User-assigned identities that a live account, or anything that belongs to one, would newly have.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,18 @@ use crate::plan::predict::World;
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in &after.resources {
-        let Some(old) = before.resource(id) else { continue };
-        let known = attached(old);
+        // Whoever has rights in a live account can use what stands in it, and what is new there too.
+        let account = id.up_to("accounts").filter(|account| account != id);
+        let (known, whose) = match (before.resource(id), account) {
+            (Some(old), _) => (attached(old), format!("`{}`", id.name())),
+            (None, Some(account)) if before.resource(&account).is_some() => {
+                (BTreeSet::new(), format!("new `{}` of live account `{}`", id.name(), account.name()))
+            }
+            _ => continue,
+        };
         for identity in attached(new).difference(&known) {
             let message = format!(
-                "the plan attaches user-assigned identity `{identity}` to `{}`: the roles of that identity become the account's",
-                id.name()
+                "the plan attaches user-assigned identity `{identity}` to {whose}: it gets the roles of that identity"
             );
             objections.push(Objection { rule: Rule::Identity, id: Some(id.clone()), message });
         }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::assignments::Grant;
 use super::keys::keys_off;
 use super::{Objection, Rule, accounts};
@@ -11,6 +9,7 @@ use crate::id::ResourceId;
 use crate::plan::document::{Action, Plan};
 use crate::plan::predict::World;
 use crate::rbac::Role;
+use crate::snapshot::Body;
 
 /// What specs say of role assignments, as plain data of the plan.
 ///
@@ -57,65 +56,126 @@ pub(super) fn nobody_left(
     new: &[Grant<'_>],
     declared: &Declared,
 ) -> Vec<Objection> {
+    let own = identities(before, after);
+    let written_by_hand: BTreeSet<&ResourceId> =
+        old.iter().filter(|grant| !grant.marked).map(|grant| grant.id).collect();
     let mut objections = Vec::new();
-    let temporary = temporary(after);
-    for (id, body) in accounts(after).filter(|(_, body)| keys_off(body)) {
+    for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
         let Some(was) = before.resource(id) else { continue };
-        if keys_off(was) && !old.iter().any(|grant| lets_in(before, grant, id) && !is_kept(grant, new)) {
+        let let_in =
+            |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&own, id, grant);
+        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !is_kept(grant, new)) {
             continue;
         }
-        let left: Vec<&Grant<'_>> = new
-            .iter()
-            .filter(|grant| grant.role.is_some_and(Role::gives_inference) && grant.reaches(after, id))
-            // What ends by itself is no way in to rely on, and an account that may call itself lets nobody in.
-            .filter(|grant| !temporary.contains(grant.id) && !is_own(body, grant))
-            .collect();
-        let certain = |grant: &&&Grant<'_>| grant.certainly_gives_inference();
-        if left.iter().filter(certain).any(|grant| declared.counts(grant, id)) {
-            continue;
-        }
-        let name = id.name();
-        let by_hand =
-            format!("given by hand on `{name}`, whose role assignments a spec declares without them");
-        let (counted, strange): (Vec<&Grant<'_>>, Vec<&Grant<'_>>) =
-            left.into_iter().partition(|grant| declared.counts(grant, id));
-        let (who, why) = match (counted.is_empty(), strange.is_empty()) {
-            (true, true) => ("nobody", "no role with inference data actions is left".to_owned()),
-            (false, true) => (
-                "perhaps nobody",
-                "each role with inference data actions that is left holds only under a condition".to_owned(),
-            ),
-            (true, false) => {
-                ("soon nobody", format!("the roles with inference data actions that are left were {by_hand}"))
+        let unread = |grant: &Grant<'_>| {
+            let by_hand = written_by_hand.contains(grant.id);
+            if by_hand && before.unscheduled.contains(id) {
+                return Some(Flaw::MayEnd);
             }
-            (false, false) => (
-                "perhaps nobody",
-                format!(
-                    "the roles with inference data actions that are left hold only under a condition, or were {by_hand}"
-                ),
-            ),
+            let may_be_own =
+                grant.holder.is_none() && grant.is_for_a_service() && before.unlisted.contains(id);
+            may_be_own.then_some(Flaw::MayBeOwn)
         };
-        let message = format!(
-            "after the plan {who} could call the models of account `{name}`: keys are off, and {why}"
-        );
-        objections.push(Objection { rule: Rule::LockOut, id: Some(id.clone()), message });
+        let flaw = |grant: &Grant<'_>| {
+            if grant.gone {
+                Some(Flaw::Gone)
+            } else if is_own(&own, id, grant) {
+                // What may call itself lets nobody in.
+                Some(Flaw::Own)
+            } else if grant.ends {
+                Some(Flaw::Ends)
+            } else if let Some(unread) = unread(grant) {
+                Some(unread)
+            } else if !grant.certainly_gives_inference() {
+                Some(Flaw::Conditional)
+            } else {
+                (!declared.counts(grant, id)).then_some(Flaw::ByHand)
+            }
+        };
+        let left = new
+            .iter()
+            .filter(|grant| grant.role.is_some_and(Role::gives_inference) && grant.reaches(after, id));
+        let flaws: Option<BTreeSet<Flaw>> = left.map(flaw).collect();
+        // One without a flaw is enough.
+        let Some(flaws) = flaws else { continue };
+        objections.push(Objection {
+            rule: Rule::LockOut,
+            id: Some(id.clone()),
+            message: message(id.name(), &flaws),
+        });
     }
     objections
 }
 
-/// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management).
-fn temporary(world: &World) -> BTreeSet<ResourceId> {
-    let origin = |body: &Value| {
-        let properties = &body["properties"];
-        let ends = properties["endDateTime"].is_string()
-            || properties["assignmentType"]
-                .as_str()
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("Activated"));
-        let origin = properties["originRoleAssignmentId"].as_str().filter(|_| ends)?;
-        ResourceId::parse(origin).ok()
+/// Why a grant is no way in to rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Flaw {
+    /// It holds only under a condition.
+    Conditional,
+    /// Whether it ends by itself could not be read.
+    MayEnd,
+    /// Whether it is for the identity of one of the account's projects could not be read.
+    MayBeOwn,
+    /// Somebody made it beside a declared list.
+    ByHand,
+    /// It ends by itself.
+    Ends,
+    /// It is for the account's own identity, or that of something in it.
+    Own,
+    /// Its principal is gone.
+    Gone,
+}
+
+impl Flaw {
+    /// Whether it may let somebody in all the same.
+    fn is_doubt(self) -> bool {
+        matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn)
+    }
+
+    /// Whether it lets somebody in for now.
+    fn is_passing(self) -> bool {
+        matches!(self, Self::ByHand | Self::Ends)
+    }
+
+    /// What it says of grants to `account`.
+    fn words(self, account: &str) -> String {
+        match self {
+            Self::Conditional => "hold only under a condition".to_owned(),
+            Self::MayEnd => "may end by themselves: Azure did not say so to a caller that may not read `Microsoft.Authorization/roleAssignmentScheduleInstances`, which Reader may; one that keyless makes lasts".to_owned(),
+            Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
+            Self::ByHand => format!("were given by hand on `{account}`, whose role assignments a spec declares without them"),
+            Self::Ends => "end by themselves".to_owned(),
+            Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
+            Self::Gone => "are for principals that are gone".to_owned(),
+        }
+    }
+}
+
+fn message(account: &str, flaws: &BTreeSet<Flaw>) -> String {
+    let who = if flaws.iter().any(|flaw| flaw.is_doubt()) {
+        "perhaps nobody"
+    } else if flaws.iter().any(|flaw| flaw.is_passing()) {
+        "soon nobody"
+    } else {
+        "nobody"
     };
-    world.resources.values().filter_map(|body| origin(body)).collect()
+    let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account)).collect();
+    let why = if words.is_empty() {
+        "no role with inference data actions is left".to_owned()
+    } else {
+        format!("the roles with inference data actions that are left {}", words.join(", or "))
+    };
+    format!("after the plan {who} could call the models of account `{account}`: keys are off, and {why}")
+}
+
+/// The principals of the identities of accounts and of what stands in them, in lower case, each with the account.
+fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
+    let own = |(id, body): (&ResourceId, &Body)| {
+        let principal = body["identity"]["principalId"].as_str()?.to_ascii_lowercase();
+        Some((id.up_to("accounts")?, principal))
+    };
+    before.resources.iter().chain(&after.resources).filter_map(own).collect()
 }
 
 /// Whether a grant lets somebody call an account's models. What stands above subscriptions may, even where no list that shows so could be
@@ -125,9 +185,10 @@ fn lets_in(before: &World, grant: &Grant<'_>, account: &ResourceId) -> bool {
         && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
 }
 
-/// Whether a grant is for the account's own identity.
-fn is_own(account: &Value, grant: &Grant<'_>) -> bool {
-    account["identity"]["principalId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(grant.principal))
+/// Whether a grant is for the account's own identity or that of something in it, be it one that the plan only makes.
+fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Grant<'_>) -> bool {
+    grant.holder.is_some_and(|holder| account.contains(holder))
+        || own.contains(&(account.clone(), grant.principal.to_ascii_lowercase()))
 }
 
 /// Whether it stands after the plan as it did, or with less of a condition.
@@ -143,9 +204,12 @@ pub(super) fn caller_out(
     new: &[Grant<'_>],
 ) -> Vec<Objection> {
     let rights: [fn(&Role) -> bool; 2] = [Role::can_grant, Role::can_write];
-    let is_callers = |grant: &&Grant<'_>| grant.principal.eq_ignore_ascii_case(caller);
+    // What it has for a while only is no right that it keeps.
+    let is_callers = |grant: &&Grant<'_>| grant.principal.eq_ignore_ascii_case(caller) && !grant.ends;
+    let kept =
+        |lost: &Grant<'_>| new.iter().filter(is_callers).any(|now| now.is(lost) && lost.is_kept_by(now));
     let mut objections = Vec::new();
-    for lost in old.iter().filter(is_callers).filter(|grant| !is_kept(grant, new)) {
+    for lost in old.iter().filter(is_callers).filter(|grant| !kept(grant)) {
         // A role of which nothing is known might have given the right, and is none to rely on.
         let taken = rights.iter().any(|right| {
             lost.role.is_none_or(right)
@@ -158,7 +222,7 @@ pub(super) fn caller_out(
         });
         if taken {
             let (role, scope) = (lost.role_name(), &lost.scope);
-            let changed = new.iter().any(|now| now.is(lost));
+            let changed = new.iter().filter(is_callers).any(|now| now.is(lost));
             let message = if changed {
                 format!(
                     "the plan puts `{role}` on `{scope}` of the identity that carries it out under a condition"

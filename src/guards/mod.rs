@@ -23,6 +23,8 @@ mod outbound;
 mod policy;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ways_tests;
 mod weakening;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +178,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     // A plan changes no role: what was read of them before holds after.
     let roles = Catalogue::of(before.resources.values());
     let (old, new) = (assignments::grants(before, &roles), assignments::grants(after, &roles));
-    let mut said = grant::judge(&old, &new, &roles);
+    let mut said = grant::judge(before, &old, &new, &roles);
     said.objections.extend(condition::objections(before, &old, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
     if let Some(caller) = caller {

@@ -40,6 +40,12 @@ pub(crate) fn list(account: &ResourceId) -> Query {
     children::list(&Projects, account)
 }
 
+/// The accounts whose projects could not be read.
+pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    let lists = snapshot.refused().filter(|(path, _)| path.contains("/projects?"));
+    lists.filter_map(|(_, scope)| scope.up_to("accounts")).collect()
+}
+
 /// The accounts that stacks of this run made and no longer declare: what would be deleted, if their lists are whole.
 fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks

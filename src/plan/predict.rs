@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::kinds::{self, merge};
-use crate::plan::document::{Plan, StepAction};
+use crate::kinds::{self, merge, project, role_assignment};
+use crate::plan::document::{Plan, Step, StepAction};
+use crate::principals;
 use crate::snapshot::{Body, Snapshot};
 
 /// Live resources in ARM shape, by id.
@@ -20,13 +22,26 @@ pub struct World {
     /// What stands above subscriptions, such as assignments on management groups, each with a subscription whose list shows it:
     /// it holds there, and no id says so.
     pub inherited: BTreeSet<(ResourceId, ResourceId)>,
+    /// Principals about whom the directory was asked and whom it does not know.
+    pub gone: BTreeSet<Uuid>,
+    /// Scopes at which it could not be read which assignments end by themselves.
+    pub unscheduled: BTreeSet<ResourceId>,
+    /// Accounts whose projects could not be listed.
+    pub unlisted: BTreeSet<ResourceId>,
+    /// Assignments whose principal is known only later, each with the resource whose own identity that will be.
+    pub holders: BTreeMap<ResourceId, ResourceId>,
 }
 
 impl World {
     /// Everything that a snapshot shows, inherited assignments included.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
-        let mut world = Self::default();
+        let mut world = Self {
+            gone: principals::gone(snapshot),
+            unscheduled: role_assignment::unscheduled(snapshot),
+            unlisted: project::unlisted(snapshot),
+            ..Self::default()
+        };
         for (asked, body) in snapshot.shown() {
             let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };
             // Only the list itself tells that it holds here: a management group's own list says nothing about what is below.
@@ -84,8 +99,14 @@ impl World {
     /// The state after all steps of a plan have succeeded.
     #[must_use]
     pub fn after(&self, plan: &Plan) -> Self {
+        self.after_steps(&plan.steps)
+    }
+
+    /// The state after these steps have succeeded.
+    #[must_use]
+    pub fn after_steps(&self, steps: &[Step]) -> Self {
         let mut after = self.clone();
-        for step in &plan.steps {
+        for step in steps {
             let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
                 continue;
             };
@@ -103,6 +124,9 @@ impl World {
                 let holder = hole.resource.rsplit('/').next().unwrap_or_default();
                 let whose = json!(format!("the identity of {holder}"));
                 kind.overlay(body, &Map::from_iter([(hole.field.clone(), whose)]));
+                if let Ok(holder) = ResourceId::parse(&hole.resource) {
+                    after.holders.insert(id.clone(), holder);
+                }
             }
             if let Some(stack) = &step.mark {
                 kind.set_mark(body, stack);

@@ -23,7 +23,7 @@ use crate::spec::model::{Principal, PrincipalType};
 
 pub use identity::identity_of;
 use lock::Lock;
-pub use proof::{names, objects, prove};
+pub use proof::{existence, gone, names, objects, prove, unanswered};
 pub(crate) use words::{encoded, quoted};
 
 const IDENTITIES_API: &str = "2023-01-31";

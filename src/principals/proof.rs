@@ -12,13 +12,15 @@ use super::object;
 use super::words::{encoded, quoted};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::snapshot::{Answer, Part, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 
 /// Ids in one look-up; Graph takes more, and answers larger ones in pages.
 const LOOKED_UP: usize = 100;
 /// Values that Graph takes in one `in (…)`.
 const IN: usize = 15;
+/// How the path of a question begins whether somebody exists.
+const EXISTENCE: &str = "graph:/directoryObjects/";
 
 /// Asks what these ids are: objects, or applications whose client ids they are. One question for all, so its path names none.
 #[must_use]
@@ -36,6 +38,31 @@ pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
         scope: ResourceId::root(),
         project: object,
     }
+}
+
+/// Asks whether somebody exists: a question for each, so that its answer tells about whom it was.
+#[must_use]
+pub fn existence(id: Uuid) -> Query {
+    Query {
+        path: format!("{EXISTENCE}{id}"),
+        shape: Shape::Directory(by_ids(&[id.to_string()]).collect()),
+        scope: ResourceId::root(),
+        project: object,
+    }
+}
+
+/// Whom the directory was asked about and does not know.
+#[must_use]
+pub fn gone(snapshot: &Snapshot) -> BTreeSet<Uuid> {
+    let is_empty = |answer: &Answer| matches!(answer, Answer::Found(items) if items.is_empty());
+    let asked = snapshot.below(EXISTENCE).filter(|(_, answer)| is_empty(answer));
+    asked.filter_map(|(id, _)| Uuid::try_parse(id).ok()).collect()
+}
+
+/// Why it is not known of somebody whether they exist.
+#[must_use]
+pub fn unanswered(snapshot: &Snapshot) -> Option<&Refusal> {
+    snapshot.below(EXISTENCE).find_map(|(_, answer)| answer.refusal())
 }
 
 fn by_ids(ids: &[String]) -> impl Iterator<Item = Part> {
@@ -109,7 +136,6 @@ fn type_of(item: &Value) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::snapshot::Refusal;
     use crate::source::Sources;
 
     const ID: Uuid = Uuid::from_u128(7);
@@ -149,6 +175,19 @@ mod tests {
         for answer in [Answer::Denied(refusal.clone()), Answer::Failed(refusal)] {
             assert_eq!(verdict(answer, "User").unwrap().0, Severity::Note);
         }
+    }
+
+    #[test]
+    fn gone_is_only_whom_the_directory_was_asked_about_and_does_not_know() {
+        let refusal = Refusal { message: "no".to_owned(), hint: None };
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(&objects(&BTreeSet::from([ID])), Answer::found([]));
+        assert!(gone(&snapshot).is_empty(), "another question");
+        snapshot.insert(&existence(ID), Answer::found([]));
+        snapshot.insert(&existence(OBJECT), Answer::found([json!({"id": OBJECT})]));
+        assert_eq!((gone(&snapshot), unanswered(&snapshot)), (BTreeSet::from([ID]), None));
+        snapshot.insert(&existence(ID), Answer::Denied(refusal.clone()));
+        assert_eq!((gone(&snapshot), unanswered(&snapshot)), (BTreeSet::new(), Some(&refusal)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) mod twin;
 mod undeclared;
 
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
-pub(crate) use temporary::{activated, query as schedule_instances};
+pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;

@@ -27,6 +27,12 @@ pub(crate) fn query(scope: &ResourceId) -> Query {
     filtered(scope, "atScope()")
 }
 
+/// The scopes of which that could not be read.
+pub(crate) fn unscheduled(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    let about = snapshot.refused().filter(|(path, _)| path.contains("/roleAssignmentScheduleInstances?"));
+    about.map(|(_, scope)| scope.clone()).collect()
+}
+
 /// Which assignments of a principal in a subscription hold for a while only.
 fn of_principal(subscription: &ResourceId, principal: Uuid) -> Query {
     filtered(subscription, &format!("principalId eq '{principal}'"))

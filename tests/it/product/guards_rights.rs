@@ -271,7 +271,7 @@ fn the_only_way_in_put_under_a_condition_is_a_lock_out() {
     folder.write("a.yaml", fs::read(cases.join("base.yaml")).unwrap());
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", fs::read(cases.join("condition-never.yaml")).unwrap());
-    refused(&azure, &folder, "lock-out", "accounts/chat-a", "holds only under a condition");
+    refused(&azure, &folder, "lock-out", "accounts/chat-a", "hold only under a condition");
 }
 
 #[test]

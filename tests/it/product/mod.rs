@@ -38,3 +38,4 @@ mod strangers;
 mod streams;
 mod structure;
 mod unsettled;
+mod ways_in;

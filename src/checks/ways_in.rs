@@ -1,0 +1,167 @@
+//! What has to be known of role assignments before a way in is taken: whether those that are left end by themselves, and whether anybody
+//! still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, and where somebody is given for good
+//! what they may have for a while already. The guards judge it; here the questions are put.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Case, Verdict, target};
+use crate::finding::{Code, Severity};
+use crate::id::{ResourceId, trailing_guid};
+use crate::kinds::account::holds_projects;
+use crate::kinds::{self, project, role_assignment};
+use crate::plan::document::{FindingEntry, Step, StepAction};
+use crate::plan::predict::World;
+use crate::principals;
+use crate::rbac::{Catalogue, Role};
+use crate::snapshot::{Body, Query};
+
+/// A role assignment of a state.
+struct Assignment<'a> {
+    id: &'a ResourceId,
+    scope: ResourceId,
+    properties: &'a Value,
+    marked: bool,
+}
+
+impl<'a> Assignment<'a> {
+    fn of(id: &'a ResourceId, body: &'a Value) -> Option<Self> {
+        let kind = kinds::by_id(id).filter(|kind| kind.is_grant())?;
+        let properties = &body["properties"];
+        Some(Self { id, scope: id.scope(), properties, marked: kind.mark(body).is_some() })
+    }
+
+    fn all(world: &'a World) -> Vec<Self> {
+        world.resources.iter().filter_map(|(id, body)| Self::of(id, body)).collect()
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        self.properties[name].as_str().unwrap_or_default()
+    }
+
+    /// Who has which role.
+    fn gift(&self) -> (Option<Uuid>, String) {
+        (trailing_guid(self.text("roleDefinitionId")), self.text("principalId").to_ascii_lowercase())
+    }
+
+    /// Whether it may let its holder call models: of a role that nobody knows anything may be true.
+    fn may_call(&self, roles: &Catalogue) -> bool {
+        self.gift().0.and_then(|id| roles.by_id(id)).is_none_or(Role::gives_inference)
+    }
+
+    fn reaches(&self, world: &World, account: &ResourceId) -> bool {
+        world.reaches(self.id, &self.scope, account)
+    }
+
+    fn says(&self, kind: &str) -> bool {
+        self.text("principalType").eq_ignore_ascii_case(kind)
+    }
+}
+
+/// The assignments of which it is known whether they end by themselves.
+fn scheduled(world: &World) -> BTreeSet<ResourceId> {
+    let origin = |body: &Body| ResourceId::parse(body["properties"]["originRoleAssignmentId"].as_str()?).ok();
+    world.resources.values().filter_map(origin).collect()
+}
+
+pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
+    let concerns = |step: &&Step| step.kind == "accounts" || step.kind == "roleAssignments";
+    if !steps.iter().any(|step| concerns(&step)) {
+        return Vec::new();
+    }
+    let after = world.after_steps(steps);
+    let mut queries = given_for_good(steps, world, &after);
+    let roles = Catalogue::of(after.resources.values());
+    let left: Vec<Assignment<'_>> =
+        Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles)).collect();
+    for account in at_risk(steps, world, &after, &roles) {
+        let near = || left.iter().filter(|each| each.reaches(&after, &account));
+        // What keyless made lasts, and what it makes; what it only marks may not.
+        let by_hand =
+            |id: &ResourceId| Assignment::of(id, world.resource(id)?).filter(|each| !each.marked).map(|_| ());
+        if near().any(|each| by_hand(each.id).is_some()) {
+            queries.push(role_assignment::schedule_instances(&account));
+        }
+        // Of what stands in another tenant's directory this one knows nothing.
+        let asked = near().filter(|each| !each.says("ForeignGroup"));
+        let ids: BTreeSet<Uuid> =
+            asked.filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
+        queries.extend(ids.into_iter().map(principals::existence));
+        if near().any(|each| each.says("ServicePrincipal"))
+            && world.resource(&account).is_some_and(holds_projects)
+        {
+            queries.push(project::list(&account));
+        }
+    }
+    queries
+}
+
+/// Live accounts without keys after the steps, where keys go off or a grant that may let somebody in goes or changes.
+fn at_risk(steps: &[Step], before: &World, after: &World, roles: &Catalogue) -> BTreeSet<ResourceId> {
+    let keys_off = |body: &Value| body["properties"]["disableLocalAuth"] == true;
+    let lost = |step: &&Step| {
+        step.kind == "roleAssignments" && matches!(step.action, StepAction::Delete | StepAction::Update)
+    };
+    let touched: Vec<ResourceId> = steps.iter().filter(lost).filter_map(target).collect();
+    let touched: Vec<Assignment<'_>> = touched
+        .iter()
+        .filter_map(|id| Assignment::of(id, before.resource(id)?))
+        .filter(|each| each.may_call(roles))
+        .collect();
+    let is_touched = |account: &ResourceId| {
+        let reaches =
+            |each: &Assignment<'_>| each.scope.subscription_id().is_none() || each.reaches(before, account);
+        touched.iter().any(reaches)
+    };
+    let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
+    let off = after.resources.iter().filter(|(id, body)| is_account(id) && keys_off(body));
+    let at_risk = off.filter(|(id, _)| {
+        let was = before.resource(id).or_else(|| before.remains(id));
+        was.is_some_and(|was| !keys_off(was) || is_touched(id))
+    });
+    at_risk.map(|(id, _)| id.clone()).collect()
+}
+
+/// What somebody may have for a while already who is now given it for good, or without a condition.
+fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
+    let written = |step: &&Step| {
+        step.kind == "roleAssignments" && matches!(step.action, StepAction::Create | StepAction::Update)
+    };
+    let targets: Vec<ResourceId> = steps.iter().filter(written).filter_map(target).collect();
+    let given: Vec<Assignment<'_>> =
+        targets.iter().filter_map(|id| Assignment::of(id, after.resource(id)?)).collect();
+    if given.is_empty() {
+        return Vec::new();
+    }
+    let (live, scheduled) = (Assignment::all(before), scheduled(before));
+    let mut had: BTreeMap<_, Vec<&Assignment<'_>>> = BTreeMap::new();
+    for each in &live {
+        had.entry(each.gift()).or_default().push(each);
+    }
+    let is_asked = |grant: &&Assignment<'_>| {
+        let same = had.get(&grant.gift()).map_or(&[][..], Vec::as_slice);
+        let is_open = |each: &Assignment<'_>| !each.marked && !scheduled.contains(each.id);
+        let others = || same.iter().filter(|each| each.id != grant.id && is_open(each));
+        others().any(|each| each.scope == grant.scope)
+            || (same.iter().any(|each| !each.text("condition").is_empty())
+                && others().any(|each| each.reaches(before, &grant.scope)))
+    };
+    given.iter().filter(is_asked).map(|grant| role_assignment::schedule_instances(&grant.scope)).collect()
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    // The same for everybody, so that it is told once; and not at all where the same was told of the declared ids.
+    let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread.as_str());
+    let unread = principals::unanswered(case.snapshot).filter(|_| !told);
+    let finding = unread.map(|refusal| FindingEntry {
+        source: None,
+        severity: Severity::Note,
+        code: Code::NotChecked.as_str().to_owned(),
+        message: "whether those who can still call models without keys exist is not known: the directory could not be asked".to_owned(),
+        cause: Some(refusal.message.clone()),
+        hint: refusal.hint.clone(),
+    });
+    finding.map(|finding| Verdict { finding, refuses: Vec::new() }).into_iter().collect()
+}

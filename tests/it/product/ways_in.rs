@@ -1,0 +1,229 @@
+//! Ways in that are none: keys do not go off where only principals that are gone, roles for a while, or the account's own identities are
+//! left; and what somebody has for a while silences no guard.
+
+use serde_json::{Value, json};
+
+use crate::common::{
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, grants, head, listed,
+    one_account, role,
+};
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+const GONE: &str = "99999999-0000-4000-8000-000000000009";
+const PIM: &str = "/roleAssignmentScheduleInstances?";
+
+fn group() -> String {
+    format!("/subscriptions/{SUB}/resourceGroups/rg")
+}
+
+/// An account whose keys are on, and a folder.
+fn open() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account(
+        "chat",
+        &json!({"customSubDomainName": "chat", "disableLocalAuth": false, "allowProjectManagement": true}),
+    );
+    (azure, folder)
+}
+
+fn closing(lines: &str) -> String {
+    one_account("team-a", "chat", &format!("disableLocalAuth: true\n{lines}"))
+}
+
+/// Takes whoever is gone out of what the directory answers.
+fn forget(answer: &mut Value) {
+    for response in answer["responses"].as_array_mut().into_iter().flatten() {
+        if let Some(found) = response["body"]["value"].as_array_mut() {
+            found.retain(|item| item["id"] != GONE);
+        }
+    }
+}
+
+fn for_an_hour(azure: &Azure, scope: &str, role: &str, who: &str) {
+    let instance = json!({"scope": scope, "role": role, "principalId": who, "principalType": "User",
+        "seconds": 3600, "assignmentType": "Activated"});
+    let answer = azure.send("POST", "/_sandbox/access", Some(json!({ "scheduleInstances": [instance] })));
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[track_caller]
+fn locked(azure: &Azure, folder: &Folder, words: &str) {
+    refused(azure, folder, "lock-out", words);
+    folder.keyless("plan a.yaml --allow lock-out:accounts/chat").exits(0);
+}
+
+/// Asserts that neither a fresh plan nor a saved one passes the guard.
+#[track_caller]
+fn refused(azure: &Azure, folder: &Folder, rule: &str, words: &str) {
+    azure.take_seen();
+    let code = format!("error[guard-{rule}]");
+    folder.keyless("plan a.yaml").exits(3).says(&[&code, words]);
+    folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
+    let lift = format!("plan a.yaml --out saved.json --allow {rule}");
+    folder.keyless(&lift).exits(0);
+    folder.keyless("apply saved.json --yes").exits(3).complains(&["nothing was written"]);
+    assert!(azure.take_writes().is_empty(), "{rule}");
+}
+
+#[test]
+fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
+    let orphans = format!(
+        "roleAssignments:\n  - role: Cognitive Services User\n    principals:\n{}",
+        listed([GONE], "Group")
+    );
+    for (spec, at) in [
+        (closing(""), Some(group())),
+        (closing(""), Some(account("chat"))),
+        (closing(&orphans), Some(account("chat"))),
+        (closing(&orphans), None),
+    ] {
+        let (azure, folder) = open();
+        azure.spoil("POST", "$batch", Fault::Edit(forget));
+        if let Some(scope) = at {
+            let body = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": GONE, "principalType": "Group"}});
+            azure.put(&assignment(&scope, HAND), body);
+        }
+        folder.write("a.yaml", &spec);
+        locked(&azure, &folder, "are for principals that are gone");
+        // Somebody who is there is enough, and a directory that may not be read says of nobody that they are gone.
+        azure.grant(&group(), "12345678-aaaa-4bbb-8ccc-0123456789ac", CS_USER, ALICE, None);
+        folder.keyless("plan a.yaml").exits(0);
+        azure.delete(&assignment(&group(), "12345678-aaaa-4bbb-8ccc-0123456789ac"));
+        let denied = Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
+        azure.spoil("POST", "$batch", denied);
+        let run = folder.keyless("plan a.yaml -v").exits(0);
+        let notes = ["whether those who can still call models", "whether the declared object ids belong"];
+        assert_eq!(notes.iter().filter(|note| run.stdout.contains(**note)).count(), 1, "{run}");
+    }
+}
+
+#[test]
+fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
+    for scope in [group(), account("chat")] {
+        let (azure, folder) = open();
+        for_an_hour(&azure, &scope, "Cognitive Services User", ALICE);
+        folder.write("a.yaml", closing(""));
+        locked(&azure, &folder, "end by themselves");
+        // Of what may not be asked about it is not known; one that keyless makes lasts.
+        azure.spoil("GET", PIM, Fault::denied());
+        locked(&azure, &folder, "may end by themselves");
+        folder.write("a.yaml", closing(&grants(&[BOB])));
+        folder.keyless("plan a.yaml").exits(0);
+        azure.heal();
+        folder.keyless("apply a.yaml --yes").exits(0);
+        // The lasting one goes.
+        folder.write("a.yaml", closing("roleAssignments: []\n"));
+        folder.keyless("plan a.yaml").exits(3).says(&["error[guard-lock-out]", "end by themselves"]);
+    }
+    let (azure, folder) = open();
+    azure.grant(&format!("/subscriptions/{SUB}"), HAND, CS_USER, ALICE, None);
+    folder.write("a.yaml", closing(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    assert_eq!(azure.take_seen().len(), 2, "in sync nothing more is asked");
+    folder.write("a.yaml", closing("tags: {team: ml}\n"));
+    folder.keyless("plan a.yaml").exits(0);
+    assert!(
+        !azure.take_seen().iter().any(|seen| seen.target.contains(PIM) || seen.target.contains("$batch"))
+    );
+}
+
+#[test]
+fn keys_do_not_go_off_where_only_the_accounts_own_identities_are_left() {
+    let call = |who: &str| {
+        format!(
+            "identity: SystemAssigned\nroleAssignments:\n  - role: Cognitive Services User\n    principals: [{{accountIdentity: {who}}}]\n"
+        )
+    };
+    let (azure, folder) = open();
+    // The identity is as new as its grant.
+    folder.write("a.yaml", closing(&call("chat")));
+    locked(&azure, &folder, "the account's own identity");
+    // That of another account counts.
+    folder.write("a.yaml", format!("{}  - name: front\n", closing(&call("front"))));
+    folder.keyless("plan a.yaml").exits(0);
+    // A project's, declared or not.
+    let project = format!("{}/projects/main", account("chat"));
+    azure.put(
+        &project,
+        json!({"location": "eastus2", "identity": {"type": "SystemAssigned"}, "properties": {}}),
+    );
+    let own = azure.get(&project)["identity"]["principalId"].as_str().unwrap().to_owned();
+    let given = |who: &str| json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": who, "principalType": "ServicePrincipal"}});
+    azure.put(&assignment(&account("chat"), HAND), given(&own));
+    for lines in ["", "projects: [{name: main}]\n"] {
+        folder.write("a.yaml", closing(lines));
+        locked(&azure, &folder, "that of one of its projects");
+    }
+    azure.delete(&assignment(&account("chat"), HAND));
+    azure.put(&assignment(&account("chat"), HAND), given(BOB));
+    folder.write("a.yaml", closing(""));
+    folder.keyless("plan a.yaml").exits(0);
+    azure.spoil("GET", "/projects?", Fault::denied());
+    locked(&azure, &folder, "the account's projects, which could not be read");
+}
+
+#[test]
+fn a_role_for_a_while_silences_no_guard() {
+    let at_group = |name: &str, more: &str| {
+        format!(
+            "{}roleAssignments:\n  - role: {name}\n    scope: resourceGroup\n{more}    principals:\n{}",
+            head("team-a"),
+            listed([BOB], "User")
+        )
+    };
+    let condition = "    condition: \"@Resource[Microsoft.Storage/storageAccounts:name] StringEquals 'a'\"\n";
+    let above = format!("/subscriptions/{SUB}");
+    // The same role above, activated without the condition that goes.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", at_group("Reader", condition));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    for_an_hour(&azure, &above, "Reader", BOB);
+    folder.write("a.yaml", at_group("Reader", "    condition: null\n"));
+    refused(&azure, &folder, "condition", "drops the condition");
+    azure.spoil("GET", PIM, Fault::denied());
+    refused(&azure, &folder, "condition", "drops the condition");
+    azure.heal();
+    // One that lasts is had already.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", at_group("Reader", condition));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.grant(&above, HAND, READER, BOB, None);
+    folder.write("a.yaml", at_group("Reader", "    condition: null\n"));
+    folder.keyless("plan a.yaml").exits(0);
+    // Owner for good, to whom has it for an hour.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    for_an_hour(&azure, &group(), "Owner", BOB);
+    folder.write("a.yaml", at_group("Owner", ""));
+    refused(&azure, &folder, "grant", "`Owner`");
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.grant(&group(), HAND, OWNER, BOB, None);
+    folder.write("a.yaml", at_group("Owner", ""));
+    folder.keyless("plan a.yaml").exits(0);
+}
+
+#[test]
+fn a_foreign_identity_does_not_enter_a_live_account_by_a_new_project() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let foreign = format!("{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/foreign", group());
+    let spec = |projects: &str| closing(&format!("{}projects:\n{projects}", grants(&[ALICE])));
+    folder.write("a.yaml", spec("  - name: main\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let second = format!("  - name: main\n  - name: second\n    identity: {{userAssigned: [{foreign}]}}\n");
+    folder.write("a.yaml", spec(&second));
+    refused(&azure, &folder, "identity", "to new `second` of live account `chat`");
+    folder.keyless("apply a.yaml --yes --allow identity:accounts/chat/projects/second").exits(0);
+    // With an account that is new itself nobody has anything to lose.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&second));
+    folder.keyless("apply a.yaml --yes").exits(0);
+}

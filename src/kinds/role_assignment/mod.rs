@@ -287,6 +287,7 @@ impl Kind for RoleAssignments {
         let strange = undeclared::doubtful(stacks, &live, snapshot);
         queries.extend(temporary::queries(stacks, &live, &strange, snapshot));
         queries.extend(undeclared::projects(&strange, snapshot));
+        queries.extend(orphans::strangers(stacks, &strange));
         let doubtful = orphans::doubtful(stacks, &live, snapshot);
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries

@@ -1,7 +1,8 @@
 //! Assignments whose principal is gone: named, and never deleted unasked.
 //!
 //! Pure. The directory is asked only where there is a reason to: an id that would get its first role, or an assignment that
-//! nobody declares. The others go along then, since a batch holds many. A lock file makes asking needless.
+//! nobody declares. The others go along then, since a batch holds many. A lock file makes that needless, but for strangers: of those that
+//! would be drift it is asked all the same, one by one. Where it does not answer, it is not known whether they are drift.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use crate::id::Key;
 use crate::kinds::{Inventory, Kind as _, Live};
 use crate::principals;
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
@@ -31,23 +32,47 @@ pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
     ids
 }
 
-/// Who the directory does not know, where it was asked about every assignment that no spec declares.
-#[derive(Debug)]
-pub(super) struct Gone {
-    known: Option<BTreeSet<Uuid>>,
+/// What is asked about undeclared assignments that would be drift, where a lock file keeps the others from being asked about.
+pub(super) fn strangers<'a>(stacks: &[Loaded], strange: &'a [&Live]) -> impl Iterator<Item = Query> + 'a {
+    let asked = strange.iter().filter(move |live| can_be_asked_about(live));
+    let locked = is_locked(stacks);
+    asked.filter(move |_| locked).filter_map(|live| principal(live).map(principals::existence))
 }
 
-impl Gone {
-    pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
-        // A lock file makes asking needless; what was asked then was not about these.
-        let locked = stacks.iter().any(|loaded| loaded.lock.is_some());
-        Self { known: known(snapshot).filter(|_| !locked) }
+fn is_locked(stacks: &[Loaded]) -> bool {
+    stacks.iter().any(|loaded| loaded.lock.is_some())
+}
+
+/// Who the directory does not know, as far as it was asked.
+#[derive(Debug)]
+pub(super) struct Gone<'a> {
+    locked: bool,
+    known: Option<BTreeSet<Uuid>>,
+    absent: BTreeSet<Uuid>,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Gone<'a> {
+    pub(super) fn of(stacks: &[Loaded], snapshot: &'a Snapshot) -> Self {
+        let locked = is_locked(stacks);
+        // What was asked with a lock file was not about all.
+        let known = known(snapshot).filter(|_| !locked);
+        Self { locked, known, absent: principals::gone(snapshot), snapshot }
     }
 
     /// Whether the principal of an undeclared assignment is gone.
     pub(super) fn has(&self, live: &Live) -> bool {
-        let (Some(known), Some(id)) = (&self.known, principal(live)) else { return false };
-        !known.contains(&id) && can_be_asked_about(live)
+        let unknown = |id: &Uuid| self.known.as_ref().is_some_and(|known| !known.contains(id));
+        can_be_asked_about(live)
+            && principal(live).is_some_and(|id| self.absent.contains(&id) || unknown(&id))
+    }
+
+    /// Why it is not known whether the principal of an undeclared assignment is gone.
+    pub(super) fn unread(&self, live: &Live) -> Option<&'a Refusal> {
+        let id = principal(live).filter(|_| can_be_asked_about(live))?;
+        let query =
+            if self.locked { principals::existence(id) } else { principals::objects(&BTreeSet::new()) };
+        self.snapshot.get(&query)?.refusal()
     }
 }
 
@@ -78,13 +103,15 @@ fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {
 
 pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let asked = doubtful(stacks, live, snapshot);
-    let Some(known) = known(snapshot) else { return Vec::new() };
+    let (known, gone) = (known(snapshot), principals::gone(snapshot));
     let roles = Catalogue::of(snapshot.bodies());
     let declared = declarations(stacks, snapshot);
     let mut findings = Vec::new();
     for live in live.items.values() {
-        let is_known = principal(live).is_none_or(|id| !asked.contains(&id) || known.contains(&id));
-        if is_known || !can_be_asked_about(live) {
+        let unknown =
+            |id: &Uuid| asked.contains(id) && known.as_ref().is_some_and(|known| !known.contains(id));
+        let is_gone = principal(live).is_some_and(|id| gone.contains(&id) || unknown(&id));
+        if !is_gone || !can_be_asked_about(live) {
             continue;
         }
         let title = RoleAssignments.title(&live.body, &roles);

@@ -114,7 +114,7 @@ struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
     places: Places,
     identities: LazyCell<BTreeMap<ResourceId, BTreeSet<Uuid>>, I>,
     expectations: Vec<Expectation<'a>>,
-    gone: orphans::Gone,
+    gone: orphans::Gone<'a>,
 }
 
 pub(super) fn verdicts(
@@ -179,10 +179,18 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         // Beside a list any role is drift; elsewhere it matters what the role permits.
         let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
-        match unread.or_else(|| self.projects_unread(live, role)).or_else(unjudged) {
-            Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal.clone()), note },
+        let refusal = unread.or_else(|| self.projects_unread(live, role)).or_else(unjudged).cloned();
+        match refusal.or_else(|| self.principal_unread(live)) {
+            Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal), note },
             None => Verdict { weight: Weight::Drift(place), note },
         }
+    }
+
+    /// Why it is not known whether the principal is gone, and how whoever may not ask settles that.
+    fn principal_unread(&self, live: &Live) -> Option<Refusal> {
+        let message = self.gone.unread(live)?.message.clone();
+        let hint = "if its principal is gone, delete it: it gives nothing to anybody; if not, it is drift: declare it, delete it, or name it under `expected` for a while. A caller that may read the directory (Directory Readers) finds that out by itself";
+        Some(Refusal { message, hint: Some(hint.to_owned()) })
     }
 
     /// Why it is not known what a role permits.

@@ -289,14 +289,57 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
         assert_eq!(folder.keyless("drift a.yaml -v").stdout.contains(&about), exit == 0, "{kind}");
         azure.delete(&assignment(&account("chat"), &name(1)));
     }
-    // A directory that may not be read says of nobody that he is gone.
+    // A directory that may not be read says of nobody that he is gone, nor that he is there.
     azure.spoil(
         "POST",
         "$batch",
         Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."),
     );
     grant(&azure, &account("chat"), CS_USER, BOB, &json!({}));
+    assert_eq!(judged(&folder, 1).0, "unmanaged-unknown");
+    let text = folder.keyless("drift a.yaml").exits(1);
+    text.says(&[
+        "could not find out whether role assignment",
+        "if its principal is gone, delete it",
+        "created by ",
+    ]);
+    // Of another tenant's group it knows nothing, whether it may be read or not.
+    azure.delete(&assignment(&account("chat"), &name(1)));
+    grant(&azure, &account("chat"), CS_USER, foreign, &json!({"principalType": "ForeignGroup"}));
     assert_eq!(judged(&folder, 2).0, "unmanaged-drift");
+}
+
+#[test]
+fn with_a_lock_file_the_directory_is_asked_about_strangers_and_nobody_else() {
+    let (azure, folder) = applied(&spec(""));
+    folder.write("a.lock.json", r#"{"formatVersion": "1.0", "principals": []}"#);
+    folder.keyless("drift a.yaml").exits(0);
+    let graph = |azure: &Azure| {
+        azure.take_seen().into_iter().filter(|seen| seen.target.contains("v1.0")).collect::<Vec<_>>()
+    };
+    assert!(graph(&azure).is_empty(), "in sync nobody is asked");
+    // Somebody who is there is drift.
+    grant(&azure, &account("chat"), CS_USER, BOB, &json!({}));
+    assert_eq!(judged(&folder, 2).0, "unmanaged-drift");
+    let asked = graph(&azure);
+    assert!(
+        !asked.is_empty() && asked.iter().all(|seen| !seen.body.to_string().contains(ALICE)),
+        "{asked:?}"
+    );
+    // Somebody who is gone is not.
+    let nobody = r#"{"responses": [{"id": "0", "status": 200, "body": {"value": []}}]}"#;
+    azure.spoil("POST", "$batch", Fault::Answer(200, "application/json", nobody.to_owned()));
+    let (action, why) = judged(&folder, 0);
+    assert!(action == "unmanaged" && why.contains("its principal is gone"), "{action}: {why}");
+    folder.keyless("drift a.yaml -v").exits(0).says(&["is orphaned"]);
+    // Where nobody may ask it is not known, and what to do is said.
+    let denied = Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
+    azure.spoil("POST", "$batch", denied);
+    assert_eq!(judged(&folder, 1).0, "unmanaged-unknown");
+    folder.keyless("drift a.yaml").exits(1).says(&["if its principal is gone, delete it", "created by "]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&assignment(&account("chat"), &name(1)));
+    folder.keyless("drift a.yaml").exits(0);
 }
 
 fn for_an_hour(azure: &Azure, kind: &str) {

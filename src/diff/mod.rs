@@ -468,7 +468,7 @@ fn stranger(change: &Change) -> Option<Finding> {
             let marked = live.kind.mark(&live.body).is_some();
             let hint = match (live.kind.is_grant(), marked) {
                 _ if why.starts_with(OUTSIDE) => {
-                    "nothing outside of what the spec names is deleted: declare something there again, or delete it by hand"
+                    "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
                 }
                 (true, true) => {
                     "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"

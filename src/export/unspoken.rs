@@ -43,20 +43,23 @@ pub(super) fn fields(live: &Live, roles: &Catalogue) -> Vec<Finding> {
     found.iter().map(told).collect()
 }
 
+fn is_mark(name: &str) -> bool {
+    name.eq_ignore_ascii_case(MARK)
+}
+
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.values().all(is_empty),
+        Value::Object(map) => map.iter().all(|(name, value)| is_mark(name) || is_empty(value)),
         Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
 /// Goes through both at once; `properties` is no word of specs, and the mark is keyless's own.
 fn walk(live: &Value, said: &Value, path: &mut Vec<String>, found: &mut Vec<String>) {
-    let is_mark = path.last().is_some_and(|name| name.eq_ignore_ascii_case(MARK));
-    if is_empty(live) || is_mark {
+    if is_empty(live) || path.last().is_some_and(|name| is_mark(name)) {
         return;
     }
     match (live, said) {
@@ -121,6 +124,8 @@ mod tests {
         });
         assert_eq!(found(&live, &said), ["plan", "deep.b.c", "gone", "list.more", "off", "sku.tier"]);
         assert_eq!(found(&live, &live), [""; 0]);
+        // A mark alone is nothing that a spec leaves out.
+        assert_eq!(found(&json!({"tags": {"Keyless-Stack": "x"}}), &json!({})), [""; 0]);
         assert_eq!(found(&json!({"properties": {"a": 1}}), &json!({})), ["a"]);
         let default =
             json!({"properties": {"peStatus": "NotApplicable", "useWorkspaceManagedIdentity": false}});

@@ -232,7 +232,7 @@ impl Kind for Connections {
     fn may_stand_in(&self, parent: &Value) -> bool {
         // A project that is there can.
         parent["type"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case(account::TYPE))
-            || account::holds_projects(parent)
+            || account::holds_connections(parent)
     }
 
     fn written(&self, body: &Value) -> Map<String, Value> {

@@ -48,9 +48,14 @@ pub(super) fn serves_models(body: &Value) -> bool {
         .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))
 }
 
-/// Whether projects, and connections, can stand in a live account.
+/// Whether projects can stand in a live account.
 pub(crate) fn holds_projects(body: &Value) -> bool {
     body["properties"]["allowProjectManagement"] == true
+}
+
+/// Whether connections can stand in a live account: in those of Foundry, whether they allow projects or not.
+pub(super) fn holds_connections(body: &Value) -> bool {
+    holds_projects(body) || body["kind"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("AIServices"))
 }
 
 /// The id of a declared account.

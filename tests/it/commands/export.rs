@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, Run, SUB, account, assignment, role,
+    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, Run, SUB, account, assignment, one_account,
+    role,
 };
 
 const SECRET: &str = "s3cr3t-of-the-search-service";
@@ -479,6 +480,21 @@ fn an_export_is_of_something_under_a_name_that_can_be_one() {
         .says(&["```yaml\nversion: 1\nstack: exported\n"]);
     let spec = std::fs::read_to_string(folder.path().join("spec.yaml")).unwrap();
     plans_clean(&folder, &spec);
+}
+
+/// keyless makes connections in accounts without projects, and finds them again; its own mark is nothing that is left out.
+#[test]
+fn a_connection_of_an_account_without_projects_is_exported() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let connection = "connections: [{name: search, category: CognitiveSearch, target: \"https://s.search.windows.net\", authType: AAD}]\n";
+    folder.write("a.yaml", one_account("team-a", "chat", connection));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let run =
+        folder.keyless(&format!("export --subscription {SUB} --resource-group rg --stack team-a")).exits(0);
+    assert!(run.stdout.contains("- name: search"), "{run}");
+    assert!(!run.stderr.contains("`tags`"), "{run}");
+    run.complains(&["2 resources"]);
 }
 
 #[test]

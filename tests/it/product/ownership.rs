@@ -217,7 +217,7 @@ fn a_mark_is_no_authorisation_where_a_declared_scope_or_another_stack_makes_it_s
     folder.write("a.yaml", spec(&[ALICE], at_subscription));
     let run = folder.keyless("plan a.yaml --allow grant --format json").exits(0);
     assert!(run.changes("delete").is_empty(), "{run}");
-    let unmanaged = run.changes("unmanaged");
+    let unmanaged = run.changes("unmanaged-drift");
     assert_eq!(unmanaged.len(), 1, "{run}");
     assert!(unmanaged[0]["reason"].as_str().unwrap().contains("outside"), "{run}");
     // Nor does the domain of a stack that happens to be in the same run.

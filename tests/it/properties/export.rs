@@ -50,10 +50,13 @@ fn children(account: &Value, rng: &mut Rng) -> Vec<Value> {
         let deployment = json!({"sku": {"name": "Standard", "capacity": 1 + rng.below(9)}, "properties": {"model": model, "raiPolicyName": "strict", "provisioningState": "Succeeded"}});
         put("deployments/chat", deployment);
     }
-    if account["properties"]["allowProjectManagement"] == true {
-        let auth = *rng.pick(&["AAD", "ApiKey", "CustomKeys"]);
-        let connection = json!({"properties": {"category": "CognitiveSearch", "target": "https://s", "authType": auth, "credentials": null, "metadata": {"${x}": "${y}"}}});
+    let holds_projects = account["properties"]["allowProjectManagement"] == true;
+    let auth = *rng.pick(&["AAD", "ApiKey", "CustomKeys"]);
+    let connection = json!({"properties": {"category": "CognitiveSearch", "target": "https://s", "authType": auth, "credentials": null, "metadata": {"${x}": "${y}"}}});
+    if holds_projects || account["kind"] == "AIServices" {
         put("connections/search", connection.clone());
+    }
+    if holds_projects {
         put("projects/team/connections/search", connection);
         put(
             "projects/team",

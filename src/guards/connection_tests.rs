@@ -63,6 +63,12 @@ fn a_secret_that_goes_to_another_host_is_refused() {
 }
 
 #[test]
+fn a_secret_in_a_target_is_not_repeated() {
+    let found = said(&live("ApiKey", "https://x.example/?sig=Wq7LxT93pd"), &sent(HOST, "SEARCH"));
+    assert!(found.len() == 1 && found[0].contains("`https://x.example/?sig=REDACTED` ->"), "{found:?}");
+}
+
+#[test]
 fn the_same_host_may_be_written_otherwise() {
     for (one, other) in [
         (HOST, "https://S.Search.Windows.NET:443"),

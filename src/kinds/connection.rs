@@ -16,6 +16,8 @@ use crate::snapshot::{Answer, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
+use crate::spec::secrets::{is_telling, untold};
+use crate::spec::tree::escape;
 use crate::spec::variables::secret_name;
 
 /// Whose connections.
@@ -252,7 +254,17 @@ impl Kind for Connections {
     }
 
     fn to_spec(&self, body: &Value) -> Value {
-        Value::Object(shape::members(&body["properties"], SAME))
+        // What stands in the clear at Azure may be a secret all the same. No spec declares one, so that any declared value differs from it.
+        let mut spec = shape::members(&body["properties"], SAME);
+        if let Some(Value::String(target)) = spec.get_mut("target") {
+            *target = untold("target", target);
+        }
+        for (name, value) in spec.get_mut("metadata").and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Value::String(text) = value {
+                *text = untold(name, text);
+            }
+        }
+        Value::Object(spec)
     }
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
@@ -325,9 +337,29 @@ fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             findings.push(Finding::error(Code::InvalidName, message).at(span).hint(hint));
         }
         rules::nulls(loaded, &pointer, "connection", findings);
+        check_open_fields(loaded, &pointer, connection, findings);
         if let Some(credentials) = &connection.credentials {
             check_credentials(loaded, &pointer, connection.auth_type, credentials, findings);
         }
+    }
+}
+
+/// Secrets in fields that are shown and compared, and that Azure shows to every reader.
+fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, findings: &mut Vec<Finding>) {
+    let target = connection.target.iter().map(|target| ("target", "/target".to_owned(), target));
+    let entries = connection.metadata.iter().flatten().filter_map(|(name, value)| {
+        Some((name.as_str(), format!("/metadata/{}", escape(name)), value.as_ref()?))
+    });
+    for (name, below, _) in target.chain(entries).filter(|(name, _, value)| is_telling(name, value)) {
+        let field = if below == "/target" { "target" } else { "metadata" };
+        let message = format!("a secret stands in `{field}` as plain text");
+        let hint = if field == name {
+            "take it out of the address: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here"
+        } else {
+            "remove the entry: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here"
+        };
+        let span = loaded.document.value_span(&format!("{pointer}{below}"));
+        findings.push(Finding::error(Code::PlainSecret, message).at(span).hint(hint));
     }
 }
 

@@ -8,7 +8,7 @@ pub mod model;
 pub mod rules;
 mod scalar;
 mod schema;
-mod secrets;
+pub(crate) mod secrets;
 pub mod structure;
 pub mod tree;
 pub mod variables;

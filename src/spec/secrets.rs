@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use extent::{SEARCHES, extent, masked};
 use telling::secrets_in;
+pub(crate) use telling::{is_telling, untold};
 
 use super::tree::{Children, Document, Node, unescape};
 use super::variables::{is_reference, secret_name};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::names_secret;
+use crate::scrub::REDACTED;
 
 /// Parameters of URLs and connection strings that hold secrets and whose names do not say so.
 const PARAMETERS: &[&str] = &["sig", "signature", "sharedaccesssignature", "code"];
@@ -70,6 +71,26 @@ fn token(text: &str, at: usize) -> Option<Range<usize>> {
     (begins && long).then_some(at + 1..at + 1 + length)
 }
 
+/// Whether a value gives a secret away: by the name that it goes by, or by what stands in it.
+#[must_use]
+pub(crate) fn is_telling(name: &str, value: &str) -> bool {
+    let by_name = names_secret(name) && !super::is_harmless(value.trim());
+    by_name || !secrets_in(value).is_empty()
+}
+
+/// A value without what gives a secret away.
+#[must_use]
+pub(crate) fn untold(name: &str, value: &str) -> String {
+    if names_secret(name) && !super::is_harmless(value.trim()) {
+        return REDACTED.to_owned();
+    }
+    let mut shown = value.to_owned();
+    for range in secrets_in(value).into_iter().rev() {
+        shown.replace_range(range, REDACTED);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +123,22 @@ mod tests {
                 left.replace_range(range, "@");
             }
             assert_eq!(left, shown);
+        }
+    }
+
+    #[test]
+    fn names_tell_too() {
+        for (name, value, telling) in [
+            ("apiKey", "x", true),
+            ("AccountKey", "x", true),
+            ("token", "x", true),
+            ("apiKey", "", false),
+            ("ApiType", "Azure", false),
+            ("note", "see https://x?sig=1", true),
+            ("ResourceId", "/subscriptions/x", false),
+        ] {
+            assert_eq!(is_telling(name, value), telling, "{name}");
+            assert_eq!(untold(name, value) != value, telling, "{name}");
         }
     }
 }

@@ -432,3 +432,67 @@ fn bodies_that_are_written_are_never_scrubbed() {
     assert_eq!(live["properties"]["publicNetworkAccess"], "Disabled");
     assert_eq!(live["tags"]["other"], SECRET, "what is not declared survives as it is");
 }
+
+/// Fields of connections that everybody may read, with secrets in them.
+const TELLING: &[&str] = &[
+    "target: \"https://x.example.com/?sv=2020-01-01&sig=Wq7LxT93pd%3D\"",
+    "target: \"Endpoint=sb://x;SharedAccessKeyName=Root;SharedAccessKey=Wq7LxT93pd=\"",
+    "target: \"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Wq7LxT93pd;EndpointSuffix=core.windows.net\"",
+    "target: \"https://user:Wq7LxT93pd@x.example.com/\"",
+    "metadata: {apiKey: Wq7LxT93pd}",
+    "metadata: {AccountKey: Wq7LxT93pd}",
+    "metadata: {password: Wq7LxT93pd}",
+    "metadata: {token: Wq7LxT93pd}",
+    "metadata: {secret: Wq7LxT93pd}",
+    "metadata: {note: \"Bearer Wq7LxT93pd\"}",
+];
+
+#[test]
+fn a_secret_in_an_open_field_of_a_connection_is_an_error_and_is_not_shown() {
+    for line in TELLING {
+        let folder = Folder::new();
+        let lines =
+            format!("connections:\n  - name: search\n    category: ApiKey\n    authType: None\n    {line}\n");
+        folder.write("a.yaml", one_account("team-a", "chat", &lines));
+        for format in ["human", "json", "markdown"] {
+            let run = folder.keyless(&format!("validate a.yaml --format {format}")).exits(1);
+            let all = format!("{}{}", run.stdout, run.stderr);
+            assert!(all.contains("plain-secret") && !all.contains("Wq7LxT93"), "{line}\n{run}");
+            assert!(format != "human" || all.contains("REDACTED"), "the excerpt is shown: {run}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_an_open_field_of_a_live_connection_is_not_shown_and_a_plan_takes_it_out() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account(
+        "chat",
+        &json!({"customSubDomainName": "chat", "disableLocalAuth": true, "allowProjectManagement": true}),
+    );
+    let id = format!("{}/connections/search", account("chat"));
+    let live = "https://x.example.com/?sv=2020-01-01&sig=Wq7LxT93pd%3D";
+    azure.put(
+        &id,
+        json!({"properties": {"category": "ApiKey", "authType": "None", "target": live,
+            "metadata": {"ApiType": "Azure", "apiKey": "Wq7LxT93pd", "other": "x"}}}),
+    );
+    assert_eq!(azure.get(&id)["properties"]["target"], live);
+    let lines = "connections:
+  - {name: search, category: ApiKey, authType: None, target: https://x.example.com/, metadata: {apiKey: null}}
+";
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    for format in ["human", "json", "markdown"] {
+        let run = run(&folder, &format!("plan a.yaml --out p.json --format {format}")).exits(0);
+        holds_none(&folder, &run, &["Wq7LxT93pd"]);
+        run.says(&["sig=REDACTED"]);
+    }
+    let exported = run(&folder, &format!("export --subscription {SUB} --stack x"));
+    holds_none(&folder, &exported, &["Wq7LxT93pd"]);
+    assert!(exported.stdout.contains("search") && exported.stderr.contains("target"), "{exported}");
+    run(&folder, "apply p.json --yes").exits(0);
+    let after = azure.get(&id);
+    assert_eq!(after["properties"]["target"], "https://x.example.com/");
+    assert_eq!(after["properties"]["metadata"], json!({"ApiType": "Azure", "other": "x"}));
+}

@@ -110,10 +110,21 @@ functions and attributes that keyless does not know are a note: Azure judges the
 # Lock-outs
 
 With keys off somebody must be left who can call the models: `guard-lock-out` refuses a plan after which no role with inference data actions
-reaches the account. These do not count: a grant under a condition, unless the condition certainly lets calls through (it speaks of other
-actions only); a grant that ends by itself; the account's own identity; and, where a spec declares the account's `roleAssignments`, a grant
-made by hand on the account beside them. What is inherited counts. A plan that takes the right to write accounts or role assignments from the
-identity that carries it out, or puts it under a condition, is refused too; what that identity holds through groups is not known.
+reaches the account. These do not count:
+
+- a grant under a condition, unless the condition certainly lets calls through (it speaks of other actions only);
+- a grant that ends by itself, wherever it stands, such as a role activated through Privileged Identity Management. Where that could not be
+  read, only what keyless made counts: it lasts;
+- a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
+- the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
+- where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
+
+The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes the right to
+write accounts or role assignments from the identity that carries it out, or puts it under a condition, is refused too; what that identity
+holds through groups is not known, and what it holds for a while is no right that it keeps.
+
+What somebody has for a while counts for no guard as had before: giving it for good needs the word of `grant`, and a condition dropped beside
+it that of `condition`.
 ";
 
 /// A role that has one right and no other.

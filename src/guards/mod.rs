@@ -16,6 +16,7 @@ mod grant;
 mod identity;
 mod keys;
 mod lock_out;
+mod names;
 mod network;
 #[cfg(test)]
 mod network_tests;
@@ -155,9 +156,10 @@ struct Objection {
 /// Judges a plan: each objection that no `--allow` lifts is an error, each lifted one a note.
 #[must_use]
 pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
-    let after = before.after(plan);
     // What is brought back is no new account: it is held against what it was.
-    let before = &before.with_restored(plan);
+    let was = names::spelled(before.with_restored(plan), None);
+    let after = names::spelled(before.after(plan), Some(&was));
+    let before = &was;
     let mut objections = deletes(plan, before);
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));

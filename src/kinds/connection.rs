@@ -17,6 +17,7 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
 use crate::spec::secrets::{is_telling, untold};
+use crate::spec::structure::Fields;
 use crate::spec::tree::escape;
 use crate::spec::variables::secret_name;
 
@@ -142,6 +143,10 @@ impl Kind for Connections {
             Field::new("credentials/resourceId", Compare::Unshown),
         ];
         FIELDS
+    }
+
+    fn declarable(&self) -> Fields {
+        Fields::of("Connection", &["name"], &[])
     }
 
     fn read_only(&self) -> &'static [&'static str] {

@@ -12,6 +12,7 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
+use crate::spec::structure::Fields;
 
 /// The kind.
 pub(crate) struct Deployments;
@@ -52,6 +53,10 @@ impl Kind for Deployments {
             Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
         ];
         FIELDS
+    }
+
+    fn declarable(&self) -> Fields {
+        Fields::of("Deployment", &["name"], &[])
     }
 
     /// Not `dynamicThrottlingEnabled`, which the API description calls read-only: the service takes it, and a PUT without it turns

@@ -8,6 +8,7 @@ mod children;
 pub(crate) mod cidr;
 mod connection;
 pub(crate) mod content_filters;
+mod declarable;
 mod deployment;
 mod field;
 pub(crate) mod project;
@@ -23,6 +24,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 pub use children::Section;
+pub(crate) use declarable::{shown, undeclarable};
 pub(crate) use deployment::Deployments;
 pub use field::{Compare, Field, Mutability};
 pub(crate) use project::Projects;
@@ -39,6 +41,7 @@ use crate::rbac::Catalogue;
 use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
+use crate::spec::structure::Fields;
 
 /// Every kind, parents before children.
 pub static KINDS: &[&dyn Kind] = &[
@@ -65,6 +68,12 @@ pub trait Kind: Sync {
     fn api_version(&self) -> &'static str;
     /// Fields that compare otherwise than by equality, or may not change.
     fn fields(&self) -> &'static [Field];
+    /// Every field that a spec says of one, with what it takes: from the spec's types.
+    fn declarable(&self) -> Fields;
+    /// Whether `null` clears a field.
+    fn clears(&self, path: &[String]) -> bool {
+        path.first().is_some_and(|name| rules::is_clearable(name))
+    }
     /// JSON pointers into ARM's answer that a PUT must not send back; `*` stands for any one segment.
     fn read_only(&self) -> &'static [&'static str];
     /// Offline rules.

@@ -14,6 +14,7 @@ use crate::id::{Key, ResourceId};
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Spec};
+use crate::spec::structure::Fields;
 
 /// The kind.
 pub(crate) struct Projects;
@@ -96,6 +97,10 @@ impl Kind for Projects {
             Field::new("identity/userAssigned", Compare::Names).absent("[]"),
         ];
         FIELDS
+    }
+
+    fn declarable(&self) -> Fields {
+        Fields::of("Project", &["name", "connections"], &[])
     }
 
     fn read_only(&self) -> &'static [&'static str] {

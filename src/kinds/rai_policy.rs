@@ -12,6 +12,7 @@ use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
+use crate::spec::structure::Fields;
 
 /// The kind.
 pub(super) struct RaiPolicies;
@@ -50,6 +51,10 @@ impl Kind for RaiPolicies {
             Field::new("contentFilters", Compare::By(FILTER)).absent("[]"),
         ];
         FIELDS
+    }
+
+    fn declarable(&self) -> Fields {
+        Fields::of("RaiPolicy", &["name"], &[])
     }
 
     fn read_only(&self) -> &'static [&'static str] {

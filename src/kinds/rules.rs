@@ -77,18 +77,23 @@ pub(super) fn name(
     }
 }
 
+/// Whether `null` clears a field of what stands in an account or a workspace, or a member of it.
+pub(super) fn is_clearable(field: &str) -> bool {
+    matches!(field, "tags" | "metadata")
+}
+
 /// Fields that `null` cannot clear; tags and metadata it can.
 pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut Vec<Finding>) {
     fn walk(loaded: &Loaded, pointer: &str, noun: &str, value: &Value, findings: &mut Vec<Finding>) {
         for (name, child) in value.as_object().into_iter().flatten() {
             let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-            if child.is_null() && !matches!(name.as_str(), "tags" | "metadata") {
+            if child.is_null() && !is_clearable(name) {
                 let finding =
                     Finding::error(Code::InvalidValue, format!("`{name}` of a {noun} cannot be cleared"))
                         .at(loaded.document.value_span(&below))
                         .hint("leave the line out to leave the field alone, or write the value you want");
                 findings.push(finding);
-            } else if !matches!(name.as_str(), "tags" | "metadata" | "connections") {
+            } else if !is_clearable(name) && name != "connections" {
                 walk(loaded, &below, noun, child, findings);
             }
         }

@@ -43,13 +43,14 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// A member of an object, made if it is not there. What is no object becomes one: not everything that answers is Azure.
+/// A member of an object, in whatever case its name is written there, made if it is not there. What is no object becomes one: not everything that answers is Azure.
 pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }
     let map = value.as_object_mut().expect("it was made an object a line before");
-    map.entry(name.to_owned()).or_insert(Value::Null)
+    let name = spelled(map, name).to_owned();
+    map.entry(name).or_insert(Value::Null)
 }
 
 /// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.

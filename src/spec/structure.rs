@@ -160,6 +160,25 @@ impl Problem {
         self.takes.iter().any(|takes| matches!(takes, Takes::Type("string") | Takes::Word(_)))
     }
 
+    /// The words that the field takes.
+    fn words(&self) -> impl Iterator<Item = &'static str> + Clone + '_ {
+        self.takes.iter().filter_map(|takes| match takes {
+            Takes::Word(word) => Some(*word),
+            Takes::Type(_) => None,
+        })
+    }
+
+    /// What the field takes, in words.
+    fn takes_words(&self) -> String {
+        let mut takes = self.words().map(|word| format!("`{word}`")).collect::<Vec<_>>();
+        takes.extend(self.takes.iter().filter_map(|takes| match takes {
+            Takes::Type(name) => Some(type_words(name).to_owned()),
+            Takes::Word(_) => None,
+        }));
+        let last = takes.pop().unwrap_or_else(|| "nothing".to_owned());
+        if takes.is_empty() { last } else { format!("{} or {last}", takes.join(", ")) }
+    }
+
     /// The names of the fields that the broken schema knows.
     fn known(&self) -> impl Iterator<Item = &'static str> + Clone {
         let fields = self.rule.get("properties").and_then(Value::as_object);
@@ -181,17 +200,16 @@ fn problems(tree: &Value) -> (Vec<Problem>, bool) {
     let part = part::to_check(tree, |part| RULES.validator.is_valid(part), |name| FIELDS.contains(name));
     let mut problems = Vec::new();
     for error in RULES.validator.iter_errors(&part) {
-        resolve(&error, &mut problems);
+        resolve(&RULES.schema, &error, &mut problems);
     }
     (problems, matches!(part, Cow::Borrowed(_)))
 }
 
 /// Turns an error into what is really wrong: of alternatives, the one whose nature the value has.
-fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
+fn resolve(schema: &'static Value, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str().to_owned();
     let path = error.schema_path().as_str();
-    let rule =
-        path.rsplit_once('/').and_then(|(parent, _)| RULES.schema.pointer(parent)).unwrap_or(&Value::Null);
+    let rule = path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent)).unwrap_or(&Value::Null);
     let mut takes = Vec::new();
     let kind = match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -199,7 +217,7 @@ fn resolve(error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
             for branch in context {
                 let mut inside = Vec::new();
                 for error in branch {
-                    resolve(error, &mut inside);
+                    resolve(schema, error, &mut inside);
                 }
                 let natures =
                     inside.iter().filter(|problem| problem.pointer == pointer && !problem.takes.is_empty());
@@ -263,17 +281,8 @@ fn types(rule: &'static Value) -> Vec<Takes> {
 fn mismatch(document: &Document, problem: &Problem) -> Finding {
     let pointer = problem.pointer.as_str();
     let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
-    let words = problem.takes.iter().filter_map(|takes| match takes {
-        Takes::Word(word) => Some(*word),
-        Takes::Type(_) => None,
-    });
-    let mut takes = words.clone().map(|word| format!("`{word}`")).collect::<Vec<_>>();
-    takes.extend(problem.takes.iter().filter_map(|takes| match takes {
-        Takes::Type(name) => Some(type_words(name).to_owned()),
-        Takes::Word(_) => None,
-    }));
-    let last = takes.pop().unwrap_or_else(|| "nothing".to_owned());
-    let takes = if takes.is_empty() { last } else { format!("{} or {last}", takes.join(", ")) };
+    let takes = problem.takes_words();
+    let words = problem.words();
     let wrong_word = value.is_string() && words.clone().next().is_some();
     let given = match value {
         Value::String(text) if wrong_word => format!("`{}`", short(text)),
@@ -463,11 +472,13 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod fields;
 mod part;
 mod required;
 mod salvage;
 #[cfg(test)]
 mod tests;
 
+pub use fields::Fields;
 pub use required::is_required;
 pub(super) use salvage::salvage;

@@ -21,6 +21,7 @@ use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Account, OnSoftDeleted, Spec};
+use crate::spec::structure::Fields;
 
 /// The ARM type.
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -189,6 +190,14 @@ impl Kind for Accounts {
             Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]"),
         ];
         FIELDS
+    }
+
+    fn declarable(&self) -> Fields {
+        Fields::of("Account", shape::NOT_FIELDS, &[])
+    }
+
+    fn clears(&self, path: &[String]) -> bool {
+        path.len() > 1 || path.first().is_some_and(|name| rules::CLEARABLE.contains(&name.as_str()))
     }
 
     fn read_only(&self) -> &'static [&'static str] {

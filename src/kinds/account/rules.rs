@@ -51,7 +51,7 @@ const KINDS: &[(&str, &[&str])] = &[
 const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
 
 /// Members that `null` can clear; the others have a value as long as the account lives.
-const CLEARABLE: &[&str] = &["tags", "encryption"];
+pub(super) const CLEARABLE: &[&str] = &["tags", "encryption"];
 
 /// One account under check: where it stands and where to report.
 struct Check<'a> {

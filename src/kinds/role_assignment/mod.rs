@@ -36,6 +36,7 @@ use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
+use crate::spec::structure::Fields;
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";
@@ -255,6 +256,21 @@ impl Kind for RoleAssignments {
             Field::new("conditionVersion", Compare::Equal),
         ];
         FIELDS
+    }
+
+    /// A plan names role and principal by their ids, one assignment for each principal.
+    fn declarable(&self) -> Fields {
+        let id = json!({"type": "string"});
+        let further = [
+            ("roleDefinitionId", id.clone()),
+            ("principalId", id),
+            ("principalType", json!({"$ref": "#/$defs/PrincipalType"})),
+        ];
+        Fields::of("RoleAssignment", &["role", "principals"], &further)
+    }
+
+    fn clears(&self, _path: &[String]) -> bool {
+        true
     }
 
     fn read_only(&self) -> &'static [&'static str] {

@@ -8,22 +8,38 @@ use uuid::Uuid;
 
 use crate::diff::field;
 use crate::id::ResourceId;
-use crate::kinds::{self, Compare, Kind};
+use crate::kinds::{self, Compare, Kind, shown, undeclarable};
 use crate::plan::document::{Action, FieldEntry, Hole, Mark, PlannedChange};
 use crate::spec::rules::is_stack_name;
 
+/// No field of any kind lies deeper; of a path without end no tree is made.
+const DEEPEST: usize = 12;
+
 /// The first change with a flaw, and the flaw.
 pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
+    let deep = changes.iter().enumerate().find_map(|(index, change)| Some((index, too_deep(change)?)));
+    if deep.is_some() {
+        return deep;
+    }
     let mut written: BTreeSet<ResourceId> = BTreeSet::new();
     for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.action.writes()) {
         let Ok(id) = ResourceId::parse(&change.id) else {
             return Some((index, "this is not the id of a resource".to_owned()));
         };
+        if id.as_str() != change.id {
+            return Some((index, "this is not the id of a resource as a plan writes it".to_owned()));
+        }
         if !written.insert(id) {
             return Some((index, "two changes write this resource".to_owned()));
         }
     }
     changes.iter().enumerate().find_map(|(index, change)| Some((index, flaw(change, &written)?)))
+}
+
+fn too_deep(change: &PlannedChange) -> Option<String> {
+    let field = change.fields.iter().find(|field| field.path.len() > DEEPEST)?;
+    let (path, names) = (shown(&field.path), field.path.len());
+    Some(format!("field `{path}` lies {names} names deep, and no field does that"))
 }
 
 fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String> {
@@ -42,6 +58,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
     of_target(kind, &id)
         .or_else(|| of_action(kind, &id, change))
         .or_else(|| of_fields(kind, change))
+        .or_else(|| undeclarable(kind, &change.patch()))
         .or_else(|| kind.misfit(&id, change))
         .or_else(|| change.holes.iter().find_map(|hole| of_hole(kind, hole, change, written)))
         .or_else(|| change.after.iter().find_map(|other| of_after(other, &id, written)))
@@ -88,7 +105,8 @@ fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option
     }
     if let Some(purge) = &change.purge {
         let fits = change.action == Action::Create
-            && ResourceId::parse(purge).is_ok_and(|purge| kind.leaves_behind(id, &purge));
+            && ResourceId::parse(purge)
+                .is_ok_and(|read| read.as_str() == purge && kind.leaves_behind(id, &read));
         if !fits {
             return Some(format!("`{purge}` is not what a soft-deleted one leaves behind"));
         }
@@ -104,18 +122,22 @@ fn is_fingerprint(text: &str) -> bool {
 
 /// No field is said twice, or inside of another, and none changes that says what the thing is.
 fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
-    let mut paths: Vec<&[String]> = change.fields.iter().map(|field| field.path.as_slice()).collect();
+    // ARM knows names in whatever case: two spellings of one are the same field.
+    let folded = |field: &FieldEntry| field.path.iter().map(|name| name.to_lowercase()).collect();
+    let mut paths: Vec<(Vec<String>, &[String])> =
+        change.fields.iter().map(|field| (folded(field), field.path.as_slice())).collect();
     paths.sort();
-    if paths.windows(2).any(|pair| pair[1].starts_with(pair[0]))
-        || paths.first().is_some_and(|path| path.is_empty())
-    {
-        return Some("a field is said twice, or inside of another".to_owned());
+    if paths.first().is_some_and(|(path, _)| path.is_empty()) {
+        return Some("a field has no name".to_owned());
+    }
+    if let Some(pair) = paths.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0)) {
+        return Some(format!("field `{}` is said twice, or inside of another", shown(pair[1].1)));
     }
     let is_identity = |entry: &&FieldEntry| {
         field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Identity)
     };
     let changed = change.fields.iter().filter(|_| change.action == Action::Update).find(is_identity);
-    changed.map(|entry| format!("`{}` says what it is, and never changes", entry.path.join(".")))
+    changed.map(|entry| format!("`{}` says what it is, and never changes", shown(&entry.path)))
 }
 
 fn of_hole(

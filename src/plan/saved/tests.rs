@@ -209,7 +209,64 @@ fn an_action_has_what_it_needs_and_nothing_that_is_anothers() {
         ("purge before an update", set(LIVE, "purge", json!(format!("{DELETED}/chat"))), "soft-deleted"),
         ("a field twice", path(LIVE, 0, "disableLocalAuth"), "said twice"),
         ("a field inside of another", path(LIVE, 0, "disableLocalAuth.x"), "said twice"),
-        ("a field without a name", path(LIVE, 0, ""), "said twice"),
+        ("a field without a name", path(LIVE, 0, ""), "has no name"),
+    ]);
+}
+
+#[test]
+fn a_field_is_one_that_the_kind_has_spelled_exactly_with_a_value_that_it_takes() {
+    let (no_field, twice) = ("is no field of kind", "said twice, or inside of another");
+    let deny = json!({"defaultAction": "Deny"});
+    let two_tags = json!({"team": "x", "Team": "y"});
+    refused(vec![
+        ("the role twice", field(GRANT, "RoleDefinitionId", json!("x")), twice),
+        ("the principal twice", field(GRANT, "PrincipalId", json!("x")), twice),
+        ("inside of another in another case", field(GRANT, "CONDITION.x", json!("x")), no_field),
+        ("a principal in another case", field(HOLED, "PrincipalId", json!(ALICE)), no_field),
+        ("network rules in another case", field(NEW, "NetworkAcls", deny.clone()), no_field),
+        ("a member in another case", field(NEW, "networkAcls.DefaultAction", json!("Deny")), no_field),
+        ("a member of a value", field(NEW, "networkAcls", json!({"DefaultAction": "Deny"})), no_field),
+        ("ARM's own shape", field(NEW, "properties", json!({"networkAcls": deny})), no_field),
+        ("what is declared beside the account", field(NEW, "roleAssignments", json!([])), no_field),
+        ("a role by its name", field(HOLED, "role", json!("Reader")), no_field),
+        ("a tag twice", field(LIVE, "tags", two_tags), "`tags.team` is said twice"),
+        ("text for a switch", field(NEW, "disableLocalAuth", json!("true")), "takes true or false"),
+        ("a word in another case", field(NEW, "publicNetworkAccess", json!("enabled")), "takes `Enabled`"),
+        ("a mapping for text", field(LIVE, "sku", json!({"name": "S0"})), "`sku` takes text"),
+        ("nothing for text", field(LIVE, "sku", Value::Null), "`sku` cannot be cleared"),
+        ("a mapping in a tag", field(LIVE, "tags.a", json!({"b": null})), "`tags.a` takes text"),
+        ("a type that is none", field(HOLED, "principalType", json!("Owner")), "said twice"),
+        ("text without end", field(NEW, "x".repeat(5000).leak(), json!(1)), "xxx…` is no field"),
+    ]);
+}
+
+#[test]
+fn no_path_is_deeper_than_a_field_and_no_id_is_written_otherwise() {
+    let deep = |index: usize, names: usize| {
+        edit(move |changes: &mut Value| {
+            let fields =
+                json!([{"path": vec!["a"; names].join("."), "before": 1, "after": 2, "source": null}]);
+            changes[index]["fields"] = fields;
+        })
+    };
+    let refusing = edit(|changes: &mut Value| {
+        let fields = json!([{"path": vec!["a"; 13].join("."), "before": 1, "after": 2, "source": null}]);
+        changes[SAME]["action"] = json!("refused");
+        changes[SAME]["fields"] = fields;
+    });
+    let slash = |index: usize, member: &'static str| {
+        edit(move |changes: &mut Value| {
+            changes[index][member] = json!(format!("{}/", changes[index][member].as_str().unwrap()));
+        })
+    };
+    refused(vec![
+        ("12 names", deep(LIVE, 12), "`a` is no field"),
+        ("13 names", deep(LIVE, 13), "lies 13 names deep"),
+        ("without end", deep(LIVE, 200_000), "lies 200000 names deep"),
+        ("of what writes nothing", refusing, "lies 13 names deep"),
+        ("an id with a slash", slash(LIVE, "id"), "as a plan writes it"),
+        ("an assignment with a slash", slash(GONE, "id"), "as a plan writes it"),
+        ("a purge with a slash", slash(NEW, "purge"), "soft-deleted"),
     ]);
 }
 

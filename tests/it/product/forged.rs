@@ -9,11 +9,11 @@ use crate::common::{
     ALICE, Azure, BOB, CAROL, CS_USER, Folder, Run, SUB, account, assignment, grants, one_account,
 };
 
-const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+pub(super) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 
 /// A stack that gives Carol what it takes from Bob, tags its account, turns its keys off and makes a second account. Beside it an Owner.
-fn planned() -> (Azure, Folder) {
+pub(super) fn planned() -> (Azure, Folder) {
     let azure = Azure::start();
     let folder = azure.folder();
     let before = format!("disableLocalAuth: false\n{}", grants(&[ALICE, BOB]));
@@ -28,7 +28,7 @@ fn planned() -> (Azure, Folder) {
 }
 
 /// Edits the saved plan; counts and fingerprint are made anew, as far as it is a plan still.
-fn forge(folder: &Folder, edit: impl FnOnce(&mut Value)) {
+pub(super) fn forge(folder: &Folder, edit: impl FnOnce(&mut Value)) {
     let path = folder.path().join("plan.json");
     let mut value: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     edit(&mut value);
@@ -41,7 +41,7 @@ fn forge(folder: &Folder, edit: impl FnOnce(&mut Value)) {
 }
 
 /// The change of a plan with this action and a word in its id or title.
-fn change<'a>(plan: &'a mut Value, action: &str, word: &str) -> &'a mut Value {
+pub(super) fn change<'a>(plan: &'a mut Value, action: &str, word: &str) -> &'a mut Value {
     let fits = |change: &&mut Value| {
         let has = |member: &str| change[member].as_str().unwrap().contains(word);
         change["action"] == action && (has("id") || has("title"))
@@ -58,7 +58,7 @@ fn base(azure: &Azure, kind: &str, id: &str) -> Value {
 
 /// Applying it is refused, with these words on either stream, and nothing is written.
 #[track_caller]
-fn refused(azure: &Azure, run: Run, code: i32, words: &[&str]) -> Run {
+pub(super) fn refused(azure: &Azure, run: Run, code: i32, words: &[&str]) -> Run {
     let run = run.exits(code);
     for word in words {
         assert!(run.stdout.contains(word) || run.stderr.contains(word), "`{word}` is not told\n{run}");

@@ -13,6 +13,7 @@ mod drift_who;
 #[cfg(unix)]
 mod files;
 mod forged;
+mod forged_fields;
 mod guards;
 mod guards_rights;
 mod guid;

@@ -1,0 +1,69 @@
+//! Which fields a kind's resources have, and what they take: what a change that was read from a file may write.
+//!
+//! Pure. The table is the spec's own types; nothing of it is written down here a second time.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use super::{KINDS, Kind};
+use crate::plan::document::dotted_path;
+use crate::spec::structure::Fields;
+
+static FIELDS: LazyLock<Vec<(&'static str, Fields)>> =
+    LazyLock::new(|| KINDS.iter().map(|kind| (kind.name(), kind.declarable())).collect());
+
+/// How a patch in spec shape is none that a spec asks for, if so: a field that the kind has not, or not so spelled, or a value that it
+/// does not take.
+#[must_use]
+pub(crate) fn undeclarable(kind: &dyn Kind, patch: &Map<String, Value>) -> Option<String> {
+    let (_, fields) = FIELDS.iter().find(|(name, _)| *name == kind.name())?;
+    if let Some(misfit) = fields.misfit(patch) {
+        let path = shown(&misfit.path);
+        return Some(match misfit.takes {
+            Some(takes) => format!("`{path}` takes {takes}"),
+            None => format!("`{path}` is no field of kind `{}`", kind.name()),
+        });
+    }
+    members(patch, &mut Vec::new(), &|path, map| {
+        let mut seen = BTreeSet::new();
+        let twice = map.keys().find(|name| !seen.insert(name.to_lowercase()));
+        if let Some(name) = twice {
+            return Some(format!("`{}` is said twice", shown(&below(path, name))));
+        }
+        let nulls = map.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| below(path, name));
+        let kept = nulls.into_iter().find(|path| !kind.clears(path));
+        kept.map(|path| format!("`{}` cannot be cleared", shown(&path)))
+    })
+}
+
+/// What is wrong with a mapping at a path.
+type Problem<'a> = dyn Fn(&[String], &Map<String, Value>) -> Option<String> + 'a;
+
+/// Asks about each mapping, mappings in mappings too.
+fn members(map: &Map<String, Value>, path: &mut Vec<String>, problem: &Problem<'_>) -> Option<String> {
+    problem(path, map).or_else(|| {
+        map.iter().find_map(|(name, value)| {
+            path.push(name.clone());
+            let found = value.as_object().and_then(|map| members(map, path, problem));
+            path.pop();
+            found
+        })
+    })
+}
+
+fn below(path: &[String], name: &str) -> Vec<String> {
+    [path, &[name.to_owned()]].concat()
+}
+
+/// A path in a message: names are a file's, and of any length.
+#[must_use]
+pub(crate) fn shown(path: &[String]) -> String {
+    const LONGEST: usize = 80;
+    let text = dotted_path(&path[..path.len().min(LONGEST)]);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,185 @@
+//! Saved plans whose fields somebody edited: names in another case, fields that no kind has, values of another type, paths without end.
+
+use keyless::id::arm_guid;
+use serde_json::{Value, json};
+
+use super::forged::{OWNER, change, forge, planned, refused};
+use crate::common::{ALICE, Azure, BOB, CAROL, Folder, SUB, account, assignment, one_account};
+
+fn field(path: &str, after: impl Into<Value>) -> Value {
+    json!({"path": path, "before": null, "after": after.into(), "source": null})
+}
+
+fn push(change: &mut Value, path: &str, after: impl Into<Value>) {
+    change["fields"].as_array_mut().unwrap().push(field(path, after));
+}
+
+/// Carol's new role becomes Owner for somebody, under the name that such an assignment has.
+fn owner(plan: &mut Value, first: &Value) {
+    let grant = change(plan, "create", CAROL);
+    let role = format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}");
+    let name = arm_guid(&[BOB, OWNER, &account("chat")]).to_string();
+    grant["id"] = json!(assignment(&account("chat"), &name));
+    grant["title"] = json!("role assignment");
+    grant["fields"] = json!([
+        first,
+        field("roleDefinitionId", role),
+        field("principalId", BOB),
+        field("principalType", "User"),
+    ]);
+}
+
+/// How a plan is edited, what is in the id of the change, and with which words it is refused.
+type Forgery = (fn(&mut Value), &'static str, &'static str);
+
+/// Each edit is refused by `show` and `apply` with these words, and with the id of the change.
+fn all_refused(azure: &Azure, folder: &Folder, edits: &[Forgery]) {
+    let whole = std::fs::read(folder.path().join("plan.json")).unwrap();
+    for (edit, id, words) in edits {
+        folder.write("plan.json", &whole);
+        forge(folder, edit);
+        for command in ["show plan.json", "apply plan.json --yes", "apply plan.json a.yaml --yes"] {
+            let told = [*words, *id, "it was edited, or made by another version of keyless"];
+            refused(azure, folder.keyless(command), 1, &told);
+        }
+    }
+}
+
+#[test]
+fn a_role_in_another_spelling_makes_nobody_an_owner() {
+    let (azure, folder) = planned();
+    all_refused(
+        &azure,
+        &folder,
+        &[
+            (
+                |plan| owner(plan, &field("RoleDefinitionId", "x")),
+                "roleAssignments/",
+                "field `roleDefinitionId` is said twice",
+            ),
+            (
+                |plan| owner(plan, &field("PrincipalId", "x")),
+                "roleAssignments/",
+                "field `principalId` is said twice",
+            ),
+            (
+                |plan| owner(plan, &field("properties", json!({"principalId": ALICE}))),
+                "roleAssignments/",
+                "`properties` is no field of kind `roleAssignments`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_field_that_no_spec_can_say_is_not_written() {
+    let (azure, folder) = planned();
+    all_refused(
+        &azure,
+        &folder,
+        &[
+            (
+                |plan| {
+                    let wide = json!({"defaultAction": "Deny", "ipRules": [{"value": "0.0.0.0/1"}]});
+                    push(change(plan, "create", "front"), "NetworkAcls", wide);
+                },
+                "accounts/front",
+                "`NetworkAcls` is no field of kind `accounts`",
+            ),
+            (
+                |plan| push(change(plan, "create", "front"), "properties", json!({"restore": true})),
+                "accounts/front",
+                "`properties` is no field of kind `accounts`",
+            ),
+            (
+                |plan| {
+                    push(change(plan, "update", "chat"), "apiProperties", json!({"qnaRuntimeEndpoint": "x"}));
+                },
+                "accounts/chat",
+                "`apiProperties` is no field of kind `accounts`",
+            ),
+            (
+                |plan| {
+                    push(
+                        change(plan, "create", "front"),
+                        "networkAcls",
+                        json!({"ipRules": [{"value": "x"}]}),
+                    );
+                },
+                "accounts/front",
+                "`networkAcls.ipRules.0` takes text",
+            ),
+            (
+                |plan| change(plan, "update", "chat")["id"] = json!(account("chat") + "/"),
+                "accounts/chat/",
+                "this is not the id of a resource as a plan writes it",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_deployment_gets_no_value_of_another_type_and_no_filter_under_another_name() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = |capacity: u32| {
+        format!(
+            "deployments:\n  - name: gpt\n    model: {{format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}}\n    sku: {{name: GlobalStandard, capacity: {capacity}}}\n"
+        )
+    };
+    folder.write("a.yaml", one_account("team-a", "chat", &lines(3)));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", &lines(5)));
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to update"]);
+    azure.take_seen();
+    let number = "`sku.capacity` takes a whole number";
+    all_refused(
+        &azure,
+        &folder,
+        &[
+            (
+                |plan| change(plan, "update", "gpt")["fields"][0]["after"] = Value::Null,
+                "deployments/gpt",
+                "`sku.capacity` cannot be cleared",
+            ),
+            (
+                |plan| change(plan, "update", "gpt")["fields"][0]["after"] = json!("2"),
+                "deployments/gpt",
+                number,
+            ),
+            (
+                |plan| change(plan, "update", "gpt")["fields"][0]["after"] = json!({"a": {"b": null}}),
+                "deployments/gpt",
+                number,
+            ),
+            (
+                |plan| change(plan, "update", "gpt")["fields"][0]["after"] = json!(-1),
+                "deployments/gpt",
+                "`sku.capacity` takes another value",
+            ),
+            (
+                |plan| push(change(plan, "update", "gpt"), "RaiPolicyName", "lax"),
+                "deployments/gpt",
+                "`RaiPolicyName` is no field of kind `deployments`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_path_without_end_is_refused_and_ends_no_process() {
+    let (azure, folder) = planned();
+    let whole = std::fs::read(folder.path().join("plan.json")).unwrap();
+    for names in [13, 20_000, 200_000] {
+        folder.write("plan.json", &whole);
+        forge(&folder, |plan| {
+            let path = format!("tags.{}", vec!["a"; names - 1].join("."));
+            change(plan, "update", "chat")["fields"] = json!([field(&path, 2)]);
+        });
+        let words = format!("lies {names} names deep");
+        for command in ["show plan.json", "apply plan.json --yes"] {
+            let run = refused(&azure, folder.keyless(command), 1, &[&words, &account("chat")]);
+            assert!(run.stderr.len() < 2000, "{}", run.stderr.len());
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::arm::Phase;
 use crate::checks;
 use crate::finding::{Code, Severity};
 use crate::plan::document::Plan;
-use crate::plan::saved;
+use crate::plan::saved::{self, Hearsay};
 use crate::render::sanitize::sanitize;
 use crate::render::text;
 use crate::report::Report;
@@ -80,7 +80,7 @@ async fn decide(
     session: &Session,
     saved: Option<Plan>,
     checked: Option<Checked>,
-) -> Result<Plan, Failure> {
+) -> Result<(Plan, Hearsay), Failure> {
     let fresh = match checked {
         Some(checked) => {
             let allowed = &args.lifts.allow;
@@ -89,13 +89,13 @@ async fn decide(
         None => None,
     };
     match (saved, fresh) {
-        (None, Some(fresh)) => Ok(fresh),
+        (None, Some(fresh)) => Ok((fresh, Hearsay::default())),
         (Some(saved), None) => session.review(options, saved, &args.lifts.allow).await,
         // What runs is what the specs ask for now; the file only says what was approved.
         (Some(saved), Some(mut fresh)) => {
             same_target(&saved, &session.target)?;
             fresh.findings.extend(saved::differing(&saved, &fresh));
-            Ok(fresh)
+            Ok((fresh, Hearsay::default()))
         }
         (None, None) => Err(Failure::new("neither a plan nor a spec was given")),
     }
@@ -109,7 +109,7 @@ async fn carry_out(
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
     let whole = saved.is_some();
-    let mut plan = decide(options, args, session, saved, checked).await?;
+    let (mut plan, hearsay) = decide(options, args, session, saved, checked).await?;
     let secrets = Secrets::new(std::env::vars_os());
     let missing = secrets.missing(&plan);
     let lacking = !missing.is_empty();
@@ -124,10 +124,14 @@ async fn carry_out(
     } else if options.format == Format::Human {
         output::result(&text::plan(&plan, options.is_verbose()))?;
     }
-    let rest = if plan.has_errors() { Exit::Failure } else { Exit::Success };
+    if !options.quiet {
+        output::aside(&text::left_out(&hearsay));
+    }
+    let errors = plan.has_errors() || hearsay.errors;
+    let rest = if errors { Exit::Failure } else { Exit::Success };
     if refused {
         output::aside("refused: nothing was written\n");
-        return Ok(if plan.has_errors() { Exit::Failure } else { Exit::Refused });
+        return Ok(if errors { Exit::Failure } else { Exit::Refused });
     }
     if nothing {
         return Ok(rest);

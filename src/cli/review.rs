@@ -14,7 +14,7 @@ use crate::finding::Severity;
 use crate::guards::{self, Allow};
 use crate::plan::document::{Plan, Target};
 use crate::plan::predict::World;
-use crate::plan::saved;
+use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
 use crate::snapshot::Snapshot;
 
@@ -28,13 +28,14 @@ pub(super) fn same_target(plan: &Plan, target: &Target) -> Result<(), Failure> {
 }
 
 impl Session {
-    /// Judges a saved plan anew: live state as it was, what is there ours, guards with this run's lifts.
+    /// Judges a saved plan anew: live state as it was, what is there ours, guards with this run's lifts. What nothing but the file says
+    /// is left out.
     pub(super) async fn review(
         &self,
         options: &Options,
         mut plan: Plan,
         allowed: &[Allow],
-    ) -> Result<Plan, Failure> {
+    ) -> Result<(Plan, Hearsay), Failure> {
         same_target(&plan, &self.target)?;
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
@@ -62,8 +63,10 @@ impl Session {
             });
         }
         let now = World::of(&snapshot);
-        // What guards and pins said when the plan was made is said again, if it still holds.
-        plan.findings.retain(|finding| !guards::is_judgement(finding) && !pins::is_outside(finding));
+        // What guards, pins and checks said when the plan was made is said again, if it still holds.
+        let hearsay = Hearsay::findings_of(&mut plan, |finding| {
+            guards::is_judgement(finding) || pins::is_outside(finding) || checks::is_verdict(finding)
+        });
         if promises {
             let foreign = saved::confront(&mut plan, &now);
             plan.findings.extend(foreign);
@@ -73,12 +76,13 @@ impl Session {
         let names =
             names.into_iter().map(|(id, name)| (id, format!("{name}, from the plan, unverified"))).collect();
         plan.access = access::changes::changes(&now, &now.after(&plan), &names);
-        plan.findings.extend(guards::judge(&plan, &now, claims.oid, allowed));
+        plan.findings.extend(guards::judge_file(&plan, &now, claims.oid, allowed));
         plan.findings.extend(stale);
         plan.findings.extend(pins::outside(&options.within, &plan)?);
         plan.findings.sort();
+        saved::leave_out_idle(&mut plan);
         plan.requests = self.requests();
         clean(&mut plan);
-        Ok(plan)
+        Ok((plan, hearsay))
     }
 }

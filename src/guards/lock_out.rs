@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::assignments::Grant;
 use super::keys::keys_off;
-use super::{Objection, Rule, accounts};
+use super::{Objection, Rule, accounts, owner};
 use crate::id::ResourceId;
 use crate::plan::document::{Action, Plan};
 use crate::plan::predict::World;
@@ -15,15 +15,27 @@ use crate::snapshot::Body;
 ///
 /// An assignment that somebody made by hand on an account whose assignments a spec declares is drift, and goes as soon as somebody cleans
 /// up: it is no way in to rely on. The plan tells which those are by its changes, which list each undeclared assignment on a declared
-/// account; that is data of the plan document, and nothing of how the planner judged it. What a stranger's file leaves out of it can only
-/// make an assignment count that should not.
+/// account; that is data of the plan document, and nothing of how the planner judged it. Of a file nothing of that is believed: there an
+/// assignment on an account is one to rely on if it carries the mark of a stack for which the plan writes.
 #[derive(Default)]
 pub(super) struct Declared {
     undeclared: BTreeSet<ResourceId>,
     complete: BTreeSet<ResourceId>,
+    /// The assignments with such a mark, where the plan was read from a file and no specs say what is declared.
+    marked: Option<BTreeSet<ResourceId>>,
 }
 
 impl Declared {
+    /// What a plan says that was read from a file, with the state after it.
+    pub(super) fn of_file(plan: &Plan, after: &World) -> Self {
+        let written = plan.changes.iter().filter(|change| change.action.writes());
+        let stacks: BTreeSet<&str> = written.filter_map(|change| change.stack.as_deref()).collect();
+        let ours =
+            after.resources.iter().filter(|(_, body)| owner(body).is_some_and(|of| stacks.contains(of)));
+        Self { marked: Some(ours.map(|(id, _)| id.clone()).collect()), ..Self::default() }
+    }
+
+    /// What a plan says that was made of specs.
     pub(super) fn of(plan: &Plan) -> Self {
         // What another team made, as `coManagedBy` says, is nothing that somebody cleans up.
         let strange = |action: Action| action.is_undeclared() && action != Action::CoManaged;
@@ -31,6 +43,7 @@ impl Declared {
         Self {
             undeclared: listed.filter_map(|change| ResourceId::parse(&change.id).ok()).collect(),
             complete: plan.declares_assignments.iter().filter_map(|id| ResourceId::parse(id).ok()).collect(),
+            marked: None,
         }
     }
 
@@ -38,13 +51,29 @@ impl Declared {
     #[cfg(test)]
     pub(super) fn sample(undeclared: &[&str], complete: &[&str]) -> Self {
         let ids = |texts: &[&str]| texts.iter().filter_map(|text| ResourceId::parse(text).ok()).collect();
-        Self { undeclared: ids(undeclared), complete: ids(complete) }
+        Self { undeclared: ids(undeclared), complete: ids(complete), marked: None }
     }
 
     /// Whether an assignment is one to rely on for an account.
     fn counts(&self, grant: &Grant<'_>, account: &ResourceId) -> bool {
         // What is inherited is others' to declare.
-        grant.scope != *account || !self.complete.contains(account) || !self.undeclared.contains(grant.id)
+        grant.scope != *account
+            || match &self.marked {
+                Some(marked) => marked.contains(grant.id),
+                None => !self.complete.contains(account) || !self.undeclared.contains(grant.id),
+            }
+    }
+
+    /// What those are on an account that are none to rely on.
+    fn uncounted(&self, account: &str) -> String {
+        match self.marked {
+            Some(_) => format!(
+                "given on `{account}` without the mark of the plan's stack, and a plan that is applied without its specs does not prove that one declares them"
+            ),
+            None => {
+                format!("given by hand on `{account}`, whose role assignments a spec declares without them")
+            }
+        }
     }
 }
 
@@ -102,7 +131,7 @@ pub(super) fn nobody_left(
         objections.push(Objection {
             rule: Rule::LockOut,
             id: Some(id.clone()),
-            message: message(id.name(), &flaws),
+            message: message(id.name(), &flaws, declared),
         });
     }
     objections
@@ -139,12 +168,12 @@ impl Flaw {
     }
 
     /// What it says of grants to `account`.
-    fn words(self, account: &str) -> String {
+    fn words(self, account: &str, declared: &Declared) -> String {
         match self {
             Self::Conditional => "hold only under a condition".to_owned(),
             Self::MayEnd => "may end by themselves: Azure did not say so to a caller that may not read `Microsoft.Authorization/roleAssignmentScheduleInstances`, which Reader may; one that keyless makes lasts".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
-            Self::ByHand => format!("were given by hand on `{account}`, whose role assignments a spec declares without them"),
+            Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "end by themselves".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
             Self::Gone => "are for principals that are gone".to_owned(),
@@ -152,7 +181,7 @@ impl Flaw {
     }
 }
 
-fn message(account: &str, flaws: &BTreeSet<Flaw>) -> String {
+fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let who = if flaws.iter().any(|flaw| flaw.is_doubt()) {
         "perhaps nobody"
     } else if flaws.iter().any(|flaw| flaw.is_passing()) {
@@ -160,7 +189,7 @@ fn message(account: &str, flaws: &BTreeSet<Flaw>) -> String {
     } else {
         "nobody"
     };
-    let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account)).collect();
+    let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account, declared)).collect();
     let why = if words.is_empty() {
         "no role with inference data actions is left".to_owned()
     } else {

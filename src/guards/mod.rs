@@ -156,6 +156,22 @@ struct Objection {
 /// Judges a plan: each objection that no `--allow` lifts is an error, each lifted one a note.
 #[must_use]
 pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
+    judge_by(plan, before, caller, allowed, |_| Declared::of(plan))
+}
+
+/// Judges a plan that was read from a file, without specs: what the file says is declared counts for nothing.
+#[must_use]
+pub fn judge_file(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
+    judge_by(plan, before, caller, allowed, |after| Declared::of_file(plan, after))
+}
+
+fn judge_by(
+    plan: &Plan,
+    before: &World,
+    caller: Option<Uuid>,
+    allowed: &[Allow],
+    declared: impl FnOnce(&World) -> Declared,
+) -> Vec<FindingEntry> {
     // What is brought back is no new account: it is held against what it was.
     let was = names::spelled(before.with_restored(plan), None);
     let after = names::spelled(before.after(plan), Some(&was));
@@ -167,7 +183,7 @@ pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow
     objections.extend(connection::objections(before, &after));
     objections.extend(weakening::objections(before, &after));
     objections.extend(identity::objections(before, &after));
-    let rights = rights(before, &after, caller, &Declared::of(plan));
+    let rights = rights(before, &after, caller, &declared(&after));
     objections.extend(rights.objections);
     let refusals = objections.into_iter().map(|objection| finding(plan, objection, allowed));
     let note =

@@ -18,6 +18,7 @@ use crate::kinds::{self, Compare};
 use crate::plan::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Summary, Target, dotted_path,
 };
+use crate::plan::saved::Hearsay;
 use crate::report::{Outcome, Report, Status};
 use crate::source::Position;
 
@@ -141,6 +142,10 @@ pub(super) fn hearsay(change: &PlannedChange) -> Vec<String> {
     let mut lines: Vec<String> = change.after.iter().map(|id| format!("waits for `{id}`")).collect();
     let called = change.called.iter();
     lines.extend(called.map(|title| format!("called \"{title}\" in the plan, unverified")));
+    // What is written is said by ids and fields; of the rest a file has nothing but words.
+    if change.unverified && !change.action.writes() {
+        lines.push("as the plan says, unverified".to_owned());
+    }
     lines
 }
 
@@ -167,6 +172,23 @@ pub fn writes(plan: &Plan) -> String {
         let _ = writeln!(text, "  {verb:8} {} (stack {})", sanitize(&change.id), sanitize(stack));
     }
     text
+}
+
+/// How much of a plan from a file is not shown, because nothing but the file says it.
+#[must_use]
+pub fn left_out(hearsay: &Hearsay) -> String {
+    if hearsay.is_empty() {
+        return String::new();
+    }
+    let (entries, findings) = (hearsay.entries, hearsay.findings);
+    let what = listed(&[
+        (entries, plural(entries, "entry that changes nothing", "entries that change nothing")),
+        (findings, plural(findings, "finding", "findings")),
+    ]);
+    let errors = if hearsay.errors { "; by its word part of the specs could not be planned" } else { "" };
+    format!(
+        "not shown, because only the file says so: {what}{errors} (`keyless show` shows it; specs beside the plan check it)\n"
+    )
 }
 
 /// Lines with their places in one column at the right.

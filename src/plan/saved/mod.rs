@@ -4,10 +4,13 @@
 //! is what runs; what is shown of it is made anew from that, or told as hearsay; steps and their order are never read.
 
 mod flaws;
+mod hearsay;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+
+pub use hearsay::{Hearsay, leave_out_idle};
 
 use crate::diff::{field, field_changes};
 use crate::finding::{Code, Severity};
@@ -82,8 +85,9 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         if change.action.writes() {
             words::rename(change, None, &builtin);
             change.reason = words::reason(change);
-            change.unverified = true;
         }
+        change.unverified = true;
+        (change.caused_by, change.cause_unknown) = (None, None);
     }
     Ok(plan)
 }

@@ -14,6 +14,7 @@ mod drift_who;
 mod files;
 mod forged;
 mod forged_fields;
+mod forged_words;
 mod guards;
 mod guards_rights;
 mod guid;

@@ -1,0 +1,117 @@
+//! Saved plans in which somebody edited what writes nothing: without specs nothing of it is shown or believed.
+
+use serde_json::{Value, json};
+
+use super::forged::{forge, planned, refused};
+use crate::common::{ALICE, Azure, BOB, CS_USER, Folder, account, assignment, grants, one_account};
+
+const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ac";
+
+/// A stack that takes its account's only declared user away; Bob got the same role by hand.
+fn last_user() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.grant(&account("chat"), BY_HAND, CS_USER, BOB, None);
+    folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
+    folder.keyless("plan a.yaml --out plan.json").exits(3).says(&["error[guard-lock-out]", "1 to delete"]);
+    azure.take_seen();
+    (azure, folder)
+}
+
+/// Everything that says that Bob's assignment is nothing to rely on.
+fn whitewash(plan: &mut Value) {
+    plan["declaresAssignments"] = json!([]);
+    plan["findings"] = json!([]);
+    for change in plan["changes"].as_array_mut().unwrap() {
+        if change["action"] == "unmanaged-drift" {
+            change["action"] = json!("noop");
+            change.as_object_mut().unwrap().remove("reason");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_declares_nothing_does_not_make_a_hand_made_grant_one_to_rely_on() {
+    let (azure, folder) = last_user();
+    let words = ["guard-lock-out", "without the mark of the plan's stack", "--allow lock-out:"];
+    refused(&azure, folder.keyless("apply plan.json --yes"), 3, &words);
+    forge(&folder, whitewash);
+    refused(&azure, folder.keyless("apply plan.json --yes"), 3, &words);
+    // With the specs it is what they say.
+    let words = ["guard-lock-out", "given by hand on `chat`, whose role assignments a spec declares"];
+    refused(&azure, folder.keyless("apply plan.json a.yaml --yes"), 3, &words);
+    let lifted = format!("apply plan.json --yes --allow lock-out:{}", account("chat"));
+    folder.keyless(&lifted).exits(0).says(&["1 done"]);
+}
+
+#[test]
+fn grants_that_the_plans_stack_made_or_makes_let_its_keys_go_off() {
+    // Alice and Carol: marked before, marked by the plan.
+    let (_azure, folder) = planned();
+    forge(&folder, |plan| plan["declaresAssignments"] = json!([]));
+    folder.keyless("apply plan.json --yes").exits(0).says(&["5 done"]);
+    // Made by hand and adopted by the plan.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    azure.grant(&account("chat"), BY_HAND, CS_USER, ALICE, None);
+    let spec = one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE])));
+    folder.write("a.yaml", spec.replacen("accounts:", "adopt: true\naccounts:", 1));
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to adopt"]);
+    folder.keyless("apply plan.json --yes").exits(0);
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+}
+
+#[test]
+fn what_writes_nothing_is_not_shown_by_apply_and_shown_as_the_files_word_by_show() {
+    const LIE: &str = "API keys stay on, nobody loses access";
+    let (azure, folder) = planned();
+    let owner = assignment(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab");
+    forge(&folder, |plan| {
+        for change in plan["changes"].as_array_mut().unwrap() {
+            let idle =
+                ["noop", "unmanaged-drift", "unmanaged"].iter().any(|action| change["action"] == *action);
+            if idle {
+                change["title"] = json!(format!("account chat: {LIE}"));
+                change["reason"] = json!(LIE);
+                change["action"] = json!("unmanaged");
+            }
+        }
+        let note = json!({"source": null, "severity": "warning", "code": "keys-enabled", "message": LIE});
+        plan["findings"] = json!([note]);
+        plan["incomplete"] = json!([{"scope": "/", "reason": LIE}]);
+    });
+    let shown = folder.keyless("show plan.json -v").exits(0).says(&[LIE, "as the plan says, unverified"]);
+    assert_eq!(
+        shown.stdout.matches("as the plan says, unverified").count(),
+        shown.stdout.matches("? account").count()
+    );
+    folder.keyless("show plan.json --format markdown").exits(0).says(&["as the plan says, unverified"]);
+    // Refused, so that each format shows the plan.
+    azure.patch(&account("chat"), json!({"tags": {"someone": "else"}}));
+    azure.take_seen();
+    for format in ["", "-v", "--format json", "--format markdown"] {
+        let run = folder.keyless(&format!("apply plan.json --yes {format}"));
+        let run = refused(
+            &azure,
+            run,
+            3,
+            &["not shown, because only the file says so: 2 entries that change nothing, 2 findings"],
+        );
+        assert!(!run.stdout.contains(LIE) && !run.stderr.contains(LIE), "{run}");
+        assert!(!run.stdout.contains(&owner), "{run}");
+    }
+}
+
+#[test]
+fn a_plan_that_was_not_whole_still_ends_with_1() {
+    let (_azure, folder) = planned();
+    forge(&folder, |plan| {
+        let note = json!({"source": null, "severity": "error", "code": "incomplete-read", "message": "m"});
+        plan["findings"] = json!([note]);
+    });
+    let words = ["1 finding; by its word part of the specs could not be planned"];
+    folder.keyless("apply plan.json --yes").exits(1).says(&["5 done"]).complains(&words);
+}

@@ -42,6 +42,7 @@ const NAMES: &[&str] = &[
     "networkInjections",
     "originRoleAssignmentId",
     "principalId",
+    "principalType",
     "properties",
     "publicNetworkAccess",
     "raiPolicyName",

@@ -97,7 +97,7 @@ codes! {
     NotInteractive = "not-interactive", "`me` where nobody sits at the terminal";
     Duplicate = "duplicate", "the same thing declared twice";
     UnknownPolicy = "unknown-policy", "a content filter that the file does not declare where it declares all of the account's";
-    PlainSecret = "plain-secret", "a secret that stands in the spec itself";
+    PlainSecret = "plain-secret", "a secret that stands in the spec itself: as a key, or in `target` or `metadata` of a connection";
     MissingSecret = "missing-secret", "a secret that is to be sent and that `KEYLESS_SECRET_NAME` does not give";
     KeysEnabled = "keys-enabled", "an account whose keys are left on";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";

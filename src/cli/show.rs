@@ -29,7 +29,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if !options.quiet {
         output::aside(&text::writes(&plan));
         output::aside(
-            "what was there before, names, what changes nothing, findings and who gains or loses access are as the plan's maker saw them; `keyless apply` reads Azure again\n",
+            "what was there before, who changed it, names, what changes nothing, findings and who gains or loses access are as the plan's maker saw them; `keyless apply` reads Azure again\n",
         );
     }
     Ok(Exit::Success)

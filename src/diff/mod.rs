@@ -4,6 +4,7 @@
 
 mod compare;
 mod open;
+mod strangers;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
+use strangers::{INCOMPLETE, OUTSIDE, kept, stranger};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
@@ -405,8 +407,6 @@ fn plain(value: &Value) -> String {
     }
 }
 
-const INCOMPLETE: &str = "no longer declared, but the list is incomplete";
-const OUTSIDE: &str = "it carries the stack's mark outside of its groups and scopes";
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
 
 /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
@@ -457,60 +457,6 @@ fn undeclared(
     };
     let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
     Some(Change::Unmanaged { live: live.clone(), why, weight, title })
-}
-
-/// What there is to say about something undeclared, at the list that it stands beside.
-fn stranger(change: &Change) -> Option<Finding> {
-    let Change::Unmanaged { live, why, weight, title } = change else { return None };
-    match weight {
-        Weight::Drift(place) => {
-            // A mark says that somebody has reasons; whether it is theirs is for people to find out.
-            let marked = live.kind.mark(&live.body).is_some();
-            let hint = match (live.kind.is_grant(), marked) {
-                _ if why.starts_with(OUTSIDE) => {
-                    "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
-                }
-                (true, true) => {
-                    "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"
-                }
-                (true, false) => {
-                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
-                }
-                (false, true) => {
-                    "ask that stack's team before you delete it; with `unmanaged: list` nothing undeclared is drift"
-                }
-                (false, false) => {
-                    "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
-                }
-            };
-            let message = format!("{title} is live beside what is declared: {why}");
-            Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
-        }
-        Weight::Unknown(place, refusal) => {
-            let message = format!("could not find out whether {title} is drift: {why}");
-            let finding = Finding::warning(Code::UnknownState, message).at(*place).cause(&refusal.message);
-            Some(Finding { hint: refusal.hint.clone(), ..finding })
-        }
-        Weight::Listed | Weight::CoManaged => None,
-    }
-}
-
-/// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
-fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
-    let Change::Unmanaged { live, why, title, .. } = change else { return None };
-    let mark = live.kind.mark(&live.body).filter(|_| why.starts_with(INCOMPLETE))?;
-    let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
-    let noun = live.kind.noun();
-    let message = format!(
-        "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"
-    );
-    let hint = if live.kind.is_grant() {
-        "give the caller Reader on the subscription, or delete it by hand"
-    } else {
-        "give the caller Reader where it could not read, or delete it by hand"
-    };
-    let span = owner.document.value_span("/stack");
-    Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint))
 }
 
 /// What a stack speaks for: the resource groups it names, and its declared scopes.

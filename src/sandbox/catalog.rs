@@ -8,7 +8,7 @@
 pub(super) enum Task {
     Chat,
     Embeddings,
-    /// Knows responses, and no chat completions.
+    /// What is asked of models that chat, by another route.
     Responses,
     /// Of old; can be deployed, and the sandbox's data plane does not speak it.
     Completion,
@@ -69,7 +69,6 @@ static MODELS: &[Model] = &[
     openai("gpt-5", &["2025-08-07"], Task::Chat, ALL),
     openai("gpt-5-mini", &["2025-08-07"], Task::Chat, ALL),
     openai("gpt-5-nano", &["2025-08-07"], Task::Chat, ALL),
-    openai("gpt-5-codex", &["2025-09-15"], Task::Responses, GLOBAL),
     openai("o3-mini", &["2025-01-31"], Task::Chat, ALL),
     openai("o4-mini", &["2025-04-16"], Task::Chat, ALL),
     openai("text-embedding-ada-002", &["1", "2"], Task::Embeddings, BOTH),
@@ -143,7 +142,8 @@ impl Model {
         match self.task {
             Task::Chat => &[("chatCompletion", "true")],
             Task::Embeddings => &[("embeddings", "true"), ("embeddingsMaxInputs", "2048")],
-            Task::Responses => &[("responses", "true")],
+            // No recorded list of models shows one.
+            Task::Responses => &[],
             Task::Completion => &[("completion", "true")],
         }
     }

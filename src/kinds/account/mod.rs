@@ -1,9 +1,12 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
+mod holds;
 mod remains;
 mod rules;
 mod shape;
 
+pub(crate) use holds::holds_projects;
+pub(super) use holds::{holds_connections, serves_models};
 pub(crate) use rules::is_group_name;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,23 +44,6 @@ const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 
 /// The kind.
 pub struct Accounts;
-
-/// Whether models can be deployed to a live account.
-pub(super) fn serves_models(body: &Value) -> bool {
-    body["kind"]
-        .as_str()
-        .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))
-}
-
-/// Whether projects can stand in a live account.
-pub(crate) fn holds_projects(body: &Value) -> bool {
-    body["properties"]["allowProjectManagement"] == true
-}
-
-/// Whether connections can stand in a live account: in those of Foundry, whether they allow projects or not.
-pub(super) fn holds_connections(body: &Value) -> bool {
-    holds_projects(body) || body["kind"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("AIServices"))
-}
 
 /// The id of a declared account.
 #[must_use]

@@ -6,6 +6,7 @@ mod accepted;
 mod conditions;
 mod declared;
 pub(crate) mod denial;
+mod mark;
 mod orphans;
 mod planned;
 mod roles;
@@ -18,6 +19,8 @@ mod undeclared;
 
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
+
+use mark::{marked, split_mark};
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
@@ -209,22 +212,6 @@ pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapsh
     let subscription = scope.subscription_id().map(ResourceId::subscription);
     let reaches = |gap: &Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
     gaps.into_iter().chain(partial).filter(reaches).map(|gap| gap.refusal).collect()
-}
-
-/// The text in front of a mark, and the stack it names.
-fn split_mark(description: &str) -> (&str, Option<&str>) {
-    let marked = description.trim_end().strip_suffix(']').and_then(|rest| rest.rsplit_once("[keyless:"));
-    match marked {
-        Some((text, stack)) if !stack.is_empty() && !stack.contains(['[', ']']) => {
-            (text.trim_end(), Some(stack))
-        }
-        _ => (description, None),
-    }
-}
-
-fn marked(text: &str, stack: &str) -> String {
-    let separator = if text.is_empty() { "" } else { " " };
-    format!("{text}{separator}[keyless:{stack}]")
 }
 
 impl Kind for RoleAssignments {

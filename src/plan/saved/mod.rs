@@ -87,7 +87,6 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
             change.reason = words::reason(change);
         }
         change.unverified = true;
-        (change.caused_by, change.cause_unknown) = (None, None);
     }
     Ok(plan)
 }
@@ -120,6 +119,10 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
 pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
     let roles = Catalogue::of(now.resources.values());
     let mut findings = Vec::new();
+    for change in plan.changes.iter_mut() {
+        // Who changed it is for `drift` to find out; the file's word is not taken for that.
+        (change.caused_by, change.cause_unknown) = (None, None);
+    }
     for change in plan.changes.iter_mut().filter(|change| change.action.writes()) {
         let Some((kind, id)) = words::subject(change) else { continue };
         let live = now.resource(&id);

@@ -32,11 +32,21 @@ fn images(body: &mut Value) {
     }
 }
 
+/// Azure shows that the deployment `codex` knows responses and no chat completions.
+fn codex(body: &mut Value) {
+    for deployment in body["value"].as_array_mut().unwrap() {
+        if deployment["name"].as_str().unwrap().ends_with("codex") {
+            deployment["properties"]["capabilities"] = json!({"responses": "true"});
+        }
+    }
+}
+
 /// The sandbox answers by itself here: who may call, and in which shape.
 #[test]
 fn chat_responses_and_embeddings_are_asked_below_the_general_route() {
     let azure = live(true);
-    deploy(&azure, "codex", "OpenAI", "gpt-5-codex", "2025-09-15");
+    deploy(&azure, "codex", "OpenAI", "gpt-4o-mini", "2024-07-18");
+    azure.spoil("GET", "/deployments?", Fault::Edit(codex));
     deploy(&azure, "embed", "OpenAI", "text-embedding-3-small", "1");
     deploy(&azure, "large", "Mistral AI", "Mistral-large-2407", "1");
     let folder = azure.folder();

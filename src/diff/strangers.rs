@@ -1,0 +1,65 @@
+//! What there is to say about what no spec declares.
+
+use super::Change;
+use crate::finding::{Code, Finding};
+use crate::kinds::Weight;
+use crate::spec::Loaded;
+
+/// Why something of a stack stays: a list was read in part only.
+pub(super) const INCOMPLETE: &str = "no longer declared, but the list is incomplete";
+/// Why something of a stack stays: its spec does not speak for the place.
+pub(super) const OUTSIDE: &str = "it carries the stack's mark outside of its groups and scopes";
+
+/// What there is to say about something undeclared, at the list that it stands beside.
+pub(super) fn stranger(change: &Change) -> Option<Finding> {
+    let Change::Unmanaged { live, why, weight, title } = change else { return None };
+    match weight {
+        Weight::Drift(place) => {
+            // A mark says that somebody has reasons; whether it is theirs is for people to find out.
+            let marked = live.kind.mark(&live.body).is_some();
+            let hint = match (live.kind.is_grant(), marked) {
+                _ if why.starts_with(OUTSIDE) => {
+                    "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
+                }
+                (true, true) => {
+                    "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"
+                }
+                (true, false) => {
+                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
+                }
+                (false, true) => {
+                    "ask that stack's team before you delete it; with `unmanaged: list` nothing undeclared is drift"
+                }
+                (false, false) => {
+                    "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
+                }
+            };
+            let message = format!("{title} is live beside what is declared: {why}");
+            Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
+        }
+        Weight::Unknown(place, refusal) => {
+            let message = format!("could not find out whether {title} is drift: {why}");
+            let finding = Finding::warning(Code::UnknownState, message).at(*place).cause(&refusal.message);
+            Some(Finding { hint: refusal.hint.clone(), ..finding })
+        }
+        Weight::Listed | Weight::CoManaged => None,
+    }
+}
+
+/// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
+pub(super) fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
+    let Change::Unmanaged { live, why, title, .. } = change else { return None };
+    let mark = live.kind.mark(&live.body).filter(|_| why.starts_with(INCOMPLETE))?;
+    let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
+    let noun = live.kind.noun();
+    let message = format!(
+        "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"
+    );
+    let hint = if live.kind.is_grant() {
+        "give the caller Reader on the subscription, or delete it by hand"
+    } else {
+        "give the caller Reader where it could not read, or delete it by hand"
+    };
+    let span = owner.document.value_span("/stack");
+    Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint))
+}

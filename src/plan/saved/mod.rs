@@ -119,7 +119,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
 pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
     let roles = Catalogue::of(now.resources.values());
     let mut findings = Vec::new();
-    for change in plan.changes.iter_mut() {
+    for change in &mut plan.changes {
         // Who changed it is for `drift` to find out; the file's word is not taken for that.
         (change.caused_by, change.cause_unknown) = (None, None);
     }

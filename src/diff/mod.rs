@@ -15,7 +15,8 @@ use serde_json::Value;
 pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
-use strangers::{INCOMPLETE, OUTSIDE, kept, stranger};
+pub use strangers::Stays;
+use strangers::{kept, stranger};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
@@ -98,6 +99,8 @@ pub enum Change {
         /// What is there.
         live: Live,
         /// Why it stays.
+        stays: Stays,
+        /// The same in words, and what else there is to say.
         why: String,
         /// How much that matters.
         weight: Weight,
@@ -423,18 +426,25 @@ fn undeclared(
     let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
     let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
     let title = live.kind.title(&live.body, roles);
-    let why = match (owner, mark) {
+    let (stays, why) = match (owner, mark) {
         // A list of a whole subscription shows what is none of the stacks' business.
         (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
-        (None, _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
-        (None, None) => "no spec declares it".to_owned(),
-        (None, Some(mark)) => format!("it carries the mark of stack `{mark}`, which is not in this run"),
-        (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
-            "no longer declared, and the stack says `prune: none`".to_owned()
+        (None, _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
+        (None, None) => (Stays::Unmarked, "no spec declares it".to_owned()),
+        (None, Some(mark)) => {
+            (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
         }
-        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => INCOMPLETE.to_owned(),
-        (Some(_), _) if veiled.hides(live) => NOBODY_KNOWS.to_owned(),
-        (Some(owner), _) if !inside(&owner) => OUTSIDE.to_owned(),
+        (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
+            (Stays::Unpruned, "no longer declared, and the stack says `prune: none`".to_owned())
+        }
+        // However much is read, nothing goes there.
+        (Some(owner), _) if !inside(&owner) && !veiled.hides(live) => {
+            (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
+        }
+        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
+            (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
+        }
+        (Some(_), _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
         (Some((loaded, _)), _) => {
             return Some(Change::Delete {
                 live: live.clone(),
@@ -450,13 +460,13 @@ fn undeclared(
         // What may be what is declared is no drift; that it is not known is an error by itself.
         _ if veiled.hides(live) => Weight::Listed,
         // A removed line revokes nothing here, and nobody would hear of it again.
-        (Weight::Listed, Some((loaded, _))) if why == OUTSIDE && note.is_none() => {
+        (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
             Weight::Drift(loaded.document.value_span("/stack"))
         }
         (weight, _) => weight,
     };
     let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
-    Some(Change::Unmanaged { live: live.clone(), why, weight, title })
+    Some(Change::Unmanaged { live: live.clone(), stays, why, weight, title })
 }
 
 /// What a stack speaks for: the resource groups it names, and its declared scopes.

@@ -5,34 +5,43 @@ use crate::finding::{Code, Finding};
 use crate::kinds::Weight;
 use crate::spec::Loaded;
 
-/// Why something of a stack stays: a list was read in part only.
-pub(super) const INCOMPLETE: &str = "no longer declared, but the list is incomplete";
-/// Why something of a stack stays: its spec does not speak for the place.
-pub(super) const OUTSIDE: &str = "it carries the stack's mark outside of its groups and scopes";
+/// Why something that no spec declares is not deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stays {
+    /// No stack made it.
+    Unmarked,
+    /// It carries the mark of a stack that is not in the run.
+    Foreign,
+    /// Its stack deletes nothing.
+    Unpruned,
+    /// Not all of its kind could be read.
+    Incomplete,
+    /// Its stack's spec does not speak for the place.
+    Outside,
+    /// It may be what is declared, of somebody whom nobody knows yet.
+    Unclear,
+}
 
 /// What there is to say about something undeclared, at the list that it stands beside.
 pub(super) fn stranger(change: &Change) -> Option<Finding> {
-    let Change::Unmanaged { live, why, weight, title } = change else { return None };
+    let Change::Unmanaged { live, stays, why, weight, title } = change else { return None };
     match weight {
         Weight::Drift(place) => {
-            // A mark says that somebody has reasons; whether it is theirs is for people to find out.
-            let marked = live.kind.mark(&live.body).is_some();
-            let hint = match (live.kind.is_grant(), marked) {
-                _ if why.starts_with(OUTSIDE) => {
+            let hint = match (stays, live.kind.is_grant()) {
+                (Stays::Outside, _) => {
                     "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
                 }
-                (true, true) => {
+                // A mark says that somebody has reasons; whether it is theirs is for people to find out.
+                (Stays::Foreign, true) => {
                     "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"
                 }
-                (true, false) => {
-                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
-                }
-                (false, true) => {
+                (Stays::Foreign, false) => {
                     "ask that stack's team before you delete it; with `unmanaged: list` nothing undeclared is drift"
                 }
-                (false, false) => {
-                    "declare it or delete it; with `unmanaged: list` nothing undeclared is drift"
+                (_, true) => {
+                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
                 }
+                (_, false) => "declare it or delete it; with `unmanaged: list` nothing undeclared is drift",
             };
             let message = format!("{title} is live beside what is declared: {why}");
             Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
@@ -48,8 +57,8 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
 
 /// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
 pub(super) fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
-    let Change::Unmanaged { live, why, title, .. } = change else { return None };
-    let mark = live.kind.mark(&live.body).filter(|_| why.starts_with(INCOMPLETE))?;
+    let Change::Unmanaged { live, stays: Stays::Incomplete, title, .. } = change else { return None };
+    let mark = live.kind.mark(&live.body)?;
     let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
     let noun = live.kind.noun();
     let message = format!(

@@ -171,7 +171,7 @@ impl Flaw {
     fn words(self, account: &str, declared: &Declared) -> String {
         match self {
             Self::Conditional => "hold only under a condition".to_owned(),
-            Self::MayEnd => "may end by themselves: Azure did not say so to a caller that may not read `Microsoft.Authorization/roleAssignmentScheduleInstances`, which Reader may; one that keyless makes lasts".to_owned(),
+            Self::MayEnd => "may end by themselves: `roleAssignmentScheduleInstances` tells, which this caller may not read (Reader may); one that keyless makes lasts".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "end by themselves".to_owned(),

@@ -194,7 +194,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             source: sources.map(|sources| sources.position(*span)),
             ..undeclared(Action::Delete, live, title)
         },
-        Change::Unmanaged { live, why, weight, title } => {
+        Change::Unmanaged { live, why, weight, title, .. } => {
             let action = match weight {
                 Weight::Listed => Action::Unmanaged,
                 Weight::Drift(_) => Action::UnmanagedDrift,

@@ -108,6 +108,13 @@ pub(super) fn body(request: &Request) -> Result<Map<String, Value>, Reply> {
     }
 }
 
+fn refuse_stream(body: &Map<String, Value>) -> Result<(), Reply> {
+    if body.get("stream") == Some(&Value::Bool(true)) {
+        return Err(invalid("stream", "This sandbox does not stream: leave out `stream`."));
+    }
+    Ok(())
+}
+
 /// `chat/completions`.
 pub(super) fn chat(
     world: &World,
@@ -115,9 +122,7 @@ pub(super) fn chat(
     deployment: &Child,
     body: &Map<String, Value>,
 ) -> Result<Reply, Reply> {
-    if body.get("stream") == Some(&Value::Bool(true)) {
-        return Err(invalid("stream", "This sandbox does not stream: leave out `stream`."));
-    }
+    refuse_stream(body)?;
     let messages = body.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty());
     let Some(messages) = messages else {
         return Err(invalid("messages", "'messages' must be a list of at least one message."));
@@ -177,9 +182,7 @@ pub(super) fn response(
     deployment: &Child,
     body: &Map<String, Value>,
 ) -> Result<Reply, Reply> {
-    if body.get("stream") == Some(&Value::Bool(true)) {
-        return Err(invalid("stream", "This sandbox does not stream: leave out `stream`."));
-    }
+    refuse_stream(body)?;
     let input = match body.get("input") {
         Some(Value::String(text)) if !text.is_empty() => tokens(body.get("input")),
         Some(Value::Array(items)) if !items.is_empty() => {

@@ -1,4 +1,5 @@
-//! The names of what guards read, in whatever case a body spells them: ARM takes `RoleDefinitionId` for `roleDefinitionId`.
+//! The names of what guards read, in whatever case a body spells them. Whether ARM takes `RoleDefinitionId` for
+//! `roleDefinitionId` is not recorded: it may.
 //!
 //! Pure. This is done once, before any guard looks, so that none can be blind to a spelling.
 

@@ -119,7 +119,7 @@ codes! {
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
-    NotOurs = "not-ours", "a declared thing that keyless did not create: removing the line will not revoke it";
+    NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
     CauseUnread = "cause-unread", "an activity log that could not be read, so that `drift` does not know who changed what";
@@ -140,7 +140,7 @@ codes! {
     MissingPermission = "missing-permission", "a right that the caller lacks for a step: a note in `plan`, an error in `apply`";
     NotChecked = "not-checked", "a check that could not be made";
     // Guards.
-    GuardDeletes = "guard-deletes", "a plan that deletes much of what the stack owns";
+    GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
     GuardDeleteDeployment = "guard-delete-deployment", "a plan that deletes a model deployment";
     GuardDeleteProject = "guard-delete-project", "a plan that deletes a Foundry project";
@@ -158,6 +158,7 @@ codes! {
     GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or takes it from a deployment";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
     GuardStale = "guard-stale", "live state, or what the specs ask for, changed since the plan was made";
+    UnusedAllow = "unused-allow", "an `--allow RULE:ADDRESS` that lifted nothing";
     // Exporting.
     LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.

@@ -1,29 +1,35 @@
-//! Projects in an account that would be deleted: Azure answers 409 `CannotDeleteResource` as long as there is one.
+//! What stands in an account that would be deleted. Its deployments go with it, and `guards` names them. Of projects Azure answers 409
+//! `CannotDeleteResource` as long as there is one.
 //!
 //! <https://github.com/Azure/terraform-provider-azapi/issues/894>. Those of the stack are deletes of their own in the plan and go
 //! first; any other one keeps the account, and then nothing of what goes with it is taken either.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{Case, Verdict, some, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
-use crate::kinds::account::holds_projects;
-use crate::kinds::project;
+use crate::kinds::account::{holds_projects, serves_models};
+use crate::kinds::{Deployments, project};
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query};
 
-/// The accounts that steps delete and that can hold projects, each with its step.
-fn deleted<'a>(steps: &'a [Step], world: &World) -> Vec<(ResourceId, &'a Step)> {
+/// The accounts that steps delete and that can hold something, each with its step.
+fn deleted<'a>(steps: &'a [Step], world: &World, holds: fn(&Value) -> bool) -> Vec<(ResourceId, &'a Step)> {
     let deletes = steps.iter().filter(|step| step.action == StepAction::Delete && step.kind == "accounts");
     let accounts = deletes.filter_map(|step| Some((target(step)?, step)));
     // Of an account that cannot hold any, it is not known what the list answers.
-    accounts.filter(|(id, _)| world.resource(id).is_none_or(holds_projects)).collect()
+    accounts.filter(|(id, _)| world.resource(id).is_none_or(holds)).collect()
 }
 
 pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
-    deleted(steps, world).iter().map(|(account, _)| project::list(account)).collect()
+    let lists = |holds, list: fn(&ResourceId) -> Query| {
+        deleted(steps, world, holds).into_iter().map(move |(account, _)| list(&account))
+    };
+    lists(holds_projects, project::list).chain(lists(serves_models, Deployments::list)).collect()
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
@@ -31,7 +37,11 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let goes: BTreeSet<ResourceId> =
         steps.iter().filter(|step| step.action == StepAction::Delete).filter_map(target).collect();
     let mut verdicts = Vec::new();
-    for (account, step) in deleted(steps, case.world) {
+    for (account, _) in deleted(steps, case.world, serves_models) {
+        let unknown = format!("which deployments go with account `{}`", account.name());
+        case.items(&Deployments::list(&account), &unknown, &mut verdicts);
+    }
+    for (account, step) in deleted(steps, case.world, holds_projects) {
         let title = case.title(step.change);
         let query = project::list(&account);
         let (message, cause, hint) = match case.snapshot.get(&query) {

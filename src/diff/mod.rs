@@ -16,7 +16,7 @@ pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
-use strangers::{kept, stranger};
+use strangers::{kept, left_behind, stranger};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
@@ -218,6 +218,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
+    diff.findings.extend(left_behind(&diff.changes));
     diff
 }
 

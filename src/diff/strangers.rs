@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::finding::{Code, Finding};
-use crate::kinds::Weight;
+use crate::kinds::{Live, Weight};
 use crate::spec::Loaded;
 
 /// Why something that no spec declares is not deleted.
@@ -71,4 +71,32 @@ pub(super) fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
     };
     let span = owner.document.value_span("/stack");
     Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint))
+}
+
+/// Unmarked things that stay although what a stack made in them goes: they may have lost their mark, and a removed line deletes nothing then.
+pub(super) fn left_behind(changes: &[Change]) -> Vec<Finding> {
+    let deletes: Vec<(&Live, &Change)> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Delete { live, .. } => Some((live, change)),
+            _ => None,
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for change in changes {
+        let Change::Unmanaged { live, stays: Stays::Unmarked, title, .. } = change else { continue };
+        if live.kind.is_grant() || !live.kind.takes_mark() {
+            continue;
+        }
+        let goes = deletes.iter().find(|(gone, _)| live.id.contains(&gone.scope));
+        if let Some((_, Change::Delete { stack, span, .. })) = goes {
+            let message = format!(
+                "{title} stays while what stack `{stack}` made in it is deleted: it does not carry the stack's mark"
+            );
+            let hint = "if the stack made it, somebody took its mark off: to have it deleted, declare it with `adopt: true`, apply, and \
+                        remove the line again; else this is in order";
+            findings.push(Finding::warning(Code::NotOurs, message).at(*span).hint(hint));
+        }
+    }
+    findings
 }

@@ -8,11 +8,7 @@ use crate::plan::predict::World;
 
 pub(super) fn objections(before: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
     let message = |grant| Some((grant, weakened(before, old, grant)?));
-    let object = |(grant, message): (&Grant<'_>, String)| Objection {
-        rule: Rule::Condition,
-        id: Some(grant.id.clone()),
-        message,
-    };
+    let object = |(grant, message): (&Grant<'_>, String)| Objection::at(Rule::Condition, grant.id, message);
     new.iter().filter_map(message).map(object).collect()
 }
 

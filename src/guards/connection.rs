@@ -28,7 +28,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         if let Some(what) = redirected(&old["properties"], &new["properties"]) {
             let message =
                 format!("the plan {what}").replace("{connection}", &format!("connection `{}`", id.name()));
-            objections.push(Objection { rule: Rule::Connection, id: Some(id.clone()), message });
+            objections.push(Objection::at(Rule::Connection, id, message));
         }
     }
     objections

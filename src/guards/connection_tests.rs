@@ -18,7 +18,7 @@ fn at(id: &str, properties: &Value) -> World {
 fn said(before: &Value, after: &Value) -> Vec<String> {
     let id = format!("{ACCOUNT}/connections/search");
     let objections = connection::objections(&at(&id, before), &at(&id, after));
-    assert!(objections.iter().all(|each| each.rule == Rule::Connection && each.id.is_some()));
+    assert!(objections.iter().all(|each| each.rule == Rule::Connection && each.resource().is_some()));
     objections.into_iter().map(|each| each.message).collect()
 }
 

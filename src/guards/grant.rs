@@ -25,8 +25,7 @@ pub(super) fn judge(before: &World, old: &[Grant<'_>], new: &[Grant<'_>], roles:
         if old.iter().any(|was| was.is(grant) && had(was)) {
             continue;
         }
-        let objection =
-            |message: String| Objection { rule: Rule::Grant, id: Some(grant.id.clone()), message };
+        let objection = |message: String| Objection::at(Rule::Grant, grant.id, message);
         let gives = format!("the plan gives {} `{}`", grant.principal, grant.role_name());
         let scope = &grant.scope;
         // Whatever the role is: everything is below.

@@ -24,7 +24,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             let message = format!(
                 "the plan attaches user-assigned identity `{identity}` to {whose}: it gets the roles of that identity"
             );
-            objections.push(Objection { rule: Rule::Identity, id: Some(id.clone()), message });
+            objections.push(Objection::at(Rule::Identity, id, message));
         }
     }
     objections

@@ -10,7 +10,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     for (id, new) in accounts(after) {
         if was(before, after, id).is_some_and(keys_off) && !keys_off(new) {
             let message = format!("the plan turns the API keys of account `{}` on", id.name());
-            objections.push(Objection { rule: Rule::KeysOn, id: Some(id.clone()), message });
+            objections.push(Objection::at(Rule::KeysOn, id, message));
         }
     }
     objections

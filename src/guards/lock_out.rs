@@ -128,11 +128,7 @@ pub(super) fn nobody_left(
         let flaws: Option<BTreeSet<Flaw>> = left.map(flaw).collect();
         // One without a flaw is enough.
         let Some(flaws) = flaws else { continue };
-        objections.push(Objection {
-            rule: Rule::LockOut,
-            id: Some(id.clone()),
-            message: message(id.name(), &flaws, declared),
-        });
+        objections.push(Objection::at(Rule::LockOut, id, message(id.name(), &flaws, declared)));
     }
     objections
 }
@@ -259,7 +255,7 @@ pub(super) fn caller_out(
             } else {
                 format!("the plan takes `{role}` on `{scope}` from the identity that carries it out")
             };
-            objections.push(Objection { rule: Rule::LockOut, id: Some(lost.id.clone()), message });
+            objections.push(Objection::at(Rule::LockOut, lost.id, message));
         }
     }
     objections

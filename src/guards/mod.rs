@@ -15,6 +15,7 @@ mod connection_tests;
 mod grant;
 mod identity;
 mod keys;
+mod lifts;
 mod lock_out;
 mod names;
 mod network;
@@ -83,6 +84,9 @@ pub enum Rule {
     LockOut,
 }
 
+/// What changed since a plan was approved nobody has looked at: there is no lifting that.
+const STALE: &str = "stale";
+
 /// The rules, as `--allow` names them.
 const RULES: &[(&str, Rule, Code)] = &[
     ("deletes", Rule::Deletes, Code::GuardDeletes),
@@ -138,6 +142,9 @@ impl FromStr for Allow {
             None => (text, None),
         };
         let known = RULES.iter().find(|(known, ..)| *known == name);
+        if name == STALE {
+            return Err(format!("`{STALE}` cannot be lifted: make a new plan, look at it, and apply that"));
+        }
         let Some((_, rule, _)) = known else {
             return Err(format!("no guard is called `{name}`; there are {}", names()));
         };
@@ -145,24 +152,63 @@ impl FromStr for Allow {
     }
 }
 
+impl fmt::Display for Allow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            Some(address) => write!(f, "--allow {}", for_a_shell(&format!("{}:{address}", self.rule))),
+            None => write!(f, "--allow {}", self.rule),
+        }
+    }
+}
+
 /// One thing that a guard objects to.
 struct Objection {
     rule: Rule,
-    /// The resource, or none where it is the plan as a whole.
-    id: Option<ResourceId>,
+    about: About,
     message: String,
+}
+
+/// What an objection is about.
+enum About {
+    Resource(ResourceId),
+    /// All that the plan does to what a stack owns.
+    Stack(String),
+    /// The plan as a whole.
+    Plan,
+}
+
+impl Objection {
+    fn at(rule: Rule, id: &ResourceId, message: String) -> Self {
+        Self { rule, about: About::Resource(id.clone()), message }
+    }
+
+    fn resource(&self) -> Option<&ResourceId> {
+        match &self.about {
+            About::Resource(id) => Some(id),
+            About::Stack(_) | About::Plan => None,
+        }
+    }
 }
 
 /// Judges a plan: each objection that no `--allow` lifts is an error, each lifted one a note.
 #[must_use]
 pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
-    judge_by(plan, before, caller, allowed, |_| Declared::of(plan))
+    judge_by(plan, before, caller, allowed, Origin::Specs)
 }
 
 /// Judges a plan that was read from a file, without specs: what the file says is declared counts for nothing.
 #[must_use]
 pub fn judge_file(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
-    judge_by(plan, before, caller, allowed, |after| Declared::of_file(plan, after))
+    judge_by(plan, before, caller, allowed, Origin::File)
+}
+
+/// Whose word a plan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Specs of this run.
+    Specs,
+    /// A file's alone.
+    File,
 }
 
 fn judge_by(
@@ -170,25 +216,35 @@ fn judge_by(
     before: &World,
     caller: Option<Uuid>,
     allowed: &[Allow],
-    declared: impl FnOnce(&World) -> Declared,
+    origin: Origin,
 ) -> Vec<FindingEntry> {
     // What is brought back is no new account: it is held against what it was.
     let was = names::spelled(before.with_restored(plan), None);
     let after = names::spelled(before.after(plan), Some(&was));
     let before = &was;
-    let mut objections = deletes(plan, before);
+    let declared = match origin {
+        Origin::Specs => Declared::of(plan),
+        Origin::File => Declared::of_file(plan, &after),
+    };
+    let mut objections = deletes(plan, before, origin);
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
     objections.extend(connection::objections(before, &after));
     objections.extend(weakening::objections(before, &after));
     objections.extend(identity::objections(before, &after));
-    let rights = rights(before, &after, caller, &declared(&after));
+    let rights = rights(before, &after, caller, &declared);
     objections.extend(rights.objections);
-    let refusals = objections.into_iter().map(|objection| finding(plan, objection, allowed));
-    let note =
-        |objection| FindingEntry { severity: Severity::Note, hint: None, ..finding(plan, objection, &[]) };
-    refusals.chain(rights.notes.into_iter().map(note)).collect()
+    let refusals: Vec<Refusal<'_>> =
+        objections.into_iter().map(|objection| Refusal::new(plan, objection)).collect();
+    let idle = lifts::idle(allowed, &refusals);
+    let note = |objection| FindingEntry {
+        severity: Severity::Note,
+        hint: None,
+        ..Refusal::new(plan, objection).finding(&[])
+    };
+    let notes = rights.notes.into_iter().map(note).chain(idle);
+    refusals.into_iter().map(|refusal| refusal.finding(allowed)).chain(notes).collect()
 }
 
 /// Judges who could do what before and after.
@@ -215,41 +271,66 @@ pub fn is_refusal(finding: &FindingEntry) -> bool {
 #[must_use]
 pub fn is_judgement(finding: &FindingEntry) -> bool {
     let guard = |code: &Code| code.as_str() == finding.code;
-    RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale]).any(guard)
+    RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale, &Code::UnusedAllow]).any(guard)
 }
 
-fn finding(plan: &Plan, objection: Objection, allowed: &[Allow]) -> FindingEntry {
-    let Objection { rule, id, message } = objection;
-    let change: Option<&PlannedChange> = id.as_ref().and_then(|id| {
-        let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
-        // What a plan writes comes before what merely stands there under the same id.
-        let named =
-            |writes| plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id));
-        named(true).or_else(|| named(false))
-    });
-    let address = address(plan, change).or_else(|| id.as_ref().map(ToString::to_string));
-    let lifted = allowed.iter().any(|allow| {
-        allow.rule == rule
+/// An objection, and where in the plan it is.
+struct Refusal<'a> {
+    objection: Objection,
+    change: Option<&'a PlannedChange>,
+    /// The address by which it is lifted alone.
+    address: Option<String>,
+}
+
+impl<'a> Refusal<'a> {
+    fn new(plan: &'a Plan, objection: Objection) -> Self {
+        let (change, address) = match &objection.about {
+            About::Resource(id) => {
+                let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
+                // What a plan writes comes before what merely stands there under the same id.
+                let named = |writes| {
+                    plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id))
+                };
+                let change = named(true).or_else(|| named(false));
+                (change, address(plan, change).or_else(|| Some(id.to_string())))
+            }
+            About::Stack(stack) => (None, Some(stack.clone())),
+            About::Plan => (None, None),
+        };
+        Self { objection, change, address }
+    }
+
+    fn is_lifted_by(&self, allow: &Allow) -> bool {
+        let is_of_it = |id: ResourceId| self.objection.resource() == Some(&id);
+        allow.rule == self.objection.rule
             && allow.address.as_ref().is_none_or(|allowed| {
-                Some(allowed) == address.as_ref() || (id.is_some() && ResourceId::parse(allowed).ok() == id)
+                Some(allowed) == self.address.as_ref() || ResourceId::parse(allowed).is_ok_and(is_of_it)
             })
-    });
-    let code = RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
-    let flag = match &address {
-        Some(address) => format!("--allow {}", for_a_shell(&format!("{rule}:{address}"))),
-        None => format!("--allow {rule}"),
-    };
-    FindingEntry {
-        source: change.and_then(|change| change.source.clone()),
-        severity: if lifted { Severity::Note } else { Severity::Error },
-        code: code.to_owned(),
-        message,
-        cause: None,
-        hint: Some(if lifted {
-            "allowed on the command line".to_owned()
-        } else {
-            format!("if it is meant: {flag}")
-        }),
+    }
+
+    /// What lifts it, and nothing else.
+    fn flag(&self) -> Allow {
+        Allow { rule: self.objection.rule, address: self.address.clone() }
+    }
+
+    fn finding(self, allowed: &[Allow]) -> FindingEntry {
+        let lifted = allowed.iter().any(|allow| self.is_lifted_by(allow));
+        let flag = self.flag();
+        let Self { objection: Objection { rule, message, .. }, change, .. } = self;
+        let code =
+            RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
+        FindingEntry {
+            source: change.and_then(|change| change.source.clone()),
+            severity: if lifted { Severity::Note } else { Severity::Error },
+            code: code.to_owned(),
+            message,
+            cause: None,
+            hint: Some(if lifted {
+                "allowed on the command line".to_owned()
+            } else {
+                format!("if it is meant: {flag}")
+            }),
+        }
     }
 }
 
@@ -283,8 +364,17 @@ fn owner(body: &Value) -> Option<&str> {
 }
 
 /// Limits on deleting, for each stack.
-fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
+fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Objection> {
     let mut objections = Vec::new();
+    let targets = |action| {
+        let steps = plan.steps.iter().filter(move |step| step.action == action);
+        steps.filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)))
+    };
+    let owner_of = |id: &ResourceId| before.resource(id).and_then(owner);
+    let places: BTreeSet<(Option<&str>, ResourceId)> =
+        targets(StepAction::Delete).map(|(_, id)| (owner_of(&id), place(&id))).collect();
+    // A file can name whatever carries the mark somewhere as the stack's own: only what stands beside what goes counts.
+    let counts = |stack, id| origin == Origin::Specs || places.contains(&(stack, place(id)));
     // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
     let known: BTreeSet<ResourceId> = plan
         .changes
@@ -294,33 +384,35 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         .collect();
     // By stack, and what carries no mark apart: the kinds without a place for one.
     let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
-    for (_, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
-        owned.entry(owner(body)).or_default().0 += 1;
+    for (id, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
+        let stack = owner(body);
+        if counts(stack, id) {
+            owned.entry(stack).or_default().0 += 1;
+        }
     }
-    for step in plan.steps.iter().filter(|step| step.action == StepAction::Delete) {
-        let Ok(id) = ResourceId::parse(&step.target) else { continue };
-        owned.entry(before.resource(&id).and_then(owner)).or_default().1 += 1;
+    for (_, id) in targets(StepAction::Delete) {
+        owned.entry(owner_of(&id)).or_default().1 += 1;
         if is_account(&id) {
-            let message = format!("the plan deletes account `{}`", id.name());
-            objections.push(Objection { rule: Rule::DeleteAccount, id: Some(id), message });
+            let message =
+                format!("the plan deletes account `{}`{}", id.name(), with_deployments(before, &id));
+            objections.push(Objection::at(Rule::DeleteAccount, &id, message));
         } else if let Some(account) = child_of(&id, "projects") {
             let message = format!(
                 "the plan deletes project `{}` of `{account}`: the agents, threads and files in it are lost",
                 id.name()
             );
-            objections.push(Objection { rule: Rule::DeleteProject, id: Some(id), message });
+            objections.push(Objection::at(Rule::DeleteProject, &id, message));
         } else if let Some(account) = child_of(&id, "deployments") {
             let message =
                 format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
-            objections.push(Objection { rule: Rule::DeleteDeployment, id: Some(id), message });
+            objections.push(Objection::at(Rule::DeleteDeployment, &id, message));
         }
     }
-    for step in plan.steps.iter().filter(|step| step.action == StepAction::Purge) {
-        let Ok(id) = ResourceId::parse(&step.target) else { continue };
+    for (step, id) in targets(StepAction::Purge) {
         let message =
             format!("the plan purges the soft-deleted account `{}`: nothing brings it back then", id.name());
         let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
-        objections.push(Objection { rule: Rule::Purge, id: account, message });
+        objections.push(Objection::at(Rule::Purge, &account.unwrap_or(id), message));
     }
     for (stack, (owned, deleted)) in owned {
         let message = if deleted > 10 {
@@ -330,9 +422,28 @@ fn deletes(plan: &Plan, before: &World) -> Vec<Objection> {
         } else {
             continue;
         };
-        objections.push(Objection { rule: Rule::Deletes, id: None, message });
+        let about = stack.map_or(About::Plan, |stack| About::Stack(stack.to_owned()));
+        objections.push(Objection { rule: Rule::Deletes, about, message });
     }
     objections
+}
+
+/// Where something stands: its resource group, or the scope above groups that it is on.
+fn place(id: &ResourceId) -> ResourceId {
+    id.group().unwrap_or_else(|| id.scope())
+}
+
+/// The deployments that go with an account, as far as they were read.
+fn with_deployments(before: &World, account: &ResourceId) -> String {
+    let stands =
+        |id: &&ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
+    let names: Vec<String> =
+        before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" and with it its deployment {one}: whoever calls it fails"),
+        all => format!(" and with it its deployments {}: whoever calls them fails", all.join(", ")),
+    }
 }
 
 /// Whose resources.

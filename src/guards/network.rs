@@ -27,10 +27,8 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             .chain(ranges(old, new).into_iter().map(|message| (Rule::NetworkRange, message)))
             .chain(subnets(id, old, new).into_iter().map(|message| (Rule::NetworkSubnet, message)))
             .chain(bypass(old, new).into_iter().map(|message| (Rule::NetworkBypass, message)));
-        objections.extend(said.map(|(rule, message)| Objection {
-            rule,
-            id: Some(id.clone()),
-            message: message.replace("{account}", &format!("account `{}`", id.name())),
+        objections.extend(said.map(|(rule, message)| {
+            Objection::at(rule, id, message.replace("{account}", &format!("account `{}`", id.name())))
         }));
     }
     objections

@@ -13,7 +13,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         let Some(old) = was(before, after, id) else { continue };
         let name = id.name();
         let mut object = |message: String| {
-            objections.push(Objection { rule: Rule::Outbound, id: Some(id.clone()), message });
+            objections.push(Objection::at(Rule::Outbound, id, message));
         };
         if is_limited(old) && !is_limited(new) {
             object(format!(

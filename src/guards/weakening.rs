@@ -14,7 +14,7 @@ const NAMED: usize = 4;
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     let mut object = |id: &ResourceId, message: String| {
-        objections.push(Objection { rule: Rule::Weakening, id: Some(id.clone()), message });
+        objections.push(Objection::at(Rule::Weakening, id, message));
     };
     for (id, new) in &after.resources {
         let old = before.resource(id);

@@ -12,6 +12,7 @@ use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::plan::document::PlannedChange;
 use crate::snapshot::{Answer, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -284,6 +285,16 @@ impl Kind for Connections {
         }
     }
 
+    /// What everybody who may read a connection sees holds no secret.
+    fn misfit(&self, _id: &ResourceId, change: &PlannedChange) -> Option<String> {
+        let patch = change.patch();
+        let target = patch.get("target").map(|value| ("target", value));
+        let metadata = patch.get("metadata").and_then(Value::as_object).into_iter().flatten();
+        let mut texts = target.into_iter().chain(metadata.map(|(name, value)| (name.as_str(), value)));
+        let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| is_telling(name, text)));
+        found.map(|_| "a secret stands in `target` or `metadata` as plain text".to_owned())
+    }
+
     fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {
         let unshown = path.first().is_some_and(|name| name == "credentials") && value.is_null();
         unshown.then_some(("credentials", "not shown"))
@@ -343,6 +354,8 @@ fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         }
         rules::nulls(loaded, &pointer, "connection", findings);
         check_open_fields(loaded, &pointer, connection, findings);
+        let names = connection.metadata.iter().flat_map(BTreeMap::keys);
+        rules::twins(loaded, &format!("{pointer}/metadata"), "entry", names, findings);
         if let Some(credentials) = &connection.credentials {
             check_credentials(loaded, &pointer, connection.auth_type, credentials, findings);
         }

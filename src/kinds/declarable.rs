@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 
 use super::{KINDS, Kind};
 use crate::plan::document::dotted_path;
+use crate::spec::secrets::takes_reference_only;
 use crate::spec::structure::Fields;
+use crate::spec::tree::escape;
+use crate::spec::variables::secret_name;
 
 static FIELDS: LazyLock<Vec<(&'static str, Fields)>> =
     LazyLock::new(|| KINDS.iter().map(|kind| (kind.name(), kind.declarable())).collect());
@@ -32,10 +35,22 @@ pub(crate) fn undeclarable(kind: &dyn Kind, patch: &Map<String, Value>) -> Optio
         if let Some(name) = twice {
             return Some(format!("`{}` is said twice", shown(&below(path, name))));
         }
+        let plain = map.iter().find(|(name, value)| is_plain_secret(&below(path, name), value));
+        if let Some((name, _)) = plain {
+            let path = shown(&below(path, name));
+            return Some(format!("`{path}` holds a secret itself, and takes `${{secret.NAME}}` only"));
+        }
         let nulls = map.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| below(path, name));
         let kept = nulls.into_iter().find(|path| !kind.clears(path));
         kept.map(|path| format!("`{}` cannot be cleared", shown(&path)))
     })
+}
+
+/// Whether a secret stands where no spec says more of it than its name.
+fn is_plain_secret(path: &[String], value: &Value) -> bool {
+    let pointer = || path.iter().fold(String::new(), |pointer, name| format!("{pointer}/{}", escape(name)));
+    let text = value.as_str().filter(|text| secret_name(text).is_none());
+    text.is_some() && takes_reference_only(&pointer())
 }
 
 /// What is wrong with a mapping at a path.

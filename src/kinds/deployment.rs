@@ -10,12 +10,20 @@ use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::snapshot::Query;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 
 /// The kind.
 pub(crate) struct Deployments;
+
+impl Deployments {
+    /// The deployments of an account.
+    pub(crate) fn list(account: &ResourceId) -> Query {
+        children::list(&Deployments, account)
+    }
+}
 
 /// Members of `properties` that stand in a spec under the same name and in the same shape.
 const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];

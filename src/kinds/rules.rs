@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::shape::MARK;
 use crate::desired::Desired;
 use crate::finding::{Code, Finding};
+use crate::source::Span;
 use crate::spec::Loaded;
+use crate::spec::tree::escape;
 
 /// Tags below a pointer: how many, their names and values, no mark typed in.
 pub(super) fn tags(
@@ -20,6 +22,7 @@ pub(super) fn tags(
     findings: &mut Vec<Finding>,
 ) {
     let Some(tags) = tags else { return };
+    twins(loaded, &format!("{pointer}/tags"), "tag", tags.keys(), findings);
     let mut report = |below: &str, code: Code, message: String, hint: &str| {
         let span = loaded.document.value_span(&format!("{pointer}{below}"));
         findings.push(Finding::error(code, message).at(span).hint(hint));
@@ -50,6 +53,33 @@ pub(super) fn tags(
             let message = format!("the value of tag `{name}` is longer than 256 characters");
             report(&below, Code::InvalidValue, message, "shorten it");
         }
+    }
+}
+
+/// Names of a mapping that differ in case only: Azure knows a tag in whatever case, and a write would lay one over the other.
+pub(super) fn twins<'a>(
+    loaded: &Loaded,
+    pointer: &str,
+    noun: &str,
+    names: impl Iterator<Item = &'a String>,
+    findings: &mut Vec<Finding>,
+) {
+    let place = |name: &'a String| (loaded.document.key_span(&format!("{pointer}/{}", escape(name))), name);
+    let mut placed: Vec<(Span, &String)> = names.map(place).collect();
+    placed.sort();
+    let mut seen: BTreeMap<String, (Span, &String)> = BTreeMap::new();
+    for (span, name) in placed {
+        let Some((first, other)) = seen.get(&name.to_lowercase()) else {
+            seen.insert(name.to_lowercase(), (span, name));
+            continue;
+        };
+        let message = format!("{noun} `{name}` differs from `{other}` in case only");
+        findings.push(
+            Finding::error(Code::DuplicateKey, message)
+                .at(span)
+                .related(*first, "first set here")
+                .hint("remove one of the two: case makes no other name of it"),
+        );
     }
 }
 

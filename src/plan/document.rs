@@ -445,6 +445,15 @@ impl Plan {
         self.fingerprint = self.digest();
     }
 
+    /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.
+    #[must_use]
+    pub fn not_ours(&self) -> usize {
+        let told = |finding: &&FindingEntry| {
+            finding.code == Code::NotOurs.as_str() && finding.severity == Severity::Note
+        };
+        self.findings.iter().filter(told).count()
+    }
+
     /// Whether something is wrong, guards left aside.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -11,23 +11,23 @@ use super::cause;
 use super::sanitize::{markdown, markdown_code};
 use super::text::{Found, fields, found, hearsay, label, requests, worded};
 use super::words;
-use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Summary, Target};
+use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::report::{Report, Status};
 use crate::source::Position;
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    titled("keyless plan", plan, &counted(&plan.summary))
+    titled("keyless plan", plan, &counted(plan))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
     let said = match found(plan) {
-        Found::Nothing => format!("no drift; {}", counted(&plan.summary)),
-        Found::Unjudged => format!("not known whether Azure drifted; {}", counted(&plan.summary)),
-        Found::Drift => counted(&plan.summary),
+        Found::Nothing => format!("no drift; {}", counted(plan)),
+        Found::Unjudged => format!("not known whether Azure drifted; {}", counted(plan)),
+        Found::Drift => counted(plan),
     };
     titled("keyless drift", plan, &said)
 }
@@ -41,7 +41,8 @@ pub fn code(language: &str, lines: &str) -> String {
 }
 
 /// How many changes of each sort, in words.
-fn counted(counts: &Summary) -> String {
+fn counted(plan: &Plan) -> String {
+    let counts = &plan.summary;
     let parts = [
         (counts.create, "to create"),
         (counts.restore, "to restore"),
@@ -51,6 +52,7 @@ fn counted(counts: &Summary) -> String {
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
         (counts.noop, "unchanged"),
+        (plan.not_ours(), "declared and not ours"),
         (counts.unmanaged_drift, "undeclared"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
         (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),

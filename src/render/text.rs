@@ -374,6 +374,7 @@ fn drifted(text: &mut String, plan: &Plan) {
         (counts.refused, "refused"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
         (counts.noop, "unchanged"),
+        (plan.not_ours(), "declared and not ours"),
         (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
     ]);
     let head = match found(plan) {
@@ -397,6 +398,7 @@ fn summary(text: &mut String, plan: &Plan) {
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
         (counts.noop, "unchanged"),
+        (plan.not_ours(), "declared and not ours"),
         (counts.unmanaged, &drift),
     ]);
     let broken = counts.unknown + counts.refused > 0;

@@ -52,6 +52,11 @@ pub(super) fn is_credential(pointer: &str) -> bool {
     pointer.split('/').skip(1).any(|token| is_credentials(&unescape(token)))
 }
 
+/// Whether a spec takes nothing at a pointer but a reference to a secret.
+pub(crate) fn takes_reference_only(pointer: &str) -> bool {
+    is_credential(pointer) && is_secret(pointer)
+}
+
 fn is_credentials(name: &str) -> bool {
     name.to_ascii_lowercase().trim_end_matches('s').ends_with("credential")
 }

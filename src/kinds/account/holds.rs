@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Whether models can be deployed to a live account.
-pub(in crate::kinds) fn serves_models(body: &Value) -> bool {
+pub(crate) fn serves_models(body: &Value) -> bool {
     body["kind"]
         .as_str()
         .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))

@@ -5,8 +5,8 @@ mod remains;
 mod rules;
 mod shape;
 
-pub(crate) use holds::holds_projects;
-pub(super) use holds::{holds_connections, serves_models};
+pub(super) use holds::holds_connections;
+pub(crate) use holds::{holds_projects, serves_models};
 pub(crate) use rules::is_group_name;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -376,7 +376,9 @@ impl Kind for RoleAssignments {
                     continue;
                 }
                 let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };
-                inventory.items.insert(live.key.clone(), live);
+                let is_ours =
+                    |live: &Live| self.mark(&live.body).is_some_and(|mark| names.contains(mark.as_str()));
+                twin::add(&mut inventory, live, is_ours);
             }
         }
         inventory

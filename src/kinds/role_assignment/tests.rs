@@ -37,3 +37,31 @@ fn a_new_description_keeps_the_mark() {
     RoleAssignments.overlay(&mut body, patch.as_object().unwrap());
     assert_eq!(body["properties"]["description"], "new [keyless:s]");
 }
+
+#[test]
+fn of_two_assignments_that_give_the_same_neither_hides() {
+    let scope =
+        ResourceId::parse("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg").unwrap();
+    let live = |number: u8, mark: &str| {
+        let name = format!("00000000-0000-4000-8000-0000000000{number:02}");
+        let id = scope.provider(TYPE, &name);
+        let key = key(&scope, "p", "r");
+        let body = json!({"properties": {"description": mark}}).into();
+        Live { kind: &RoleAssignments, key, scope: scope.clone(), id, body }
+    };
+    let is_ours = |live: &Live| RoleAssignments.mark(&live.body).is_some();
+    let all = [live(1, ""), live(2, "[keyless:a]"), live(3, ""), live(2, "[keyless:a]")];
+    for order in [[0, 1, 2, 3], [2, 1, 0, 3], [1, 3, 2, 0], [1, 0, 3, 2]] {
+        let mut inventory = Inventory::default();
+        for index in order {
+            twin::add(&mut inventory, all[index].clone(), is_ours);
+        }
+        let ids: BTreeSet<&ResourceId> = inventory.items.values().map(|live| &live.id).collect();
+        assert_eq!((ids.len(), inventory.items.len()), (3, 3), "{order:?}");
+        assert_eq!(
+            inventory.items[&all[0].key].id, all[1].id,
+            "the marked one is the declared one: {order:?}"
+        );
+        assert!(inventory.items.iter().all(|(key, live)| *key == live.key));
+    }
+}

@@ -214,3 +214,21 @@ fn wrongly_named_principals_are_found_without_azure() {
     folder.write("a.yaml", spec(&["group: Ml", "group: ml"]));
     folder.keyless("validate a.yaml").exits(1).complains(&["twice", "a.yaml:12:"]);
 }
+
+#[test]
+fn a_name_that_only_a_saved_plan_says_is_told_as_that() {
+    let azure = Azure::start();
+    populate(&azure);
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&["user: dana@contoso.com"]));
+    let run = folder.keyless("plan a.yaml --out plan.json").exits(0);
+    assert!(run.stdout.contains("dana@contoso.com") && !run.stdout.contains("unverified"), "{run}");
+    let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    let mut plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    // Who gains access is no part of what the fingerprint holds: anybody may write another name there.
+    plan["access"][0]["gains"][0]["name"] = json!("the monitoring robot");
+    folder.write("plan.json", plan.to_string());
+    let run = folder.keyless("apply plan.json --yes").exits(0);
+    let line = run.stdout.lines().find(|line| line.contains("the monitoring robot")).unwrap();
+    assert!(line.contains("the monitoring robot, from the plan, unverified") && line.contains(DANA), "{run}");
+}

@@ -223,6 +223,21 @@ fn a_filter_stays_where_the_deployment_that_uses_it_could_not_be_deleted() {
 }
 
 #[test]
+fn the_delete_of_an_account_names_the_deployments_that_go_with_it() {
+    let (azure, folder) = applied(GPT);
+    let other = "accounts:\n  - name: other\n";
+    folder.write("a.yaml", format!("{}{other}", crate::common::head("team-a")));
+    let words = "the plan deletes account `chat` and with it its deployment `chat`: whoever calls it fails";
+    folder.keyless("plan a.yaml --out plan.json").exits(3).says(&[words]);
+    folder.keyless("apply plan.json --yes").exits(3).says(&[words]);
+    assert!(writes(&azure).is_empty());
+    // Where that cannot be found out, it is said.
+    azure.spoil("GET", "/accounts/chat/deployments?", Fault::denied());
+    let run = folder.keyless("plan a.yaml -v").exits(3);
+    run.says(&["which deployments go with account `chat` is not known", "deletes account `chat`\n"]);
+}
+
+#[test]
 fn a_foreign_mark_is_respected() {
     let (azure, folder) = applied(GPT);
     folder.write("b.yaml", one_account("team-b", "chat", &GPT.replace("capacity: 3", "capacity: 9")));

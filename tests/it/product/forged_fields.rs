@@ -183,3 +183,64 @@ fn a_path_without_end_is_refused_and_ends_no_process() {
         }
     }
 }
+
+/// The change that writes the connection.
+fn connection(plan: &mut Value) -> &mut Value {
+    let is_it = |change: &&mut Value| change["id"].as_str().unwrap().ends_with("/connections/search");
+    plan["changes"].as_array_mut().unwrap().iter_mut().find(is_it).unwrap()
+}
+
+#[test]
+fn a_secret_stands_in_no_plan_itself() {
+    const KEY: &str = "kQ7-literal-key-of-somebody";
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = |target: &str| {
+        format!(
+            "connections:\n  - name: search\n    category: CognitiveSearch\n    target: {target}\n    authType: ApiKey\n    credentials: {{key: \"${{secret.SEARCH}}\"}}\n    metadata: {{ApiType: Azure}}\n"
+        )
+    };
+    let edits: [Forgery; 3] = [
+        (
+            |plan| {
+                for entry in connection(plan)["fields"].as_array_mut().unwrap() {
+                    if entry["path"] == "credentials.key" {
+                        entry["after"] = json!(KEY);
+                    }
+                }
+            },
+            "connections/search",
+            "`credentials.key` holds a secret itself, and takes `${secret.NAME}` only",
+        ),
+        (
+            |plan| push(connection(plan), "metadata.apiKey", KEY),
+            "connections/search",
+            "a secret stands in `target` or `metadata` as plain text",
+        ),
+        (
+            |plan| {
+                let fields = connection(plan)["fields"].as_array_mut().unwrap();
+                fields.retain(|entry| entry["path"] != "target");
+                let target = format!("https://s.search.windows.net/?sig={KEY}");
+                push(connection(plan), "target", target);
+            },
+            "connections/search",
+            "a secret stands in `target` or `metadata` as plain text",
+        ),
+    ];
+    let secret = [("KEYLESS_SECRET_SEARCH", "kQ7-the-right-one")];
+    folder.write("a.yaml", one_account("team-a", "chat", "connections: []\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    // Of a connection that the plan makes, and of one that it changes.
+    for target in ["https://s.search.windows.net/", "https://t.search.windows.net/"] {
+        folder.write("a.yaml", one_account("team-a", "chat", &lines(target)));
+        folder.args(["plan", "a.yaml", "--out", "plan.json", "--allow", "connection"]).exits(0);
+        azure.take_seen();
+        all_refused(&azure, &folder, &edits);
+        for command in ["show plan.json", "apply plan.json --yes"] {
+            let run = folder.keyless(command).exits(1);
+            assert!(!run.stderr.contains(KEY) && !run.stdout.contains(KEY), "{run}");
+        }
+        folder.with_env("apply a.yaml --yes --allow connection", &secret).exits(0);
+    }
+}

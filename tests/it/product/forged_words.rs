@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::forged::{forge, planned, refused};
-use crate::common::{ALICE, Azure, BOB, CS_USER, Folder, account, assignment, grants, one_account};
+use crate::common::{
+    ALICE, Azure, BOB, CS_USER, Folder, READER, SUB, account, assignment, grants, head, listed, one_account,
+};
 
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ac";
 
@@ -114,4 +116,41 @@ fn a_plan_that_was_not_whole_still_ends_with_1() {
     });
     let words = ["1 finding; by its word part of the specs could not be planned"];
     folder.keyless("apply plan.json --yes").exits(1).says(&["5 done"]).complains(&words);
+}
+
+#[test]
+fn what_a_file_names_elsewhere_does_not_make_its_deletes_a_small_part() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |count: u32| {
+        let principals = (0..count).map(|index| format!("dddddddd-0000-4000-8000-{index:012}"));
+        let entry = "roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n";
+        format!("{}{entry}{}", head("team-a"), listed(principals, "User"))
+    };
+    folder.write("a.yaml", spec(10));
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    folder.write("a.yaml", spec(5));
+    folder.keyless("plan a.yaml --out plan.json").exits(3).says(&["deletes 5 of the 10 resources"]);
+    // Somebody marks what is elsewhere as the stack's, and says in the file that it is.
+    let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
+    let planted: Vec<String> = (0..20)
+        .map(|index| {
+            let name = format!("12345678-aaaa-4bbb-8ccc-{index:012}");
+            let principal = format!("eeeeeeee-0000-4000-8000-{index:012}");
+            azure.grant(&elsewhere, &name, READER, &principal, Some("[keyless:team-a]"));
+            assignment(&elsewhere, &name)
+        })
+        .collect();
+    azure.take_seen();
+    forge(&folder, |plan| {
+        let changes = plan["changes"].as_array_mut().unwrap();
+        let noop = changes.iter().find(|change| change["action"] == "noop").unwrap().clone();
+        for id in planted {
+            let mut another = noop.clone();
+            another["id"] = json!(id);
+            changes.push(another);
+        }
+    });
+    refused(&azure, folder.keyless("apply plan.json --yes"), 3, &["guard-deletes", "5 of the 10 resources"]);
+    folder.keyless("apply plan.json --yes --allow deletes:team-a").exits(0).says(&["5 done"]);
 }

@@ -340,7 +340,10 @@ fn each_stack_has_its_own_limit_of_deletes() {
     folder.write("specs/b.yaml", many("team-b", 100, 31));
     folder.keyless("plan").exits(0);
     folder.write("specs/b.yaml", many("team-b", 100, 29));
-    folder.keyless("plan").exits(3).says(&["the plan deletes 11 of stack `team-b`"]);
+    let run = folder.keyless("plan").exits(3);
+    run.says(&["the plan deletes 11 of stack `team-b`", "if it is meant: --allow deletes:team-b"]);
+    folder.keyless("plan --allow deletes:team-a").exits(3).says(&["`--allow deletes:team-a` lifted nothing"]);
+    folder.keyless("plan --allow deletes:team-b").exits(0);
 }
 
 #[test]
@@ -372,6 +375,22 @@ fn a_flag_with_another_address_lifts_nothing() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &gives("Owner", "")));
-    folder.args(["plan", "a.yaml", "--allow", "grant:accounts/chat"]).exits(3);
-    folder.args(["plan", "a.yaml", "--allow", "grant:"]).exits(3);
+    let plan = |allow: &str| folder.args(["plan", "a.yaml", "--allow", allow]);
+    let there = "what it refuses is lifted by `--allow grant:";
+    let run = plan("grant:accounts/chat").exits(3).says(&[
+        "warning[unused-allow]: `--allow grant:accounts/chat` lifted nothing: `grant` refuses nothing at that address",
+        there,
+    ]);
+    plan("grant:").exits(3).says(&["`--allow grant:` lifted nothing", there]);
+    plan("purge:accounts/chat").exits(3).says(&["`purge` refuses nothing in this plan", "leave it out"]);
+    // The flag that is named lifts it, and then nothing is said of flags.
+    let flag = run.stdout.split(there).nth(1).unwrap().split('`').next().unwrap().to_owned();
+    let lifted = plan(&format!("grant:{flag}")).exits(0);
+    assert!(!lifted.stdout.contains("unused-allow"), "{lifted}");
+    plan("stale").exits(1).complains(&["`stale` cannot be lifted: make a new plan"]);
+    // It is said of a saved plan too, anew.
+    folder.args(["plan", "a.yaml", "--out", "plan.json", "--allow", "purge:x"]).exits(3);
+    let run = folder.args(["apply", "plan.json", "--yes", "--allow", "grant", "--allow", "grant:x"]).exits(0);
+    let run = run.says(&["`--allow grant:x` lifted nothing"]);
+    assert!(!run.stdout.contains("purge:x"), "{run}");
 }

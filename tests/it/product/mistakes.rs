@@ -146,3 +146,40 @@ fn each_rule_of_a_file_is_held_to_its_last_character() {
         assert_eq!(run.findings().join(" "), expected, "{new}: {run}");
     }
 }
+
+#[test]
+fn names_that_differ_in_case_only_are_refused_where_a_write_would_make_one_of_them() {
+    let folder = Folder::new();
+    let connection = "connections:\n  - name: search\n    category: CognitiveSearch\n    target: https://s.search.windows.net/\n    authType: AAD\n";
+    let deployment = "deployments:\n  - name: gpt\n    model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}\n    sku: {name: GlobalStandard, capacity: 1}\n";
+    let policy =
+        "raiPolicies:\n  - name: strict\n    basePolicyName: Microsoft.DefaultV2\n    mode: Default\n";
+    let project = "projects:\n  - name: team\n";
+    let places = [
+        ("", "tags", "tag"),
+        (deployment, "tags", "tag"),
+        (policy, "tags", "tag"),
+        (project, "tags", "tag"),
+        (connection, "metadata", "entry"),
+    ];
+    for (above, field, noun) in places {
+        let indent = if above.is_empty() { "" } else { "    " };
+        for (first, second) in [("team", "Team"), ("B", "b"), ("Ä", "ä")] {
+            let with = |second: &str| {
+                let lines = format!(
+                    "{above}{indent}{field}:\n{indent}  {first}: x\n{indent}  other: x\n{indent}  {second}: x\n"
+                );
+                crate::common::one_account("team-a", "chat", &lines)
+            };
+            folder.write("a.yaml", with(second));
+            let run = folder.keyless("validate a.yaml").exits(1);
+            // The second in the file, with the first beside it.
+            let place = format!("a.yaml:{}:", with(second).lines().count());
+            let message =
+                format!("error[duplicate-key]: {noun} `{second}` differs from `{first}` in case only");
+            run.complains(&[&message, &place, "first set here", "1 error"]);
+            folder.write("a.yaml", with("another"));
+            folder.keyless("validate a.yaml").exits(0);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, assignment, grants, head, listed,
+    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, SUB, account, assignment, grants, head, listed,
     one_account,
 };
 
@@ -46,6 +46,10 @@ fn role_assignment_made_by_hand_satisfies_the_spec_without_a_write() {
         .keyless("plan a.yaml -v")
         .exits(0)
         .says(&["declared, not ours: removing the line will not revoke it"]);
+    // That there is such a thing is said without -v, on a pull request too.
+    for command in ["plan a.yaml", "drift a.yaml", "plan a.yaml --format markdown"] {
+        folder.keyless(command).exits(0).says(&["2 unchanged, 1 declared and not ours"]);
+    }
     assert!(azure.take_writes().is_empty());
     // Scope, principal and role in any casing are the same.
     let text = spec(&[&ALICE.to_uppercase()], "").replace("resourceGroup: rg\n", "resourceGroup: RG\n");
@@ -361,4 +365,40 @@ fn a_soft_deleted_account_comes_back_only_where_the_spec_says_so() {
     assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
     assert_eq!(principals(&azure, &account("chat")), [ALICE]);
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn another_assignment_of_the_principal_is_not_taken_for_the_one_that_azure_refuses_twice() {
+    let (azure, folder) = applied(&[], "");
+    let exists = || Fault::error(409, "RoleAssignmentExists", "The role assignment already exists.");
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    azure.grant(&account("chat"), BY_HAND, READER, ALICE, None);
+    let other = BY_HAND.replace("12345678", "87654321");
+    azure.grant(&format!("/subscriptions/{SUB}/resourceGroups/rg"), &other, CS_USER, ALICE, None);
+    azure.spoil("PUT", "/roleAssignments/", exists());
+    let run = folder.keyless("apply a.yaml --yes").exits(1).complains(&[]);
+    let told = format!("{}{}", run.stdout, run.stderr);
+    assert!(told.contains("RoleAssignmentExists") && !told.contains("made it meanwhile"), "{run}");
+}
+
+#[test]
+fn an_account_without_its_mark_that_outlives_what_is_made_in_it_is_no_secret() {
+    let (azure, folder) = applied(&[ALICE], "");
+    let mut body = azure.get(&account("chat"));
+    body["tags"] = json!({"cost": "7"});
+    azure.put(&account("chat"), body);
+    let words = "warning[not-ours]: account chat stays while what stack `team-a` made in it is deleted: it does not carry the stack's mark";
+    let run = folder.keyless("plan a.yaml").exits(0);
+    assert!(!run.stdout.contains("warning"), "{run}");
+    folder.write("a.yaml", format!("{}accounts:\n  - name: other\n", head("team-a")));
+    for command in ["plan a.yaml", "plan a.yaml --format markdown"] {
+        folder.keyless(command).says(&["account chat stays while what stack"]);
+    }
+    folder.keyless("drift a.yaml").exits(2).says(&[words, "`adopt: true`"]);
+    // With the mark it goes itself.
+    let mut body = azure.get(&account("chat"));
+    body["tags"] = json!({"keyless-stack": "team-a"});
+    azure.put(&account("chat"), body);
+    let run = folder.keyless("plan a.yaml").exits(3);
+    assert!(!run.stdout.contains("not-ours"), "{run}");
 }

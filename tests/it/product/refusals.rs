@@ -643,3 +643,27 @@ fn a_model_that_azure_has_ended_is_found_while_planning() {
         .says(&["cannot be deployed with SKU `DataZoneStandard`: Azure ended it on 2026-10-01"]);
     azure.get(&format!("{chat}/deployments/gpt"));
 }
+
+/// A plan that is carried out later is held against the day on which that is.
+#[test]
+fn a_model_that_has_ended_since_the_plan_was_saved_is_found() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = "deployments:\n  - name: gpt\n    model: {format: OpenAI, name: gpt-4o-mini, version: \"2024-07-18\"}\n    sku: {name: GlobalStandard, capacity: 1}\n";
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    let end = |list: &mut Value| {
+        for item in list["value"].as_array_mut().unwrap() {
+            let model = if item["model"].is_object() { &mut item["model"] } else { item };
+            model["deprecation"]["inference"] = json!("2025-10-01T00:00:00Z");
+            for sku in model["skus"].as_array_mut().into_iter().flatten() {
+                sku.as_object_mut().unwrap().remove("deprecationDate");
+            }
+        }
+    };
+    azure.spoil("GET", "/models?", Fault::Edit(end));
+    azure.take_seen();
+    let run = folder.keyless("apply plan.json --yes").exits(1);
+    run.says(&["error[model-retired]", "Azure ended it on 2025-10-01"]);
+    assert_eq!(writes(&azure), [] as [&str; 0]);
+}

@@ -342,6 +342,21 @@ fn with_a_lock_file_the_directory_is_asked_about_strangers_and_nobody_else() {
     folder.keyless("drift a.yaml").exits(0);
 }
 
+/// What the directory says of some is not said of all.
+#[test]
+fn with_a_lock_file_whoever_was_not_asked_about_is_not_gone() {
+    let (azure, folder) = applied(&spec(""));
+    folder.write("a.lock.json", r#"{"formatVersion": "1.0", "principals": []}"#);
+    // Another stack has none: Carol would get her first role there, so the directory is asked about her. Bob's role is drift.
+    folder.write("b.yaml", one_account("team-b", "other", &grants(&[CAROL])));
+    grant(&azure, &account("chat"), CS_USER, BOB, &json!({}));
+    azure.take_seen();
+    let run = folder.keyless("drift a.yaml b.yaml --format json").exits(2);
+    assert!(azure.take_seen().iter().any(|seen| seen.body.to_string().contains(CAROL)), "she is asked about");
+    assert_eq!(only(&run).0, "unmanaged-drift");
+    assert!(!run.stdout.contains("gone") && !run.stdout.contains("orphan"), "{run}");
+}
+
 fn for_an_hour(azure: &Azure, kind: &str) {
     let instance = json!({"scope": account("chat"), "role": "Owner", "principalId": BOB, "principalType": "User",
         "seconds": 3600, "assignmentType": kind});
@@ -405,6 +420,22 @@ fn what_is_expected_is_no_drift_until_its_day_is_over() {
         folder.write("a.yaml", spec("").replace("    deployments:", &format!("{nested}\n    deployments:")));
         assert_eq!(judged(&folder, exit).0, action, "{nested}");
     }
+    // What is expected on one account is expected on no other, nor around it.
+    let two = |extra: &str| {
+        format!("{}  - name: other\n    {}\n    roleAssignments: []\n", spec(""), extra.trim_end())
+    };
+    folder.write("a.yaml", two(&entry("Owner", BOB, "2999-12-31")));
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    assert_eq!(judged(&folder, 2).0, "unmanaged-drift", "on `chat`, and expected on `other`");
+    azure.delete(&assignment(&account("chat"), &name(1)));
+    grant(&azure, &account("other"), OWNER, BOB, &json!({}));
+    assert_eq!(judged(&folder, 0).0, "unmanaged");
+    azure.delete(&assignment(&account("other"), &name(1)));
+    grant(&azure, &group(), OWNER, BOB, &json!({}));
+    assert_eq!(judged(&folder, 2).0, "unmanaged-drift", "at the group");
+    azure.delete(&assignment(&group(), &name(1)));
+    azure.delete(&account("other"));
+    grant(&azure, &account("chat"), OWNER, BOB, &json!({}));
     // Of several the one that holds longest counts, in whatever order and for whatever reason.
     for days in [["2999-12-31", "2020-01-31"], ["2020-01-31", "2999-12-31"]] {
         let [first, second] =

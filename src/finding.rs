@@ -3,6 +3,7 @@
 //! A finding has a stable code, a severity, a message that does not repeat its source, a place in a spec and a hint.
 //! Stages make findings; only `render` turns them into text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -162,6 +163,7 @@ codes! {
     // Exporting.
     LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.
+    Interrupted = "interrupted", "Ctrl-C or SIGTERM ended the run before anything was written";
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
     Disproven = "disproven", "what was to be proven by calling an account is not so";
     Inconclusive = "inconclusive", "what was to be proven by calling an account is not known: it could not be reached, or its answer says nothing certain";
@@ -173,6 +175,32 @@ impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Longest part of a text that is left whole, in characters: no id, address or command is longer. Azure takes ids of some 800.
+const LONGEST_PART: usize = 1000;
+/// What is left of a longer one.
+const PART_LEFT: usize = 200;
+/// Longest text, however many parts it has.
+const LONGEST_TEXT: usize = 8000;
+
+/// A text for people in which what somebody else wrote has an end: each part between backticks, and the whole.
+#[must_use]
+pub(crate) fn bounded(text: String) -> String {
+    if text.len() <= LONGEST_PART {
+        return text;
+    }
+    let parts: Vec<_> = text.split('`').map(|part| cut(part, LONGEST_PART, PART_LEFT)).collect();
+    cut(&parts.join("`"), LONGEST_TEXT, LONGEST_TEXT).into_owned()
+}
+
+/// A text that is longer than `longest`, cut to `left` characters, and how many are missing.
+fn cut(text: &str, longest: usize, left: usize) -> Cow<'_, str> {
+    if text.len() <= longest || text.char_indices().nth(longest).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let end = text.char_indices().nth(left).map_or(text.len(), |(at, _)| at);
+    Cow::Owned(format!("{}… (and {} more characters)", &text[..end], text[end..].chars().count()))
 }
 
 /// Something to say, about something, somewhere.
@@ -197,7 +225,8 @@ pub struct Finding {
 impl Finding {
     /// A finding of the given severity, so far without place or hint.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), span: None, related: None, cause: None, hint: None }
+        let message = bounded(message.into());
+        Self { code, severity, message, span: None, related: None, cause: None, hint: None }
     }
 
     /// An error.
@@ -225,21 +254,43 @@ impl Finding {
     /// Adds a second place and what is there.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.related = Some((span, label.into()));
+        self.related = Some((span, bounded(label.into())));
         self
     }
 
     /// Adds a cause.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.cause = Some(bounded(cause.into()));
         self
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(bounded(hint.into()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_message_quotes_has_an_end_that_is_seen() {
+        let id = "i".repeat(LONGEST_PART);
+        let finding = Finding::error(Code::InvalidName, format!("`{id}` and `{}ä` cannot", "x".repeat(5000)))
+            .cause("c".repeat(3000))
+            .hint("`".repeat(1 << 20));
+        let quoted = format!("`{id}` and `{}… (and 4801 more characters)` cannot", "x".repeat(PART_LEFT));
+        assert_eq!(finding.message, quoted);
+        assert_eq!(finding.cause, Some(format!("{}… (and 2800 more characters)", "c".repeat(PART_LEFT))));
+        let hint = finding.hint.unwrap_or_default();
+        assert!(
+            hint.starts_with("```") && hint.ends_with("… (and 1040576 more characters)"),
+            "{}",
+            hint.len()
+        );
     }
 }

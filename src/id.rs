@@ -297,9 +297,37 @@ pub fn trailing_guid(id: &str) -> Option<Uuid> {
     Uuid::try_parse(id.rsplit('/').next().unwrap_or_default()).ok()
 }
 
+/// Whether a text looks like the id of a request: a GUID, or a token too short for any key. What looks otherwise is shown to nobody.
+#[must_use]
+pub(crate) fn is_request_id(text: &str) -> bool {
+    /// The shortest keys have 32 characters.
+    const LONGEST: usize = 24;
+    let is_guid = text.len() == 36 && Uuid::try_parse(text).is_ok();
+    let is_short = (1..=LONGEST).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_guid || is_short
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_request_is_no_key() {
+        for (text, is) in [
+            ("7c1e0d52-1a08-4d7b-9f5e-2f6f0c1d9a11", true),
+            ("r1", true),
+            ("westeurope-0123", true),
+            ("0123456789abcdef0123456789abcdef", false),
+            ("{7c1e0d52-1a08-4d7b-9f5e-2f6f0c1d9a1}", false),
+            ("", false),
+            ("two words", false),
+            ("WESTUS2:20260101T000000Z", false),
+            ("a\u{1b}[31m", false),
+        ] {
+            assert_eq!(is_request_id(text), is, "{text}");
+        }
+    }
 
     #[test]
     fn ids_compare_without_case_and_print_as_written() {

@@ -49,11 +49,35 @@ pub struct SourceFile {
     /// Its text.
     pub text: String,
     line_starts: Vec<usize>,
+    /// How many characters begin before each block of the text: a line may be as long as its file.
+    characters: Vec<usize>,
     /// What is not to be shown of the text: in order, apart from each other.
     hidden: Vec<Range<usize>>,
 }
 
+/// Characters are counted in blocks of so many bytes.
+const BLOCK: usize = 1024;
+
+/// How many characters begin in a part of a text.
+fn begins(bytes: &[u8]) -> usize {
+    // All bytes of a character but its first are 10xxxxxx.
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
 impl SourceFile {
+    /// A line without its break, by its number from 1, and where it begins.
+    pub(crate) fn line(&self, number: usize) -> (usize, &str) {
+        let start = self.line_starts.get(number - 1).copied().unwrap_or(self.text.len());
+        let end = self.line_starts.get(number).map_or(self.text.len(), |next| next - 1);
+        (start, &self.text[start..end])
+    }
+
+    /// How many characters begin before a byte.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        self.characters[block] + begins(&self.text.as_bytes()[block * BLOCK..offset])
+    }
+
     /// What is not to be shown of a part of the text.
     pub fn hidden(&self, part: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
         let first = self.hidden.partition_point(|range| range.end <= part.start);
@@ -74,8 +98,14 @@ impl Sources {
         let text = text.into();
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(index, _)| index + 1)).collect();
+        let mut before = 0;
+        let mut characters = vec![0];
+        characters.extend(text.as_bytes().chunks(BLOCK).map(|block| {
+            before += begins(block);
+            before
+        }));
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { name: name.into(), text, line_starts, hidden: Vec::new() });
+        self.files.push(SourceFile { name: name.into(), text, line_starts, characters, hidden: Vec::new() });
         id
     }
 
@@ -108,7 +138,7 @@ impl Sources {
         let start = span.start.min(file.text.len());
         let line = file.line_starts.partition_point(|line_start| *line_start <= start);
         let line_start = file.line_starts[line - 1];
-        let column = file.text.get(line_start..start).map_or(1, |before| before.chars().count() + 1);
+        let column = file.characters_before(start) - file.characters_before(line_start) + 1;
         Position { file: file.name.clone(), line, column }
     }
 }
@@ -126,5 +156,19 @@ mod tests {
         assert_eq!(at(4), "a.yaml:1:4");
         assert_eq!(at(6), "a.yaml:2:1");
         assert_eq!(at(99), "a.yaml:3:1");
+    }
+
+    #[test]
+    fn columns_are_those_of_a_count_from_the_beginning_of_the_line() {
+        let mut sources = Sources::default();
+        let text = format!("{}\n{}", "aä漢👍".repeat(700), "ä".repeat(3000));
+        let file = sources.add("a.yaml", text.as_str());
+        for (start, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+            let position = sources.position(Span { file, start, end: start });
+            assert_eq!(position.column, text[line_start..start].chars().count() + 1);
+            assert_eq!(sources.file(file).line(position.line).0, line_start);
+        }
+        assert_eq!(sources.file(file).line(2).1, "ä".repeat(3000));
     }
 }

@@ -5,8 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::entra::{Machine, Wire};
-use super::{AuthError, Environment, Settings, tools};
+use super::entra::{self, Machine, Wire};
+use super::{AuthError, Environment, Settings, explain, tools};
+use crate::cloud::Endpoint;
 
 /// The credentials there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -206,13 +207,36 @@ pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind,
         Ok(why) => return taken(Kind::ManagedIdentity, why, &skipped),
         Err(reason) => skipped.push(Skipped { kind: Kind::ManagedIdentity, reason }),
     }
-    for (tool, kind) in [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)] {
-        if tools::is_on_path(tool, &settings.environment) {
-            return taken(kind, format!("`{tool}` is installed"), &skipped);
-        }
-        skipped.push(Skipped { kind, reason: format!("`{tool}` is not on PATH") });
+    let both = TOOLS.iter().all(|(tool, _)| tools::is_on_path(tool, &settings.environment));
+    for (at, (tool, kind)) in TOOLS.iter().enumerate() {
+        let reason = if !tools::is_on_path(tool, &settings.environment) {
+            format!("`{tool}` is not on PATH")
+        } else if both && at == 0 && !is_signed_in(*kind, settings, wire).await {
+            format!("`{tool}` is not signed in")
+        } else {
+            return taken(*kind, format!("`{tool}` is installed"), &skipped);
+        };
+        skipped.push(Skipped { kind: *kind, reason });
     }
     Err(AuthError::NothingFound { skipped })
+}
+
+/// The developer tools, the one that goes first in front.
+const TOOLS: [(&str, Kind); 2] = [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)];
+
+/// What `az` says where nobody is signed in to it.
+const SIGNED_OUT: &str = "to setup account";
+
+/// Whether somebody is signed in to a tool, asked only where another could be taken. A tool that fails otherwise, or is slow, is taken and
+/// tells why itself: nobody must sign in as somebody else because a sign-in has expired.
+async fn is_signed_in(kind: Kind, settings: &Settings, wire: &Wire) -> bool {
+    let Ok(credential) = entra::build(kind, settings, wire) else { return true };
+    let scope = Endpoint::arm(settings.cloud);
+    let scopes = [scope.scope()];
+    match tokio::time::timeout(settings.tool_timeout, credential.get_token(&scopes, None)).await {
+        Ok(Err(error)) => !explain::failure(kind, &error).to_string().contains(SIGNED_OUT),
+        Ok(Ok(_)) | Err(_) => true,
+    }
 }
 
 /// Why a managed identity is there to be used, or why none is.

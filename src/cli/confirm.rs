@@ -29,7 +29,7 @@ pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) ->
     let answer = tokio::select! {
         biased;
         () = interrupt.triggered() => {
-            return Err(Failure::new("interrupted at the question; nothing was written"));
+            return Err(Failure::interrupted("at the question"));
         }
         answer = answer => answer.unwrap_or_default(),
     };

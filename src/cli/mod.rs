@@ -42,7 +42,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::apply::Secrets;
 use crate::auth::Environment;
+use crate::plan::document::FindingEntry;
+use crate::source::Sources;
 
+use document::Document;
+use options::Format;
 pub use options::Options;
 
 /// How a run ended; also the process's exit code.
@@ -151,7 +155,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
     };
-    exit.unwrap_or_else(output::Failure::report).into()
+    exit.unwrap_or_else(|failure| ended(&options, failure)).into()
+}
+
+/// Tells why a command ended early, in report files too where those would keep silent about a signal.
+fn ended(options: &Options, failure: Failure) -> Exit {
+    if let Some(finding) = failure.finding() {
+        let entry = [FindingEntry::new(&finding, &Sources::default())];
+        let document = Document::Findings(&entry);
+        let written = if options.format == Format::Human {
+            document.write_reports(options)
+        } else {
+            document.write(options)
+        };
+        written.unwrap_or_else(|failure| _ = failure.report());
+    }
+    failure.report()
 }
 
 /// Tells how the command line is used, or what is wrong with it.

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::Exit;
+use crate::finding::{Code, Finding, bounded};
 use crate::render::sanitize::{sanitize, sanitize_screen};
 use crate::scrub::{holds_secret, scrub, scrub_lines};
 
@@ -18,25 +19,38 @@ pub struct Failure {
     message: String,
     cause: Option<String>,
     hint: Option<String>,
+    /// What report files are to say of it; without one they are left as they are.
+    code: Option<Code>,
 }
 
 impl Failure {
     /// A failure with a message; lower case, no final period.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: None, hint: None }
+        Self { message: bounded(message.into()), cause: None, hint: None, code: None }
+    }
+
+    /// A run that a signal ended before it wrote anything to Azure.
+    pub(super) fn interrupted(when: &str) -> Self {
+        let failure = Self::new(format!("interrupted {when}; nothing was written"));
+        Self { code: Some(Code::Interrupted), ..failure }
+    }
+
+    /// What report files say of it, if they say something.
+    pub(super) fn finding(&self) -> Option<Finding> {
+        self.code.map(|code| Finding::error(code, self.message.clone()))
     }
 
     /// Adds what lies behind it.
     #[must_use]
     pub fn cause(mut self, cause: impl Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.cause = Some(bounded(cause.to_string()));
         self
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(bounded(hint.into()));
         self
     }
 

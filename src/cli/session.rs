@@ -87,6 +87,7 @@ impl Session {
         let _ = rustls::crypto::ring::default_provider().install_default();
         refuse_short_secrets(options)?;
         let interrupt = Interrupt::default();
+        signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         let spinner = Arc::new(Spinner::new(options.quiet));
         #[cfg(feature = "sandbox")]
         let mut sandbox = None;
@@ -119,7 +120,11 @@ impl Session {
             (endpoint.clone(), endpoint, credential)
         } else {
             let cloud = Cloud::from(options.cloud);
-            let credential = sign_in(options, cloud).await?;
+            let credential = tokio::select! {
+                biased;
+                () = interrupt.triggered() => return Err(Failure::interrupted("while signing in")),
+                credential = sign_in(options, cloud) => credential?,
+            };
             (Endpoint::arm(cloud), Endpoint::graph(cloud), credential)
         };
         let client_options = arm::Options {
@@ -132,7 +137,6 @@ impl Session {
         let graph = client
             .beside(graph)
             .map_err(|error| Failure::new("failed to set up the connection").cause(error))?;
-        signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         Ok(Self {
             client,
             graph,
@@ -154,7 +158,7 @@ impl Session {
     pub(super) async fn claims(&self) -> Result<Claims, Failure> {
         let token = tokio::select! {
             biased;
-            () = self.interrupt.triggered() => return Err(interrupted("signing in")),
+            () = self.interrupt.triggered() => return Err(Failure::interrupted("while signing in")),
             token = self.credential.token(self.client.endpoint().scope()) => token,
         };
         token.map(|token| Claims::of(&token)).map_err(|error| not_signed_in(&error))
@@ -181,7 +185,7 @@ impl Session {
 
     /// Fails after a signal: what was read then is not all there is.
     pub(super) fn unless_interrupted(&self) -> Result<(), Failure> {
-        if self.interrupt.is_triggered() { Err(interrupted("reading")) } else { Ok(()) }
+        if self.interrupt.is_triggered() { Err(Failure::interrupted("while reading")) } else { Ok(()) }
     }
 
     /// Reads what a command wants to know of these specs; what there is to say about that goes among their findings.
@@ -374,10 +378,6 @@ async fn start_sandbox(state: &std::path::Path) -> Result<crate::sandbox::Sandbo
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn interrupted(what: &str) -> Failure {
-    Failure::new(format!("interrupted while {what}; nothing was written"))
 }
 
 /// Runs a command that talks to Azure.

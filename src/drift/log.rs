@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Cause, Done, Evidence, Sort};
-use crate::id::{ResourceId, trailing_guid};
+use crate::id::{ResourceId, is_request_id, trailing_guid};
 use crate::principals::{encoded, quoted};
 use crate::snapshot::Refusal;
 
@@ -198,7 +198,7 @@ impl Event {
             when: self.at.to_string(),
             operation: Some(self.operation.clone()),
             client_ip_address: self.address.clone(),
-            correlation_id: self.correlation.clone(),
+            correlation_id: self.correlation.clone().filter(|id| is_request_id(id)),
             resource: (self.resource != *id).then(|| self.resource.to_string()),
             evidence: Evidence::ActivityLog,
         }

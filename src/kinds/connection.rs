@@ -374,7 +374,7 @@ fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, fi
         let hint = if field == name {
             "take it out of the address: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here"
         } else {
-            "remove the entry: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here"
+            "remove the entry: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here; if it is none, give the entry a name that does not end like one"
         };
         let span = loaded.document.value_span(&format!("{pointer}{below}"));
         findings.push(Finding::error(Code::PlainSecret, message).at(span).hint(hint));

@@ -3,6 +3,7 @@
 //! Input: findings and the sources that they point into. Output: text for a terminal or a log. The lines of a spec are someone else's text:
 //! they are sanitised before the layout sees them. Pure.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use annotate_snippets::renderer::Renderer;
@@ -11,7 +12,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Snippet};
 use super::sanitize::{break_commands, push_sanitized, sanitize};
 use crate::finding::{Finding, Severity};
 use crate::scrub::{self, REDACTED};
-use crate::source::{Position, SourceFile, Sources, Span};
+use crate::source::{FileId, Position, SourceFile, Sources, Span};
 
 /// Widest part of a line that is shown, in characters.
 const WIDTH: usize = 100;
@@ -30,11 +31,12 @@ const PLACE: char = '\u{fdd0}';
 pub fn render(findings: &[Finding], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
+    let mut searched = Searched::default();
     for (index, finding) in findings.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
-        let (groups, places) = groups(finding, sources);
+        let (groups, places) = groups(finding, sources, &mut searched);
         push_with_places(&mut text, &renderer.render(&groups), &places);
         text.push('\n');
     }
@@ -55,7 +57,11 @@ pub fn summary(findings: &[Finding]) -> String {
     if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
 }
 
-fn groups(finding: &Finding, sources: &Sources) -> (Vec<Group<'static>>, Vec<Position>) {
+fn groups(
+    finding: &Finding,
+    sources: &Sources,
+    searched: &mut Searched,
+) -> (Vec<Group<'static>>, Vec<Position>) {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -65,7 +71,7 @@ fn groups(finding: &Finding, sources: &Sources) -> (Vec<Group<'static>>, Vec<Pos
     let mut group = Group::with_title(title);
     let mut places = Vec::new();
     if let Some(span) = finding.span {
-        for (place, snippet) in snippets(span, finding.related.as_ref(), sources) {
+        for (place, snippet) in snippets(span, finding.related.as_ref(), sources, searched) {
             group = group.element(snippet.path(format!("{PLACE}{}", places.len())));
             places.push(place);
         }
@@ -98,16 +104,21 @@ fn push_with_places(text: &mut String, layout: &str, places: &[Position]) {
 type Excerpt = (Position, Snippet<'static, Annotation<'static>>);
 
 /// The lines to show: one excerpt for both places where they are close, else one for each.
-fn snippets(span: Span, related: Option<&(Span, String)>, sources: &Sources) -> Vec<Excerpt> {
+fn snippets(
+    span: Span,
+    related: Option<&(Span, String)>,
+    sources: &Sources,
+    searched: &mut Searched,
+) -> Vec<Excerpt> {
     let main = Mark { span, label: None, kind: AnnotationKind::Primary };
-    let Some((other, label)) = related else { return vec![excerpt(&[main], sources)] };
+    let Some((other, label)) = related else { return vec![excerpt(&[main], sources, searched)] };
     let label = Some(sanitize(label).into_owned());
     let other = Mark { span: *other, label, kind: AnnotationKind::Context };
     let lines = [&main, &other].map(|mark| sources.position(mark.span).line);
     if main.span.file == other.span.file && lines[0].abs_diff(lines[1]) <= TOGETHER {
-        vec![excerpt(&[main, other], sources)]
+        vec![excerpt(&[main, other], sources, searched)]
     } else {
-        vec![excerpt(&[main], sources), excerpt(&[other], sources)]
+        vec![excerpt(&[main], sources, searched), excerpt(&[other], sources, searched)]
     }
 }
 
@@ -118,24 +129,19 @@ struct Mark {
 }
 
 /// The lines of some marks in one file, sanitised and cut to width, with the marks moved to where their text has moved.
-fn excerpt(marks: &[Mark], sources: &Sources) -> Excerpt {
+fn excerpt(marks: &[Mark], sources: &Sources, searched: &mut Searched) -> Excerpt {
     let mut positions = marks.iter().map(|mark| sources.position(mark.span)).collect::<Vec<_>>();
     let first = positions.iter().map(|position| position.line).min().unwrap_or(1);
     let last = positions.iter().map(|position| position.line).max().unwrap_or(1);
-    let text = &sources.file(marks[0].span.file).text;
-    // From the main mark's line, whose start is known, back to the first line.
-    let mut start = line_start(text, marks[0].span.start);
-    for _ in first..positions[0].line {
-        start = line_start(text, start.saturating_sub(1));
-    }
+    let file = sources.file(marks[0].span.file);
     let mut shown = String::new();
     let mut annotations = Vec::new();
     for number in first..=last {
-        let line = text[start..].split('\n').next().unwrap_or_default();
+        let (start, line) = file.line(number);
         let here = marks.iter().zip(&positions).filter(|(_, position)| position.line == number);
         let here = here.map(|(mark, _)| mark).collect::<Vec<_>>();
         let focus = here.first().map_or(0, |mark| mark.span.start.saturating_sub(start).min(line.len()));
-        let hidden = hidden(sources.file(marks[0].span.file), start, line, focus);
+        let hidden = hidden(file, start, line, focus, searched.of(marks[0].span.file));
         let moved = push_line(&mut shown, line, focus, &hidden);
         for mark in here {
             let from = mark.span.start.saturating_sub(start).min(line.len());
@@ -145,15 +151,9 @@ fn excerpt(marks: &[Mark], sources: &Sources) -> Excerpt {
             annotations.push(annotation);
         }
         shown.push('\n');
-        start += (line.len() + 1).min(text.len() - start);
     }
     let main = positions.swap_remove(0);
     (main, Snippet::source(shown).line_start(first).annotations(annotations))
-}
-
-fn line_start(text: &str, offset: usize) -> usize {
-    let offset = offset.min(text.len());
-    text.as_bytes()[..offset].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
 /// Where the bytes of a line went: pairs of offset before and after, in order.
@@ -195,16 +195,47 @@ fn push_line(shown: &mut String, line: &str, focus: usize, hidden: &[Range<usize
     Moved(moved)
 }
 
+/// Where secrets stand in the parts of files that were searched: many places of one line need one search.
+#[derive(Default)]
+struct Searched(Vec<(FileId, Secrets)>);
+
+/// By the first byte of a part, in bytes of the file.
+type Secrets = BTreeMap<usize, Vec<Range<usize>>>;
+
+impl Searched {
+    fn of(&mut self, file: FileId) -> &mut Secrets {
+        let at = self.0.iter().position(|(known, _)| *known == file).unwrap_or_else(|| {
+            self.0.push((file, Secrets::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+}
+
 /// What of a line is not shown: what the spec's structure tells to be a secret, and the secrets of this run.
-fn hidden(file: &SourceFile, start: usize, line: &str, focus: usize) -> Vec<Range<usize>> {
-    // A line may be as long as its file, and only a window of it is shown.
-    let from = floor(line, focus.saturating_sub(NEARBY));
-    let to = floor(line, (focus + NEARBY).min(line.len()));
+fn hidden(
+    file: &SourceFile,
+    start: usize,
+    line: &str,
+    focus: usize,
+    searched: &mut Secrets,
+) -> Vec<Range<usize>> {
+    // A line may be as long as its file, and only a window of it is shown: what is searched begins at a multiple, so that it is
+    // the same for all places that are near each other.
+    let block = focus / NEARBY * NEARBY;
+    let from = floor(line, block.saturating_sub(NEARBY));
+    let to = floor(line, (block + 2 * NEARBY).min(line.len()));
     let within =
         |range: &Range<usize>| range.start.saturating_sub(start)..(range.end - start).min(line.len());
-    let known = scrub::find(&line[from..to]).into_iter().map(|range| range.start + from..range.end + from);
-    let mut hidden: Vec<Range<usize>> =
-        file.hidden(start + from..start + to).map(within).chain(known).collect();
+    let known = searched.entry(start + from).or_insert_with(|| {
+        let found = scrub::find(&line[from..to]).into_iter();
+        found.map(|range| start + from + range.start..start + from + range.end).collect()
+    });
+    // What is shown stands within so many bytes of the focus.
+    let near = focus.saturating_sub(4 * WIDTH)..(focus + 4 * WIDTH).min(line.len()).max(focus + 1);
+    let structural = file.hidden(start + near.start..start + near.end).map(within);
+    let is_near = |range: &Range<usize>| range.end > near.start && range.start < near.end;
+    let mut hidden: Vec<Range<usize>> = structural.chain(known.iter().map(within).filter(is_near)).collect();
     hidden.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
     hidden
 }

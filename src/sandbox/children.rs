@@ -3,6 +3,7 @@
 //! Kinds (`deployments`, `rai_policies`, ...) read what was sent and write what is shown; here is what they share.
 
 use std::ops::Bound;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -255,11 +256,23 @@ pub(super) fn read(request: &Request) -> Result<Sent, Reply> {
     Ok(sent)
 }
 
-/// The name of a child: 2 to 64 letters, digits, `_`, `.`, `-`, the first a letter or digit, as the API description has it.
-pub(super) fn check_name(place: Place, kind: &str) -> Result<(), Reply> {
-    if accounts::is_name(place.name()) {
+/// How the children of a kind may be called.
+pub(super) struct Names {
+    /// As it stands in paths.
+    pub(super) kind: &'static str,
+    pub(super) length: RangeInclusive<usize>,
+    /// What may stand in it beside letters and digits; the first is one of those.
+    pub(super) marks: &'static [u8],
+}
+
+/// Refuses a name that the API description does not allow. Where that says nothing of a length, what any part of an id may have counts.
+pub(super) fn check_name(place: Place, names: &Names) -> Result<(), Reply> {
+    let name = place.name();
+    let first = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+    let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || names.marks.contains(&byte));
+    if first && rest && names.length.contains(&name.len()) {
         return Ok(());
     }
-    let message = format!("The name '{}' of {kind} is invalid.", place.name());
+    let message = format!("The name '{name}' of {} is invalid.", names.kind);
     Err(errors::bad_request("InvalidResourceName", &message))
 }

@@ -16,6 +16,7 @@ use super::state::{Account, Child};
 use super::world::World;
 
 const KIND: &str = "deployments";
+const NAMES: children::Names = children::Names { kind: KIND, length: 1..=64, marks: b"_.-" };
 const UPGRADES: &[&str] = &["OnceNewDefaultVersionAvailable", "OnceCurrentVersionExpired", "NoAutoUpgrade"];
 /// Content filter of a deployment that names none.
 const POLICY: &str = "Microsoft.DefaultV2";
@@ -44,7 +45,7 @@ pub(super) fn list(world: &World, request: &Request, place: Place) -> Result<Rep
 pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
     let sent = children::read(request)?;
     let account = children::idle(world, place)?;
-    children::check_name(place, KIND)?;
+    children::check_name(place, &NAMES)?;
     let child = written(world, account, place, sent)?;
     let lasts = if world.state.children.contains_key(&place.key()) { "Accepted" } else { "Creating" };
     let existed = children::store(world, request, place, child, Some(lasts));

@@ -14,6 +14,7 @@ use super::state::{Account, Child, derived_id};
 use super::world::World;
 
 const KIND: &str = "projects";
+const NAMES: children::Names = children::Names { kind: KIND, length: 2..=64, marks: b"_.-" };
 const TEXTS: &[&str] = &["displayName", "description"];
 
 /// `GET project`.
@@ -33,7 +34,7 @@ pub(super) fn list(world: &World, request: &Request, place: Place) -> Result<Rep
 pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
     let sent = children::read(request)?;
     let account = children::idle(world, place)?;
-    children::check_name(place, KIND)?;
+    children::check_name(place, &NAMES)?;
     let manages = account.properties.get("allowProjectManagement") == Some(&Value::Bool(true));
     if !(manages && account.kind == "AIServices") {
         let message = "Projects can only be created in accounts of kind AIServices with allowProjectManagement set to true.";

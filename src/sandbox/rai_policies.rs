@@ -18,6 +18,7 @@ use super::state::{Child, Operation, Stamp, derived_id};
 use super::world::World;
 
 const KIND: &str = "raiPolicies";
+const NAMES: children::Names = children::Names { kind: KIND, length: 1..=64, marks: b"_.-" };
 const MODES: &[&str] = &["Default", "Deferred", "Blocking", "Asynchronous_filter"];
 const LEVELS: &[&str] = &["Low", "Medium", "High"];
 const SOURCES: &[&str] = &["Prompt", "Completion"];
@@ -159,7 +160,7 @@ pub(super) fn list(world: &World, request: &Request, place: Place) -> Result<Rep
 pub(super) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
     let sent = children::read(request)?;
     children::idle(world, place)?;
-    children::check_name(place, KIND)?;
+    children::check_name(place, &NAMES)?;
     refuse_system(place)?;
     let mut properties = Map::new();
     properties.insert(String::from("type"), json!("UserManaged"));

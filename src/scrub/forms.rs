@@ -47,6 +47,12 @@ fn html(text: &str) -> String {
 pub(super) fn forms(secret: &str, depth: Depth) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     add(secret, &mut forms);
+    // Some servers fold the case of what they repeat, as of a host or a header. In base64 another case is another text.
+    for folded in [secret.to_lowercase(), secret.to_uppercase()] {
+        if folded != secret {
+            add(&folded, &mut forms);
+        }
+    }
     let wanted = BEFORE_BASE64.iter().filter(|(needs, _)| *needs == Depth::Once || depth == Depth::Full);
     let mut texts: Vec<Vec<u8>> = wanted.map(|(_, encode)| encode(secret)).collect();
     texts.sort_unstable();

@@ -134,7 +134,9 @@ impl Scrubber {
     }
 
     fn add(&mut self, secret: &str, depth: Depth) {
-        self.words.extend(open::words(secret).map(str::to_owned));
+        let words =
+            open::words(secret).flat_map(|word| [word.to_owned(), word.to_lowercase(), word.to_uppercase()]);
+        self.words.extend(words);
         for form in forms(secret, depth) {
             let Some(head) = grams::grams(&form).next() else { continue };
             grams::grams(&form).for_each(|gram| self.grams.insert(gram));

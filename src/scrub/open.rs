@@ -62,8 +62,10 @@ impl Open {
     }
 }
 
+/// In any case that a server may have folded it to.
 fn of(text: &str) -> Vec<Gram> {
-    grams(View::of(text).squeezed().bytes()).collect()
+    let cases = [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
+    cases.iter().flat_map(|text| grams(View::of(text).squeezed().bytes()).collect::<Vec<_>>()).collect()
 }
 
 /// The words of a secret that is more than one word.

@@ -334,3 +334,26 @@ fn no_text_breaks_the_search() {
         assert!(!scrubber.scrub(&text).contains(SECRET), "{text}");
     }
 }
+
+#[test]
+fn a_secret_is_found_in_the_case_that_a_server_folded_it_to() {
+    let scrubber =
+        knowing(&["Qx7Zp2vWk9mN4Lt8Rb3H", "AccountName=Chat;Key=f00DFeed", "https://Chat-Eu/Production-Key"]);
+    for (text, clean) in [
+        ("key 'qx7zp2vwk9mn4lt8rb3h' is wrong", "key 'REDACTED' is wrong"),
+        ("key 'QX7ZP2VWK9MN4LT8RB3H' is wrong", "key 'REDACTED' is wrong"),
+        ("ends in ****K9MN4LT8RB3H", "ends in ****REDACTED"),
+        ("accountname=chat;key=f00dfeed", "REDACTED"),
+        ("accountname%3dchat%3bkey%3df00dfeed", "REDACTED"),
+        // Words that a secret is made of, in any case, are words.
+        ("in production, PRODUCTION and Production", "in production, PRODUCTION and Production"),
+    ] {
+        assert_eq!(scrubber.scrub(text), clean);
+    }
+    let mut open = knowing(&["https://Chat-Eu-Prod.search.windows.net/?key=f00DFeedF00d"]);
+    open.learn_open("Chat-Eu-Prod");
+    assert_eq!(
+        open.scrub("account chat-eu-prod at HTTPS://X.SEARCH.WINDOWS.NET/"),
+        "account chat-eu-prod at HTTPS://X.SEARCH.WINDOWS.NET/"
+    );
+}

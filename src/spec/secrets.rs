@@ -35,6 +35,9 @@ const WORDS: &[&str] = &[
 /// The same where nothing shows where a word begins.
 const JOINED: &[&str] =
     &["apikey", "accesskey", "accountkey", "sharedkey", "masterkey", "primarykey", "connectionstring"];
+/// Names that end with `key` and stand for a name or a place in data, as databases and search indexes have them.
+const OF_DATA: &[&str] =
+    &["partitionkey", "rowkey", "sortkey", "hashkey", "rangekey", "shardkey", "documentkey", "foreignkey"];
 /// Members of `credentials` that are no secrets.
 const OPEN: &[&str] = &["clientId", "resourceId"];
 
@@ -73,6 +76,10 @@ fn holds_secret(name: &str, within: bool) -> bool {
 
 fn names_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
+    let plain = lower.replace(['_', '-', ' '], "");
+    if OF_DATA.iter().any(|of_data| plain.ends_with(of_data)) {
+        return false;
+    }
     JOINED.iter().any(|joined| lower.ends_with(joined))
         || WORDS.iter().any(|word| {
             lower.strip_suffix(word).is_some_and(|before| {

@@ -37,14 +37,41 @@ fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64)
         text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>()
     };
     let folded = fold(wrong);
+    let letters = letters(&folded);
     let mut best: Option<(f64, &str)> = None;
     for name in names {
-        let likeness = normalized_damerau_levenshtein(&folded, &fold(name));
+        let name_folded = fold(name);
+        // Most names are nothing like it, which is seen without the full comparison.
+        let bound = at_best(&letters, &self::letters(&name_folded));
+        if bound < least || best.is_some_and(|(most, _)| bound <= most) {
+            continue;
+        }
+        let likeness = normalized_damerau_levenshtein(&folded, &name_folded);
         if likeness >= least && best.is_none_or(|(most, _)| likeness > most) {
             best = Some((likeness, name));
         }
     }
     best.map(|(_, name)| name)
+}
+
+/// How often each letter stands in a text; what is no ASCII counts as one letter.
+fn letters(text: &str) -> [u8; 128] {
+    let mut counts = [0_u8; 128];
+    for character in text.chars() {
+        let place = usize::try_from(u32::from(character)).unwrap_or_default().min(127);
+        counts[place] = counts[place].saturating_add(1);
+    }
+    counts
+}
+
+/// How alike two texts can be at most that consist of these letters: each step of an edit mends one letter too many on each side.
+fn at_best(left: &[u8; 128], right: &[u8; 128]) -> f64 {
+    let over = |a: &[u8; 128], b: &[u8; 128]| -> u32 {
+        a.iter().zip(b).map(|(a, b)| u32::from(a.saturating_sub(*b))).sum()
+    };
+    let length = |counts: &[u8; 128]| counts.iter().map(|count| u32::from(*count)).sum::<u32>();
+    let longest = length(left).max(length(right)).max(1);
+    1.0 - f64::from(over(left, right).max(over(right, left))) / f64::from(longest)
 }
 
 /// `a`, `b` and `c`, in backticks.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::arm::error_body::{self, ErrorBody, first_words};
+use crate::id::is_request_id;
 
 /// An answer of Azure.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +107,8 @@ impl Headers {
     pub fn request_id(&self) -> Option<String> {
         ["x-ms-request-id", "x-ms-correlation-request-id", "request-id", "apim-request-id"]
             .iter()
-            .find_map(|name| self.get(name))
+            .filter_map(|name| self.get(name))
+            .find(|id| is_request_id(id))
             .map(str::to_owned)
     }
 }

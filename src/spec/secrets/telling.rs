@@ -134,6 +134,12 @@ mod tests {
             ("token", "x", true),
             ("apiKey", "", false),
             ("ApiType", "Azure", false),
+            ("PartitionKey", "/tenantId", false),
+            ("cosmos_partition_key", "/tenantId", false),
+            ("row-key", "id", false),
+            ("apiKeyHeaderName", "api-key", false),
+            ("PrimaryKey", "x", true),
+            ("PartitionKeySecret", "x", true),
             ("note", "see https://x?sig=1", true),
             ("ResourceId", "/subscriptions/x", false),
         ] {

@@ -167,6 +167,25 @@ fn a_lost_answer_is_unknown_and_not_repeated_by_itself() {
     folder.keyless("keys revoke --yes").exits(1).says(&["regenerating twice does no harm"]);
 }
 
+/// What stands where an id should could be a key as well as the words of the answer could.
+#[test]
+fn what_does_not_look_like_the_id_of_a_request_is_not_shown() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["on"]));
+    for (id, is_shown) in [
+        ("f00dfeedf00dfeedf00dfeedf00dfeed", false),
+        ("f00d feed; key=f00d", false),
+        ("7c1e0d52-1a08-4d7b-9f5e-2f6f0c1d9a11", true),
+    ] {
+        azure.heal();
+        azure.spoil("POST", "regenerateKey", Fault::Header("x-ms-request-id", id));
+        let run = folder.keyless("keys revoke --yes -vvv").exits(1);
+        assert_eq!(format!("{}{}", run.stdout, run.stderr).contains(id), is_shown, "{id}: {run}");
+        assert!(run.stdout.contains("Azure answered 403"), "{run}");
+    }
+}
+
 #[test]
 fn an_account_whose_keys_are_off_gets_azures_own_answer() {
     let azure = live();

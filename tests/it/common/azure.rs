@@ -50,6 +50,8 @@ pub(crate) fn only_asks(path: &str) -> bool {
 pub(crate) enum Fault {
     /// Another answer; the sandbox sees nothing of the request.
     Answer(u16, &'static str, String),
+    /// ARM's refusal, with a header.
+    Header(&'static str, &'static str),
     /// The connection breaks in the middle of the body.
     CutOff,
     /// The sandbox's own answer, its JSON edited.
@@ -307,6 +309,10 @@ async fn pass(State(wire): State<Arc<Wire>>, request: axum::extract::Request) ->
         // No wait between attempts: a test asserts no timing.
         Some(Fault::Answer(status, kind, text)) => {
             answer(status, &[("content-type", kind), ("retry-after", "0")], text)
+        }
+        Some(Fault::Header(name, value)) => {
+            let body = json!({"error": {"code": "AuthorizationFailed", "message": "no"}});
+            answer(403, &[("content-type", "application/json"), (name, value)], body.to_string())
         }
         Some(Fault::CutOff) => {
             let start: Result<Bytes, std::io::Error> =

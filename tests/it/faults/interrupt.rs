@@ -192,6 +192,48 @@ fn a_signal_drops_reads_at_once_whatever_reads() {
 }
 
 #[test]
+fn a_run_that_ends_before_it_writes_says_so_in_its_reports() {
+    let world = World::start();
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    let reports = "--report json=r.json --report sarif=r.sarif --report markdown=r.md --report human=r.txt";
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    for command in ["plan a.yaml", "apply a.yaml --yes --format json", "drift a.yaml --format markdown"] {
+        for name in ["r.json", "r.sarif", "r.md", "r.txt"] {
+            folder.write(name, "of the run before");
+        }
+        world.proxy.reset();
+        world.proxy.script(nth(0, |seen| seen.holds("api-version"), Act::HoldBefore));
+        let going = Going::start(&folder, &format!("{command} {reports}"));
+        let held = world.held();
+        going.signal("TERM");
+        let run = going.end().exits(1);
+        drop(held);
+        let message = "interrupted while reading; nothing was written";
+        for name in ["r.md", "r.txt", "r.sarif"] {
+            assert!(read(name).contains(message), "{command}: {}", read(name));
+        }
+        let document: Value = serde_json::from_str(&read("r.json")).unwrap();
+        assert_eq!(document["findings"][0]["code"], "interrupted", "{document}");
+        assert_eq!(document["findings"][0]["severity"], "error", "{document}");
+        match command.rsplit(' ').next() {
+            Some("json") => assert_eq!(run.json(), document),
+            Some("markdown") => assert_eq!(run.stdout, read("r.md")),
+            _ => assert!(run.stdout.is_empty(), "{run}"),
+        }
+    }
+    // A report that cannot be written is told, and so is the signal.
+    world.proxy.reset();
+    world.proxy.script(nth(0, |seen| seen.holds("api-version"), Act::HoldBefore));
+    let going = Going::start(&folder, "plan a.yaml --report json=/dev/full");
+    let held = world.held();
+    going.signal("TERM");
+    going.end().exits(1).complains(&["failed to write `/dev/full`", "interrupted while reading"]);
+    drop(held);
+    world.settle();
+}
+
+#[test]
 fn a_write_in_flight_has_its_time_and_no_more() {
     let world = World::start();
     let folder = world.folder();

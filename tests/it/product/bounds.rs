@@ -141,6 +141,60 @@ fn very_many_mistakes_take_neither_gigabytes_nor_minutes() {
 }
 
 #[test]
+fn a_value_of_megabytes_is_cut_wherever_a_message_quotes_it() {
+    let folder = Folder::new();
+    let long = "x".repeat(3 << 20);
+    let start = head("team-a");
+    let at = |line: &str| one_account("team-a", "chat", line);
+    let grant = |role: &str, id: &str| {
+        format!(
+            "{start}roleAssignments: [{{scope: resourceGroup, role: {role}, principals: [{{id: {id}, type: User}}]}}]\n"
+        )
+    };
+    let connection = |name: &str| {
+        at(&format!("connections: [{{name: {name}, category: x, target: 'https://x', authType: AAD}}]"))
+    };
+    for (text, code) in [
+        (start.replace("team-a", &long), 1),
+        (start.replace(SUB, &long), 1),
+        (one_account("team-a", &long, ""), 1),
+        (at(&format!("customSubDomainName: {long}")), 1),
+        (at(&format!("tags: {{? {long} : x}}")), 1),
+        (at(&format!("networkAcls: {{defaultAction: Deny, ipRules: [{long}]}}")), 1),
+        (connection(&long), 1),
+        (grant(&long, ALICE), 0),
+        (grant("Reader", &long), 1),
+        (format!("{start}variables: {{a: {long}}}\naccounts: [{{name: '${{a}}'}}]\n"), 1),
+        (one_account("team-a", &format!("'{}'", "`x".repeat(1 << 20)), ""), 1),
+    ] {
+        folder.write("a.yaml", &text);
+        let reports = "--report sarif=r.sarif --report markdown=r.md --report human=r.txt";
+        let run = folder.keyless(&format!("validate a.yaml --format json {reports}")).exits(code);
+        let files = ["r.sarif", "r.md", "r.txt"]
+            .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+        for said in files.iter().chain([&run.stdout, &run.stderr]) {
+            assert!(said.len() < 64 << 10, "{} bytes: {}", said.len(), &said[..1000]);
+        }
+        assert!(run.stdout.contains("more characters)"), "{run}");
+        assert_eq!(run.json()["findings"].as_array().unwrap().is_empty(), false, "{run}");
+    }
+}
+
+/// Many mistakes in one line of the file once took time by the square of their number.
+#[test]
+fn many_mistakes_in_one_long_line_are_told_without_a_search_of_the_line_for_each() {
+    let folder = Folder::new();
+    let connection = |index: usize| {
+        format!("{{name: c{index:04}, category: x, target: 'https://x?sig=abcdef{index:08}', authType: AAD}}")
+    };
+    let all = (0..3000).map(connection).collect::<Vec<_>>().join(", ");
+    folder.write("a.yaml", one_account("team-a", "chat", &format!("connections: [{all}]")));
+    // In seconds of CPU, of which it took some hundreds.
+    let run = bash(&folder, "ulimit -t 60; keyless validate a.yaml").exits(1);
+    run.complains(&["plain-secret", "a.yaml:8:248971", "3000 errors"]);
+}
+
+#[test]
 fn the_sandbox_folds_its_journal_when_it_is_asked_to_end() {
     let folder = Folder::new();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));

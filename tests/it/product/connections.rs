@@ -53,6 +53,28 @@ fn applied(lines: &str) -> (Azure, Folder) {
     (azure, folder)
 }
 
+#[test]
+fn a_name_of_data_that_ends_like_a_secret_can_be_declared() {
+    let metadata = |entry: &str| {
+        format!(
+            "connections:\n  - name: cosmos\n    category: CosmosDB\n    target: https://c.documents.azure.com/\n    authType: AAD\n    metadata: {{{entry}}}\n"
+        )
+    };
+    let (_azure, folder) = applied(&metadata("PartitionKey: /tenantId, row_key: id"));
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    write(&folder, &metadata("PartitionKey: /userId, row_key: id"));
+    folder.keyless("plan a.yaml").exits(0).says(&["/tenantId", "/userId"]);
+    for entry in
+        ["PrimaryKey: Wq7LxT93pd", "key: Wq7LxT93pd", "PartitionKeySecret: Wq7LxT93pd", "apiKey: Wq7LxT93pd"]
+    {
+        write(&folder, &metadata(entry));
+        let run = folder.keyless("validate a.yaml").exits(1);
+        let run = run
+            .complains(&["plain-secret", "if it is none, give the entry a name that does not end like one"]);
+        assert!(!run.stderr.contains("Wq7LxT93pd"), "{run}");
+    }
+}
+
 /// Method, last part of the path and `credentials` of each write.
 fn writes(azure: &Azure) -> Vec<Value> {
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();

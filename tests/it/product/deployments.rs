@@ -42,6 +42,24 @@ fn applied_to(azure: Azure, lines: &str) -> (Azure, Folder) {
     (azure, folder)
 }
 
+/// The API description names no shortest name of a deployment or a content filter, and one of a project.
+#[test]
+fn names_that_validate_takes_are_made_and_others_are_told_offline() {
+    let long = "d".repeat(64);
+    for name in ["d", "0", "gpt-4.1", long.as_str()] {
+        let lines = [
+            GPT.replace("name: chat", &format!("name: {name:?}")),
+            STRICT.replace("name: strict", &format!("name: {name:?}")),
+        ];
+        applied(&lines.concat());
+    }
+    let folder = Folder::new();
+    for name in ["", "-d", "d/e", "d e", &"d".repeat(65)] {
+        write(&folder, &GPT.replace("name: chat", &format!("name: {name:?}")));
+        folder.keyless("validate a.yaml").exits(1).complains(&["invalid-name", "cannot name a deployment"]);
+    }
+}
+
 #[track_caller]
 fn in_sync(folder: &Folder) {
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);

@@ -75,11 +75,18 @@ fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
     for typed in NO {
         let start = Instant::now();
-        let Some(run) = asked(&folder, "apply a.yaml", typed) else { return };
+        folder.write("r.json", "{}");
+        let Some(run) = asked(&folder, "apply a.yaml --report json=r.json", typed) else { return };
         let run = run.exits(1).says(&["Only `yes` is taken as yes", "nothing was written"]);
         assert!(start.elapsed() < Duration::from_secs(30), "{typed}: {:?}", start.elapsed());
         let interrupted = matches!(*typed, r"\x03" | "SIGTERM");
         assert_eq!(run.stdout.contains("interrupted at the question"), interrupted, "{run}");
+        let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+        assert_eq!(
+            report.contains("interrupted at the question; nothing was written"),
+            interrupted,
+            "{report}"
+        );
         assert!(azure.take_writes().is_empty(), "{typed}: {run}");
     }
     let run = asked(&folder, "apply a.yaml", r"yes\n").unwrap();

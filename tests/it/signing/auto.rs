@@ -210,6 +210,36 @@ fn of_two_developer_tools_the_one_that_is_there_is_taken() {
 
 #[cfg(unix)]
 #[test]
+fn an_azure_cli_that_nobody_is_signed_in_to_is_passed_over_where_the_other_tool_is_there() {
+    let cloud = cloud();
+    let signed_out = "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1";
+    let expired = "echo 'ERROR: AADSTS700082: The refresh token has expired.' >&2; exit 1";
+    let azd = tool(&cloud, "azd", "");
+    let with = |before: &str, more: &str| {
+        let az = tool(&cloud, "az", before);
+        let path = format!("{}:{more}/usr/bin:/bin", az.path().display());
+        let folder = cloud.folder(&[("PATH", path.as_str())]);
+        write_spec(&folder);
+        (folder.keyless("plan --detailed-exitcode"), az)
+    };
+    let both = format!("{}:", azd.path().display());
+    let (run, _) = with(signed_out, &both);
+    run.exits(2)
+        .complains(&["azure-developer-cli: `azd` is installed", "`azure-cli` (`az` is not signed in)"]);
+    // A sign-in that has expired is no reason to sign in as somebody else, and where nothing else is there `az` tells why itself.
+    for (before, more, words) in
+        [(expired, both.as_str(), "AADSTS700082"), (signed_out, "", "to setup account")]
+    {
+        let (run, _) = with(before, more);
+        run.exits(1).complains(&["`azure-cli` gave no token", words]);
+    }
+    let (run, az) = with("", &both);
+    run.exits(2).complains(&["signing in with azure-cli: `az` is installed"]);
+    assert!(az.path().join("calls").exists() && azd.path().join("calls").exists());
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_ends_a_sign_in_that_waits_for_its_tool() {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};

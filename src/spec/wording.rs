@@ -38,8 +38,14 @@ fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64)
     };
     let folded = fold(wrong);
     let letters = letters(&folded);
+    let folded_length = f64::from(u32::try_from(folded.chars().count()).unwrap_or(u32::MAX));
     let mut best: Option<(f64, &str)> = None;
     for name in names {
+        // Two texts are at most as alike as their lengths.
+        let least_length = name.chars().count() - name.bytes().filter(|byte| b"-_".contains(byte)).count();
+        if f64::from(u32::try_from(least_length).unwrap_or(u32::MAX)) * least > folded_length {
+            continue;
+        }
         let name_folded = fold(name);
         // Most names are nothing like it, which is seen without the full comparison.
         let bound = at_best(&letters, &self::letters(&name_folded));
@@ -96,6 +102,44 @@ mod tests {
         assert_eq!(nearest("TAGS", names), Some("tags"));
         assert_eq!(nearest("principals", names), None);
         assert_eq!(nearest(&"x".repeat(1 << 20), names), None);
+    }
+
+    #[test]
+    fn what_is_passed_over_without_a_comparison_is_nothing_that_it_would_find() {
+        let names = [
+            "location",
+            "disableLocalAuth",
+            "tags",
+            "Reader",
+            "Owner",
+            "Cognitive Services User",
+            "a-b_c",
+            "ÄÖÜ-ß",
+            "İstanbul",
+            "",
+        ];
+        let fold = |text: &str| text.replace(['-', '_'], "").to_lowercase();
+        for wrong in [
+            "locaton",
+            "Disable_Local-Auth",
+            "tag",
+            "raeder",
+            "ownr",
+            "cognitiv service user",
+            "abc",
+            "äöüss",
+            "istanbul",
+            "zzz",
+            "",
+        ] {
+            let best = names
+                .iter()
+                .map(|name| normalized_damerau_levenshtein(&fold(wrong), &fold(name)))
+                .fold(0.0, f64::max);
+            let found =
+                nearest(wrong, names).map(|name| normalized_damerau_levenshtein(&fold(wrong), &fold(name)));
+            assert_eq!(found, (best >= SIMILAR).then_some(best), "{wrong}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) fn twins<'a>(
             Finding::error(Code::DuplicateKey, message)
                 .at(span)
                 .related(*first, "first set here")
-                .hint("remove one of the two: case makes no other name of it"),
+                .hint("remove one of the two: names here ignore case"),
         );
     }
 }

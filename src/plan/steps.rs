@@ -97,6 +97,10 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
 }
 
 /// Whether a step comes before one that waits for grants, or before a delete.
+///
+/// Assignments on what is deleted go first. If Azure refuses that delete after all checks, users are out already; but whether it takes
+/// the delete of an assignment whose scope has gone is not known, and one report has a 403 "or the scope is invalid" for ever
+/// (<https://github.com/Azure/azure-service-operator/issues/5009>): what is left then would give access to an account that is restored.
 fn is_before(other: &Draft, late: &Draft) -> bool {
     if other.trust.is_some() {
         return false;

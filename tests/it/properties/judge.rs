@@ -104,9 +104,11 @@ pub(super) fn held(body: &Value) -> Held {
     }
 }
 
-/// Whether somebody can surely call the models of an account.
-pub(super) fn somebody_calls(account: &str, assignments: &[Held]) -> bool {
-    let calls = |held: &&Held| holds_at(account, &held.scope) && power(&held.role).calls;
+/// Whether somebody can surely call the models of an account: its own identity calls for nobody.
+pub(super) fn somebody_calls(account: &str, own: &str, assignments: &[Held]) -> bool {
+    let calls = |held: &&Held| {
+        holds_at(account, &held.scope) && power(&held.role).calls && !held.principal.eq_ignore_ascii_case(own)
+    };
     assignments.iter().filter(calls).any(|held| lets_calls(&held.condition))
 }
 

@@ -546,8 +546,9 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
         let before = openness(&item.body);
         let account = judge::declared(&case.specs, &id).filter(|_| written);
         let now = account.map_or_else(|| before.clone(), |account| opened(before.clone(), account));
-        let could = !before.keys_off || somebody_calls(&id, &held);
-        if could && now.keys_off && !somebody_calls(&id, &after) {
+        let own = item.body["identity"]["principalId"].as_str().unwrap_or_default();
+        let could = !before.keys_off || somebody_calls(&id, own, &held);
+        if could && now.keys_off && !somebody_calls(&id, own, &after) {
             return Err(format!("nobody can call {id} any more"));
         }
         if let Some(what) = judge::opens(&id, &before, &now) {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::id::ResourceId;
 use crate::kinds::{KINDS, Kind};
+use crate::rbac::Catalogue;
 use crate::spec::Loaded;
 
 /// One read of Azure. Two queries that send the same are the same.
@@ -148,11 +149,14 @@ pub struct Snapshot {
     pub caller: Caller,
     /// On which day (UTC), where the run said so: without it nothing that holds until some day holds.
     pub today: Option<Date>,
+    /// The role definitions among the answers, once somebody asked for them.
+    roles: OnceLock<Catalogue>,
 }
 
 impl Snapshot {
     /// Stores an answer.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
+        self.roles.take();
         self.answers.insert(query.key().into_owned(), (query.scope.clone(), answer));
     }
 
@@ -193,6 +197,11 @@ impl Snapshot {
             };
             items.iter().map(move |body| (scope, body))
         })
+    }
+
+    /// The roles that Azure has listed so far.
+    pub fn roles(&self) -> &Catalogue {
+        self.roles.get_or_init(|| Catalogue::of(self.bodies()))
     }
 
     /// The body that bears an id, whatever question it answered.

@@ -19,7 +19,6 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::keys::Keys;
 use crate::kinds::role_assignment::{self, denial::Denial};
-use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::source::{Position, Sources};
 use crate::spec::Loaded;
@@ -139,7 +138,7 @@ pub fn access(
     snapshot: &Snapshot,
     sources: &Sources,
 ) -> (Access, Vec<Finding>) {
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     let names = known_names(stacks, snapshot);
     let directory = read::directory(stacks, standing, snapshot);
     let mut findings = Vec::new();
@@ -147,7 +146,7 @@ pub fn access(
     for account in standing {
         let bodies = read::around(stacks, account, snapshot);
         let assignments: Vec<Assignment<'_>> = bodies.into_iter().filter_map(Assignment::of).collect();
-        let found = holders(&account.id, &assignments, &roles, &names);
+        let found = holders(&account.id, &assignments, roles, &names);
         let mut principals = found.holders;
         if let Some(known) = &directory {
             for holder in &mut principals {

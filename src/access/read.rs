@@ -11,7 +11,6 @@ use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::kinds::role_assignment::{self, denial};
 use crate::principals;
-use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
@@ -26,12 +25,12 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     let (standing, _) = standing::declared(stacks, snapshot);
-    let known = Catalogue::of(snapshot.bodies());
+    let known = snapshot.roles();
     for account in &standing {
         let unknown = around(stacks, account, snapshot)
             .into_iter()
             .filter_map(Assignment::of)
-            .any(|each| each.reach(&account.id).is_some() && each.role(&known).0.is_none());
+            .any(|each| each.reach(&account.id).is_some() && each.role(known).0.is_none());
         if let Some(subscription) = account.id.subscription_id().filter(|_| unknown) {
             queries.push(role_assignment::definitions(&ResourceId::subscription(subscription)));
         }
@@ -48,10 +47,10 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
 
 /// The role assignments that let somebody call the models of an account.
 fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<Assignment<'a>> {
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     let counts = |each: &Assignment<'_>| {
         each.reach(&account.id).is_some()
-            && each.role(&roles).0.is_some_and(crate::rbac::Role::gives_inference)
+            && each.role(roles).0.is_some_and(crate::rbac::Role::gives_inference)
     };
     around(stacks, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
 }

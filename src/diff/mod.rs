@@ -138,7 +138,7 @@ pub struct Diff {
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
     let inventories: Vec<(&'static dyn Kind, Inventory)> =
         KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     let domains: Vec<(&Loaded, Domain)> =
         stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
     let inventory = |kind: &dyn Kind| {
@@ -209,9 +209,9 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         let strangers: Vec<&Live> =
             inventory.items.values().filter(|live| !declared.contains(&live.key)).collect();
-        let verdicts = kind.undeclared(&strangers, stacks, snapshot, &roles);
+        let verdicts = kind.undeclared(&strangers, stacks, snapshot, roles);
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
-            if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, &roles) {
+            if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, roles) {
                 diff.findings.extend(kept(&change, stacks).or_else(|| stranger(&change)));
                 diff.changes.push(change);
             }

@@ -62,7 +62,7 @@ impl Draft {
 
     /// What stands in the accounts and who may do what on them, as far as the lists of the round before show it.
     pub(super) fn fill(&mut self, wanted: &Wanted, before: &Loaded, snapshot: &Snapshot) {
-        let roles = Catalogue::of(snapshot.bodies());
+        let roles = snapshot.roles();
         for kind in KINDS {
             let sections = kind.sections(&before.spec);
             if sections.is_empty() && !kind.is_grant() {
@@ -76,16 +76,16 @@ impl Draft {
                 let live: Vec<Live> = near
                     .into_iter()
                     .filter(|live| {
-                        takes(wanted, live, &roles, findings) && lasts(live, snapshot, &roles, findings)
+                        takes(wanted, live, roles, findings) && lasts(live, snapshot, roles, findings)
                     })
                     .collect();
-                findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &roles)));
-                self.grants(wanted, &live, before, &roles);
+                findings.extend(live.iter().flat_map(|live| unspoken::fields(live, roles)));
+                self.grants(wanted, &live, before, roles);
                 continue;
             }
             let live: Vec<Live> =
-                live.filter(|live| takes(wanted, live, &roles, &mut self.findings)).collect();
-            self.findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &roles)));
+                live.filter(|live| takes(wanted, live, roles, &mut self.findings)).collect();
+            self.findings.extend(live.iter().flat_map(|live| unspoken::fields(live, roles)));
             for section in sections {
                 let region = self.region(&section.parent);
                 let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));

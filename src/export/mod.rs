@@ -18,7 +18,6 @@ use thiserror::Error;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, unplaced};
-use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot, is_settled, missing};
 use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
@@ -136,13 +135,13 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
         return Err(Unexportable::Unread(gap.refusal));
     }
     draft.without_empty_lists();
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     let (loaded, verdict) = loop {
         let loaded = settle::fit(&mut draft)?;
         if draft.accounts() == 0 {
             return Err(nothing(wanted, draft.findings));
         }
-        let verdict = settle::verdict(&loaded, snapshot, &roles)?;
+        let verdict = settle::verdict(&loaded, snapshot, roles)?;
         if verdict.wrong.is_empty() {
             break (loaded, verdict);
         }

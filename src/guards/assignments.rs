@@ -1,6 +1,6 @@
 //! Role assignments as guards see them: who has which role where, under which condition, and for how long.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -38,6 +38,24 @@ pub(super) struct Grant<'a> {
 pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
     let ending = ending(world);
     world.resources.iter().filter_map(|(id, body)| grant(world, &ending, id, body, roles)).collect()
+}
+
+/// Grants by what they give to whom: a state may hold tens of thousands.
+pub(super) struct ByGift<'g>(BTreeMap<(String, String), Vec<&'g Grant<'g>>>);
+
+impl<'g> ByGift<'g> {
+    pub(super) fn of(grants: &'g [Grant<'g>]) -> Self {
+        let mut by_gift = BTreeMap::<_, Vec<_>>::new();
+        for grant in grants {
+            by_gift.entry(grant.gift()).or_default().push(grant);
+        }
+        Self(by_gift)
+    }
+
+    /// The grants that give the same role to the same principal, wherever that is.
+    pub(super) fn alike(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
+        self.0.get(&grant.gift()).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management).
@@ -96,12 +114,14 @@ impl Grant<'_> {
 
     /// Whether two grants are the same, whatever their GUIDs.
     pub(super) fn is(&self, other: &Grant<'_>) -> bool {
-        self.scope == other.scope && self.gives_the_same(other)
+        self.scope == other.scope
+            && self.role_id == other.role_id
+            && self.principal.eq_ignore_ascii_case(other.principal)
     }
 
-    /// Whether two grants give the same role to the same principal, wherever that is.
-    pub(super) fn gives_the_same(&self, other: &Grant<'_>) -> bool {
-        self.role_id == other.role_id && self.principal.eq_ignore_ascii_case(other.principal)
+    /// The role, and who has it.
+    fn gift(&self) -> (String, String) {
+        (self.role_id.clone(), self.principal.to_ascii_lowercase())
     }
 
     /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.

@@ -2,20 +2,20 @@
 //!
 //! A condition is not evaluated here: whether another one lets more through, a person says.
 
-use super::assignments::Grant;
+use super::assignments::{ByGift, Grant};
 use super::{Objection, Rule};
 use crate::plan::predict::World;
 
-pub(super) fn objections(before: &World, old: &[Grant<'_>], new: &[Grant<'_>]) -> Vec<Objection> {
+pub(super) fn objections(before: &World, old: &ByGift<'_>, new: &[Grant<'_>]) -> Vec<Objection> {
     let message = |grant| Some((grant, weakened(before, old, grant)?));
     let object = |(grant, message): (&Grant<'_>, String)| Objection::at(Rule::Condition, grant.id, message);
     new.iter().filter_map(message).map(object).collect()
 }
 
 /// How a grant lets its principal do what a condition kept from it, if so.
-fn weakened(before: &World, old: &[Grant<'_>], grant: &Grant<'_>) -> Option<String> {
+fn weakened(before: &World, old: &ByGift<'_>, grant: &Grant<'_>) -> Option<String> {
     let (role, principal, scope) = (grant.role_name(), grant.principal, &grant.scope);
-    let like_it: Vec<&Grant<'_>> = old.iter().filter(|was| was.gives_the_same(grant)).collect();
+    let like_it = old.alike(grant);
     let had = |was: &&&Grant<'_>| {
         was.reaches(before, scope)
             && (!was.is_conditional() || was.has_condition_of(grant))

@@ -1,6 +1,6 @@
 //! Grants that a merged line should not make by itself: of roles that could become more, and wherever everything is below.
 
-use super::assignments::Grant;
+use super::assignments::{ByGift, Grant};
 use super::{Objection, Rule};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
@@ -17,12 +17,12 @@ pub(super) struct Said {
     pub(super) notes: Vec<Objection>,
 }
 
-pub(super) fn judge(before: &World, old: &[Grant<'_>], new: &[Grant<'_>], roles: &Catalogue) -> Said {
+pub(super) fn judge(before: &World, old: &ByGift<'_>, new: &[Grant<'_>], roles: &Catalogue) -> Said {
     let mut said = Said::default();
     for grant in new {
         // The same grant under another GUID gives nobody anything, unless that one ends by itself; a changed condition is another guard's.
         let had = |was: &Grant<'_>| was.id == grant.id || was.was_lasting(before, &grant.scope);
-        if old.iter().any(|was| was.is(grant) && had(was)) {
+        if old.alike(grant).iter().any(|was| was.is(grant) && had(was)) {
             continue;
         }
         let objection = |message: String| Objection::at(Rule::Grant, grant.id, message);

@@ -252,8 +252,9 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     // A plan changes no role: what was read of them before holds after.
     let roles = Catalogue::of(before.resources.values());
     let (old, new) = (assignments::grants(before, &roles), assignments::grants(after, &roles));
-    let mut said = grant::judge(before, &old, &new, &roles);
-    said.objections.extend(condition::objections(before, &old, &new));
+    let by_gift = assignments::ByGift::of(&old);
+    let mut said = grant::judge(before, &by_gift, &new, &roles);
+    said.objections.extend(condition::objections(before, &by_gift, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
     if let Some(caller) = caller {
         said.objections.extend(lock_out::caller_out(&caller.to_string(), after, &old, &new));

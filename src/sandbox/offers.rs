@@ -2,6 +2,8 @@
 //!
 //! Lists are as Azure writes them; what is in them is a selection, see `catalog` and docs/sandbox.md.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::account_facts;
@@ -10,7 +12,7 @@ use super::catalog::{self, Model};
 use super::children::{self, Place};
 use super::deployments;
 use super::errors;
-use super::http::{Item, Reply, Request, page, written};
+use super::http::{Item, Reply, Request, page, to_json, written};
 use super::state::Child;
 use super::world::World;
 
@@ -253,6 +255,11 @@ pub(super) fn account_usages(world: &World, request: &Request, place: Place) -> 
 
 /// `GET skus` of the subscription: each kind in each region.
 pub(super) fn skus(request: &Request) -> Reply {
+    texts(request, &SKUS)
+}
+
+/// All SKUs of all kinds in all regions, written once: every plan asks for them.
+static SKUS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     let all = account_facts::kinds().flat_map(|kind| {
         skus_of(kind).iter().flat_map(move |(sku, tier)| {
             LOCATIONS.iter().map(move |location| {
@@ -269,8 +276,8 @@ pub(super) fn skus(request: &Request) -> Reply {
             })
         })
     });
-    listed(request, all)
-}
+    numbered(all)
+});
 
 /// `GET account/skus`.
 pub(super) fn account_skus(world: &World, request: &Request, place: Place) -> Result<Reply, Reply> {
@@ -308,8 +315,15 @@ pub(super) fn deployment_skus(world: &World, request: &Request, place: Place) ->
 
 /// A list in one page.
 pub(super) fn listed(request: &Request, items: impl Iterator<Item = Value>) -> Reply {
-    let texts: Vec<(String, String)> =
-        items.enumerate().map(|(index, item)| (format!("{index:06}"), item.to_string())).collect();
+    texts(request, &numbered(items))
+}
+
+/// Items as text, each under the key that orders it.
+fn numbered(items: impl Iterator<Item = Value>) -> Vec<(String, String)> {
+    items.enumerate().map(|(index, item)| (format!("{index:06}"), to_json(&item))).collect()
+}
+
+fn texts(request: &Request, texts: &[(String, String)]) -> Reply {
     let items = texts.iter().map(|(key, text)| (key.as_str(), move || -> Item { written(text.clone()) }));
     page(request, PAGE, items)
 }

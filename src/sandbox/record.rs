@@ -29,7 +29,7 @@ const HEADERS: &[&str] = &[
     "x-identity-header",
     "x-ms-authorization-auxiliary",
 ];
-/// Fields of bodies and forms whose value is a secret, whatever they stand in.
+/// Fields of bodies and forms whose value is a secret, whatever they stand in; in order, as they are searched.
 const FIELDS: &[&str] = &[
     "access_token",
     "accesskeyid",
@@ -48,8 +48,8 @@ const FIELDS: &[&str] = &[
     "key1",
     "key2",
     "migrationtoken",
-    "pat",
     "password",
+    "pat",
     "qnaazuresearchendpointkey",
     "refresh_token",
     "sas",
@@ -97,10 +97,10 @@ impl Recorder {
 
     /// Appends an exchange.
     pub(super) fn write(&self, exchange: &Exchange) -> std::io::Result<()> {
-        let mut line = line(exchange).to_string();
-        line.push('\n');
+        let mut line = serde_json::to_vec(&line(exchange))?;
+        line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line.as_bytes())?;
+        file.write_all(&line)?;
         file.flush()
     }
 }
@@ -149,7 +149,7 @@ fn redact_url(text: &str) -> String {
     let signed = url.path().to_lowercase().contains("/operationresults/");
     let secret = |name: &str| {
         let name = name.to_lowercase();
-        FIELDS.contains(&name.as_str()) || name == "sig" || (signed && SIGNATURE.contains(&name.as_str()))
+        is_secret(&name) || name == "sig" || (signed && SIGNATURE.contains(&name.as_str()))
     };
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     if !pairs.iter().any(|(name, _)| secret(name)) {
@@ -173,7 +173,7 @@ fn redact_body(headers: &HeaderMap, body: &[u8]) -> Value {
     if kind.starts_with("application/x-www-form-urlencoded") {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in url::form_urlencoded::parse(body) {
-            let secret = FIELDS.contains(&name.to_lowercase().as_str());
+            let secret = is_secret(&name.to_lowercase());
             form.append_pair(&name, if secret { REDACTED } else { &value });
         }
         return Value::String(form.finish());
@@ -185,7 +185,7 @@ fn redact_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                if FIELDS.contains(&name.to_lowercase().as_str()) {
+                if is_secret(&name.to_lowercase()) {
                     // An error's `code` is no authorization code.
                     let is_error = name == "code" && value.as_str().is_some_and(is_error_code);
                     if !is_error {
@@ -200,6 +200,11 @@ fn redact_fields(value: &mut Value) {
         Value::String(text) if text.contains("/operationResults/") => *text = redact_url(text),
         _ => {}
     }
+}
+
+/// Whether what bears this name, in lower case, is a secret.
+fn is_secret(name: &str) -> bool {
+    FIELDS.binary_search(&name).is_ok()
 }
 
 /// `ResourceNotFound` and its like: letters alone, and short.
@@ -260,6 +265,11 @@ mod tests {
             (&shown["response_body"]["tags"], &shown["request_headers"]["x-ms-client-request-id"]),
             (&json!({"a": "b"}), &json!("mine"))
         );
+    }
+
+    #[test]
+    fn every_name_of_a_secret_is_found() {
+        assert!(FIELDS.is_sorted());
     }
 
     #[test]

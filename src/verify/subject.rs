@@ -16,7 +16,6 @@ use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
-use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -114,13 +113,13 @@ pub fn subjects<'a>(
     let wanted = wanted(stacks, snapshot);
     let (mut subjects, mut findings) = (Vec::new(), Vec::new());
     let lists = role_assignment::lists(stacks, snapshot);
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     for account in standing {
         let near = |query: &&Query| query.scope.subscription_id() == account.id.subscription_id();
         // A list that could not be read may hold a grant.
         let grant = lists.iter().filter(near).any(|query| match snapshot.get(query) {
             Some(Answer::Found(bodies)) => {
-                looking.granted(&account.id, bodies.iter().map(AsRef::as_ref), &roles)
+                looking.granted(&account.id, bodies.iter().map(AsRef::as_ref), roles)
             }
             _ => true,
         });

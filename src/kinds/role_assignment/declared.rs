@@ -12,7 +12,6 @@ use crate::desired::{Desired, Hole, Open, collect_spans};
 use crate::id::{ResourceId, arm_guid};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
-use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -20,7 +19,7 @@ use crate::spec::Loaded;
 /// What a stack declares, with names resolved as far as the snapshot goes.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     let (spec, document) = (&loaded.spec, &loaded.document);
-    let catalogue = Catalogue::of(snapshot.bodies());
+    let catalogue = snapshot.roles();
     let mut all = Vec::new();
     for grant in grants(spec) {
         let role = roles::resolve(loaded, &grant, snapshot);

@@ -22,7 +22,6 @@ pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
 
 use mark::{marked, split_mark};
 
-use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -340,7 +339,6 @@ impl Kind for RoleAssignments {
         let watched: Vec<BTreeSet<ResourceId>> = stacks.iter().map(|loaded| watched(&loaded.spec)).collect();
         let groups: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
         let names: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
-        let roles = LazyCell::new(|| Catalogue::of(snapshot.bodies()));
         for loaded in stacks {
             let whole = list(&ResourceId::subscription(&loaded.spec.subscription));
             if let Some(Answer::Denied(refusal)) = snapshot.get(&whole) {
@@ -369,7 +367,7 @@ impl Kind for RoleAssignments {
                 // Of what is on other resources in the groups only great power is of interest.
                 let power = || {
                     scope.group().is_some_and(|group| groups.contains(&group))
-                        && undeclared::is_guarded(body, &roles)
+                        && undeclared::is_guarded(body, snapshot.roles())
                 };
                 // What a stack made is its business wherever it stands: the last line that named a scope may just have gone.
                 if !ours && !watched.iter().any(near) && !power() {

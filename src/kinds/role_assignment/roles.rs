@@ -194,7 +194,7 @@ pub(super) fn without_inference_offline(loaded: &Loaded, grant: &Grant<'_>) -> O
 
 /// The same of roles that Azure was asked for.
 pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-    let catalogue = Catalogue::of(snapshot.bodies());
+    let catalogue = snapshot.roles();
     let mut findings = Vec::new();
     for loaded in stacks {
         for grant in grants(&loaded.spec).into_iter().filter(|grant| offline(grant.role).is_none()) {

@@ -17,7 +17,6 @@ use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{Inventory, Kind as _, Live, Passing};
-use crate::rbac::Catalogue;
 use crate::snapshot::{Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -137,9 +136,9 @@ fn instance<'a>(query: &Query, assignment: &ResourceId, snapshot: &'a Snapshot) 
 
 pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     for (live, span) in candidates(stacks, live, snapshot) {
-        let title = RoleAssignments.title(&live.body, &roles);
+        let title = RoleAssignments.title(&live.body, roles);
         let asked = asked(live);
         if let Some(refusal) = asked.iter().find_map(|query| snapshot.get(query)?.refusal()) {
             let message = format!("whether {title} is there for a while only is not known");

@@ -221,8 +221,8 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
     if undeclared.is_empty() {
         return Vec::new();
     }
-    let roles = Catalogue::of(snapshot.bodies());
-    let verdicts = verdicts(&undeclared, stacks, snapshot, &roles);
+    let roles = snapshot.roles();
+    let verdicts = verdicts(&undeclared, stacks, snapshot, roles);
     let open = undeclared.into_iter().zip(verdicts);
     open.filter(|(_, verdict)| matches!(verdict.weight, Weight::Drift(_) | Weight::Unknown(..)))
         .map(|(live, _)| live)
@@ -231,10 +231,10 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
 
 /// The projects of accounts on which an identity has a role: it may be that of one of them.
 pub(super) fn projects(doubtful: &[&Live], snapshot: &Snapshot) -> Vec<Query> {
-    let roles = Catalogue::of(snapshot.bodies());
+    let roles = snapshot.roles();
     let accounts: BTreeSet<ResourceId> = doubtful
         .iter()
-        .filter(|live| may_be_own(live, role_of(live, &roles)))
+        .filter(|live| may_be_own(live, role_of(live, roles)))
         .filter_map(|live| live.scope.up_to("accounts"))
         .collect();
     if accounts.is_empty() {

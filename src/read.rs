@@ -96,7 +96,7 @@ const UNLICENSED: (&str, &str) = ("/roleAssignmentScheduleInstances?", "AadPremi
 fn unanswered(query: &Query, error: &arm::Error) -> Answer {
     let absent = || Answer::Absent { code: error.code.clone().unwrap_or_default() };
     match error.kind {
-        arm::Kind::NotFound if is_absence(&query.shape, error) => absent(),
+        arm::Kind::NotFound if is_absence(query, error) => absent(),
         arm::Kind::Invalid
             if query.path.contains(UNLICENSED.0) && error.code.as_deref() == Some(UNLICENSED.1) =>
         {
@@ -111,17 +111,17 @@ fn refusal(error: &arm::Error) -> Refusal {
     Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() }
 }
 
-/// Of a list only what it hangs on can be absent: the group, or the parent of children. Any other 404 says nothing about what
-/// would be in it.
-fn is_absence(shape: &Shape, error: &arm::Error) -> bool {
+/// Of a list only what it hangs on can be absent: the group that it lies in, or the parent of children. Any other 404 says nothing about
+/// what would be in it.
+fn is_absence(query: &Query, error: &arm::Error) -> bool {
     const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
     error.says_absent()
-        && match shape {
+        && match query.shape {
             // `InvalidResourceType`, for one, is a 404 too, and says nothing about what has that name.
             Shape::One => {
                 error.code.as_deref().is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
             }
             Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
-            _ => error.has_code("ResourceGroupNotFound"),
+            _ => query.scope.group().is_some() && error.has_code("ResourceGroupNotFound"),
         }
 }

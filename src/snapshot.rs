@@ -75,6 +75,35 @@ impl Query {
     }
 }
 
+impl Query {
+    /// What a list hangs on, so that it is absent with it, where Azure answers this code.
+    fn hangs_on(&self, code: &str) -> Option<ResourceId> {
+        match self.shape {
+            Shape::List | Shape::Children if code.eq_ignore_ascii_case("ResourceGroupNotFound") => {
+                self.scope.group()
+            }
+            Shape::Children => {
+                let (parent, _) = self.scope.as_str().rsplit_once('/')?;
+                ResourceId::parse(parent).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The id of what a body shows in a group or a resource, as part of it. Role assignments, locks and the like only point there, and may do
+/// so for a while after it has gone.
+fn resource_in(holder: &ResourceId, body: &Body) -> Option<ResourceId> {
+    let text = body["id"].as_str()?;
+    // Most are elsewhere, and there may be many.
+    text.get(..holder.as_str().len()).filter(|start| start.eq_ignore_ascii_case(holder.as_str()))?;
+    let id = ResourceId::parse(text).ok().filter(|id| holder.contains(id))?;
+    let is_pointer = id
+        .resource_type()
+        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("microsoft.authorization/"));
+    (!is_pointer).then_some(id)
+}
+
 impl PartialEq for Query {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
@@ -145,6 +174,8 @@ impl Answer {
 pub struct Snapshot {
     /// By what was asked, each with the scope that it speaks about.
     answers: BTreeMap<String, (ResourceId, Answer)>,
+    /// The lists that are absent, each with what it hangs on and would be absent with it.
+    absences: BTreeMap<String, ResourceId>,
     /// Who asked.
     pub caller: Caller,
     /// On which day (UTC), where the run said so: without it nothing that holds until some day holds.
@@ -154,16 +185,55 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Stores an answer.
+    /// Stores an answer. A list that is said to be absent could not be read where another answer shows what it hangs on, or something in
+    /// that: what stands in the list is not known then.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
         self.roles.take();
-        self.answers.insert(query.key().into_owned(), (query.scope.clone(), answer));
+        let key = query.key().into_owned();
+        self.absences.remove(&key);
+        let shows = |holder: &ResourceId, answer: &Answer| match answer {
+            Answer::Found(items) => items.iter().find_map(|body| resource_in(holder, body)),
+            _ => None,
+        };
+        if let Answer::Absent { code } = &answer
+            && let Some(holder) = query.hangs_on(code)
+        {
+            self.absences.insert(key.clone(), holder);
+        }
+        let mut contested: Vec<(String, ResourceId)> = Vec::new();
+        for (absent, holder) in &self.absences {
+            let shown = if *absent == key {
+                self.answers.values().find_map(|(_, answer)| shows(holder, answer))
+            } else {
+                shows(holder, &answer)
+            };
+            contested.extend(shown.map(|id| (absent.clone(), id)));
+        }
+        self.answers.insert(key, (query.scope.clone(), answer));
+        for (key, id) in contested {
+            self.absences.remove(&key);
+            self.contest(&key, &id);
+        }
+    }
+
+    /// Makes an absence into a list that could not be read, since another answer shows `id`.
+    fn contest(&mut self, key: &str, id: &ResourceId) {
+        let Some((_, answer)) = self.answers.get_mut(key) else { return };
+        let Answer::Absent { code } = &*answer else { return };
+        let message = format!("GET {key}: Azure answered {code}, and shows `{id}` elsewhere");
+        let hint = "run it again: a resource that was just made may not be seen everywhere";
+        *answer = Answer::Failed(Refusal { message, hint: Some(hint.to_owned()) });
     }
 
     /// The answer to a query, or `None` while it has not been asked.
     #[must_use]
     pub fn get(&self, query: &Query) -> Option<&Answer> {
         self.answers.get(&*query.key()).map(|(_, answer)| answer)
+    }
+
+    /// Every answer, with the path that was asked and the scope that it speaks about.
+    pub fn answers(&self) -> impl Iterator<Item = (&str, &ResourceId, &Answer)> {
+        self.answers.iter().map(|(path, (scope, answer))| (path.as_str(), scope, answer))
     }
 
     /// Everything that could not be read.
@@ -243,4 +313,64 @@ fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> V
     open.sort();
     open.dedup();
     open
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
+
+    fn query(path: &str, shape: Shape) -> Query {
+        let scope = ResourceId::parse(path.trim_end_matches("/projects")).unwrap();
+        let scope = if path.ends_with("/projects") { scope.list("projects") } else { scope };
+        Query { path: format!("{path}?list"), shape, scope, project: |body| body }
+    }
+
+    fn absent(code: &str) -> Answer {
+        Answer::Absent { code: code.to_owned() }
+    }
+
+    #[test]
+    fn a_list_is_not_absent_while_another_answer_shows_what_it_hangs_on_whichever_comes_first() {
+        let account = format!("{GROUP}/providers/Microsoft.CognitiveServices/accounts/chat");
+        let in_group = query(GROUP, Shape::List);
+        let children = query(&format!("{account}/projects"), Shape::Children);
+        let one = query(GROUP, Shape::One);
+        let pointer = format!("{account}/providers/Microsoft.Authorization/roleAssignments/0");
+        let beside = account.replace("/rg/", "/rg-other/");
+        for (asked, code, shown, contested) in [
+            (&in_group, "ResourceGroupNotFound", &account, true),
+            (&in_group, "ResourceGroupNotFound", &account.to_uppercase(), true),
+            (&in_group, "ResourceGroupNotFound", &pointer, false),
+            (&in_group, "ResourceGroupNotFound", &beside, false),
+            (&in_group, "AadPremiumLicenseRequired", &account, false),
+            (&children, "ResourceNotFound", &account, true),
+            (&children, "ParentResourceNotFound", &account, true),
+            (&children, "ResourceGroupNotFound", &account, true),
+            (&children, "ResourceNotFound", &format!("{account}2"), false),
+            (&children, "ResourceNotFound", &pointer, false),
+            // What was asked for itself says so itself.
+            (&one, "ResourceGroupNotFound", &account, false),
+        ] {
+            let other = query(GROUP.split("/resourceGroups").next().unwrap(), Shape::List);
+            let found = Answer::found([json!({"id": shown.replace("SUBSCRIPTIONS", "subscriptions")})]);
+            for first in [true, false] {
+                let mut snapshot = Snapshot::default();
+                if first {
+                    snapshot.insert(&other, found.clone());
+                }
+                snapshot.insert(asked, absent(code));
+                if !first {
+                    snapshot.insert(&other, found.clone());
+                }
+                let refusal = snapshot.get(asked).and_then(Answer::refusal);
+                assert_eq!(refusal.is_some(), contested, "{code} {shown} {first}");
+                if let Some(refusal) = refusal {
+                    assert!(refusal.message.contains(code), "{refusal:?}");
+                }
+            }
+        }
+    }
 }

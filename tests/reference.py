@@ -39,6 +39,8 @@ What the design leaves open, and what is decided here:
     unless that principal had the role there without a condition, or with that one, already.
 11. A grant under a condition is a way in only where the condition certainly lets calls through: it speaks of other actions alone. What
     was made by hand on an account that declares its list, and that the plan lists as undeclared, is none either, nor is the account's own.
+12. What stands on a management group is a way into accounts below it that nobody lists: it goes, or gets a condition, only where another
+    stays there or above, for somebody who is no service.
 """
 
 import ipaddress
@@ -445,6 +447,10 @@ class Case:
         complete = any(item["key"] == account and "roleAssignments" in item["account"] for s in self.stacks for item in s["accounts"])
         undeclared = self.changes.get(key, ("",))[0].startswith("unmanaged")
         return not (complete and undeclared and key[0] == account)
+    def is_service(self, key):
+        """Whether its principal may be the identity of something in an account."""
+        said = self.grants[key]["properties"].get("principalType") if key in self.grants else self.declared[key]["type"]
+        return low(said) in ("", "serviceprincipal")
     def guards(self):
         codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
         made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
@@ -471,15 +477,21 @@ class Case:
             names = {low(name) for name in ((body or {}).get("identity") or {}).get("userAssignedIdentities") or {}}
             if isinstance(wanted, dict) and set(map(low, wanted.get("userAssigned") or [])) - names:
                 codes.add("identity")
+        may_infer = lambda key: key[2] not in self.roles.permissions or self.roles.infers(key[2])
         narrowed = lambda key: key not in kept or not self.kept_by(key, key)
         for key, body in accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
-            lost = any(self.roles.infers(k[2]) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
+            lost = any(may_infer(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
             own = low((body.get("identity") or {}).get("principalId"))
             ways = (k for k in kept | made if k[1] != own and self.roles.infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
             if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
                 codes.add("lock-out")
+        for key in self.grants:
+            if above_all(key[0]) and may_infer(key) and narrowed(key):
+                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_service(k)]
+                if not any(lets_calls(self.condition_of(k, True)) for k in stays):
+                    codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]
         for right in (GRANT, WRITE):
             holds = lambda key: self.roles.permits(key[2], right, False)

@@ -206,7 +206,8 @@ impl Client {
                 Ok(())
             };
             let target = link.as_deref().map_or(Target::Own(path), Target::Link);
-            self.run(Method::Get, &target, None, Some(&mut read)).await?;
+            let answer = self.run(Method::Get, &target, None, Some(&mut read)).await;
+            answer.map_err(|error| if link.is_some() { error.on_a_further_page() } else { error })?;
             let Some(next) = next else { return Ok((items, true)) };
             if seen.len() + 1 >= pages || is_enough(&items) {
                 return Ok((items, false));

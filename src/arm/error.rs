@@ -158,6 +158,14 @@ impl Error {
         self.kind == Kind::NotFound && self.code.is_some() && !self.has_code("SubscriptionNotFound")
     }
 
+    /// The same, met behind the first page of a list: a list that has begun is there, whatever Azure says of its rest.
+    pub(super) fn on_a_further_page(mut self) -> Self {
+        if self.0.kind == Kind::NotFound {
+            self.0.kind = Kind::Invalid;
+        }
+        self
+    }
+
     /// Whether the write met a version of the resource that is no longer the present one. The service also says so of requests that
     /// named none, while it still works on what stood below the resource: a 412
     /// (<https://github.com/hashicorp/terraform-provider-azurerm/issues/32614>), or a 409 `TransientError`

@@ -12,7 +12,7 @@ use super::{Case, Verdict, some, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::account::{holds_projects, serves_models};
-use crate::kinds::{Deployments, project};
+use crate::kinds::{Deployments, project, unplaced_in};
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query};
@@ -44,15 +44,18 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     for (account, step) in deleted(steps, case.world, holds_projects) {
         let title = case.title(step.change);
         let query = project::list(&account);
-        let (message, cause, hint) = match case.snapshot.get(&query) {
-            Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => (
+        let unread = case.snapshot.get(&query).and_then(Answer::refusal).cloned();
+        // What cannot be placed may be a project that stays.
+        let unread = unread.or_else(|| unplaced_in(&query, case.snapshot));
+        let (message, cause, hint) = match unread {
+            Some(refusal) => (
                 format!(
                     "cannot delete {title}: its projects could not be read, and Azure deletes no account that has one"
                 ),
-                Some(refusal.message.clone()),
-                refusal.hint.clone(),
+                Some(refusal.message),
+                refusal.hint,
             ),
-            _ => {
+            None => {
                 let found = case
                     .snapshot
                     .items(&query)

@@ -1,5 +1,5 @@
-//! What has to be known of role assignments before a way in is taken: whether those that are left end by themselves, and whether anybody
-//! still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, and where somebody is given for good
+//! What has to be known before a way in is taken: for which accounts it holds, whether the role assignments that are left end by themselves,
+//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, and where somebody is given for good
 //! what they may have for a while already. The guards judge it; here the questions are put.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Case, Verdict, target};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::account::holds_projects;
+use crate::kinds::account::{self, holds_projects};
 use crate::kinds::{self, project, role_assignment};
 use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::plan::predict::World;
@@ -74,9 +74,16 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let after = world.after_steps(steps);
     let mut queries = given_for_good(steps, world, &after);
     let roles = Catalogue::of(after.resources.values());
+    let narrowed = narrowed(steps, world, &roles);
+    queries.extend(narrowed.iter().flat_map(|each| accounts_below(each, world)));
     let left: Vec<Assignment<'_>> =
         Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles)).collect();
-    for account in at_risk(steps, world, &after, &roles) {
+    // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
+    let unread = narrowed.iter().filter_map(|each| world.unknown_accounts(&each.scope));
+    let unread = unread.filter(|(_, why)| why.is_some()).map(|(place, _)| place);
+    let at_risk: BTreeSet<ResourceId> =
+        at_risk(steps, world, &after, &roles).into_iter().chain(unread).collect();
+    for account in at_risk {
         let near = || left.iter().filter(|each| each.reaches(&after, &account));
         // What keyless made lasts, and what it makes; what it only marks may not.
         let by_hand =
@@ -96,6 +103,36 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
         }
     }
     queries
+}
+
+/// Assignments that may let somebody in and go, or get another condition.
+fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Assignment<'a>> {
+    let narrows = |step: &&Step| {
+        step.kind == "roleAssignments"
+            && match step.action {
+                StepAction::Delete => true,
+                StepAction::Update => {
+                    ["condition", "conditionVersion"].iter().any(|field| step.patch.contains_key(*field))
+                }
+                _ => false,
+            }
+    };
+    let targets = steps.iter().filter(narrows).filter_map(target);
+    let live = targets.filter_map(|id| before.resources.get_key_value(&id));
+    live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| each.may_call(roles)).collect()
+}
+
+/// The lists that show the accounts for which an assignment holds, where they are not known yet: a spec names groups, and what is assigned
+/// above or beside them reaches further.
+fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
+    let Some((place, _)) = world.unknown_accounts(&each.scope) else { return Vec::new() };
+    match place.group().or_else(|| place.subscription_id().map(ResourceId::subscription)) {
+        Some(scope) => vec![account::list(&scope)],
+        None => {
+            let holds = world.inherited.iter().filter(|(id, _)| id == each.id);
+            holds.map(|(_, subscription)| account::list(subscription)).collect()
+        }
+    }
 }
 
 /// Live accounts without keys after the steps, where keys go off or a grant that may let somebody in goes or changes.

@@ -12,11 +12,15 @@ use crate::access;
 use crate::checks;
 use crate::finding::Severity;
 use crate::guards::{self, Allow};
+use crate::kinds;
 use crate::plan::document::{Plan, Target};
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
 use crate::snapshot::Snapshot;
+
+/// More rounds of questions than checks can need.
+const ROUNDS: usize = 4;
 
 /// Fails where a plan was made for another target than this run's.
 pub(super) fn same_target(plan: &Plan, target: &Target) -> Result<(), Failure> {
@@ -41,15 +45,22 @@ impl Session {
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
         snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
-        ask_all(&crate::kinds::review(&plan), &self.client, &self.graph, &mut snapshot).await;
+        let around = kinds::review(&plan);
+        ask_all(&around, &self.client, &self.graph, &mut snapshot).await;
         let unread = snapshot.refusals().next().cloned();
+        // What cannot be placed is not gone.
+        let unplaced = || around.iter().find_map(|query| kinds::unplaced_in(query, &snapshot));
+        let unread = unread.or_else(unplaced);
         let stale = saved::stale(&plan, &World::of(&snapshot));
         // A plan that has to be made anew promises nothing.
         let promises = unread.is_none() && stale.is_empty();
         if promises {
-            let mut raised = checks::queries(&plan.steps, &snapshot);
-            raised.retain(|query| snapshot.get(query).is_none());
-            ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+            // What is found raises further questions: which accounts there are, then who is left in them.
+            for _ in 0..ROUNDS {
+                let mut raised = checks::queries(&plan.steps, &snapshot);
+                raised.retain(|query| snapshot.get(query).is_none());
+                ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
+            }
         }
         self.spinner.clear();
         self.unless_interrupted()?;

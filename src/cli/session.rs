@@ -421,7 +421,8 @@ pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
 
 /// Whether Azure is as the specs say.
 pub(super) fn exit_of_drift(plan: &Plan) -> Exit {
-    if plan.summary.unmanaged_unknown > 0 {
+    // Of what was not read nobody knows whether it is as the specs say.
+    if plan.summary.unmanaged_unknown > 0 || !plan.incomplete.is_empty() {
         return Exit::Failure;
     }
     match exit_of(plan, Exit::Pending) {

@@ -193,8 +193,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         let is_told = |change: &Change| matches!(change, Change::Unknown { desired, .. } if desired.kind.name() == kind.name());
         if !diff.changes.iter().any(is_told) {
-            let gaps = inventory.gaps.iter().filter(|gap| kind.declares_list_in(&gap.scope, stacks));
-            diff.findings.extend(gaps.map(|gap| unread(*kind, gap)));
+            diff.findings.extend(inventory.gaps.iter().map(|gap| unread(*kind, gap, stacks)));
         }
         for gap in &inventory.partial {
             let message = format!(
@@ -222,13 +221,15 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     diff
 }
 
-/// A declared list of which nothing could be read, though nothing that is declared in it is missing for that.
-fn unread(kind: &dyn Kind, gap: &Gap) -> Finding {
-    let message = format!(
-        "the {}s at `{}` could not be read: what stands beside those declared is not known",
-        kind.noun(),
-        gap.scope
-    );
+/// A list that could not be read, though nothing that is declared is missing for that: what stands beside it may be drift, and what a stack
+/// made and no longer declares would go.
+fn unread(kind: &dyn Kind, gap: &Gap, stacks: &[Loaded]) -> Finding {
+    let what = if kind.declares_list_in(&gap.scope, stacks) {
+        "what stands beside those declared"
+    } else {
+        "what a stack made there and no longer declares"
+    };
+    let message = format!("the {}s at `{}` could not be read: {what} is not known", kind.noun(), gap.scope);
     let finding = Finding::error(Code::IncompleteRead, message).cause(&gap.refusal.message);
     Finding { hint: gap.refusal.hint.clone(), ..finding }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::assignments::Grant;
 use super::keys::keys_off;
-use super::{Objection, Rule, accounts, owner};
+use super::{Objection, Rule, accounts, is_account, owner};
 use crate::id::ResourceId;
 use crate::plan::document::{Action, Plan};
 use crate::plan::predict::World;
@@ -77,7 +77,7 @@ impl Declared {
     }
 }
 
-/// Accounts whose models nobody could call any more.
+/// Accounts whose models nobody could call any more, and those of which nothing is known but that a way in goes.
 pub(super) fn nobody_left(
     before: &World,
     after: &World,
@@ -85,52 +85,73 @@ pub(super) fn nobody_left(
     new: &[Grant<'_>],
     declared: &Declared,
 ) -> Vec<Objection> {
-    let own = identities(before, after);
-    let written_by_hand: BTreeSet<&ResourceId> =
-        old.iter().filter(|grant| !grant.marked).map(|grant| grant.id).collect();
+    let written_by_hand = old.iter().filter(|grant| !grant.marked).map(|grant| grant.id).collect();
+    let ways = Ways { before, after, new, declared, own: identities(before, after), written_by_hand };
     let mut objections = Vec::new();
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
         let Some(was) = before.resource(id) else { continue };
         let let_in =
-            |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&own, id, grant);
+            |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&ways.own, id, grant);
         if keys_off(was) && !old.iter().filter(let_in).any(|grant| !is_kept(grant, new)) {
             continue;
         }
-        let unread = |grant: &Grant<'_>| {
-            let by_hand = written_by_hand.contains(grant.id);
-            if by_hand && before.unscheduled.contains(id) {
-                return Some(Flaw::MayEnd);
-            }
-            let may_be_own =
-                grant.holder.is_none() && grant.is_for_a_service() && before.unlisted.contains(id);
-            may_be_own.then_some(Flaw::MayBeOwn)
-        };
-        let flaw = |grant: &Grant<'_>| {
-            if grant.gone {
-                Some(Flaw::Gone)
-            } else if is_own(&own, id, grant) {
-                // What may call itself lets nobody in.
-                Some(Flaw::Own)
-            } else if grant.ends {
-                Some(Flaw::Ends)
-            } else if let Some(unread) = unread(grant) {
-                Some(unread)
-            } else if !grant.certainly_gives_inference() {
-                Some(Flaw::Conditional)
-            } else {
-                (!declared.counts(grant, id)).then_some(Flaw::ByHand)
-            }
-        };
-        let left = new
-            .iter()
-            .filter(|grant| grant.role.is_some_and(Role::gives_inference) && grant.reaches(after, id));
-        let flaws: Option<BTreeSet<Flaw>> = left.map(flaw).collect();
-        // One without a flaw is enough.
-        let Some(flaws) = flaws else { continue };
-        objections.push(Objection::at(Rule::LockOut, id, message(id.name(), &flaws, declared)));
+        if let Some(flaws) = ways.flaws(id, before.unlisted.contains(id)) {
+            objections.push(Objection::at(Rule::LockOut, id, message(id.name(), &flaws, declared)));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let lost = old.iter().filter(|grant| may_let_in(grant) && !grant.gone && !is_kept(grant, new));
+    for grant in lost {
+        let Some((place, Some(why))) = before.unknown_accounts(&grant.scope) else { continue };
+        if !seen.insert(place.clone()) {
+            continue;
+        }
+        if let Some(flaws) = ways.flaws(&place, true) {
+            let at = if is_account(&place) { &place } else { grant.id };
+            objections.push(Objection::at(Rule::LockOut, at, unread(&place, why, &flaws, declared)));
+        }
     }
     objections
+}
+
+/// What tells who can still come in after a plan.
+struct Ways<'a> {
+    before: &'a World,
+    after: &'a World,
+    new: &'a [Grant<'a>],
+    declared: &'a Declared,
+    own: BTreeSet<(ResourceId, String)>,
+    written_by_hand: BTreeSet<&'a ResourceId>,
+}
+
+impl Ways<'_> {
+    /// Why each grant that is left for an account, or for all of a scope, is none to rely on; nothing where one is, which is enough.
+    fn flaws(&self, at: &ResourceId, identities_unread: bool) -> Option<BTreeSet<Flaw>> {
+        let lets_in = |grant: &&Grant<'_>| {
+            grant.role.is_some_and(Role::gives_inference) && grant.reaches(self.after, at)
+        };
+        self.new.iter().filter(lets_in).map(|grant| self.flaw(grant, at, identities_unread)).collect()
+    }
+
+    fn flaw(&self, grant: &Grant<'_>, at: &ResourceId, identities_unread: bool) -> Option<Flaw> {
+        if grant.gone {
+            Some(Flaw::Gone)
+        } else if is_own(&self.own, at, grant) {
+            // What may call itself lets nobody in.
+            Some(Flaw::Own)
+        } else if grant.ends {
+            Some(Flaw::Ends)
+        } else if self.written_by_hand.contains(grant.id) && self.before.unscheduled.contains(at) {
+            Some(Flaw::MayEnd)
+        } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
+            Some(Flaw::MayBeOwn)
+        } else if !grant.certainly_gives_inference() {
+            Some(Flaw::Conditional)
+        } else {
+            (!self.declared.counts(grant, at)).then_some(Flaw::ByHand)
+        }
+    }
 }
 
 /// Why a grant is no way in to rely on.
@@ -140,7 +161,7 @@ enum Flaw {
     Conditional,
     /// Whether it ends by itself could not be read.
     MayEnd,
-    /// Whether it is for the identity of one of the account's projects could not be read.
+    /// Whether it is for the identity of the account or of one of its projects could not be read.
     MayBeOwn,
     /// Somebody made it beside a declared list.
     ByHand,
@@ -185,13 +206,32 @@ fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String
     } else {
         "nobody"
     };
+    let left = left(account, flaws, declared);
+    format!("after the plan {who} could call the models of account `{account}`: keys are off, and {left}")
+}
+
+/// The same of accounts that could not be read.
+fn unread(place: &ResourceId, why: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
+    let (name, of) = match (place.subscription_id(), place.group()) {
+        (None, _) => (place.as_str(), "of the accounts below"),
+        (Some(_), None) => (place.name(), "of the accounts in subscription"),
+        (Some(_), Some(group)) if group == *place => (place.name(), "of the accounts in resource group"),
+        (Some(_), Some(_)) => (place.name(), "of account"),
+    };
+    let left = left(name, flaws, declared);
+    format!(
+        "after the plan perhaps nobody could call the models {of} `{name}`: whether keys are off there could not be read ({why}), and {left}"
+    )
+}
+
+/// What is left to come in by.
+fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account, declared)).collect();
-    let why = if words.is_empty() {
+    if words.is_empty() {
         "no role with inference data actions is left".to_owned()
     } else {
         format!("the roles with inference data actions that are left {}", words.join(", or "))
-    };
-    format!("after the plan {who} could call the models of account `{account}`: keys are off, and {why}")
+    }
 }
 
 /// The principals of the identities of accounts and of what stands in them, in lower case, each with the account.
@@ -203,11 +243,15 @@ fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     before.resources.iter().chain(&after.resources).filter_map(own).collect()
 }
 
-/// Whether a grant lets somebody call an account's models. What stands above subscriptions may, even where no list that shows so could be
+/// Whether a grant may let its holder call models: of a role that nobody knows anything may be true.
+fn may_let_in(grant: &Grant<'_>) -> bool {
+    grant.role.is_none_or(Role::gives_inference)
+}
+
+/// Whether a grant may let somebody call an account's models. What stands above subscriptions may, even where no list that shows so could be
 /// read.
 fn lets_in(before: &World, grant: &Grant<'_>, account: &ResourceId) -> bool {
-    grant.role.is_some_and(Role::gives_inference)
-        && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
+    may_let_in(grant) && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
 }
 
 /// Whether a grant is for the account's own identity or that of something in it, be it one that the plan only makes.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Gap, Inventory, Kind, Live, is_of, unplaced};
 use crate::desired::{Desired, collect_spans};
 use crate::id::{Key, ResourceId};
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
 
@@ -86,18 +86,8 @@ pub(super) fn inventory(
     let mut inventory = Inventory::default();
     for parent in parents {
         let query = list(kind, &parent);
-        match snapshot.get(&query) {
-            Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
-                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
-            }
-            Some(Answer::Absent { code }) if snapshot.resource(&parent).is_some() => {
-                let message =
-                    format!("GET {}: Azure answered {code}, and shows `{parent}` elsewhere", query.path);
-                let hint =
-                    Some("run it again: a resource that was just made may not be seen everywhere".to_owned());
-                inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: Refusal { message, hint } });
-            }
-            _ => {}
+        if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+            inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
         }
         for body in snapshot.items(&query) {
             let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {

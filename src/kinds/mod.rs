@@ -394,6 +394,12 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     queries
 }
 
+/// Why a list says nothing about what is absent, if one of its items cannot be placed.
+pub(crate) fn unplaced_in(query: &Query, snapshot: &Snapshot) -> Option<Refusal> {
+    let is_placed = |body: &Body| body["id"].as_str().is_some_and(|id| ResourceId::parse(id).is_ok());
+    (!snapshot.items(query).all(is_placed)).then(|| unplaced(query).refusal)
+}
+
 /// Why an answer with an item that cannot be placed says nothing about what is absent.
 pub(crate) fn unplaced(query: &Query) -> Gap {
     let message = format!("GET {}: an item of the list has no id that can be read", query.path);

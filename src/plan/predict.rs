@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::kinds::{self, merge, project, role_assignment};
+use crate::kinds::{self, account, merge, project, role_assignment};
 use crate::plan::document::{Plan, Step, StepAction};
 use crate::principals;
 use crate::snapshot::{Body, Snapshot};
@@ -28,6 +28,10 @@ pub struct World {
     pub unscheduled: BTreeSet<ResourceId>,
     /// Accounts whose projects could not be listed.
     pub unlisted: BTreeSet<ResourceId>,
+    /// Scopes of which all accounts are known.
+    pub listed: BTreeSet<ResourceId>,
+    /// Scopes whose accounts could not be listed, each with why.
+    pub unread: BTreeMap<ResourceId, String>,
     /// Assignments whose principal is known only later, each with the resource whose own identity that will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }
@@ -42,6 +46,12 @@ impl World {
             unlisted: project::unlisted(snapshot),
             ..Self::default()
         };
+        for (scope, why) in account::listings(snapshot) {
+            match why {
+                Some(why) => _ = world.unread.insert(scope.clone(), why),
+                None => _ = world.listed.insert(scope.clone()),
+            }
+        }
         for (asked, body) in snapshot.shown() {
             let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };
             // Only the list itself tells that it holds here: a management group's own list says nothing about what is below.
@@ -73,6 +83,30 @@ impl World {
         };
         let found = self.resources.iter().filter(|_| is_account).find(|(deleted, _)| is(deleted));
         found.map(|(_, body)| body.as_ref())
+    }
+
+    /// Where there may be accounts, at or below a scope, of which nothing is known: an account, a group, a subscription, or what is above;
+    /// with why, if they were asked for. Other resources hold none.
+    #[must_use]
+    pub fn unknown_accounts(&self, scope: &ResourceId) -> Option<(ResourceId, Option<&str>)> {
+        const ABOVE: &str =
+            "keyless lists the accounts of a subscription, and does not know all that are below this";
+        let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else {
+            return Some((scope.clone(), Some(ABOVE)));
+        };
+        let group = scope.group();
+        let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
+        let place = match scope.up_to("accounts").filter(is_account) {
+            Some(account) if self.resources.contains_key(&account) => return None,
+            Some(account) => account,
+            None if *scope == subscription || group.as_ref() == Some(scope) => scope.clone(),
+            None => return None,
+        };
+        let around: Vec<ResourceId> = group.into_iter().chain([subscription]).collect();
+        if around.iter().any(|scope| self.listed.contains(scope)) {
+            return None;
+        }
+        Some((place, around.iter().find_map(|scope| self.unread.get(scope)).map(String::as_str)))
     }
 
     /// Whether what is assigned at a scope holds for a resource or scope.

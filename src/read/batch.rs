@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::refusal;
 use crate::arm::{self, Client};
@@ -135,6 +136,12 @@ fn read(answer: &Value, part: &Part) -> Outcome {
     let said = said.trim_end_matches([' ', '.']);
     match status {
         200 => match (body["value"].as_array(), &body["@odata.nextLink"]) {
+            // Who that is, nobody knows: it may be whoever was asked about.
+            (Some(items), _) if !items.iter().all(has_id) => Outcome::Failed(refused(
+                part,
+                "an object in Microsoft Graph's answer has no id that can be read",
+                None,
+            )),
             // One page holds more than anybody wants to know of one name.
             (Some(items), Value::Null) => Outcome::Found(items.clone()),
             (Some(items), _) if items.len() > 1 && part.body.is_none() => Outcome::Found(items.clone()),
@@ -146,6 +153,11 @@ fn read(answer: &Value, part: &Part) -> Outcome {
         }
         _ => Outcome::Failed(refused(part, said, None)),
     }
+}
+
+/// Every object of a directory has a GUID.
+fn has_id(object: &Value) -> bool {
+    object["id"].as_str().is_some_and(|id| Uuid::try_parse(id).is_ok())
 }
 
 fn retry_after(answer: &Value) -> u64 {
@@ -174,14 +186,15 @@ mod tests {
         let parts =
             [part("/users?a"), part("/groups?b"), part("/groups?c"), part("/groups?d"), part("/users?e")];
         let parts: Vec<&Part> = parts.iter().collect();
+        let id = "aaaaaaaa-0000-4000-8000-000000000001";
         let body = json!({"responses": [
             {"id": "2", "status": 429, "headers": {"Retry-After": "7"}, "body": {"error": {"code": "TooManyRequests"}}},
             {"id": "1", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges."}}},
-            {"id": "0", "status": 200, "body": {"value": [{"id": "x"}]}},
+            {"id": "0", "status": 200, "body": {"value": [{"id": id}]}},
             {"id": "4", "status": 200, "body": {"value": [], "@odata.nextLink": "https://elsewhere.example"}},
         ]});
         let outcomes = unpack(&body, &parts);
-        assert_eq!(outcomes[0], Outcome::Found(vec![json!({"id": "x"})]));
+        assert_eq!(outcomes[0], Outcome::Found(vec![json!({"id": id})]));
         let Outcome::Denied(refusal) = &outcomes[1] else { panic!("{outcomes:?}") };
         assert_eq!(
             refusal.message,
@@ -216,6 +229,23 @@ mod tests {
                 Outcome::Found(_) => "found",
             };
             assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_answer_with_an_object_of_which_nobody_knows_who_it_is_is_none() {
+        let id = "aaaaaaaa-0000-4000-8000-000000000001";
+        for part in [part("/users?a"), Part { url: "/x".to_owned(), body: Some(json!({})) }] {
+            for strange in
+                [json!({}), json!(null), json!([]), json!({"id": 7}), json!({"id": format!("x{id}")})]
+            {
+                let body = json!({"value": [{"id": id}, strange]});
+                let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
+                assert!(matches!(outcome, Outcome::Failed(_)), "{strange}: {outcome:?}");
+            }
+            let body = json!({"value": [{"id": id}, {"id": id.to_uppercase()}]});
+            let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
+            assert!(matches!(outcome, Outcome::Found(_)), "{outcome:?}");
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
-use super::text::{Found, fields, found, hearsay, label, requests, worded};
+use super::text::{Found, fields, found, hearsay, label, not_read, requests, worded};
 use super::words;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::report::{Report, Status};
@@ -55,6 +55,7 @@ fn counted(plan: &Plan) -> String {
         (plan.not_ours(), "declared and not ours"),
         (counts.unmanaged_drift, "undeclared"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
+        (plan.incomplete.len(), not_read(plan)),
         (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
         (counts.co_managed, "of other teams"),
     ];

@@ -342,7 +342,7 @@ pub(super) fn found(plan: &Plan) -> Found {
     let counts = &plan.summary;
     if counts.pending() + counts.unmanaged_drift > 0 {
         Found::Drift
-    } else if counts.unmanaged_unknown > 0 || plan.has_errors() {
+    } else if counts.unmanaged_unknown > 0 || plan.has_errors() || !plan.incomplete.is_empty() {
         Found::Unjudged
     } else {
         Found::Nothing
@@ -365,14 +365,21 @@ fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
     ]
 }
 
+/// What lists are that could not be read whole, behind their number.
+pub(super) fn not_read(plan: &Plan) -> &'static str {
+    if plan.incomplete.len() == 1 { "list not read whole" } else { "lists not read whole" }
+}
+
 /// The last lines of `drift`: they say "No changes" only where the exit code is 0.
 fn drifted(text: &mut String, plan: &Plan) {
     let counts = &plan.summary;
     let differs = listed(&[&pending(counts)[..], &[(counts.unmanaged_drift, "undeclared")]].concat());
+    let unread = not_read(plan);
     let rest = listed(&[
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
+        (plan.incomplete.len(), unread),
         (counts.noop, "unchanged"),
         (plan.not_ours(), "declared and not ours"),
         (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
@@ -405,6 +412,9 @@ fn summary(text: &mut String, plan: &Plan) {
     let head = match (pending.is_empty(), broken) {
         (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
         (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
+        (true, false) if !plan.incomplete.is_empty() => {
+            format!("{STRONG}No changes in what could be read{STRONG:#}")
+        }
         (true, false) => format!("{GOOD}No changes{GOOD:#}"),
     };
     let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };

@@ -108,6 +108,22 @@ pub(crate) fn list(scope: &ResourceId) -> Query {
     }
 }
 
+/// The scopes whose accounts were asked for, each with why they are not all known, if so.
+pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId, Option<String>)> {
+    let lists = snapshot.answers().filter(|(path, scope, _)| *path == list(scope).path);
+    lists.map(|(_, scope, answer)| {
+        let why = match answer {
+            Answer::Found(_) => super::unplaced_in(&list(scope), snapshot).map(|refusal| refusal.message),
+            // What points into a group that is not there says otherwise.
+            Answer::Absent { code } => {
+                Some(format!("Azure answered {code}, and shows a role assignment there"))
+            }
+            Answer::Denied(refusal) | Answer::Failed(refusal) => Some(refusal.message.clone()),
+        };
+        (scope, why)
+    })
+}
+
 fn group_query(group: &ResourceId) -> Query {
     let path = format!("{group}?api-version={GROUPS_API}");
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }

@@ -5,7 +5,7 @@ use crate::common::{ALICE, Azure, BOB, Fault, Folder, SUB, account, grants, one_
 const OTHER: &str = "9e0d7a40-3333-4444-8555-666677778888";
 
 /// Answers that are no answer.
-fn troubles() -> Vec<(&'static str, Fault)> {
+pub(super) fn troubles() -> Vec<(&'static str, Fault)> {
     let whole = "{\"value\": [{\"id\": \"/subscriptions/";
     vec![
         ("denied", Fault::denied()),

@@ -39,5 +39,6 @@ mod shared_accounts;
 mod strangers;
 mod streams;
 mod structure;
+mod unread;
 mod unsettled;
 mod ways_in;

@@ -81,7 +81,7 @@ type Obstacle = (&'static str, fn(&Azure), &'static str);
 
 #[test]
 fn an_account_with_a_project_of_somebody_else_is_refused_in_the_plan_and_nothing_goes() {
-    let obstacles: [Obstacle; 3] = [
+    let obstacles: [Obstacle; 5] = [
         (
             "made by hand",
             |azure| {
@@ -100,6 +100,25 @@ fn an_account_with_a_project_of_somebody_else_is_refused_in_the_plan_and_nothing
             "its project `p3`",
         ),
         ("unreadable", |azure| azure.spoil("GET", "/fd14/projects?", Fault::denied()), "could not be read"),
+        (
+            "said to be absent",
+            |azure| {
+                azure.spoil(
+                    "GET",
+                    "/fd14/projects?",
+                    Fault::error(404, "ResourceNotFound", "The Resource 'fd14' was not found."),
+                );
+            },
+            "could not be read",
+        ),
+        (
+            "without an id",
+            |azure| {
+                let list = json!({"value": [{"name": "fd14/p1"}]}).to_string();
+                azure.spoil("GET", "/fd14/projects?", Fault::Answer(200, "application/json", list));
+            },
+            "could not be read",
+        ),
     ];
     for (name, stand_in_the_way, words) in obstacles {
         let azure = Azure::start();

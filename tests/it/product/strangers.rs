@@ -526,7 +526,11 @@ fn a_declared_list_that_cannot_be_read_is_never_no_changes_even_where_it_is_empt
     let lines = "disableLocalAuth: true\nroleAssignments: []\nraiPolicies: []\ndeployments: []\nprojects: []\nconnections: []\n";
     let (azure, folder) = applied(&one_account("team-a", "chat", lines));
     for part in ["/raiPolicies?", "/deployments?", "/projects?", "/connections?", "/roleAssignments?"] {
-        for fault in [Fault::denied(), Fault::error(500, "InternalServerError", "try again")] {
+        for fault in [
+            Fault::denied(),
+            Fault::error(500, "InternalServerError", "try again"),
+            Fault::error(404, "ResourceGroupNotFound", "Resource group 'rg' could not be found."),
+        ] {
             azure.spoil("GET", part, fault);
             let run =
                 folder.keyless("drift a.yaml").exits(1).says(&["error[incomplete-read]", "Drift: not known"]);

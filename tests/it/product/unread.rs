@@ -1,0 +1,367 @@
+//! What could not be read is never "nothing there": who an account keeps out, which accounts a role reaches, what a list would have shown.
+
+use serde_json::{Value, json};
+
+use super::incomplete::troubles;
+use crate::common::{
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, grants, head, listed,
+    one_account, role,
+};
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+const ABOVE: &str = "/providers/Microsoft.Management/managementGroups/mg";
+const ACCOUNTS: &str = "CognitiveServices/accounts?";
+const GRANTS: &str = "Authorization/roleAssignments?";
+
+fn subscription() -> String {
+    format!("/subscriptions/{SUB}")
+}
+
+fn group(name: &str) -> String {
+    format!("/subscriptions/{SUB}/resourceGroups/{name}")
+}
+
+fn no_group() -> Fault {
+    Fault::error(404, "ResourceGroupNotFound", "Resource group 'rg' could not be found.")
+}
+
+/// An item of which nobody knows what it is.
+fn nameless(list: &mut Value) {
+    list["value"].as_array_mut().unwrap().iter_mut().for_each(|item| item["id"] = json!("chat"));
+}
+
+fn closed(lines: &str) -> String {
+    one_account("team-a", "chat", &format!("disableLocalAuth: true\n{lines}"))
+}
+
+#[test]
+fn the_last_way_into_an_account_that_could_not_be_read_stays() {
+    let mut faults = troubles();
+    faults.extend([("no group", no_group()), ("nameless", Fault::Edit(nameless))]);
+    for (what, fault) in faults {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", closed(&grants(&[ALICE])));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", closed("roleAssignments: []\n"));
+        folder.keyless("plan a.yaml --out saved.json --allow lock-out").exits(0);
+        azure.spoil("GET", ACCOUNTS, fault);
+        azure.take_seen();
+        let words = [
+            "error[guard-lock-out]",
+            "perhaps nobody could call the models of account `chat`: whether keys are off there could not be read",
+            "no role with inference data actions is left",
+            "--allow lock-out:",
+        ];
+        for command in ["plan a.yaml", "apply a.yaml --yes"] {
+            let run = folder.keyless(command).exits(1);
+            for word in words {
+                assert!(run.stdout.contains(word), "{what}: {word}: {run}");
+            }
+        }
+        folder.keyless("apply saved.json --yes");
+        assert!(azure.take_writes().is_empty(), "{what}");
+        assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn of_an_account_that_could_not_be_read_a_way_in_that_lasts_is_enough_and_only_that() {
+    let world = |left: &str| {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", closed(&format!("{}{left}", grants(&[ALICE]))));
+        folder.keyless("apply a.yaml --yes --allow condition").exits(0);
+        let none = if left.is_empty() { "roleAssignments: []\n" } else { "roleAssignments:\n" };
+        folder.write("a.yaml", closed(&format!("{none}{left}")));
+        (azure, folder)
+    };
+    let another = |kind: &str, more: &str| {
+        format!("  - role: Cognitive Services User\n{more}    principals:\n{}", listed([BOB], kind))
+    };
+    let condition =
+        "    condition: \"@Resource[Microsoft.CognitiveServices/accounts:name] StringEquals 'a'\"\n";
+    for (left, refused) in [
+        (String::new(), Some("no role with inference data actions is left")),
+        (another("User", ""), None),
+        (another("Group", ""), None),
+        (another("User", condition), Some("hold only under a condition")),
+        // Who the account itself is, is not known either.
+        (another("ServicePrincipal", ""), Some("could not be read")),
+    ] {
+        let (azure, folder) = world(&left);
+        azure.spoil("GET", ACCOUNTS, Fault::denied());
+        let run = folder.keyless("plan a.yaml --format json").exits(1);
+        assert_eq!(run.changes("delete").len(), 1, "{run}");
+        let guard = run.findings().iter().any(|finding| finding.starts_with("guard-lock-out"));
+        assert_eq!(guard, refused.is_some(), "{left}: {run}");
+        let run = folder.keyless("apply a.yaml --yes").exits(1);
+        if let Some(words) = refused {
+            assert!(run.stdout.contains(words) && run.stderr.contains("nothing was written"), "{run}");
+            folder.keyless("apply a.yaml --yes --allow lock-out:accounts/chat").exits(1);
+        }
+        assert_eq!(azure.grants_at(&account("chat")).len(), usize::from(!left.is_empty()), "{left}");
+    }
+    // What somebody made by hand may end by itself.
+    let (azure, folder) = world("");
+    azure.grant(&group("rg"), HAND, CS_USER, BOB, None);
+    azure.spoil("GET", ACCOUNTS, Fault::denied());
+    let run = folder.keyless("plan a.yaml").exits(1);
+    assert!(!run.stdout.contains("guard-lock-out"), "{run}");
+    azure.spoil("GET", "/roleAssignmentScheduleInstances?", Fault::denied());
+    folder.keyless("plan a.yaml").exits(1).says(&["error[guard-lock-out]", "may end by themselves"]);
+}
+
+#[test]
+fn a_role_that_goes_under_a_condition_on_an_account_that_could_not_be_read_is_refused() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", closed(&grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let group_wide = |more: &str| {
+        format!(
+            "{}roleAssignments:\n  - role: Cognitive Services User\n    scope: resourceGroup\n{more}    principals:\n{}",
+            closed("roleAssignments: []\n"),
+            listed([BOB], "User")
+        )
+    };
+    folder.write("a.yaml", group_wide(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write(
+        "a.yaml",
+        group_wide(
+            "    condition: \"@Resource[Microsoft.CognitiveServices/accounts:name] StringEquals 'a'\"\n",
+        ),
+    );
+    azure.spoil("GET", ACCOUNTS, Fault::denied());
+    let run = folder.keyless("plan a.yaml --allow condition").exits(1);
+    run.says(&["of the accounts in resource group `rg`", "hold only under a condition"]);
+    // Another description takes nothing.
+    folder.write("a.yaml", group_wide("    description: for all\n"));
+    let run = folder.keyless("plan a.yaml").exits(1);
+    assert!(!run.stdout.contains("guard-lock-out"), "{run}");
+}
+
+/// A stack that gives roles at a scope and owns no account there, applied; then one of the two roles is no longer declared.
+fn given_at(azure: &Azure, scope: &str) -> Folder {
+    let folder = azure.folder();
+    let line = |role: &str| {
+        format!("  - {{scope: {scope}, role: {role}, principals: [{{id: {ALICE}, type: User}}]}}\n")
+    };
+    let head = head("team-b").replace("resourceGroup: rg\n", "resourceGroup: rg-other\n");
+    folder.write(
+        "a.yaml",
+        format!("{head}roleAssignments:\n{}{}", line("Cognitive Services User"), line("Reader")),
+    );
+    folder.keyless("apply a.yaml --yes --allow grant").exits(0);
+    folder.write("a.yaml", format!("{head}roleAssignments:\n{}", line("Reader")));
+    azure.take_seen();
+    folder
+}
+
+/// An account without keys, in a group that no spec names.
+fn shut(azure: &Azure) {
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+}
+
+#[test]
+fn a_role_above_or_beside_a_stacks_groups_is_the_way_into_accounts_there() {
+    for scope in [subscription(), group("rg"), account("chat")] {
+        let azure = Azure::start();
+        shut(&azure);
+        let folder = given_at(&azure, &scope);
+        let locked = [
+            "error[guard-lock-out]",
+            "nobody could call the models of account `chat`: keys are off, and no role",
+        ];
+        folder.keyless("plan a.yaml").exits(3).says(&locked).says(&["loses"]);
+        let lists =
+            |azure: &Azure| azure.take_seen().iter().filter(|seen| seen.target.contains(ACCOUNTS)).count();
+        assert_eq!(lists(&azure), 2, "{scope}: those of the stack's group, and those that the role reaches");
+        folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
+        folder.keyless("plan a.yaml --out saved.json --allow lock-out").exits(0);
+        folder.keyless("apply saved.json --yes").exits(3).says(&locked);
+        // Where they cannot be listed, anything may be there.
+        for (what, fault) in troubles() {
+            azure.spoil("GET", &format!("/resourceGroups/rg/providers/Microsoft.{ACCOUNTS}"), fault.clone());
+            azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{ACCOUNTS}"), fault);
+            for command in ["plan a.yaml", "apply a.yaml --yes", "apply saved.json --yes"] {
+                let run = folder.keyless(command);
+                assert!(run.code == 3 || run.stderr.contains("could not be read"), "{what}: {run}");
+                let told = run.stdout.contains("whether keys are off there could not be read");
+                assert!(told || command.contains("saved"), "{what}: {run}");
+            }
+            azure.heal();
+        }
+        assert!(azure.take_writes().is_empty(), "{scope}");
+        // Somebody else who stays is enough, and so are keys.
+        azure.grant(&group("rg"), HAND, CS_USER, BOB, None);
+        folder.keyless("plan a.yaml").exits(0);
+        folder.keyless("apply saved.json --yes --parallelism 1").exits(0).says(&["1 done"]);
+    }
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    given_at(&azure, &subscription()).keyless("plan a.yaml").exits(0);
+}
+
+#[test]
+fn accounts_are_looked_for_only_where_a_way_in_goes() {
+    let azure = Azure::start();
+    shut(&azure);
+    let folder = given_at(&azure, &subscription());
+    let lists =
+        |azure: &Azure| azure.take_seen().iter().filter(|seen| seen.target.contains(ACCOUNTS)).count();
+    let spec = std::fs::read_to_string(folder.path().join("a.yaml")).unwrap();
+    let both = spec.replace("role: Reader", "role: Cognitive Services User");
+    let other = |text: &str| {
+        text.replace("type: User", "type: User}], description: other, x: [{").replace(", x: [{}]", "")
+    };
+    for (text, exit) in [(both.clone(), 0), (other(&both), 2)] {
+        // Reader goes, which lets nobody call anything.
+        folder.write("a.yaml", text);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(2.max(exit));
+        assert_eq!(lists(&azure), 1);
+    }
+}
+
+#[test]
+fn a_way_in_from_a_management_group_goes_only_where_another_stays_there() {
+    let azure = Azure::start();
+    let folder = given_at(&azure, ABOVE);
+    let words = [
+        "error[guard-lock-out]",
+        "of the accounts below `/providers/Microsoft.Management/managementGroups/mg`",
+        "does not know all that are below this",
+    ];
+    folder.keyless("plan a.yaml").exits(3).says(&words);
+    azure.put(
+        &assignment(ABOVE, HAND),
+        json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": BOB, "principalType": "Group"}}),
+    );
+    folder.keyless("plan a.yaml").exits(0);
+}
+
+#[test]
+fn drift_is_not_known_while_only_some_scopes_can_be_read() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let elsewhere = format!("{}/providers/Microsoft.Storage/storageAccounts/st", group("rg-data"));
+    let base = closed(&grants(&[ALICE]));
+    folder.write(
+        "a.yaml",
+        format!("{base}roleAssignments:\n  - {{scope: {elsewhere}, role: Storage Blob Data Owner, principals: [{{id: {BOB}, type: User}}]}}\n"),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", &base);
+    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+    azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{GRANTS}"), Fault::denied());
+    let run = folder.keyless("drift a.yaml").exits(1);
+    run.says(&["warning[incomplete-read]", "Drift: not known; 1 list not read whole, 2 unchanged"]);
+    let run = folder.keyless("drift a.yaml --format markdown").exits(1);
+    run.says(&["not known whether Azure drifted; 2 unchanged, 1 list not read whole"]);
+    // Nothing would be written where it could not be read, so `plan` has no more to say than that.
+    for command in ["plan a.yaml --detailed-exitcode", "apply a.yaml --yes"] {
+        folder.keyless(command).exits(0).says(&["No changes in what could be read; 2 unchanged"]);
+    }
+    // What differs is told, and that it may not be all.
+    folder.write("a.yaml", base.replace("accounts:", "accounts:\n  - name: talk"));
+    let run = folder.keyless("drift a.yaml").exits(1);
+    run.says(&["Drift: 1 to create; 1 list not read whole, 2 unchanged"]);
+}
+
+#[test]
+fn a_list_that_is_said_to_be_absent_in_a_group_that_is_there_was_not_read() {
+    for (denied, owner_at) in [(false, account("chat")), (true, account("chat")), (true, group("rg"))] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", closed("roleAssignments: []\n"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.put(
+            &assignment(&owner_at, HAND),
+            json!({"properties": {"roleDefinitionId": role(OWNER), "principalId": BOB, "principalType": "User"}}),
+        );
+        azure.spoil("GET", GRANTS, no_group());
+        if denied {
+            azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{GRANTS}"), Fault::denied());
+        }
+        for command in ["drift a.yaml", "plan a.yaml", "apply a.yaml --yes"] {
+            let run =
+                folder.keyless(command).exits(1).says(&["error[incomplete-read]", "ResourceGroupNotFound"]);
+            assert!(!run.stdout.contains("No changes;") && !run.stdout.contains("No changes."), "{run}");
+        }
+        azure.heal();
+        folder.keyless("drift a.yaml").exits(2);
+    }
+}
+
+#[test]
+fn a_list_whose_second_page_is_said_to_be_absent_was_not_read() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));
+    azure.put(
+        &assignment(&group("rg"), HAND),
+        json!({"properties": {"roleDefinitionId": role(OWNER), "principalId": BOB, "principalType": "User"}}),
+    );
+    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+    let path = format!("{}/providers/Microsoft.Authorization/roleAssignments", group("rg"));
+    let mut first = azure.get(&path);
+    first["nextLink"] = json!(format!("{}{path}?api-version=2022-04-01&$skiptoken=2", azure.url()));
+    azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{GRANTS}"), Fault::denied());
+    azure.spoil("GET", &format!("{path}?"), Fault::Answer(200, "application/json", first.to_string()));
+    azure.spoil("GET", "skiptoken=2", no_group());
+    let run = folder.keyless("drift a.yaml").exits(1);
+    run.says(&["error[incomplete-read]", "ResourceGroupNotFound", "Drift: not known"]);
+}
+
+#[test]
+fn accounts_that_a_stack_no_longer_declares_are_not_gone_because_nobody_could_list_them() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", closed(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));
+    folder.keyless("drift a.yaml").exits(2);
+    for (what, fault) in troubles() {
+        azure.spoil("GET", ACCOUNTS, fault);
+        for command in ["drift a.yaml", "plan a.yaml", "apply a.yaml --yes"] {
+            let run = folder.keyless(command).exits(1);
+            assert!(run.stdout.contains("error[incomplete-read]"), "{what}: {run}");
+            assert!(
+                !run.stdout.contains("No changes;") && !run.stdout.contains("No changes."),
+                "{what}: {run}"
+            );
+        }
+        azure.heal();
+    }
+}
+
+#[test]
+fn nobody_is_gone_because_the_directory_says_nothing_of_use() {
+    fn nobody(answer: &mut Value) {
+        for response in answer["responses"].as_array_mut().unwrap() {
+            response["body"]["value"] = json!([{}]);
+        }
+    }
+    fn altered(answer: &mut Value) {
+        for response in answer["responses"].as_array_mut().unwrap() {
+            for object in response["body"]["value"].as_array_mut().into_iter().flatten() {
+                object["id"] = json!(format!("x{}", object["id"].as_str().unwrap()));
+            }
+        }
+    }
+    for edit in [nobody as fn(&mut Value), altered] {
+        for role_id in [OWNER, READER] {
+            let azure = Azure::start();
+            let folder = azure.folder();
+            folder.write("a.yaml", closed("roleAssignments: []\n"));
+            folder.keyless("apply a.yaml --yes").exits(0);
+            azure.grant(&account("chat"), HAND, role_id, BOB, None);
+            folder.keyless("drift a.yaml").exits(2);
+            azure.spoil("POST", "$batch", Fault::Edit(edit));
+            let run = folder.keyless("drift a.yaml").exits(1);
+            run.says(&["Drift: not known", "has no id that can be read", "1 undeclared and not judged"]);
+        }
+    }
+}

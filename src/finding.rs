@@ -124,6 +124,7 @@ codes! {
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
     CauseUnread = "cause-unread", "an activity log that could not be read, so that `drift` does not know who changed what";
+    UndeclaredCondition = "undeclared-condition", "a live role assignment under a condition where the spec declares none";
     Unmanaged = "unmanaged", "something live that no spec declares, beside a declared list or with a role that the `grant` guard guards";
     // Promises: what would keep a step from succeeding.
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";

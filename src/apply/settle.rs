@@ -4,16 +4,27 @@
 
 use serde_json::{Map, Value};
 
-use crate::diff::field_changes;
+use crate::diff::{FieldChange, field_changes};
+use crate::kinds::role_assignment::twin;
 use crate::kinds::{Kind, spelled, writable};
 use crate::plan::document::{Step, dotted_path};
 
 /// Fields that the step declares and that are something else by now.
 pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
-    let told = field_changes(kind, &step.patch, body).into_iter().map(|change| {
+    told(&field_changes(kind, &step.patch, body))
+}
+
+/// Fields in which what somebody made is another thing than the one that the step would make.
+pub(super) fn other(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
+    let patch = if kind.is_grant() { twin::whole(&step.patch) } else { step.patch.clone() };
+    told(&field_changes(kind, &patch, body))
+}
+
+fn told(changes: &[FieldChange]) -> Vec<String> {
+    let told = |change: &FieldChange| {
         format!("`{}` is `{}`, not `{}`", dotted_path(&change.path), change.before, change.after)
-    });
-    told.collect()
+    };
+    changes.iter().map(told).collect()
 }
 
 /// Fields in spec shape that the step did not declare and that differ now from what they were. New ones are the service's defaults.

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::fill::fill;
 use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
-use crate::diff::field_changes;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::twin;
@@ -118,22 +117,40 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
     let gone = || Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() };
     let mut turns = Turns::default();
     loop {
+        // What is soft-deleted is purged for its name, whoever made it.
+        if step.action == StepAction::Delete {
+            match client.get(path).await {
+                Ok(live) => {
+                    if let Some(cause) = taken_over(kind, step, &live) {
+                        return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
+                    }
+                }
+                Err(error) if error.says_absent() => return gone(),
+                Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
+            }
+        }
         match client.delete(path).await {
             Ok(_) => return Written::Done { note: None, outputs: Vec::new() },
             Err(error) if error.says_absent() => return gone(),
             Err(error) if turns.again(client, &error).await => {}
             Err(error) => return unwritten(verb, &error),
         }
-        let live = match client.get(path).await {
-            Ok(live) => live,
-            Err(error) if error.says_absent() => return gone(),
-            Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
-        };
-        // What is soft-deleted is purged for its name, whoever made it.
-        if step.action == StepAction::Delete && kind.takes_mark() && kind.mark(&live).is_none() {
-            let cause = "its mark has gone since the plan was made, so that it may be somebody else's by now";
-            return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
+    }
+}
+
+/// Why what stands there is not the stack's any more, or not yet.
+fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
+    if !kind.takes_mark() {
+        return None;
+    }
+    match kind.mark(live) {
+        Some(mark) if Some(&mark) != step.owner.as_ref() => {
+            Some(format!("it carries the mark of stack `{mark}` by now"))
         }
+        None if step.marked => Some(
+            "its mark has gone since the plan was made, so that it may be somebody else's by now".to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -216,6 +233,10 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         if let Some(cause) = overtaken(kind, step, live.as_ref()) {
             return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
         }
+        if let Some(live) = live.as_ref().filter(|live| is_anothers(kind, step, live)) {
+            let note = "somebody made it meanwhile, as declared: it carries no mark of a stack".to_owned();
+            return Written::Done { note: Some(note), outputs: outputs(kind, live) };
+        }
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
         let mut body = before.clone();
         kind.overlay(&mut body, &step.patch);
@@ -234,7 +255,9 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         };
         match sent {
             Ok(written) => return settled(client, kind, step, path, [&before, &body], &written.body).await,
-            Err(error) if error.has_code("RoleAssignmentExists") => return exists(client, step, error).await,
+            Err(error) if error.has_code("RoleAssignmentExists") => {
+                return exists(client, kind, step, error).await;
+            }
             Err(error) if turns.again(client, &error).await => {}
             Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::Kind::Invalid => {
                 return Problem::failed(verb, error.to_string(), Some(UNTRUSTED.to_owned())).into();
@@ -250,16 +273,22 @@ const UNTRUSTED: &str = "the account's identity needs a role that lets it get, w
      Encryption User; one given a moment ago takes minutes to reach the vault: apply again";
 
 /// Why what is there by now is not what the plan would write over.
-fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<&'static str> {
-    match (step.action, live) {
-        (StepAction::Update | StepAction::Restore, None) => Some("it has gone since the plan was made"),
-        (StepAction::Create, Some(body))
-            if !field_changes(kind, &step.patch, body).is_empty() && !kind.is_grant() =>
-        {
-            Some("someone created it, otherwise than declared, since the plan was made")
-        }
-        _ => None,
-    }
+fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<String> {
+    let Some(live) = live else {
+        let has_gone = matches!(step.action, StepAction::Update | StepAction::Restore);
+        return has_gone.then(|| "it has gone since the plan was made".to_owned());
+    };
+    let otherwise = || {
+        let other = settle::other(kind, step, live);
+        let why = "someone created it, otherwise than declared, since the plan was made";
+        (!other.is_empty()).then(|| format!("{why}: {}", other.join(", ")))
+    };
+    taken_over(kind, step, live).or_else(|| (step.action == StepAction::Create).then(otherwise).flatten())
+}
+
+/// Whether what was to be created is there without a mark: whoever made it keeps it, and only `adopt` marks it.
+fn is_anothers(kind: &dyn Kind, step: &Step, live: &Value) -> bool {
+    step.action == StepAction::Create && kind.takes_mark() && kind.mark(live).is_none()
 }
 
 /// Looks at what Azure says stands there now.
@@ -307,41 +336,56 @@ async fn settled(
     )
 }
 
-/// Somebody made the same assignment under another name: find it, since it gives what is declared.
-async fn exists(client: &Client, step: &Step, error: arm::Error) -> Written {
+/// Somebody made the same assignment under another name: find it, since it may give what is declared.
+async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error) -> Written {
     let Ok(target) = ResourceId::parse(&step.target) else {
         return Problem::failed("create", error.to_string(), error.hint()).into();
     };
     let scope = target.scope();
     let query = twin::query(&scope, &step.patch);
-    let listed = client.list(&query.path, query.project).await.unwrap_or_default();
-    match listed.into_iter().find(|body| twin::is_same(&scope, &step.patch, body)) {
-        Some(body) if is_activated(client, &scope, &body).await => {
-            let cause = format!(
-                "{error}; it is there for a while only: somebody activated it through Privileged Identity Management"
-            );
-            Problem::failed("create", cause, Some("apply again once it has ended".to_owned())).into()
-        }
-        Some(body) => {
-            let by = body["properties"]["createdBy"].as_str().unwrap_or("someone");
-            let when = body["properties"]["createdOn"].as_str().unwrap_or("an unknown time");
-            let id = body["id"].as_str().unwrap_or("?");
-            let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
-            Written::Done { note: Some(note), outputs: Vec::new() }
-        }
-        None => Problem::failed("create", error.to_string(), error.hint()).into(),
+    let mut same = client.list(&query.path, query.project).await.unwrap_or_default();
+    same.retain(|body| twin::is_same(&scope, &step.patch, body));
+    if same.is_empty() {
+        return Problem::failed("create", error.to_string(), error.hint()).into();
     }
+    let activated = activated(client, &scope).await;
+    same.retain(|body| !activated.contains(&id_of(&body["id"])));
+    let other = |body: &Value| match taken_over(kind, step, body) {
+        Some(why) => vec![why],
+        None => settle::other(kind, step, body),
+    };
+    let Some(body) = same.iter().min_by_key(|body| other(body).len()) else {
+        let cause = format!(
+            "{error}; it is there for a while only: somebody activated it through Privileged Identity Management"
+        );
+        return Problem::failed("create", cause, Some("apply again once it has ended".to_owned())).into();
+    };
+    let by = body["properties"]["createdBy"].as_str().unwrap_or("someone");
+    let when = body["properties"]["createdOn"].as_str().unwrap_or("an unknown time");
+    let id = body["id"].as_str().unwrap_or("?");
+    let other = other(body);
+    if other.is_empty() {
+        let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
+        return Written::Done { note: Some(note), outputs: Vec::new() };
+    }
+    let cause = format!(
+        "{error}; somebody made {id} meanwhile, otherwise than declared, created by {by} on {when}: {}",
+        other.join(", ")
+    );
+    Problem::failed("create", cause, Some(PLAN_AGAIN.to_owned())).into()
 }
 
-/// Whether an assignment will end by itself; where nobody may say, it counts as it stands.
-async fn is_activated(client: &Client, scope: &ResourceId, assignment: &Value) -> bool {
+fn id_of(value: &Value) -> Option<ResourceId> {
+    value.as_str().and_then(|id| ResourceId::parse(id).ok())
+}
+
+/// The assignments at a scope that will end by themselves; where nobody may say, each counts as it stands.
+async fn activated(client: &Client, scope: &ResourceId) -> Vec<Option<ResourceId>> {
     let query = kinds::role_assignment::schedule_instances(scope);
     let instances = client.list(&query.path, query.project).await.unwrap_or_default();
-    let id = |value: &Value| value.as_str().and_then(|id| ResourceId::parse(id).ok());
-    instances.iter().map(|item| &item["properties"]).any(|instance| {
-        instance["assignmentType"] == "Activated"
-            && id(&instance["originRoleAssignmentId"]) == id(&assignment["id"])
-    })
+    let activated = instances.iter().map(|item| &item["properties"]);
+    let activated = activated.filter(|instance| instance["assignmentType"] == "Activated");
+    activated.map(|instance| id_of(&instance["originRoleAssignmentId"])).collect()
 }
 
 fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {

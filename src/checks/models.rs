@@ -355,6 +355,8 @@ mod tests {
                 patch: patch.as_object().cloned().unwrap_or_default(),
                 holes: Vec::new(),
                 mark: None,
+                owner: None,
+                marked: false,
                 base: None,
                 lane: String::new(),
                 needs: Vec::new(),

@@ -115,6 +115,8 @@ mod tests {
             patch: Map::from_iter([("location".to_owned(), json!("eastus2"))]),
             holes: Vec::new(),
             mark: None,
+            owner: None,
+            marked: false,
             base: None,
             lane: String::new(),
             needs: Vec::new(),

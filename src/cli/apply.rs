@@ -19,7 +19,7 @@ use crate::apply::{Secrets, apply};
 use crate::arm::Phase;
 use crate::checks;
 use crate::finding::{Code, Severity};
-use crate::plan::document::Plan;
+use crate::plan::document::{FindingEntry, Plan};
 use crate::plan::saved::{self, Hearsay};
 use crate::render::sanitize::sanitize;
 use crate::render::text;
@@ -109,16 +109,16 @@ async fn carry_out(
     checked: Option<Checked>,
 ) -> Result<Exit, Failure> {
     let whole = saved.is_some();
-    let (mut plan, hearsay) = decide(options, args, session, saved, checked).await?;
+    // What is approved at the terminal is judged a second time.
+    let again = (!args.yes).then(|| (saved.clone(), checked.clone()));
+    let (mut plan, mut hearsay) = decide(options, args, session, saved, checked).await?;
     let secrets = Secrets::new(std::env::vars_os());
     let missing = secrets.missing(&plan);
     let lacking = !missing.is_empty();
     plan.findings.extend(missing);
     plan.findings.sort();
     let nothing = plan.steps.is_empty();
-    // `--within` forbids part of the plan: then nothing of it is written.
-    let outside = plan.findings.iter().any(pins::is_outside);
-    let refused = plan.is_refused() || outside || is_hopeless(&plan, whole) || lacking;
+    let refused = is_refused(&plan, whole) || lacking;
     if nothing || refused {
         show(options, &plan)?;
     } else if options.format == Format::Human {
@@ -128,19 +128,29 @@ async fn carry_out(
         output::aside(&text::left_out(&hearsay));
     }
     let errors = plan.has_errors() || hearsay.errors;
-    let rest = if errors { Exit::Failure } else { Exit::Success };
     if refused {
-        output::aside("refused: nothing was written\n");
-        return Ok(if errors { Exit::Failure } else { Exit::Refused });
+        return Ok(refusal(errors));
     }
     if nothing {
-        return Ok(rest);
+        return Ok(if errors { Exit::Failure } else { Exit::Success });
     }
     if whole && !options.quiet {
         output::aside(&text::writes(&plan));
     }
     let question = format!("Write this to {}?", sanitize(&plan.target.place()));
     confirm::confirm(args.yes, &question, &session.interrupt).await?;
+    if let Some((saved, checked)) = again {
+        let shown = plan;
+        (plan, hearsay) = decide(options, args, session, saved, checked).await?;
+        plan.findings.extend(overtaken(&shown, &plan));
+        plan.findings.sort();
+        if is_refused(&plan, whole) {
+            output::aside("Azure changed while the question stood:\n");
+            show(options, &plan)?;
+            return Ok(refusal(plan.has_errors() || hearsay.errors));
+        }
+    }
+    let rest = if plan.has_errors() || hearsay.errors { Exit::Failure } else { Exit::Success };
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session, &plan).await?)) } else { None };
     session.interrupt.enter(Phase::Writing);
     let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
@@ -148,6 +158,25 @@ async fn carry_out(
     session.spinner.clear();
     Document::Report(&report).write(options)?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
+}
+
+/// In what a plan differs by now from the one that was shown and approved.
+fn overtaken(shown: &Plan, now: &Plan) -> Vec<FindingEntry> {
+    let hint = "run `keyless apply` again: it shows the plan as it is now";
+    let told = saved::differing(shown, now).into_iter();
+    told.map(|finding| FindingEntry { hint: Some(hint.to_owned()), ..finding }).collect()
+}
+
+/// Whether nothing of a plan may be written.
+fn is_refused(plan: &Plan, whole: bool) -> bool {
+    // `--within` forbids part of the plan: then nothing of it is written.
+    plan.is_refused() || plan.findings.iter().any(pins::is_outside) || is_hopeless(plan, whole)
+}
+
+/// The end of a run that may not write.
+fn refusal(errors: bool) -> Exit {
+    output::aside("refused: nothing was written\n");
+    if errors { Exit::Failure } else { Exit::Refused }
 }
 
 /// Whether the caller is of another tenant or may not do what the plan would, or part of a plan cannot succeed that is carried out whole or

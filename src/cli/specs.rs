@@ -27,6 +27,7 @@ pub(super) struct Specs {
 }
 
 /// Specs that were read and checked.
+#[derive(Clone)]
 pub(super) struct Checked {
     /// The stacks.
     pub stacks: Vec<Loaded>,

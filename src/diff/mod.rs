@@ -206,11 +206,12 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.findings
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
-        let strangers: Vec<&Live> =
-            inventory.items.values().filter(|live| !declared.contains(&live.key)).collect();
+        let strangers = inventory.strangers(|key| declared.contains(key));
         let verdicts = kind.undeclared(&strangers, stacks, snapshot, roles);
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
-            if let Some(change) = undeclared(live, verdict, &domains, inventory, &veiled, roles) {
+            let meant = declared.get(&live.key).and_then(|key| inventory.items.get(key));
+            let spared = spared(live, meant, snapshot);
+            if let Some(change) = undeclared(live, verdict, spared, &domains, inventory, &veiled, roles) {
                 diff.findings.extend(kept(&change, stacks).or_else(|| stranger(&change)));
                 diff.changes.push(change);
             }
@@ -412,6 +413,15 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
+fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
+    if live.kind.passing(live, snapshot).is_some() {
+        return Some((Stays::Passing, "it is there for a while only".to_owned()));
+    }
+    let why = |meant: &Live| format!("what is declared is `{}`, and this gives the same beside it", meant.id);
+    meant.map(|meant| (Stays::Twin, why(meant)))
+}
+
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
 
 /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
@@ -419,6 +429,7 @@ const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is 
 fn undeclared(
     live: &Live,
     verdict: Verdict,
+    spared: Option<(Stays, String)>,
     stacks: &[(&Loaded, Domain)],
     inventory: &Inventory,
     veiled: &Veiled,
@@ -432,10 +443,14 @@ fn undeclared(
         // A list of a whole subscription shows what is none of the stacks' business.
         (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
         (None, _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
-        (None, None) => (Stays::Unmarked, "no spec declares it".to_owned()),
+        (None, None) => match spared {
+            Some((Stays::Twin, why)) => (Stays::Twin, why),
+            Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
+        },
         (None, Some(mark)) => {
             (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
         }
+        (Some(_), _) if let Some(spared) = spared => spared,
         (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
             (Stays::Unpruned, "no longer declared, and the stack says `prune: none`".to_owned())
         }

@@ -18,6 +18,10 @@ pub enum Stays {
     Incomplete,
     /// Its stack's spec does not speak for the place.
     Outside,
+    /// It ends by itself.
+    Passing,
+    /// What is declared is another one that gives the same.
+    Twin,
     /// It may be what is declared, of somebody whom nobody knows yet.
     Unclear,
 }
@@ -31,6 +35,7 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
                 (Stays::Outside, _) => {
                     "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
                 }
+                (Stays::Twin, _) => "it stays when the line is removed: delete it by hand",
                 // A mark says that somebody has reasons; whether it is theirs is for people to find out.
                 (Stays::Foreign, true) => {
                     "ask that stack's team: if it shares the account, `coManagedBy` accepts what it made; else delete it"

@@ -226,7 +226,7 @@ fn weighed(
     let mut veiled = Veiled::default();
     spoil(&mut inventory, &mut veiled);
     let verdict = Verdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
-    let change = undeclared(&chat, verdict, &domains, &inventory, &veiled, &Catalogue::default());
+    let change = undeclared(&chat, verdict, None, &domains, &inventory, &veiled, &Catalogue::default());
     let warned = change.as_ref().and_then(stranger).is_some();
     match change {
         None => String::new(),

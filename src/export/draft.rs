@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Wanted, left_out, unspoken};
 use crate::finding::Finding;
-use crate::id::{ResourceId, trailing_guid};
+use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::{self, KINDS, Live, role_assignment};
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
@@ -69,14 +69,17 @@ impl Draft {
                 continue;
             }
             let inventory = kind.inventory(std::slice::from_ref(before), snapshot);
-            let live = inventory.items.into_values();
+            let live = inventory.items.into_values().chain(inventory.twins.into_values());
             if kind.is_grant() {
                 let near: Vec<Live> = live.filter(|live| self.reaches(wanted, before, live)).collect();
                 let findings = &mut self.findings;
+                let mut seen = BTreeSet::new();
                 let live: Vec<Live> = near
                     .into_iter()
                     .filter(|live| {
-                        takes(wanted, live, roles, findings) && lasts(live, snapshot, roles, findings)
+                        takes(wanted, live, roles, findings)
+                            && lasts(live, snapshot, roles, findings)
+                            && is_first(live, &mut seen, roles, findings)
                     })
                     .collect();
                 findings.extend(live.iter().flat_map(|live| unspoken::fields(live, roles)));
@@ -253,6 +256,16 @@ fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec
         findings.push(left_out(&title, &why));
     }
     passing.is_none()
+}
+
+/// Whether none that gives the same is in the spec already.
+fn is_first(live: &Live, seen: &mut BTreeSet<Key>, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+    let first = seen.insert(live.key.clone());
+    if !first {
+        let why = format!("`{}` is another one of the same scope, principal and role", live.id);
+        findings.push(left_out(&live.kind.title(&live.body, roles), &why));
+    }
+    first
 }
 
 /// A live thing as an element of a spec's list, with empty lists of what may stand below it.

@@ -330,6 +330,8 @@ impl Trust {
 pub struct Inventory {
     /// By key.
     pub items: BTreeMap<Key, Live>,
+    /// Further ones whose key stands in `items`: none of them is what a declaration means.
+    pub twins: BTreeMap<(Key, ResourceId), Live>,
     /// Scopes that could not be read.
     pub gaps: Vec<Gap>,
     /// Scopes of which only parts could be read: what is seen counts, and nothing is deleted on its word.
@@ -346,6 +348,17 @@ pub struct Gap {
 }
 
 impl Inventory {
+    /// Everything live.
+    pub fn all(&self) -> impl Iterator<Item = &Live> {
+        self.items.values().chain(self.twins.values())
+    }
+
+    /// Everything that is not what these declarations mean.
+    pub fn strangers(&self, declared: impl Fn(&Key) -> bool) -> Vec<&Live> {
+        let undeclared = self.items.values().filter(|live| !declared(&live.key));
+        undeclared.chain(self.twins.values()).collect()
+    }
+
     /// Whether a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
     #[must_use]
     pub fn is_incomplete_near(&self, scope: &ResourceId) -> bool {

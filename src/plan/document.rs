@@ -387,6 +387,12 @@ pub struct Step {
     pub holes: Vec<Hole>,
     /// The stack whose mark it writes.
     pub mark: Option<String>,
+    /// The stack that it is for: nothing is written over the mark of another.
+    #[cfg_attr(test, serde(default))]
+    pub owner: Option<String>,
+    /// Whether the stack's mark stood there when the plan was made, and has to stand there still.
+    #[cfg_attr(test, serde(default))]
+    pub marked: bool,
     /// Fingerprint of the live resource it starts from.
     pub base: Option<String>,
     /// Steps of one lane never run side by side.

@@ -256,6 +256,8 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)>
         patch: serde_json::Map::new(),
         holes: Vec::new(),
         mark: change.mark.and(change.stack.clone()),
+        owner: change.stack.clone(),
+        marked: change.action == Action::Delete || change.mark == Some(Mark::Kept),
         base: change.base.clone(),
         lane: lane(kind, &target),
         needs: Vec::new(),

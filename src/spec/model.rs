@@ -300,7 +300,7 @@ pub struct RoleAssignment {
     pub principals: Vec<Principal>,
     /// Why, for whoever reads the assignment in the portal.
     pub description: Option<String>,
-    /// A condition on the assignment. White space does not count.
+    /// A condition on the assignment. White space does not count. Left out, a live one stays and a warning names it; `null` drops it.
     pub condition: Option<String>,
     /// Version of the condition's language: `2.0`, which is also meant where it is left out.
     pub condition_version: Option<String>,
@@ -319,7 +319,7 @@ pub struct ScopedRoleAssignment {
     pub principals: Vec<Principal>,
     /// Why, for whoever reads the assignment in the portal.
     pub description: Option<String>,
-    /// A condition on the assignment. White space does not count.
+    /// A condition on the assignment. White space does not count. Left out, a live one stays and a warning names it; `null` drops it.
     pub condition: Option<String>,
     /// Version of the condition's language: `2.0`, which is also meant where it is left out.
     pub condition_version: Option<String>,

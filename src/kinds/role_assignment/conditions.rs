@@ -1,13 +1,26 @@
-//! Offline rules of conditions: what Azure could not read is an error, what only Azure can judge a note.
+//! Rules of conditions: what Azure could not read is an error, what only Azure can judge a note, and one that only Azure shows a warning.
 
 use serde_json::Value;
 
+use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::rbac::Condition;
 use crate::rbac::condition::RemarkKind;
 use crate::spec::Loaded;
 
 const FORMAT: &str = "https://learn.microsoft.com/azure/role-based-access-control/conditions-format";
+
+/// What a spec leaves out is not compared, but a condition decides whether what it does say holds at all.
+pub(super) fn undeclared(desired: &Desired, body: &Value) -> Option<Finding> {
+    let text = body["properties"]["condition"].as_str().filter(|text| !text.trim().is_empty())?;
+    if desired.declared.contains_key("condition") {
+        return None;
+    }
+    let message = format!("{} holds only under a condition, and the spec declares none", desired.title);
+    let finding = Finding::warning(Code::UndeclaredCondition, message).at(desired.span);
+    let hint = "declare the condition, or write `condition: null` to drop it";
+    Some(finding.cause(format!("the condition is `{text}`")).hint(hint))
+}
 
 /// What there is to say of the condition of the assignment at a pointer.
 pub(super) fn check(loaded: &Loaded, pointer: &str) -> Vec<Finding> {

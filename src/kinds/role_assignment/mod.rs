@@ -322,6 +322,10 @@ impl Kind for RoleAssignments {
         super::undeclared::authors(&body["properties"], "createdBy", "updatedBy")
     }
 
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        conditions::undeclared(desired, body).into_iter().collect()
+    }
+
     fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
         temporary::passing(live, snapshot)
     }
@@ -374,9 +378,7 @@ impl Kind for RoleAssignments {
                     continue;
                 }
                 let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };
-                let is_ours =
-                    |live: &Live| self.mark(&live.body).is_some_and(|mark| names.contains(mark.as_str()));
-                twin::add(&mut inventory, live, is_ours);
+                twin::insert(&mut inventory, live, &names, snapshot);
             }
         }
         inventory

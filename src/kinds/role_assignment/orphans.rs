@@ -24,9 +24,9 @@ pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
         return ids;
     }
     let declared = declarations(stacks, snapshot);
-    let strange = live.items.keys().any(|key| !declared.contains_key(key));
+    let strange = !live.strangers(|key| declared.contains_key(key)).is_empty();
     if strange || !ids.is_empty() {
-        ids.extend(live.items.values().filter_map(principal));
+        ids.extend(live.all().filter_map(principal));
     }
     ids
 }
@@ -106,7 +106,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
     let roles = snapshot.roles();
     let declared = declarations(stacks, snapshot);
     let mut findings = Vec::new();
-    for live in live.items.values() {
+    for live in live.all() {
         let unknown =
             |id: &Uuid| asked.contains(id) && known.as_ref().is_some_and(|known| !known.contains(id));
         let is_gone = principal(live).is_some_and(|id| gone.contains(&id) || unknown(&id));

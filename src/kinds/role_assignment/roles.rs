@@ -51,7 +51,7 @@ pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
 
 /// The roles of live assignments near what is declared, where this version does not know them.
 pub(super) fn live(near: &Inventory) -> Vec<Query> {
-    let scopes = near.items.values().filter(|live| is_unknown(&live.body)).map(|live| &live.scope);
+    let scopes = near.all().filter(|live| is_unknown(&live.body)).map(|live| &live.scope);
     let holders: BTreeSet<ResourceId> =
         scopes.filter_map(|scope| scope.subscription_id().map(ResourceId::subscription)).collect();
     holders.iter().map(definitions).collect()

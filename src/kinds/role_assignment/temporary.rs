@@ -1,7 +1,7 @@
 //! Assignments that Privileged Identity Management made for a while: an activated one looks like any other in the list.
 //!
-//! Pure. Asked only where an assignment without a mark would satisfy a declaration or be adopted, and where one that no spec declares
-//! would be drift. Two filters are documented to
+//! Pure. Asked only where an assignment without a mark would satisfy a declaration or be adopted, where one that no spec declares
+//! would be drift, and where two are the same. Two filters are documented to
 //! show all: `atScope()` what is at a scope or above, `principalId eq` what one principal has anywhere in a subscription
 //! (<https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope>). Many accounts have the
 //! same few principals, so in each subscription the filter is used that takes fewer questions. What is declared and may not be asked about
@@ -73,7 +73,7 @@ pub(super) fn queries(
     let declared = candidates(stacks, live, snapshot).into_iter().map(|(live, _)| live);
     // What was asked one way is not asked the other way once fewer are left.
     let is_open = |live: &&Live| asked(live).iter().all(|query| snapshot.get(query).is_none());
-    for live in declared.chain(doubtful.iter().copied()).filter(is_open) {
+    for live in declared.chain(doubtful.iter().copied()).chain(live.twins.values()).filter(is_open) {
         near.entry(live.scope.subscription_id().map(ResourceId::subscription)).or_default().push(live);
     }
     let mut queries = Vec::new();

@@ -49,19 +49,19 @@ fn of_two_assignments_that_give_the_same_neither_hides() {
         let body = json!({"properties": {"description": mark}}).into();
         Live { kind: &RoleAssignments, key, scope: scope.clone(), id, body }
     };
-    let is_ours = |live: &Live| RoleAssignments.mark(&live.body).is_some();
+    let stacks = BTreeSet::from(["a"]);
     let all = [live(1, ""), live(2, "[keyless:a]"), live(3, ""), live(2, "[keyless:a]")];
     for order in [[0, 1, 2, 3], [2, 1, 0, 3], [1, 3, 2, 0], [1, 0, 3, 2]] {
         let mut inventory = Inventory::default();
         for index in order {
-            twin::add(&mut inventory, all[index].clone(), is_ours);
+            twin::insert(&mut inventory, all[index].clone(), &stacks, &Snapshot::default());
         }
-        let ids: BTreeSet<&ResourceId> = inventory.items.values().map(|live| &live.id).collect();
-        assert_eq!((ids.len(), inventory.items.len()), (3, 3), "{order:?}");
+        let ids: BTreeSet<&ResourceId> = inventory.all().map(|live| &live.id).collect();
+        assert_eq!((ids.len(), inventory.all().count(), inventory.items.len()), (3, 3, 1), "{order:?}");
         assert_eq!(
             inventory.items[&all[0].key].id, all[1].id,
             "the marked one is the declared one: {order:?}"
         );
-        assert!(inventory.items.iter().all(|(key, live)| *key == live.key));
+        assert_eq!(inventory.strangers(|_| true).len(), 2, "{order:?}");
     }
 }

@@ -1,13 +1,36 @@
-//! The same assignment under another name: Azure refuses a second one of the same scope, principal and role.
+//! The same assignment under another name: Azure refuses a second one of the same scope, principal and role, but for what
+//! Privileged Identity Management makes for a while beside one that lasts.
 //!
 //! Pure.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use super::{identity, key, list};
-use crate::id::{Key, ResourceId, trailing_guid};
-use crate::kinds::{Inventory, Live};
-use crate::snapshot::Query;
+use super::{RoleAssignments, identity, key, list, temporary};
+use crate::id::{ResourceId, trailing_guid};
+use crate::kinds::{Inventory, Kind as _, Live};
+use crate::snapshot::{Query, Snapshot};
+
+/// Adds a live assignment. Of several that are the same, the one counts that lasts, then the one that a stack of the run marked, then any
+/// that is marked; each of the others is kept as a twin.
+pub(super) fn insert(inventory: &mut Inventory, live: Live, stacks: &BTreeSet<&str>, snapshot: &Snapshot) {
+    let Some(known) = inventory.items.get_mut(&live.key) else {
+        inventory.items.insert(live.key.clone(), live);
+        return;
+    };
+    // Several lists may show one assignment.
+    if known.id == live.id || inventory.twins.contains_key(&(live.key.clone(), live.id.clone())) {
+        return;
+    }
+    let rank = |live: &Live| {
+        let mark = RoleAssignments.mark(&live.body);
+        let ours = mark.as_deref().is_some_and(|mark| stacks.contains(mark));
+        (temporary::passing(live, snapshot).is_some(), !ours, mark.is_none(), live.id.clone())
+    };
+    let twin = if rank(&live) < rank(known) { std::mem::replace(known, live) } else { live };
+    inventory.twins.insert((twin.key.clone(), twin.id.clone()), twin);
+}
 
 fn text<'a>(patch: &'a Map<String, Value>, name: &str) -> &'a str {
     patch.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -20,25 +43,19 @@ pub(crate) fn query(scope: &ResourceId, patch: &Map<String, Value>) -> Query {
     Query { path, ..whole }
 }
 
+/// All that a creation decides: whoever makes one without a condition means that it holds always.
+pub(crate) fn whole(patch: &Map<String, Value>) -> Map<String, Value> {
+    let mut patch = patch.clone();
+    patch.entry("condition").or_insert(Value::Null);
+    patch
+}
+
 /// Whether one of them gives at the scope what the patch would.
 pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Value) -> bool {
     trailing_guid(text(patch, "roleDefinitionId")).is_some_and(|role| {
         let wanted = key(scope, text(patch, "principalId"), &role.to_string());
         identity(body).is_some_and(|(_, found)| found == wanted)
     })
-}
-
-/// Adds a live assignment. Azure refuses a second one of the same scope, principal and role; should it show two all the same, one is
-/// the declared one, a marked one first, and the other stands beside it under a key of its own: it does not hide.
-pub(super) fn add(inventory: &mut Inventory, mut live: Live, is_ours: impl Fn(&Live) -> bool) {
-    let order = |live: &Live| (!is_ours(live), live.id.clone());
-    if let Some(other) = inventory.items.get_mut(&live.key).filter(|other| other.id != live.id) {
-        if order(&live) < order(other) {
-            std::mem::swap(other, &mut live);
-        }
-        live.key = Key::new("roleAssignments", &[live.id.as_str()]);
-    }
-    inventory.items.insert(live.key.clone(), live);
 }
 
 #[cfg(test)]

@@ -216,8 +216,8 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
     let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
     let is_stranger =
         |live: &&Live| RoleAssignments.mark(&live.body).is_none_or(|mark| !known.contains(mark.as_str()));
-    let undeclared: Vec<&Live> =
-        live.items.values().filter(|live| !declared.contains(&live.key)).filter(is_stranger).collect();
+    let strangers = live.strangers(|key| declared.contains(key)).into_iter();
+    let undeclared: Vec<&Live> = strangers.filter(is_stranger).collect();
     if undeclared.is_empty() {
         return Vec::new();
     }

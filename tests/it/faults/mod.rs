@@ -9,6 +9,7 @@
 mod crash;
 mod interrupt;
 mod isolation;
+mod meanwhile;
 mod pace;
 mod proxy;
 mod race;

@@ -39,6 +39,7 @@ mod shared_accounts;
 mod strangers;
 mod streams;
 mod structure;
+mod twins;
 mod unread;
 mod unsettled;
 mod ways_in;

@@ -3,7 +3,14 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::common::{ALICE, Azure, Folder, Run, finish, grants, one_account};
+use serde_json::json;
+
+use crate::common::{
+    ALICE, Azure, BOB, CS_USER, Folder, Run, account, assignment, finish, grants, one_account, role,
+};
+
+/// The GUID that somebody gave an assignment by hand.
+const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 
 /// Runs a command on a terminal of its own; once the question stands there, types something or sends SIGTERM.
 const TERMINAL: &str = r#"
@@ -26,6 +33,12 @@ while True:
         shown += data
     if not asked and b"is taken as yes" in shown:
         asked = True
+        if typed.startswith("LATER "):
+            # The test does something meanwhile.
+            typed = typed[len("LATER "):]
+            open("asked", "w").close()
+            while not os.path.exists("go") and time.time() < end:
+                time.sleep(0.01)
         if typed == "SIGTERM":
             os.kill(pid, signal.SIGTERM)
         else:
@@ -51,6 +64,25 @@ fn asked(folder: &Folder, arguments: &str, typed: &str) -> Option<Run> {
     }
     command.arg(keyless.get_program()).args(keyless.get_args());
     Some(finish(command, b""))
+}
+
+/// What a run shows where `yes` is typed once something was done while the question stood.
+fn asked_while(folder: &Folder, arguments: &str, meanwhile: impl FnOnce()) -> Option<Run> {
+    let (asked_file, go) = (folder.path().join("asked"), folder.path().join("go"));
+    for file in [&asked_file, &go] {
+        let _ = std::fs::remove_file(file);
+    }
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| asked(folder, arguments, r"LATER yes\n"));
+        while !asked_file.exists() && !run.is_finished() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if !run.is_finished() {
+            meanwhile();
+        }
+        std::fs::write(&go, "").unwrap();
+        run.join().unwrap()
+    })
 }
 
 /// What is no yes: typed characters (3 is Ctrl-C, 4 the end of the input), or a signal.
@@ -108,4 +140,97 @@ fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
     }
     asked(&folder, "keys revoke a.yaml", r"yes\n").unwrap().exits(0);
     assert_eq!(azure.take_writes().len(), 2);
+}
+
+/// A question may stand for an hour: what was shown is read and judged again, as a saved plan is.
+#[test]
+fn what_changed_while_the_question_stood_is_judged_before_anything_is_written() {
+    type Meanwhile = fn(&Azure);
+    let keys_off = one_account("team-a", "chat", "disableLocalAuth: true\n");
+    let without_account = keys_off.split_once("accounts:").unwrap().0.to_owned() + "accounts: []\n";
+    let rows: [(&str, &str, String, Meanwhile, i32, &str); 4] = [
+        (
+            "the last way in goes",
+            "",
+            keys_off.clone(),
+            |azure| azure.delete(&assignment(&account("chat"), BY_HAND)),
+            3,
+            "guard-lock-out",
+        ),
+        (
+            "what is to be deleted becomes another team's",
+            "--allow delete-account --allow lock-out",
+            without_account,
+            |azure| _ = azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-b"}})),
+            3,
+            "guard-stale",
+        ),
+        (
+            "what is to be updated becomes another team's",
+            "",
+            keys_off.clone() + "    tags: {x: y}\n",
+            |azure| _ = azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-b"}})),
+            1,
+            "carries the mark of stack `team-b`",
+        ),
+        (
+            "a declared field of it changes",
+            "",
+            keys_off.clone(),
+            |azure| _ = azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": true}})),
+            3,
+            "do not ask for that now",
+        ),
+    ];
+    for (name, flags, spec, meanwhile, exit, said) in rows {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false\n"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.grant(&account("chat"), BY_HAND, CS_USER, BOB, None);
+        azure.take_seen();
+        folder.write("a.yaml", spec);
+        let command = format!("apply a.yaml {flags}");
+        let Some(run) = asked_while(&folder, &command, || meanwhile(&azure)) else { return };
+        let words = [said, "Azure changed while the question stood", "refused: nothing was written"];
+        let run = run.exits(exit).says(&words);
+        assert!(azure.take_writes().is_empty(), "{name}: {run}");
+        // The control: with nobody at work meanwhile the same is written.
+        azure.patch(
+            &account("chat"),
+            json!({"tags": {"keyless-stack": "team-a"}, "properties": {"disableLocalAuth": false}}),
+        );
+        azure.put(
+            &assignment(&account("chat"), BY_HAND),
+            json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": BOB, "principalType": "User"}}),
+        );
+        asked_while(&folder, &command, || ()).unwrap().exits(0);
+        assert!(!azure.take_writes().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_saved_plan_is_judged_again_after_its_question() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {x: y}\n"));
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    azure.take_seen();
+    for (command, said) in [
+        ("apply plan.json", "its settings were changed"),
+        ("apply plan.json a.yaml", "ask for something else"),
+    ] {
+        let tags = |tags: serde_json::Value| _ = azure.patch(&account("chat"), json!({ "tags": tags }));
+        let other = || tags(json!({"keyless-stack": "team-a", "someone": "else"}));
+        let Some(run) = asked_while(&folder, command, other) else { return };
+        let run = run.exits(3).says(&["guard-stale", said, "refused: nothing was written"]);
+        assert!(azure.take_writes().is_empty(), "{run}");
+        tags(json!({"keyless-stack": "team-a"}));
+    }
+    // What is elsewhere changes nothing of what was approved.
+    let elsewhere = || azure.make_account("other", &json!({}));
+    asked_while(&folder, "apply plan.json a.yaml", elsewhere).unwrap().exits(0).says(&["1 done"]);
+    assert_eq!(azure.get(&account("chat"))["tags"]["x"], "y");
 }

@@ -162,7 +162,7 @@ fn a_write_that_meets_another_version_reads_again_and_tries_again() {
         .filter(|seen| seen.path().ends_with("/projects/p1"))
         .map(|seen| format!("{} {}", seen.method, seen.status))
         .collect();
-    assert_eq!(project, ["DELETE 412", "GET 200", "DELETE 200"]);
+    assert_eq!(project, ["GET 200", "DELETE 412", "GET 200", "DELETE 200"]);
 
     // The same of a PUT, of a PATCH, and of the other words that the service has for it.
     let lines = "tags: {team: one}\nprojects: [{name: main}]\nconnections: [{name: web, category: CustomKeys, target: 'https://a', authType: None}]\n";

@@ -79,6 +79,8 @@ pub(crate) enum WriteError {
     Input,
     #[error("this run writes it already")]
     Twice,
+    #[error("something has been put there since this run began")]
+    Appeared,
     #[error("there is no folder `{}`", .0.display())]
     NoFolder(PathBuf),
     #[error("it is a pipe that nobody read from within {} s", READER_WAIT.as_secs())]
@@ -138,8 +140,18 @@ impl Target {
         }
     }
 
-    /// Writes all of it. A regular file holds what it held until the last byte is on disk, and no draft stays behind.
+    /// Writes all of it. A regular file holds what it held until the last byte is on disk, and no draft stays behind. What somebody put
+    /// there since the target was opened is replaced.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.place(bytes, false)
+    }
+
+    /// The same, but what somebody put there since the target was opened stays, and this is an error.
+    pub(crate) fn write_new(&self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.place(bytes, true)
+    }
+
+    fn place(&self, bytes: &[u8], new: bool) -> Result<(), WriteError> {
         match &self.0 {
             Sink::Stream(file) => write_all(file, bytes)?,
             Sink::Rewrite(file) => rewrite(file, bytes)?,
@@ -148,8 +160,12 @@ impl Target {
                 write_all(draft.as_file(), bytes)?;
                 keep_owner_and_mode(draft.as_file(), old.as_ref())?;
                 draft.as_file().sync_all()?;
-                match draft.persist(real) {
+                let new = new && old.is_none();
+                match if new { draft.persist_noclobber(real) } else { draft.persist(real) } {
                     Ok(_) => {}
+                    Err(error) if new && error.error.kind() == ErrorKind::AlreadyExists => {
+                        return Err(WriteError::Appeared);
+                    }
                     // A file that is mounted by itself, as containers have it, cannot be replaced.
                     Err(error) if error.error.kind() == ErrorKind::ResourceBusy => {
                         rewrite(&OpenOptions::new().write(true).open(real)?, bytes)?;
@@ -342,6 +358,19 @@ mod tests {
         assert_eq!(
             (names(folder.path()), fs::read_to_string(&old).unwrap()),
             (vec!["old".into()], "before".into())
+        );
+    }
+
+    #[test]
+    fn what_appears_meanwhile_is_not_replaced_by_what_must_be_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let target = Target::open(&path, &[], []).unwrap();
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(target.write_new(b"ours"), Err(WriteError::Appeared)));
+        assert_eq!(
+            (names(folder.path()), fs::read_to_string(&path).unwrap()),
+            (vec!["new".into()], "precious".into())
         );
     }
 

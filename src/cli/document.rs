@@ -149,6 +149,12 @@ impl OutFile {
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         save(&self.target, &self.path, text)
     }
+
+    /// Writes it where nothing is; what has appeared there since the run began stays.
+    pub(super) fn write_new(&self, text: &str) -> Result<(), Failure> {
+        let bytes = anstream::adapter::strip_str(text).to_string();
+        self.target.write_new(bytes.as_bytes()).map_err(|error| unwritten(&self.path, &error))
+    }
 }
 
 /// Why a file is not written, and what to do.
@@ -157,6 +163,9 @@ fn unwritten(path: &Path, error: &WriteError) -> Failure {
     match error {
         WriteError::Folder => failure.hint("name a file in it"),
         WriteError::Input | WriteError::Twice => failure.hint("name another file"),
+        WriteError::Appeared => {
+            failure.hint("look at what it is; then name another file, or remove it and run again")
+        }
         WriteError::NoFolder(_) => failure.hint("make the folder first, or name another"),
         WriteError::NobodyReads => failure.hint("start its reader first"),
         WriteError::Io(_) => failure,

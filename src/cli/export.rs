@@ -103,7 +103,7 @@ async fn tell(
     let written = match &out {
         None => document.write(options),
         Some(out) => {
-            let file = if failed { Ok(()) } else { out.write(&exported.text()) };
+            let file = if failed { Ok(()) } else { out.write_new(&exported.text()) };
             // As text it would be the same twice.
             let shown = match options.format {
                 Format::Human => document.write_reports(options),

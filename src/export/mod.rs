@@ -23,6 +23,8 @@ use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
 use draft::Draft;
 
+/// How many things a message names.
+const NAMED: usize = 5;
 /// Rounds that find something new: accounts, what stands in them, what stands in that, and one to see that this is all.
 const ROUNDS: usize = 6;
 
@@ -50,6 +52,8 @@ pub struct Exported {
     pub findings: Vec<Finding>,
     /// How many resources and role assignments it declares.
     pub declared: usize,
+    /// How many `drift` will report, since they are left out of lists that the spec declares.
+    pub beside: usize,
 }
 
 /// Why there is no spec.
@@ -150,11 +154,13 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
     draft.findings.sort_by(|a, b| (a.severity, &a.message).cmp(&(b.severity, &b.message)));
     draft.findings.dedup();
     draft.findings.extend(verdict.told);
+    draft.findings.extend(beside(&verdict.beside));
     let exported = Exported {
         comments: comments::comments(&draft.tree, snapshot),
         tree: literal(&draft.tree),
         findings: draft.findings,
         declared: verdict.unchanged,
+        beside: verdict.beside.len(),
     };
     match settle::read(&exported.text()) {
         (Some(printed), _) if printed.document.tree == loaded.document.tree => Ok(exported),
@@ -212,6 +218,19 @@ fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable>
 fn nothing(wanted: &Wanted, findings: Vec<Finding>) -> Unexportable {
     let named = wanted.account.as_ref().map_or_else(String::new, |name| format!(" called `{name}`"));
     Unexportable::Nothing { scope: wanted.scope(), named, findings }
+}
+
+/// That a declared list is complete, and what is left out of it is drift.
+fn beside(titles: &[String]) -> Option<Finding> {
+    let (shown, more) = titles.split_at(titles.len().min(NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let message = format!(
+        "`keyless drift` will report what is left out of lists that this spec declares: {}{more}",
+        shown.join(", ")
+    );
+    let hint =
+        "to leave it alone, put `unmanaged: list` into the spec's head, or take the list out of the spec";
+    (!titles.is_empty()).then(|| Finding::note(Code::Unmanaged, message).hint(hint))
 }
 
 /// That something is left out which a spec needs not, or cannot, hold.

@@ -10,6 +10,7 @@ use super::{Unexportable, left_out};
 use crate::desired::resolved;
 use crate::diff::{Change, diff};
 use crate::finding::{Code, Finding, Severity};
+use crate::kinds::Weight;
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
@@ -46,6 +47,8 @@ pub(super) struct Verdict {
     pub told: Vec<Finding>,
     /// How many resources it would leave alone.
     pub unchanged: usize,
+    /// What `drift` would report: it stands beside a list of the spec.
+    pub beside: Vec<String>,
 }
 
 /// Takes out what a spec cannot hold, and reads the rest.
@@ -94,6 +97,10 @@ pub(super) fn verdict(
         let (desired, why) = match change {
             Change::NoOp { .. } => {
                 verdict.unchanged += 1;
+                continue;
+            }
+            Change::Unmanaged { title, weight: Weight::Drift(_), .. } => {
+                verdict.beside.push(title);
                 continue;
             }
             Change::Unmanaged { .. } => continue,

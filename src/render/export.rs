@@ -9,8 +9,13 @@ use crate::plan::document::{Requests, Target};
 #[must_use]
 pub fn summary(exported: &Exported, requests: Requests, target: &Target) -> String {
     let left_out = exported.findings.iter().filter(|finding| finding.code == Code::LeftOut).count();
+    let drift = if exported.beside > 0 {
+        format!(", and drift reports {} of what is left out", exported.beside)
+    } else {
+        String::new()
+    };
     let mut summary = format!(
-        "Exported: {} {}, {left_out} left out; a plan of this spec changes nothing. {}.\n",
+        "Exported: {} {}, {left_out} left out; a plan of this spec changes nothing{drift}. {}.\n",
         exported.declared,
         text::plural(exported.declared, "resource", "resources"),
         text::requests(requests),

@@ -1,5 +1,8 @@
 //! `export`: an estate that people made by hand, as a spec that plans no change.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -102,6 +105,17 @@ fn plans_clean(folder: &Folder, spec: &str) {
     assert_eq!(errors.count(), 0, "{plan}");
 }
 
+/// The titles of what `drift` finds beside the lists of the exported spec.
+fn drifts(folder: &Folder) -> Vec<String> {
+    let drift = folder.keyless("drift specs/exported.yaml --format json").exits(2).json();
+    let findings = drift["findings"].as_array().unwrap();
+    let beside = findings.iter().filter(|finding| finding["code"] == "unmanaged");
+    let titles = beside.map(|finding| finding["message"].as_str().unwrap().split(" is live").next().unwrap());
+    let titles: Vec<String> = titles.map(str::to_owned).collect();
+    assert!(titles.len() > 2, "{drift}");
+    titles
+}
+
 const SPEC: &str = r##"version: 1
 stack: rg
 subscription: 7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11
@@ -190,7 +204,7 @@ fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopt
         "account theirs is left out: it carries the mark of stack `other`",
         &format!("role assignment Reader -> User {CAROL} on chat is left out: it carries the mark of stack `other`"),
         &format!("role assignment Cognitive Services User -> User {DAVE} on chat is left out: somebody activated it"),
-        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing. 11 reads, 0 writes.",
+        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 11 reads, 0 writes.",
     ]);
     assert_eq!(run.stdout, SPEC, "{run}");
     assert!(!run.stderr.contains(SECRET));
@@ -339,6 +353,13 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         assert!(!run.stdout.contains(gone), "{gone}: {run}");
     }
     plans_clean(&folder, &run.stdout);
+    // A declared list is complete: what is left out of one is drift from the first night on, and the export says so.
+    let of_drift = drifts(&folder);
+    let of_drift: Vec<&str> = of_drift.iter().map(String::as_str).collect();
+    run.complains(&of_drift).complains(&[
+        "`keyless drift` will report what is left out of lists that this spec declares:",
+        &format!("and drift reports {} of what is left out.", of_drift.len()),
+    ]);
     azure.heal();
     // One element that the rules refuse costs its list, and not the account around it.
     azure.spoil(
@@ -495,6 +516,28 @@ fn a_connection_of_an_account_without_projects_is_exported() {
     assert!(run.stdout.contains("- name: search"), "{run}");
     assert!(!run.stderr.contains("`tags`"), "{run}");
     run.complains(&["2 resources"]);
+}
+
+/// Where a file appears while an export reads.
+static APPEARS: OnceLock<PathBuf> = OnceLock::new();
+
+#[test]
+fn a_file_that_appears_while_azure_is_read_is_not_overwritten() {
+    let azure = Azure::start();
+    estate(&azure);
+    let folder = azure.folder();
+    APPEARS.get_or_init(|| folder.path().join("new.yaml"));
+    azure.spoil(
+        "GET",
+        "/chat/connections?",
+        Fault::Edit(|_| std::fs::write(APPEARS.get().unwrap(), "precious").unwrap()),
+    );
+    export(&folder, "--resource-group rg --out new.yaml").exits(1).complains(&[
+        "failed to write `new.yaml`",
+        "something has been put there since this run began",
+        "name another file, or remove it and run again",
+    ]);
+    assert_eq!(std::fs::read_to_string(APPEARS.get().unwrap()).unwrap(), "precious");
 }
 
 #[test]

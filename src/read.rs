@@ -103,6 +103,11 @@ fn unanswered(query: &Query, error: &arm::Error) -> Answer {
             absent()
         }
         arm::Kind::Denied => Answer::Denied(refusal(error)),
+        // The group of a list that is not read for a group, or of one that has begun: nobody has to make it.
+        _ if error.has_code("ResourceGroupNotFound") => {
+            let hint = Some("run it again: Azure contradicts itself, which passes".to_owned());
+            Answer::Failed(Refusal { hint, ..refusal(error) })
+        }
         _ => Answer::Failed(refusal(error)),
     }
 }

@@ -109,7 +109,8 @@ pub(super) fn nobody_left(
         }
         if let Some(flaws) = ways.flaws(&place, true) {
             let at = if is_account(&place) { &place } else { grant.id };
-            objections.push(Objection::at(Rule::LockOut, at, unread(&place, why, &flaws, declared)));
+            let message = unread(&place, &flaws, declared);
+            objections.push(Objection::at(Rule::LockOut, at, message).because(why));
         }
     }
     objections
@@ -211,7 +212,7 @@ fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String
 }
 
 /// The same of accounts that could not be read.
-fn unread(place: &ResourceId, why: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
+fn unread(place: &ResourceId, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let (name, of) = match (place.subscription_id(), place.group()) {
         (None, _) => (place.as_str(), "of the accounts below"),
         (Some(_), None) => (place.name(), "of the accounts in subscription"),
@@ -220,7 +221,7 @@ fn unread(place: &ResourceId, why: &str, flaws: &BTreeSet<Flaw>, declared: &Decl
     };
     let left = left(name, flaws, declared);
     format!(
-        "after the plan perhaps nobody could call the models {of} `{name}`: whether keys are off there could not be read ({why}), and {left}"
+        "after the plan perhaps nobody could call the models {of} `{name}`: whether keys are off there could not be read, and {left}"
     )
 }
 

@@ -166,6 +166,8 @@ struct Objection {
     rule: Rule,
     about: About,
     message: String,
+    /// What stood in the way of knowing better.
+    cause: Option<String>,
 }
 
 /// What an objection is about.
@@ -179,7 +181,11 @@ enum About {
 
 impl Objection {
     fn at(rule: Rule, id: &ResourceId, message: String) -> Self {
-        Self { rule, about: About::Resource(id.clone()), message }
+        Self { rule, about: About::Resource(id.clone()), message, cause: None }
+    }
+
+    fn because(self, cause: &str) -> Self {
+        Self { cause: Some(cause.to_owned()), ..self }
     }
 
     fn resource(&self) -> Option<&ResourceId> {
@@ -317,7 +323,7 @@ impl<'a> Refusal<'a> {
     fn finding(self, allowed: &[Allow]) -> FindingEntry {
         let lifted = allowed.iter().any(|allow| self.is_lifted_by(allow));
         let flag = self.flag();
-        let Self { objection: Objection { rule, message, .. }, change, .. } = self;
+        let Self { objection: Objection { rule, message, cause, .. }, change, .. } = self;
         let code =
             RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
         FindingEntry {
@@ -325,7 +331,7 @@ impl<'a> Refusal<'a> {
             severity: if lifted { Severity::Note } else { Severity::Error },
             code: code.to_owned(),
             message,
-            cause: None,
+            cause,
             hint: Some(if lifted {
                 "allowed on the command line".to_owned()
             } else {
@@ -424,7 +430,7 @@ fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Objection> {
             continue;
         };
         let about = stack.map_or(About::Plan, |stack| About::Stack(stack.to_owned()));
-        objections.push(Objection { rule: Rule::Deletes, about, message });
+        objections.push(Objection { rule: Rule::Deletes, about, message, cause: None });
     }
     objections
 }

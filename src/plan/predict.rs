@@ -97,7 +97,9 @@ impl World {
         let group = scope.group();
         let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
         let place = match scope.up_to("accounts").filter(is_account) {
-            Some(account) if self.resources.contains_key(&account) => return None,
+            Some(account) if self.resource(&account).is_some_and(|body| body["properties"].is_object()) => {
+                return None;
+            }
             Some(account) => account,
             None if *scope == subscription || group.as_ref() == Some(scope) => scope.clone(),
             None => return None,

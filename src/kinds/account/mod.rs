@@ -113,7 +113,14 @@ pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId
     let lists = snapshot.answers().filter(|(path, scope, _)| *path == list(scope).path);
     lists.map(|(_, scope, answer)| {
         let why = match answer {
-            Answer::Found(_) => super::unplaced_in(&list(scope), snapshot).map(|refusal| refusal.message),
+            Answer::Found(items) => {
+                let query = list(scope);
+                let empty = items.iter().any(|body| !body["properties"].is_object());
+                let empty = || {
+                    empty.then(|| format!("GET {}: an account of the list shows no properties", query.path))
+                };
+                super::unplaced_in(&query, snapshot).map(|refusal| refusal.message).or_else(empty)
+            }
             // What points into a group that is not there says otherwise.
             Answer::Absent { code } => {
                 Some(format!("Azure answered {code}, and shows a role assignment there"))

@@ -343,14 +343,18 @@ impl Kind for RoleAssignments {
         let watched: Vec<BTreeSet<ResourceId>> = stacks.iter().map(|loaded| watched(&loaded.spec)).collect();
         let groups: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
         let names: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
-        for loaded in stacks {
-            let whole = list(&ResourceId::subscription(&loaded.spec.subscription));
-            if let Some(Answer::Denied(refusal)) = snapshot.get(&whole) {
-                inventory.partial.push(Gap { scope: whole.scope.clone(), refusal: refusal.clone() });
+        let scopes = watched.iter().flatten().filter_map(ResourceId::subscription_id);
+        let subscriptions: BTreeSet<ResourceId> = stacks
+            .iter()
+            .map(|loaded| loaded.spec.subscription.as_str())
+            .chain(scopes)
+            .map(ResourceId::subscription)
+            .collect();
+        for subscription in subscriptions {
+            if let Some(Answer::Denied(refusal)) = snapshot.get(&list(&subscription)) {
+                inventory.partial.push(Gap { scope: subscription, refusal: refusal.clone() });
             }
         }
-        inventory.partial.sort_by(|a, b| a.scope.cmp(&b.scope));
-        inventory.partial.dedup_by(|a, b| a.scope == b.scope);
         for query in lists(stacks, snapshot) {
             if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
                 inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });

@@ -17,7 +17,7 @@ use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::{Inventory, Kind as _, Live, Passing};
-use crate::snapshot::{Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
@@ -28,8 +28,26 @@ pub(crate) fn query(scope: &ResourceId) -> Query {
 
 /// The scopes of which that could not be read.
 pub(crate) fn unscheduled(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
-    let about = snapshot.refused().filter(|(path, _)| path.contains("/roleAssignmentScheduleInstances?"));
-    about.map(|(_, scope)| scope.clone()).collect()
+    let asked = snapshot.answers().filter(|(path, ..)| path.contains("/roleAssignmentScheduleInstances?"));
+    let unread = asked.filter(|(path, _, answer)| gap(path, answer).is_some());
+    unread.map(|(_, scope, _)| scope.clone()).collect()
+}
+
+/// Why an answer does not tell which assignments hold for a while only.
+fn gap(path: &str, answer: &Answer) -> Option<Refusal> {
+    let of_nobody_knows_which = |body: &Body| {
+        let properties = &body["properties"];
+        let origin = properties["originRoleAssignmentId"].as_str();
+        (is_activated(properties) || properties["endDateTime"].is_string())
+            && !origin.is_some_and(|id| ResourceId::parse(id).is_ok())
+    };
+    match answer {
+        Answer::Found(items) if items.iter().any(of_nobody_knows_which) => {
+            let message = format!("GET {path}: an item of the list does not say which assignment ends");
+            Some(Refusal { message, hint: None })
+        }
+        answer => answer.refusal().cloned(),
+    }
 }
 
 /// Which assignments of a principal in a subscription hold for a while only.
@@ -118,8 +136,8 @@ pub(crate) fn activated<'a>(
 }
 
 /// Why it is not known whether a live assignment is there for a while only.
-pub(super) fn unread<'a>(live: &Live, snapshot: &'a Snapshot) -> Option<&'a Refusal> {
-    asked(live).iter().find_map(|query| snapshot.get(query)?.refusal())
+pub(super) fn unread(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
+    asked(live).iter().find_map(|query| gap(&query.path, snapshot.get(query)?))
 }
 
 fn is_activated(properties: &Value) -> bool {
@@ -140,7 +158,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
     for (live, span) in candidates(stacks, live, snapshot) {
         let title = RoleAssignments.title(&live.body, roles);
         let asked = asked(live);
-        if let Some(refusal) = asked.iter().find_map(|query| snapshot.get(query)?.refusal()) {
+        if let Some(refusal) = unread(live, snapshot) {
             let message = format!("whether {title} is there for a while only is not known");
             findings.push(Finding::note(Code::NotChecked, message).at(span).cause(&refusal.message));
             continue;

@@ -179,7 +179,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         // Beside a list any role is drift; elsewhere it matters what the role permits.
         let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
-        let refusal = unread.or_else(|| self.projects_unread(live, role)).or_else(unjudged).cloned();
+        let refusal = unread.or_else(|| self.projects_unread(live, role).or_else(unjudged).cloned());
         match refusal.or_else(|| self.principal_unread(live)) {
             Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal), note },
             None => Verdict { weight: Weight::Drift(place), note },

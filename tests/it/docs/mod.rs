@@ -119,6 +119,11 @@ reaches the account. These do not count:
 - the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
 - where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
 
+Where a grant goes or gets another condition, it may be the way into accounts that the specs do not name: a role on a subscription, on another
+group, or on another team's account. Those accounts are listed then. Of an account that could not be read, keys may be off: the guard refuses
+unless somebody keeps a role there that lasts for certain. For accounts below a management group that always holds, since keyless does not know
+all of them; somebody with a lasting role on that management group or above is enough.
+
 The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes the right to
 write accounts or role assignments from the identity that carries it out, or puts it under a condition, is refused too; what that identity
 holds through groups is not known, and what it holds for a while is no right that it keeps.

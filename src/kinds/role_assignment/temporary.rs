@@ -39,7 +39,7 @@ fn gap(path: &str, answer: &Answer) -> Option<Refusal> {
         let properties = &body["properties"];
         let origin = properties["originRoleAssignmentId"].as_str();
         (is_activated(properties) || properties["endDateTime"].is_string())
-            && !origin.is_some_and(|id| ResourceId::parse(id).is_ok())
+            && origin.is_none_or(|id| ResourceId::parse(id).is_err())
     };
     match answer {
         Answer::Found(items) if items.iter().any(of_nobody_knows_which) => {

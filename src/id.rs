@@ -98,7 +98,7 @@ impl ResourceId {
         let shape = || ResourceIdError::Shape { id: text.to_owned() };
         let tail = match segments.as_slice() {
             [s, id, tail @ ..] if s.eq_ignore_ascii_case("subscriptions") => {
-                Uuid::try_parse(id).map_err(|_| shape())?;
+                hyphenated_guid(id).ok_or_else(shape)?;
                 match tail {
                     [g, _, tail @ ..] if g.eq_ignore_ascii_case("resourceGroups") => tail,
                     tail => tail,
@@ -294,7 +294,19 @@ impl Key {
 /// The last segment of an id as a GUID: role definition ids carry different prefixes, and some lists leave the dashes out.
 #[must_use]
 pub fn trailing_guid(id: &str) -> Option<Uuid> {
-    Uuid::try_parse(id.rsplit('/').next().unwrap_or_default()).ok()
+    hyphenated_guid(id.rsplit('/').next().unwrap_or_default())
+}
+
+/// A GUID in the form that ids hold. Others parse too (without hyphens, in braces, as a URN), and are not known to name anything in Azure.
+#[must_use]
+pub(crate) fn hyphenated_guid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
+}
+
+/// An object id to compare by: the same GUID is the same in whatever form it is written. Anything else compares without case.
+#[must_use]
+pub(crate) fn comparable(id: &str) -> String {
+    Uuid::try_parse(id).map_or_else(|_| id.to_ascii_lowercase(), |guid| guid.to_string())
 }
 
 /// Whether a text looks like the id of a request: a GUID, or a token too short for any key. What looks otherwise is shown to nobody.
@@ -302,7 +314,7 @@ pub fn trailing_guid(id: &str) -> Option<Uuid> {
 pub(crate) fn is_request_id(text: &str) -> bool {
     /// The shortest keys have 32 characters.
     const LONGEST: usize = 24;
-    let is_guid = text.len() == 36 && Uuid::try_parse(text).is_ok();
+    let is_guid = hyphenated_guid(text).is_some();
     let is_short = (1..=LONGEST).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     is_guid || is_short

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::owner;
-use crate::id::{ResourceId, trailing_guid};
+use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{self, Catalogue, Condition, Role};
@@ -17,6 +17,8 @@ pub(super) struct Grant<'a> {
     /// It stands in the assignment's own id.
     pub(super) scope: ResourceId,
     pub(super) principal: &'a str,
+    /// The same to compare by, in whatever form the assignment spells the GUID.
+    pub(super) holder_id: String,
     pub(super) role: Option<&'a Role>,
     pub(super) role_id: String,
     /// Without white space around it; empty where there is none.
@@ -40,21 +42,30 @@ pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a
     world.resources.iter().filter_map(|(id, body)| grant(world, &ending, id, body, roles)).collect()
 }
 
-/// Grants by what they give to whom: a state may hold tens of thousands.
-pub(super) struct ByGift<'g>(BTreeMap<(String, String), Vec<&'g Grant<'g>>>);
+/// Grants by who holds them, and by what they give to whom: a state may hold tens of thousands.
+pub(super) struct ByGift<'g> {
+    gifts: BTreeMap<(String, String), Vec<&'g Grant<'g>>>,
+    holders: BTreeMap<String, Vec<&'g Grant<'g>>>,
+}
 
 impl<'g> ByGift<'g> {
     pub(super) fn of(grants: &'g [Grant<'g>]) -> Self {
-        let mut by_gift = BTreeMap::<_, Vec<_>>::new();
+        let mut by_gift = Self { gifts: BTreeMap::new(), holders: BTreeMap::new() };
         for grant in grants {
-            by_gift.entry(grant.gift()).or_default().push(grant);
+            by_gift.gifts.entry(grant.gift()).or_default().push(grant);
+            by_gift.holders.entry(grant.holder_id.clone()).or_default().push(grant);
         }
-        Self(by_gift)
+        by_gift
+    }
+
+    /// The grants of the same principal, of any role and wherever that is.
+    pub(super) fn of_holder(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
+        self.holders.get(&grant.holder_id).map_or(&[], Vec::as_slice)
     }
 
     /// The grants that give the same role to the same principal, wherever that is.
     pub(super) fn alike(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
-        self.0.get(&grant.gift()).map_or(&[], Vec::as_slice)
+        self.gifts.get(&grant.gift()).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -87,6 +98,7 @@ fn grant<'a>(
         id,
         scope: scope_of(id)?,
         principal,
+        holder_id: comparable(principal),
         role: guid.and_then(|guid| roles.by_id(guid)),
         role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
         condition: properties["condition"].as_str().unwrap_or_default().trim(),
@@ -114,14 +126,12 @@ impl Grant<'_> {
 
     /// Whether two grants are the same, whatever their GUIDs.
     pub(super) fn is(&self, other: &Grant<'_>) -> bool {
-        self.scope == other.scope
-            && self.role_id == other.role_id
-            && self.principal.eq_ignore_ascii_case(other.principal)
+        self.scope == other.scope && self.role_id == other.role_id && self.holder_id == other.holder_id
     }
 
     /// The role, and who has it.
     fn gift(&self) -> (String, String) {
-        (self.role_id.clone(), self.principal.to_ascii_lowercase())
+        (self.role_id.clone(), self.holder_id.clone())
     }
 
     /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
@@ -154,11 +164,31 @@ impl Grant<'_> {
         }
     }
 
-    /// Whether it certainly lets its holder call models, whatever its condition says of other things.
-    pub(super) fn certainly_gives_inference(&self) -> bool {
-        let lets = |condition: Condition| rbac::INFERENCE.iter().any(|action| condition.always_lets(action));
-        self.role.is_some_and(Role::gives_inference)
-            && (!self.is_conditional() || Condition::parse(self.condition).is_ok_and(lets))
+    /// Whether its role permits one of the calls that the models of an account need, and its condition certainly lets that one through. Where
+    /// it is not known what is deployed, the condition must let every call through that the role permits: any could be the one.
+    pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<&str>>) -> bool {
+        let Some(role) = self.role else { return false };
+        let permitted = |action: &&str| role.can_on_data(action);
+        let lets = |action: &str| self.never_withholds(action);
+        match needed {
+            Some(calls) => calls.iter().filter(|action| permitted(action)).any(|action| lets(action)),
+            None => {
+                role.gives_inference()
+                    && rbac::INFERENCE.iter().filter(|action| permitted(action)).all(|action| lets(action))
+            }
+        }
+    }
+
+    /// Whether its condition lets an action through whatever is asked; where there is none, it does.
+    pub(super) fn never_withholds(&self, action: &str) -> bool {
+        let lets = |condition: Condition| condition.always_lets(action);
+        !self.is_conditional() || Condition::parse(self.condition).is_ok_and(lets)
+    }
+
+    /// Whether its condition keeps an action away whatever is asked.
+    pub(super) fn always_withholds(&self, action: &str) -> bool {
+        let withholds = |condition: Condition| condition.never_lets(action);
+        self.is_conditional() && Condition::parse(self.condition).is_ok_and(withholds)
     }
 
     /// The roles that its holder may give, by its own condition and by that of its role.

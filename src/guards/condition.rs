@@ -1,6 +1,7 @@
 //! Conditions of role assignments that a plan drops, changes, or gets around.
 //!
-//! A condition is not evaluated here: whether another one lets more through, a person says.
+//! A condition is not evaluated here: whether another one lets more through, a person says. It counts as got around by another role too,
+//! where that gives some of what the condition keeps away.
 
 use super::assignments::{ByGift, Grant};
 use super::{Objection, Rule};
@@ -35,11 +36,48 @@ fn weakened(before: &World, old: &ByGift<'_>, grant: &Grant<'_>) -> Option<Strin
     }
     // The same role above, below or here without that condition would undo it.
     let meets = |was: &&&Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);
-    let around = like_it.iter().find(|was| meets(was) && counts(was) && !was.has_condition_of(grant))?;
+    let around = like_it.iter().find(|was| meets(was) && counts(was) && !was.has_condition_of(grant));
+    let Some(around) = around else { return swapped(before, old.of_holder(grant), grant) };
     let how = if grant.is_conditional() {
         "under another condition than"
     } else {
         "without the condition under which"
     };
     Some(format!("the plan gives {principal} `{role}` on `{scope}` {how} it has it on `{}`", around.scope))
+}
+
+/// How a grant gives its principal some of what a condition on another role keeps from it, if so.
+fn swapped(before: &World, theirs: &[&Grant<'_>], grant: &Grant<'_>) -> Option<String> {
+    let (role, scope) = (grant.role?, &grant.scope);
+    let meets = |was: &Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);
+    let had = |action: &str| {
+        theirs.iter().any(|was| {
+            was.role.is_some_and(|role| role.can(action) || role.can_on_data(action))
+                && was.reaches(before, scope)
+                && (was.has_condition_of(grant) || was.never_withholds(action))
+                && (was.id == grant.id || was.was_lasting(before, scope))
+        })
+    };
+    let kept_away = |was: &&&Grant<'_>| {
+        let gives =
+            |action: &str| !was.never_withholds(action) && !grant.always_withholds(action) && !had(action);
+        was.is_conditional()
+            && was.role_id != grant.role_id
+            && meets(was)
+            && !was.has_condition_of(grant)
+            && was.role.is_some_and(|other| role.shared_with(other).any(gives))
+    };
+    let was = theirs.iter().find(kept_away)?;
+    let how = if grant.is_conditional() {
+        "under another condition than"
+    } else {
+        "without the condition under which"
+    };
+    Some(format!(
+        "the plan gives {} `{}` on `{scope}` {how} it has `{}` on `{}`, and both give some of the same",
+        grant.principal,
+        grant.role_name(),
+        was.role_name(),
+        was.scope
+    ))
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::assignments::Grant;
 use super::keys::keys_off;
-use super::{Objection, Rule, accounts, is_account, owner};
-use crate::id::ResourceId;
+use super::{Objection, Rule, accounts, child_of, is_account, owner};
+use crate::id::{ResourceId, comparable};
+use crate::kinds::KINDS;
 use crate::plan::document::{Action, Plan};
 use crate::plan::predict::World;
-use crate::rbac::Role;
+use crate::rbac::{self, Role};
 use crate::snapshot::Body;
 
 /// What specs say of role assignments, as plain data of the plan.
@@ -132,10 +133,20 @@ impl Ways<'_> {
         let lets_in = |grant: &&Grant<'_>| {
             grant.role.is_some_and(Role::gives_inference) && grant.reaches(self.after, at)
         };
-        self.new.iter().filter(lets_in).map(|grant| self.flaw(grant, at, identities_unread)).collect()
+        let calls = calls(self.after, at);
+        let flaw = |grant| self.flaw(grant, at, identities_unread, calls.as_ref());
+        self.new.iter().filter(lets_in).map(flaw).collect()
     }
 
-    fn flaw(&self, grant: &Grant<'_>, at: &ResourceId, identities_unread: bool) -> Option<Flaw> {
+    fn flaw(
+        &self,
+        grant: &Grant<'_>,
+        at: &ResourceId,
+        identities_unread: bool,
+        calls: Option<&BTreeSet<&str>>,
+    ) -> Option<Flaw> {
+        let permits =
+            |role: &Role| calls.is_none_or(|calls| calls.iter().any(|action| role.can_on_data(action)));
         if grant.gone {
             Some(Flaw::Gone)
         } else if is_own(&self.own, at, grant) {
@@ -147,7 +158,9 @@ impl Ways<'_> {
             Some(Flaw::MayEnd)
         } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
             Some(Flaw::MayBeOwn)
-        } else if !grant.certainly_gives_inference() {
+        } else if !grant.role.is_some_and(permits) {
+            Some(Flaw::OtherCalls)
+        } else if !grant.certainly_lets(calls) {
             Some(Flaw::Conditional)
         } else {
             (!self.declared.counts(grant, at)).then_some(Flaw::ByHand)
@@ -170,6 +183,8 @@ enum Flaw {
     Ends,
     /// It is for the account's own identity, or that of something in it.
     Own,
+    /// What its role permits is no call of a model that is deployed there.
+    OtherCalls,
     /// Its principal is gone.
     Gone,
 }
@@ -194,6 +209,7 @@ impl Flaw {
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "end by themselves".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
+            Self::OtherCalls => "permit no call of a model that is deployed there".to_owned(),
             Self::Gone => "are for principals that are gone".to_owned(),
         }
     }
@@ -235,11 +251,11 @@ fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     }
 }
 
-/// The principals of the identities of accounts and of what stands in them, in lower case, each with the account.
+/// The principals of the identities of accounts and of what stands in them, each with the account.
 fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     let own = |(id, body): (&ResourceId, &Body)| {
-        let principal = body["identity"]["principalId"].as_str()?.to_ascii_lowercase();
-        Some((id.up_to("accounts")?, principal))
+        let principal = body["identity"]["principalId"].as_str()?;
+        Some((id.up_to("accounts")?, comparable(principal)))
     };
     before.resources.iter().chain(&after.resources).filter_map(own).collect()
 }
@@ -258,7 +274,7 @@ fn lets_in(before: &World, grant: &Grant<'_>, account: &ResourceId) -> bool {
 /// Whether a grant is for the account's own identity or that of something in it, be it one that the plan only makes.
 fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Grant<'_>) -> bool {
     grant.holder.is_some_and(|holder| account.contains(holder))
-        || own.contains(&(account.clone(), grant.principal.to_ascii_lowercase()))
+        || own.contains(&(account.clone(), grant.holder_id.clone()))
 }
 
 /// Whether it stands after the plan as it did, or with less of a condition.
@@ -266,25 +282,44 @@ fn is_kept(grant: &Grant<'_>, new: &[Grant<'_>]) -> bool {
     new.iter().any(|now| now.is(grant) && grant.is_kept_by(now))
 }
 
-/// The caller's own rights to write: accounts and assignments, each by itself. What it holds through groups is not known here.
+/// The calls of which the models that stand in an account need one; nothing where none is known to stand there.
+fn calls(world: &World, account: &ResourceId) -> Option<BTreeSet<&'static str>> {
+    let is_in_it =
+        |id: &ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
+    let deployed = world.resources.iter().filter(|(id, _)| is_in_it(id));
+    let calls: BTreeSet<&str> = deployed.flat_map(|(_, body)| rbac::calls_of(body)).copied().collect();
+    (!calls.is_empty()).then_some(calls)
+}
+
+/// The actions with which keyless writes: of each kind, and revoking.
+fn rights() -> Vec<String> {
+    let types = KINDS.iter().flat_map(|kind| kind.types());
+    let mut rights: Vec<String> = types.map(|name| format!("{name}/write")).collect();
+    let grants = KINDS.iter().filter(|kind| kind.is_grant()).flat_map(|kind| kind.types());
+    rights.extend(grants.map(|name| format!("{name}/delete")));
+    rights
+}
+
+/// The caller's own rights to write, each by itself. What it holds through groups is not known here.
 pub(super) fn caller_out(
     caller: &str,
     after: &World,
     old: &[Grant<'_>],
     new: &[Grant<'_>],
 ) -> Vec<Objection> {
-    let rights: [fn(&Role) -> bool; 2] = [Role::can_grant, Role::can_write];
+    let rights = rights();
     // What it has for a while only is no right that it keeps.
-    let is_callers = |grant: &&Grant<'_>| grant.principal.eq_ignore_ascii_case(caller) && !grant.ends;
+    let is_callers = |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends;
     let kept =
         |lost: &Grant<'_>| new.iter().filter(is_callers).any(|now| now.is(lost) && lost.is_kept_by(now));
     let mut objections = Vec::new();
     for lost in old.iter().filter(is_callers).filter(|grant| !kept(grant)) {
         // A role of which nothing is known might have given the right, and is none to rely on.
         let taken = rights.iter().any(|right| {
-            lost.role.is_none_or(right)
+            let gives = |role: &Role| role.can(right);
+            lost.role.is_none_or(gives)
                 && !new.iter().filter(is_callers).any(|grant| {
-                    grant.role.is_some_and(right)
+                    grant.role.is_some_and(gives)
                         && grant.reaches(after, &lost.scope)
                         && (lost.is_kept_by(grant)
                             || old.iter().any(|was| was.is(grant) && was.is_kept_by(grant)))

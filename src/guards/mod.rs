@@ -12,6 +12,7 @@ mod condition;
 mod connection;
 #[cfg(test)]
 mod connection_tests;
+mod encryption;
 mod grant;
 mod identity;
 mod keys;
@@ -28,6 +29,8 @@ mod tests;
 #[cfg(test)]
 mod ways_tests;
 mod weakening;
+#[cfg(test)]
+mod withheld_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -262,6 +265,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     let mut said = grant::judge(before, &by_gift, &new, &roles);
     said.objections.extend(condition::objections(before, &by_gift, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
+    said.objections.extend(encryption::objections(before, after, &old, &new));
     if let Some(caller) = caller {
         said.objections.extend(lock_out::caller_out(&caller.to_string(), after, &old, &new));
     }

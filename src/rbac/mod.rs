@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 pub use catalogue::{Catalogue, Named, project};
@@ -69,20 +70,31 @@ impl Role {
     /// Whether it lets someone call models with a token.
     #[must_use]
     pub fn gives_inference(&self) -> bool {
-        let calls = |permission: &Permission| INFERENCE.iter().any(|action| permission.allows_data(action));
-        self.permissions.iter().any(calls)
+        INFERENCE.iter().any(|action| self.can_on_data(action))
+    }
+
+    /// Whether it permits an action on resources.
+    #[must_use]
+    pub fn can(&self, action: &str) -> bool {
+        allowed(&self.permissions, action)
+    }
+
+    /// Whether it permits an action on data, such as a call of a model.
+    #[must_use]
+    pub fn can_on_data(&self, action: &str) -> bool {
+        self.permissions.iter().any(|permission| permission.allows_data(action))
     }
 
     /// Whether it lets someone change accounts.
     #[must_use]
     pub fn can_write(&self) -> bool {
-        allowed(&self.permissions, WRITE)
+        self.can(WRITE)
     }
 
     /// Whether it lets someone give roles to others.
     #[must_use]
     pub fn can_grant(&self) -> bool {
-        allowed(&self.permissions, GRANT)
+        self.can(GRANT)
     }
 
     /// The roles that its holder may give, by the role's own condition.
@@ -132,6 +144,24 @@ pub fn givable(condition: Option<&str>, version: Option<&str>) -> Givable {
     let known = condition.filter(|_| version.is_none_or(|version| version == "2.0"));
     let condition = known.and_then(|text| Condition::parse(text).ok());
     condition.map_or(Givable::Any, |condition| condition.givable())
+}
+
+/// The data actions of which a call of a deployed model needs one, by what ARM shows of the deployment. What a model does it shows only once
+/// it is there: before that, names of models tell embeddings from others.
+#[must_use]
+pub fn calls_of(deployment: &Value) -> &'static [&'static str] {
+    let (model, can) = (&deployment["properties"]["model"], &deployment["properties"]["capabilities"]);
+    if !model["format"].as_str().is_some_and(|format| format.eq_ignore_ascii_case("OpenAI")) {
+        // Models of others answer at either endpoint, as far as is documented.
+        return &INFERENCE;
+    }
+    let embeds = model["name"].as_str().is_some_and(|name| name.to_ascii_lowercase().contains("embedding"));
+    match (can["chatCompletion"] == "true", can["embeddings"] == "true") {
+        (true, true) => &INFERENCE[..2],
+        (false, true) => &INFERENCE[1..2],
+        (false, false) if embeds => &INFERENCE[1..2],
+        _ => &INFERENCE[..1],
+    }
 }
 
 /// Whether any of these allows an action: what one excludes, another may still allow.

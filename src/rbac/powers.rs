@@ -2,7 +2,7 @@
 //!
 //! Plain data. docs/guards.md shows this table, and beside it the rights that are left to others and why; a test keeps it current.
 
-use super::{Permission, Role, allowed};
+use super::{INFERENCE, Permission, Role};
 
 /// The right to write role assignments.
 pub(super) const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
@@ -95,13 +95,25 @@ pub const POWERS: &[Power] = &[
 impl Role {
     /// The rights it gives with which somebody could get more.
     pub fn powers(&self) -> impl Iterator<Item = &'static Power> {
-        POWERS.iter().filter(|power| power.actions.iter().any(|action| allowed(&self.permissions, action)))
+        POWERS.iter().filter(|power| power.actions.iter().any(|action| self.can(action)))
     }
 
     /// Whether giving it takes the word that the guard `grant` asks for, wherever it is given.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
         self.powers().next().is_some()
+    }
+
+    /// What this and another role both let one do, as far as a condition can keep it away: actions on data, calls of models among them, and
+    /// rights with which somebody could get more.
+    pub fn shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let rights = POWERS.iter().flat_map(|power| power.actions).copied();
+        let rights = rights.filter(|action| self.can(action) && other.can(action));
+        // Where one pattern covers another, what both permit shows in the narrower one.
+        let patterns =
+            |role: &'a Self| role.permissions.iter().flat_map(|permission| &permission.data_actions);
+        let data = patterns(self).chain(patterns(other)).map(String::as_str).chain(INFERENCE);
+        rights.chain(data.filter(|action| self.can_on_data(action) && other.can_on_data(action)))
     }
 
     /// The permissions that let it write role assignments.

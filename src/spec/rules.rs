@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use uuid::Uuid;
-
 use super::Loaded;
 use crate::desired::desired;
 use crate::finding::{Code, Finding};
-use crate::id::Key;
+use crate::id::{Key, hyphenated_guid};
 use crate::kinds::KINDS;
 use crate::kinds::account::is_group_name;
 use crate::source::Span;
@@ -86,7 +84,7 @@ pub fn is_stack_name(name: &str) -> bool {
 
 /// Whether it is a GUID in the form that ids hold: others would parse and then name nothing.
 fn is_hyphenated_guid(text: &str) -> bool {
-    text.len() == 36 && Uuid::try_parse(text).is_ok()
+    hyphenated_guid(text).is_some()
 }
 
 /// The same account, or the same assignment by two files. (The same assignment twice in one file is the kind's to say.)

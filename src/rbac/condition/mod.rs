@@ -94,6 +94,12 @@ impl Condition {
         self.certain().is_some_and(|expr| truth(expr, action, Given::Unsaid) == Truth::Yes)
     }
 
+    /// Whether it certainly keeps an action away, whatever else is asked.
+    #[must_use]
+    pub fn never_lets(&self, action: &str) -> bool {
+        self.certain().is_some_and(|expr| truth(expr, action, Given::Unsaid) == Truth::No)
+    }
+
     /// Its expression, unless its text could be read in two ways.
     fn certain(&self) -> Option<&Expr> {
         (!self.ambiguous).then_some(&self.expr)

@@ -102,6 +102,9 @@ const CONDITIONS: &str = "
 
 A condition that a plan drops or changes is refused (`guard-condition`), on any role: keyless does not judge whether the new one lets more
 through, a person does. The same role given to the same principal without that condition, above, below or at that scope, counts as dropped.
+So does another role there that gives some of what the condition keeps away from the same principal, such as a call of a model, another
+action on data, or a right of the table above: a swap of *Cognitive Services User* under a condition for *Cognitive Services OpenAI User*
+without.
 Text diffs mark words as `git diff --word-diff` does: `[-gone-]`, `{+new+}`.
 
 `validate` finds what Azure could not read: brackets, quotes, an operator without a value, with the place inside the condition. Operators,
@@ -112,7 +115,10 @@ functions and attributes that keyless does not know are a note: Azure judges the
 With keys off somebody must be left who can call the models: `guard-lock-out` refuses a plan after which no role with inference data actions
 reaches the account. These do not count:
 
-- a grant under a condition, unless the condition certainly lets calls through (it speaks of other actions only);
+- a grant under a condition, unless the condition certainly lets a call through that the role permits. Where the account's deployments are
+  known it must be one that they take: chat or embeddings of OpenAI models, any call of a model of others. Where they are not known, as for
+  a saved plan without its specs, the condition must let every such call through that the role permits;
+- a grant of a role that permits no call of a model that is deployed there, as far as deployments are known;
 - a grant that ends by itself, wherever it stands, such as a role activated through Privileged Identity Management. Where that could not be
   read, only what keyless made counts: it lasts;
 - a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
@@ -124,9 +130,13 @@ group, or on another team's account. Those accounts are listed then. Of an accou
 unless somebody keeps a role there that lasts for certain. For accounts below a management group that always holds, since keyless does not know
 all of them; somebody with a lasting role on that management group or above is enough.
 
-The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes the right to
-write accounts or role assignments from the identity that carries it out, or puts it under a condition, is refused too; what that identity
-holds through groups is not known, and what it holds for a while is no right that it keeps.
+The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes a right
+with which keyless writes (accounts and what stands in them, role assignments) from the identity that carries it out, or puts it under a
+condition, is refused too; what that identity holds through groups is not known, and what it holds for a while is no right that it keeps.
+
+An account that is encrypted with a key of its owner's is of no use to anybody once it cannot read the key. A plan is refused that takes
+from it the identity with which it reads the key (its own, or the attached one whose client id stands in `identityClientId`), or from that
+identity the last role that lets it. What a vault's access policies let in keyless does not know: the message says so.
 
 What somebody has for a while counts for no guard as had before: giving it for good needs the word of `grant`, and a condition dropped beside
 it that of `condition`.

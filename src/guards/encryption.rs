@@ -1,0 +1,142 @@
+//! Accounts that could not read the key any more with which they are encrypted: nobody can use such an account.
+//!
+//! What a vault's access policies let in is not known here.
+
+use serde_json::Value;
+use url::Url;
+
+use super::assignments::Grant;
+use super::{Objection, Rule, accounts};
+use crate::id::{ResourceId, comparable};
+use crate::plan::predict::World;
+
+/// What an identity must be allowed so that an account can use a key.
+const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
+
+pub(super) fn objections(
+    before: &World,
+    after: &World,
+    old: &[Grant<'_>],
+    new: &[Grant<'_>],
+) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for (id, is) in accounts(after) {
+        let Some((was, key)) = before.resource(id).zip(Key::of(is)) else { continue };
+        let Some(reader) = key.reader(was).or_else(|| key.reader(is)) else { continue };
+        let account = id.name();
+        if reader.is_of(was) && !reader.is_of(is) {
+            let message = format!(
+                "the plan takes {} from account `{account}`, which reads its encryption key with it: nobody could use the account",
+                reader.words()
+            );
+            objections.push(Objection::at(Rule::LockOut, id, message));
+            continue;
+        }
+        let Some(principal) = reader.principal(was).map(comparable) else { continue };
+        // A role of which nothing is known might let it read the key, and is none to rely on.
+        let is_its = |grant: &&Grant<'_>| grant.holder_id == principal && key.may_be_below(&grant.scope);
+        let opened =
+            |grant: &&Grant<'_>| is_its(grant) && grant.role.is_none_or(|role| role.can_on_data(UNWRAP));
+        let kept = |grant: &Grant<'_>| new.iter().any(|now| now.is(grant) && grant.is_kept_by(now));
+        let opens = |grant: &&Grant<'_>| {
+            is_its(grant)
+                && grant.role.is_some_and(|role| role.can_on_data(UNWRAP))
+                && (!grant.is_conditional() || old.iter().any(|was| was.is(grant) && was.is_kept_by(grant)))
+        };
+        let lost = old.iter().filter(opened).find(|grant| !kept(grant));
+        let Some(lost) = lost.filter(|_| !new.iter().any(|grant| opens(&grant))) else { continue };
+        let message = format!(
+            "the plan takes `{}` on `{}` from {} of account `{account}`, which reads its encryption key with it: unless an access policy of the vault lets it in, nobody could use the account",
+            lost.role_name(),
+            lost.scope.name(),
+            reader.words()
+        );
+        objections.push(Objection::at(Rule::LockOut, lost.id, message));
+    }
+    objections
+}
+
+/// A key of the customer's, with which an account is encrypted.
+struct Key<'a> {
+    vault: String,
+    name: &'a str,
+    /// The client id of the identity that reads it, where that is not the account's own.
+    client: Option<&'a str>,
+}
+
+/// The identity that reads a key.
+enum Reader<'a> {
+    Own,
+    Attached(&'a str),
+}
+
+impl<'a> Key<'a> {
+    fn of(account: &'a Value) -> Option<Self> {
+        let encryption = &account["properties"]["encryption"];
+        let source = encryption["keySource"].as_str();
+        let key = encryption["keyVaultProperties"].as_object()?;
+        let text = |name: &str| key.get(name).and_then(Value::as_str);
+        let uri = Url::parse(text("keyVaultUri")?).ok()?;
+        source.is_none_or(|source| source.eq_ignore_ascii_case("Microsoft.KeyVault")).then_some(())?;
+        Some(Self {
+            vault: uri.host_str()?.split('.').next()?.to_owned(),
+            name: text("keyName").unwrap_or_default(),
+            client: text("identityClientId").filter(|client| !client.is_empty()),
+        })
+    }
+
+    /// Who reads it, by what is attached to an account; nothing where no identity there has its client id.
+    fn reader<'b>(&self, account: &'b Value) -> Option<Reader<'b>> {
+        let Some(client) = self.client.map(comparable) else { return Some(Reader::Own) };
+        let mut attached = account["identity"]["userAssignedIdentities"].as_object().into_iter().flatten();
+        let is = |body: &Value| body["clientId"].as_str().is_some_and(|id| comparable(id) == client);
+        attached.find(|(_, body)| is(body)).map(|(id, _)| Reader::Attached(id))
+    }
+
+    /// Whether what is given at a scope may be given on this key. Its URI names the vault and not where that stands.
+    fn may_be_below(&self, scope: &ResourceId) -> bool {
+        let vault = scope.tracked();
+        match vault.resource_type().map(|name| name.to_ascii_lowercase()).as_deref() {
+            None | Some("microsoft.management/managementgroups") => true,
+            Some("microsoft.keyvault/vaults" | "microsoft.keyvault/managedhsms") => {
+                let key = scope.segment_after("keys");
+                vault.name().eq_ignore_ascii_case(&self.vault)
+                    && key.is_none_or(|key| key.eq_ignore_ascii_case(self.name))
+            }
+            Some(_) => false,
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn is_of(&self, account: &Value) -> bool {
+        let identity = &account["identity"];
+        let types = identity["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+        match self {
+            Self::Own => types.contains("systemassigned"),
+            Self::Attached(reader) => {
+                let attached = identity["userAssignedIdentities"].as_object();
+                let mut names = attached.into_iter().flatten().filter(|(_, body)| !body.is_null());
+                types.contains("userassigned") && names.any(|(id, _)| id.eq_ignore_ascii_case(reader))
+            }
+        }
+    }
+
+    fn principal<'a>(&self, account: &'a Value) -> Option<&'a str> {
+        let identity = &account["identity"];
+        match self {
+            Self::Own => identity["principalId"].as_str(),
+            Self::Attached(id) => {
+                let mut attached = identity["userAssignedIdentities"].as_object().into_iter().flatten();
+                attached.find(|(name, _)| name.eq_ignore_ascii_case(id))?.1["principalId"].as_str()
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Own => "the system-assigned identity".to_owned(),
+            Self::Attached(id) => format!("user-assigned identity `{id}`"),
+        }
+    }
+}

@@ -299,7 +299,11 @@ fn absent(
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => Change::Refused { desired, fields, why },
         (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
-        (None, remains, _) => Change::Create { desired, fields, purge: remains.map(|remains| remains.id) },
+        (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
+            Some(why) => Change::Refused { desired, fields, why },
+            None => Change::Create { desired, fields, purge: Some(remains.id) },
+        },
+        (None, None, _) => Change::Create { desired, fields, purge: None },
     }
 }
 
@@ -329,14 +333,21 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
     }
 }
 
+/// Why a declared resource that is there, or what is left of it, is another stack's, if so.
+fn foreign(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Option<String> {
+    let mark = desired.kind.mark(&live.body);
+    let owner = mark.filter(|owner| *owner != desired.stack)?;
+    let why = format!("{} carries the mark of stack `{owner}`", desired.title);
+    findings.push(Finding::error(Code::ForeignMark, why.clone()).at(desired.span).hint(format!(
+        "declare it in one stack only: remove it here, or from `{owner}` and take the mark off"
+    )));
+    Some(why)
+}
+
 /// A declared resource that is there.
 fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change {
     let mark = desired.kind.mark(&live.body);
-    if let Some(owner) = mark.as_deref().filter(|owner| *owner != desired.stack) {
-        let why = format!("{} carries the mark of stack `{owner}`", desired.title);
-        findings.push(Finding::error(Code::ForeignMark, why.clone()).at(desired.span).hint(format!(
-            "declare it in one stack only: remove it here, or from `{owner}` and take the mark off"
-        )));
+    if let Some(why) = foreign(&desired, live, findings) {
         return Change::Refused { desired, fields: Vec::new(), why };
     }
     let mut fields = field_changes(desired.kind, &desired.declared, &live.body);

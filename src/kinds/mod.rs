@@ -36,7 +36,7 @@ use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
-use crate::plan::document::{Plan, PlannedChange};
+use crate::plan::document::{Plan, PlannedChange, Step, StepAction};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -402,6 +402,9 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     let targets: Vec<ResourceId> =
         plan.steps.iter().filter_map(|step| ResourceId::parse(&step.target).ok()).collect();
     let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
+    // What was deleted still says whose it was, and what it let in.
+    let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
+    queries.extend(plan.steps.iter().filter(deleted).filter_map(|step| account::left_behind(&step.target)));
     queries.sort();
     queries.dedup();
     queries

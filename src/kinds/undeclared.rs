@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{Kind, Live, account};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, comparable};
 use crate::snapshot::Refusal;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -75,7 +75,7 @@ pub(super) fn co_manager<'a>(live: &Live, stacks: &'a [Loaded]) -> Option<&'a Co
         stacks.iter().flat_map(|loaded| loaded.spec.accounts.iter().map(move |each| (loaded, each)));
     let here = declared.filter(|(loaded, each)| account::id_of(&loaded.spec, each) == account);
     here.flat_map(|(_, each)| &each.co_managed_by).find(|team| {
-        let is_of_it = |who: &str| team.by.iter().any(|id| id.eq_ignore_ascii_case(who));
+        let is_of_it = |who: &str| team.by.iter().any(|id| comparable(id) == comparable(who));
         team.stack == mark && is_of_it(maker) && is_of_it(writer)
     })
 }

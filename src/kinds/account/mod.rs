@@ -45,6 +45,12 @@ const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 /// The kind.
 pub struct Accounts;
 
+/// Asks for what is left of soft-deleted accounts in the subscription of one.
+pub(super) fn left_behind(id: &str) -> Option<Query> {
+    let id = ResourceId::parse(id).ok()?;
+    Some(remains::query(&ResourceId::subscription(id.subscription_id()?)))
+}
+
 /// The id of a declared account.
 #[must_use]
 pub(crate) fn id_of(spec: &Spec, account: &Account) -> ResourceId {

@@ -40,12 +40,24 @@ pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> 
     let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
     let is_role = |role: &ResourceId| {
         role.resource_type().is_some_and(|found| found.eq_ignore_ascii_case(DEFINITION))
-            && trailing_guid(role.as_str()).is_some()
+            && trailing_guid(role.as_str()).is_some_and(|guid| is_written(guid, role.name()))
     };
     if !ResourceId::parse(text("roleDefinitionId")).is_ok_and(|role| is_role(&role)) {
         return Some("it does not say which role it gives".to_owned());
     }
-    let named = Uuid::try_parse(text("principalId")).is_ok() && RoleAssignments.named_by(&patch, id) == *id;
-    (change.holes.is_empty() && !named)
+    if !change.holes.is_empty() {
+        return None;
+    }
+    // Azure takes other forms of a GUID for the same one, and what is compared with live state must not pass for another.
+    let principal = text("principalId");
+    if !Uuid::try_parse(principal).is_ok_and(|guid| is_written(guid, principal)) {
+        return Some(format!("`{principal}` is not an object id as a plan writes it"));
+    }
+    (RoleAssignments.named_by(&patch, id) != *id)
         .then(|| "its name is not that of the assignment it describes".to_owned())
+}
+
+/// Whether a text is how a plan writes a GUID.
+fn is_written(guid: Uuid, text: &str) -> bool {
+    guid.to_string() == text
 }

@@ -4,10 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use uuid::Uuid;
-
 use crate::diff::field;
-use crate::id::ResourceId;
+use crate::id::{ResourceId, hyphenated_guid};
 use crate::kinds::{self, Compare, Kind, shown, undeclarable};
 use crate::plan::document::{Action, FieldEntry, Hole, Mark, PlannedChange};
 use crate::spec::rules::is_stack_name;
@@ -67,7 +65,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
 /// The type of what is written is that of its kind, and nothing stands between it and its group.
 fn of_target(kind: &dyn Kind, id: &ResourceId) -> Option<String> {
     let fits = if kind.is_grant() {
-        Uuid::try_parse(id.name()).is_ok()
+        hyphenated_guid(id.name()).is_some()
     } else {
         id.group().is_some_and(|group| group == id.scope())
     };

@@ -6,6 +6,8 @@
 mod flaws;
 mod hearsay;
 #[cfg(test)]
+mod spelled_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -128,9 +130,13 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         let live = now.resource(&id);
         words::rename(change, live, &roles);
         change.unverified = false;
-        let Some(body) = live else { continue };
+        // What is brought back, or purged so that another takes its name, still says whose it was.
+        let restores = change.action == Action::Restore;
+        let remains = (restores || change.purge.is_some()).then(|| now.remains(&id)).flatten();
+        let Some(body) = live.or(remains) else { continue };
         let differing = field_changes(kind, &change.patch(), body);
-        for entry in &mut change.fields {
+        let was = live.is_some() || restores;
+        for entry in change.fields.iter_mut().filter(|_| was) {
             let unshown = field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Unshown);
             let known = differing.iter().find(|field| field.path == entry.path);
             entry.before = match known {

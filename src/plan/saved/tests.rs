@@ -12,20 +12,20 @@ use crate::plan::document::{Requests, Target, TargetKind};
 use crate::plan::plan;
 use crate::source::{Sources, Span};
 
-const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
-const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
-const ROLES: &str =
+pub(super) const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub(super) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+pub(super) const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+pub(super) const ROLES: &str =
     "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.Authorization/roleDefinitions";
 const DELETED: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/rg-chat/deletedAccounts";
 
 /// Indexes of the plan's changes.
 const NEW: usize = 0;
-const LIVE: usize = 1;
+pub(super) const LIVE: usize = 1;
 const SAME: usize = 2;
-const GRANT: usize = 3;
+pub(super) const GRANT: usize = 3;
 const HOLED: usize = 4;
-const GONE: usize = 5;
+pub(super) const GONE: usize = 5;
 
 fn grant(scope: &ResourceId, role: &str, principal: Option<&str>) -> Desired {
     let name = arm_guid(&[principal.unwrap_or("accountIdentity:new"), role, scope.as_str()]).to_string();
@@ -124,9 +124,9 @@ fn a_plan_reads_back_as_it_was_and_its_steps_follow() {
 /// An alteration of one change.
 type Alter = fn(&mut PlannedChange);
 /// An edit of the changes.
-type Edit = Box<dyn FnOnce(&mut Value)>;
+pub(super) type Edit = Box<dyn FnOnce(&mut Value)>;
 
-fn set(index: usize, member: &'static str, value: Value) -> Edit {
+pub(super) fn set(index: usize, member: &'static str, value: Value) -> Edit {
     Box::new(move |changes| changes[index][member] = value)
 }
 
@@ -139,16 +139,16 @@ fn field(index: usize, path: &'static str, after: impl Into<Value>) -> Edit {
     Box::new(move |changes| changes[index]["fields"].as_array_mut().unwrap().push(entry))
 }
 
-fn edit(edit: impl FnOnce(&mut Value) + 'static) -> Edit {
+pub(super) fn edit(edit: impl FnOnce(&mut Value) + 'static) -> Edit {
     Box::new(edit)
 }
 
-fn assignment(scope: &ResourceId, name: &str) -> Value {
+pub(super) fn assignment(scope: &ResourceId, name: &str) -> Value {
     json!(scope.provider("Microsoft.Authorization/roleAssignments", name))
 }
 
 /// Each of these is refused with those words.
-fn refused(cases: Vec<(&str, Edit, &str)>) {
+pub(super) fn refused(cases: Vec<(&str, Edit, &str)>) {
     for (what, edit, flaw) in cases {
         let error = match parse(&forged(edit)) {
             Ok(plan) => panic!("{what} is taken: {:#?}", plan.changes),

@@ -334,6 +334,45 @@ fn another_stacks_mark_is_shown_and_refused_where_the_run_is_pinned() {
 }
 
 #[test]
+fn what_another_stack_left_behind_is_neither_brought_back_nor_purged() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |stack: &str, mode: &str| {
+        let lines = format!("disableLocalAuth: true\n{}", grants(&[ALICE]));
+        one_account(stack, "chat", &lines).replace("accounts:", &format!("onSoftDeleted: {mode}\naccounts:"))
+    };
+    folder.write("a.yaml", spec("team-a", "restore"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&account("chat"));
+    for (mode, action) in [("restore", "restore"), ("purge", "create")] {
+        folder.write("a.yaml", spec("team-a", mode));
+        folder.keyless("plan a.yaml --out plan.json --allow purge").exits(0);
+        azure.take_seen();
+        forge(&folder, |plan| {
+            for change in plan["changes"].as_array_mut().unwrap() {
+                change["stack"] = json!("team-b");
+            }
+            assert_eq!(change(plan, action, "chat")["mark"], "added");
+        });
+        let words = ["foreign-mark", "it carries the mark of stack `team-a`", "nothing was written"];
+        let run = folder.keyless("apply plan.json --yes --stack team-b --allow purge");
+        refused(&azure, run, 1, &words);
+        // The same in a spec.
+        folder.write("b.yaml", spec("team-b", mode));
+        folder.keyless("plan b.yaml").exits(1).says(&["error[foreign-mark]", "stack `team-a`"]);
+    }
+    // What it let in counts for a saved plan too.
+    let opened = spec("team-a", "restore").replace("disableLocalAuth: true", "disableLocalAuth: false");
+    folder.write("a.yaml", opened);
+    folder.keyless("plan a.yaml --out plan.json --allow keys-on").exits(0);
+    azure.take_seen();
+    refused(&azure, folder.keyless("apply plan.json --yes"), 3, &["guard-keys-on"]);
+    folder.write("a.yaml", spec("team-a", "restore"));
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    folder.keyless("apply plan.json --yes").exits(0);
+}
+
+#[test]
 fn what_was_there_before_is_hearsay_in_a_file_and_read_from_azure_by_apply() {
     let azure = Azure::start();
     let folder = azure.folder();

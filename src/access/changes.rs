@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Holder;
 use super::holders::{Assignment, holders};
-use crate::id::ResourceId;
+use super::{Holder, Through};
+use crate::id::{ResourceId, comparable};
 use crate::keys::Keys;
 use crate::plan::predict::World;
-use crate::rbac::Catalogue;
+use crate::rbac::{Catalogue, Condition, INFERENCE};
 
 /// What changes for one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct AccessChange {
     pub gains: Vec<Holder>,
     /// Who could and cannot any more.
     pub loses: Vec<Holder>,
+    /// Who could whatever the circumstances, and afterwards only under a condition: what is left to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restricted: Vec<Holder>,
     /// Whether keys are taken before and after, where that changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysChange>,
@@ -66,21 +69,33 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         let (was, is) = (before.resource(id), after.resource(id));
         // Nobody can call what is not there, before or after.
         let who = |of: &[Assignment<'_>]| {
-            holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders
+            let found = holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders;
+            found.into_iter().filter(|holder| ability(holder, &roles) > Ability::None).collect::<Vec<_>>()
         };
         let could = was.map(|_| who(&old)).unwrap_or_default();
         let can = is.map(|_| who(&new)).unwrap_or_default();
-        let (gains, loses) = (beyond(&can, &could), beyond(&could, &can));
+        let gains = beyond(&can, &could, &roles);
+        let less = beyond(&could, &can, &roles);
+        let left: BTreeMap<String, &Holder> =
+            can.iter().map(|holder| (comparable(&holder.id), holder)).collect();
+        let (restricted, loses): (Vec<Holder>, Vec<Holder>) =
+            less.into_iter().partition(|holder| left.contains_key(&comparable(&holder.id)));
+        // What they could before is no news: what is left to them is.
+        let restricted: Vec<Holder> = restricted
+            .iter()
+            .filter_map(|holder| Some((*left.get(&comparable(&holder.id))?).clone()))
+            .collect();
         let keys = was.zip(is).and_then(|(was, is)| {
             let (before, after) = (keys(was), keys(is));
             (before != after).then_some(KeysChange { before, after })
         });
-        if !gains.is_empty() || !loses.is_empty() || keys.is_some() {
+        if !(gains.is_empty() && loses.is_empty() && restricted.is_empty() && keys.is_none()) {
             changes.push(AccessChange {
                 account: id.name().to_owned(),
                 id: id.to_string(),
                 gains,
                 loses,
+                restricted,
                 keys,
             });
         }
@@ -91,7 +106,8 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
 /// The names that changes give to principals, by object id in lower case.
 #[must_use]
 pub fn names(changes: &[AccessChange]) -> BTreeMap<String, String> {
-    let holders = changes.iter().flat_map(|change| change.gains.iter().chain(&change.loses));
+    let holders =
+        changes.iter().flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
     holders.filter_map(|holder| Some((holder.id.to_ascii_lowercase(), holder.name.clone()?))).collect()
 }
 
@@ -99,10 +115,42 @@ fn assignments(world: &World) -> Vec<Assignment<'_>> {
     world.resources.values().filter_map(|body| Assignment::of(body)).collect()
 }
 
-/// Those of the first that are not among the second.
-fn beyond(first: &[Holder], second: &[Holder]) -> Vec<Holder> {
-    let known: BTreeSet<String> = second.iter().map(|holder| holder.id.to_ascii_lowercase()).collect();
-    first.iter().filter(|holder| !known.contains(&holder.id.to_ascii_lowercase())).cloned().collect()
+/// Whether somebody can call models, by the roles and conditions through which they might.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ability {
+    /// Conditions keep every call away.
+    None,
+    /// Whether conditions let calls through depends on what is not known here.
+    Perhaps,
+    /// At least one call, whatever the circumstances.
+    Certain,
+}
+
+fn ability(holder: &Holder, roles: &Catalogue) -> Ability {
+    holder.through.iter().map(|through| lets(through, roles)).max().unwrap_or(Ability::None)
+}
+
+fn lets(through: &Through, roles: &Catalogue) -> Ability {
+    let Some(text) = &through.condition else { return Ability::Certain };
+    let Ok(condition) = Condition::parse(text) else { return Ability::Perhaps };
+    let role = through.role_id.parse().ok().and_then(|id| roles.by_id(id));
+    let calls = INFERENCE.iter().filter(|action| role.is_some_and(|role| role.can_on_data(action)));
+    let each = calls.map(|action| match (condition.always_lets(action), condition.never_lets(action)) {
+        (true, _) => Ability::Certain,
+        (_, true) => Ability::None,
+        _ => Ability::Perhaps,
+    });
+    each.max().unwrap_or(Ability::Perhaps)
+}
+
+/// Those of the first who are not among the second, or can more than there.
+fn beyond(first: &[Holder], second: &[Holder], roles: &Catalogue) -> Vec<Holder> {
+    let known: BTreeMap<String, Ability> =
+        second.iter().map(|holder| (comparable(&holder.id), ability(holder, roles))).collect();
+    let can_more = |holder: &&Holder| {
+        known.get(&comparable(&holder.id)).is_none_or(|other| ability(holder, roles) > *other)
+    };
+    first.iter().filter(can_more).cloned().collect()
 }
 
 fn keys(account: &Value) -> Keys {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Holder, Reach, Through};
-use crate::id::{ResourceId, trailing_guid};
+use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds::Kind as _;
 use crate::kinds::role_assignment::RoleAssignments;
 use crate::rbac::{Catalogue, Role};
@@ -94,7 +94,7 @@ pub(super) fn holders<'a>(
             continue;
         }
         let condition = assignment.text("condition");
-        let principal = assignment.principal().to_ascii_lowercase();
+        let principal = comparable(assignment.principal());
         let holder = by_principal.entry(principal.clone()).or_insert_with(|| Holder {
             name: names.get(&principal).cloned(),
             id: assignment.principal().to_owned(),

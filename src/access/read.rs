@@ -109,13 +109,26 @@ pub(super) fn directory(
     }
 }
 
-/// Names of principals by object id in lower case, from whatever the directory said in this run and from lock files.
+/// Names of principals by object id in lower case, from whatever the directory said in this run. What only a lock file says is told as that.
 #[must_use]
 pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, String> {
     let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
     let locked = locks.flat_map(|lock| &lock.principals);
-    let mut names: BTreeMap<String, String> =
-        locked.map(|entry| (entry.id.to_string(), entry.name.clone())).collect();
+    let mut names: BTreeMap<String, String> = locked
+        .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
+        .collect();
+    for body in snapshot.bodies() {
+        // A user-assigned identity is read from Azure itself.
+        let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+        let is_identity = |id: &ResourceId| {
+            id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(principals::IDENTITY_TYPE))
+        };
+        if let (Some(id), Some(principal)) =
+            (id.filter(is_identity), body["properties"]["principalId"].as_str())
+        {
+            names.insert(principal.to_ascii_lowercase(), id.name().to_owned());
+        }
+    }
     for body in snapshot.bodies().filter(|body| body["properties"].is_null()) {
         let id = body["id"].as_str().filter(|id| Uuid::try_parse(id).is_ok());
         let name = body["userPrincipalName"].as_str().or_else(|| body["displayName"].as_str());

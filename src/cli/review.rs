@@ -84,8 +84,11 @@ impl Session {
             checks::review(&mut plan, &snapshot, Severity::Error);
         }
         let names = access::changes::names(&plan.access);
-        let names =
-            names.into_iter().map(|(id, name)| (id, format!("{name}, from the plan, unverified"))).collect();
+        let told = |name: &str| match name.strip_suffix(", from lock, unverified") {
+            Some(name) => format!("{name}, from the plan and there from lock, unverified"),
+            None => format!("{name}, from the plan, unverified"),
+        };
+        let names = names.into_iter().map(|(id, name)| (id, told(&name))).collect();
         plan.access = access::changes::changes(&now, &now.after(&plan), &names);
         plan.findings.extend(guards::judge_file(&plan, &now, claims.oid, allowed));
         plan.findings.extend(stale);

@@ -1,6 +1,9 @@
 //! The lock file beside a spec: who its names were when somebody looked them up who may read the directory.
 //!
-//! Pure: text in, text out. What it says is taken for true and shown as unverified; only `lock --check` compares it.
+//! Pure: text in, text out. What it says is compared with the directory where that answers (see `resolve`), and taken for true and shown
+//! as unverified where it does not.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -53,6 +56,14 @@ pub enum LockError {
     /// It is of another format.
     #[error("it has format version `{0}`, and this keyless reads `{FORMAT_VERSION}`")]
     Version(String),
+    /// It says of one name who it is more than once.
+    #[error("it holds {who} twice, as `{}` and as `{}`: two versions of it were merged", .ids[0], .ids[1])]
+    Twice {
+        /// The name, with what it is.
+        who: String,
+        /// The object ids.
+        ids: [Uuid; 2],
+    },
 }
 
 impl Entry {
@@ -69,11 +80,17 @@ impl Lock {
     /// Reads a lock file.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         let lock: Self = serde_json::from_str(text).map_err(LockError::Shape)?;
-        if lock.format_version == FORMAT_VERSION {
-            Ok(lock)
-        } else {
-            Err(LockError::Version(lock.format_version))
+        if lock.format_version != FORMAT_VERSION {
+            return Err(LockError::Version(lock.format_version));
         }
+        let mut known: BTreeMap<(&str, String), Uuid> = BTreeMap::new();
+        for entry in &lock.principals {
+            let key = (entry.principal_type.as_str(), entry.name.to_lowercase());
+            if let Some(first) = known.insert(key, entry.id) {
+                return Err(LockError::Twice { who: entry.shown(), ids: [first, entry.id] });
+            }
+        }
+        Ok(lock)
     }
 
     /// Who a principal is, by this file; `None` for forms that need no look-up.
@@ -134,15 +151,9 @@ impl Lock {
         for now in &fresh.principals {
             match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
                 None => findings.push(finding(now, format!("the lock file does not hold {}", now.shown()))),
-                Some(then) if then.id != now.id => findings.push(finding(
-                    now,
-                    format!(
-                        "{} is `{}` in the directory, and `{}` in the lock file",
-                        now.shown(),
-                        now.id,
-                        then.id
-                    ),
-                )),
+                Some(then) if then.id != now.id => {
+                    findings.push(finding(now, differs(&now.shown(), now.id, then.id)))
+                }
                 Some(then) if then.tenant.is_some() && now.tenant.is_some() && then.tenant != now.tenant => {
                     findings.push(finding(now, format!("{} was locked in another tenant", now.shown())));
                 }
@@ -181,6 +192,22 @@ impl Lock {
     }
 }
 
+/// That a lock file says of a name something else than the directory, or than Azure of a managed identity.
+pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>) -> Finding {
+    let shown = form.shown();
+    let finding = |message| Finding::error(Code::LockOutdated, message).hint(RENEW);
+    match now {
+        Ok(id) => finding(differs(&shown, *id, locked)),
+        Err(why) => {
+            finding(format!("{shown} is `{locked}` in the lock file, and nobody in the directory")).cause(why)
+        }
+    }
+}
+
+fn differs(shown: &str, now: Uuid, locked: Uuid) -> String {
+    format!("{shown} is `{now}` in the directory, and `{locked}` in the lock file")
+}
+
 /// What a lock file calls a principal that must be looked up.
 fn locked_as(form: &Form<'_>) -> Option<(PrincipalType, String)> {
     match form {
@@ -214,6 +241,21 @@ mod tests {
         let text = serde_json::to_string(&lock()).unwrap();
         assert_eq!(Lock::parse(&text).unwrap(), lock());
         assert!(matches!(Lock::parse(&text.replace("1.0", "9.0")), Err(LockError::Version(_))));
+        // Of two lines that a merge left, neither is taken; the case of a name does not matter.
+        for name in ["ML", "ml"] {
+            let mut twice = lock();
+            twice.principals.push(Entry {
+                name: name.to_owned(),
+                id: Uuid::from_u128(8),
+                ..twice.principals[0].clone()
+            });
+            let error = Lock::parse(&serde_json::to_string(&twice).unwrap()).unwrap_err().to_string();
+            for id in [7, 8].map(Uuid::from_u128) {
+                assert!(error.contains(&id.to_string()) && error.contains("Group"), "{error}");
+            }
+            twice.principals[1].principal_type = PrincipalType::User;
+            assert!(Lock::parse(&serde_json::to_string(&twice).unwrap()).is_ok(), "a user is no group");
+        }
         for bad in ["", "[]", "{}", "null", &text[..text.len() - 3], &text.replace("Group", "Robot")] {
             assert!(matches!(Lock::parse(bad), Err(LockError::Shape(_))), "{bad}");
         }

@@ -223,24 +223,36 @@ fn object(body: Value) -> Value {
     Value::Object(map)
 }
 
-/// What must be asked to know whom these stacks name: nothing where a lock file says it.
+/// What must be asked to know whom these stacks name. What a lock file says is asked too, in the same batch: who may read the directory
+/// finds out that it is wrong.
 #[must_use]
 pub fn queries(stacks: &[Loaded]) -> Vec<Query> {
-    let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
-    let principals = unlocked.flat_map(|loaded| principals_of(&loaded.spec));
+    let principals = stacks.iter().flat_map(|loaded| principals_of(&loaded.spec));
     principals.filter_map(|(_, principal)| Form::of(principal)?.query()).collect()
 }
 
-/// Finds out who a principal is, by the lock file where there is one; a problem is told at `span`.
+/// Finds out who a principal is; a problem is told at `span`. A lock file counts where nobody answers, and is wrong where an answer says
+/// otherwise.
 pub fn resolve(
     form: &Form<'_>,
     lock: Option<&Lock>,
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Resolved, Open> {
-    if let Some(locked) = lock.and_then(|lock| lock.resolve(form)) {
-        return locked.map_err(|finding| Open::refused(finding.at(span)));
-    }
+    let found = look_up(form, snapshot, span);
+    let Some(locked) = lock.and_then(|lock| lock.resolve(form)) else { return found };
+    let locked = locked.map_err(|finding| Open::refused(finding.at(span)))?;
+    let now = match found {
+        Err(Open::Unknown(_)) => return Ok(locked),
+        Ok(found) if found.id == locked.id => return Ok(found),
+        Ok(found) => Ok(found.id),
+        Err(Open::Refused(finding)) => Err(finding.message),
+    };
+    Err(Open::refused(lock::outdated(form, locked.id, &now).at(span)))
+}
+
+/// Finds out who a principal is, by what Azure and the directory answered.
+fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     let answer = form.query().and_then(|query| snapshot.get(&query).cloned());
     match form {
         Form::Id(id, principal_type) => {

@@ -200,6 +200,11 @@ fn lines(change: &AccessChange) -> Vec<(&'static str, String)> {
     };
     let mut lines: Vec<(&str, String)> = change.gains.iter().map(|holder| ("+", line(holder))).collect();
     lines.extend(change.loses.iter().map(|holder| ("-", line(holder))));
+    let kept = |holder: &Holder| {
+        let roles: Vec<String> = holder.through.iter().map(how).collect();
+        format!("{}: can only as far as a condition lets, by {}", who(holder), roles.join("; "))
+    };
+    lines.extend(change.restricted.iter().map(|holder| ("-", kept(holder))));
     if let Some(keys) = change.keys {
         lines.push(match keys.after {
             Keys::Enabled => ("+", "anyone with an API key".to_owned()),

@@ -26,6 +26,8 @@ pub(super) struct Expectation<'a> {
     pub(super) until: Date,
     /// Why.
     pub(super) reason: &'a str,
+    /// Whether only a lock file says whom it means.
+    pub(super) locked: bool,
     /// Where: on an account and what is in it, or wherever the stack's accounts and groups are.
     places: Vec<ResourceId>,
 }
@@ -96,24 +98,27 @@ pub(super) fn expectations<'a>(
         for (pointer, entry, account) in entries(spec) {
             let principal = match &entry.principal {
                 ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
-                    Uuid::try_parse(id).ok()
+                    Uuid::try_parse(id).ok().map(|id| (id, false))
                 }
                 ExpectedPrincipal::Named(named) => Form::of(named).and_then(|form| {
                     let span = loaded.document.value_span(&format!("{pointer}/principal"));
                     match principals::resolve(&form, loaded.lock.as_ref(), snapshot, span) {
-                        Ok(known) => Some(known.id),
+                        Ok(known) => Some((known.id, known.locked)),
                         Err(open) => {
                             let finding = open.into_finding();
-                            findings.push(Finding { severity: Severity::Warning, ..finding });
+                            // A lock file that is wrong is no mere doubt: somebody else would be expected.
+                            let is_wrong = finding.code == Code::LockOutdated;
+                            let severity = if is_wrong { Severity::Error } else { Severity::Warning };
+                            findings.push(Finding { severity, ..finding });
                             None
                         }
                     }
                 }),
             };
-            let (Some(principal), Some(until)) = (principal, day(&entry.until)) else { continue };
+            let (Some((principal, locked)), Some(until)) = (principal, day(&entry.until)) else { continue };
             let places = account.map_or_else(everywhere, |account| vec![account]);
             let reason = entry.reason.trim();
-            expectations.push(Expectation { entry, principal, until, reason, places });
+            expectations.push(Expectation { entry, principal, until, reason, locked, places });
         }
     }
     (expectations, findings)

@@ -170,7 +170,8 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         let named = self.expectations.iter().filter(|each| each.names(live, self.roles));
         let last = named.max_by_key(|each| (each.until, each.reason));
         if let Some(holds) = last.filter(|each| each.holds_on(self.snapshot.today)) {
-            return Verdict::listed(Some(format!("expected until {}: {}", holds.until, holds.reason)));
+            let whom = if holds.locked { " (of whom, by the lock file, unverified)" } else { "" };
+            return Verdict::listed(Some(format!("expected until {}{whom}: {}", holds.until, holds.reason)));
         }
         let note = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         let list = self.places.list(&live.scope);

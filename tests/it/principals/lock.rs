@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
-use crate::common::{Azure, Fault, Folder};
+use crate::common::{Azure, Fault, Folder, account};
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
 /// A world whose spec names three principals and is locked.
 fn locked() -> (Azure, Folder) {
@@ -23,7 +25,7 @@ fn read(folder: &Folder) -> Value {
 }
 
 #[test]
-fn a_lock_file_holds_types_names_and_ids_and_makes_asking_needless() {
+fn a_lock_file_holds_types_names_and_ids_and_counts_where_the_directory_may_not_be_read() {
     let (azure, folder) = locked();
     let expected = json!({"formatVersion": "1.0", "principals": [
         {"type": "Group", "name": "ml-developers", "id": ML},
@@ -33,16 +35,69 @@ fn a_lock_file_holds_types_names_and_ids_and_makes_asking_needless() {
     assert_eq!(read(&folder), expected);
     azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
     let shown = format!("Group ml-developers ({ML}, from lock, unverified)");
-    folder.keyless("plan").exits(0).says(&["4 to create", &shown]);
-    folder.keyless("apply --yes").exits(0).says(&["4 done"]);
+    let gains = format!("+ User dana@contoso.com, from lock, unverified ({DANA})");
+    folder.keyless("plan").exits(0).says(&["4 to create", &shown, &gains]);
+    let asked = azure.take_seen().into_iter().filter(|seen| seen.target.contains("v1.0")).count();
+    assert_eq!(asked, 1, "one batch");
+    folder.keyless("plan --out plan.json").exits(0).says(&[&shown]);
+    folder.keyless("apply plan.json --yes").exits(0).says(&["4 done", "from lock, unverified"]);
+    folder.keyless("apply --yes").exits(0);
     folder.keyless("drift").exits(0);
-    assert!(azure.take_seen().iter().all(|seen| !seen.target.contains("v1.0")), "nothing is asked of Graph");
     assert_eq!(granted(&azure).len(), 3);
-    // The same look-ups give the same bytes.
+    // Where it may be read it is compared, and what it says is verified.
     azure.heal();
+    folder.keyless("plan --detailed-exitcode -v").exits(0).says(&[&format!("Group ml-developers ({ML})")]);
+    // The same look-ups give the same bytes.
     let before = std::fs::read(folder.path().join("specs/a.lock.json")).unwrap();
     folder.keyless("lock").exits(0);
     assert_eq!(std::fs::read(folder.path().join("specs/a.lock.json")).unwrap(), before);
+}
+
+/// Somebody puts another's id behind a name, in the hope that nobody looks.
+#[test]
+fn a_lock_file_that_the_directory_contradicts_is_an_error() {
+    const EVE: &str = "eeeeeeee-0000-4000-8000-00000000000e";
+    let (azure, folder) = locked();
+    let mut swapped = read(&folder);
+    let dana = swapped["principals"].as_array_mut().unwrap().iter_mut().find(|entry| entry["id"] == DANA);
+    dana.unwrap()["id"] = json!(EVE);
+    folder.write("specs/a.lock.json", swapped.to_string());
+    for command in ["plan", "drift"] {
+        let run = folder.keyless(&format!("{command} --format json")).exits(1);
+        assert!(run.findings().contains(&"lock-outdated@11".to_owned()), "{command}: {run}");
+        assert!(run.stdout.contains(EVE) && run.stdout.contains(DANA), "{command}: {run}");
+    }
+    folder.keyless("apply --yes").exits(1).says(&["error[lock-outdated]"]);
+    assert_eq!(granted(&azure).len(), 2, "neither of the two");
+    assert!(granted(&azure).iter().all(|(id, _)| id != EVE && id != DANA));
+    // A name that nobody has.
+    folder.write("specs/a.yaml", spec(&["user: dana@contoso.com", "servicePrincipal: pipelin"]));
+    let mut stale = swapped.clone();
+    stale["principals"] = json!([
+        {"type": "ServicePrincipal", "name": "pipelin", "id": EVE},
+        {"type": "User", "name": "dana@contoso.com", "id": DANA},
+    ]);
+    folder.write("specs/a.lock.json", stale.to_string());
+    folder.keyless("plan").exits(1).says(&[
+        "error[lock-outdated]",
+        "service principal `pipelin`",
+        EVE,
+        "the directory has no service principal `pipelin`",
+    ]);
+    // Whom a spec expects is no other matter.
+    let expected = "    expected: [{role: Owner, principal: {user: dana@contoso.com}, reason: x, until: \"2099-12-31\"}]\n";
+    folder.write("specs/a.yaml", format!("{}{expected}", spec(&["group: ml-developers"])));
+    folder.keyless("lock").exits(0);
+    azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", OWNER, EVE, None);
+    folder.keyless("apply --yes").exits(0);
+    folder.keyless("drift").exits(2).says(&[EVE]);
+    let text = std::fs::read_to_string(folder.path().join("specs/a.lock.json")).unwrap().replace(DANA, EVE);
+    folder.write("specs/a.lock.json", text);
+    let run = folder.keyless("drift").exits(1);
+    run.says(&["error[lock-outdated]", &format!("`{EVE}` in the lock file")]);
+    // Nobody may look: it is hidden, and said of whom by the lock file.
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    folder.keyless("drift -v").exits(0).says(&["by the lock file, unverified"]);
 }
 
 #[test]
@@ -92,6 +147,17 @@ fn nothing_is_written_where_a_name_cannot_be_made_out() {
 #[test]
 fn a_lock_file_that_is_none_stops_everything() {
     let (azure, folder) = locked();
+    let twice = |name: &str| {
+        let entry = |name: &str, id: &str| json!({"type": "User", "name": name, "id": id});
+        let principals = [entry("dana@contoso.com", DANA), entry(name, PIPELINE)];
+        json!({"formatVersion": "1.0", "principals": principals}).to_string()
+    };
+    for name in ["dana@contoso.com", "Dana@Contoso.com"] {
+        folder.write("specs/a.lock.json", twice(name));
+        for command in ["validate", "plan"] {
+            folder.keyless(command).exits(1).complains(&["lock-outdated", "twice", DANA, PIPELINE]);
+        }
+    }
     for text in ["", "[]", "{\"formatVersion\": \"7\", \"principals\": []}", "{\"principals\": []}", "\u{0}"]
     {
         folder.write("specs/a.lock.json", text);

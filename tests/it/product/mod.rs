@@ -43,3 +43,4 @@ mod twins;
 mod unread;
 mod unsettled;
 mod ways_in;
+mod withheld;

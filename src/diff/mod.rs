@@ -3,6 +3,7 @@
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, gives changes.
 
 mod compare;
+mod foreign;
 mod open;
 mod strangers;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
+use foreign::foreign;
 use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
 use strangers::{kept, left_behind, stranger};
@@ -331,17 +333,6 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
         Some(why) => Change::Refused { desired, fields, why },
         None => Change::Update { desired, live, fields, adopt },
     }
-}
-
-/// Why a declared resource that is there, or what is left of it, is another stack's, if so.
-fn foreign(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Option<String> {
-    let mark = desired.kind.mark(&live.body);
-    let owner = mark.filter(|owner| *owner != desired.stack)?;
-    let why = format!("{} carries the mark of stack `{owner}`", desired.title);
-    findings.push(Finding::error(Code::ForeignMark, why.clone()).at(desired.span).hint(format!(
-        "declare it in one stack only: remove it here, or from `{owner}` and take the mark off"
-    )));
-    Some(why)
 }
 
 /// A declared resource that is there.

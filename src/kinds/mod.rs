@@ -404,7 +404,8 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
     // What was deleted still says whose it was, and what it let in.
     let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
-    queries.extend(plan.steps.iter().filter(deleted).filter_map(|step| account::left_behind(&step.target)));
+    queries
+        .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
     queries.sort();
     queries.dedup();
     queries

@@ -1,7 +1,7 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
 mod holds;
-mod remains;
+pub(super) mod remains;
 mod rules;
 mod shape;
 
@@ -44,12 +44,6 @@ const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 
 /// The kind.
 pub struct Accounts;
-
-/// Asks for what is left of soft-deleted accounts in the subscription of one.
-pub(super) fn left_behind(id: &str) -> Option<Query> {
-    let id = ResourceId::parse(id).ok()?;
-    Some(remains::query(&ResourceId::subscription(id.subscription_id()?)))
-}
 
 /// The id of a declared account.
 #[must_use]

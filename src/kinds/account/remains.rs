@@ -25,6 +25,12 @@ pub(super) fn query(subscription: &ResourceId) -> Query {
     }
 }
 
+/// Asks for what is left in the subscription of an account.
+pub(crate) fn around(id: &str) -> Option<Query> {
+    let id = ResourceId::parse(id).ok()?;
+    Some(query(&ResourceId::subscription(id.subscription_id()?)))
+}
+
 /// Whether a soft-deleted account is what is left of one.
 pub(super) fn is_of(id: &ResourceId, remains: &ResourceId) -> bool {
     remains.name().eq_ignore_ascii_case(id.name()) && remains.group() == id.group()

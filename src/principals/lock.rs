@@ -152,7 +152,7 @@ impl Lock {
             match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
                 None => findings.push(finding(now, format!("the lock file does not hold {}", now.shown()))),
                 Some(then) if then.id != now.id => {
-                    findings.push(finding(now, differs(&now.shown(), now.id, then.id)))
+                    findings.push(finding(now, differs(&now.shown(), now.id, then.id)));
                 }
                 Some(then) if then.tenant.is_some() && now.tenant.is_some() && then.tenant != now.tenant => {
                     findings.push(finding(now, format!("{} was locked in another tenant", now.shown())));

@@ -1,5 +1,6 @@
 //! One step: read what is there, lay the patch over it, write, and look at what came of it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -190,6 +191,11 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
     // It is read before each try: repeated after it took effect, this would be a PUT of a live resource that leaves everything out.
     loop {
         match client.get(path).await {
+            // What was soft-deleted comes back with the mark that it had.
+            Ok(live) if !gone && is_unmarked(kind, &live) => {
+                let cause = "someone brought it back or made it anew since the plan was made, and it carries no mark of a stack";
+                return Problem::failed("restore", cause, Some(PLAN_AGAIN.to_owned())).into();
+            }
             Ok(_) => break,
             Err(error) if error.says_absent() => gone = true,
             Err(error) => return unwritten("read before the restore of", &error),
@@ -233,7 +239,9 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         if let Some(cause) = overtaken(kind, step, live.as_ref()) {
             return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
         }
-        if let Some(live) = live.as_ref().filter(|live| is_anothers(kind, step, live)) {
+        let created = live.as_ref().filter(|_| step.action == StepAction::Create);
+        // Whoever made it keeps it: only `adopt` marks what a stack did not make.
+        if let Some(live) = created.filter(|live| is_unmarked(kind, live)) {
             let note = "somebody made it meanwhile, as declared: it carries no mark of a stack".to_owned();
             return Written::Done { note: Some(note), outputs: outputs(kind, live) };
         }
@@ -286,9 +294,9 @@ fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<Strin
     taken_over(kind, step, live).or_else(|| (step.action == StepAction::Create).then(otherwise).flatten())
 }
 
-/// Whether what was to be created is there without a mark: whoever made it keeps it, and only `adopt` marks it.
-fn is_anothers(kind: &dyn Kind, step: &Step, live: &Value) -> bool {
-    step.action == StepAction::Create && kind.takes_mark() && kind.mark(live).is_none()
+/// Whether what stands there could carry a mark and carries none.
+fn is_unmarked(kind: &dyn Kind, live: &Value) -> bool {
+    kind.takes_mark() && kind.mark(live).is_none()
 }
 
 /// Looks at what Azure says stands there now.
@@ -348,7 +356,10 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     if same.is_empty() {
         return Problem::failed("create", error.to_string(), error.hint()).into();
     }
-    let activated = activated(client, &scope).await;
+    let (activated, unread) = match activated(client, &scope).await {
+        Ok(activated) => (activated, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     same.retain(|body| !activated.contains(&id_of(&body["id"])));
     let other = |body: &Value| match taken_over(kind, step, body) {
         Some(why) => vec![why],
@@ -365,7 +376,10 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     let id = body["id"].as_str().unwrap_or("?");
     let other = other(body);
     if other.is_empty() {
-        let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
+        let mut note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
+        if let Some(unread) = unread {
+            let _ = write!(note, "; whether it is there for a while only could not be read: {unread}");
+        }
         return Written::Done { note: Some(note), outputs: Vec::new() };
     }
     let cause = format!(
@@ -379,13 +393,17 @@ fn id_of(value: &Value) -> Option<ResourceId> {
     value.as_str().and_then(|id| ResourceId::parse(id).ok())
 }
 
-/// The assignments at a scope that will end by themselves; where nobody may say, each counts as it stands.
-async fn activated(client: &Client, scope: &ResourceId) -> Vec<Option<ResourceId>> {
+/// The assignments at a scope that will end by themselves.
+async fn activated(client: &Client, scope: &ResourceId) -> Result<Vec<Option<ResourceId>>, arm::Error> {
     let query = kinds::role_assignment::schedule_instances(scope);
-    let instances = client.list(&query.path, query.project).await.unwrap_or_default();
+    let instances = match client.list(&query.path, query.project).await {
+        // Nobody activates anything there.
+        Err(error) if error.has_code("AadPremiumLicenseRequired") => Vec::new(),
+        listed => listed?,
+    };
     let activated = instances.iter().map(|item| &item["properties"]);
     let activated = activated.filter(|instance| instance["assignmentType"] == "Activated");
-    activated.map(|instance| id_of(&instance["originRoleAssignmentId"])).collect()
+    Ok(activated.map(|instance| id_of(&instance["originRoleAssignmentId"])).collect())
 }
 
 fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Act, Going, Seen, World, nth};
-use crate::common::{ALICE, BOB, CS_USER, Run, account, assignment, grants, one_account, role};
+use super::{Act, Going, Reply, Seen, World, nth};
+use crate::common::{ALICE, BOB, CS_USER, Run, SUB, account, assignment, grants, one_account, role};
 
 /// The GUID that somebody gave an assignment by hand.
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
@@ -86,28 +86,34 @@ fn an_assignment_made_meanwhile_that_is_not_what_is_declared_is_no_success() {
     }
 }
 
-/// The same condition, otherwise set, is what is declared; and so is one of two that is.
+/// The same condition, otherwise set, is what is declared. Whether it lasts is told if it cannot be read.
 #[test]
 fn an_assignment_made_meanwhile_with_the_declared_condition_is_what_is_declared() {
-    let world = World::start();
-    let folder = world.folder();
-    world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
-    let lines = format!("    condition: \"{NEVER}\"\n    principals:");
-    folder
-        .write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE]).replace("    principals:", &lines)));
-    world.proxy.script(nth(
-        0,
-        |seen| seen.method == "PUT" && seen.holds("/roleAssignments/"),
-        Act::HoldBefore,
-    ));
-    let going = Going::start(&folder, "apply a.yaml --yes");
-    let held = world.held();
-    let made = grant_body(&json!({"condition": NEVER.replace(' ', "\r\n  "), "conditionVersion": "2.0"}));
-    assert!(world.send("PUT", &assignment(&account("chat"), BY_HAND), Some(made)).0 < 300);
-    held.release();
-    let run = going.end().exits(0);
-    assert!(said(&run).contains("somebody made it meanwhile"), "{run}");
-    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    for readable in [true, false] {
+        let world = World::start();
+        let folder = world.folder();
+        world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+        let lines = format!("    condition: \"{NEVER}\"\n    principals:");
+        let lines = grants(&[ALICE]).replace("    principals:", &lines);
+        folder.write("a.yaml", one_account("team-a", "chat", &lines));
+        let is_grant = |seen: &Seen| seen.method == "PUT" && seen.holds("/roleAssignments/");
+        let hold = nth(0, is_grant, Act::HoldBefore);
+        world.proxy.script(move |seen| match hold(seen) {
+            Act::Pass if !readable && seen.holds("roleAssignmentScheduleInstances") => {
+                Act::Answer(Reply::error(403, "AuthorizationFailed", "no"))
+            }
+            act => act,
+        });
+        let going = Going::start(&folder, "apply a.yaml --yes");
+        let held = world.held();
+        let made = grant_body(&json!({"condition": NEVER.replace(' ', "\r\n  "), "conditionVersion": "2.0"}));
+        assert!(world.send("PUT", &assignment(&account("chat"), BY_HAND), Some(made)).0 < 300);
+        held.release();
+        let run = going.end().exits(0);
+        assert!(said(&run).contains("somebody made it meanwhile"), "{run}");
+        assert_eq!(said(&run).contains("for a while only could not be read"), !readable, "{run}");
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    }
 }
 
 /// Whose a thing is shows in the read directly before the write, and nothing of another's is deleted or marked.
@@ -193,6 +199,35 @@ fn what_another_stack_took_over_meanwhile_is_neither_deleted_nor_written() {
         let log = world.proxy.take_log();
         assert!(!log.iter().any(|seen| seen.is_write() && seen.path() == path), "{name}: {run}");
     }
+}
+
+/// What was soft-deleted is gone, and a new account of that name is somebody's.
+#[test]
+fn an_account_made_anew_where_one_was_to_be_restored_is_left_to_whoever_made_it() {
+    let world = World::start();
+    let folder = world.folder();
+    let spec = one_account("team-a", "chat", "tags: {a: b}\n");
+    folder.write("a.yaml", &spec);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    world.delete(&account("chat"));
+    folder.write("a.yaml", spec.replacen("accounts:", "onSoftDeleted: restore\naccounts:", 1));
+    world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/accounts/chat"), Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes");
+    let held = world.held();
+    world.delete(&format!(
+        "/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/locations/eastus2/resourceGroups/rg/deletedAccounts/chat"
+    ));
+    world.account(
+        "chat",
+        json!({"by": "hand"}),
+        json!({"customSubDomainName": "chat", "disableLocalAuth": true}),
+    );
+    world.proxy.take_log();
+    held.release();
+    let run = going.end().exits(1);
+    assert!(said(&run).contains("made it anew since the plan was made"), "{run}");
+    assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
+    assert_eq!(world.get(&account("chat"))["tags"], json!({"by": "hand"}));
 }
 
 /// What somebody makes as it is declared stays theirs: a mark would let a removed line delete it.

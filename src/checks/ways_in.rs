@@ -79,8 +79,8 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let left: Vec<Assignment<'_>> =
         Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles)).collect();
     // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
-    let unread = narrowed.iter().filter_map(|each| world.unknown_accounts(&each.scope));
-    let unread = unread.filter(|(_, why)| why.is_some()).map(|(place, _)| place);
+    let unread = narrowed.iter().map(|each| &each.scope);
+    let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
     let at_risk: BTreeSet<ResourceId> =
         at_risk(steps, world, &after, &roles).into_iter().chain(unread).collect();
     for account in at_risk {
@@ -125,8 +125,11 @@ fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Ass
 /// The lists that show the accounts for which an assignment holds, where they are not known yet: a spec names groups, and what is assigned
 /// above or beside them reaches further.
 fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
-    let Some((place, _)) = world.unknown_accounts(&each.scope) else { return Vec::new() };
-    match place.group().or_else(|| place.subscription_id().map(ResourceId::subscription)) {
+    let scope = &each.scope;
+    if !world.has_unknown_accounts(scope) {
+        return Vec::new();
+    }
+    match scope.group().or_else(|| scope.subscription_id().map(ResourceId::subscription)) {
         Some(scope) => vec![account::list(&scope)],
         None => {
             let holds = world.inherited.iter().filter(|(id, _)| id == each.id);

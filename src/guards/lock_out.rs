@@ -104,13 +104,11 @@ pub(super) fn nobody_left(
     let mut seen = BTreeSet::new();
     let lost = old.iter().filter(|grant| may_let_in(grant) && !grant.gone && !is_kept(grant, new));
     for grant in lost {
-        let Some((place, Some(why))) = before.unknown_accounts(&grant.scope) else { continue };
-        if !seen.insert(place.clone()) {
-            continue;
-        }
-        if let Some(flaws) = ways.flaws(&place, true) {
-            let at = if is_account(&place) { &place } else { grant.id };
-            let message = unread(&place, &flaws, declared);
+        let place = &grant.scope;
+        let Some(why) = before.unread_accounts(place).filter(|_| seen.insert(place)) else { continue };
+        if let Some(flaws) = ways.flaws(place, true) {
+            let at = if is_account(place) { place } else { grant.id };
+            let message = unread(place, &flaws, declared);
             objections.push(Objection::at(Rule::LockOut, at, message).because(why));
         }
     }

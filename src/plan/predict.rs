@@ -85,30 +85,29 @@ impl World {
         found.map(|(_, body)| body.as_ref())
     }
 
-    /// Where there may be accounts, at or below a scope, of which nothing is known: an account, a group, a subscription, or what is above;
-    /// with why, if they were asked for. Other resources hold none.
+    /// Whether a scope may be or hold accounts of which nothing is known. Other resources hold none, and what is assigned on something in
+    /// an account is no way into the account.
     #[must_use]
-    pub fn unknown_accounts(&self, scope: &ResourceId) -> Option<(ResourceId, Option<&str>)> {
+    pub fn has_unknown_accounts(&self, scope: &ResourceId) -> bool {
+        let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else { return true };
+        let is_account = kinds::by_id(scope).is_some_and(|kind| kind.name() == "accounts");
+        let is_place = is_account || *scope == subscription || scope.group().as_ref() == Some(scope);
+        let is_known = is_account && self.resource(scope).is_some_and(|body| body["properties"].is_object());
+        is_place && !is_known && !listed_with(scope).any(|list| self.listed.contains(&list))
+    }
+
+    /// Why nothing is known of accounts at or below a scope, where they were asked for in vain or cannot be.
+    #[must_use]
+    pub fn unread_accounts(&self, scope: &ResourceId) -> Option<&str> {
         const ABOVE: &str =
             "keyless lists the accounts of a subscription, and does not know all that are below this";
-        let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else {
-            return Some((scope.clone(), Some(ABOVE)));
-        };
-        let group = scope.group();
-        let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
-        let place = match scope.up_to("accounts").filter(is_account) {
-            Some(account) if self.resource(&account).is_some_and(|body| body["properties"].is_object()) => {
-                return None;
-            }
-            Some(account) => account,
-            None if *scope == subscription || group.as_ref() == Some(scope) => scope.clone(),
-            None => return None,
-        };
-        let around: Vec<ResourceId> = group.into_iter().chain([subscription]).collect();
-        if around.iter().any(|scope| self.listed.contains(scope)) {
+        if !self.has_unknown_accounts(scope) {
             return None;
         }
-        Some((place, around.iter().find_map(|scope| self.unread.get(scope)).map(String::as_str)))
+        if scope.subscription_id().is_none() {
+            return Some(ABOVE);
+        }
+        listed_with(scope).find_map(|list| self.unread.get(&list)).map(String::as_str)
     }
 
     /// Whether what is assigned at a scope holds for a resource or scope.
@@ -172,6 +171,11 @@ impl World {
     }
 }
 
+/// The scopes whose lists of accounts show what is at a scope.
+fn listed_with(scope: &ResourceId) -> impl Iterator<Item = ResourceId> {
+    scope.group().into_iter().chain(scope.subscription_id().map(ResourceId::subscription))
+}
+
 /// What is left of a deleted account as the account that it was.
 fn restored_as(id: &ResourceId, remains: &Value) -> Value {
     let mut body = remains.clone();
@@ -221,5 +225,49 @@ mod tests {
             (&json!("chat-new"), &json!("Microsoft.CognitiveServices/accounts"), &json!("eastus2"))
         );
         assert_eq!(before.resources.len(), 2);
+    }
+
+    #[test]
+    fn accounts_may_be_unknown_at_accounts_groups_subscriptions_and_above_and_nowhere_else() {
+        const SUBSCRIPTION: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
+        let id = |text: &str| match text {
+            "/" => ResourceId::root(),
+            text => ResourceId::parse(text).unwrap(),
+        };
+        let group = format!("{SUBSCRIPTION}/resourceGroups/rg");
+        let account = format!("{group}/providers/Microsoft.CognitiveServices/accounts/chat");
+        let above = "/providers/Microsoft.Management/managementGroups/mg";
+        let scopes = [
+            account.as_str(),
+            &group,
+            SUBSCRIPTION,
+            above,
+            "/",
+            &format!("{account}/projects/main"),
+            &format!("{group}/providers/Microsoft.Storage/storageAccounts/st"),
+            &format!("{group}/providers/Microsoft.Purview/accounts/p"),
+        ];
+        let unread = |world: &World| scopes.map(|scope| world.unread_accounts(&id(scope)).is_some());
+        let unknown = |world: &World| scopes.map(|scope| world.has_unknown_accounts(&id(scope)));
+        let with = |listed: &[&str], refused: &[&str], settings: Option<Value>| World {
+            listed: listed.iter().map(|scope| id(scope)).collect(),
+            unread: refused.iter().map(|scope| (id(scope), "no".to_owned())).collect(),
+            resources: settings
+                .map(|properties| (id(&account), Body::new(json!({"id": account, "properties": properties}))))
+                .into_iter()
+                .collect(),
+            ..World::default()
+        };
+        let (yes, no) = (true, false);
+        let never = [no, no, no, yes, yes, no, no, no];
+        let nothing = with(&[], &[], None);
+        assert_eq!(unknown(&nothing), [yes, yes, yes, yes, yes, no, no, no]);
+        assert_eq!(unread(&nothing), never, "nobody asked");
+        assert_eq!(unknown(&with(&[SUBSCRIPTION], &[], None)), never, "a list of all knows of each");
+        assert_eq!(unknown(&with(&[&group], &[], None)), [no, no, yes, yes, yes, no, no, no]);
+        assert_eq!(unread(&with(&[&group], &[SUBSCRIPTION], None)), [no, no, yes, yes, yes, no, no, no]);
+        assert_eq!(unread(&with(&[], &[&group], None)), [yes, yes, no, yes, yes, no, no, no]);
+        assert_eq!(unread(&with(&[], &[&group], Some(json!({})))), [no, yes, no, yes, yes, no, no, no]);
+        assert_eq!(unread(&with(&[], &[&group], Some(json!(null)))), [yes, yes, no, yes, yes, no, no, no]);
     }
 }

@@ -164,7 +164,7 @@ codes! {
     // Exporting.
     LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.
-    Interrupted = "interrupted", "Ctrl-C or SIGTERM ended the run before anything was written";
+    Interrupted = "interrupted", "Ctrl-C, SIGTERM or SIGHUP ended the run before anything was written";
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
     Disproven = "disproven", "what was to be proven by calling an account is not so";
     Inconclusive = "inconclusive", "what was to be proven by calling an account is not known: it could not be reached, or its answer says nothing certain";

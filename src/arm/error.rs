@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use super::error_body::Detail;
 use super::error_body::ErrorBody;
 use super::exchange::Method;
+use crate::finding::bounded;
 
 /// A request that did not succeed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -65,7 +66,7 @@ pub struct Details {
     pub kind: Kind,
     /// What was asked.
     pub method: Method,
-    /// Of what; redacted.
+    /// Of what; redacted, and cut: it may be an address that an answer named.
     pub path: String,
     /// Azure's status, if it answered.
     pub status: Option<u16>,
@@ -102,7 +103,7 @@ impl Error {
         Self(Box::new(Details {
             kind,
             method,
-            path: path.into(),
+            path: bounded(path.into()),
             status: None,
             code: None,
             message: Some(message.into()),
@@ -116,7 +117,7 @@ impl Error {
     }
 
     pub(super) fn from_details(details: Details) -> Self {
-        Self(Box::new(details))
+        Self(Box::new(Details { path: bounded(details.path), ..details }))
     }
 
     /// Adds the next step.

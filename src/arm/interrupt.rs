@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as values: no further request begins, reads are dropped, writes in flight get some time.
+//! Ctrl-C, SIGTERM and SIGHUP as values: no further request begins, reads are dropped, writes in flight get some time.
 //!
 //! Whoever catches a signal calls [`Interrupt::trigger`], and [`Interrupt::expire`] once the time of the writes is over. The client asks before
 //! each request, while it is under way, and during each wait. In return it is told what a signal would meet: [`Interrupt::phase`].

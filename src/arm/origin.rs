@@ -8,6 +8,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::finding::bounded;
+
 /// The places that get ARM's token: one origin, and the other ARM hosts of its cloud.
 #[derive(Debug, Clone)]
 pub struct Origins {
@@ -115,7 +117,11 @@ impl Origins {
     }
 
     fn refuse(&self, address: &str, reason: Reason) -> OriginError {
-        OriginError { leads_to: origin_of(address), reason, home: self.home.origin().ascii_serialization() }
+        OriginError {
+            leads_to: bounded(origin_of(address)),
+            reason,
+            home: self.home.origin().ascii_serialization(),
+        }
     }
 }
 

@@ -19,6 +19,16 @@ const SECRET_PARAMETERS: &[&str] = &[
     "assertion",
     "refresh_token",
     "password",
+    "secret",
+    "api-key",
+    "api_key",
+    "apikey",
+    "subscription-key",
+    "subscription_key",
+    "ocp-apim-subscription-key",
+    "accountkey",
+    "sharedaccesskey",
+    "id_token",
 ];
 
 /// Whether the value of a parameter, of a query or a form, is never shown.
@@ -84,6 +94,10 @@ mod tests {
             ),
             ("https://u:p@host/a?SIG=1&$filter=atScope()", "https://host/a?SIG=REDACTED&$filter=atScope()"),
             ("/a?t", "/a?t"),
+            (
+                "/a?Api-Key=1&subscription-key=2&apiKey=3",
+                "/a?Api-Key=REDACTED&subscription-key=REDACTED&apiKey=REDACTED",
+            ),
             ("/a@b", "/a@b"),
             ("https://u:p@host", "https://host"),
             ("/a?x=1#t=2", "/a?x=1#REDACTED"),

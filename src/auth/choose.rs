@@ -102,6 +102,11 @@ const DECLARATIONS: &[(Kind, &[&str])] = &[
     ),
 ];
 
+/// Whether a variable is one that declares a credential.
+pub(super) fn declares(name: &str) -> bool {
+    DECLARATIONS.iter().any(|(_, names)| names.contains(&name))
+}
+
 /// Where a process runs, as far as managed identities go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Host {

@@ -44,6 +44,8 @@ const BY_CODE: &[(&str, &str)] = &[
 
 /// What `azure_core` puts around an error that it does not repeat.
 const NOISE: &str = "non-transport error occurred";
+/// What it calls an error of ours.
+const OURS: &str = "other error error";
 
 /// What usually helps for a credential.
 fn advice(kind: Kind) -> &'static str {
@@ -115,6 +117,8 @@ pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static)) -> AuthError
     let mut next = error.source().or(Some(error));
     while let Some(cause) = next {
         let text = one_line(&cause.to_string());
+        let text = text.strip_prefix(OURS).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+        let text = text.to_owned();
         let told = causes.iter().any(|earlier: &String| earlier.contains(&text));
         if !text.is_empty() && !told && !text.starts_with(NOISE) {
             causes.push(text);

@@ -153,9 +153,31 @@ impl Environment {
     #[must_use]
     pub fn process() -> Self {
         let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+            let name = name.into_string().ok()?;
+            // A folder whose name is not Unicode hides none of the others.
+            let whole = value.into_string();
+            Some(match whole {
+                Ok(value) => (name, value),
+                Err(value) if name == "PATH" => (name, value.to_string_lossy().into_owned()),
+                Err(_) => return None,
+            })
         };
         std::env::vars_os().filter_map(unicode).collect()
+    }
+
+    /// The variables of this process that signing in or keyless itself looks at, and that are not Unicode: set, and of no use.
+    #[must_use]
+    pub fn unreadable() -> Vec<String> {
+        let looked_at = |name: &str| {
+            name.starts_with("KEYLESS_") || SECRET_VARIABLES.contains(&name) || choose::declares(name)
+        };
+        let mut names: Vec<String> = std::env::vars_os()
+            .filter(|(_, value)| value.to_str().is_none())
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| looked_at(name))
+            .collect();
+        names.sort();
+        names
     }
 
     /// Whether a variable is set, be it to nothing.

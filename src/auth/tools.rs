@@ -2,11 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use azure_identity::Executor;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Child;
+use tokio::time::timeout;
 
 use super::Environment;
 use crate::scrub;
@@ -63,11 +66,14 @@ impl Executor for Shell {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
+        // A group of its own, so that it can be ended with all that it has started.
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        // Whatever goes wrong, the tool ends with `child`.
-        let (stdout, stderr) = tokio::try_join!(printed(program, stdout), printed(program, stderr))?;
-        let status = child.wait().await?;
+        // Whatever goes wrong, the tool ends with these two.
+        let mut group = Group::of(&child);
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let status = listen(&mut child, &mut group, &name(program, args), &mut stdout, &mut stderr).await?;
         learn_token(&stdout);
         learn_tokens(&stdout);
         learn_tokens(&stderr);
@@ -75,20 +81,93 @@ impl Executor for Shell {
     }
 }
 
+/// How long something that a tool has started may hold its streams after its own end.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
+/// Takes what a tool prints, to its end. What it leaves behind may hold its streams for as long as it likes: all that the tool itself
+/// printed is there once it has ended.
+async fn listen(
+    child: &mut Child,
+    group: &mut Group,
+    tool: &str,
+    stdout: &mut Vec<u8>,
+    stderr: &mut Vec<u8>,
+) -> io::Result<ExitStatus> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let reading = async { tokio::try_join!(printed(tool, out, stdout), printed(tool, err, stderr)) };
+    tokio::pin!(reading);
+    let status = tokio::select! {
+        biased;
+        read = &mut reading => {
+            read?;
+            let status = child.wait().await?;
+            group.leave();
+            return Ok(status);
+        }
+        status = child.wait() => status?,
+    };
+    if let Ok(read) = timeout(AFTERWARDS, &mut reading).await {
+        read?;
+        group.leave();
+        return Ok(status);
+    }
+    group.end();
+    // What has left the group too is not waited for.
+    if let Ok(read) = timeout(AFTERWARDS, &mut reading).await {
+        read?;
+    }
+    Ok(status)
+}
+
+/// A tool and what it has started. Ends with the value, unless it is left to itself.
+struct Group(Option<u32>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id())
+    }
+
+    /// What holds no stream of the tool any more may go on: `az` sends its telemetry so.
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+
+    fn end(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) = self.0.take().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)) {
+            // None of it may be there any more, and nothing else can be done about another failure.
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What people call a tool that a shell runs: the first word of what the shell is told.
+fn name(program: &OsStr, args: &[&OsStr]) -> String {
+    let told = args.last().and_then(|last| last.to_str()).unwrap_or_default();
+    let tool = told.split_whitespace().find(|word| TOOLS.contains(word));
+    tool.map_or_else(|| program.to_string_lossy().into_owned(), str::to_owned)
+}
+
+const TOOLS: [&str; 2] = ["az", "azd"];
+
 /// No token is longer, nor any complaint.
 const LONGEST: u64 = 1024 * 1024;
 
 /// What a tool prints on one of its streams.
-async fn printed(program: &OsStr, stream: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+async fn printed(tool: &str, stream: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
     if let Some(stream) = stream {
-        stream.take(LONGEST + 1).read_to_end(&mut bytes).await?;
+        stream.take(LONGEST + 1).read_to_end(bytes).await?;
     }
     if bytes.len() as u64 > LONGEST {
-        let message = format!("`{}` printed over {} MiB", program.display(), LONGEST >> 20);
-        return Err(io::Error::other(message));
+        return Err(io::Error::other(format!("`{tool}` printed over {} MiB", LONGEST >> 20)));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 #[cfg(test)]

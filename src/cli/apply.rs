@@ -119,11 +119,15 @@ async fn carry_out(
     plan.findings.sort();
     let nothing = plan.steps.is_empty();
     let refused = is_refused(&plan, whole) || lacking;
-    if nothing || refused {
-        show(options, &plan)?;
+    let shown = if nothing || refused {
+        show(options, &plan).map(drop)
     } else if options.format == Format::Human {
-        output::result(&text::plan(&plan, options.is_verbose()))?;
-    }
+        output::result(&text::plan(&plan, options.is_verbose()))
+    } else {
+        Ok(())
+    };
+    // What nobody could see is not written.
+    shown.map_err(|failure| failure.with_azure("nothing was written to Azure"))?;
     if !options.quiet {
         output::aside(&text::left_out(&hearsay));
     }
@@ -156,7 +160,10 @@ async fn carry_out(
     let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.interrupt.enter(Phase::Telling);
     session.spinner.clear();
-    Document::Report(&report).write(options)?;
+    let told = Document::Report(&report).write(options);
+    told.map_err(|failure| {
+        failure.with_azure("the plan was carried out before that: `keyless plan` shows what is left")
+    })?;
     Ok(if succeeded(&report) { rest } else { Exit::Failure })
 }
 

@@ -7,12 +7,21 @@ use serde_json::Value;
 use super::options::Options;
 use super::output::Failure;
 use crate::apply::Secrets;
+use crate::auth::Environment;
 use crate::cloud::Endpoint;
 use crate::plan::document::Plan;
 use crate::scrub::{self, scrub};
 
 /// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
-pub(super) fn refuse_short_secrets(options: &Options) -> Result<(), Failure> {
+///
+/// So are variables that cannot be read: a secret that is not Unicode would count as not set, and nobody would know why.
+pub(super) fn refuse_unusable_variables(options: &Options) -> Result<(), Failure> {
+    let unreadable = Environment::unreadable();
+    if !unreadable.is_empty() {
+        let are = if unreadable.len() == 1 { "is" } else { "are" };
+        return Err(Failure::new(format!("`{}` {are} set, and not UTF-8", unreadable.join("`, `")))
+            .hint("set it again: the value holds bytes that are no text, as of a file that was cut or is not text at all"));
+    }
     let mut short = Secrets::new(std::env::vars_os()).too_short();
     let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
     let token = std::env::var("KEYLESS_TOKEN").is_ok_and(|token| scrub::is_too_short(&token));

@@ -79,7 +79,10 @@ fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
     }
     let broken = Check::broken(
         "specs",
-        format!("{errors} errors: what the specs need was not looked at"),
+        format!(
+            "{errors} error{}: what the specs need was not looked at",
+            if errors == 1 { "" } else { "s" }
+        ),
         "run `keyless validate` for each of them",
     );
     (Vec::new(), Some(broken))

@@ -100,6 +100,11 @@ impl FromStr for ReportFile {
         if path.is_empty() {
             return Err("a report is given as FORMAT=FILE, and no file is named".to_owned());
         }
+        if path == "-" {
+            return Err(
+                "a report goes into a file, and `-` is none; for stdout use `--format`, for a file of that name `./-`".to_owned()
+            );
+        }
         Ok(Self { format, path: PathBuf::from(path), target: Arc::default() })
     }
 }
@@ -128,6 +133,10 @@ pub(super) struct OutFile {
 impl OutFile {
     /// Looks whether it can be written, beside what the run reads and its reports.
     pub(super) fn open(path: &Path, inputs: &[PathBuf], options: &Options) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            return Err(Failure::new("`-` names no file to write")
+                .hint("for stdout use `--format`; for a file of that name write `./-`"));
+        }
         let target = Target::open(
             path,
             &options.all_inputs(inputs),

@@ -63,7 +63,7 @@ pub struct Options {
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub parallelism: u16,
-    /// How long writes in flight may still take after Ctrl-C or SIGTERM
+    /// How long writes in flight may still take after Ctrl-C, SIGTERM or SIGHUP
     #[arg(
         long, global = true, value_name = "SECONDS", env = "KEYLESS_GRACE", hide_env = true, default_value_t = 20,
         value_parser = clap::value_parser!(u16).range(0..=3600)

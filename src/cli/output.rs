@@ -54,6 +54,13 @@ impl Failure {
         self
     }
 
+    /// Says besides what became of Azure.
+    #[must_use]
+    pub(super) fn with_azure(mut self, state: &str) -> Self {
+        self.message = format!("{}; {state}", self.message);
+        self
+    }
+
     /// What lies behind it, or else what failed; and what to do.
     pub(super) fn into_parts(self) -> (String, Option<String>) {
         (self.cause.unwrap_or(self.message), self.hint)

@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until Ctrl-C or SIGTERM; prints `listening on URL` first
+    /// Serve until Ctrl-C, SIGTERM or SIGHUP; prints `listening on URL` first
     Serve(Serve),
     /// Forget everything
     Reset {

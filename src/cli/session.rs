@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::Exit;
-use super::clean::{clean, refuse_short_secrets};
+use super::clean::{clean, refuse_unusable_variables};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::pins;
@@ -85,7 +85,7 @@ impl Session {
         options.reports_ready()?;
         // Twice in one process is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        refuse_short_secrets(options)?;
+        refuse_unusable_variables(options)?;
         let interrupt = Interrupt::default();
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         let spinner = Arc::new(Spinner::new(options.quiet));

@@ -1,8 +1,8 @@
-//! Ctrl-C and SIGTERM. The first one ends reads and lets writes in flight have some time; the second ends that time; the third ends
+//! Ctrl-C, SIGTERM and SIGHUP. The first one ends reads and lets writes in flight have some time; the second ends that time; the third ends
 //! the process.
 //!
 //! GitHub Actions sends SIGINT, 7.5 s later SIGTERM, 2.5 s later SIGKILL; GitLab, Kubernetes and `docker stop` send SIGTERM and later
-//! SIGKILL. Listened to by a thread of its own: the runtime of a command ends before all is printed, and a signal that is caught by
+//! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. Listened to by a thread of its own: the runtime of a command ends before all is printed, and a signal that is caught by
 //! nobody would do nothing.
 
 use std::sync::mpsc;
@@ -90,6 +90,8 @@ enum Signal {
     Interrupt,
     #[cfg(unix)]
     Terminate,
+    #[cfg(unix)]
+    HangUp,
 }
 
 impl Signal {
@@ -98,6 +100,8 @@ impl Signal {
             Self::Interrupt => "Ctrl-C (SIGINT)",
             #[cfg(unix)]
             Self::Terminate => "SIGTERM",
+            #[cfg(unix)]
+            Self::HangUp => "the terminal was closed (SIGHUP)",
         }
     }
 
@@ -107,6 +111,8 @@ impl Signal {
             Self::Interrupt => 130,
             #[cfg(unix)]
             Self::Terminate => 143,
+            #[cfg(unix)]
+            Self::HangUp => 129,
         }
     }
 }
@@ -115,21 +121,52 @@ impl Signal {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Nothing under `nohup`.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up,
+        })
     }
 
     async fn next(&mut self) -> Signal {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => None,
+            }
+        };
         tokio::select! {
             Some(()) = self.interrupt.recv() => Signal::Interrupt,
             Some(()) = self.terminate.recv() => Signal::Terminate,
+            Some(()) = hang_up => Signal::HangUp,
             else => std::future::pending().await,
         }
+    }
+}
+
+/// Whether whoever started the process wants it to outlive its terminal, as `nohup` does. Listening would undo that.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    use std::io::IsTerminal as _;
+    const HANG_UP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").ok();
+    let ignored = status.as_deref().and_then(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    match ignored {
+        Some(mask) => mask & HANG_UP != 0,
+        // Where nothing tells: `nohup` leads what would go to a terminal into a file.
+        None => !std::io::stderr().is_terminal(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `keyless validate`: everything that can be said without Azure.
 
 use super::Exit;
-use super::clean::refuse_short_secrets;
+use super::clean::refuse_unusable_variables;
 use super::document::{Document, all};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     // One that is not set is none of this command's business; one that is set must do.
-    refuse_short_secrets(options)?;
+    refuse_unusable_variables(options)?;
     let mut checked = check(options, &args.specs.specs);
     checked.findings.extend(crate::kinds::unjudged(&checked.stacks));
     checked.findings.sort_by_key(|finding| finding.span);

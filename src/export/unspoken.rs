@@ -40,7 +40,12 @@ pub(super) fn fields(live: &Live, roles: &Catalogue) -> Vec<Finding> {
     found.dedup();
     let title = live.kind.title(&live.body, roles);
     let told = |field: &String| left_out(&format!("`{field}` of {title}"), "specs have no such field");
-    found.iter().map(told).collect()
+    let superseded = live.kind.superseded().iter().filter_map(|(pointer, why)| {
+        let value = live.body.pointer(pointer).filter(|value| !is_empty(value))?;
+        let field = pointer.rsplit('/').next().filter(|_| !value.is_null())?;
+        Some(left_out(&format!("`{field}` of {title}"), why))
+    });
+    found.iter().map(told).chain(superseded).collect()
 }
 
 fn is_mark(name: &str) -> bool {

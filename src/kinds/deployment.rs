@@ -88,6 +88,10 @@ impl Kind for Deployments {
         ]
     }
 
+    fn superseded(&self) -> &'static [(&'static str, &'static str)] {
+        &[("/properties/scaleSettings", "Azure takes it no more, `sku` has its place")]
+    }
+
     fn sections(&self, spec: &Spec) -> Vec<Section> {
         account::sections(spec, "deployments", |account| account.deployments.is_some())
     }

@@ -76,6 +76,10 @@ pub trait Kind: Sync {
     }
     /// JSON pointers into ARM's answer that a PUT must not send back; `*` stands for any one segment.
     fn read_only(&self) -> &'static [&'static str];
+    /// Of those, what people once set there, with why a spec does not hold it: an export names it.
+    fn superseded(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// Offline rules.
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>);
     /// Where a spec declares lists of it below a parent. What is not a child says nothing here, and overrides what uses it.

@@ -123,8 +123,11 @@ fn word(action: Action) -> &'static str {
 /// The cells for what was and what will be. How a long value changes stands in the second one, word by word.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let (kind, created) = (&change.kind, change.action == Action::Create);
+    let is_same = field.before == field.after;
+    let (before, after) = words::shortened(&field.before, &field.after);
+    let field = &FieldEntry { before, after, ..field.clone() };
     // What a file says was there before hides nothing of what is written.
-    let whole = created || change.unverified || field.before == field.after;
+    let whole = created || change.unverified || is_same;
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {

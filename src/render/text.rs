@@ -229,8 +229,12 @@ pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
 
 /// The lines that show one field: long values word by word where they change.
 fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::Line> {
+    let (before, after) = words::shortened(&field.before, &field.after);
+    // Whether it changes at all is asked of the whole.
+    let is_same = field.before == field.after;
+    let field = &FieldEntry { before, after, ..field.clone() };
     // What stays is left out of a long value only where Azure says that it was there, not where a file does.
-    let whole = change.action == Action::Create || change.unverified || field.before == field.after;
+    let whole = change.action == Action::Create || change.unverified || is_same;
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {

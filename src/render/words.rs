@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use similar::{ChangeTag, TextDiff};
 
 use super::sanitize::sanitize;
@@ -19,6 +20,62 @@ const LONGEST: usize = 20_000;
 /// Lines without a change that stay around one with.
 const AROUND: usize = 2;
 const MARKS: [&str; 4] = ["[-", "-]", "{+", "+}"];
+
+/// Longest text of a value that is shown whole, in characters: Azure takes conditions of 8 KB.
+const SHOWN: usize = 20_000;
+/// What is left of a longer one.
+const LEFT: usize = 1000;
+/// How much of that stands before what differs.
+const BEFORE: usize = 200;
+
+/// A value before and after, as far as it is shown: very long texts are cut, so that where they first differ stays.
+pub(super) fn shortened(before: &Value, after: &Value) -> (Value, Value) {
+    let differs = match (before, after) {
+        (Value::String(before), Value::String(after)) => {
+            before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count()
+        }
+        _ => 0,
+    };
+    let shown = |value: &Value| match value {
+        Value::String(text) => Value::String(cut(text, differs)),
+        other => shorter(other),
+    };
+    (shown(before), shown(after))
+}
+
+/// What is left of texts inside of others tells of the whole, so that those that differ still do.
+fn shorter(value: &Value) -> Value {
+    let cut = |text: &str| match cut(text, 0) {
+        short if short.len() == text.len() => short,
+        short => {
+            let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+            let [a, b, c, d, ..] = digest;
+            format!("{short} {:08x}", u32::from_be_bytes([a, b, c, d]))
+        }
+    };
+    match value {
+        Value::String(text) => Value::String(cut(text)),
+        Value::Array(items) => items.iter().map(shorter).collect(),
+        Value::Object(map) => {
+            let members = map.iter().map(|(name, value)| (cut(name), shorter(value)));
+            members.collect::<serde_json::Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn cut(text: &str, differs: usize) -> String {
+    let count = text.chars().count();
+    if count <= SHOWN {
+        return text.to_owned();
+    }
+    let from = differs.saturating_sub(BEFORE).min(count - LEFT);
+    let shown: String = text.chars().skip(from).take(LEFT).collect();
+    let before = if from > 0 { format!("({from} characters more) …") } else { String::new() };
+    let behind = count - from - LEFT;
+    let behind = if behind > 0 { format!("… (and {behind} more characters)") } else { String::new() };
+    format!("{before}{shown}{behind}")
+}
 
 /// A line as it shows: plain for measuring, and with styles.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -213,6 +270,31 @@ mod tests {
 
     fn shown(before: &Value, after: &Value) -> Option<Vec<String>> {
         changed(before, after).map(|lines| lines.into_iter().map(|line| line.plain).collect())
+    }
+
+    #[test]
+    fn very_long_texts_are_cut_around_what_differs() {
+        let long = |word: &str| json!(format!("{}{word}{}", "ä".repeat(30_000), "b".repeat(30_000)));
+        let (before, after) = shortened(&long("OLD"), &long("NEW"));
+        for (value, word) in [(before, "OLD"), (after, "NEW")] {
+            let text = value.as_str().unwrap().to_owned();
+            assert!(text.contains(word) && text.chars().count() < 1100, "{text}");
+            assert!(
+                text.starts_with("(29800 characters more) …")
+                    && text.ends_with("… (and 29203 more characters)"),
+                "{text}"
+            );
+        }
+        let nested = json!([{"a": "x".repeat(50_000)}, "short", 1]);
+        let (_, shown) = shortened(&Value::Null, &nested);
+        assert!(shown[0]["a"].as_str().unwrap().contains("x… (and 49000 more characters) "));
+        // Elements that differ behind the cut are not the same one.
+        let list = |end: &str| json!([format!("{}{end}", "x".repeat(50_000))]);
+        let (before, after) = shortened(&list("a"), &list("b"));
+        assert_ne!(before, after);
+        assert_eq!((&shown[1], &shown[2]), (&json!("short"), &json!(1)));
+        let condition = json!("c".repeat(SHOWN));
+        assert_eq!(shortened(&condition, &condition), (condition.clone(), condition.clone()));
     }
 
     #[test]

@@ -34,6 +34,8 @@ const FIELDS: &[&str] = &[
     "access_token",
     "accesskeyid",
     "accountkey",
+    "api-key",
+    "api_key",
     "apikey",
     "assertion",
     "client_assertion",
@@ -57,8 +59,15 @@ const FIELDS: &[&str] = &[
     "secretaccesskey",
     "secrets",
     "secrettext",
+    "sharedaccesskey",
+    "sharedaccesssignature",
+    "sig",
     "storageaccountconnectionstring",
+    "subscription-key",
+    "subscription_key",
 ];
+/// What stands before a secret in a connection string or a signed address, wherever that stands.
+const MARKERS: &[&str] = &["accountkey=", "password=", "sharedaccesskey=", "sharedaccesssignature=", "sig="];
 /// Parameters that sign the URL of an operation.
 const SIGNATURE: &[&str] = &["t", "c", "s", "h"];
 
@@ -108,7 +117,7 @@ impl Recorder {
 fn line(exchange: &Exchange) -> Value {
     let fields = [
         ("method", exchange.method.into()),
-        ("url", redact_url(exchange.url).into()),
+        ("url", redact_text(exchange.url).into()),
         ("request_headers", redact_headers(exchange.request_headers).into()),
         ("request_body", redact_body(exchange.request_headers, exchange.request_body)),
         ("status", exchange.status.into()),
@@ -123,8 +132,7 @@ fn redact_headers(headers: &HeaderMap) -> Map<String, Value> {
     for (name, value) in headers {
         let value = match value.to_str() {
             _ if HEADERS.contains(&name.as_str()) => REDACTED.to_owned(),
-            Ok(text) if text.starts_with("http") => redact_url(text),
-            Ok(text) => text.to_owned(),
+            Ok(text) => redact_text(text),
             Err(_) => REDACTED.to_owned(),
         };
         match shown.get_mut(name.as_str()) {
@@ -140,25 +148,61 @@ fn redact_headers(headers: &HeaderMap) -> Map<String, Value> {
     shown
 }
 
+/// A text without secrets, as far as it shows where one stands: in the query of a URL, with or without a host, in a connection string, or
+/// before the host.
+fn redact_text(text: &str) -> String {
+    without_marked(&without_password(&redact_url(text)))
+}
+
 /// A URL without the values that sign it, or that are secrets by name.
 fn redact_url(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
-    if url.query().is_none() {
-        return text.to_owned();
-    }
-    let signed = url.path().to_lowercase().contains("/operationresults/");
-    let secret = |name: &str| {
-        let name = name.to_lowercase();
-        is_secret(&name) || name == "sig" || (signed && SIGNATURE.contains(&name.as_str()))
+    let Some((path, query)) = text.split_once('?') else { return text.to_owned() };
+    let signed = path.to_lowercase().contains("/operationresults/");
+    let secret = |pair: &str| {
+        url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| {
+            let name = name.to_lowercase();
+            is_secret(&name) || (signed && SIGNATURE.contains(&name.as_str()))
+        })
     };
-    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    if !pairs.iter().any(|(name, _)| secret(name)) {
-        return text.to_owned();
+    let shown: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if secret(pair) => format!("{name}={REDACTED}"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", shown.join("&"))
+}
+
+/// A URL without who signs in there: `https://user:password@host`.
+fn without_password(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some(REDACTED)) {
+            Ok(()) => url.into(),
+            Err(()) => REDACTED.to_owned(),
+        },
+        _ => text.to_owned(),
     }
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(pairs.iter().map(|(name, value)| (name, if secret(name) { REDACTED } else { value })));
-    url.into()
+}
+
+/// A text without what stands behind a [marker](MARKERS).
+fn without_marked(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = 0;
+    while let Some(end) =
+        MARKERS.iter().filter_map(|marker| Some(lower[rest..].find(marker)? + rest + marker.len())).min()
+    {
+        shown.push_str(&text[rest..end]);
+        let length =
+            text[end..].find(|c: char| c.is_whitespace() || ";&\"'".contains(c)).unwrap_or(text.len() - end);
+        if length > 0 {
+            shown.push_str(REDACTED);
+        }
+        rest = end + length;
+    }
+    shown.push_str(&text[rest..]);
+    shown
 }
 
 fn redact_body(headers: &HeaderMap, body: &[u8]) -> Value {
@@ -197,14 +241,14 @@ fn redact_fields(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(redact_fields),
-        Value::String(text) if text.contains("/operationResults/") => *text = redact_url(text),
+        Value::String(text) => *text = redact_text(text),
         _ => {}
     }
 }
 
 /// Whether what bears this name, in lower case, is a secret.
 fn is_secret(name: &str) -> bool {
-    FIELDS.binary_search(&name).is_ok()
+    FIELDS.binary_search(&name).is_ok() || HEADERS.contains(&name)
 }
 
 /// `ResourceNotFound` and its like: letters alone, and short.
@@ -265,6 +309,53 @@ mod tests {
             (&shown["response_body"]["tags"], &shown["request_headers"]["x-ms-client-request-id"]),
             (&json!({"a": "b"}), &json!("mine"))
         );
+    }
+
+    #[test]
+    fn secrets_in_a_query_a_batch_and_an_address_are_taken_out() {
+        let none = headers(&[("location", "/a/b?Api-Key=hush&x=1")]);
+        let batch = json!({"requests": [{
+            "url": "/deployments/d?api-version=1&subscription-key=hush",
+            "headers": {"Authorization": "Bearer hush", "api-key": "hush", "Accept": "a/b"},
+            "body": {"properties": {"target": "https://s.blob.core.windows.net/c?sv=1&sig=hush&se=2"}},
+        }, {"body": {"properties": {
+            "target": "https://me:hush@host.test/x",
+            "metadata": {"a": "AccountName=n;AccountKey=hush==;EndpointSuffix=e", "b": "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=hush"},
+            "note": "signed with sig=hush, se=2",
+        }}}]});
+        let shown = line(&Exchange {
+            method: "POST",
+            url: "http://localhost/openai/models?api-version=1&api-key=hush&subscription-key=hush",
+            request_headers: &none,
+            request_body: batch.to_string().as_bytes(),
+            status: 200,
+            response_headers: &none,
+            response_body: batch.to_string().as_bytes(),
+        });
+        let text = shown.to_string();
+        assert!(!text.contains("hush"), "{text}");
+        assert_eq!(
+            shown["url"],
+            "http://localhost/openai/models?api-version=1&api-key=REDACTED&subscription-key=REDACTED"
+        );
+        let requests = &shown["request_body"]["requests"];
+        assert_eq!(
+            requests[0]["headers"],
+            json!({"Authorization": "REDACTED", "api-key": "REDACTED", "Accept": "a/b"})
+        );
+        assert_eq!(
+            requests[0]["body"]["properties"]["target"],
+            "https://s.blob.core.windows.net/c?sv=1&sig=REDACTED&se=2"
+        );
+        assert_eq!(
+            requests[1]["body"]["properties"]["metadata"],
+            json!({
+                "a": "AccountName=n;AccountKey=REDACTED;EndpointSuffix=e",
+                "b": "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=REDACTED",
+            })
+        );
+        // A word that ends in such a name is none.
+        assert_eq!(redact_text("config=1 and design=2"), "config=1 and design=2");
     }
 
     #[test]

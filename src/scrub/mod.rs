@@ -140,6 +140,12 @@ impl Scrubber {
         for form in forms(secret, depth) {
             let Some(head) = grams::grams(&form).next() else { continue };
             grams::grams(&form).for_each(|gram| self.grams.insert(gram));
+            // A secret may have dividers of its own. Words that somebody divided like that are still words, and have no digits.
+            if let Some(joined) = View::of_bytes(&form).joined() {
+                let random = grams::grams(joined.bytes())
+                    .filter(|gram| gram.to_be_bytes().iter().any(u8::is_ascii_digit));
+                random.for_each(|gram| self.grams.insert(gram));
+            }
             self.heads.entry(head).or_default().push(form.into());
         }
     }
@@ -197,14 +203,18 @@ impl Scrubber {
         merged(text, found)
     }
 
-    /// One layer, as it is, without tags, and with what is hex decoded.
+    /// One layer, as it is, without tags, without dividers, and with what is hex decoded.
     fn search(&self, text: &str, view: &View, found: &mut Vec<Range<usize>>) {
         let squeezed = view.squeezed();
         self.runs(text, &squeezed, found);
         if let Some(bare) = view.without_tags() {
             self.runs(text, &bare.squeezed(), found);
         }
-        for decoded in squeezed.hex() {
+        let joined = squeezed.joined();
+        if let Some(joined) = &joined {
+            self.runs(text, joined, found);
+        }
+        for decoded in joined.as_ref().unwrap_or(&squeezed).hex() {
             self.runs(text, &decoded.squeezed(), found);
         }
     }

@@ -65,7 +65,9 @@ impl Open {
 /// In any case that a server may have folded it to.
 fn of(text: &str) -> Vec<Gram> {
     let cases = [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
-    cases.iter().flat_map(|text| grams(View::of(text).squeezed().bytes()).collect::<Vec<_>>()).collect()
+    let views = cases.iter().map(|text| View::of(text).squeezed());
+    let all = views.flat_map(|view| [view.joined(), Some(view)]).flatten();
+    all.flat_map(|view| grams(view.bytes()).collect::<Vec<_>>()).collect()
 }
 
 /// The words of a secret that is more than one word.

@@ -357,3 +357,74 @@ fn a_secret_is_found_in_the_case_that_a_server_folded_it_to() {
         "account chat-eu-prod at HTTPS://X.SEARCH.WINDOWS.NET/"
     );
 }
+
+#[test]
+fn dividers_hide_neither_the_bytes_of_a_secret_nor_its_groups() {
+    let secret = "Sx9Kq2Lm7Zp4Wd8RtYb3";
+    let scrubber = knowing(&[secret]);
+    let hex = |between: &str, prefix: &str| {
+        let bytes: Vec<String> = secret.bytes().map(|byte| format!("{prefix}{byte:02X}")).collect();
+        bytes.join(between)
+    };
+    let groups = |length: usize, between: &str| {
+        secret
+            .as_bytes()
+            .chunks(length)
+            .map(|group| std::str::from_utf8(group).unwrap())
+            .collect::<Vec<_>>()
+            .join(between)
+    };
+    let utf16: Vec<String> =
+        secret.encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("{byte:02x}")).collect();
+    for form in [
+        hex("-", ""),
+        hex(":", ""),
+        hex(" ", ""),
+        hex(",", ""),
+        hex(", ", "0x"),
+        hex(",", "0X"),
+        hex("", "\\x"),
+        hex("", "%"),
+        hex("-", "").to_lowercase(),
+        utf16.join("-"),
+        groups(5, "-"),
+        groups(4, "."),
+        groups(2, "_"),
+        groups(1, ":"),
+        groups(1, "-"),
+        groups(4, ", "),
+        groups(5, "-").to_lowercase(),
+    ] {
+        let clean = scrubber.scrub(&format!("key '{form}' is wrong")).replace("0x", "").replace("0X", "");
+        // A zero byte behind the last one tells nothing.
+        let clean = clean.replace("REDACTED-00", "REDACTED");
+        assert_eq!(clean, "key 'REDACTED' is wrong", "{form}");
+        // Cut, with at least as many bytes left as a piece has.
+        let cut = &form[..form.len() * 2 / 3];
+        assert!(scrubber.scrub(&format!("key {cut}")).contains("REDACTED"), "{cut}");
+    }
+    // Dividers of its own, and others.
+    let divided = knowing(&["3f9a-K2pX_7Qz8.Lw5v-R1tM"]);
+    for form in
+        ["3f9aK2pX7Qz8Lw5vR1tM", "3f9a.K2pX.7Qz8.Lw5v.R1tM", "33-66-39-61-2D-4B-32-70-58-5F-37-51-7A-38"]
+    {
+        assert_eq!(divided.scrub(&format!("'{form}'")), "'REDACTED'", "{form}");
+    }
+}
+
+#[test]
+fn dividers_make_no_secret_of_ordinary_words() {
+    let mut scrubber = knowing(&[
+        "chat-model-key-production",
+        "https://chat-eu-prod01.search.windows.net/?key=f00DFeedF00d",
+    ]);
+    scrubber.learn_open("chat-eu-prod01");
+    for text in [
+        "the chat model, key of production",
+        "chat.model: not found in production",
+        "account chat-eu-prod01 at x.search.windows.net",
+        "12345678-1234-1234-1234-123456789abc, 0x53, 2026-11-26T23:20:19Z",
+    ] {
+        assert_eq!(scrubber.scrub(text), text);
+    }
+}

@@ -21,9 +21,13 @@ const ENTITIES: &[(&[u8], &str)] =
 impl View {
     /// A text as it is written.
     pub(super) fn of(text: &str) -> Self {
-        let mut view = Self::with_capacity(text.len());
-        for (at, byte) in text.bytes().enumerate() {
-            view.push(byte, at, at + 1);
+        Self::of_bytes(text.as_bytes())
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        let mut view = Self::with_capacity(bytes.len());
+        for (at, byte) in bytes.iter().enumerate() {
+            view.push(*byte, at, at + 1);
         }
         view
     }
@@ -87,6 +91,13 @@ impl View {
     /// terminal. The plus sign goes too, because it stands for a blank in URLs.
     pub(super) fn squeezed(&self) -> Self {
         self.without(unseen)
+    }
+
+    /// The same without what a tool writes between the groups of a long value, or the bytes of a hex dump: `53-78-39`, `0x53, 0x78`,
+    /// `Sx9K-q2Lm`. Of a squeezed view; nothing if there is none.
+    pub(super) fn joined(&self) -> Option<Self> {
+        let joined = self.without(divider);
+        (joined.bytes.len() < self.bytes.len()).then_some(joined)
     }
 
     /// The same without tags of HTML; nothing if there are none.
@@ -159,6 +170,18 @@ fn unseen(bytes: &[u8]) -> usize {
         | [0xEF, 0xB8, 0x80..=0x8F, ..]
         | [0xEF, 0xBB, 0xBF, ..] => 3,
         [0xF3, 0xA0, _, _, ..] => 4,
+        _ => 0,
+    }
+}
+
+/// How long the divider is that begins here: one character, or what stands before two hexadecimal digits.
+fn divider(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'0', b'x' | b'X', first, second, rest @ ..] => {
+            let goes_on = rest.first().is_some_and(u8::is_ascii_alphanumeric);
+            if first.is_ascii_hexdigit() && second.is_ascii_hexdigit() && !goes_on { 2 } else { 0 }
+        }
+        [b'-' | b'_' | b'.' | b':' | b',' | b';' | b'|', ..] => 1,
         _ => 0,
     }
 }

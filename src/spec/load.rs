@@ -24,7 +24,7 @@ pub const STDIN: &str = "<stdin>";
 ///
 /// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones.
 pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<FileId>, Vec<Finding>) {
-    let mut loader = Loader { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new() };
+    let mut loader = Loader::new(sources, "split it into several specs");
     let mut stdin = Some(stdin);
     for path in paths {
         if path.as_os_str() == "-" {
@@ -44,7 +44,7 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
 
 /// Loads files of variables: what could be read, in order, and what could not. Each is one file; a folder is refused.
 pub fn load_variables(paths: &[PathBuf], sources: &mut Sources) -> (Vec<FileId>, Vec<Finding>) {
-    let mut loader = Loader { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new() };
+    let mut loader = Loader::new(sources, "name a file of variables: a YAML mapping of names to values");
     for path in paths {
         // One that is named twice counts at its last place too.
         loader.seen.clear();
@@ -59,9 +59,15 @@ struct Loader<'s> {
     seen: BTreeSet<PathBuf>,
     files: Vec<FileId>,
     findings: Vec<Finding>,
+    /// What to do about a file that is too large.
+    smaller: &'static str,
 }
 
-impl Loader<'_> {
+impl<'s> Loader<'s> {
+    fn new(sources: &'s mut Sources, smaller: &'static str) -> Self {
+        Self { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new(), smaller }
+    }
+
     fn folder(&mut self, folder: &Path) {
         let root = match folder.canonicalize() {
             Ok(root) => root,
@@ -183,7 +189,7 @@ impl Loader<'_> {
             }
             ReadError::TooLarge { limit } => {
                 let message = format!("`{name}` is over {} MiB", limit >> 20);
-                Finding::error(Code::TooLarge, message).hint("split it into several specs")
+                Finding::error(Code::TooLarge, message).hint(self.smaller)
             }
             ReadError::Io(error) => return self.unreadable(name, &error),
             ReadError::NotUtf8 => unreadable(format!("`{name}` is not UTF-8")),

@@ -71,8 +71,8 @@ pub fn read(
         let untold = |finding: &Finding| finding.span.is_none_or(|span| !told.contains(&span));
         findings.extend(rules::check(&damaged).into_iter().filter(untold));
     }
-    findings.sort_by_key(|finding| finding.span.map(|span| (span.file, span.start)));
-    (loaded, findings)
+    findings.sort_by_key(place);
+    (loaded, capped(&findings))
 }
 
 /// Parses a file, and has no excerpt show what is or could be a secret in it.
@@ -124,14 +124,32 @@ fn read_file(
             }
         }
     });
-    findings.sort_by_key(|finding| finding.span);
-    if findings.len() > MAX_FINDINGS {
-        let more = findings.len() - MAX_FINDINGS;
-        findings.truncate(MAX_FINDINGS);
-        let note = Finding::note(Code::TooLarge, format!("{more} more problems in this file are not shown"));
-        findings.push(Finding { span: findings.last().and_then(|last| last.span), ..note });
-    }
     (loaded, findings)
+}
+
+/// Where a finding stands, for the order in which they are told.
+fn place(finding: &Finding) -> Option<(FileId, usize)> {
+    finding.span.map(|span| (span.file, span.start))
+}
+
+/// Findings in order, without those of a file that are too many. Errors stay before others: a file with one is never taken for one without.
+fn capped(findings: &[Finding]) -> Vec<Finding> {
+    let mut kept = Vec::new();
+    for mut of_file in
+        findings.chunk_by(|a, b| place(a).map(|at| at.0) == place(b).map(|at| at.0)).map(<[_]>::to_vec)
+    {
+        let more = of_file.len().saturating_sub(MAX_FINDINGS);
+        if more > 0 {
+            of_file.sort_by_key(|finding| finding.severity);
+            of_file.truncate(MAX_FINDINGS);
+            of_file.sort_by_key(place);
+            let note = format!("{more} more problems in this file are not shown");
+            let span = of_file.last().and_then(|last| last.span);
+            of_file.push(Finding { span, ..Finding::note(Code::TooLarge, note) });
+        }
+        kept.extend(of_file);
+    }
+    kept
 }
 
 /// What can still be read of a document in which something is wrong.

@@ -152,7 +152,9 @@ impl Verdict {
         if !keys_off || self.reason != Some(Reason::Key) {
             return self;
         }
-        let message = format!("Azure shows that keys are off, and yet {}", self.message);
+        // That keys are taken is what this verdict denies.
+        let answer = self.message.replacen(TAKEN, "", 1);
+        let message = format!("Azure shows that keys are off, and yet {answer}");
         Self::inconclusive(Reason::Key, message).awaiting(self.awaits)
     }
 }
@@ -280,6 +282,9 @@ fn is_fence(status: u16, said: &Said) -> bool {
     status == 403 && FENCES.iter().any(|words| said.says(words))
 }
 
+/// What it means that a wrong key was looked at, where nothing speaks against it.
+const TAKEN: &str = ", so keys are taken";
+
 /// What a random key was answered. That keys are off is proven by one code only.
 fn keys(status: u16, said: &Said) -> Verdict {
     let shown = said.shown(status);
@@ -291,7 +296,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
     }
     // A wrong key while keys are on: https://learn.microsoft.com/azure/ai-services/authentication.
     if status == 401 && said.says("invalid subscription key") {
-        let message = format!("the key was looked at, so keys are taken ({shown})");
+        let message = format!("the key was looked at{TAKEN} ({shown})");
         return Verdict::disproven(Reason::Key, message).awaiting(Awaits::Write);
     }
     passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))

@@ -118,7 +118,11 @@ fn wrong_types_are_told_in_words_with_what_to_write() {
         ("networkAcls: {ipRules: 10.0.0.1}", "`ipRules` takes a list, not the string `10.0.0.1`", "- "),
         ("networkAcls: {ipRules: [1]}", "an element of `ipRules` takes text, not the number `1`", "quotes"),
         ("networkAcls: {ipRules: [~]}", "an element of `ipRules` takes text, not nothing", "give it a value"),
-        ("roleAssignments:", "`roleAssignments` takes a list, not nothing", "leave the line out"),
+        (
+            "roleAssignments:",
+            "`roleAssignments` takes a list, not nothing",
+            "write `[]` if there are to be none",
+        ),
     ] {
         let found = account(field);
         assert_eq!(found.len(), 1, "{field}: {found:?}");

@@ -149,7 +149,12 @@ fn what_a_random_key_is_answered_disproves_only_what_azure_shows_as_on() {
     wrong(&off);
     let (verdict, attempts, message) = keys(&off);
     assert_eq!((verdict.as_str(), attempts), ("keysRefused - inconclusive key", 2), "written a moment ago");
-    assert!(message.starts_with("Azure shows that keys are off, and yet"), "{message}");
+    assert!(
+        message.starts_with("Azure shows that keys are off, and yet the key was looked at (401"),
+        "{message}"
+    );
+    // What it would mean otherwise is what the verdict denies.
+    assert!(!message.contains("so keys are taken"), "{message}");
     off.spoil("GET", "/accounts?", Fault::Edit(age));
     let (verdict, attempts, _) = keys(&off);
     assert_eq!((verdict.as_str(), attempts), ("keysRefused - inconclusive key", 1));

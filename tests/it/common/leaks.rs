@@ -23,7 +23,7 @@ fn in_html(text: &str) -> String {
 }
 
 /// The forms in which an answer could repeat a secret: as it is, for JSON, twice so, for a URL, for HTML, and in base64 at each of its
-/// three alignments, in both alphabets.
+/// three alignments, in both alphabets, in another case, in hex, and in groups.
 pub(crate) fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
@@ -37,7 +37,20 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
         let text = STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
         forms.extend([text.replace('+', "-").replace('/', "_"), text]);
     }
+    let hex = |between: &str, prefix: &str| {
+        let bytes: Vec<String> = secret.bytes().map(|byte| format!("{prefix}{byte:02X}")).collect();
+        bytes.join(between)
+    };
+    let groups: Vec<char> = secret.chars().collect();
+    let groups: Vec<String> = groups.chunks(5).map(|group| group.iter().collect()).collect();
     forms.extend([
+        secret.to_lowercase(),
+        secret.to_uppercase(),
+        in_url(&secret.to_lowercase()),
+        hex("-", ""),
+        hex(":", ""),
+        hex(", ", "0x"),
+        groups.join("-"),
         STANDARD.encode(format!("key={}", in_url(secret))),
         STANDARD.encode(STANDARD.encode(secret)),
         secret

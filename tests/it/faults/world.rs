@@ -246,6 +246,23 @@ impl Going {
         Self { child, out, err, _dir: dir }
     }
 
+    /// The same, started by another program that takes its place.
+    pub(super) fn under(folder: &Folder, starter: &str, arguments: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, err) = (dir.path().join("out"), dir.path().join("err"));
+        let keyless = folder.command(arguments.split_whitespace());
+        let mut command = Command::new(starter);
+        command.arg(keyless.get_program()).args(keyless.get_args()).current_dir(folder.path());
+        command.envs(keyless.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(File::create(&out).unwrap())
+            .stderr(File::create(&err).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, out, err, _dir: dir }
+    }
+
     pub(super) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

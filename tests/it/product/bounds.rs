@@ -52,8 +52,12 @@ fn what_has_no_end_is_refused() {
     for command in ["show zero.json", "apply zero.json --yes", "apply zero.json a.yaml --yes"] {
         folder.keyless(command).exits(1).complains(&["`zero.json` cannot be used as a plan", "over 512 MiB"]);
     }
-    for command in ["validate zero.yaml", "validate a.yaml --var-file zero.yaml", "plan zero.yaml"] {
-        folder.keyless(command).exits(1).complains(&["too-large", "over 64 MiB"]);
+    for (command, remedy) in [
+        ("validate zero.yaml", "split it into several specs"),
+        ("validate a.yaml --var-file zero.yaml", "name a file of variables"),
+        ("plan zero.yaml", "split it into several specs"),
+    ] {
+        folder.keyless(command).exits(1).complains(&["too-large", "over 64 MiB", remedy]);
     }
     let run = bash(&folder, "cat /dev/zero | keyless validate -").exits(1);
     run.complains(&["too-large", "over 64 MiB"]);
@@ -191,7 +195,95 @@ fn many_mistakes_in_one_long_line_are_told_without_a_search_of_the_line_for_each
     folder.write("a.yaml", one_account("team-a", "chat", &format!("connections: [{all}]")));
     // In seconds of CPU: a thousand took 23 in a debug build, and two thousand 71.
     let run = bash(&folder, "ulimit -t 30; keyless validate a.yaml").exits(1);
-    run.complains(&["plain-secret", "1500 errors"]);
+    run.complains(&["plain-secret", "1000 errors", "500 more problems in this file are not shown"]);
+}
+
+#[test]
+fn what_rules_find_is_told_up_to_a_thousand_and_no_error_is_lost_among_warnings() {
+    let folder = Folder::new();
+    let account = |lines: &str| one_account("team-a", "chat", lines);
+    let rules =
+        |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().join(", ");
+    let grants = format!("{{scope: resourceGroup, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}");
+    let many: &[(String, &str)] = &[
+        (format!("{}accounts:\n{}", head("team-a"), "- name: acc\n".repeat(20_000)), "is declared twice"),
+        (
+            account(&format!(
+                "networkAcls: {{defaultAction: Deny, ipRules: [{}]}}",
+                rules(5000, &|_| "203.0.113.7".into())
+            )),
+            "`203.0.113.7` is listed twice",
+        ),
+        (format!("{}roleAssignments: [{}]\n", head("team-a"), rules(5000, &|_| grants.clone())), "duplicate"),
+        (
+            format!(
+                "{}{}",
+                head("team-a"),
+                (0..20_000).map(|index| format!("nofield{index}: 1\n")).collect::<Vec<_>>().concat()
+            ),
+            "unknown-field",
+        ),
+    ];
+    for (text, words) in many {
+        folder.write("a.yaml", text);
+        // In seconds of CPU.
+        let run = bash(&folder, "ulimit -t 60; keyless validate a.yaml --format json").exits(1);
+        let findings = run.json()["findings"].as_array().unwrap().clone();
+        assert_eq!(findings.len(), 1001, "{words}");
+        assert!(run.stderr.len() < 2 << 20, "{} bytes", run.stderr.len());
+        run.says(&[words, "more problems in this file are not shown"]);
+    }
+    // Of two thousand warnings and an error behind them, the error is told.
+    let private = rules(2000, &|index| format!("10.0.{}.{}", index / 250, index % 250));
+    folder.write(
+        "a.yaml",
+        account(&format!("networkAcls: {{defaultAction: Deny, ipRules: [{private}, 'x.y']}}")),
+    );
+    let run = folder.keyless("validate a.yaml").exits(1);
+    run.complains(&["1 error, 999 warnings", "1001 more problems in this file are not shown", "`x.y`"]);
+}
+
+#[test]
+fn what_a_plan_shows_of_one_value_has_an_end() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let connection = |category: &str| {
+        one_account(
+            "team-a",
+            "chat",
+            &format!(
+                "connections: [{{name: long, category: {category}, target: 'https://x.test', authType: AAD}}]"
+            ),
+        )
+    };
+    let long = "x".repeat(1 << 20);
+    folder.write("a.yaml", connection(&long));
+    let run = folder.keyless("plan a.yaml --report markdown=r.md --report json=r.json").exits(0);
+    let markdown = std::fs::read_to_string(folder.path().join("r.md")).unwrap();
+    for said in [&run.stdout, &markdown] {
+        assert!(said.len() < 64 << 10, "{} bytes", said.len());
+        assert!(said.contains("more characters)"), "{said}");
+    }
+    // What is read back has all of it.
+    assert!(std::fs::read_to_string(folder.path().join("r.json")).unwrap().contains(&long));
+}
+
+#[test]
+fn an_address_that_an_answer_names_is_cut_where_an_error_repeats_it() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    let next = format!("https://{}/x", "h".repeat(100 << 10));
+    let page = serde_json::json!({"value": [], "nextLink": next}).to_string();
+    azure.spoil("GET", "/roleAssignments?", Fault::Answer(200, "application/json", page.clone()));
+    azure.spoil("GET", "/accounts?", Fault::Answer(200, "application/json", page));
+    let run = folder.keyless("plan a.yaml");
+    assert!(run.stderr.len() + run.stdout.len() < 16 << 10, "{} {}", run.stderr.len(), run.stdout.len());
+    assert!(
+        run.stdout.contains("it leads to `https://hhh") || run.stderr.contains("it leads to `https://hhh"),
+        "{run}"
+    );
+    assert!(run.stdout.contains("more characters)") || run.stderr.contains("more characters)"), "{run}");
 }
 
 #[test]

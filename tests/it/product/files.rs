@@ -256,6 +256,37 @@ fn a_report_that_fails_swallows_no_result() {
     folder.keyless(&format!("plan b.yaml {full}")).exits(1).complains(&failed).complains(&["error["]);
 }
 
+#[test]
+fn a_plan_that_cannot_be_shown_is_not_carried_out_and_it_is_said_what_became_of_azure() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let into = |stdout: &str, arguments: &str| bash(&folder, &format!("keyless {arguments} > {stdout}"));
+    let run = into("/dev/full", "apply a.yaml --yes").exits(1);
+    run.complains(&["failed to write the result; nothing was written to Azure", "No space left"]);
+    assert_eq!(azure.take_writes().len(), 0);
+    // In JSON the plan is not shown first: what cannot be written is the report.
+    let run = into("/dev/full", "apply a.yaml --yes --format json").exits(1);
+    run.complains(&["failed to write the result; the plan was carried out before that", "`keyless plan`"]);
+    assert_eq!(azure.take_writes().len(), 2);
+}
+
+#[test]
+fn a_dash_is_no_file_to_write() {
+    let folder = Folder::new();
+    folder.write("a.yaml", spec());
+    for arguments in ["validate a.yaml --report json=-", "plan a.yaml --report human=- --sandbox=s.json"] {
+        folder.keyless(arguments).exits(1).complains(&["`-` is none", "`--format`", "`./-`"]);
+    }
+    let export = format!("export --out - --resource-group g --subscription {SUB} --sandbox=s.json");
+    for arguments in ["plan a.yaml --out - --sandbox=s.json", &export] {
+        folder.keyless(arguments).exits(1).complains(&["`-` names no file", "`--format`"]);
+    }
+    assert!(!folder.path().join("-").exists());
+    folder.keyless("validate a.yaml --report json=./-").exits(0);
+    assert!(folder.path().join("-").exists());
+}
+
 /// A file system of 64 KiB, as long as it is there.
 struct Tiny(std::path::PathBuf);
 

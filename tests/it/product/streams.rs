@@ -118,6 +118,35 @@ fn progress_and_findings_go_to_stderr_and_results_to_stdout() {
 }
 
 #[test]
+fn a_variable_that_is_no_text_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let broken = std::ffi::OsStr::from_bytes(b"not-\xff-text-at-all");
+    let run = |arguments: &str, names: &[&str]| {
+        let mut command = folder.command(arguments.split_whitespace());
+        command.envs(names.iter().map(|name| (name, broken)));
+        crate::common::finish(command, b"")
+    };
+    for name in [
+        "KEYLESS_TOKEN",
+        "KEYLESS_SECRET_SEARCH",
+        "KEYLESS_VAR_NAME",
+        "KEYLESS_VERIFY_TOKEN",
+        "AZURE_CLIENT_SECRET",
+    ] {
+        let words = format!("`{name}` is set, and not UTF-8");
+        run("plan a.yaml", &[name]).exits(1).complains(&[&words, "set it again"]);
+    }
+    let words = "`KEYLESS_TOKEN`, `KEYLESS_VAR_X` are set, and not UTF-8";
+    run("validate a.yaml", &["KEYLESS_VAR_X", "KEYLESS_TOKEN"]).exits(1).complains(&[words]);
+    assert!(azure.take_seen().is_empty());
+    // What keyless does not look at may hold what it likes.
+    run("plan a.yaml", &["LESSOPEN", "PATH"]).exits(0);
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let azure = Azure::start();
     let folder = azure.folder();

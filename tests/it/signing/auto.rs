@@ -118,8 +118,8 @@ fn a_credential_that_is_declared_in_part_is_passed_over_and_named() {
 #[test]
 fn a_slow_azure_cli_gets_the_time_that_it_needs() {
     let cloud = cloud();
-    // Longer than any other credential may take.
-    let (folder, _tools) = with_az(&cloud, &[], "sleep 9");
+    // Longer than any other credential may take; once is enough.
+    let (folder, _tools) = with_az(&cloud, &[], "[ -e \"$0.woken\" ] || { : > \"$0.woken\"; sleep 9; }");
     folder.keyless("plan --detailed-exitcode --credential azure-cli").exits(2).says(&["2 to create"]);
 }
 
@@ -128,7 +128,38 @@ fn a_slow_azure_cli_gets_the_time_that_it_needs() {
 fn an_azure_cli_that_prints_without_end_is_not_listened_to() {
     let cloud = cloud();
     let (folder, _tools) = with_az(&cloud, &[], "exec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-    folder.keyless("plan --credential azure-cli").exits(1).complains(&["printed over 1 MiB"]);
+    let run = folder.keyless("plan --credential azure-cli").exits(1);
+    assert!(run.stderr.contains(" gave no token: `az` printed over 1 MiB\n"), "{run}");
+}
+
+/// Whether a process runs, and is no zombie.
+#[cfg(unix)]
+fn runs(pid: &str) -> bool {
+    let told = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+    let state = String::from_utf8_lossy(&told.stdout).trim().to_owned();
+    !state.is_empty() && !state.starts_with('Z')
+}
+
+#[cfg(unix)]
+#[test]
+fn what_an_azure_cli_leaves_running_costs_neither_the_token_nor_lives_on() {
+    use std::time::{Duration, Instant};
+    let cloud = cloud();
+    let files = tempfile::tempdir().unwrap();
+    let left = files.path().join("left");
+    // It holds the streams of the tool.
+    let (folder, _tools) = with_az(&cloud, &[], &format!("sleep 300 & echo $! >> {}", left.display()));
+    let start = Instant::now();
+    folder.keyless("plan --detailed-exitcode --credential azure-cli").exits(2).says(&["2 to create"]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let pids = std::fs::read_to_string(&left).unwrap();
+    assert!(pids.lines().count() > 0, "{pids}");
+    // A signal takes its time.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while pids.lines().any(runs) {
+        assert!(Instant::now() < deadline, "still there: {pids}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -30,13 +30,14 @@ What the design leaves open, and what is decided here:
  6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
-    is taken to matter everywhere. The caller's rights to write accounts and to write assignments count apart.
+    is taken to matter everywhere. The caller's rights to write each kind, and to revoke, count apart.
  8. A role that is not in the file might do anything: giving it needs the guard's leave, and it is no right to rely on.
  9. A range that the old ones cover together is not new. Where every address could call before (public, and `Allow`), no range, subnet
     or bypass lets anybody new in. What a missing `bypass` means is not known: none before, all after a `None` that is taken away. Hosts
     count where calls were limited before. Agents that leave a subnet leave its limits. A restore is measured against what was deleted.
 10. `condition`: a role given anew that somebody has under another condition above, below or at that scope counts as a changed condition,
-    unless that principal had the role there without a condition, or with that one, already.
+    unless that principal had the role there without a condition, or with that one, already. So does another role that gives some of what
+    that condition keeps away from the principal, and that it did not have otherwise.
 11. A grant under a condition is a way in only where the condition certainly lets calls through: it speaks of other actions alone. What
     was made by hand on an account that declares its list, and that the plan lists as undeclared, is none either, nor is the account's own.
 12. What stands on a management group is a way into accounts below it that nobody lists: it goes, or gets a condition, only where another
@@ -62,8 +63,14 @@ INFERENCE = (
     "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
     "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
 )
+EMBEDDINGS = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action"
 GRANT = "Microsoft.Authorization/roleAssignments/write"
 WRITE = "Microsoft.CognitiveServices/accounts/write"
+# What the caller has to be allowed to do so that a later plan can be carried out.
+WRITES = (
+    GRANT, WRITE, "Microsoft.Authorization/roleAssignments/delete",
+    *(f"Microsoft.CognitiveServices/accounts/{child}/write" for child in ("connections", "deployments", "projects", "projects/connections", "raiPolicies")),
+)
 # With each of these somebody could get more than was given.
 POWERS = (
     GRANT, WRITE,
@@ -106,6 +113,11 @@ class Roles:
     def guarded(self, guid):
         """Whether its holder could get more with it."""
         return any(self.permits(guid, action, False) for action in POWERS)
+    def shared(self, one, other):
+        """What two roles both let their holders do, as far as conditions can keep it away: actions on data, and rights that become more."""
+        data = {p for guid in (one, other) for block in self.permissions[guid] for p in block.get("dataActions") or []}
+        actions = [(action, False) for action in POWERS] + [(action, True) for action in data | {*INFERENCE, EMBEDDINGS}]
+        return [(a, d) for a, d in actions if self.permits(one, a, d) and self.permits(other, a, d)]
     def infers(self, guid):
         return any(self.permits(guid, action, True) for action in INFERENCE)
 
@@ -263,10 +275,12 @@ def squash(text):
     parts = enumerate((text or "").split("'"))
     return "'".join(part if number % 2 else re.sub(r"\s+", "", part) for number, part in parts)
 
-def lets_calls(condition):
-    """Whether a condition certainly lets calls through: none, or one about another action alone."""
+def lets(condition, action):
+    """Whether a condition certainly lets an action through: none, or one about another action alone."""
     spoken = re.match(r"\(\(!\(ActionMatches\{'([^']*)'\}\)\)OR", squash(condition))
-    return not condition or (spoken is not None and not any(wildcard(spoken.group(1), action) for action in INFERENCE))
+    return not condition or (spoken is not None and not wildcard(spoken.group(1), action))
+def lets_calls(condition):
+    return all(lets(condition, action) for action in INFERENCE)
 
 def assignment_paths(item, live):
     paths, frozen, have, entry = [], [], live["properties"], item["entry"]
@@ -351,6 +365,8 @@ class Case:
         if remains and wish == "restore":
             action, paths = judge(spec, mark_of(remains), *account_paths(item["account"], item["location"], remains))
             return ("refused" if action == "refused" else "restore"), paths
+        if remains and mark_of(remains) not in (None, spec["stack"]):
+            return "refused", []
         return "create", creation_paths(item["account"])
     def assignment(self, item, own):
         key, body = item["key"], self.grants.get(item["key"])
@@ -441,7 +457,15 @@ class Case:
         reaches = lambda k: k == key or self.holds(key[0], k)
         if any(reaches(k) and (not self.condition_of(k, False) or same(k)) for k in alike):
             return False
-        return any((reaches(k) or within(k[0], key[0])) and not same(k) for k in alike)
+        return any((reaches(k) or within(k[0], key[0])) and not same(k) for k in alike) or self.swapped(key, same, reaches)
+    def swapped(self, key, same, reaches):
+        """Whether it gives some of what a condition on another role keeps from its principal."""
+        before = lambda k: self.condition_of(k, False)
+        theirs = [k for k in self.grants if k[1] == key[1] and k[2] in self.roles.permissions]
+        near = [k for k in theirs if k[2] != key[2] and before(k) and not same(k) and (reaches(k) or within(k[0], key[0]))]
+        had = lambda a, d: any(reaches(k) and self.roles.permits(k[2], a, d) and (same(k) or lets(before(k), a)) for k in theirs)
+        gets = lambda k: any(not lets(before(k), a) and not had(a, d) for a, d in self.roles.shared(k[2], key[2]))
+        return key[2] in self.roles.permissions and any(gets(k) for k in near)
     def relied_on(self, key, account):
         """Whether an assignment is a way in to rely on: not one that was made by hand on an account that declares its list."""
         complete = any(item["key"] == account and "roleAssignments" in item["account"] for s in self.stacks for item in s["accounts"])
@@ -493,7 +517,7 @@ class Case:
                 if not any(lets_calls(self.condition_of(k, True)) for k in stays):
                     codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]
-        for right in (GRANT, WRITE):
+        for right in WRITES:
             holds = lambda key: self.roles.permits(key[2], right, False)
             surely = lambda key: key[2] in self.roles.permissions and holds(key)
             unharmed = lambda key, other: self.kept_by(key, other) or (other in self.grants and self.kept_by(other, other))

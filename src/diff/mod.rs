@@ -302,7 +302,7 @@ fn absent(
         (Some(why), ..) => Change::Refused { desired, fields, why },
         (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
-            Some(why) => Change::Refused { desired, fields, why },
+            Some(why) => Change::Refused { desired, fields: Vec::new(), why },
             None => Change::Create { desired, fields, purge: Some(remains.id) },
         },
         (None, None, _) => Change::Create { desired, fields, purge: None },

@@ -1,12 +1,14 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
 mod holds;
+mod listings;
 pub(super) mod remains;
 mod rules;
 mod shape;
 
 pub(super) use holds::holds_connections;
 pub(crate) use holds::{holds_projects, serves_models};
+pub(crate) use listings::listings;
 pub(crate) use rules::is_group_name;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,29 +108,6 @@ pub(crate) fn list(scope: &ResourceId) -> Query {
         scope: scope.clone(),
         project: shape::project,
     }
-}
-
-/// The scopes whose accounts were asked for, each with why they are not all known, if so.
-pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId, Option<String>)> {
-    let lists = snapshot.answers().filter(|(path, scope, _)| *path == list(scope).path);
-    lists.map(|(_, scope, answer)| {
-        let why = match answer {
-            Answer::Found(items) => {
-                let query = list(scope);
-                let empty = items.iter().any(|body| !body["properties"].is_object());
-                let empty = || {
-                    empty.then(|| format!("GET {}: an account of the list shows no properties", query.path))
-                };
-                super::unplaced_in(&query, snapshot).map(|refusal| refusal.message).or_else(empty)
-            }
-            // What points into a group that is not there says otherwise.
-            Answer::Absent { code } => {
-                Some(format!("Azure answered {code}, and shows a role assignment there"))
-            }
-            Answer::Denied(refusal) | Answer::Failed(refusal) => Some(refusal.message.clone()),
-        };
-        (scope, why)
-    })
 }
 
 fn group_query(group: &ResourceId) -> Query {

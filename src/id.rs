@@ -294,7 +294,7 @@ impl Key {
 /// The last segment of an id as a GUID: role definition ids carry different prefixes, and some lists leave the dashes out.
 #[must_use]
 pub fn trailing_guid(id: &str) -> Option<Uuid> {
-    hyphenated_guid(id.rsplit('/').next().unwrap_or_default())
+    Uuid::try_parse(id.rsplit('/').next().unwrap_or_default()).ok()
 }
 
 /// A GUID in the form that ids hold. Others parse too (without hyphens, in braces, as a URN), and are not known to name anything in Azure.

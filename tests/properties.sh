@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `cargo test` tries a little of, at length: generated cases under every law, a quarter of them against tests/reference.py too, and
 # damaged inputs for each parser. KEYLESS_CASES (300) and KEYLESS_FUZZ (20,000) are how many; KEYLESS_FIRST_SEED (0) is where their
-# seeds begin. The debug build checks for overflow and has its assertions.
+# seeds begin. The debug build checks for overflow.
 set -euo pipefail
 export KEYLESS_CASES=${KEYLESS_CASES:-300} KEYLESS_FUZZ=${KEYLESS_FUZZ:-20000}
 

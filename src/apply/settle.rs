@@ -42,10 +42,11 @@ pub(super) fn undeclared(kind: &dyn Kind, step: &Step, before: &Value, after: &V
 /// Takes out of `fields` what the patch names.
 fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (name, value) in patch {
-        match (fields.get_mut(name), value) {
+        let own = spelled(fields, name).to_owned();
+        match (fields.get_mut(&own), value) {
             (Some(Value::Object(inner)), Value::Object(patch)) => forget(inner, patch),
             _ => {
-                fields.remove(name);
+                fields.remove(&own);
             }
         }
     }

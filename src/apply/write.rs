@@ -1,6 +1,5 @@
 //! One step: read what is there, lay the patch over it, write, and look at what came of it.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -376,10 +375,14 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     let id = body["id"].as_str().unwrap_or("?");
     let other = other(body);
     if other.is_empty() {
-        let mut note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
-        if let Some(unread) = unread {
-            let _ = write!(note, "; whether it is there for a while only could not be read: {unread}");
+        // What keyless made lasts; anything else may end by itself, and keys may wait for it.
+        if let Some(unread) = unread.filter(|_| kind.mark(body) != step.owner) {
+            let cause = format!(
+                "{error}; somebody made {id} meanwhile, and whether it is there for a while only could not be read: {unread}"
+            );
+            return Problem::failed("create", cause, Some(PLAN_AGAIN.to_owned())).into();
         }
+        let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
         return Written::Done { note: Some(note), outputs: Vec::new() };
     }
     let cause = format!(

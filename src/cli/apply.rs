@@ -143,6 +143,7 @@ async fn carry_out(
     }
     let question = format!("Write this to {}?", sanitize(&plan.target.place()));
     confirm::confirm(args.yes, &question, &session.interrupt).await?;
+    let mut news = Vec::new();
     if let Some((saved, checked)) = again {
         let shown = plan;
         (plan, hearsay) = decide(options, args, session, saved, checked).await?;
@@ -153,13 +154,17 @@ async fn carry_out(
             show(options, &plan)?;
             return Ok(refusal(plan.has_errors() || hearsay.errors));
         }
+        news = plan.findings.iter().filter(|finding| !shown.findings.contains(finding)).cloned().collect();
     }
     let rest = if plan.has_errors() || hearsay.errors { Exit::Failure } else { Exit::Success };
     let gate = if args.verify { Some(Arc::new(args.how.gate(options, session, &plan).await?)) } else { None };
     session.interrupt.enter(Phase::Writing);
-    let report = apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
+    let mut report =
+        apply(&plan, &session.client, &secrets, &session.interrupt, &*session.spinner, gate).await;
     session.interrupt.enter(Phase::Telling);
     session.spinner.clear();
+    // What the plan did not say yet when it was approved.
+    report.findings.splice(0..0, news);
     let told = Document::Report(&report).write(options);
     told.map_err(|failure| {
         failure.with_azure("the plan was carried out before that: `keyless plan` shows what is left")

@@ -4,6 +4,7 @@
 
 mod compare;
 mod foreign;
+mod late;
 mod open;
 mod strangers;
 #[cfg(test)]
@@ -221,6 +222,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff.findings.extend(left_behind(&diff.changes));
+    late::refuse_without_grants(&mut diff.changes);
     diff
 }
 

@@ -94,7 +94,7 @@ pub(super) fn nobody_left(
         let Some(was) = before.resource(id) else { continue };
         let let_in =
             |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&ways.own, id, grant);
-        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !is_kept(grant, new)) {
+        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !is_kept(before, id, grant, new)) {
             continue;
         }
         if let Some(flaws) = ways.flaws(id, before.unlisted.contains(id)) {
@@ -102,8 +102,9 @@ pub(super) fn nobody_left(
         }
     }
     let mut seen = BTreeSet::new();
-    let lost = old.iter().filter(|grant| may_let_in(grant) && !grant.gone && !is_kept(grant, new));
-    for grant in lost {
+    let lost =
+        |grant: &&Grant<'_>| may_let_in(grant) && !grant.gone && !is_kept(before, &grant.scope, grant, new);
+    for grant in old.iter().filter(lost) {
         let place = &grant.scope;
         let Some(why) = before.unread_accounts(place).filter(|_| seen.insert(place)) else { continue };
         if let Some(flaws) = ways.flaws(place, true) {
@@ -275,9 +276,10 @@ fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Gr
         || own.contains(&(account.clone(), grant.holder_id.clone()))
 }
 
-/// Whether it stands after the plan as it did, or with less of a condition.
-fn is_kept(grant: &Grant<'_>, new: &[Grant<'_>]) -> bool {
-    new.iter().any(|now| now.is(grant) && grant.is_kept_by(now))
+/// Whether it stands after the plan as it did, or with less of a condition. One that may end by itself keeps no other.
+fn is_kept(before: &World, at: &ResourceId, grant: &Grant<'_>, new: &[Grant<'_>]) -> bool {
+    let lasts = |now: &Grant<'_>| now.id == grant.id || (!now.gone && now.was_lasting(before, at));
+    new.iter().any(|now| now.is(grant) && grant.is_kept_by(now) && lasts(now))
 }
 
 /// The calls of which the models that stand in an account need one; nothing where none is known to stand there.

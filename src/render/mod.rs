@@ -12,6 +12,7 @@ mod outputs;
 pub mod sanitize;
 pub mod sarif;
 pub mod statement;
+mod summary;
 pub mod text;
 pub(crate) mod verify;
 mod words;

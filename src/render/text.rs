@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::access::changes;
 use super::cause;
 use super::sanitize::sanitize;
+use super::summary::{drifted, listed, summary};
 use super::words;
 use crate::diff::field;
 use crate::finding::Severity;
 use crate::kinds::{self, Compare};
 use crate::plan::document::{
-    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Summary, Target, dotted_path,
+    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
 use crate::plan::saved::Hearsay;
 use crate::report::{Outcome, Report, Status};
@@ -328,102 +329,6 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
 
 pub(super) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
-}
-
-/// What `drift` found out, which its exit code says too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Azure is as the specs say.
-    Nothing,
-    /// It is not.
-    Drift,
-    /// That could not be judged.
-    Unjudged,
-}
-
-/// Whether a plan shows drift.
-pub(super) fn found(plan: &Plan) -> Found {
-    let counts = &plan.summary;
-    if counts.pending() + counts.unmanaged_drift > 0 {
-        Found::Drift
-    } else if counts.unmanaged_unknown > 0 || plan.has_errors() || !plan.incomplete.is_empty() {
-        Found::Unjudged
-    } else {
-        Found::Nothing
-    }
-}
-
-fn listed(parts: &[(usize, &str)]) -> String {
-    let some = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-    some.collect::<Vec<_>>().join(", ")
-}
-
-/// The writes that `apply` would make.
-fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
-    [
-        (counts.create, "to create"),
-        (counts.restore, "to restore"),
-        (counts.update, "to update"),
-        (counts.adopt, "to adopt"),
-        (counts.delete, "to delete"),
-    ]
-}
-
-/// What lists are that could not be read whole, behind their number.
-pub(super) fn not_read(plan: &Plan) -> &'static str {
-    if plan.incomplete.len() == 1 { "list not read whole" } else { "lists not read whole" }
-}
-
-/// The last lines of `drift`: they say "No changes" only where the exit code is 0.
-fn drifted(text: &mut String, plan: &Plan) {
-    let counts = &plan.summary;
-    let differs = listed(&[&pending(counts)[..], &[(counts.unmanaged_drift, "undeclared")]].concat());
-    let unread = not_read(plan);
-    let rest = listed(&[
-        (counts.unknown, "unknown"),
-        (counts.refused, "refused"),
-        (counts.unmanaged_unknown, "undeclared and not judged"),
-        (plan.incomplete.len(), unread),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
-        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
-    ]);
-    let head = match found(plan) {
-        Found::Drift => format!("{STRONG}Drift:{STRONG:#} {differs}"),
-        Found::Unjudged => format!("{BAD}Drift:{BAD:#} not known"),
-        Found::Nothing => format!("{GOOD}No changes{GOOD:#}"),
-    };
-    let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
-    let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));
-    target(text, &plan.target);
-}
-
-fn summary(text: &mut String, plan: &Plan) {
-    let counts = &plan.summary;
-    let pending = listed(&pending(counts));
-    let drift = match counts.unmanaged_drift {
-        0 => "unmanaged".to_owned(),
-        drift => format!("unmanaged ({drift} of them drift)"),
-    };
-    let rest = listed(&[
-        (counts.unknown, "unknown"),
-        (counts.refused, "refused"),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
-        (counts.unmanaged, &drift),
-    ]);
-    let broken = counts.unknown + counts.refused > 0;
-    let head = match (pending.is_empty(), broken) {
-        (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
-        (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
-        (true, false) if !plan.incomplete.is_empty() => {
-            format!("{STRONG}No changes in what could be read{STRONG:#}")
-        }
-        (true, false) => format!("{GOOD}No changes{GOOD:#}"),
-    };
-    let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
-    let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));
-    target(text, &plan.target);
 }
 
 pub(super) fn requests(requests: Requests) -> String {

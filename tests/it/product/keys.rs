@@ -101,3 +101,35 @@ fn keys_are_never_asked_for() {
     let acts = |seen: &crate::common::azure::Seen| seen.method == "POST" && !seen.only_asks();
     assert!(!seen.iter().any(|seen| seen.target.to_lowercase().contains("key") || acts(seen)), "{seen:?}");
 }
+
+/// Whoever was to get a role may call with a key until they have it, whatever is wrong with their line.
+#[test]
+fn keys_stay_on_while_a_declared_assignment_cannot_be_made() {
+    let nobody = "  - role: Cognitive Services User\n    principals: [{group: ml}]\n";
+    let on_the_account =
+        one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}{nobody}", grants(&[ALICE, BOB])));
+    let above = nobody.replace("principals", "scope: resourceGroup\n    principals");
+    let above = format!("{}roleAssignments:\n{above}", spec());
+    for (spec, unread) in [(&on_the_account, false), (&on_the_account, true), (&above, false)] {
+        let azure = live();
+        let folder = azure.folder();
+        folder.write("a.yaml", spec);
+        if unread {
+            azure.spoil("POST", "/$batch", Fault::denied());
+        } else {
+            // Two groups of one name.
+            let groups = [7, 8].map(|last| json!({"id": format!("cccccccc-0000-4000-8000-00000000000{last}"), "displayName": "ml"}));
+            let answer = azure.send("POST", "/_sandbox/directory", Some(json!({ "groups": groups })));
+            assert_eq!(answer.status, 200);
+        }
+        let plan = folder.keyless("plan a.yaml").exits(1);
+        plan.says(&["account chat", "`disableLocalAuth` waits for every declared role assignment"]);
+        let run = folder.keyless("apply a.yaml --yes").exits(1);
+        assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false, "{run}");
+        // With the line right, keys go off.
+        azure.heal();
+        folder.write("a.yaml", spec.replace("group: ml", "user: carol@contoso.com"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::common::{Azure, CS_USER, account, head};
+use crate::common::{Azure, CS_USER, account, head, one_account};
 
 const ROLES: [&str; 3] =
     ["Cognitive Services User", "Cognitive Services OpenAI User", "Cognitive Services Data Reader"];
@@ -117,4 +117,19 @@ fn a_platform_applies_plans_clean_and_loses_nothing_set_by_hand() {
     assert_eq!(azure.get(&account("ai-3/connections/by-hand"))["properties"]["authType"], "ApiKey");
     let kept: Vec<Value> = azure.grants_at(&account("ai-1"));
     assert_eq!(kept.len(), 13);
+}
+
+/// Azure takes the names of tags in any case: the spec's name means the live one, and the write of one is no change of another.
+#[test]
+fn a_tag_is_the_same_in_whatever_case_it_is_live() {
+    for (declared, live) in [("dev", json!({"ENV": "dev"})), ("null", json!({}))] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+        azure.patch(&account("chat"), json!({"tags": {"ENV": "prod"}}));
+        folder.write("a.yaml", one_account("team-a", "chat", &format!("tags: {{Env: {declared}}}\n")));
+        folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done, 0 failed"]);
+        assert_eq!(azure.get(&account("chat"))["tags"], live);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    }
 }

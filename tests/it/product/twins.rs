@@ -93,6 +93,26 @@ fn an_activated_twin_of_a_declared_grant_changes_nothing() {
     }
 }
 
+/// What ends by itself is nobody's way in for good: the one that lasts is not taken away because of it, nor put under a condition.
+#[test]
+fn an_activated_twin_does_not_stand_in_for_the_last_way_in() {
+    for name in NAMES {
+        let (azure, folder) = declared(name);
+        given(&azure, "scheduleInstances", ALICE);
+        let never = "    condition: \"@Environment[UtcNow] DateTimeLessThan '2020-01-01T00:00:00Z'\"\n    principals:";
+        let lines = ["roleAssignments: []\n".to_owned(), grants(&[ALICE]).replace("    principals:", never)];
+        for readable in [true, false] {
+            for lines in &lines {
+                folder.write("a.yaml", one_account("team-a", "chat", lines));
+                folder.keyless("plan a.yaml --allow condition").exits(3).says(&["guard-lock-out"]);
+            }
+            if readable {
+                azure.spoil("GET", PIM, Fault::denied());
+            }
+        }
+    }
+}
+
 /// Nobody marked the declared one; only what Privileged Identity Management says tells which of the two lasts.
 #[test]
 fn of_two_that_nobody_marked_the_one_that_lasts_satisfies_and_is_adopted() {

@@ -1,0 +1,40 @@
+//! What waits until every declared grant stands: keys go off once whoever is to call with a token can.
+
+use super::{Change, FieldChange, field};
+use crate::desired::Desired;
+use crate::kinds::Mutability;
+
+/// Refuses updates that wait for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a way in.
+pub(super) fn refuse_without_grants(changes: &mut [Change]) {
+    let missing: Vec<Desired> = changes.iter().filter_map(missing_grant).cloned().collect();
+    if missing.is_empty() {
+        return;
+    }
+    for change in changes {
+        let Change::Update { desired, fields, .. } = change else { continue };
+        let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
+        let reaches =
+            |grant: &&Desired| grant.scope.contains(&desired.id) || grant.scope.subscription_id().is_none();
+        let Some(grant) = missing.iter().find(reaches) else { continue };
+        let why = format!(
+            "`{}` waits for every declared role assignment, and {} cannot be made out or made",
+            late.path.join("."),
+            grant.title
+        );
+        *change = Change::Refused { desired: desired.clone(), fields: std::mem::take(fields), why };
+    }
+}
+
+fn missing_grant(change: &Change) -> Option<&Desired> {
+    match change {
+        Change::Refused { desired, .. } | Change::Unknown { desired, .. } if desired.kind.is_grant() => {
+            Some(desired)
+        }
+        _ => None,
+    }
+}
+
+fn waits(desired: &Desired, changed: &FieldChange) -> bool {
+    field(desired.kind, &changed.path).is_some_and(|field| field.change == Mutability::AfterGrants)
+        && changed.after == true
+}

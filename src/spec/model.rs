@@ -133,7 +133,7 @@ pub struct Account {
     /// Tags. Those not named here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
     /// Who may do what on this account: all of it. An assignment beside this list, on the account or on something in it, is drift; left
-    /// out: left alone.
+    /// out: what others gave is left alone, and what the stack gave is revoked.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
     /// Role assignments on this account, or on something in it, that no spec declares and that are no drift for a while.

@@ -13,7 +13,8 @@ is a file of role definitions.
 What the design leaves open, and what is decided here:
  1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
     location, storage of one's own, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
-    there, or under the name of a soft-deleted one; a new assignment on a new account that is itself refused, or unknown likewise.
+    there, or under the name of a soft-deleted one; keys that go off while a declared assignment that reaches the account is refused or
+    unknown; a new assignment on a new account that is itself refused, or unknown likewise.
  2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
  3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
  4. `prune: none` lists as `unmanaged` what would be deleted, and so does an incomplete list of that kind in the same subscription.
@@ -347,6 +348,11 @@ class Case:
             for item in stack["assignments"]:
                 self.declared[item["key"]] = item
                 self.changes[item["key"]] = self.assignment(item, own)
+        for key, (action, paths) in list(self.changes.items()):
+            if action == "update" and "/properties/disableLocalAuth" in paths and self.declared[key]["account"].get("disableLocalAuth"):
+                if any(fate in ("refused", "unknown") and (within(key, other[0]) or above_all(other[0]))
+                       for other, (fate, _) in self.changes.items() if not isinstance(other, str)):
+                    self.changes[key] = "refused", paths
         for key, body in list(self.accounts.items()) + list(self.grants.items()):
             self.undeclared(key, body)
         codes = self.guards()

@@ -518,7 +518,8 @@ class Case:
             if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
                 codes.add("lock-out")
         for key in self.grants:
-            if above_all(key[0]) and may_infer(key) and narrowed(key):
+            unread = any(within(key[0], blind) or within(blind, key[0]) for blind in [*self.blind["accounts"], *self.missing])
+            if (above_all(key[0]) or unread) and may_infer(key) and narrowed(key):
                 stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_service(k)]
                 if not any(lets_calls(self.condition_of(k, True)) for k in stays):
                     codes.add("lock-out")

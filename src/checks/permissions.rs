@@ -39,6 +39,8 @@ fn place(step: &Step, new: &BTreeSet<ResourceId>) -> Option<ResourceId> {
         return target.subscription_id().map(ResourceId::subscription);
     }
     let at = if step.kind == "roleAssignments" { target.scope() } else { target.tracked() };
+    // Azure describes this question for what is in a subscription only.
+    at.subscription_id()?;
     if new.contains(&at.tracked()) { at.group() } else { Some(at) }
 }
 

@@ -13,7 +13,7 @@ is a file of role definitions.
 What the design leaves open, and what is decided here:
  1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
     location, storage of one's own, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
-    there, or under the name of a soft-deleted one; keys that go off while a declared assignment that reaches the account is refused or
+    there, or under the name of a soft-deleted one; keys that go off while a declared assignment on the account, in it or above it is refused or
     unknown; a new assignment on a new account that is itself refused, or unknown likewise.
  2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
  3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
@@ -350,7 +350,7 @@ class Case:
                 self.changes[item["key"]] = self.assignment(item, own)
         for key, (action, paths) in list(self.changes.items()):
             if action == "update" and "/properties/disableLocalAuth" in paths and self.declared[key]["account"].get("disableLocalAuth"):
-                if any(fate in ("refused", "unknown") and (within(key, other[0]) or above_all(other[0]))
+                if any(fate in ("refused", "unknown") and (within(key, other[0]) or within(other[0], key) or above_all(other[0]))
                        for other, (fate, _) in self.changes.items() if not isinstance(other, str)):
                     self.changes[key] = "refused", paths
         for key, body in list(self.accounts.items()) + list(self.grants.items()):
@@ -520,7 +520,8 @@ class Case:
         for key in self.grants:
             unread = any(within(key[0], blind) or within(blind, key[0]) for blind in [*self.blind["accounts"], *self.missing])
             if (above_all(key[0]) or unread) and may_infer(key) and narrowed(key):
-                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_service(k)]
+                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_service(k)
+                         and (above_all(key[0]) or self.relied_on(k, key[0]))]
                 if not any(lets_calls(self.condition_of(k, True)) for k in stays):
                     codes.add("lock-out")
         mine = lambda keys: [key for key in keys if key[1] == self.caller]

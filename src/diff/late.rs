@@ -13,9 +13,13 @@ pub(super) fn refuse_without_grants(changes: &mut [Change]) {
     for change in changes {
         let Change::Update { desired, fields, .. } = change else { continue };
         let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
-        let reaches =
-            |grant: &&Desired| grant.scope.contains(&desired.id) || grant.scope.subscription_id().is_none();
-        let Some(grant) = missing.iter().find(reaches) else { continue };
+        // A grant on something in the account counts too, and one on a management group, since it may hold the account.
+        let near = |grant: &&Desired| {
+            grant.scope.contains(&desired.id)
+                || desired.id.contains(&grant.scope)
+                || grant.scope.subscription_id().is_none()
+        };
+        let Some(grant) = missing.iter().find(near) else { continue };
         let why = format!(
             "`{}` waits for every declared role assignment, and {} cannot be made out or made",
             late.path.join("."),

@@ -481,6 +481,10 @@ class Case:
         """Whether its principal may be the identity of something in an account."""
         said = self.grants[key]["properties"].get("principalType") if key in self.grants else self.declared[key]["type"]
         return low(said) in ("", "serviceprincipal")
+    def is_gone(self, key):
+        """Whether the directory does not know its principal; of another tenant's groups it knows nothing."""
+        said = self.grants[key]["properties"].get("principalType") if key in self.grants else self.declared[key]["type"]
+        return key[1] in self.gone_principals and low(said) != "foreigngroup"
     def guards(self):
         codes, kept = set(), {key for key in self.grants if self.changes.get(key, ("noop",))[0] != "delete"}
         made = {key for key, (action, _) in self.changes.items() if not isinstance(key, str) and action == "create"}
@@ -512,15 +516,15 @@ class Case:
         for key, body in accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
-            lost = any(may_infer(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
+            lost = any(may_infer(k) and not self.is_gone(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
             own = low((body.get("identity") or {}).get("principalId"))
-            ways = (k for k in kept | made if k[1] != own and self.roles.infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
+            ways = (k for k in kept | made if k[1] != own and not self.is_gone(k) and self.roles.infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
             if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
                 codes.add("lock-out")
         for key in self.grants:
             unread = any(within(key[0], blind) or within(blind, key[0]) for blind in [*self.blind["accounts"], *self.missing])
-            if (above_all(key[0]) or unread) and may_infer(key) and narrowed(key):
-                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_service(k)
+            if (above_all(key[0]) or unread) and may_infer(key) and narrowed(key) and not self.is_gone(key):
+                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_gone(k) and not self.is_service(k)
                          and (above_all(key[0]) or self.relied_on(k, key[0]))]
                 if not any(lets_calls(self.condition_of(k, True)) for k in stays):
                     codes.add("lock-out")

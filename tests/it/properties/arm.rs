@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use keyless::checks;
 use keyless::desired::{Desired, resolved};
 use keyless::diff::{Change, diff};
 use keyless::finding::Severity;
@@ -131,6 +132,13 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
         }
     }
     assert!(missing(stacks, &seen.snapshot).is_empty(), "reading does not come to an end");
+    // Of all that is checked before a plan may promise anything, these cases have whether somebody exists.
+    for query in checks::missing(stacks, &seen.snapshot) {
+        if matches!(query.shape, Shape::Directory(_)) {
+            let known = known(&query).into_iter().map(|id| json!({"id": id}));
+            seen.snapshot.insert(&query, Answer::found(known));
+        }
+    }
     for (kind, scope, denied) in refused {
         // A subscription that may not be listed is asked for in parts: what those lists hide is all that is hidden.
         let subscription = scope.matches('/').count() == 2;
@@ -211,7 +219,7 @@ pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'
 pub(super) const TODAY: Date = Date::constant(2026, 11, 26);
 
 /// Whether the directory knows a principal: by the first letter of its id, most of those that somebody declares it does.
-fn is_gone(principal: &str) -> bool {
+pub(super) fn is_gone(principal: &str) -> bool {
     principal.starts_with(['f', 'F', '7', '3'])
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::arm::{holds_at, scope_of};
+use super::arm::{holds_at, is_gone, scope_of};
 use super::live::Azure;
 use super::specs::{Account, CUSTOM_ROLE, Specs};
 use super::values::{Unit, units};
@@ -92,6 +92,8 @@ pub(super) struct Held {
     pub(super) role: String,
     pub(super) principal: String,
     pub(super) condition: String,
+    /// Whether the directory does not know the principal: nobody comes in that way.
+    pub(super) gone: bool,
 }
 
 pub(super) fn held(body: &Value) -> Held {
@@ -101,13 +103,17 @@ pub(super) fn held(body: &Value) -> Held {
         role: text("roleDefinitionId").rsplit('/').next().unwrap_or_default().to_owned(),
         principal: text("principalId"),
         condition: text("condition"),
+        gone: is_gone(&text("principalId")) && text("principalType") != "foreigngroup",
     }
 }
 
 /// Whether somebody can surely call the models of an account: its own identity calls for nobody.
 pub(super) fn somebody_calls(account: &str, own: &str, assignments: &[Held]) -> bool {
     let calls = |held: &&Held| {
-        holds_at(account, &held.scope) && power(&held.role).calls && !held.principal.eq_ignore_ascii_case(own)
+        holds_at(account, &held.scope)
+            && power(&held.role).calls
+            && !held.gone
+            && !held.principal.eq_ignore_ascii_case(own)
     };
     assignments.iter().filter(calls).any(|held| lets_calls(&held.condition))
 }

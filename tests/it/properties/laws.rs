@@ -9,7 +9,7 @@ use keyless::plan::document::{Action, Plan, Step, StepAction};
 use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls};
 use super::lifts::lifts;
-use super::live::{Item, Label};
+use super::live::{Azure, Item, Label};
 use super::sequence::sequence;
 use super::values::{other, place, units};
 use super::*;
@@ -275,11 +275,19 @@ fn emptiness(case: &Case, _: &mut Tally) -> Result<(), String> {
     if let Some(step) = second.plan.steps.first() {
         return Err(format!("{:?} of {} is left: {}", step.action, step.target, json!(step.patch)));
     }
+    let identities = |azure: &Azure| {
+        let accounts = azure.accounts.iter().map(|item| item.body["identity"].to_string().to_lowercase());
+        accounts.collect::<String>()
+    };
+    let (attached, left) = (identities(&case.azure), identities(&case.later().0));
     for (change, key) in second.plan.changes.iter().zip(&second.keys) {
+        // What a service gave to an identity of the account's is a stranger's once the plan has detached it.
+        let detached = key.split('|').nth(1).is_some_and(|who| attached.contains(who) && !left.contains(who));
         let was = first.keys.iter().position(|other| other == key).map(|at| first.plan.changes[at].action);
         let fits = match change.action {
             Action::Noop => true,
             Action::Refused | Action::Unknown => was == Some(change.action),
+            Action::UnmanagedDrift if detached && was == Some(Action::Unmanaged) => true,
             action if action.is_undeclared() => was == Some(action),
             _ => false,
         };
@@ -510,6 +518,7 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
                 principal: parts[1].to_owned(),
                 role: parts[2].to_owned(),
                 condition: declared_condition(case, key).unwrap_or_default(),
+                gone: arm::is_gone(parts[1]),
             }
         })
         .collect();

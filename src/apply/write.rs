@@ -125,7 +125,8 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                         return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
                     }
                 }
-                Err(error) if error.says_absent() => return gone(),
+                // The plan has seen it: a replica that is behind may say so too, and what stays would be access that stays.
+                Err(error) if error.says_absent() => {}
                 Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
             }
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::kinds::{Compare, Field, Kind, Mutability, cidr, spelled};
+use crate::rbac::Condition;
 use crate::source::Span;
 
 /// One field that differs.
@@ -140,7 +141,10 @@ pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
         Compare::Equal => declared == live,
         Compare::IgnoreCase => texts(str::to_lowercase),
         Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),
-        Compare::Text => texts(without_white_space),
+        Compare::Condition => match (declared.as_str(), live.as_str()) {
+            (Some(declared), Some(live)) => same_condition(declared, live),
+            _ => declared == live,
+        },
         Compare::TextToItsEnd => texts(|text| text.trim_end().to_owned()),
         Compare::Cidrs => sets(cidr::canonical),
         Compare::Names => sets(str::to_lowercase),
@@ -148,15 +152,12 @@ pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
     }
 }
 
-/// Leaves out white space, but for what stands in quotes.
-fn without_white_space(text: &str) -> String {
-    let mut quoted = false;
-    text.chars()
-        .filter(|c| {
-            quoted ^= *c == '\'';
-            quoted || !c.is_whitespace()
-        })
-        .collect()
+/// Whether two conditions say the same: white space between their words does not count. What does not parse is compared as text.
+fn same_condition(one: &str, two: &str) -> bool {
+    match (Condition::parse(one), Condition::parse(two)) {
+        (Ok(one), Ok(two)) => one.tokens() == two.tokens(),
+        _ => one.trim() == two.trim(),
+    }
 }
 
 /// Whether two lists hold the same elements by identity, each with the members that are declared of it.

@@ -1,6 +1,6 @@
 //! How two values compare, and what of a declaration shows as a line.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::desired::Hole;
@@ -10,6 +10,10 @@ use crate::spec::variables::VariableInputs;
 
 const RULE: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/app";
+
+fn condition(attribute: &str, space: &str, value: &str) -> Value {
+    json!(format!("{attribute}{space}StringEquals{space}{value}"))
+}
 
 #[test]
 fn each_way_of_comparing() {
@@ -26,10 +30,44 @@ fn each_way_of_comparing() {
         (Compare::TextToItsEnd, json!("a b"), json!("a b \n"), true),
         (Compare::TextToItsEnd, json!("a b"), json!("a  b"), false),
         // White space in quotes belongs to what a condition compares with.
-        (Compare::Text, json!("a == b"), json!("a==b\n"), true),
-        (Compare::Text, json!("a == b"), json!("a == c"), false),
-        (Compare::Text, json!("x 'a b' y"), json!("x'a b'y"), true),
-        (Compare::Text, json!("x 'a b' y"), json!("x 'ab' y"), false),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b]", " ", "'x'"),
+            condition("@Resource[a:b]", "\n\t", "'x'"),
+            true,
+        ),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b]", " ", "'x'"),
+            condition("@Resource[a:c]", " ", "'x'"),
+            false,
+        ),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b c]", " ", "'x'"),
+            condition("@Resource[a:bc]", " ", "'x'"),
+            false,
+        ),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b]", " ", "'x y'"),
+            condition("@Resource[a:b]", " ", "'xy'"),
+            false,
+        ),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b]", " ", "'x\\' y'"),
+            condition("@Resource[a:b]", " ", "'x\\' y' "),
+            true,
+        ),
+        (
+            Compare::Condition,
+            condition("@Resource[a:b]", " ", "'x\\' y'"),
+            condition("@Resource[a:b]", " ", "'x\\'y'"),
+            false,
+        ),
+        (Compare::Condition, json!("(half"), json!("(half "), true),
+        (Compare::Condition, json!("(half a"), json!("(halfa"), false),
         (Compare::Cidrs, json!(["203.0.113.7", "10.0.0.0/8"]), json!(["10.0.0.0/8", "203.0.113.7/32"]), true),
         (Compare::Cidrs, json!(["203.0.113.7"]), json!(["203.0.113.8"]), false),
         (Compare::Cidrs, json!(null), json!(null), true),

@@ -42,10 +42,11 @@ fn denies(body: &Value) -> bool {
     acls(body)["defaultAction"].as_str().is_some_and(|action| action.eq_ignore_ascii_case("Deny"))
 }
 
+/// A value that is not known closes: it counts as stricter where it was, and where it comes, nobody can declare it.
 fn private(body: &Value) -> bool {
     body["properties"]["publicNetworkAccess"]
         .as_str()
-        .is_some_and(|access| access.eq_ignore_ascii_case("Disabled"))
+        .is_some_and(|access| !access.eq_ignore_ascii_case("Enabled"))
 }
 
 /// Whether any address can call it, so that no rule lets anybody new in.
@@ -60,7 +61,8 @@ fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
         said.push("the plan opens {account} to every address: networkAcls Deny -> Allow".to_owned());
     }
     if private(old) && !private(new) {
-        said.push("the plan opens {account}: publicNetworkAccess Disabled -> Enabled".to_owned());
+        let was = old["properties"]["publicNetworkAccess"].as_str().unwrap_or_default();
+        said.push(format!("the plan opens {{account}}: publicNetworkAccess {was} -> Enabled"));
     }
     said
 }

@@ -24,8 +24,8 @@ pub enum Compare {
     IgnoreCase,
     /// As regions: without regard to case and spaces.
     Location,
-    /// As text without regard to white space.
-    Text,
+    /// As conditions of role assignments: white space between their words does not count.
+    Condition,
     /// As text without regard to white space at its end, which does not survive in front of a mark.
     TextToItsEnd,
     /// As a set of IPv4 addresses and ranges.

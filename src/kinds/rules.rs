@@ -145,6 +145,15 @@ pub(super) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
             .at(desired.span)
             .hint("the portal's activity log says why; any write to it, such as a changed tag, tries again"),
         ),
+        state @ ("Deleting" | "Disabled") => {
+            let (doing, hint) = if state == "Deleting" {
+                ("is deleting", "run it again once that is gone: `plan` shows then what is missing")
+            } else {
+                ("has disabled", "it answers nobody; the portal's activity log says why")
+            };
+            let message = format!("Azure {doing} {}", desired.title);
+            Some(Finding::error(Code::ProvisioningFailed, message).at(desired.span).hint(hint))
+        }
         state => Some(
             Finding::warning(
                 Code::OperationUnderWay,

@@ -238,7 +238,7 @@ impl Kind for RoleAssignments {
                 "it is a property of the principal itself: correct `type` in the spec",
             )),
             Field::new("description", Compare::TextToItsEnd).absent("\"\""),
-            Field::new("condition", Compare::Text),
+            Field::new("condition", Compare::Condition),
             Field::new("conditionVersion", Compare::Equal),
         ];
         FIELDS

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{ALICE, Azure, BOB, Fault, account, grants, one_account};
+use crate::common::{ALICE, Azure, BOB, CAROL, Fault, account, grants, listed, one_account};
 
 fn live() -> Azure {
     let azure = Azure::start();
@@ -86,6 +86,42 @@ fn a_replaced_grant_is_revoked_last_and_not_at_all_if_its_successor_failed() {
     folder.keyless("apply a.yaml --yes").exits(0);
     let methods: Vec<String> = azure.take_writes().into_iter().map(|seen| seen.method).collect();
     assert_eq!(methods, ["PUT", "DELETE"]);
+}
+
+/// What is assigned on a management group holds for accounts below it, though no id says which those are.
+#[test]
+fn keys_and_grants_wait_for_those_above_subscriptions_and_the_other_way_round() {
+    const ABOVE: &str = "/providers/Microsoft.Management/managementGroups/mg1";
+    let at_group = |principals: &[&str]| {
+        let lines = listed(principals, "User");
+        format!(
+            "roleAssignments:\n  - scope: {ABOVE}\n    role: Cognitive Services User\n    principals:\n{lines}"
+        )
+    };
+    let here = |keys_off: bool, principals: &[&str]| {
+        one_account("team-a", "chat", &format!("disableLocalAuth: {keys_off}\n{}", grants(principals)))
+    };
+    for (before, after, keys_off) in [
+        (here(false, &[ALICE, BOB]), here(true, &[BOB]) + &at_group(&[ALICE]), false),
+        (
+            here(true, &[ALICE]) + &at_group(&[BOB, CAROL]),
+            here(true, &[ALICE, BOB]) + &at_group(&[CAROL]),
+            true,
+        ),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", before);
+        folder.keyless("apply a.yaml --yes --allow grant").exits(0);
+        let granted = azure.grants_at(&account("chat")).len();
+        azure.take_seen();
+        folder.write("a.yaml", after);
+        azure.spoil("PUT", "roleAssignments/", Fault::denied());
+        folder.keyless("apply a.yaml --yes --allow grant").exits(1).says(&["0 done, 1 failed", "skipped"]);
+        assert!(azure.take_writes().iter().all(|seen| seen.path().contains("roleAssignments")));
+        assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], keys_off);
+        assert_eq!(azure.grants_at(&account("chat")).len(), granted);
+    }
 }
 
 #[test]

@@ -539,6 +539,23 @@ fn a_delete_is_done_only_if_azure_says_so() {
     }
 }
 
+/// A replica of Azure that is behind does not know yet, or not any more, what the list has shown.
+#[test]
+fn a_delete_is_sent_whatever_the_read_before_it_says() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.grant(&account("chat"), BY_HAND, crate::common::READER, ALICE, Some("[keyless:team-a]"));
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {}\n"));
+    let path = assignment(&account("chat"), BY_HAND);
+    let absent = Fault::error(404, "RoleAssignmentNotFound", "The role assignment 'x' is not found.");
+    azure.spoil("GET", "roleAssignments/", absent);
+    let run = folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    assert!(!run.stdout.contains("it had gone already"), "{run}");
+    azure.heal();
+    assert_eq!(azure.send("GET", &path, None).status, 404);
+}
+
 /// A write may change what nobody declared: a policy, a fault of the service, somebody at the same time.
 #[test]
 fn an_undeclared_field_that_a_write_changed_is_told() {

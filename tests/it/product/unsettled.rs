@@ -14,6 +14,10 @@ fn failed(body: &mut Value) {
     set(body, "Failed");
 }
 
+fn deleting(body: &mut Value) {
+    set(body, "Deleting");
+}
+
 fn updating(body: &mut Value) {
     set(body, "Updating");
 }
@@ -27,6 +31,9 @@ fn an_account_whose_last_change_failed_is_never_in_sync() {
     folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
     azure.spoil("GET", "/accounts", Fault::Edit(failed));
     folder.keyless("drift a.yaml").exits(1).says(&["error[provisioning-failed]", "account chat"]);
+    azure.heal();
+    azure.spoil("GET", "/accounts", Fault::Edit(deleting));
+    folder.keyless("drift a.yaml").exits(1).says(&["Azure is deleting account chat"]);
     azure.heal();
     azure.spoil("GET", "/accounts", Fault::Edit(updating));
     folder.keyless("drift a.yaml").exits(0).says(&["warning[operation-under-way]", "`Updating`"]);

@@ -24,7 +24,8 @@ fn scope(step: &Step) -> String {
 
 fn touch(one: &Step, other: &Step) -> bool {
     let (one, other) = (scope(one), scope(other));
-    within(&one, &other) || within(&other, &one)
+    let above = |scope: &str| !scope.starts_with("/subscriptions/");
+    within(&one, &other) || within(&other, &one) || above(&one) || above(&other)
 }
 
 fn live<'a>(case: &'a Case, target: &str) -> Option<&'a Value> {

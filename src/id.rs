@@ -41,12 +41,26 @@ pub enum ResourceIdError {
         /// The offending segment.
         segment: String,
     },
+    /// It holds a character that only looks like a pattern.
+    #[error("`*` is no pattern here: an id names one scope")]
+    Pattern,
     /// It is neither a known kind of scope nor a resource below one.
     #[error("`{id}` is not the id of a subscription, a resource group, a management group or a resource")]
     Shape {
         /// The whole id.
         id: String,
     },
+}
+
+/// How a text that cannot be read as an id stands to an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Beside {
+    /// It names something else, which neither holds the other nor is held by it.
+    Elsewhere,
+    /// It names something that the other holds, or may hold.
+    Within,
+    /// It may name the same, or what holds it, or anything.
+    Unclear,
 }
 
 impl ResourceId {
@@ -74,7 +88,13 @@ impl ResourceId {
         Self(format!("{}/providers/{provider_type}/{name}", self.0.trim_end_matches('/')))
     }
 
-    /// Reads an id and checks its form.
+    /// Reads an id that somebody wrote: as [`ResourceId::parse`], without `*`, by which people mean more than one resource.
+    pub fn declared(text: &str) -> Result<Self, ResourceIdError> {
+        let id = Self::parse(text)?;
+        if text.contains('*') { Err(ResourceIdError::Pattern) } else { Ok(id) }
+    }
+
+    /// Reads an id and checks its form. A name may be `*`, as that of a wildcard record of a DNS zone is.
     pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         let Some(rest) = text.strip_prefix('/') else { return Err(ResourceIdError::NotRooted) };
         if rest.is_empty() {
@@ -83,15 +103,7 @@ impl ResourceId {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments: Vec<&str> = rest.split('/').collect();
         for segment in &segments {
-            // Names with spaces exist: "Failure Anomalies - app".
-            let unusable =
-                |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:*\"|".contains(c);
-            if segment.trim().len() != segment.len()
-                || segment.is_empty()
-                || *segment == "."
-                || *segment == ".."
-                || segment.chars().any(unusable)
-            {
+            if !is_usable(segment) {
                 return Err(ResourceIdError::Segment { segment: (*segment).to_owned() });
             }
         }
@@ -113,6 +125,34 @@ impl ResourceId {
             _ => return Err(shape()),
         }
         Ok(Self(format!("/{rest}")))
+    }
+
+    /// How a text that is no id stands to this: where both part, and the text can still be read there, whatever follows is elsewhere.
+    #[must_use]
+    pub(crate) fn beside(&self, text: &str) -> Beside {
+        let Some(path) = text.strip_prefix('/') else { return Beside::Unclear };
+        // A step up may lead anywhere, however it is written.
+        let steps_up = ["%2e", "%25", "\\"].iter().any(|sign| path.to_ascii_lowercase().contains(sign));
+        if steps_up || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Beside::Unclear;
+        }
+        let is_same = |ours: &str, theirs: &str| comparable(ours) == comparable(theirs);
+        let mut theirs = path.split('/');
+        for (place, ours) in self.0.split('/').skip(1).enumerate() {
+            let Some(theirs) = theirs.next().filter(|segment| is_usable(segment)) else {
+                return Beside::Unclear;
+            };
+            if is_same(ours, theirs) {
+                continue;
+            }
+            return match (place, theirs) {
+                // What is at the root or in a management group may hold any subscription, and be held by none.
+                (0, theirs) if theirs.eq_ignore_ascii_case("subscriptions") => Beside::Within,
+                (0, _) => Beside::Unclear,
+                _ => Beside::Elsewhere,
+            };
+        }
+        if theirs.next().is_some_and(is_usable) { Beside::Within } else { Beside::Unclear }
     }
 
     /// The id as written.
@@ -227,6 +267,15 @@ impl ResourceId {
     }
 }
 
+/// Whether a segment can stand in an id. Names with spaces exist ("Failure Anomalies - app"), and so does `*`, the wildcard record of a DNS
+/// zone: <https://github.com/Azure/azure-cli/issues/9489>.
+fn is_usable(segment: &str) -> bool {
+    let unusable = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:\"|".contains(c);
+    segment.trim().len() == segment.len()
+        && !matches!(segment, "" | "." | "..")
+        && !segment.chars().any(unusable)
+}
+
 fn folded(text: &[u8]) -> impl Iterator<Item = u8> {
     text.iter().map(u8::to_ascii_lowercase)
 }
@@ -321,133 +370,4 @@ pub(crate) fn is_request_id(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_id_of_a_request_is_no_key() {
-        for (text, is) in [
-            ("7c1e0d52-1a08-4d7b-9f5e-2f6f0c1d9a11", true),
-            ("r1", true),
-            ("westeurope-0123", true),
-            ("0123456789abcdef0123456789abcdef", false),
-            ("{7c1e0d52-1a08-4d7b-9f5e-2f6f0c1d9a1}", false),
-            ("", false),
-            ("two words", false),
-            ("WESTUS2:20260101T000000Z", false),
-            ("a\u{1b}[31m", false),
-        ] {
-            assert_eq!(is_request_id(text), is, "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_compare_without_case_and_print_as_written() {
-        let upper =
-            ResourceId::parse("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/RG")
-                .unwrap();
-        let lower =
-            ResourceId::parse("/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/rg")
-                .unwrap();
-        assert_eq!(upper, lower);
-        assert_eq!(
-            upper.to_string(),
-            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/RG"
-        );
-        assert_eq!(lower.group(), Some(upper));
-    }
-
-    #[test]
-    fn ids_are_sorted_as_their_lower_case_is() {
-        let long = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/";
-        let names = [
-            "",
-            "a",
-            "A",
-            "ab",
-            "aB",
-            "a-",
-            "Z",
-            "z/providers/x/y",
-            "abcdefghijklmnop",
-            "abcdefghijklmnoP",
-            "é",
-        ];
-        let ids: Vec<ResourceId> = names
-            .iter()
-            .flat_map(|name| {
-                [format!("{long}{name}"), format!("{}{name}", long.to_lowercase()), format!("/{name}")]
-            })
-            .map(ResourceId)
-            .collect();
-        for (a, b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (a, b))) {
-            assert_eq!(a.cmp(b), a.0.to_ascii_lowercase().cmp(&b.0.to_ascii_lowercase()), "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn a_scope_holds_what_is_below_it_and_not_its_neighbours() {
-        let group = ResourceId::resource_group("s", "rg");
-        assert!(group.contains(&ResourceId::resource_group("S", "RG")));
-        assert!(group.contains(&group.provider("Microsoft.CognitiveServices/accounts", "a")));
-        assert!(!group.contains(&ResourceId::resource_group("s", "rg2")));
-        assert!(ResourceId::root().contains(&group));
-        assert!(!group.contains(&ResourceId::subscription("s")));
-    }
-
-    #[test]
-    fn a_child_knows_its_parent_and_its_type() {
-        let account =
-            ResourceId::resource_group("s", "rg").provider("Microsoft.CognitiveServices/accounts", "a");
-        let connection = account.child("projects", "p").child("connections", "c");
-        let types = |id: &ResourceId| id.resource_type().unwrap_or_default();
-        assert_eq!(types(&connection), "Microsoft.CognitiveServices/accounts/projects/connections");
-        assert_eq!(connection.parent(), Some(account.child("projects", "p")));
-        assert_eq!(types(&account), "Microsoft.CognitiveServices/accounts");
-        assert_eq!(ResourceId::resource_group("s", "rg").resource_type(), None);
-        assert_eq!(ResourceId::root().parent(), None);
-    }
-
-    #[test]
-    fn whatever_is_in_an_account_leads_back_to_it() {
-        let group = ResourceId::resource_group("s", "rg");
-        let account = group.provider("Microsoft.CognitiveServices/accounts", "a");
-        let project = account.child("projects", "p");
-        let grant =
-            project.child("connections", "c").provider("Microsoft.Authorization/roleAssignments", "x");
-        for id in [&account, &project, &grant] {
-            assert_eq!(id.tracked(), account);
-            assert_eq!(id.up_to("Accounts").as_ref(), Some(&account));
-        }
-        assert_eq!(grant.up_to("projects"), Some(project));
-        assert_eq!(account.up_to("projects"), None);
-        assert_eq!(group.tracked(), group);
-        assert_eq!(ResourceId::root().up_to("accounts"), None);
-    }
-
-    #[test]
-    fn a_name_may_hold_spaces_but_not_end_in_one() {
-        let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
-        let rule = |name: &str| {
-            ResourceId::parse(&format!("{group}/providers/microsoft.alertsmanagement/rules/{name}"))
-        };
-        assert!(rule("Failure Anomalies - app").is_ok());
-        for bad in [" ", " a", "a ", "a\tb", "a\u{a0}b"] {
-            assert!(rule(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn malformed_ids_are_refused() {
-        for bad in [
-            "subscriptions/x",
-            "/subscriptions/not-a-guid",
-            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/../x",
-            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/a/providers/Microsoft.X/y",
-            "/subscriptions/00000000-0000-0000-0000-000000000000//resourceGroups/a",
-            "/nonsense/a",
-        ] {
-            assert!(ResourceId::parse(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
-use crate::kinds::{Inventory, Kind as _, Live};
+use crate::kinds::{Inventory, Kind as _, Live, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -97,12 +97,16 @@ pub fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>,
     }
     let mut standing: Vec<Standing> = Vec::new();
     for body in snapshot.items(&query) {
-        match body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) {
+        match placed(body) {
             Some(id) => {
                 let address = id.to_string();
                 standing.push(Standing { address, id, span: None, body: body.clone() });
             }
-            None => findings.push(unread("an item of the list has no id that can be read")),
+            None if perhaps_in(body, [subscription]).next().is_none() => {}
+            None => {
+                let refusal = unplaced(&query, body);
+                findings.push(Finding { hint: refusal.hint, ..unread(&refusal.message) });
+            }
         }
     }
     standing.sort_by(|left, right| left.id.cmp(&right.id));

@@ -8,7 +8,7 @@ use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 /// The scopes of `--within`.
 pub(super) fn scopes(within: &[String]) -> Result<Vec<ResourceId>, Failure> {
     let scope = |within: &String| {
-        ResourceId::parse(within)
+        ResourceId::declared(within)
             .map_err(|error| Failure::new(format!("`--within {within}` is not a scope")).cause(error))
     };
     within.iter().map(scope).collect()

@@ -215,7 +215,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             let meant = declared.get(&live.key).and_then(|key| inventory.items.get(key));
             let spared = spared(live, meant, snapshot);
             if let Some(change) = undeclared(live, verdict, spared, &domains, inventory, &veiled, roles) {
-                diff.findings.extend(kept(&change, stacks).or_else(|| stranger(&change)));
+                diff.findings.extend(kept(&change, inventory, stacks).or_else(|| stranger(&change)));
                 diff.changes.push(change);
             }
         }
@@ -462,7 +462,7 @@ fn undeclared(
         (Some(owner), _) if !inside(&owner) && !veiled.hides(live) => {
             (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
         }
-        (Some(_), _) if inventory.is_incomplete_near(&live.scope) => {
+        (Some(_), _) if inventory.gap_near(&live.scope).is_some() => {
             (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
         }
         (Some(_), _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),

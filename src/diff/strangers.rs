@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::finding::{Code, Finding};
-use crate::kinds::{Live, Weight};
+use crate::kinds::{Inventory, Live, Weight};
 use crate::spec::Loaded;
 
 /// Why something that no spec declares is not deleted.
@@ -61,7 +61,7 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
 }
 
 /// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
-pub(super) fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
+pub(super) fn kept(change: &Change, inventory: &Inventory, stacks: &[Loaded]) -> Option<Finding> {
     let Change::Unmanaged { live, stays: Stays::Incomplete, title, .. } = change else { return None };
     let mark = live.kind.mark(&live.body)?;
     let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
@@ -69,13 +69,19 @@ pub(super) fn kept(change: &Change, stacks: &[Loaded]) -> Option<Finding> {
     let message = format!(
         "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"
     );
-    let hint = if live.kind.is_grant() {
-        "give the caller Reader on the subscription, or delete it by hand"
-    } else {
-        "give the caller Reader where it could not read, or delete it by hand"
+    let gap = inventory.gap_near(&live.scope);
+    // A subscription that may not be listed is made whole by a right; what else was in the way says what to do itself.
+    let told = gap.filter(|_| inventory.partial.is_empty()).and_then(|gap| gap.refusal.hint.as_deref());
+    let hint = match told {
+        Some(hint) => format!("{hint}; or delete it by hand"),
+        None if live.kind.is_grant() => {
+            "give the caller Reader on the subscription, or delete it by hand".to_owned()
+        }
+        None => "give the caller Reader where it could not read, or delete it by hand".to_owned(),
     };
     let span = owner.document.value_span("/stack");
-    Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint))
+    let finding = Finding::error(Code::IncompleteRead, message).at(span).hint(hint);
+    Some(gap.into_iter().fold(finding, |finding, gap| finding.cause(&gap.refusal.message)))
 }
 
 /// Unmarked things that stay although what a stack made in them goes: they may have lost their mark, and a removed line deletes nothing then.

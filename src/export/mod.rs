@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::{self, KINDS, unplaced};
+use crate::kinds::{self, KINDS, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot, is_settled, missing};
 use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
@@ -203,8 +203,12 @@ fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable>
     }
     let mut live = Vec::new();
     for body in snapshot.items(&list) {
-        let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
-            return Err(Unexportable::Unread(unplaced(&list).refusal));
+        let Some(id) = placed(body) else {
+            // What is elsewhere for sure is not among what is exported.
+            if perhaps_in(body, [&list.scope]).next().is_none() {
+                continue;
+            }
+            return Err(Unexportable::Unread(unplaced(&list, body)));
         };
         if wanted.account.as_ref().is_none_or(|name| id.name().eq_ignore_ascii_case(name)) {
             live.push(kinds::account::live(id, body));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Gap, Inventory, Kind, Live, is_of, unplaced};
+use super::{Gap, Inventory, Kind, Live, is_of, perhaps_in, placed, unplaced};
 use crate::desired::{Desired, collect_spans};
 use crate::id::{Key, ResourceId};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
@@ -90,8 +90,11 @@ pub(super) fn inventory(
             inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
         }
         for body in snapshot.items(&query) {
-            let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
-                inventory.gaps.push(unplaced(&query));
+            let Some(id) = placed(body) else {
+                let near = perhaps_in(body, [&parent]);
+                let gap =
+                    |_: &ResourceId| Gap { scope: query.scope.clone(), refusal: unplaced(&query, body) };
+                inventory.gaps.extend(near.map(gap));
                 continue;
             };
             // A list may show what is shared from elsewhere.

@@ -35,10 +35,10 @@ pub use undeclared::{Verdict, Weight};
 use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::Finding;
-use crate::id::{Key, ResourceId};
+use crate::id::{Beside, Key, ResourceId};
 use crate::plan::document::{Plan, PlannedChange, Step, StepAction};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Body, Query, Refusal, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
@@ -363,14 +363,14 @@ impl Inventory {
         undeclared.chain(self.twins.values()).collect()
     }
 
-    /// Whether a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
+    /// Where a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
     #[must_use]
-    pub fn is_incomplete_near(&self, scope: &ResourceId) -> bool {
+    pub fn gap_near(&self, scope: &ResourceId) -> Option<&Gap> {
         let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
         self.gaps
             .iter()
             .chain(&self.partial)
-            .any(|gap| gap.scope.contains(scope) || subscription(&gap.scope) == subscription(scope))
+            .find(|gap| gap.scope.contains(scope) || subscription(&gap.scope) == subscription(scope))
     }
 
     /// Why nothing can be said about things at a scope, if so.
@@ -415,14 +415,65 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     queries
 }
 
-/// Why a list says nothing about what is absent, if one of its items cannot be placed.
-pub(crate) fn unplaced_in(query: &Query, snapshot: &Snapshot) -> Option<Refusal> {
-    let is_placed = |body: &Body| body["id"].as_str().is_some_and(|id| ResourceId::parse(id).is_ok());
-    (!snapshot.items(query).all(is_placed)).then(|| unplaced(query).refusal)
+/// Why it is not known what a step starts from, if so, by what [`review`] asks. Of other lists guards know that they were not read.
+#[must_use]
+pub fn unread(step: &Step, snapshot: &Snapshot) -> Option<Refusal> {
+    let target = ResourceId::parse(&step.target).ok()?;
+    let kind = by_name(&step.kind)?;
+    let mut queries = kind.around(std::slice::from_ref(&target));
+    // What is revoked is gone whatever it was given on; anything else is written to what has to be there.
+    if !(kind.is_grant() && step.action == StepAction::Delete)
+        && let Some(account) = target.up_to("accounts")
+    {
+        queries.extend(account::Accounts.around(&[account]));
+    }
+    if matches!(step.action, StepAction::Restore | StepAction::Purge) {
+        queries.extend(account::remains::around(&step.target));
+    }
+    queries.iter().find_map(|query| {
+        let unplaced = || {
+            let mut items = snapshot.items(query).filter(|body| placed(body).is_none());
+            let meant = items.find(|body| perhaps_in(body, [&target]).next().is_some());
+            meant.map(|body| unplaced(query, body))
+        };
+        snapshot.get(query).and_then(Answer::refusal).cloned().or_else(unplaced)
+    })
 }
 
-/// Why an answer with an item that cannot be placed says nothing about what is absent.
-pub(crate) fn unplaced(query: &Query) -> Gap {
-    let message = format!("GET {}: an item of the list has no id that can be read", query.path);
-    Gap { scope: query.scope.clone(), refusal: Refusal { message, hint: None } }
+/// Why a list says nothing about what is absent, if one of its items cannot be placed.
+pub(crate) fn unplaced_in(query: &Query, snapshot: &Snapshot) -> Option<Refusal> {
+    snapshot.items(query).find(|body| placed(body).is_none()).map(|body| unplaced(query, body))
+}
+
+/// The id of what a body shows.
+pub(crate) fn placed(body: &Value) -> Option<ResourceId> {
+    ResourceId::parse(body["id"].as_str()?).ok()
+}
+
+/// Where an item of a list may be that cannot be placed: by the text of its id, in which of these.
+pub(crate) fn perhaps_in<'a>(
+    body: &'a Value,
+    scopes: impl IntoIterator<Item = &'a ResourceId>,
+) -> impl Iterator<Item = &'a ResourceId> {
+    let text = body["id"].as_str().unwrap_or_default();
+    scopes.into_iter().filter(move |scope| scope.beside(text) != Beside::Elsewhere)
+}
+
+/// Why an answer with an item that cannot be placed says nothing about what that may be.
+pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
+    const LONGEST: usize = 300;
+    let what = match body["id"].as_str() {
+        None => "an item of the list shows no id".to_owned(),
+        Some(text) => {
+            let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+            let why = match ResourceId::parse(text) {
+                Err(error) => error.to_string(),
+                Ok(_) => "it does not say what it is about".to_owned(),
+            };
+            let cut = if end < text.len() { "…" } else { "" };
+            format!("could not read the id `{}{cut}` in the list: {why}", &text[..end])
+        }
+    };
+    let hint = "nothing that this item may be is changed; if Azure really has it under that id, report that as a bug of keyless";
+    Refusal { message: format!("GET {}: {what}", query.path), hint: Some(hint.to_owned()) }
 }

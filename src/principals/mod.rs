@@ -114,7 +114,7 @@ impl<'a> Form<'a> {
             return Some(Form::Named(set, name));
         }
         if let Some(id) = managed_identity {
-            return ResourceId::parse(id).ok().map(Form::ManagedIdentity);
+            return ResourceId::declared(id).ok().map(Form::ManagedIdentity);
         }
         if let Some(account) = account_identity {
             return Some(Form::AccountIdentity(account));

@@ -1,10 +1,17 @@
-//! Where accounts were listed, and where they are not all known.
+//! Where accounts were listed, and where they are not all known; and how one is asked for by itself.
 //!
 //! Pure.
 
-use super::list;
+use super::{API, list, shape};
 use crate::id::ResourceId;
-use crate::snapshot::{Answer, Snapshot};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
+
+/// One account.
+#[must_use]
+pub(crate) fn one(id: &ResourceId) -> Query {
+    let path = format!("{id}?api-version={API}");
+    Query { path, shape: Shape::One, scope: id.clone(), project: shape::project }
+}
 
 /// The scopes whose accounts were asked for, each with why they are not all known, if so.
 pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId, Option<String>)> {

@@ -8,7 +8,7 @@ mod shape;
 
 pub(super) use holds::holds_connections;
 pub(crate) use holds::{holds_projects, serves_models};
-pub(crate) use listings::listings;
+pub(crate) use listings::{listings, one};
 pub(crate) use rules::is_group_name;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,8 +232,13 @@ impl Kind for Accounts {
                     inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
                 }
                 for body in snapshot.items(&query) {
-                    let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else {
-                        inventory.gaps.push(super::unplaced(&query));
+                    let Some(id) = super::placed(body) else {
+                        let near = super::perhaps_in(body, &groups);
+                        let gap = |scope: &ResourceId| Gap {
+                            scope: scope.clone(),
+                            refusal: super::unplaced(&query, body),
+                        };
+                        inventory.gaps.extend(near.map(gap));
                         continue;
                     };
                     let live = live(id, body);

@@ -273,7 +273,7 @@ impl Check<'_> {
         }
         let mut seen: BTreeMap<(String, ResourceId), Span> = BTreeMap::new();
         for (below, id, collection) in ids {
-            match ResourceId::parse(id) {
+            match ResourceId::declared(id) {
                 Ok(parsed) if parsed.segment_after(collection).is_some() => {
                     let list = below.split('/').take(3).collect::<Vec<_>>().join("/");
                     let span = self.span(&below);

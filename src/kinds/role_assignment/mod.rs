@@ -11,6 +11,7 @@ mod orphans;
 mod planned;
 mod roles;
 mod rules;
+mod strange;
 mod temporary;
 #[cfg(test)]
 mod tests;
@@ -68,7 +69,7 @@ fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
         "resourceGroup" => {
             spec.resource_group.as_ref().map(|group| ResourceId::resource_group(&spec.subscription, group))
         }
-        id => ResourceId::parse(id).ok(),
+        id => ResourceId::declared(id).ok(),
     }
 }
 
@@ -360,12 +361,16 @@ impl Kind for RoleAssignments {
                 inventory.gaps.push(Gap { scope: query.scope.clone(), refusal: refusal.clone() });
             }
             for body in snapshot.items(&query) {
-                let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
-                let (Some(id), Some((scope, key))) = (id, identity(body)) else {
-                    inventory.gaps.push(super::unplaced(&query));
+                let ours = self.mark(body).is_some_and(|mark| names.contains(mark.as_str()));
+                let (Some(id), Some((scope, key))) = (super::placed(body), identity(body)) else {
+                    let power = || undeclared::is_guarded(body, snapshot.roles());
+                    let near = strange::near(body, watched.iter().flatten(), &groups, power);
+                    // What carries the mark of a stack here is its business, wherever it stands.
+                    let scopes = if ours && near.is_empty() { vec![query.scope.clone()] } else { near };
+                    let gap = |scope| Gap { scope, refusal: super::unplaced(&query, body) };
+                    inventory.gaps.extend(scopes.into_iter().map(gap));
                     continue;
                 };
-                let ours = self.mark(body).is_some_and(|mark| names.contains(mark.as_str()));
                 let near = |scopes: &BTreeSet<ResourceId>| {
                     scopes.contains(&scope)
                         || ["accounts", "projects"]

@@ -87,7 +87,7 @@ fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write `subscription`, `resourceGroup`, or the id of a scope".to_owned(),
     };
-    let message = match ResourceId::parse(scope) {
+    let message = match ResourceId::declared(scope) {
         Err(error) if scope.starts_with('/') => format!("not a scope: {error}"),
         _ => format!("`{scope}` is not a scope"),
     };
@@ -206,7 +206,7 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
         Principal { managed_identity: Some(id), .. } => {
             let provider = format!("/providers/{IDENTITY_TYPE}/").to_ascii_lowercase();
             let hint = "az identity show --resource-group GROUP --name NAME --query id";
-            match ResourceId::parse(id) {
+            match ResourceId::declared(id) {
                 Err(problem) => error(Code::InvalidId, format!("not a resource id: {problem}"), hint),
                 Ok(parsed) if !parsed.as_str().to_ascii_lowercase().contains(&provider) => {
                     error(Code::InvalidId, format!("`{id}` is not the id of a user-assigned identity"), hint)

@@ -36,6 +36,7 @@ mod requests;
 mod roles;
 mod saved;
 mod shared_accounts;
+mod strange_ids;
 mod strangers;
 mod streams;
 mod structure;

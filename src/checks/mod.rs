@@ -91,6 +91,7 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     let live = world.resources.values().filter_map(|body| body["properties"]["roleDefinitionId"].as_str());
     let mut queries = role_assignment::unknown_roles(given.chain(live));
     queries.extend(CHECKS.iter().flat_map(|check| (check.queries)(steps, &world)));
+    queries.extend(subdomain::holders(steps, snapshot));
     queries.sort();
     queries.dedup();
     queries

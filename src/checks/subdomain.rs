@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::{Case, Verdict, question, target};
 use crate::finding::Code;
 use crate::id::ResourceId;
+use crate::kinds::account;
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
-use crate::snapshot::Query;
+use crate::snapshot::{Query, Snapshot};
 
 /// The subdomain that a step would claim.
 fn claimed(step: &Step, steps: &[Step]) -> Option<Query> {
@@ -29,6 +30,21 @@ pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
     steps.iter().filter_map(|step| claimed(step, steps)).collect()
 }
 
+/// Asks for the accounts themselves whose subdomains are taken: another run may have made them since their list was read.
+pub(super) fn holders(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
+    let taken = steps.iter().filter(|step| {
+        claimed(step, steps)
+            .is_some_and(|query| snapshot.items(&query).any(|answer| answer["isSubdomainAvailable"] == false))
+    });
+    taken.filter_map(holder).collect()
+}
+
+/// Asks for the account that a step would make.
+fn holder(step: &Step) -> Option<Query> {
+    let id = target(step).filter(|_| step.action == StepAction::Create)?;
+    Some(account::one(&id))
+}
+
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for step in &case.plan.steps {
@@ -39,8 +55,18 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             if answer["isSubdomainAvailable"] != false {
                 continue;
             }
-            let message = format!("the subdomain `{name}` of {} is not available", case.title(step.change));
+            let is_ours = holder(step).is_some_and(|query| case.snapshot.items(&query).next().is_some());
+            let title = case.title(step.change);
+            let message = if is_ours {
+                format!(
+                    "{title} exists by now and has the subdomain `{name}`: it was made while this run was reading"
+                )
+            } else {
+                format!("the subdomain `{name}` of {title} is not available")
+            };
             let hint = "choose another `customSubDomainName`: it is unique in all of Azure, and a deleted account keeps its own until it is purged";
+            let again = "run it again: it plans with the account as it is now";
+            let hint = if is_ours { again } else { hint };
             let mut verdict = case.refusal(
                 Code::SubdomainTaken,
                 step.change,

@@ -404,3 +404,29 @@ fn a_part_of_a_batch_that_is_throttled_is_asked_again_and_in_the_end_given_up() 
         assert!(!run.changes("create").is_empty(), "{run}");
     }
 }
+
+#[test]
+fn an_account_that_another_run_made_meanwhile_is_not_called_somebody_elses() {
+    fn not_yet(list: &mut serde_json::Value) {
+        list["value"] = json!([]);
+    }
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    // Its list was read before the other run had made it.
+    azure.spoil("GET", "CognitiveServices/accounts?", Fault::Edit(not_yet));
+    for command in ["plan a.yaml", "apply a.yaml --yes"] {
+        let run = folder.keyless(command).exits(1).says(&[
+            "account chat exists by now and has the subdomain `chat`",
+            "run it again: it plans with the account as it is now",
+        ]);
+        assert!(!run.stdout.contains("choose another"), "{run}");
+        assert!(azure.take_writes().is_empty(), "{run}");
+    }
+    // Somebody else's is.
+    folder.write("a.yaml", one_account("team-a", "other", "customSubDomainName: chat\n"));
+    let run = folder.keyless("plan a.yaml").exits(1).says(&["is not available", "choose another"]);
+    assert!(!run.stdout.contains("by now"), "{run}");
+}

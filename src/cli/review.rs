@@ -10,10 +10,10 @@ use super::pins;
 use super::session::Session;
 use crate::access;
 use crate::checks;
-use crate::finding::Severity;
+use crate::finding::{Code, Severity};
 use crate::guards::{self, Allow};
 use crate::kinds;
-use crate::plan::document::{Plan, Target};
+use crate::plan::document::{FindingEntry, Plan, Target};
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
@@ -29,6 +29,20 @@ pub(super) fn same_target(plan: &Plan, target: &Target) -> Result<(), Failure> {
     }
     let message = format!("the plan was made for {}, and this run goes to {target}", plan.target);
     Err(Failure::new(message).hint("apply it where it was made for, or make one for this target"))
+}
+
+/// What could not be read of what stands beside the plan's changes: it writes nothing there, and guards judged without it.
+fn beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
+    let told = snapshot.refusals().map(|refusal| FindingEntry {
+        source: None,
+        severity: Severity::Warning,
+        code: Code::IncompleteRead.as_str().to_owned(),
+        message: "what stands beside the plan's changes could not be read: it was judged without that"
+            .to_owned(),
+        cause: Some(refusal.message.clone()),
+        hint: refusal.hint.clone(),
+    });
+    told.collect()
 }
 
 impl Session {
@@ -47,10 +61,8 @@ impl Session {
         snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
         let around = kinds::review(&plan);
         ask_all(&around, &self.client, &self.graph, &mut snapshot).await;
-        let unread = snapshot.refusals().next().cloned();
-        // What cannot be placed is not gone.
-        let unplaced = || around.iter().find_map(|query| kinds::unplaced_in(query, &snapshot));
-        let unread = unread.or_else(unplaced);
+        let unread = plan.steps.iter().find_map(|step| Some((step.change, kinds::unread(step, &snapshot)?)));
+        let beside = beside(&snapshot);
         let stale = saved::stale(&plan, &World::of(&snapshot));
         // A plan that has to be made anew promises nothing.
         let promises = unread.is_none() && stale.is_empty();
@@ -64,14 +76,14 @@ impl Session {
         }
         self.spinner.clear();
         self.unless_interrupted()?;
-        if let Some(refusal) = unread {
-            let mut failure =
-                Failure::new("what the plan would change could not be read; nothing was written");
-            failure = failure.cause(refusal.message);
-            return Err(match refusal.hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            });
+        if let Some((change, refusal)) = unread {
+            let title = plan.changes.get(change).map_or("a resource", |change| change.title.as_str());
+            let message = format!(
+                "could not read what the plan starts from: it would write {title}; nothing was written"
+            );
+            let hint = refusal.hint.unwrap_or_else(|| "see that it can be read".to_owned());
+            let hint = format!("{hint}; then apply the plan again");
+            return Err(Failure::new(message).cause(refusal.message).hint(hint));
         }
         let now = World::of(&snapshot);
         // What guards, pins and checks said when the plan was made is said again, if it still holds.
@@ -92,6 +104,7 @@ impl Session {
         plan.access = access::changes::changes(&now, &now.after(&plan), &names);
         plan.findings.extend(guards::judge_file(&plan, &now, claims.oid, allowed));
         plan.findings.extend(stale);
+        plan.findings.extend(beside);
         plan.findings.extend(pins::outside(&options.within, &plan)?);
         plan.findings.sort();
         saved::leave_out_idle(&mut plan);

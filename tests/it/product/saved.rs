@@ -244,3 +244,52 @@ fn what_pinned_the_making_of_a_plan_does_not_pin_whoever_applies_it() {
     assert!(!run.stdout.contains("outside-within"), "{run}");
     assert_eq!(azure.take_writes().len(), 2);
 }
+
+#[test]
+fn what_could_not_be_read_stops_a_saved_plan_only_where_the_plan_writes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |principals: &[&str], lines: &str| {
+        one_account("team-a", "chat", &format!("{lines}{}", grants(principals)))
+    };
+    let accounts = "CognitiveServices/accounts?";
+    folder.write("a.yaml", spec(&[ALICE, BOB], ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    // Only a revocation: it was planned, and lifted, without the accounts.
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    azure.spoil("GET", accounts, Fault::denied());
+    folder.keyless("plan a.yaml --out plan.json --allow lock-out").exits(1).says(&["1 to delete"]);
+    azure.take_seen();
+    let run = folder.keyless("apply plan.json --yes --allow lock-out");
+    run.says(&["warning[incomplete-read]", "Azure answered 403", "1 done"]);
+    assert_eq!(azure.grants_at(&account("chat")).len(), 1);
+    // A grant on an account, and a change of the account itself, need to know it.
+    azure.heal();
+    for changed in [spec(&[ALICE, CAROL], ""), spec(&[ALICE], "tags: {x: y}\n")] {
+        folder.write("a.yaml", changed);
+        folder.keyless("plan a.yaml --out plan.json").exits(0);
+        azure.spoil("GET", accounts, Fault::denied());
+        azure.take_seen();
+        let run = folder.keyless("apply plan.json --yes").exits(1).complains(&[
+            "could not read what the plan starts from: it would write",
+            "Azure answered 403",
+            "then apply the plan again",
+            "nothing was written",
+        ]);
+        assert!(azure.take_writes().is_empty(), "{run}");
+        azure.heal();
+        folder.keyless("apply plan.json --yes").exits(0).says(&["1 done"]);
+        folder.write("a.yaml", spec(&[ALICE], ""));
+        folder.keyless("apply a.yaml --yes").exits(0);
+    }
+    // So does a revocation the list of role assignments.
+    folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
+    folder.keyless("plan a.yaml --out plan.json --allow lock-out").exits(0);
+    azure.spoil("GET", "Authorization/roleAssignments?", Fault::denied());
+    azure.take_seen();
+    folder
+        .keyless("apply plan.json --yes --allow lock-out")
+        .exits(1)
+        .complains(&["it would write role assignment"]);
+    assert!(azure.take_writes().is_empty());
+}

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::access::changes_markdown;
+use super::alike::Alike;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
 use super::summary::{Found, found, not_read};
@@ -170,19 +171,19 @@ pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
         if folded {
             let _ = writeln!(text, "<details><summary>notes: {}</summary>\n", group.len());
         }
-        for finding in group {
-            let _ = writeln!(
-                text,
-                "- **{}** {} {} {}",
-                finding.severity,
-                markdown_code(&finding.code),
-                markdown(&finding.message),
-                place(finding.source.as_ref())
-            );
-            for (label, more) in [("cause", &finding.cause), ("hint", &finding.hint)] {
-                if let Some(more) = more {
-                    let _ = writeln!(text, "  <br>{label}: {}", markdown(more));
-                }
+        for alike in Alike::of(group) {
+            for finding in &alike.findings {
+                let _ = writeln!(
+                    text,
+                    "- **{}** {} {} {}",
+                    finding.severity,
+                    markdown_code(&finding.code),
+                    markdown(&finding.message),
+                    place(finding.source.as_ref())
+                );
+            }
+            for (label, more) in alike.more() {
+                let _ = writeln!(text, "  <br>{label}: {}", markdown(more));
             }
         }
         if folded {

@@ -2,6 +2,7 @@
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
+mod alike;
 mod cause;
 pub mod diagnostic;
 mod doctor;

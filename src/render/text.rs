@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::access::changes;
+use super::alike::Alike;
 use super::cause;
 use super::sanitize::sanitize;
 use super::summary::{drifted, listed, summary};
@@ -296,32 +297,36 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
+/// So many findings of one cause are named without `-v`.
+const NAMED: usize = 20;
+
 /// Findings, quiet ones only where asked for: their number is said.
 pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
-    let mut notes = 0;
-    for finding in findings {
-        let style = match finding.severity {
-            Severity::Error => BAD,
-            Severity::Warning => CHANGED,
-            Severity::Note if !verbose && finding.is_quiet() => {
-                notes += 1;
-                continue;
+    let (quiet, loud): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| !verbose && finding.is_quiet());
+    for alike in Alike::of(loud) {
+        let shown = if verbose { alike.findings.len() } else { NAMED };
+        for finding in alike.findings.iter().take(shown) {
+            let style = match finding.severity {
+                Severity::Error => BAD,
+                Severity::Warning => CHANGED,
+                Severity::Note => STRONG,
+            };
+            let (severity, code) = (finding.severity, sanitize(&finding.code));
+            let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
+            if let Some(place) = &finding.source {
+                let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));
             }
-            Severity::Note => STRONG,
-        };
-        let (severity, code) = (finding.severity, sanitize(&finding.code));
-        let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
-        if let Some(place) = &finding.source {
-            let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));
         }
-        if let Some(cause) = &finding.cause {
-            let _ = writeln!(text, "cause: {}", sanitize(cause));
+        let more = alike.findings.len().saturating_sub(shown);
+        if more > 0 {
+            let _ = writeln!(text, "… and {more} more of the same cause; -v names them");
         }
-        if let Some(hint) = &finding.hint {
-            let _ = writeln!(text, "hint: {}", sanitize(hint));
+        for (label, said) in alike.more() {
+            let _ = writeln!(text, "{label}: {}", sanitize(said));
         }
         text.push('\n');
     }
+    let notes = quiet.len();
     if notes > 0 {
         let _ = writeln!(text, "{notes} {}; -v shows them\n", plural(notes, "note", "notes"));
     }

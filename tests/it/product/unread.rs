@@ -401,3 +401,45 @@ fn nobody_is_gone_because_the_directory_says_nothing_of_use() {
         }
     }
 }
+
+#[test]
+fn one_cause_is_told_once_with_all_that_could_not_be_read_for_it() {
+    const SAID: &str = "Azure answered 403 AuthorizationFailed";
+    let many: Vec<String> = (0..30).map(|n| format!("aaaaaaaa-0000-4000-8000-0000000001{n:02}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (what, part, principals) in
+        [("one list", GRANTS, &[ALICE, BOB][..]), ("everything", "/providers/", &many[..])]
+    {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", closed(&grants(principals)));
+        azure.spoil("GET", part, Fault::denied());
+        let run = folder.keyless("plan a.yaml --report markdown=r.md --report json=r.json").exits(1);
+        let errors: Vec<&str> =
+            run.stdout.lines().filter(|line| line.starts_with("error[unknown-state]")).collect();
+        assert!(errors.len() >= 2, "{what}: {run}");
+        assert_eq!(run.stdout.matches("cause of these ").count(), 1, "{what}: {run}");
+        let told =
+            |text: &str| text.lines().filter(|line| line.contains(SAID) && !line.contains("warning")).count();
+        let markdown = std::fs::read_to_string(folder.path().join("r.md")).unwrap();
+        assert!(markdown.matches("cause of these ").count() >= 1, "{what}: {markdown}");
+        // Each is named: up to twenty, and all with -v.
+        let unread = principals.len() + usize::from(part == "/providers/");
+        assert_eq!(errors.len(), unread.min(20), "{what}: {run}");
+        assert_eq!(
+            run.stdout.contains("more of the same cause; -v names them"),
+            unread > 20,
+            "{what}: {run}"
+        );
+        let verbose = folder.keyless("plan a.yaml -v").exits(1);
+        assert_eq!(verbose.stdout.matches("error[unknown-state]").count(), unread, "{what}: {verbose}");
+        // Programs get each whole.
+        let json = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+        let plan: Value = serde_json::from_str(&json).unwrap();
+        let causes =
+            plan["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "unknown-state");
+        assert!(causes.clone().all(|finding| finding["cause"].as_str().unwrap().contains(SAID)), "{json}");
+        assert_eq!(causes.count(), unread, "{json}");
+        assert!(told(&run.stdout) <= 3, "{what}: {run}");
+    }
+}

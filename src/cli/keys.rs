@@ -11,6 +11,8 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;
 use crate::keys::{Revocation, status};
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
 use crate::source::Sources;
 use crate::standing::Standing;
 
@@ -110,13 +112,61 @@ async fn renew(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
-    let mut standing = session.accounts(&mut checked).await?;
+    let before = checked.clone();
+    let mut standing = choose(options, args, session, &mut checked).await?;
     // Nothing of another tenant's is written.
-    if checked.findings.iter().any(|finding| finding.code == Code::TenantMismatch) {
+    if is_elsewhere(&checked) {
         return refuse(options, &checked);
     }
+    if !standing.is_empty() {
+        let names: Vec<&str> = standing.iter().map(Standing::name).collect();
+        let question = format!(
+            "Regenerate both keys of {} in {}? Whoever calls with one of them now is refused from then on.",
+            names.join(", "),
+            session.target.place()
+        );
+        confirm::confirm(args.yes, &question, &session.interrupt).await?;
+        if !args.yes {
+            // A question may stand for an hour.
+            checked = before;
+            let now = choose(options, args, session, &mut checked).await?;
+            if is_elsewhere(&checked) {
+                return refuse(options, &checked);
+            }
+            let news = overtaken(&standing, &now);
+            if !news.is_empty() {
+                return Err(Failure::new("Azure changed while the question stood; no key was regenerated")
+                    .cause(news.join("; "))
+                    .hint("run it again: it asks about the accounts as they are now"));
+            }
+            standing = now;
+        }
+    }
+    session.spinner.say("regenerating keys");
+    session.interrupt.enter(Phase::Writing);
+    let (accounts, findings) = revoke(&standing, &session.client, &checked.sources).await;
+    session.interrupt.enter(Phase::Telling);
+    session.spinner.clear();
+    checked.findings.extend(findings);
+    let document = session.state(Revocation::new(accounts), &checked);
+    Document::Statement(&document).write(options)?;
+    Ok(if document.has_errors() { Exit::Failure } else { Exit::Success })
+}
+
+fn is_elsewhere(checked: &Checked) -> bool {
+    checked.findings.iter().any(|finding| finding.code == Code::TenantMismatch)
+}
+
+/// Reads the accounts whose keys are to be regenerated. Fails where one of them is not this run's to touch.
+async fn choose(
+    options: &Options,
+    args: &RevokeArgs,
+    session: &Session,
+    checked: &mut Checked,
+) -> Result<Vec<Standing>, Failure> {
+    let mut standing = session.accounts(checked).await?;
     if !args.account.is_empty() {
-        standing = named(standing, &args.account, &mut checked)?;
+        standing = named(standing, &args.account, checked)?;
     }
     let scopes = pins::scopes(&options.within)?;
     let is_outside =
@@ -129,24 +179,45 @@ async fn renew(
         );
         return Err(Failure::new(message).hint("name other accounts with `--account`, or widen `--within`"));
     }
-    if !standing.is_empty() {
-        let names: Vec<&str> = standing.iter().map(Standing::name).collect();
-        let question = format!(
-            "Regenerate both keys of {} in {}? Whoever calls with one of them now is refused from then on.",
-            names.join(", "),
-            session.target.place()
-        );
-        confirm::confirm(args.yes, &question, &session.interrupt).await?;
+    for account in &standing {
+        let mark = Accounts.mark(&account.body);
+        if let Some(mark) = mark.filter(|mark| checked.stacks.iter().all(|loaded| loaded.spec.stack != *mark))
+        {
+            let message = format!(
+                "{} carries the mark of stack `{mark}`, which is not in this run; no key was regenerated",
+                account.title()
+            );
+            return Err(Failure::new(message)
+                .hint("have that stack's team revoke its keys; or name other accounts with `--account`"));
+        }
     }
-    session.spinner.say("regenerating keys");
-    session.interrupt.enter(Phase::Writing);
-    let (accounts, findings) = revoke(&standing, &session.client, &checked.sources).await;
-    session.interrupt.enter(Phase::Telling);
-    session.spinner.clear();
-    checked.findings.extend(findings);
-    let document = session.state(Revocation::new(accounts), &checked);
-    Document::Statement(&document).write(options)?;
-    Ok(if document.has_errors() { Exit::Failure } else { Exit::Success })
+    Ok(standing)
+}
+
+/// What became otherwise of these accounts since they were shown.
+fn overtaken(shown: &[Standing], now: &[Standing]) -> Vec<String> {
+    let state = |account: &Standing| {
+        let made = account.body["systemData"]["createdAt"].clone();
+        (account.takes_keys(), Accounts.mark(&account.body), made)
+    };
+    let mut news = Vec::new();
+    for account in shown {
+        let title = account.title();
+        match now.iter().find(|other| other.id == account.id) {
+            None => news.push(format!("{title} is not there any more, or could not be read")),
+            Some(other) if other.takes_keys() != account.takes_keys() => {
+                let word = if other.takes_keys() { "accepts" } else { "refuses" };
+                news.push(format!("{title} {word} keys by now"));
+            }
+            Some(other) if state(other) != state(account) => {
+                news.push(format!("{title} was made anew, or carries another mark"));
+            }
+            Some(_) => {}
+        }
+    }
+    let new = now.iter().filter(|account| shown.iter().all(|other| other.id != account.id));
+    news.extend(new.map(|account| format!("{} was not there before", account.title())));
+    news
 }
 
 /// The accounts that were asked for; one that no spec declares is a mistake. What is said of the others is left out.

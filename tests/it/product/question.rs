@@ -234,3 +234,52 @@ fn a_saved_plan_is_judged_again_after_its_question() {
     asked_while(&folder, "apply plan.json a.yaml", elsewhere).unwrap().exits(0).says(&["1 done"]);
     assert_eq!(azure.get(&account("chat"))["tags"]["x"], "y");
 }
+
+/// Keys that are regenerated are gone: what was shown is read again after the answer.
+#[test]
+fn keys_are_regenerated_only_of_what_is_still_as_it_was_shown() {
+    type Meanwhile = fn(&Azure);
+    let rows: [(&str, Meanwhile, &str); 4] = [
+        (
+            "it becomes another team's",
+            |azure| _ = azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-b"}})),
+            "account chat carries the mark of stack `team-b`",
+        ),
+        ("it goes", |azure| azure.delete(&account("chat")), "account chat is not there any more"),
+        (
+            "its keys go off",
+            |azure| _ = azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": true}})),
+            "account chat refuses keys by now",
+        ),
+        (
+            "it loses its mark",
+            |azure| _ = azure.patch(&account("chat"), json!({"tags": {}})),
+            "account chat was made anew, or carries another mark",
+        ),
+    ];
+    for (name, meanwhile, said) in rows {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.take_seen();
+        let Some(run) = asked_while(&folder, "keys revoke a.yaml", || meanwhile(&azure)) else { return };
+        let run = run.exits(1).says(&[said, "no key was regenerated"]);
+        assert!(azure.take_writes().is_empty(), "{name}: {run}");
+    }
+    // What changes beside that is no reason.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    let tags = || _ = azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-a", "x": "y"}}));
+    asked_while(&folder, "keys revoke a.yaml", tags).unwrap().exits(0);
+    assert_eq!(azure.take_writes().len(), 2);
+    // Another stack's keys are not regenerated without a question either.
+    azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-b"}}));
+    azure.take_seen();
+    let run = folder.keyless("keys revoke a.yaml --yes").exits(1);
+    run.complains(&["carries the mark of stack `team-b`, which is not in this run; no key was regenerated"]);
+    assert!(azure.take_writes().is_empty());
+}

@@ -14,6 +14,7 @@ use crate::finding::{Code, Finding};
 use crate::principals::lock::Lock;
 use crate::source::Sources;
 use crate::spec::Loaded;
+use crate::spec::conflict::conflicts;
 
 /// Largest lock file in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -139,5 +140,11 @@ pub(super) fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
         Ok(true) => {}
     }
     let text = files::read_text(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
-    Lock::parse(&text).map(Some).map_err(|error| unusable(error.to_string()))
+    Lock::parse(&text).map(Some).map_err(|error| match conflicts(&text).first() {
+        Some(conflict) => {
+            let line = 1 + text[..conflict.start].matches('\n').count();
+            unusable(format!("line {line} begins an unresolved merge conflict"))
+        }
+        None => unusable(error.to_string()),
+    })
 }

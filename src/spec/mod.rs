@@ -3,6 +3,7 @@
 //! The stages stand in [`read`]: load (the only IO) → parse → put variables in → check the structure → typed [`model::Spec`]. Each
 //! stage tells all it finds, with its place. What a field may hold beyond its type is the kinds' concern.
 mod build;
+pub(crate) mod conflict;
 pub mod load;
 pub mod model;
 pub mod rules;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::build::Builder;
+use super::conflict;
 use crate::finding::Finding;
 use crate::source::{FileId, Sources, Span};
 
@@ -77,7 +78,11 @@ pub(super) enum Children {
 /// problems of a file can be told at once.
 #[must_use]
 pub fn parse(file: FileId, sources: &Sources) -> (Option<Document>, Vec<Finding>) {
-    Builder::new(file, &sources.file(file).text).build()
+    let text = &sources.file(file).text;
+    let (document, findings) = Builder::new(file, text).build();
+    // What a conflict does to the rest of the file is nothing to mend.
+    let conflicts = if findings.is_empty() { Vec::new() } else { conflict::findings(file, text) };
+    if conflicts.is_empty() { (document, findings) } else { (None, conflicts) }
 }
 
 impl Document {

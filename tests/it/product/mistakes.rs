@@ -183,3 +183,31 @@ fn names_that_differ_in_case_only_are_refused_where_a_write_would_make_one_of_th
         }
     }
 }
+
+#[test]
+fn a_merge_conflict_that_was_left_in_a_file_is_called_that() {
+    let folder = Folder::new();
+    let spec =
+        head("team-a") + "accounts:\n<<<<<<< HEAD\n  - name: chat\n=======\n  - name: other\n>>>>>>> main\n";
+    let line = 1 + spec[..spec.find("<<<<<<<").unwrap()].matches('\n').count();
+    for text in [
+        spec.clone(),
+        spec.replace('\n', "\r\n"),
+        spec.replace("=======", "||||||| base\n  - name: old\n======="),
+    ] {
+        folder.write("a.yaml", &text);
+        let run = folder.keyless("validate a.yaml").exits(1);
+        run.complains(&["unresolved merge conflict", &format!("a.yaml:{line}:1"), "<<<<<<< HEAD", "1 error"]);
+    }
+    folder.write("a.yaml", spec.clone() + &spec.split_once("accounts:\n").unwrap().1.replace("HEAD", "two"));
+    folder.keyless("validate a.yaml").exits(1).complains(&["2 errors"]);
+    // In a text it is a text.
+    folder.write(
+        "a.yaml",
+        head("team-a") + "accounts:\n  - name: chat\n    tags:\n      x: |\n        <<<<<<< HEAD\n",
+    );
+    folder.keyless("validate a.yaml").exits(0);
+    folder.write("a.yaml", head("team-a") + "accounts: []\n");
+    folder.write("a.lock.json", "{\n<<<<<<< HEAD\n}\n");
+    folder.keyless("validate a.yaml").exits(1).complains(&["line 2 begins an unresolved merge conflict"]);
+}

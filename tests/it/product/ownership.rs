@@ -402,3 +402,39 @@ fn an_account_without_its_mark_that_outlives_what_is_made_in_it_is_no_secret() {
     let run = folder.keyless("plan a.yaml").exits(3);
     assert!(!run.stdout.contains("not-ours"), "{run}");
 }
+
+/// What the hint of `foreign-mark` and docs/pipelines.md say is what helps, and nobody loses access on the way.
+#[test]
+fn things_pass_to_another_stack_once_their_marks_are_off() {
+    let (azure, folder) = applied(&[ALICE], "");
+    let renamed = spec(&[ALICE], "adopt: true\n").replace("stack: team-a", "stack: team-b");
+    let emptied = spec(&[], "").split_once("accounts:").unwrap().0.to_owned() + "accounts: []\n";
+    folder.write("b.yaml", &renamed);
+    let run = folder.keyless("plan b.yaml").exits(1).says(&[
+        "take the tag `keyless-stack` off by hand",
+        "take `[keyless:team-a]` off the end of its description by hand",
+        "The mark goes first: while it stands, `team-a` deletes what its spec no longer declares",
+        "`adopt: true`",
+    ]);
+    assert!(!run.stdout.contains("to create"), "{run}");
+    // The control: with the marks on, a removed line is a delete.
+    folder.write("a.yaml", &emptied);
+    folder.keyless("plan a.yaml").exits(3).says(&["- account chat"]);
+    azure.patch(&account("chat"), json!({"tags": {}}));
+    let grant = azure.grants_at(&account("chat")).remove(0);
+    let mut bare = grant.clone();
+    bare["properties"]["description"] = json!("");
+    azure.put(grant["id"].as_str().unwrap(), json!({"properties": bare["properties"]}));
+    azure.take_seen();
+    // Whoever applies first.
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert!(azure.take_writes().is_empty());
+    folder.keyless("apply b.yaml --yes").exits(0).says(&["2 to adopt", "2 done"]);
+    assert!(azure.take_writes().iter().all(|seen| seen.method != "DELETE"));
+    assert_eq!(azure.get(&account("chat"))["tags"]["keyless-stack"], "team-b");
+    assert_eq!(azure.grants_at(&account("chat"))[0]["id"], grant["id"]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan b.yaml --detailed-exitcode").exits(0);
+    folder.write("b.yaml", spec(&[], "").replace("stack: team-a", "stack: team-b"));
+    folder.keyless("plan b.yaml --allow lock-out").exits(0).says(&["- role assignment"]);
+}

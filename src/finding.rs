@@ -164,6 +164,7 @@ codes! {
     // Exporting.
     LeftOut = "left-out", "something live that an exported spec does not hold, and why";
     // Doing.
+    RunFailed = "run-failed", "the run ended before it had a result; report files say so, that yesterday's report is not taken for today's";
     Interrupted = "interrupted", "Ctrl-C, SIGTERM or SIGHUP ended the run before anything was written";
     WriteFailed = "write-failed", "Azure refused a write, or its outcome is unknown";
     Disproven = "disproven", "what was to be proven by calling an account is not so";

@@ -48,6 +48,9 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (saved, specs) = match args.paths.split_first() {
         Some((first, rest)) if first.extension().is_some_and(|extension| extension == "json") => {
+            if rest.is_empty() {
+                options.look_at_reports(std::slice::from_ref(first));
+            }
             let plan = load(first)?;
             pins::stacks(&options.stack, &plan)?;
             (Some(plan), rest)

@@ -71,6 +71,8 @@ pub struct ReportFile {
     path: PathBuf,
     /// Looked at once, before the run's work.
     target: Arc<OnceLock<Result<Target, WriteError>>>,
+    /// Set once this run wrote it, or tried to.
+    tried: Arc<OnceLock<()>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl FromStr for ReportFile {
                 "a report goes into a file, and `-` is none; for stdout use `--format`, for a file of that name `./-`".to_owned()
             );
         }
-        Ok(Self { format, path: PathBuf::from(path), target: Arc::default() })
+        Ok(Self { format, path: PathBuf::from(path), target: Arc::default(), tried: Arc::default() })
     }
 }
 
@@ -159,6 +161,14 @@ impl OutFile {
         save(&self.target, &self.path, text)
     }
 
+    /// Makes sure that what an earlier run left there does not pass for this run's: it says why there is nothing.
+    pub(super) fn spoil(&self, findings: &[FindingEntry]) -> Result<(), Failure> {
+        if !self.replaces_something() {
+            return Ok(());
+        }
+        self.write(&json(&Findings { format_version: FORMAT_VERSION, findings })?)
+    }
+
     /// Writes it where nothing is; what has appeared there since the run began stays.
     pub(super) fn write_new(&self, text: &str) -> Result<(), Failure> {
         let bytes = anstream::adapter::strip_str(text).to_string();
@@ -209,10 +219,27 @@ impl Document<'_> {
 
     /// Writes it to the report files only.
     pub(super) fn write_reports(&self, options: &Options) -> Result<(), Failure> {
-        all(options
-            .report
-            .iter()
-            .map(|report| save(report.target()?, &report.path, &self.render(report.format, options)?)))
+        self.write_into(&options.report, options)
+    }
+
+    /// Writes it to those report files that this run has looked at and written nothing into. Of others it is not known whether the run
+    /// reads them.
+    pub(super) fn write_unwritten_reports(&self, options: &Options) -> Result<(), Failure> {
+        let is_due =
+            |report: &&ReportFile| report.tried.get().is_none() && matches!(report.target.get(), Some(Ok(_)));
+        self.write_into(options.report.iter().filter(is_due), options)
+    }
+
+    fn write_into<'a>(
+        &self,
+        reports: impl IntoIterator<Item = &'a ReportFile>,
+        options: &Options,
+    ) -> Result<(), Failure> {
+        all(reports.into_iter().map(|report| {
+            let target = report.target()?;
+            report.tried.get_or_init(|| ());
+            save(target, &report.path, &self.render(report.format, options)?)
+        }))
     }
 
     /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.

@@ -42,8 +42,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::apply::Secrets;
 use crate::auth::Environment;
-use crate::plan::document::FindingEntry;
-use crate::source::Sources;
 
 use document::Document;
 use options::Format;
@@ -158,18 +156,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit.unwrap_or_else(|failure| ended(&options, failure)).into()
 }
 
-/// Tells why a command ended early, in report files too where those would keep silent about a signal.
+/// Tells why a command ended early, in report files too: what an earlier run left there must not pass for what this one found.
 fn ended(options: &Options, failure: Failure) -> Exit {
-    if let Some(finding) = failure.finding() {
-        let entry = [FindingEntry::new(&finding, &Sources::default())];
-        let document = Document::Findings(&entry);
-        let written = if options.format == Format::Human {
-            document.write_reports(options)
-        } else {
-            document.write(options)
-        };
-        written.unwrap_or_else(|failure| _ = failure.report());
-    }
+    let entry = [failure.entry()];
+    let document = Document::Findings(&entry);
+    let written = if failure.is_interruption() && options.format != Format::Human {
+        document.write(options)
+    } else {
+        document.write_unwritten_reports(options)
+    };
+    written.unwrap_or_else(|failure| _ = failure.report());
     failure.report()
 }
 

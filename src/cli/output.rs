@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::Exit;
-use crate::finding::{Code, Finding, bounded};
+use crate::finding::{Code, Severity, bounded};
+use crate::plan::document::FindingEntry;
 use crate::render::sanitize::{sanitize, sanitize_screen};
 use crate::scrub::{holds_secret, scrub, scrub_lines};
 
@@ -19,25 +20,37 @@ pub struct Failure {
     message: String,
     cause: Option<String>,
     hint: Option<String>,
-    /// What report files are to say of it; without one they are left as they are.
-    code: Option<Code>,
+    /// What report files are to call it.
+    code: Code,
 }
 
 impl Failure {
     /// A failure with a message; lower case, no final period.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: bounded(message.into()), cause: None, hint: None, code: None }
+        Self { message: bounded(message.into()), cause: None, hint: None, code: Code::RunFailed }
     }
 
     /// A run that a signal ended before it wrote anything to Azure.
     pub(super) fn interrupted(when: &str) -> Self {
         let failure = Self::new(format!("interrupted {when}; nothing was written"));
-        Self { code: Some(Code::Interrupted), ..failure }
+        Self { code: Code::Interrupted, ..failure }
     }
 
-    /// What report files say of it, if they say something.
-    pub(super) fn finding(&self) -> Option<Finding> {
-        self.code.map(|code| Finding::error(code, self.message.clone()))
+    /// Whether a signal ended the run.
+    pub(super) fn is_interruption(&self) -> bool {
+        self.code == Code::Interrupted
+    }
+
+    /// What report files say of it.
+    pub(super) fn entry(&self) -> FindingEntry {
+        FindingEntry {
+            source: None,
+            severity: Severity::Error,
+            code: self.code.as_str().to_owned(),
+            message: self.message.clone(),
+            cause: self.cause.clone(),
+            hint: self.hint.clone(),
+        }
     }
 
     /// Adds what lies behind it.

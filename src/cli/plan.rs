@@ -30,12 +30,21 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let checked = check(options, &args.specs.specs);
-    if checked.has_errors() {
-        return refuse(options, &checked);
-    }
     let out = args.out.as_deref().map(|path| OutFile::open(path, checked.sources.paths(), options));
+    if checked.has_errors() {
+        let spoiled = out.and_then(Result::ok).map_or(Ok(()), |out| out.spoil(&checked.entries()));
+        return spoiled.and_then(|()| refuse(options, &checked));
+    }
     let out = out.transpose()?;
-    let plan = compute(options, checked, &args.lifts.allow, &args.rotation, Purpose::Plan)?;
+    let planned = compute(options, checked, &args.lifts.allow, &args.rotation, Purpose::Plan);
+    let plan = match (planned, &out) {
+        (Ok(plan), _) => plan,
+        (Err(failure), None) => return Err(failure),
+        (Err(failure), Some(out)) => {
+            let spoiled = out.spoil(&[failure.entry()]);
+            return all([spoiled, Err(failure)]).map(|()| Exit::Failure);
+        }
+    };
     let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
     all([saved, show(options, &plan)])?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))

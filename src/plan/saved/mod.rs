@@ -34,6 +34,9 @@ pub enum SavedError {
     /// It is JSON, and not a plan.
     #[error("it is not a plan: {0}")]
     Shape(serde_json::Error),
+    /// The run that was to make it ended before it had one.
+    #[error("the run that was to write it had no plan: {0}")]
+    Failed(String),
     /// It is of another format.
     #[error("it has format version `{0}`, and this keyless reads `{PLAN_VERSION}`")]
     Version(String),
@@ -60,6 +63,12 @@ pub enum SavedError {
 /// Reads a saved plan.
 pub fn parse(text: &str) -> Result<Plan, SavedError> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(SavedError::Json)?;
+    // A run that fails leaves its findings where its plan would be.
+    if value.get("changes").is_none()
+        && let Some(why) = value.pointer("/findings/0/message").and_then(|message| message.as_str())
+    {
+        return Err(SavedError::Failed(why.to_owned()));
+    }
     // The version decides how the rest is to be read.
     if let Some(version) = value.get("formatVersion").and_then(|version| version.as_str())
         && version != PLAN_VERSION

@@ -389,3 +389,61 @@ fn a_lock_file_is_written_through_no_link() {
     assert!(azure.take_seen().is_empty());
     assert_eq!(fs::read_to_string(victim).unwrap(), "mine");
 }
+
+/// Yesterday's report is not taken for today's, and a plan that could not be made anew is not applied.
+#[test]
+fn a_run_that_fails_leaves_no_file_that_passes_for_its_result() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let reports = "--report json=r.json --report markdown=r.md --report sarif=r.sarif --report human=r.txt";
+    let good = || {
+        folder.keyless(&format!("plan a.yaml --out plan.json {reports}")).exits(0);
+        assert!(read("plan.json").contains("\"changes\"") && read("r.md").contains("to create"));
+    };
+    let told = |words: &[&str]| {
+        for name in ["r.json", "r.md", "r.sarif", "r.txt"] {
+            let text = read(name);
+            assert!(words.iter().all(|word| text.contains(word)), "{name}: {text}");
+            assert!(!text.contains("to create"), "{name}: {text}");
+        }
+    };
+    good();
+    // Nobody to ask, no token: nothing was found out.
+    let run = folder.keyless(&format!("apply a.yaml {reports}")).exits(1);
+    assert!(run.stderr.contains("nobody is there to confirm"), "{run}");
+    told(&["run-failed", "nobody is there to confirm"]);
+    good();
+    let saved = bash(&folder, &format!("unset KEYLESS_TOKEN; keyless plan a.yaml --out plan.json {reports}"))
+        .exits(1);
+    assert!(saved.stderr.contains("no token for the endpoint"), "{saved}");
+    told(&["run-failed", "no token for the endpoint"]);
+    assert!(!read("plan.json").contains("\"changes\""));
+    azure.take_seen();
+    for command in ["apply plan.json --yes", "show plan.json"] {
+        folder.keyless(command).exits(1).complains(&["had no plan: no token for the endpoint"]);
+    }
+    // Wrong specs are findings, in the plan's place too.
+    good();
+    folder.write("a.yaml", spec().replace("location", "locaton"));
+    folder.keyless(&format!("plan a.yaml --out plan.json {reports}")).exits(1);
+    told(&["locaton"]);
+    folder.keyless("apply plan.json --yes").exits(1).complains(&["had no plan"]);
+    // Where nothing stands nothing is made, and what is no plan of this run's stays.
+    fs::remove_file(folder.path().join("plan.json")).unwrap();
+    folder.keyless("plan a.yaml --out plan.json").exits(1);
+    assert!(!folder.path().join("plan.json").exists());
+    assert!(azure.take_writes().is_empty());
+    // A saved plan that cannot be read is told in the reports, and never overwritten by one.
+    folder.write("broken.json", "{");
+    folder.keyless(&format!("apply broken.json --yes {reports} ")).exits(1);
+    told(&["run-failed", "not a whole JSON document"]);
+    folder.keyless("apply broken.json --yes --report json=broken.json").exits(1);
+    assert_eq!(read("broken.json"), "{");
+    // A result that was written is not replaced by what failed afterwards.
+    folder.write("a.yaml", spec());
+    let run = bash(&folder, &format!("keyless plan a.yaml {reports} > /dev/full"));
+    run.exits(1);
+    assert!(read("r.md").contains("to create"));
+}

@@ -100,7 +100,7 @@ codes! {
     UnknownPolicy = "unknown-policy", "a content filter that the file does not declare where it declares all of the account's";
     PlainSecret = "plain-secret", "a secret that stands in the spec itself: as a key, or in `target` or `metadata` of a connection";
     MissingSecret = "missing-secret", "a secret that is to be sent and that `KEYLESS_SECRET_NAME` does not give";
-    KeysEnabled = "keys-enabled", "an account whose keys are left on";
+    KeysEnabled = "keys-enabled", "an account that is declared with API keys on, or has them on where the spec says nothing";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack other than the pinned one";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
@@ -141,6 +141,10 @@ codes! {
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "a right that the caller lacks for a step: a note in `plan`, an error in `apply`";
     NotChecked = "not-checked", "a check that could not be made";
+    // Consequences: what a plan takes from somebody or brings back, and no guard judges.
+    ClosedNetwork = "closed-network", "a plan that closes a live account to every public address";
+    IdentityRemoved = "identity-removed", "a plan that takes an identity from a live account or project";
+    RestoredAsItWas = "restored-as-it-was", "a soft-deleted account that a plan brings back with what the spec does not declare";
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";

@@ -129,7 +129,7 @@ pub fn outputs(
         if let Some(live) = inventory.items.get(&desired.key) {
             accounts[at].projects.push(project(&desired, live, sources, &mut findings));
         } else {
-            findings.push(not_live(&desired, &inventory, Code::ProjectAbsent));
+            findings.push(not_live(&desired, &inventory, Code::ProjectAbsent, (stacks, snapshot)));
         }
     }
     (Outputs { accounts }, findings)

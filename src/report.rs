@@ -34,6 +34,12 @@ pub struct Tally {
     pub failed: usize,
     /// Not tried.
     pub skipped: usize,
+    /// Changes of the plan that had no step, because they cannot be made; the plan's findings say why.
+    #[serde(default)]
+    pub refused: usize,
+    /// Declared resources that could not be read, and so had no step.
+    #[serde(default)]
+    pub unknown: usize,
 }
 
 /// How one step ended.
@@ -81,11 +87,23 @@ pub struct Output {
     pub value: String,
 }
 
+impl Tally {
+    /// How much of what.
+    #[must_use]
+    pub fn counted(&self) -> Vec<(usize, &'static str)> {
+        let steps = [(self.done, "done"), (self.failed, "failed"), (self.skipped, "skipped")];
+        // What no step was tried for is told where there is some.
+        let without = [(self.refused, "refused"), (self.unknown, "unknown")];
+        steps.into_iter().chain(without.into_iter().filter(|(count, _)| *count > 0)).collect()
+    }
+}
+
 impl Report {
     /// Puts outcomes together.
     #[must_use]
     pub fn new(plan: &Plan, steps: Vec<Outcome>, findings: Vec<FindingEntry>, requests: Requests) -> Self {
-        let mut summary = Tally::default();
+        let mut summary =
+            Tally { refused: plan.summary.refused, unknown: plan.summary.unknown, ..Tally::default() };
         for step in &steps {
             match step.status {
                 Status::Done => summary.done += 1,

@@ -1,16 +1,17 @@
 //! The accounts that a command is about, as they stand in Azure: where `outputs`, `keys`, `access` and `verify` begin.
 //!
 //! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
-//! declared account that is absent or could not be read.
+//! declared account that is absent or could not be read: what `apply` would make of it is said as far as it is known.
 
 use crate::desired::Desired;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::{Inventory, Kind as _, Live, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
+use crate::spec::model::OnSoftDeleted;
 
 /// A live account.
 #[derive(Debug, Clone)]
@@ -55,22 +56,59 @@ pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<F
             let (id, body) = (id.clone(), body.clone());
             standing.push(Standing { address: desired.address, id, span: Some(desired.span), body });
         } else {
-            findings.push(not_live(&desired, &inventory, Code::AccountAbsent));
+            findings.push(not_live(&desired, &inventory, Code::AccountAbsent, (stacks, snapshot)));
         }
     }
     (standing, findings)
 }
 
+/// What is asked about declared accounts that are absent, once the lists have shown it: whether soft-deleted ones hold their names.
+#[must_use]
+pub fn about_absent(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let is_listed = Accounts.queries(stacks, snapshot).iter().all(|query| snapshot.get(query).is_some());
+    if is_listed { Accounts.follow_ups(stacks, snapshot) } else { Vec::new() }
+}
+
 /// Why something declared cannot be used: it is not there, or that could not be read.
-pub(crate) fn not_live(desired: &Desired, inventory: &Inventory, absent: Code) -> Finding {
-    match inventory.gap(&desired.scope) {
-        Some(gap) => desired.unread(&gap.refusal),
-        None => {
-            let message = format!("{} does not exist", desired.title);
-            let hint = "`keyless apply` creates what the spec declares";
-            Finding::error(absent, message).at(desired.span).hint(hint)
-        }
+pub(crate) fn not_live(
+    desired: &Desired,
+    inventory: &Inventory,
+    absent: Code,
+    (stacks, snapshot): (&[Loaded], &Snapshot),
+) -> Finding {
+    if let Some(gap) = inventory.gap(&desired.scope) {
+        return desired.unread(&gap.refusal);
     }
+    let mut message = format!("{} does not exist", desired.title);
+    let loaded = stacks.iter().find(|loaded| loaded.spec.stack == desired.stack);
+    let remains = desired.kind.remains(desired, snapshot);
+    if let Some(remains) = &remains {
+        let day = remains.body["properties"]["deletionDate"].as_str().unwrap_or("at an unknown time");
+        message = format!("{message}: it was soft-deleted {day}");
+    }
+    let obstacles =
+        loaded.map(|loaded| desired.kind.obstacles(desired, loaded, snapshot)).unwrap_or_default();
+    let refused = obstacles.iter().find(|obstacle| obstacle.severity == Severity::Error);
+    let hint = match (remains, loaded.map(|loaded| loaded.spec.on_soft_deleted), refused) {
+        (Some(_), Some(OnSoftDeleted::Restore), None) => {
+            "`keyless apply` restores it, as `onSoftDeleted: restore` says".to_owned()
+        }
+        (Some(_), Some(OnSoftDeleted::Purge), None) => {
+            "`keyless apply` purges that one for good and creates a new one, as `onSoftDeleted: purge` says; it asks for `--allow purge`".to_owned()
+        }
+        (Some(_), _, Some(Finding { code: Code::SoftDeleted, hint: Some(hint), .. })) => {
+            format!("`keyless apply` does not create it while the deleted one holds the name: {hint}")
+        }
+        (_, _, Some(refused)) => {
+            let hint = refused.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("`keyless apply` cannot create it: {}{hint}", refused.message)
+        }
+        _ => match obstacles.first() {
+            Some(unknown) => format!("`keyless apply` creates what the spec declares; {}", unknown.message),
+            None => "`keyless apply` creates what the spec declares".to_owned(),
+        },
+    };
+    Finding::error(absent, message).at(desired.span).hint(hint)
 }
 
 /// What lists all accounts of a subscription.

@@ -31,19 +31,19 @@ pub struct AccessChange {
     /// Who could whatever the circumstances, and afterwards only under a condition: what is left to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restricted: Vec<Holder>,
-    /// Whether keys are taken before and after, where that changes.
+    /// Whether keys are taken before and after, where that changes who can call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysChange>,
 }
 
-/// Whether keys are taken before and after.
+/// Whether keys are taken before and after; `null` where there is no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeysChange {
     /// Before.
-    pub before: Keys,
+    pub before: Option<Keys>,
     /// After.
-    pub after: Keys,
+    pub after: Option<Keys>,
 }
 
 /// What changes, by account; accounts for which nothing does are left out.
@@ -85,10 +85,10 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
             .iter()
             .filter_map(|holder| Some((*left.get(&comparable(&holder.id))?).clone()))
             .collect();
-        let keys = was.zip(is).and_then(|(was, is)| {
-            let (before, after) = (keys(was), keys(is));
-            (before != after).then_some(KeysChange { before, after })
-        });
+        // What is made or brought back with keys on lets in whoever holds one, as if they were turned on.
+        let change = KeysChange { before: was.map(keys), after: is.map(keys) };
+        let lets_in = |keys: Option<Keys>| keys == Some(Keys::Enabled);
+        let keys = (lets_in(change.before) != lets_in(change.after)).then_some(change);
         if !(gains.is_empty() && loses.is_empty() && restricted.is_empty() && keys.is_none()) {
             changes.push(AccessChange {
                 account: id.name().to_owned(),

@@ -2,10 +2,13 @@
 //!
 //! Pure. `missing` says what to ask, from the steps that a plan on the state read so far would take; it goes out with the
 //! follow-ups of what is absent. `judge` reads the answers: an error refuses its change, so that nothing is tried that cannot
-//! succeed. What may not be asked is a note.
+//! succeed. What may not be asked is a note. What the plan as it stands then would take from somebody, or bring back, without a field that
+//! says so, is a warning.
 
 mod assignments;
+mod closing;
 mod filters;
+mod identities;
 mod locks;
 mod models;
 mod nested;
@@ -13,10 +16,11 @@ mod offers;
 mod permissions;
 mod policy;
 mod retirement;
+mod revived;
 mod subdomain;
 mod ways_in;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -52,6 +56,10 @@ const CHECKS: &[Check] = &[
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
     Check { queries: ways_in::queries, verdicts: ways_in::verdicts },
 ];
+
+/// What a plan has for a consequence that no guard judges. Nothing more is asked for them.
+const CONSEQUENCES: &[fn(&Case<'_>, &World) -> Vec<Verdict>] =
+    &[closing::verdicts, identities::verdicts, revived::verdicts];
 
 /// What a check has to go by.
 struct Case<'a> {
@@ -106,6 +114,9 @@ pub fn judge(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
         }
     }
     add(plan, verdicts);
+    // What is refused has no consequences.
+    let verdicts = consequences(plan, snapshot);
+    add(plan, verdicts);
 }
 
 /// Adds what the answers mean to a plan that is carried out whole or not at all.
@@ -113,6 +124,8 @@ pub fn review(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
     let verdicts = verdicts(plan, snapshot, unpermitted);
     // What was said when the plan was made is said again, if it still holds.
     plan.findings.retain(|finding| !is_verdict(finding));
+    add(plan, verdicts);
+    let verdicts = consequences(plan, snapshot);
     add(plan, verdicts);
 }
 
@@ -123,6 +136,16 @@ fn verdicts(plan: &Plan, snapshot: &Snapshot, unpermitted: Severity) -> Vec<Verd
     let world = World::of(snapshot);
     let case = Case { plan, snapshot, world: &world, unpermitted };
     CHECKS.iter().flat_map(|check| (check.verdicts)(&case)).collect()
+}
+
+fn consequences(plan: &Plan, snapshot: &Snapshot) -> Vec<Verdict> {
+    if plan.steps.is_empty() {
+        return Vec::new();
+    }
+    let world = World::of(snapshot).with_restored(plan);
+    let after = world.after(plan);
+    let case = Case { plan, snapshot, world: &world, unpermitted: Severity::Note };
+    CONSEQUENCES.iter().flat_map(|consequence| consequence(&case, &after)).collect()
 }
 
 fn add(plan: &mut Plan, verdicts: Vec<Verdict>) {
@@ -145,6 +168,9 @@ const CODES: &[Code] = &[
     Code::AssignmentLimit,
     Code::DenyAssignment,
     Code::NotChecked,
+    Code::ClosedNetwork,
+    Code::IdentityRemoved,
+    Code::RestoredAsItWas,
 ];
 
 /// Whether a finding comes from a check of steps.
@@ -196,6 +222,32 @@ impl Case<'_> {
             hint,
         };
         Verdict { finding, refuses: Vec::new() }
+    }
+
+    /// A warning about a change that goes ahead all the same.
+    fn warning(
+        &self,
+        code: Code,
+        change: usize,
+        path: &[&str],
+        message: String,
+        hint: Option<String>,
+    ) -> Verdict {
+        let mut verdict = self.note(code, change, path, message, hint);
+        verdict.finding.severity = Severity::Warning;
+        verdict
+    }
+
+    /// The live resources that a change writes over, by the first step that does: what of them stood before, and what will stand.
+    fn rewritten<'w>(&'w self, after: &'w World) -> BTreeMap<ResourceId, (usize, &'w Value, &'w Value)> {
+        let mut rewritten = BTreeMap::new();
+        for step in &self.plan.steps {
+            let Some(id) = target(step) else { continue };
+            if let (Some(before), Some(after)) = (self.world.resource(&id), after.resource(&id)) {
+                rewritten.entry(id).or_insert((step.change, before, after));
+            }
+        }
+        rewritten
     }
 
     /// The items that a query found, or a note that says what is not known without them.

@@ -1,4 +1,5 @@
-//! Azure Policy: whether an assignment would refuse what the plan writes. A note, since policies change and exempt.
+//! Azure Policy: whether an assignment would refuse what the plan writes. A note, since policies change and exempt; it is never folded
+//! away, and says that the write will fail.
 //!
 //! `checkPolicyRestrictions` tells of deny effects:
 //! <https://learn.microsoft.com/rest/api/policy/policy-restrictions/check-at-resource-group-scope>.
@@ -91,7 +92,7 @@ fn refused(case: &Case<'_>, change: usize, evaluation: &Value) -> Verdict {
             .find(|path| planned.iter().any(|field| field.path == **path))
     });
     let message = format!(
-        "policy assignment `{}` would refuse {}",
+        "policy assignment `{}` would refuse {}: `keyless apply` will fail there unless the policy changes",
         assignment.unwrap_or("without an id"),
         case.title(change)
     );

@@ -1,5 +1,6 @@
 //! `keyless doctor`: what stands between here and a plan, looked at one by one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::{join, join_all};
@@ -18,6 +19,7 @@ use crate::cloud::{Cloud, Endpoint};
 use crate::doctor::rights::{Purpose, judged, needed, places};
 use crate::doctor::{self, Check, Diagnosis, State, probe};
 use crate::id::ResourceId;
+use crate::kinds::account;
 use crate::plan::document::Requests;
 use crate::rbac::Permission;
 use crate::spec::Loaded;
@@ -163,16 +165,27 @@ async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachabl
         stacks.iter().map(|loaded| loaded.spec.subscription.as_str()).collect();
     subscriptions.sort_unstable();
     subscriptions.dedup();
+    let groups: BTreeSet<ResourceId> =
+        stacks.iter().flat_map(|loaded| account::groups_of(&loaded.spec)).collect();
     let needed = needed(stacks, purpose);
-    let ((who, subscriptions), rights) = join(
+    let ((who, subscriptions), (groups, rights)) = join(
         join(who, join_all(subscriptions.iter().map(|id| subscription(session, id, &claims)))),
-        join_all(needed.iter().map(|(scope, actions)| held(session, scope, actions))),
+        join(
+            join_all(groups.iter().map(|id| group(session, id))),
+            join_all(needed.iter().map(|(scope, actions)| held(session, scope, actions, purpose))),
+        ),
     )
     .await;
     checks.push(who);
     checks.extend(subscriptions);
+    checks.extend(groups);
     checks.extend(rights);
     checks
+}
+
+async fn group(session: &Session, id: &ResourceId) -> Check {
+    let told = session.client.get(&account::group_query(id).path).await;
+    doctor::resource_group(id.name(), &told)
 }
 
 async fn identity(session: &Session, claims: &Claims) -> Check {
@@ -192,13 +205,13 @@ async fn subscription(session: &Session, id: &str, claims: &Claims) -> Check {
 }
 
 /// What the caller may do at a scope, or at the nearest one above that exists.
-async fn held(session: &Session, scope: &ResourceId, actions: &[String]) -> Check {
+async fn held(session: &Session, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Check {
     for place in places(scope) {
         let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
         match session.client.list(&path, serde_json::from_value::<Permission>).await {
             Ok(items) => {
                 let permissions: Vec<Permission> = items.into_iter().flatten().collect();
-                return judged(scope, &place, actions, &permissions);
+                return judged(scope, &place, actions, &permissions, purpose);
             }
             Err(error) if error.kind == arm::Kind::NotFound => {}
             Err(error) => return Check::unknown("rights", error.to_string()).of(scope.as_str()),

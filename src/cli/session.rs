@@ -194,7 +194,11 @@ impl Session {
         checked: &mut Checked,
         wanted: fn(&[Loaded], &Snapshot) -> Vec<Query>,
     ) -> Result<(Snapshot, Vec<Standing>), Failure> {
-        let (snapshot, claims) = self.read(&|snapshot| wanted(&checked.stacks, snapshot)).await?;
+        let open = |snapshot: &Snapshot| {
+            let stacks = &checked.stacks;
+            [wanted(stacks, snapshot), standing::about_absent(stacks, snapshot)].concat()
+        };
+        let (snapshot, claims) = self.read(&open).await?;
         checked.findings.extend(foreign_tenants(&checked.stacks, &claims));
         let (standing, findings) = standing::declared(&checked.stacks, &snapshot);
         checked.findings.extend(findings);

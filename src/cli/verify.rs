@@ -130,6 +130,7 @@ async fn tell(
         interrupt,
         parallelism: usize::from(options.parallelism),
         waiting: &*told(session),
+        place: &place,
     };
     let verification = verify(&subjects, &how, Some(&checked.sources)).await;
     session.spinner.clear();

@@ -30,9 +30,9 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// What: `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `rights`.
+    /// What: `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`.
     pub name: String,
-    /// Which one, where there are several: a host, a subscription, a scope.
+    /// Which one, where there are several: a host, a subscription, a resource group, a scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// How it is.
@@ -158,6 +158,21 @@ pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims)
         }
     };
     check.of(id)
+}
+
+/// A resource group that specs name, as ARM told of it. Nothing makes one but its owner: where it is missing, everything in it is refused.
+#[must_use]
+pub fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Check {
+    let check = match told {
+        Ok(body) => Check::ok("group", format!("exists, in {}", text(body, "location"))),
+        Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Check::broken(
+            "group",
+            "does not exist, and keyless creates none",
+            format!("check the name in the spec, or create it: az group create --name {name} --location …"),
+        ),
+        Err(error) => Check::unknown("group", error.to_string()),
+    };
+    check.of(name)
 }
 
 fn text<'b>(body: &'b Value, name: &str) -> &'b str {

@@ -62,6 +62,7 @@ pub fn judged(
     asked: &ResourceId,
     actions: &[String],
     permissions: &[Permission],
+    purpose: Purpose,
 ) -> Check {
     let missing: Vec<String> = actions
         .iter()
@@ -76,11 +77,15 @@ pub fn judged(
     let check = if missing.is_empty() {
         Check::ok("rights", format!("all {} actions that the specs need{place}", actions.len()))
     } else {
-        Check::broken(
-            "rights",
-            format!("lacks {}{place}", missing.join(", ")),
-            "give the caller a role with these actions there; one given a moment ago takes some minutes to work. An identity that only plans: `--for plan`",
-        )
+        let reader = match purpose {
+            Purpose::Plan => {
+                "give the caller Reader there; a role given a moment ago takes some minutes to work"
+            }
+            Purpose::Apply => {
+                "give the caller a role with these actions there; one given a moment ago takes some minutes to work. An identity that only plans: `--for plan`"
+            }
+        };
+        Check::broken("rights", format!("lacks {}{place}", missing.join(", ")), reader)
     };
     check.of(scope.as_str())
 }

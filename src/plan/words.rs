@@ -15,10 +15,14 @@ pub(super) fn reason(change: &PlannedChange) -> Option<String> {
         (Action::Create, _) if change.purge.is_some() => {
             Some("a soft-deleted one of this name is purged first, for good".to_owned())
         }
-        (Action::Restore, _) => Some("it is brought back from soft deletion".to_owned()),
+        (Action::Restore, _) => {
+            Some("Azure brings it back as it was deleted, then what is declared is written".to_owned())
+        }
         (Action::Adopt, _) => Some("it gets the stack's mark, nothing else".to_owned()),
         (Action::Update, Some(Mark::Added)) => Some("it gets the stack's mark too".to_owned()),
-        (Action::Delete, _) => Some(format!("stack `{stack}` created it and no longer declares it")),
+        (Action::Delete, _) => {
+            Some(format!("it carries the mark of stack `{stack}`, which no longer declares it"))
+        }
         _ => None,
     }
 }

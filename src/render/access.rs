@@ -207,8 +207,8 @@ fn lines(change: &AccessChange) -> Vec<(&'static str, String)> {
     lines.extend(change.restricted.iter().map(|holder| ("-", kept(holder))));
     if let Some(keys) = change.keys {
         lines.push(match keys.after {
-            Keys::Enabled => ("+", "anyone with an API key".to_owned()),
-            Keys::Disabled => ("-", "anyone with an API key".to_owned()),
+            Some(Keys::Enabled) => ("+", "anyone with an API key".to_owned()),
+            Some(Keys::Disabled) | None => ("-", "anyone with an API key".to_owned()),
         });
     }
     lines

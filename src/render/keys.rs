@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::markdown::place;
 use super::sanitize::{markdown, markdown_code};
 use super::statement::Said;
-use super::text::{BAD, CHANGED, GOOD, headed, plural};
+use super::text::{BAD, CHANGED, GOOD, headed};
 use crate::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
 
 impl Said for Status {
@@ -23,11 +23,13 @@ impl Said for Status {
 
     fn summary(&self) -> String {
         let (enabled, all) = (self.summary.enabled, self.accounts.len());
-        let of = plural(all, "account", "accounts");
-        match enabled {
-            0 => format!("none of {all} {of} accepts API keys"),
-            1 => format!("1 of {all} {of} accepts API keys"),
-            _ => format!("{enabled} of {all} {of} accept API keys"),
+        match (enabled, all) {
+            (_, 0) => "no account to report on".to_owned(),
+            (0, 1) => "the account does not accept API keys".to_owned(),
+            (0, _) => format!("none of {all} accounts accepts API keys"),
+            (1, 1) => "the account accepts API keys".to_owned(),
+            (1, _) => format!("1 of {all} accounts accepts API keys"),
+            _ => format!("{enabled} of {all} accounts accept API keys"),
         }
     }
 

@@ -11,7 +11,7 @@ use super::alike::Alike;
 use super::cause;
 use super::sanitize::{markdown, markdown_code};
 use super::summary::{Found, found, not_read};
-use super::text::{fields, hearsay, label, requests, worded};
+use super::text::{counted as counted_steps, fields, hearsay, label, requests, worded};
 use super::words;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::report::{Report, Status};
@@ -195,12 +195,9 @@ pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
 /// What `apply` did.
 #[must_use]
 pub fn report(report: &Report) -> String {
-    let tally = &report.summary;
     let mut text = format!(
-        "## keyless apply\n\n**{} done, {} failed, {} skipped.** {}. {}\n\n",
-        tally.done,
-        tally.failed,
-        tally.skipped,
+        "## keyless apply\n\n**{}.** {}. {}\n\n",
+        counted_steps(&report.summary),
         requests(report.requests),
         target(&report.target)
     );

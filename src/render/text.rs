@@ -21,7 +21,7 @@ use crate::plan::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
 use crate::plan::saved::Hearsay;
-use crate::report::{Outcome, Report, Status};
+use crate::report::{Outcome, Report, Status, Tally};
 use crate::source::Position;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -389,6 +389,12 @@ pub fn outcome(outcome: &Outcome) -> String {
     text
 }
 
+/// How many steps ended how, and what had none.
+pub(super) fn counted(tally: &Tally) -> String {
+    let counted = tally.counted().into_iter().map(|(count, what)| format!("{count} {what}"));
+    counted.collect::<Vec<_>>().join(", ")
+}
+
 /// What is left to say when all steps have ended.
 #[must_use]
 pub fn report(report: &Report) -> String {
@@ -405,15 +411,10 @@ pub fn report(report: &Report) -> String {
         }
     }
     let tally = &report.summary;
-    let style = if tally.failed + tally.skipped == 0 { GOOD } else { BAD };
-    let _ = writeln!(
-        text,
-        "{style}Applied:{style:#} {} done, {} failed, {} skipped. {}.",
-        tally.done,
-        tally.failed,
-        tally.skipped,
-        requests(report.requests)
-    );
+    let is_whole = tally.failed + tally.skipped + tally.refused + tally.unknown == 0;
+    let style = if is_whole { GOOD } else { BAD };
+    let (counted, requests) = (counted(tally), requests(report.requests));
+    let _ = writeln!(text, "{style}Applied:{style:#} {counted}. {requests}.");
     target(&mut text, &report.target);
     text
 }

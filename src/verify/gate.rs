@@ -108,6 +108,7 @@ impl Gate {
             interrupt: &self.interrupt,
             parallelism: subjects.len(),
             waiting: &*self.waiting,
+            place: &self.place,
         };
         run(subjects, &how, None).await
     }

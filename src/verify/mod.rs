@@ -25,6 +25,7 @@ use crate::finding::{Code, Severity};
 use crate::plan::document::FindingEntry;
 use crate::source::{Position, Sources};
 use call::Prober;
+use probe::Place;
 pub use subject::{Subject, Wanted, queries, subjects};
 use verdict::{Outcome, Reason, Verdict, judge};
 
@@ -81,6 +82,12 @@ pub struct Check {
     pub attempts: usize,
     /// How many seconds were waited for it.
     pub waited_seconds: u64,
+    /// Whether the spec says that keys are off.
+    #[serde(skip)]
+    pub keys_declared_off: bool,
+    /// Whether models are called below an endpoint that is none of Azure's own.
+    #[serde(skip)]
+    pub beside: bool,
 }
 
 /// What is to be proven.
@@ -110,6 +117,8 @@ pub struct Run<'a> {
     pub parallelism: usize,
     /// Told of waits.
     pub waiting: &'a Waiting,
+    /// Where it calls.
+    pub place: &'a Place,
 }
 
 /// Asks until every verdict stands.
@@ -168,6 +177,8 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
         message: verdict.message,
         attempts,
         waited_seconds: if attempts > 1 { began.elapsed().as_secs() } else { 0 },
+        keys_declared_off: subject.keys_declared_off,
+        beside: matches!(run.place, Place::Beside(_)),
     }
 }
 
@@ -195,8 +206,34 @@ impl Check {
 
     /// What to do, where it is not proven.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self.reason? {
+    pub fn hint(&self) -> Option<String> {
+        let reason = self.reason?;
+        if reason == Reason::Role && self.outcome != Outcome::Unprovable {
+            return Some(self.who_else());
+        }
+        self.remedy(reason).map(str::to_owned)
+    }
+
+    /// Who could call where the caller lacks the role: how another identity is named depends on where it would sign in.
+    fn who_else(&self) -> String {
+        let role = match self.claim {
+            Claim::ProjectAnswers => {
+                "`Foundry User` (formerly `Azure AI User`) on the project or its account"
+            }
+            Claim::ModelAnswers | Claim::KeysRefused => "`Cognitive Services User` on the account",
+        };
+        let another = match (self.beside, self.claim) {
+            (false, _) => "name another identity with `--verify-credential`",
+            (true, Claim::ProjectAnswers) => {
+                "put the token of another identity into `KEYLESS_VERIFY_PROJECT_TOKEN` or `KEYLESS_VERIFY_TOKEN`"
+            }
+            (true, _) => "put the token of another identity into `KEYLESS_VERIFY_TOKEN`",
+        };
+        format!("give the caller a role such as {role}, or {another}; a role takes minutes to work")
+    }
+
+    fn remedy(&self, reason: Reason) -> Option<&'static str> {
+        Some(match reason {
             _ if self.outcome == Outcome::Unprovable => {
                 "try it as its applications do, with a token, before keys go off"
             }
@@ -206,17 +243,15 @@ impl Check {
             }
             Reason::Subdomain => "add `customSubDomainName` to the account in the spec",
             Reason::Token => "check how the run signs in, its tenant and `--cloud`",
-            Reason::Role if self.claim == Claim::ProjectAnswers => {
-                "give the caller a role such as `Azure AI User` on the project or its account, or name another with `--verify-credential`; what was granted a moment ago takes minutes"
-            }
-            Reason::Role => {
-                "give the caller a role such as `Cognitive Services User` on the account, or name another with `--verify-credential`; what was granted a moment ago takes minutes"
-            }
+            Reason::Role => return None,
             Reason::Key if self.outcome == Outcome::Inconclusive => {
                 "a write takes some minutes to reach everywhere: verify again later; whether Azure looks at a key while keys are off is not documented"
             }
+            Reason::Key if self.keys_declared_off => {
+                "the spec says `disableLocalAuth: true`, and Azure shows that keys are on: `keyless apply` turns them off"
+            }
             Reason::Key => {
-                "`disableLocalAuth: true` turns keys off; that takes some minutes to reach everywhere"
+                "`disableLocalAuth: true` in the spec turns keys off; that takes some minutes to reach everywhere"
             }
             Reason::Absent => "`keyless apply` creates what the spec declares",
             Reason::Project => {
@@ -236,21 +271,25 @@ impl Check {
 #[must_use]
 pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry> {
     let finding = |check: &Check| {
-        let (code, severity, what) = match check.outcome {
+        let (code, severity) = match check.outcome {
             Outcome::Proven => return None,
-            Outcome::Disproven => (Code::Disproven, Severity::Error, "disproven"),
-            Outcome::Inconclusive if lenient => (Code::Inconclusive, Severity::Note, "not known"),
-            Outcome::Inconclusive => (Code::Inconclusive, Severity::Error, "not known"),
-            Outcome::Unprovable => (Code::Inconclusive, Severity::Note, "not provable"),
+            Outcome::Disproven => (Code::Disproven, Severity::Error),
+            Outcome::Inconclusive if lenient => (Code::Inconclusive, Severity::Note),
+            Outcome::Inconclusive => (Code::Inconclusive, Severity::Error),
+            Outcome::Unprovable => (Code::Inconclusive, Severity::Note),
         };
-        let message = match check.claim {
+        let what = match check.claim {
             Claim::ModelAnswers if check.deployment.is_none() => {
-                format!("that a model of account {} answers a token is {what}", check.account)
+                format!("a model of account {}", check.account)
             }
-            Claim::ModelAnswers | Claim::ProjectAnswers => {
-                format!("that {} answers a token is {what}", check.title())
-            }
-            Claim::KeysRefused => format!("that {} are refused is {what}", check.title()),
+            Claim::ModelAnswers | Claim::ProjectAnswers => check.title(),
+            Claim::KeysRefused => format!("account {}", check.account),
+        };
+        let message = match (check.claim, check.outcome) {
+            (Claim::KeysRefused, Outcome::Disproven) => format!("{what} accepts API keys"),
+            (Claim::KeysRefused, _) => format!("could not verify that {what} refuses API keys"),
+            (_, Outcome::Disproven) => format!("{what} does not answer a token"),
+            _ => format!("could not verify that {what} answers a token"),
         };
         let open = check.outcome == Outcome::Inconclusive && !lenient;
         let way_out = if open { "; `--allow-inconclusive` lets it pass" } else { "" };

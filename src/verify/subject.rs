@@ -13,6 +13,7 @@ use super::recent::{Looking, Recent};
 use super::verdict::{Outcome, Reason, Verdict, without_subdomain};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::keys::Keys;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
@@ -32,6 +33,8 @@ pub struct Subject<'a> {
     pub(super) probe: Result<Probe, Verdict>,
     /// What of it may not have arrived yet.
     pub(super) recent: Recent,
+    /// Whether the spec says that keys are off.
+    pub(super) keys_declared_off: bool,
 }
 
 /// A deployment or project that should be there.
@@ -137,8 +140,11 @@ pub fn subjects<'a>(
                 answer => findings.push(unread(account, sort, answer)),
             }
         }
-        if !keeps_keys(stacks, account) {
-            subjects.push(keys(account, place, recent));
+        // That keys stay on is nothing to prove.
+        let declared = declared_keys(stacks, account);
+        if declared != Some(Keys::Enabled) {
+            let keys_declared_off = declared == Some(Keys::Disabled);
+            subjects.push(Subject { keys_declared_off, ..keys(account, place, recent) });
         }
     }
     (subjects, findings)
@@ -153,13 +159,14 @@ fn unread(account: &Standing, sort: Sort, answer: Option<&Answer>) -> Finding {
     }
 }
 
-/// Whether the spec says that keys stay on: then there is nothing to prove about them.
-fn keeps_keys(stacks: &[Loaded], account: &Standing) -> bool {
-    stacks.iter().any(|loaded| {
-        loaded.spec.accounts.iter().any(|declared| {
-            account::id_of(&loaded.spec, declared) == account.id && declared.disable_local_auth == Some(false)
-        })
-    })
+/// What the spec says of an account's keys.
+fn declared_keys(stacks: &[Loaded], account: &Standing) -> Option<Keys> {
+    let mut declared = stacks.iter().flat_map(|loaded| {
+        loaded.spec.accounts.iter().map(|declared| (account::id_of(&loaded.spec, declared), declared))
+    });
+    let (_, declared) = declared.find(|(id, _)| *id == account.id)?;
+    let off = declared.disable_local_auth?;
+    Some(if off { Keys::Disabled } else { Keys::Enabled })
 }
 
 /// The deployments and projects that specs declare.
@@ -196,9 +203,10 @@ pub(super) fn answering<'a>(
         span: span.or(account.span),
         probe,
         recent,
+        keys_declared_off: false,
     };
     if sort == Sort::Deployments && live.is_empty() && wanted.is_empty() {
-        let nothing = "nothing is deployed in it that could be called";
+        let nothing = "it has no deployment that could be called";
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
     let unprovable = |probe: &Result<Probe, Verdict>| {
@@ -209,12 +217,12 @@ pub(super) fn answering<'a>(
     let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
     let absent = wanted.iter().filter(|each| !live.iter().any(|(name, ..)| same(each, name)));
     let absent = absent.map(|each| {
-        let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, and it does not exist");
+        let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, but it does not exist");
         subject(Some(each.id.name().to_owned()), each.span, Err(verdict))
     });
     let mut subjects: Vec<Subject<'a>> = absent.collect();
     if untried {
-        let nothing = "no model in it can be called without cost or trace";
+        let nothing = "no model in it can be called without cost or side effects";
         subjects.push(subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing))));
     }
     for (name, probe, recent) in live {
@@ -248,13 +256,14 @@ fn probed(
     Some((name, probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))))
 }
 
-/// That a key is refused.
+/// That a key is refused, as `disableLocalAuth: true` says.
 pub(super) fn keys<'a>(account: &'a Standing, place: &Place, recent: Recent) -> Subject<'a> {
     let probe = if account.body["properties"]["customSubDomainName"].is_null() {
-        let shared = "the account has no customSubDomainName, and so no host of its own that could be asked";
+        let shared = "the account has no customSubDomainName, so it has no host of its own to ask";
         Err(Verdict::inconclusive(Reason::Subdomain, shared))
     } else {
         probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
     };
-    Subject { account, claim: Claim::KeysRefused, name: None, span: account.span, probe, recent }
+    let claim = Claim::KeysRefused;
+    Subject { account, claim, name: None, span: account.span, probe, recent, keys_declared_off: true }
 }

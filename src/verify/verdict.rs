@@ -129,14 +129,14 @@ impl Verdict {
     pub(super) fn unprovable(format: &str) -> Self {
         let maker = if format.is_empty() { String::new() } else { format!(" of {format}") };
         let message = format!(
-            "Azure shows no capability of this model{maker} that a call without cost or trace could try"
+            "no call without cost or side effects is known for what Azure shows of this model{maker}"
         );
         Self { outcome: Outcome::Unprovable, reason: Some(Reason::Model), message, awaits: Awaits::Nothing }
     }
 
     /// A signal came before there was an answer.
     pub(super) fn interrupted() -> Self {
-        let message = "interrupted before it had answered".to_owned();
+        let message = "interrupted before it answered".to_owned();
         Self { outcome: Outcome::Inconclusive, reason: None, message, awaits: Awaits::Nothing }
     }
 
@@ -149,12 +149,16 @@ impl Verdict {
     /// Azure looks at the key or at the setting first is nowhere documented.
     #[must_use]
     pub fn beside_arm(self, keys_off: bool) -> Self {
-        if !keys_off || self.reason != Some(Reason::Key) {
+        if self.reason != Some(Reason::Key) {
             return self;
+        }
+        // While Azure itself shows them on, nothing is under way that could turn them off.
+        if !keys_off {
+            return self.awaiting(Awaits::Nothing);
         }
         // That keys are taken is what this verdict denies.
         let answer = self.message.replacen(TAKEN, "", 1);
-        let message = format!("Azure shows that keys are off, and yet {answer}");
+        let message = format!("Azure shows that keys are off, yet {answer}");
         Self::inconclusive(Reason::Key, message).awaiting(self.awaits)
     }
 }
@@ -164,7 +168,7 @@ impl Verdict {
 pub fn without_subdomain() -> Verdict {
     Verdict::disproven(
         Reason::Subdomain,
-        "the account has no customSubDomainName, and Azure takes no token without",
+        "the account has no customSubDomainName, without which Azure accepts no token",
     )
 }
 
@@ -218,15 +222,15 @@ fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
         Call::Project => body["value"].as_array().is_some_and(|list| list.iter().all(named)),
         Call::Keys => {
             // A random key that is taken would be no key check at all.
-            let message = format!("{status}: something answered that did not look at the key");
+            let message = format!("{status}: whatever answered did not check the key");
             return Verdict::inconclusive(Reason::Service, message);
         }
     };
     let who = if call == Call::Project { "project" } else { "model" };
     if right {
-        return Verdict::proven(&format!("the token was taken, and the {who} answered"));
+        return Verdict::proven(&format!("the {who} answered the token"));
     }
-    Verdict::inconclusive(Reason::Service, format!("{status} with an answer that no {who} gives"))
+    Verdict::inconclusive(Reason::Service, format!("{status}, but the answer is not one that a {who} gives"))
 }
 
 /// Code and message of an error.
@@ -283,7 +287,7 @@ fn is_fence(status: u16, said: &Said) -> bool {
 }
 
 /// What it means that a wrong key was looked at, where nothing speaks against it.
-const TAKEN: &str = ", so keys are taken";
+const TAKEN: &str = ", so the account accepts keys";
 
 /// What a random key was answered. That keys are off is proven by one code only.
 fn keys(status: u16, said: &Said) -> Verdict {
@@ -296,7 +300,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
     }
     // A wrong key while keys are on: https://learn.microsoft.com/azure/ai-services/authentication.
     if status == 401 && said.says("invalid subscription key") {
-        let message = format!("the key was looked at{TAKEN} ({shown})");
+        let message = format!("Azure checked the key{TAKEN} ({shown})");
         return Verdict::disproven(Reason::Key, message).awaiting(Awaits::Write);
     }
     passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))
@@ -312,7 +316,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     if matches!(status, 401 | 403) && said.is("PermissionDenied") {
         return Verdict::disproven(
             Reason::Role,
-            format!("the token was taken, and its owner lacks the role ({shown})"),
+            format!("Azure accepted the token, but its owner lacks a role that permits the call ({shown})"),
         )
         .awaiting(Awaits::Grant);
     }
@@ -322,7 +326,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     }
     if status == 401 && (said.says("access token is missing, invalid") || said.says("audience is incorrect"))
     {
-        return Verdict::disproven(Reason::Token, format!("the token was not taken ({shown})"));
+        return Verdict::disproven(Reason::Token, format!("Azure did not accept the token ({shown})"));
     }
     // A new deployment takes some minutes, says Azure itself.
     if said.is("DeploymentNotFound") {
@@ -337,8 +341,11 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
         && status == 404
         && (said.says("project does not exist") || said.says("project not found"))
     {
-        return Verdict::disproven(Reason::Project, format!("its endpoint does not know it ({shown})"))
-            .awaiting(Awaits::Made);
+        return Verdict::disproven(
+            Reason::Project,
+            format!("the project's endpoint does not know it ({shown})"),
+        )
+        .awaiting(Awaits::Made);
     }
     if let Some(trouble) = passing_trouble(status, &shown) {
         return trouble;
@@ -349,7 +356,10 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
         return Verdict::inconclusive(Reason::Model, shown);
     }
     if status == 404 {
-        return Verdict::inconclusive(Reason::Service, format!("nobody there knows this request ({shown})"));
+        return Verdict::inconclusive(
+            Reason::Service,
+            format!("the endpoint does not know this request ({shown})"),
+        );
     }
     Verdict::inconclusive(Reason::Service, shown)
 }

@@ -110,7 +110,8 @@ pub(crate) fn list(scope: &ResourceId) -> Query {
     }
 }
 
-fn group_query(group: &ResourceId) -> Query {
+/// What shows whether a resource group is there.
+pub(crate) fn group_query(group: &ResourceId) -> Query {
     let path = format!("{group}?api-version={GROUPS_API}");
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
 }
@@ -380,15 +381,11 @@ impl Kind for Accounts {
         let mut findings = Vec::new();
         let says = |name: &str| desired.declared.contains_key(name);
         let properties = &body["properties"];
-        if !says("disableLocalAuth") && properties["disableLocalAuth"] != true {
-            findings.push(
-                Finding::warning(Code::KeysEnabled, format!("{} accepts API keys", desired.title))
-                    .at(desired.span)
-                    .hint("`disableLocalAuth: true` turns them off"),
-            );
+        let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
+        if !says("disableLocalAuth") {
+            findings.extend(rules::keys_on(desired, body, without));
         }
         findings.extend(super::rules::unsettled(desired, body));
-        let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
         let keyless = desired.declared.get("disableLocalAuth") == Some(&Value::Bool(true));
         if without && (keyless || says("networkAcls")) {
             let message = format!(

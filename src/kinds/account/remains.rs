@@ -41,6 +41,11 @@ pub(super) fn leaves_behind(id: &ResourceId, remains: &ResourceId) -> bool {
     remains.resource_type().is_some_and(|found| found.eq_ignore_ascii_case(TYPE)) && is_of(id, remains)
 }
 
+/// Whether a body is that of a soft-deleted account.
+pub(super) fn is_deleted(body: &Value) -> bool {
+    !body["properties"]["deletionDate"].is_null()
+}
+
 /// That a declared account cannot be made while what is left of an earlier one holds its name.
 pub(super) fn holds_name(desired: &Desired, deleted: &Value) -> Finding {
     let properties = &deleted["properties"];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::address_of;
+use super::{address_of, remains};
 use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
@@ -95,6 +95,22 @@ pub(super) fn bypass_of(desired: &Desired, body: &Value, fields: &[FieldChange])
     let problem = format!("{}: {}", desired.title, no_bypass(body["kind"].as_str()?)?);
     let span = desired.span_of(&change.path).unwrap_or(desired.span);
     Some(Finding::error(Code::InvalidValue, problem).at(span).hint(NO_BYPASS))
+}
+
+/// That a live account takes keys where the spec says nothing of them. What comes back from soft deletion is told whole elsewhere
+/// (`checks::revived`).
+pub(super) fn keys_on(desired: &Desired, body: &Value, without_subdomain: bool) -> Option<Finding> {
+    if body["properties"]["disableLocalAuth"] == true || remains::is_deleted(body) {
+        return None;
+    }
+    // Azure takes no token without a subdomain, so that the one line would be refused.
+    let hint = if without_subdomain {
+        "add `customSubDomainName`, without which nobody can call with a token, and `disableLocalAuth: true`"
+    } else {
+        "`disableLocalAuth: true` in the spec turns them off"
+    };
+    let message = format!("{} accepts API keys, and the spec does not say", desired.title);
+    Some(Finding::warning(Code::KeysEnabled, message).at(desired.span).hint(hint))
 }
 
 /// Whether a name can be the subdomain of an endpoint.
@@ -230,10 +246,10 @@ impl Check<'_> {
 
     fn keys(&mut self) {
         if self.account.disable_local_auth == Some(false) {
-            let message = format!("API keys of account `{}` are left on", self.account.name);
+            let message = format!("account `{}` is declared with API keys on", self.account.name);
             let finding = Finding::warning(Code::KeysEnabled, message).at(self.span("/disableLocalAuth"));
             self.findings.push(finding.hint(
-                "`disableLocalAuth: true` turns them off; to leave them as they are, leave the line out",
+                "with `disableLocalAuth: true` they are off; without the line a new account has them off, and a live one stays as it is",
             ));
         }
     }

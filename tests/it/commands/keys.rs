@@ -50,7 +50,7 @@ fn status_says_which_accounts_take_keys_and_reads_none() {
     ]);
     folder.keyless("keys status --format markdown").exits(2).says(&["| **enabled** | on |"]);
     folder.write("off.yaml", accounts(&["off"]));
-    folder.keyless("keys status off.yaml").exits(0).says(&["none of 1 account accepts"]);
+    folder.keyless("keys status off.yaml").exits(0).says(&["the account does not accept API keys. 1 read"]);
     assert_eq!(azure.take_writes().len(), 0);
 }
 

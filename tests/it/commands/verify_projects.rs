@@ -194,15 +194,15 @@ fn a_project_is_told_in_words_with_what_to_do() {
     folder.with_env("verify --verify-wait 0", &tokens).exits(1).says(&[
         "disproven    project team of account chat",
         "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
-        "that project team of account chat answers a token is disproven",
-        "a role such as `Azure AI User` on the project or its account",
+        "project team of account chat does not answer a token",
+        "a role such as `Foundry User` (formerly `Azure AI User`) on the project or its account",
     ]);
     granted(&azure);
     folder
         .with_env("verify --format markdown", &tokens)
         .exits(0)
         .says(&["| proven | project team of account chat"]);
-    folder.with_env("verify", &tokens).exits(0).says(&["the token was taken, and the project answered"]);
+    folder.with_env("verify", &tokens).exits(0).says(&["the project answered the token"]);
 }
 
 #[test]
@@ -258,14 +258,14 @@ fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_an
         (
             gone.as_str(),
             Some("/deployments/gone"),
-            "deployment gone of account chat: the spec declares it, and it does not exist",
+            "deployment gone of account chat: the spec declares it, but it does not exist",
         ),
         (
             "projects: [{name: gone}]\n",
             Some("/projects/gone"),
-            "project gone of account chat: the spec declares it, and it does not exist",
+            "project gone of account chat: the spec declares it, but it does not exist",
         ),
-        ("", None, "project team of account chat: the token was taken, and its owner lacks the role"),
+        ("", None, "project team of account chat: Azure accepted the token, but its owner lacks a role"),
     ] {
         let azure = live();
         azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));

@@ -197,7 +197,10 @@ fn a_write_that_fails_leaves_the_others_alone_and_says_what_azure_said() {
         Fault::error(409, "CustomDomainInUse", "Please pick a different name."),
     );
     let run = folder.keyless("apply a.yaml --yes --format json").exits(1).json();
-    assert_eq!(run["summary"], serde_json::json!({"done": 2, "failed": 1, "skipped": 1}));
+    assert_eq!(
+        run["summary"],
+        serde_json::json!({"done": 2, "failed": 1, "skipped": 1, "refused": 0, "unknown": 0})
+    );
     let finding = &run["findings"][0];
     assert_eq!(finding["code"], "write-failed");
     assert_eq!(finding["source"]["line"], 7, "Azure's error points to the line");

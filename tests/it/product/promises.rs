@@ -253,7 +253,7 @@ fn what_would_make_apply_fail_is_shown_to_whoever_reads_the_plan_and_other_notes
     let plan = folder.keyless("plan a.yaml").exits(0);
     let plan = plan.says(&[
         "note[policy-refusal]",
-        "would refuse account chat",
+        "would refuse account chat: `keyless apply` will fail there unless the policy changes",
         "note[missing-permission]",
         "1 note; -v shows",
     ]);

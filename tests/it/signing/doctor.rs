@@ -37,6 +37,7 @@ fn all_that_is_well_is_a_table_to_paste() {
         &format!("ok      tenant       {TENANT}"),
         "ok      identity     application `pipeline`, object id ",
         &format!("ok      subscription {SUB}: `team`, Enabled"),
+        "ok      group        rg: exists, in ",
         &format!("ok      rights       /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat: all 5 actions that the specs need (asked at"),
         "nothing stands in the way.",
         "Target: Azure (public)",
@@ -55,6 +56,27 @@ fn all_that_is_well_is_a_table_to_paste() {
 }
 
 #[test]
+fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
+    let cloud = cloud(Some("Owner"));
+    let folder = folder(&cloud, &[SECRET]);
+    let spec = std::fs::read_to_string(folder.path().join("specs/one.yaml")).unwrap();
+    folder.write("specs/one.yaml", spec.replace("resourceGroup: rg", "resourceGroup: missing"));
+    for purpose in ["", "--for plan"] {
+        let run = doctor(&folder, purpose).exits(1).says(&[
+            "BROKEN  group        missing: does not exist, and keyless creates none",
+            "az group create --name missing",
+            "1 thing stands in the way.",
+        ]);
+        assert!(!run.stdout.contains("rg:"), "{run}");
+    }
+    // Where the subscription itself is not seen, nobody knows.
+    folder.write("specs/one.yaml", spec.replace(SUB, "00000000-1111-4222-8333-444444444444"));
+    let run =
+        doctor(&folder, "--for plan").exits(1).says(&["BROKEN  subscription", "unknown group        rg:"]);
+    assert!(!run.stdout.contains("az group create"), "{run}");
+}
+
+#[test]
 fn a_right_that_is_missing_is_named_with_its_scope() {
     let cloud = cloud(Some("Reader"));
     let folder = folder(&cloud, &[SECRET]);
@@ -68,7 +90,11 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
     doctor(&folder, "--for plan").exits(0).says(&["all 2 actions that the specs need"]);
     let elsewhere = self::cloud(None);
-    doctor(&super::folder(&elsewhere, &[SECRET]), "").exits(1).says(&[
+    let folder = super::folder(&elsewhere, &[SECRET]);
+    // Who asks for a planner is not told to ask for one.
+    let planner = doctor(&folder, "--for plan").exits(1).says(&["give the caller Reader there"]);
+    assert!(!planner.stdout.contains("--for plan"), "{planner}");
+    doctor(&folder, "").exits(1).says(&[
         "BROKEN  subscription",
         "BROKEN  rights",
         "lacks `Microsoft.Authorization/roleAssignments/delete`",

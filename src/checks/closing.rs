@@ -1,0 +1,100 @@
+//! Networks that a plan closes to everybody: whoever calls over the public address of the account is shut out, the caller of `apply`
+//! included. No guard refuses that, so it is said.
+
+use serde_json::Value;
+
+use super::{Case, Verdict};
+use crate::finding::Code;
+use crate::kinds;
+use crate::plan::predict::World;
+
+/// The fields that close a network, in the order in which they are looked for.
+const FIELDS: [&[&str]; 4] = [
+    &["publicNetworkAccess"],
+    &["networkAcls", "defaultAction"],
+    &["networkAcls", "ipRules"],
+    &["networkAcls", "virtualNetworkRules"],
+];
+
+/// Who can reach an account over its public address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Public {
+    /// Everybody.
+    Open,
+    /// Whom its rules name.
+    Rules,
+    /// Nobody, since no rule names anybody.
+    NoRules,
+    /// Nobody, whatever its rules say.
+    Off,
+}
+
+impl Public {
+    pub(super) fn of(account: &Value) -> Self {
+        let properties = &account["properties"];
+        let is = |value: &Value, word: &str| value.as_str().is_some_and(|is| is.eq_ignore_ascii_case(word));
+        let acls = &properties["networkAcls"];
+        let names = |list: &str| acls[list].as_array().is_some_and(|rules| !rules.is_empty());
+        if is(&properties["publicNetworkAccess"], "Disabled") {
+            Self::Off
+        } else if !is(&acls["defaultAction"], "Deny") {
+            Self::Open
+        } else if names("ipRules") || names("virtualNetworkRules") {
+            Self::Rules
+        } else {
+            Self::NoRules
+        }
+    }
+
+    fn is_shut(self) -> bool {
+        matches!(self, Self::NoRules | Self::Off)
+    }
+}
+
+pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (id, (change, old, new)) in case.rewritten(after) {
+        let is_account = kinds::by_id(&id).is_some_and(|kind| kind.name() == "accounts");
+        let now = Public::of(new);
+        if !is_account || Public::of(old).is_shut() || !now.is_shut() {
+            continue;
+        }
+        let fields = &case.plan.changes[change].fields;
+        let changes =
+            |path: &&&[&str]| fields.iter().any(|field| field.path == **path && field.before != field.after);
+        let field = FIELDS.iter().find(changes).copied().unwrap_or_default();
+        let why = match now {
+            Public::Off => "`publicNetworkAccess` is Disabled",
+            _ => "`networkAcls` denies by default and names no address or subnet",
+        };
+        let message = format!(
+            "the plan closes account `{}` to every public address ({why}): {}",
+            id.name(),
+            who_is_left(new, now)
+        );
+        let hint = "check that its applications, and the runner of `keyless verify`, reach it another way; private endpoints are made outside of keyless";
+        verdicts.push(case.warning(Code::ClosedNetwork, change, field, message, Some(hint.to_owned())));
+    }
+    verdicts
+}
+
+fn who_is_left(account: &Value, public: Public) -> String {
+    let connections = account["properties"]["privateEndpointConnections"].as_array();
+    let approved = |connection: &&Value| {
+        let status = &connection["properties"]["privateLinkServiceConnectionState"]["status"];
+        status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("Approved"))
+    };
+    let bypass = account["properties"]["networkAcls"]["bypass"].as_str();
+    let trusted =
+        public == Public::NoRules && bypass.is_some_and(|to| to.eq_ignore_ascii_case("AzureServices"));
+    let besides = if trusted { ", besides the Azure services that `bypass` trusts" } else { "" };
+    match connections.into_iter().flatten().filter(approved).count() {
+        0 if trusted => {
+            "it has no approved private endpoint, so only the Azure services that `bypass` trusts can call it"
+                .to_owned()
+        }
+        0 => "it has no approved private endpoint, so nobody can call it".to_owned(),
+        1 => format!("only its private endpoint still reaches it{besides}"),
+        several => format!("only its {several} private endpoints still reach it{besides}"),
+    }
+}

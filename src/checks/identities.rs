@@ -1,0 +1,120 @@
+//! Identities that a plan takes from what is live: whatever the service reads or writes with them stops. No guard refuses that, so it is
+//! said, with the roles that are of no use any more.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Case, Verdict};
+use crate::finding::Code;
+use crate::id::{ResourceId, comparable, trailing_guid};
+use crate::kinds;
+use crate::plan::predict::World;
+use crate::rbac::Catalogue;
+
+/// How many roles are named.
+const SHOWN: usize = 6;
+
+pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let roles = Catalogue::of(case.world.resources.values());
+    for (id, (change, old, new)) in case.rewritten(after) {
+        let Some(kind) = kinds::by_id(&id).filter(|kind| kind.takes_identity()) else { continue };
+        let title = format!("{} `{}`", kind.noun(), id.name());
+        if has_own(old) && !has_own(new) {
+            let own = kind.identity(old);
+            let message = format!(
+                "the plan removes the system-assigned identity of {title}{}{}; should it get one again, that has another object id and none of these roles",
+                held(case, own, &roles, "with it go"),
+                key(old, new, |client| client.is_none()),
+            );
+            verdicts.push(warning(case, change, &["identity", "systemAssigned"], message));
+        }
+        let kept = attached(new);
+        for (identity, shown) in
+            attached(old).into_iter().filter(|(identity, _)| !kept.contains_key(identity))
+        {
+            let holds = held(case, shown["principalId"].as_str(), &roles, "it can no longer use");
+            let message = format!(
+                "the plan detaches user-assigned identity `{}` from {title}{holds}{}",
+                identity.name(),
+                key(old, new, |client| {
+                    let own = shown["clientId"].as_str();
+                    own.zip(client).is_some_and(|(own, client)| own.eq_ignore_ascii_case(client))
+                }),
+            );
+            verdicts.push(warning(case, change, &["identity", "userAssigned"], message));
+        }
+    }
+    verdicts
+}
+
+fn warning(case: &Case<'_>, change: usize, path: &[&str], message: String) -> Verdict {
+    let hint = "check what signs in with it (connections, storage, search, a key vault) before it goes; leave the line out to keep it";
+    case.warning(Code::IdentityRemoved, change, path, message, Some(hint.to_owned()))
+}
+
+fn has_own(body: &Value) -> bool {
+    let kind = body["identity"]["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+    kind.split(',').any(|each| each.trim() == "systemassigned")
+}
+
+/// The user-assigned identities of a resource, with what Azure shows of each.
+fn attached(body: &Value) -> BTreeMap<ResourceId, &Value> {
+    let identities = body["identity"]["userAssignedIdentities"].as_object();
+    let named = identities.into_iter().flatten().filter(|(_, shown)| !shown.is_null());
+    named.filter_map(|(id, shown)| Some((ResourceId::parse(id).ok()?, shown))).collect()
+}
+
+/// The roles that an identity has, as far as role assignments were read.
+fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -> String {
+    let Some(principal) = principal else {
+        return ": Azure does not show its object id, so its roles are not known here".to_owned();
+    };
+    let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
+    let given = case.world.resources.iter().filter(|(id, _)| is_grant(id)).filter_map(|(id, body)| {
+        let properties = &body["properties"];
+        let whose = properties["principalId"].as_str()?;
+        let role = properties["roleDefinitionId"].as_str()?;
+        (comparable(whose) == comparable(principal)).then(|| {
+            let name = trailing_guid(role).map_or_else(|| role.to_owned(), |role| roles.display_name(role));
+            format!("`{name}` on {}", place(&id.scope()))
+        })
+    });
+    let mut given: Vec<String> = given.collect();
+    given.sort();
+    given.dedup();
+    let limits = if case.plan.incomplete.is_empty() { "" } else { ", as far as could be read" };
+    if given.is_empty() {
+        return format!(" ({principal}): no role of it is known in the subscriptions of the specs{limits}");
+    }
+    let more = given.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    given.truncate(SHOWN);
+    format!(" ({principal}): {so} {}{more}{limits}", given.join(", "))
+}
+
+/// A scope in a few words.
+fn place(scope: &ResourceId) -> String {
+    let name = scope.name();
+    match scope.resource_type() {
+        Some(kind) => format!("{} `{name}`", kind.rsplit('/').next().unwrap_or_default()),
+        None if scope.group().is_some() => format!("resource group `{name}`"),
+        None if scope.subscription_id().is_some() => format!("subscription `{name}`"),
+        None => format!("`{scope}`"),
+    }
+}
+
+/// Whether an account that stays encrypted with a key of a vault reads it with this identity, by the client id that it names for that.
+fn key(old: &Value, new: &Value, is_it: impl Fn(Option<&str>) -> bool) -> &'static str {
+    let vault = |body: &Value| {
+        let source = body["properties"]["encryption"]["keySource"].as_str();
+        source.is_some_and(|source| source.eq_ignore_ascii_case("Microsoft.KeyVault"))
+    };
+    let reads_with = old["properties"]["encryption"]["keyVaultProperties"]["identityClientId"].as_str();
+    if vault(old) && vault(new) && is_it(reads_with) {
+        "; the account reads its encryption key with it"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,61 @@
+//! Soft-deleted accounts that a plan brings back: with all that the spec does not declare as it was, which no field of the plan shows.
+//!
+//! The list of deleted accounts shows an account's own settings and nothing that stands in it (recorded by the Azure CLI).
+
+use serde_json::Value;
+
+use super::closing::Public;
+use super::{Case, Verdict, some, target};
+use crate::finding::Code;
+use crate::plan::document::{PlannedChange, StepAction};
+use crate::plan::predict::World;
+
+pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for step in case.plan.steps.iter().filter(|step| step.action == StepAction::Restore) {
+        let Some(id) = target(step) else { continue };
+        let Some(account) = after.resource(&id) else { continue };
+        let comes = undeclared(&case.plan.changes[step.change], account);
+        let comes = if comes.is_empty() { String::new() } else { format!(": {}", comes.join(", ")) };
+        let message = format!(
+            "account `{}` comes back as it was deleted, but for what the spec declares{comes}; Azure does not show before the restore which deployments, projects and connections come back with it",
+            id.name()
+        );
+        let hint = "declare what shall not come back as it was; once it is back, `keyless export` shows everything in it";
+        let hint = Some(hint.to_owned());
+        verdicts.push(case.warning(Code::RestoredAsItWas, step.change, &[], message, hint));
+    }
+    verdicts
+}
+
+/// What comes back and matters to who gets in, as far as the spec does not declare it.
+fn undeclared(change: &PlannedChange, account: &Value) -> Vec<String> {
+    let declares = |path: &[&str]| change.fields.iter().any(|field| field.path == path);
+    let mut comes = Vec::new();
+    if !declares(&["disableLocalAuth"]) {
+        let off = account["properties"]["disableLocalAuth"] == true;
+        comes.push(if off { "API keys off" } else { "API keys on" }.to_owned());
+    }
+    if !(declares(&["publicNetworkAccess"]) && declares(&["networkAcls", "defaultAction"])) {
+        comes.push(match Public::of(account) {
+            Public::Open => "its network open to every address".to_owned(),
+            Public::Rules => format!("its network open to {}", admitted(account)),
+            Public::NoRules | Public::Off => "its network closed to every public address".to_owned(),
+        });
+    }
+    let attached = account["identity"]["userAssignedIdentities"].as_object();
+    let attached: Vec<&String> = attached.into_iter().flat_map(|identities| identities.keys()).collect();
+    if !declares(&["identity", "userAssigned"]) && !attached.is_empty() {
+        let names = some(attached.iter().map(|id| id.rsplit('/').next().unwrap_or_default()));
+        comes.push(format!("user-assigned identities {names}"));
+    }
+    comes
+}
+
+fn admitted(account: &Value) -> String {
+    let acls = &account["properties"]["networkAcls"];
+    let ranges = acls["ipRules"].as_array().into_iter().flatten().filter_map(|rule| rule["value"].as_str());
+    let subnets = acls["virtualNetworkRules"].as_array().into_iter().flatten();
+    let subnets = subnets.filter_map(|rule| rule["id"].as_str()?.rsplit('/').next());
+    some(ranges.chain(subnets))
+}

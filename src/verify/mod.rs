@@ -304,3 +304,39 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
     };
     verification.checks.iter().filter_map(finding).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_identity_is_named_as_the_target_takes_it_and_what_the_spec_says_is_not_advised() {
+        let check = |claim, reason, beside, keys_declared_off| Check {
+            address: String::new(),
+            account: "chat".to_owned(),
+            source: None,
+            claim,
+            deployment: None,
+            project: None,
+            outcome: Outcome::Disproven,
+            reason: Some(reason),
+            message: String::new(),
+            attempts: 1,
+            waited_seconds: 0,
+            keys_declared_off,
+            beside,
+        };
+        for (claim, beside, words, others) in [
+            (Claim::ModelAnswers, false, "`--verify-credential`", "KEYLESS_VERIFY"),
+            (Claim::ModelAnswers, true, "`KEYLESS_VERIFY_TOKEN`", "--verify-credential"),
+            (Claim::ProjectAnswers, false, "`--verify-credential`", "KEYLESS_VERIFY"),
+            (Claim::ProjectAnswers, true, "`KEYLESS_VERIFY_PROJECT_TOKEN`", "--verify-credential"),
+        ] {
+            let hint = check(claim, Reason::Role, beside, false).hint().unwrap();
+            assert!(hint.contains(words) && !hint.contains(others), "{hint}");
+        }
+        let keys = |off| check(Claim::KeysRefused, Reason::Key, false, off).hint().unwrap();
+        assert!(keys(true).contains("`keyless apply` turns them off"));
+        assert!(keys(false).starts_with("`disableLocalAuth: true` in the spec turns keys off"));
+    }
+}

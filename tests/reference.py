@@ -29,7 +29,8 @@ What the design leaves open, and what is decided here:
     account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
     last written, and the role, which is not guarded.
  6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself.
- 7. `lock-out` compares before and after: somebody could call (keys on, or a role with inference at or above), afterwards nobody can.
+ 7. `lock-out` compares before and after: somebody could call (keys on, or a role with any call of a model at or above), afterwards nobody
+    surely can: no case deploys anything, so that takes a role with a call that most models take.
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
     is taken to matter everywhere. The caller's rights to write each kind, and to revoke, count apart.
  8. A role that is not in the file might do anything: giving it needs the guard's leave, and it is no right to rely on.
@@ -59,12 +60,20 @@ ABSENT = {
 ELEMENTS = {"userOwnedStorage": "resourceId", "networkInjections": "scenario"}
 NETWORK_ABSENT = {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
 ACCOUNT_PROPERTIES = ("customSubDomainName", *ABSENT)
-# Calls that somebody with rights to use models makes; one of them suffices.
-INFERENCE = (
-    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
-    "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
-)
-EMBEDDINGS = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action"
+# What most models are called by; a right to rely on where it is not known what is deployed.
+ACCOUNTS = "Microsoft.CognitiveServices/accounts/"
+USUAL = tuple(ACCOUNTS + call for call in (
+    "OpenAI/deployments/chat/completions/action", "OpenAI/deployments/embeddings/action", "MaaS/chat/completions/action",
+))
+# With each of these some model can be called; one of them lets somebody in.
+CALLS = USUAL + tuple(ACCOUNTS + call for call in (
+    "OpenAI/responses/write", "OpenAI/deployments/completions/action", "OpenAI/images/generations/action", "OpenAI/deployments/audio/action",
+    "OpenAI/deployments/realtime/action", "OpenAI/deployments/search/action", "OpenAI/deployments/extensions/chat/completions/action",
+    "OpenAI/engines/completions/action", "OpenAI/engines/generate/action", "OpenAI/engines/search/action",
+    "OpenAI/video/generations/*/action", "OpenAI/assistants/threads/runs/write", "OpenAI/batch-jobs/write",
+    "MaaS/*", "MaaS/embeddings/action", "MaaS/images/embeddings/action", "MaaS/images/generations/action",
+    "AIServices/providers/action", "AIServices/agents/write",
+))
 GRANT = "Microsoft.Authorization/roleAssignments/write"
 WRITE = "Microsoft.CognitiveServices/accounts/write"
 # What the caller has to be allowed to do so that a later plan can be carried out.
@@ -117,10 +126,14 @@ class Roles:
     def shared(self, one, other):
         """What two roles both let their holders do, as far as conditions can keep it away: actions on data, and rights that become more."""
         data = {p for guid in (one, other) for block in self.permissions[guid] for p in block.get("dataActions") or []}
-        actions = [(action, False) for action in POWERS] + [(action, True) for action in data | {*INFERENCE, EMBEDDINGS}]
+        actions = [(action, False) for action in POWERS] + [(action, True) for action in data | {*CALLS}]
         return [(a, d) for a, d in actions if self.permits(one, a, d) and self.permits(other, a, d)]
     def infers(self, guid):
-        return any(self.permits(guid, action, True) for action in INFERENCE)
+        """Whether its holder may call some model."""
+        return any(self.permits(guid, action, True) for action in CALLS)
+    def surely_infers(self, guid):
+        """Whether its holder can make the calls that most models take."""
+        return any(self.permits(guid, action, True) for action in USUAL)
 
 # scopes
 def within(scope, outer):
@@ -281,7 +294,7 @@ def lets(condition, action):
     spoken = re.match(r"\(\(!\(ActionMatches\{'([^']*)'\}\)\)OR", squash(condition))
     return not condition or (spoken is not None and not wildcard(spoken.group(1), action))
 def lets_calls(condition):
-    return all(lets(condition, action) for action in INFERENCE)
+    return all(lets(condition, action) for action in USUAL)
 
 def assignment_paths(item, live):
     paths, frozen, have, entry = [], [], live["properties"], item["entry"]
@@ -424,7 +437,7 @@ class Case:
             return "unmanaged"
         for _, item in around:
             own = low(((self.accounts.get(item["key"]) or {}).get("identity") or {}).get("principalId"))
-            if own == principal and self.roles.infers(role) and not guarded:
+            if own == principal and self.roles.surely_infers(role) and not guarded:
                 return "unmanaged"
         entries = [entry for _, item in around for entry in item["account"].get("expected") or []]
         for s in self.stacks:
@@ -518,13 +531,13 @@ class Case:
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
             lost = any(may_infer(k) and not self.is_gone(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
             own = low((body.get("identity") or {}).get("principalId"))
-            ways = (k for k in kept | made if k[1] != own and not self.is_gone(k) and self.roles.infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
+            ways = (k for k in kept | made if k[1] != own and not self.is_gone(k) and self.roles.surely_infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
             if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
                 codes.add("lock-out")
         for key in self.grants:
             unread = any(within(key[0], blind) or within(blind, key[0]) for blind in [*self.blind["accounts"], *self.missing])
             if (above_all(key[0]) or unread) and may_infer(key) and narrowed(key) and not self.is_gone(key):
-                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.infers(k[2]) and not self.is_gone(k) and not self.is_service(k)
+                stays = [k for k in kept | made if within(key[0], k[0]) and self.roles.surely_infers(k[2]) and not self.is_gone(k) and not self.is_service(k)
                          and (above_all(key[0]) or self.relied_on(k, key[0]))]
                 if not any(lets_calls(self.condition_of(k, True)) for k in stays):
                     codes.add("lock-out")

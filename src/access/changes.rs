@@ -14,7 +14,7 @@ use super::{Holder, Through};
 use crate::id::{ResourceId, comparable};
 use crate::keys::Keys;
 use crate::plan::predict::World;
-use crate::rbac::{Catalogue, Condition, INFERENCE};
+use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
 
 /// What changes for one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,13 +134,21 @@ fn lets(through: &Through, roles: &Catalogue) -> Ability {
     let Some(text) = &through.condition else { return Ability::Certain };
     let Ok(condition) = Condition::parse(text) else { return Ability::Perhaps };
     let role = through.role_id.parse().ok().and_then(|id| roles.by_id(id));
-    let calls = INFERENCE.iter().filter(|action| role.is_some_and(|role| role.can_on_data(action)));
-    let each = calls.map(|action| match (condition.always_lets(action), condition.never_lets(action)) {
+    let ability = |action: &&str| match (condition.always_lets(action), condition.never_lets(action)) {
         (true, _) => Ability::Certain,
         (_, true) => Ability::None,
         _ => Ability::Perhaps,
-    });
-    each.max().unwrap_or(Ability::Perhaps)
+    };
+    let best = |calls: &[&str]| {
+        let permitted = |action: &&&str| role.is_some_and(|role| role.can_on_data(action));
+        calls.iter().filter(permitted).map(ability).max()
+    };
+    // Conditions name the usual calls: what another gets past them is no more than perhaps enough.
+    match best(&USUAL) {
+        Some(Ability::None) => best(&CALLS).unwrap_or(Ability::None).min(Ability::Perhaps),
+        Some(known) => known,
+        None => best(&CALLS).unwrap_or(Ability::Perhaps),
+    }
 }
 
 /// Those of the first who are not among the second, or can more than there.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Case, Verdict, target};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::account::{self, holds_projects};
-use crate::kinds::{self, project, role_assignment};
+use crate::kinds::account::{self, holds_projects, serves_models};
+use crate::kinds::{self, Deployments, project, role_assignment};
 use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::plan::predict::World;
 use crate::principals;
@@ -96,6 +96,10 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
         let ids: BTreeSet<Uuid> =
             asked.filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
         queries.extend(ids.into_iter().map(principals::existence));
+        // Which of those who are left can call what is deployed: a spec need not list that.
+        if near().next().is_some() && world.resource(&account).is_some_and(serves_models) {
+            queries.push(Deployments::list(&account));
+        }
         if near().any(|each| each.says("ServicePrincipal"))
             && world.resource(&account).is_some_and(holds_projects)
         {

@@ -9,7 +9,7 @@ use super::owner;
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
-use crate::rbac::{self, Catalogue, Condition, Role};
+use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
 
 /// A role assignment.
 pub(super) struct Grant<'a> {
@@ -165,16 +165,15 @@ impl Grant<'_> {
     }
 
     /// Whether its role permits one of the calls that the models of an account need, and its condition certainly lets that one through. Where
-    /// it is not known what is deployed, the condition must let every call through that the role permits: any could be the one.
-    pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<&str>>) -> bool {
+    /// it is not known what is deployed, the condition must let every usual call through that the role permits: any could be the one.
+    pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<Call>>) -> bool {
         let Some(role) = self.role else { return false };
-        let permitted = |action: &&str| role.can_on_data(action);
-        let lets = |action: &str| self.never_withholds(action);
+        let lets = |action: &&str| self.never_withholds(action);
         match needed {
-            Some(calls) => calls.iter().filter(|action| permitted(action)).any(|action| lets(action)),
+            Some(calls) => calls.iter().any(|call| role.can_call(call) && call.iter().all(lets)),
             None => {
-                role.gives_inference()
-                    && rbac::INFERENCE.iter().filter(|action| permitted(action)).all(|action| lets(action))
+                role.gives_usual_inference()
+                    && USUAL.iter().filter(|action| role.can_on_data(action)).all(lets)
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::id::{ResourceId, comparable};
 use crate::kinds::KINDS;
 use crate::plan::document::{Action, Plan};
 use crate::plan::predict::World;
-use crate::rbac::{self, Role};
+use crate::rbac::{self, Call, Role};
 use crate::snapshot::Body;
 
 /// What specs say of role assignments, as plain data of the plan.
@@ -132,7 +132,7 @@ impl Ways<'_> {
         let lets_in = |grant: &&Grant<'_>| {
             grant.role.is_some_and(Role::gives_inference) && grant.reaches(self.after, at)
         };
-        let calls = calls(self.after, at);
+        let calls = calls(self.before, self.after, at);
         let flaw = |grant| self.flaw(grant, at, identities_unread, calls.as_ref());
         self.new.iter().filter(lets_in).map(flaw).collect()
     }
@@ -142,10 +142,13 @@ impl Ways<'_> {
         grant: &Grant<'_>,
         at: &ResourceId,
         identities_unread: bool,
-        calls: Option<&BTreeSet<&str>>,
+        calls: Option<&BTreeSet<Call>>,
     ) -> Option<Flaw> {
-        let permits =
-            |role: &Role| calls.is_none_or(|calls| calls.iter().any(|action| role.can_on_data(action)));
+        let can = |role: &Role| match calls {
+            Some(calls) => calls.iter().any(|call| role.can_call(call)),
+            None => role.gives_usual_inference(),
+        };
+        let may = |role: &Role| calls.is_none_or(|calls| calls.iter().any(|call| role.may_call(call)));
         if grant.gone {
             Some(Flaw::Gone)
         } else if is_own(&self.own, at, grant) {
@@ -157,8 +160,10 @@ impl Ways<'_> {
             Some(Flaw::MayEnd)
         } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
             Some(Flaw::MayBeOwn)
-        } else if !grant.role.is_some_and(permits) {
+        } else if !grant.role.is_some_and(may) {
             Some(Flaw::OtherCalls)
+        } else if !grant.role.is_some_and(can) {
+            Some(Flaw::MayBeOtherCalls)
         } else if !grant.certainly_lets(calls) {
             Some(Flaw::Conditional)
         } else {
@@ -176,6 +181,8 @@ enum Flaw {
     MayEnd,
     /// Whether it is for the identity of the account or of one of its projects could not be read.
     MayBeOwn,
+    /// Whether what its role permits is a call of a model that is deployed there is not known.
+    MayBeOtherCalls,
     /// Somebody made it beside a declared list.
     ByHand,
     /// It ends by itself.
@@ -191,7 +198,7 @@ enum Flaw {
 impl Flaw {
     /// Whether it may let somebody in all the same.
     fn is_doubt(self) -> bool {
-        matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn)
+        matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls)
     }
 
     /// Whether it lets somebody in for now.
@@ -205,6 +212,7 @@ impl Flaw {
             Self::Conditional => "hold only under a condition".to_owned(),
             Self::MayEnd => "may end by themselves: `roleAssignmentScheduleInstances` tells, which this caller may not read (Reader may); one that keyless makes lasts".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
+            Self::MayBeOtherCalls => "may permit no call of a model that is deployed there".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "end by themselves".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
@@ -283,11 +291,12 @@ fn is_kept(before: &World, at: &ResourceId, grant: &Grant<'_>, new: &[Grant<'_>]
 }
 
 /// The calls of which the models that stand in an account need one; nothing where none is known to stand there.
-fn calls(world: &World, account: &ResourceId) -> Option<BTreeSet<&'static str>> {
+fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<Call>> {
     let is_in_it =
         |id: &ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
-    let deployed = world.resources.iter().filter(|(id, _)| is_in_it(id));
-    let calls: BTreeSet<&str> = deployed.flat_map(|(_, body)| rbac::calls_of(body)).copied().collect();
+    let deployed = after.resources.iter().filter(|(id, _)| is_in_it(id));
+    let calls = deployed.flat_map(|(id, body)| rbac::calls_of(body, before.resource(id)));
+    let calls: BTreeSet<Call> = calls.collect();
     (!calls.is_empty()).then_some(calls)
 }
 

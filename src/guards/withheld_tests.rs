@@ -15,6 +15,8 @@ fn under(mut body: Value, condition: &str) -> Value {
     body
 }
 
+const AI_DEVELOPER: &str = "64702f94-c441-49e6-a78b-ef80e0188fee";
+
 fn custom(permission: &Value) -> Value {
     json!({
         "id": format!("/providers/Microsoft.Authorization/roleDefinitions/{CUSTOM}"),
@@ -44,6 +46,8 @@ fn a_way_in_is_a_call_that_role_and_condition_both_let_through_and_a_deployed_mo
     );
     let gpt = || vec![deployment("gpt", "OpenAI", "gpt-4o")];
     let ada = || vec![deployment("ada", "OpenAI", "text-embedding-3-large")];
+    let codex = || vec![deployment("codex", "OpenAI", "gpt-5-codex")];
+    let claude = || vec![deployment("claude", "Anthropic", "claude-sonnet-4-5")];
     let mistral = || vec![deployment("m", "Mistral AI", "Mistral-large-2407")];
     for (role, condition, deployed, locked) in [
         (CUSTOM, but(&chat), Vec::new(), true),
@@ -56,6 +60,14 @@ fn a_way_in_is_a_call_that_role_and_condition_both_let_through_and_a_deployed_mo
         (CUSTOM, String::new(), ada(), true),
         (CUSTOM, String::new(), [ada(), gpt()].concat(), false),
         (CUSTOM, String::new(), mistral(), false),
+        // Some models of OpenAI know responses alone, and those of Anthropic are no matter of its roles.
+        (CUSTOM, String::new(), codex(), true),
+        (OPENAI_USER, String::new(), [codex(), claude()].concat(), false),
+        (OPENAI_USER, String::new(), claude(), true),
+        (AI_DEVELOPER, String::new(), claude(), true),
+        (CS_USER, String::new(), claude(), false),
+        (CS_USER, but("*/MaaS/*"), claude(), true),
+        (CS_USER, but(&format!("{OPENAI}/*")), claude(), false),
         (CS_USER, but(&format!("{OPENAI}/*")), gpt(), true),
         (CS_USER, but(&format!("{OPENAI}/*")), mistral(), false),
         (CS_USER, but(&format!("{OPENAI}/deployments/chat/*")), gpt(), true),

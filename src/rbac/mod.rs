@@ -3,6 +3,7 @@
 //! Pure. The table holds facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles,
 //! so a role is its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was asked for.
 
+mod calls;
 mod catalogue;
 pub mod condition;
 mod powers;
@@ -11,9 +12,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 
+pub use calls::{CALLS, Call, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
 use condition::Givable;
@@ -59,20 +60,7 @@ struct Fact {
     permission: Permission,
 }
 
-/// Data actions that a call of a chat or embedding model needs at least one of.
-pub const INFERENCE: [&str; 3] = [
-    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
-    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
-    "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
-];
-
 impl Role {
-    /// Whether it lets someone call models with a token.
-    #[must_use]
-    pub fn gives_inference(&self) -> bool {
-        INFERENCE.iter().any(|action| self.can_on_data(action))
-    }
-
     /// Whether it permits an action on resources.
     #[must_use]
     pub fn can(&self, action: &str) -> bool {
@@ -108,12 +96,6 @@ impl Role {
         each.reduce(either).unwrap_or(Givable::Only(BTreeSet::new()))
     }
 
-    /// Whether it lets someone call models, and gives no right with which that could become more.
-    #[must_use]
-    pub fn is_inference_only(&self) -> bool {
-        self.gives_inference() && !self.is_guarded()
-    }
-
     /// Every name it goes by.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.other_names).map(String::as_str)
@@ -144,24 +126,6 @@ pub fn givable(condition: Option<&str>, version: Option<&str>) -> Givable {
     let known = condition.filter(|_| version.is_none_or(|version| version == "2.0"));
     let condition = known.and_then(|text| Condition::parse(text).ok());
     condition.map_or(Givable::Any, |condition| condition.givable())
-}
-
-/// The data actions of which a call of a deployed model needs one, by what ARM shows of the deployment. What a model does it shows only once
-/// it is there: before that, names of models tell embeddings from others.
-#[must_use]
-pub fn calls_of(deployment: &Value) -> &'static [&'static str] {
-    let (model, can) = (&deployment["properties"]["model"], &deployment["properties"]["capabilities"]);
-    if !model["format"].as_str().is_some_and(|format| format.eq_ignore_ascii_case("OpenAI")) {
-        // Models of others answer at either endpoint, as far as is documented.
-        return &INFERENCE;
-    }
-    let embeds = model["name"].as_str().is_some_and(|name| name.to_ascii_lowercase().contains("embedding"));
-    match (can["chatCompletion"] == "true", can["embeddings"] == "true") {
-        (true, true) => &INFERENCE[..2],
-        (false, true) => &INFERENCE[1..2],
-        (false, false) if embeds => &INFERENCE[1..2],
-        _ => &INFERENCE[..1],
-    }
 }
 
 /// Whether any of these allows an action: what one excludes, another may still allow.

@@ -2,7 +2,7 @@
 //!
 //! Plain data. docs/guards.md shows this table, and beside it the rights that are left to others and why; a test keeps it current.
 
-use super::{INFERENCE, Permission, Role};
+use super::{CALLS, Permission, Role};
 
 /// The right to write role assignments.
 pub(super) const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
@@ -112,7 +112,7 @@ impl Role {
         // Where one pattern covers another, what both permit shows in the narrower one.
         let patterns =
             |role: &'a Self| role.permissions.iter().flat_map(|permission| &permission.data_actions);
-        let data = patterns(self).chain(patterns(other)).map(String::as_str).chain(INFERENCE);
+        let data = patterns(self).chain(patterns(other)).map(String::as_str).chain(CALLS);
         rights.chain(data.filter(|action| self.can_on_data(action) && other.can_on_data(action)))
     }
 

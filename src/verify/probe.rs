@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::cloud::{Cloud, takes_data_tokens};
 use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
+use crate::rbac::{self, Task};
 
 /// What a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +51,18 @@ pub struct Deployment {
     pub ask: Option<Ask>,
 }
 
-/// What a model with a capability is asked, the cheapest first.
-const CAPABILITIES: [(&str, Ask); 3] =
-    [("chatCompletion", Ask::Chat), ("embeddings", Ask::Embeddings), ("responses", Ask::Responses)];
+impl Ask {
+    /// What a model that does this is asked; nothing where no question is known that does no harm.
+    fn of(task: Task) -> Option<Self> {
+        match task {
+            Task::Chat => Some(Self::Chat),
+            Task::Embeddings => Some(Self::Embeddings),
+            Task::Responses => Some(Self::Responses),
+            Task::Messages => Some(Self::Message),
+            Task::Completions | Task::Images | Task::Audio | Task::Realtime | Task::Video => None,
+        }
+    }
+}
 
 impl Deployment {
     /// Reads a deployment in ARM shape: its capabilities say what the model does.
@@ -61,12 +71,7 @@ impl Deployment {
         let name = name(body)?;
         let properties = &body["properties"];
         let format = properties["model"]["format"].as_str().unwrap_or_default().to_owned();
-        let can = |name: &str| properties["capabilities"][name].as_str() == Some("true");
-        let ask = if format.eq_ignore_ascii_case("Anthropic") {
-            Some(Ask::Message)
-        } else {
-            CAPABILITIES.iter().find(|(name, _)| can(name)).map(|(_, ask)| *ask)
-        };
+        let ask = rbac::shown(body).into_iter().find_map(Ask::of);
         Some(Self { name, format, ask })
     }
 }
@@ -306,6 +311,7 @@ mod tests {
             ("anthropic", json!({"chatCompletion": "true"}), Some(Ask::Message)),
             ("Anthropic", Value::Null, Some(Ask::Message)),
             (openai, json!({"imageGenerations": "true"}), None),
+            (openai, json!({"chatCompletion": "true", "realtime": "true"}), None),
             (other, Value::Null, None),
         ] {
             let body = json!({"name": "chat/m", "properties": {"capabilities": capabilities, "model": {"format": format}}});

@@ -98,12 +98,7 @@ fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
 
 /// Whether it could be one of those that services give to an account's or a project's own identity.
 fn may_be_own(live: &Live, role: Option<&Role>) -> bool {
-    live.body["properties"]["principalType"] == "ServicePrincipal" && role.is_none_or(is_plain_inference)
-}
-
-/// Whether a role lets models be called and holds no great power.
-fn is_plain_inference(role: &Role) -> bool {
-    role.gives_inference() && !role.is_guarded()
+    live.body["properties"]["principalType"] == "ServicePrincipal" && role.is_none_or(Role::is_inference_only)
 }
 
 /// What verdicts go by.
@@ -154,7 +149,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         }
         let account = live.scope.up_to("accounts");
         let own = || self.identities.get(account.as_ref()?)?.contains(&principal(live)?).then_some(());
-        if role.is_some_and(is_plain_inference) && own().is_some() {
+        if role.is_some_and(Role::is_inference_only) && own().is_some() {
             let note =
                 "an inference role of the account's own identity or of a project's: services give those";
             return Verdict::listed(Some(note.to_owned()));

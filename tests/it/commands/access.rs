@@ -97,7 +97,7 @@ fn custom_roles_count_by_what_they_permit_less_what_they_exclude() {
         "Chat Callers",
         json!({"actions": [], "dataActions": ["Microsoft.CognitiveServices/*/action"]}),
     );
-    let excluded = json!(["Microsoft.CognitiveServices/accounts/OpenAI/*", "*/MaaS/*"]);
+    let excluded = json!(["Microsoft.CognitiveServices/accounts/OpenAI/*", "*/MaaS/*", "*/AIServices/*"]);
     define(
         HOLLOW,
         "Hollow",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::accounts;
 use super::verify::{answers, checks, deploy, keys_are_off, live, says, token_of};
-use crate::common::{Azure, BOB, CS_USER, Fault, account};
+use crate::common::{Azure, BOB, CS_USER, Fault, SUB, account, role};
 
 const GRANT: &str = "11111111-2222-4333-8444-666666666666";
 const MESSAGE: &str =
@@ -83,6 +83,33 @@ fn chat_responses_and_embeddings_are_asked_below_the_general_route() {
             "/_data/chat/openai/v1/responses codex",
         ]
     );
+}
+
+/// What guards count as a way in is what lets a call through.
+#[test]
+fn a_model_that_knows_responses_alone_takes_the_role_that_permits_them() {
+    for (action, verdict) in
+        [("responses/*", "proven -"), ("deployments/chat/completions/action", "disproven role")]
+    {
+        let azure = Azure::start();
+        azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+        deploy(&azure, "codex", "OpenAI", "gpt-4o-mini", "2024-07-18");
+        azure.spoil("GET", "/deployments?", Fault::Edit(codex));
+        let action = format!("Microsoft.CognitiveServices/accounts/OpenAI/{action}");
+        let properties = json!({
+            "roleName": "Caller", "type": "CustomRole", "assignableScopes": [format!("/subscriptions/{SUB}")],
+            "permissions": [{"actions": [], "dataActions": [action]}],
+        });
+        azure.put(&role(GRANT), json!({ "properties": properties }));
+        azure.grant(&account("chat"), GRANT, GRANT, BOB, None);
+        let folder = azure.folder();
+        folder.write("specs/a.yaml", accounts(&["chat"]));
+        let token = token_of(BOB, "https://cognitiveservices.azure.com");
+        let run =
+            folder.with_env("verify --verify-wait 0 --format json", &[("KEYLESS_VERIFY_TOKEN", &token)]);
+        let expected = format!("modelAnswers codex {verdict}");
+        assert!(checks(&run).contains(&expected), "{run}");
+    }
 }
 
 #[test]

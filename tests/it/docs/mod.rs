@@ -113,12 +113,16 @@ functions and attributes that keyless does not know are a note: Azure judges the
 # Lock-outs
 
 With keys off somebody must be left who can call the models: `guard-lock-out` refuses a plan after which no role with inference data actions
-reaches the account. These do not count:
+reaches the account. Taking away any role with which some model can be called, whatever is deployed (the list is below), puts that question.
+These do not count as somebody left:
 
-- a grant under a condition, unless the condition certainly lets a call through that the role permits. Where the account's deployments are
-  known it must be one that they take: chat or embeddings of OpenAI models, any call of a model of others. Where they are not known, as for
-  a saved plan without its specs, the condition must let every such call through that the role permits;
-- a grant of a role that permits no call of a model that is deployed there, as far as deployments are known;
+- a grant of a role that permits no call of a model that is deployed there. What a model takes Azure shows of its deployment: chat, embeddings,
+  responses (some models take nothing else), completions, images, audio or realtime; of a new deployment the model's name tells. Models of
+  others take the routes of OpenAI and their own alike. Those of Anthropic take `AIServices/providers/action` by what the service answers, and
+  `MaaS/*` by what is documented: whoever has one of the two only, by *Azure AI Developer* for example, may be no way in, and *Cognitive
+  Services OpenAI User* has neither. Where nothing is known to be deployed, only roles that permit chat or embeddings count;
+- a grant under a condition, unless the condition certainly lets a call through that the role permits and a deployed model takes. Where
+  nothing is known to be deployed, it must let chat and embeddings through as far as the role permits them;
 - a grant that ends by itself, wherever it stands, such as a role activated through Privileged Identity Management. Where that could not be
   read, only what keyless made counts: it lasts;
 - a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
@@ -168,7 +172,7 @@ fn the_page_of_rights_is_current() {
         }
     }
     page.push_str(
-        "\nA role that could become more by writing role assignments alone, and whose own condition, or that of the assignment, lets it give roles\nwith inference data actions only, is a note below a resource group (*Azure AI Project Manager* is such a role). A role with inference\ndata actions on a whole resource group is a note.\n\nNot guarded, and why:\n\n| right | why not |\n| --- | --- |\n",
+        "\nA role that could become more by writing role assignments alone, and whose own condition, or that of the assignment, lets it give roles\nwith inference data actions only, chat or embeddings among them, is a note below a resource group (*Azure AI Project Manager* is such a\nrole). A role with inference data actions on a whole resource group is a note.\n\nNot guarded, and why:\n\n| right | why not |\n| --- | --- |\n",
     );
     for (action, why) in UNGUARDED {
         assert!(!is_guarded(action), "{action}");
@@ -188,6 +192,12 @@ fn the_page_of_rights_is_current() {
         let _ = writeln!(page, "- *{}*: {}{but}", role.name, words.join(", "));
     }
     page.push_str(CONDITIONS);
+    page.push_str("\nInference data actions, all below `Microsoft.CognitiveServices/accounts/`:\n\n");
+    for action in rbac::CALLS {
+        let below =
+            action.strip_prefix("Microsoft.CognitiveServices/accounts/").expect("calls are data of accounts");
+        let _ = writeln!(page, "- `{below}`");
+    }
     is_current("docs/guards.md", &page);
 }
 

@@ -11,6 +11,10 @@ use crate::common::{
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 const GONE: &str = "99999999-0000-4000-8000-000000000009";
+/// Cognitive Services OpenAI User.
+const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
+const AI_DEVELOPER: &str = "64702f94-c441-49e6-a78b-ef80e0188fee";
+const CALLER: &str = "c0570000-0000-4000-8000-000000000001";
 const PIM: &str = "/roleAssignmentScheduleInstances?";
 
 fn group() -> String {
@@ -240,4 +244,99 @@ fn a_foreign_identity_does_not_enter_a_live_account_by_a_new_project() {
     let folder = azure.folder();
     folder.write("a.yaml", spec(&second));
     folder.keyless("apply a.yaml --yes").exits(0);
+}
+
+/// What lets models be called, and nothing else.
+fn define(azure: &Azure, action: &str) {
+    let action = format!("Microsoft.CognitiveServices/accounts/{action}");
+    let permissions = json!([{"actions": [], "dataActions": [action]}]);
+    let scopes = [format!("/subscriptions/{SUB}")];
+    let properties = json!({"roleName": "Caller", "type": "CustomRole", "permissions": permissions, "assignableScopes": scopes});
+    azure.put(&role(CALLER), json!({ "properties": properties }));
+}
+
+/// Azure shows what a model can in place of what the sandbox shows of it.
+fn shows(list: &mut Value, format: &str, capabilities: &Value) {
+    for deployment in list["value"].as_array_mut().into_iter().flatten() {
+        deployment["properties"]["model"]["format"] = json!(format);
+        deployment["properties"]["capabilities"] = capabilities.clone();
+    }
+}
+
+fn codex(list: &mut Value) {
+    shows(list, "OpenAI", &json!({"responses": "true"}));
+}
+
+fn claude(list: &mut Value) {
+    shows(list, "Anthropic", &json!({}));
+}
+
+fn realtime(list: &mut Value) {
+    shows(list, "OpenAI", &json!({"chatCompletion": "true", "realtime": "true"}));
+}
+
+#[test]
+fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
+    const CHAT: &str = "OpenAI/deployments/chat/completions/action";
+    const RESPONSES: &str = "OpenAI/responses/*";
+    const OTHERS: &str = "the roles with inference data actions that are left permit no call of a model that is deployed there";
+    const PERHAPS: &str = "perhaps nobody could call the models of account `chat`: keys are off, and the roles with inference data actions that are left may permit no call";
+    type Show = Option<fn(&mut Value)>;
+    let built_in = |guid: &'static str| (guid, "");
+    let own = |action: &'static str| (CALLER, action);
+    for (show, (guid, action), words) in [
+        (Some(codex as fn(&mut Value)), own(CHAT), Some(OTHERS)),
+        (Some(codex), own(RESPONSES), None),
+        (Some(codex), built_in(OPENAI_USER), None),
+        (Some(realtime), own(CHAT), Some(OTHERS)),
+        (Some(realtime), own("OpenAI/deployments/realtime/*"), None),
+        (Some(claude), built_in(OPENAI_USER), Some(OTHERS)),
+        (Some(claude), built_in(AI_DEVELOPER), Some(PERHAPS)),
+        (Some(claude), built_in(CS_USER), None),
+        // The sandbox shows that it chats.
+        (Some(|_: &mut Value| {}), own(CHAT), None),
+        (Some(|_: &mut Value| {}), own(RESPONSES), Some(OTHERS)),
+        (None, own(CHAT), None),
+        (None, own(RESPONSES), Some(PERHAPS)),
+    ] as [(Show, (&str, &str), Option<&str>); 12]
+    {
+        let (azure, folder) = open();
+        if let Some(show) = show {
+            azure.get(&account("chat"));
+            azure.put(
+                &format!("{}/deployments/model", account("chat")),
+                json!({
+                    "sku": {"name": "GlobalStandard", "capacity": 1},
+                    "properties": {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}},
+                }),
+            );
+            azure.spoil("GET", "/deployments?", Fault::Edit(show));
+        }
+        if guid == CALLER {
+            define(&azure, action);
+        }
+        azure.grant(&group(), HAND, guid, ALICE, None);
+        // What is deployed counts whether a spec lists it or not.
+        folder.write("a.yaml", closing(""));
+        match words {
+            Some(words) => locked(&azure, &folder, words),
+            None => _ = folder.keyless("plan a.yaml").exits(0),
+        }
+    }
+}
+
+#[test]
+fn whoever_calls_models_by_responses_alone_is_a_way_in_that_does_not_go_unseen() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    define(&azure, "OpenAI/responses/*");
+    let given = format!("roleAssignments:\n  - role: Caller\n    principals:\n{}", listed([ALICE], "User"));
+    folder.write("a.yaml", closing(&given));
+    let note = folder.keyless("plan a.yaml").exits(0).says(&["who gains", ALICE]);
+    assert!(!note.stdout.contains("role-without-inference"), "{note}");
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("access a.yaml").exits(0).says(&["Caller on the account"]);
+    folder.write("a.yaml", closing("roleAssignments: []\n"));
+    locked(&azure, &folder, "no role with inference data actions is left");
 }

@@ -22,9 +22,23 @@ pub(super) fn covers(pattern: &[u8], action: &[u8]) -> bool {
     }
 }
 
-const CALLS: [&str; 2] = [
-    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
-    "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
+/// Calls of which most models take one.
+const CALLS: [&str; 3] = [
+    "OpenAI/deployments/chat/completions/action",
+    "OpenAI/deployments/embeddings/action",
+    "MaaS/chat/completions/action",
+];
+/// Calls that some model takes beside those.
+const OTHER_CALLS: [&str; 9] = [
+    "OpenAI/responses/write",
+    "OpenAI/deployments/completions/action",
+    "OpenAI/images/generations/action",
+    "OpenAI/deployments/audio/action",
+    "OpenAI/deployments/realtime/action",
+    "OpenAI/assistants/threads/runs/write",
+    "MaaS/embeddings/action",
+    "AIServices/providers/action",
+    "AIServices/agents/write",
 ];
 /// Rights with which somebody could get more than was given.
 const GROWING: [&str; 12] = [
@@ -46,6 +60,8 @@ const GROWING: [&str; 12] = [
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Power {
     pub(super) calls: bool,
+    /// Whether it calls some model, if not most.
+    pub(super) opens: bool,
     /// Whether its holder could get more with it.
     pub(super) grows: bool,
 }
@@ -65,8 +81,12 @@ static POWERS: LazyLock<Option<BTreeMap<String, Power>>> = LazyLock::new(|| {
             };
             blocks.iter().any(|block| any(block, yes) && !any(block, no))
         };
+        let calls = |call: &str| {
+            permits("dataActions", "notDataActions", &format!("Microsoft.CognitiveServices/accounts/{call}"))
+        };
         let power = Power {
-            calls: CALLS.iter().any(|action| permits("dataActions", "notDataActions", action)),
+            calls: CALLS.iter().any(|call| calls(call)),
+            opens: CALLS.iter().chain(&OTHER_CALLS).any(|call| calls(call)),
             grows: GROWING.iter().any(|action| permits("actions", "notActions", action)),
         };
         powers.insert(role["name"].as_str().unwrap_or_default().to_lowercase(), power);
@@ -81,7 +101,7 @@ pub(super) fn has_roles() -> bool {
 
 pub(super) fn power(role: &str) -> Power {
     // Nobody knows what a custom role gives: no inference to rely on, and perhaps the right to get more.
-    let unknown = Power { calls: false, grows: role.eq_ignore_ascii_case(CUSTOM_ROLE) };
+    let unknown = Power { calls: false, opens: false, grows: role.eq_ignore_ascii_case(CUSTOM_ROLE) };
     POWERS.as_ref().and_then(|powers| powers.get(&role.to_lowercase()).copied()).unwrap_or(unknown)
 }
 
@@ -109,9 +129,18 @@ pub(super) fn held(body: &Value) -> Held {
 
 /// Whether somebody can surely call the models of an account: its own identity calls for nobody.
 pub(super) fn somebody_calls(account: &str, own: &str, assignments: &[Held]) -> bool {
+    lets_in(account, own, assignments, |power| power.calls)
+}
+
+/// Whether somebody could call one of its models.
+pub(super) fn somebody_could_call(account: &str, own: &str, assignments: &[Held]) -> bool {
+    lets_in(account, own, assignments, |power| power.opens)
+}
+
+fn lets_in(account: &str, own: &str, assignments: &[Held], counts: fn(Power) -> bool) -> bool {
     let calls = |held: &&Held| {
         holds_at(account, &held.scope)
-            && power(&held.role).calls
+            && counts(power(&held.role))
             && !held.gone
             && !held.principal.eq_ignore_ascii_case(own)
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 use keyless::plan::document::{Action, Plan, Step, StepAction};
 
 use super::arm::{key_of_assignment, within};
-use super::judge::{self, all_held, opened, openness, somebody_calls};
+use super::judge::{self, all_held, opened, openness, somebody_calls, somebody_could_call};
 use super::lifts::lifts;
 use super::live::{Azure, Item, Label};
 use super::sequence::sequence;
@@ -562,7 +562,7 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
         let account = judge::declared(&case.specs, &id).filter(|_| written);
         let now = account.map_or_else(|| before.clone(), |account| opened(before.clone(), account));
         let own = item.body["identity"]["principalId"].as_str().unwrap_or_default();
-        let could = !before.keys_off || somebody_calls(&id, own, &held);
+        let could = !before.keys_off || somebody_could_call(&id, own, &held);
         if could && now.keys_off && !somebody_calls(&id, own, &after) {
             return Err(format!("nobody can call {id} any more"));
         }

@@ -1,0 +1,357 @@
+//! Calls of models: the data actions that they take, and which of them a deployed model answers.
+//!
+//! Pure, and one table for two questions. Whether a role may let somebody call some model is asked broadly, of `CALLS`: whatever opens a
+//! model counts. Whether it lets somebody call what is deployed in an account is asked narrowly, of `calls_of`: what is not certain does not
+//! count. `verify` asks models by the same table (`shown`).
+//!
+//! Names of data actions: <https://learn.microsoft.com/azure/role-based-access-control/permissions/ai-machine-learning> and the built-in roles
+//! themselves; which call takes which, Azure says to those who lack it ("lacks the required data action ... to perform ...").
+
+use serde_json::Value;
+
+use super::Role;
+
+const CHAT: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action";
+const EMBEDDINGS: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action";
+const RESPONSES: &str = "Microsoft.CognitiveServices/accounts/OpenAI/responses/write";
+const COMPLETIONS: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/completions/action";
+const IMAGES: &str = "Microsoft.CognitiveServices/accounts/OpenAI/images/generations/action";
+const AUDIO: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/audio/action";
+const REALTIME: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/realtime/action";
+/// No list names the actions below: the pattern is that of the built-in roles.
+const VIDEO: &str = "Microsoft.CognitiveServices/accounts/OpenAI/video/generations/*/action";
+const MAAS_CHAT: &str = "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action";
+const MAAS_EMBEDDINGS: &str = "Microsoft.CognitiveServices/accounts/MaaS/embeddings/action";
+const MAAS_IMAGES: &str = "Microsoft.CognitiveServices/accounts/MaaS/images/generations/action";
+/// What documentation asks for the models of others as a whole:
+/// <https://learn.microsoft.com/azure/foundry/foundry-models/how-to/configure-entra-id>.
+const MAAS: &str = "Microsoft.CognitiveServices/accounts/MaaS/*";
+/// What Azure itself says that `POST /anthropic/v1/*` takes: <https://learn.microsoft.com/answers/questions/5889342>.
+const PROVIDERS: &str = "Microsoft.CognitiveServices/accounts/AIServices/providers/action";
+
+/// What roles that are made for callers of models permit, and what conditions in real life name.
+pub const USUAL: [&str; 3] = [CHAT, EMBEDDINGS, MAAS_CHAT];
+
+/// Every data action with which a model can be called.
+pub const CALLS: [&str; 22] = [
+    CHAT,
+    EMBEDDINGS,
+    MAAS_CHAT,
+    RESPONSES,
+    COMPLETIONS,
+    IMAGES,
+    AUDIO,
+    REALTIME,
+    VIDEO,
+    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/extensions/chat/completions/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/deployments/search/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/engines/completions/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/engines/generate/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/engines/search/action",
+    "Microsoft.CognitiveServices/accounts/OpenAI/assistants/threads/runs/write",
+    "Microsoft.CognitiveServices/accounts/OpenAI/batch-jobs/write",
+    MAAS_EMBEDDINGS,
+    MAAS_IMAGES,
+    "Microsoft.CognitiveServices/accounts/MaaS/images/embeddings/action",
+    MAAS,
+    PROVIDERS,
+    // `POST /api/projects/{project}/openai/*`: https://github.com/microsoft-foundry/foundry-samples/issues/692.
+    "Microsoft.CognitiveServices/accounts/AIServices/agents/write",
+];
+
+/// A way to call a model: data actions that a caller has for certain if it has all of them, and perhaps if it has one.
+pub type Call = &'static [&'static str];
+
+/// What a model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Chat completions.
+    Chat,
+    /// Vectors of texts.
+    Embeddings,
+    /// Responses: some models take nothing else.
+    Responses,
+    /// Completions of old.
+    Completions,
+    /// Pictures.
+    Images,
+    /// Transcripts and speech.
+    Audio,
+    /// Conversations over a socket.
+    Realtime,
+    /// Films.
+    Video,
+    /// Messages, at the route that models of Anthropic have to themselves.
+    Messages,
+}
+
+/// The capabilities by which ARM tells what a model does, the cheapest to ask first.
+const CAPABILITIES: [(&str, Task); 7] = [
+    ("chatCompletion", Task::Chat),
+    ("embeddings", Task::Embeddings),
+    ("responses", Task::Responses),
+    ("completion", Task::Completions),
+    ("imageGenerations", Task::Images),
+    ("audio", Task::Audio),
+    ("realtime", Task::Realtime),
+];
+
+/// Parts of names of OpenAI's models that do not chat, as they tell it before ARM does; all others chat.
+/// <https://learn.microsoft.com/azure/foundry/foundry-models/concepts/models-sold-directly-by-azure>
+const NAMES: [(&str, Task); 16] = [
+    ("embedding", Task::Embeddings),
+    ("codex", Task::Responses),
+    ("-pro", Task::Responses),
+    ("deep-research", Task::Responses),
+    ("computer-use", Task::Responses),
+    ("realtime", Task::Realtime),
+    ("dall-e", Task::Images),
+    ("image", Task::Images),
+    ("whisper", Task::Audio),
+    ("transcribe", Task::Audio),
+    ("tts", Task::Audio),
+    ("sora", Task::Video),
+    ("instruct", Task::Completions),
+    ("davinci", Task::Completions),
+    ("babbage", Task::Completions),
+    ("curie", Task::Completions),
+];
+
+/// The same of the models of others, which chat if nothing says otherwise.
+const NAMES_OF_OTHERS: [(&str, Task); 3] =
+    [("embed", Task::Embeddings), ("image", Task::Images), ("flux", Task::Images)];
+
+impl Task {
+    /// The ways to call a model that does this: one of them suffices.
+    fn calls(self, is_openai: bool) -> &'static [Call] {
+        match (self, is_openai) {
+            (Self::Chat, true) => &[&[CHAT]],
+            // `/openai/v1` and `/models` both take models of others.
+            (Self::Chat, false) => &[&[CHAT], &[MAAS_CHAT]],
+            (Self::Embeddings, true) => &[&[EMBEDDINGS]],
+            (Self::Embeddings, false) => &[&[EMBEDDINGS], &[MAAS_EMBEDDINGS]],
+            (Self::Responses, _) => &[&[RESPONSES]],
+            (Self::Completions, _) => &[&[COMPLETIONS]],
+            (Self::Images, true) => &[&[IMAGES]],
+            (Self::Audio, true) => &[&[AUDIO]],
+            (Self::Realtime, _) => &[&[REALTIME]],
+            (Self::Video, _) => &[&[VIDEO]],
+            // Which of the two it is depends on the model, and is not documented.
+            (Self::Images, false) => &[&[IMAGES, MAAS_IMAGES]],
+            (Self::Audio, false) => &[&[AUDIO, MAAS]],
+            // Documentation (https://github.com/Azure-Samples/claude/pull/41) and the service's answers do not agree: both, to be certain.
+            (Self::Messages, _) => &[&[MAAS, PROVIDERS]],
+        }
+    }
+}
+
+/// What a model does, by what ARM shows of its deployment; nothing where it shows nothing of it.
+#[must_use]
+pub fn shown(deployment: &Value) -> Vec<Task> {
+    if is_by(deployment, "Anthropic") {
+        return vec![Task::Messages];
+    }
+    let can = &deployment["properties"]["capabilities"];
+    let shown = CAPABILITIES.iter().filter(|(name, _)| can[*name] == "true");
+    let mut tasks: Vec<Task> = shown.map(|(_, task)| *task).collect();
+    // Such a model shows that it chats too, and takes no chat completions.
+    if tasks.contains(&Task::Realtime) {
+        tasks.retain(|task| *task == Task::Realtime);
+    }
+    tasks
+}
+
+/// The ways to call a deployed model: one of them suffices. What a model does, ARM shows only once it is there: before that, and where it
+/// shows nothing, names of models tell. `was` is the deployment as it stood, where another model may have been in it.
+#[must_use]
+pub fn calls_of(deployment: &Value, was: Option<&Value>) -> Vec<Call> {
+    let is_openai = is_by(deployment, "OpenAI");
+    let model = |of: &Value| ["format", "name"].map(|part| of["properties"]["model"][part].clone());
+    let is_other = was.is_some_and(|was| model(was) != model(deployment));
+    let mut tasks = shown(deployment);
+    if tasks.is_empty() || (is_other && tasks != [Task::Messages]) {
+        tasks = vec![named(deployment, is_openai)];
+    }
+    tasks.iter().flat_map(|task| task.calls(is_openai)).copied().collect()
+}
+
+fn named(deployment: &Value, is_openai: bool) -> Task {
+    let name = deployment["properties"]["model"]["name"].as_str().unwrap_or_default().to_ascii_lowercase();
+    let names: &[(&str, Task)] = if is_openai { &NAMES } else { &NAMES_OF_OTHERS };
+    names.iter().find(|(part, _)| name.contains(part)).map_or(Task::Chat, |(_, task)| *task)
+}
+
+fn is_by(deployment: &Value, maker: &str) -> bool {
+    let format = deployment["properties"]["model"]["format"].as_str();
+    format.is_some_and(|format| format.eq_ignore_ascii_case(maker))
+}
+
+impl Role {
+    /// Whether it may let someone call a model with a token, whichever that is.
+    #[must_use]
+    pub fn gives_inference(&self) -> bool {
+        CALLS.iter().any(|action| self.can_on_data(action))
+    }
+
+    /// Whether it lets someone make the calls that most models take.
+    #[must_use]
+    pub fn gives_usual_inference(&self) -> bool {
+        USUAL.iter().any(|action| self.can_on_data(action))
+    }
+
+    /// Whether it is such a role as services give to call models by, without a right with which that could become more. Narrower than
+    /// `gives_inference`: what is harmless is asked here.
+    #[must_use]
+    pub fn is_inference_only(&self) -> bool {
+        self.gives_usual_inference() && !self.is_guarded()
+    }
+
+    /// Whether it certainly permits a call.
+    #[must_use]
+    pub fn can_call(&self, call: Call) -> bool {
+        call.iter().all(|action| self.can_on_data(action))
+    }
+
+    /// Whether it permits a call for all that is known.
+    #[must_use]
+    pub fn may_call(&self, call: Call) -> bool {
+        call.iter().any(|action| self.can_on_data(action))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::rbac::{Catalogue, builtin, by_name};
+
+    fn role(data_actions: &Value) -> Role {
+        let id = "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000001";
+        let body = json!({"id": id, "properties": {"roleName": "one", "permissions": [{"dataActions": data_actions}]}});
+        let id = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
+        Catalogue::of([body].iter()).by_id(id).expect("the role was just put in").clone()
+    }
+
+    fn deployment(format: &str, name: &str, capabilities: &Value) -> Value {
+        json!({"properties": {"model": {"format": format, "name": name}, "capabilities": capabilities}})
+    }
+
+    /// Whether a role certainly lets somebody call a deployed model, or perhaps, or not.
+    fn lets(role: &Role, deployment: &Value) -> &'static str {
+        let calls = calls_of(deployment, None);
+        match (calls.iter().any(|call| role.can_call(call)), calls.iter().any(|call| role.may_call(call))) {
+            (true, _) => "yes",
+            (_, true) => "perhaps",
+            _ => "no",
+        }
+    }
+
+    #[test]
+    fn every_data_action_of_openai_user_that_calls_a_model_opens_one() {
+        let user = by_name("Cognitive Services OpenAI User").unwrap();
+        let listed = user.permissions.iter().flat_map(|permission| &permission.data_actions);
+        for pattern in listed.filter(|pattern| !pattern.ends_with("/read") && !pattern.ends_with("/delete")) {
+            assert!(role(&json!([pattern])).gives_inference(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_only_reads_or_serves_something_else_opens_no_model() {
+        let accounts = "Microsoft.CognitiveServices/accounts";
+        for (actions, opens) in [
+            (json!([format!("{accounts}/OpenAI/*/read"), format!("{accounts}/*/delete")]), false),
+            (json!([format!("{accounts}/SpeechServices/*"), format!("{accounts}/ContentSafety/*")]), false),
+            (json!([format!("{accounts}/AIServices/agents/read")]), false),
+            (json!([format!("{accounts}/OpenAI/responses/read")]), false),
+            (json!([format!("{accounts}/OpenAI/responses/*")]), true),
+            (json!([format!("{accounts}/MaaS/*")]), true),
+            (json!([format!("{accounts}/AIServices/*")]), true),
+            (json!(["*"]), true),
+        ] {
+            assert_eq!(role(&actions).gives_inference(), opens, "{actions}");
+        }
+        let only_broadly =
+            builtin().iter().filter(|role| role.gives_inference() && !role.gives_usual_inference());
+        assert_eq!(only_broadly.map(|role| role.name.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
+        // What is harmless is not asked broadly.
+        assert!(!role(&json!([format!("{accounts}/AIServices/agents/write")])).is_inference_only());
+        assert!(!role(&json!([format!("{accounts}/OpenAI/responses/*")])).is_inference_only());
+        assert!(role(&json!([format!("{accounts}/OpenAI/deployments/chat/*")])).is_inference_only());
+    }
+
+    #[test]
+    fn a_role_lets_somebody_call_the_models_that_take_what_it_permits() {
+        let openai = |name: &str, can: &Value| deployment("OpenAI", name, can);
+        let (chats, none) = (json!({"chatCompletion": "true"}), Value::Null);
+        let only = |action: &str| role(&json!([format!("Microsoft.CognitiveServices/accounts/{action}")]));
+        let (chat, responses) =
+            (only("OpenAI/deployments/chat/completions/action"), only("OpenAI/responses/*"));
+        let (maas, embed) = (only("MaaS/*"), only("OpenAI/deployments/embeddings/action"));
+        let user = by_name("Cognitive Services OpenAI User").unwrap();
+        for (role, model, expected) in [
+            (&chat, openai("gpt-4o", &chats), "yes"),
+            (&chat, openai("gpt-4o", &none), "yes"),
+            (&chat, openai("gpt-5-codex", &json!({"responses": "true"})), "no"),
+            (&chat, openai("gpt-5.1-codex-mini", &none), "no"),
+            (&chat, openai("o3-pro", &json!({})), "no"),
+            (
+                &chat,
+                openai("gpt-4o-realtime-preview", &json!({"chatCompletion": "true", "realtime": "true"})),
+                "no",
+            ),
+            (&chat, openai("gpt-image-1", &none), "no"),
+            (&chat, openai("text-embedding-3-small", &none), "no"),
+            (&chat, deployment("Meta", "Llama-3.3-70B-Instruct", &none), "yes"),
+            (&chat, deployment("DeepSeek", "DeepSeek-V4-Pro", &none), "yes"),
+            (&responses, openai("gpt-5-codex", &json!({"responses": "true"})), "yes"),
+            (&responses, openai("gpt-5-codex", &none), "yes"),
+            (&responses, openai("gpt-4o", &json!({"chatCompletion": "true", "responses": "true"})), "yes"),
+            (&responses, openai("gpt-4o", &chats), "no"),
+            (&embed, openai("text-embedding-3-small", &none), "yes"),
+            (&embed, deployment("Cohere", "Cohere-embed-v3-english", &none), "yes"),
+            (&embed, deployment("Mistral AI", "Mistral-large-2407", &chats), "no"),
+            (&maas, deployment("Mistral AI", "Mistral-large-2407", &chats), "yes"),
+            (&maas, openai("gpt-4o", &chats), "no"),
+            (&maas, deployment("Anthropic", "claude-sonnet-4-5", &chats), "perhaps"),
+            (&maas, deployment("Black Forest Labs", "FLUX-1.1-pro", &none), "perhaps"),
+        ] {
+            assert_eq!(lets(role, &model), expected, "{:?} {model}", role.permissions);
+        }
+        let ordinary = [
+            openai("gpt-4o", &none),
+            openai("gpt-5-codex", &none),
+            openai("text-embedding-3-small", &none),
+            openai("dall-e-3", &none),
+            openai("whisper", &none),
+            openai("gpt-realtime", &none),
+            openai("sora", &none),
+            openai("gpt-35-turbo-instruct", &none),
+            deployment("xAI", "grok-3", &none),
+        ];
+        for model in &ordinary {
+            for name in [
+                "Cognitive Services OpenAI User",
+                "Cognitive Services User",
+                "Azure AI User",
+                "Azure AI Developer",
+            ] {
+                assert_eq!(lets(by_name(name).unwrap(), model), "yes", "{name} {model}");
+            }
+        }
+        let claude = deployment("anthropic", "claude-sonnet-4-5", &none);
+        for (name, expected) in
+            [("Cognitive Services User", "yes"), ("Azure AI User", "yes"), ("Azure AI Developer", "perhaps")]
+        {
+            assert_eq!(lets(by_name(name).unwrap(), &claude), expected, "{name}");
+        }
+        assert_eq!(lets(user, &claude), "no");
+        // What a deployment shows is of the model that a plan takes out of it.
+        let (was, now) = (openai("gpt-4o", &chats), openai("gpt-5-codex", &chats));
+        assert_eq!(calls_of(&now, Some(&was)), [&[RESPONSES]]);
+        assert_eq!(calls_of(&now, Some(&now)), [&[CHAT]]);
+        let now = deployment("Anthropic", "claude-sonnet-4-5", &chats);
+        assert_eq!(calls_of(&now, Some(&was)), [&[MAAS, PROVIDERS]]);
+    }
+}

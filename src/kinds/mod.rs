@@ -466,12 +466,12 @@ pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
         None => "an item of the list shows no id".to_owned(),
         Some(text) => {
             let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
-            let why = match ResourceId::parse(text) {
-                Err(error) => error.to_string(),
-                Ok(_) => "it does not say what it is about".to_owned(),
-            };
             let cut = if end < text.len() { "…" } else { "" };
-            format!("could not read the id `{}{cut}` in the list: {why}", &text[..end])
+            let id = format!("`{}{cut}`", &text[..end]);
+            match ResourceId::parse(text) {
+                Err(error) => format!("could not read the id {id} in the list: {error}"),
+                Ok(_) => format!("{id} in the list shows no scope, principal and role that can be read"),
+            }
         }
     };
     let hint = "nothing that this item may be is changed; if Azure really has it under that id, report that as a bug of keyless";

@@ -139,6 +139,11 @@ impl Kind for Projects {
         children::inventory(&Projects, parents(stacks, snapshot), snapshot)
     }
 
+    /// Those of an account that would be deleted are read without being declared.
+    fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
+        children::parents(&Projects, stacks).iter().any(|parent| scope.contains(&list(parent).scope))
+    }
+
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         for (index, account) in loaded.spec.accounts.iter().enumerate() {
             for (nested, project) in account.projects.iter().flatten().enumerate() {

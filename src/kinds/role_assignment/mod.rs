@@ -365,10 +365,7 @@ impl Kind for RoleAssignments {
                 let (Some(id), Some((scope, key))) = (super::placed(body), identity(body)) else {
                     let power = || undeclared::is_guarded(body, snapshot.roles());
                     let near = strange::near(body, watched.iter().flatten(), &groups, power);
-                    // What carries the mark of a stack here is its business, wherever it stands.
-                    let scopes = if ours && near.is_empty() { vec![query.scope.clone()] } else { near };
-                    let gap = |scope| Gap { scope, refusal: super::unplaced(&query, body) };
-                    inventory.gaps.extend(scopes.into_iter().map(gap));
+                    inventory.gaps.extend(strange::gaps(body, near, ours, &query));
                     continue;
                 };
                 let near = |scopes: &BTreeSet<ResourceId>| {

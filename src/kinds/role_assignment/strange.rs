@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::id::{Beside, ResourceId};
+use crate::kinds::{Gap, unplaced};
+use crate::snapshot::Query;
 
 /// Of the watched scopes and the stacks' groups those that an unreadable assignment may be about. Below a scope that is no account and no
 /// project only great power is of interest, as of one that can be read.
@@ -31,6 +33,12 @@ pub(super) fn near<'a>(
         Beside::Unclear => true,
     });
     meant.cloned().collect()
+}
+
+/// What an unreadable assignment leaves unknown. What carries the mark of a stack of this run is its business wherever it stands.
+pub(super) fn gaps(body: &Value, near: Vec<ResourceId>, ours: bool, query: &Query) -> Vec<Gap> {
+    let scopes = if ours && near.is_empty() { vec![query.scope.clone()] } else { near };
+    scopes.into_iter().map(|scope| Gap { scope, refusal: unplaced(query, body) }).collect()
 }
 
 /// The scope in the text of an assignment's id.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::orphans::principal;
 use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
-use crate::id::ResourceId;
+use crate::id::{Beside, ResourceId};
 use crate::kinds::{Inventory, Kind as _, Live, Passing};
 use crate::snapshot::{Answer, Body, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
@@ -29,17 +29,18 @@ pub(crate) fn query(scope: &ResourceId) -> Query {
 /// The scopes of which that could not be read.
 pub(crate) fn unscheduled(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let asked = snapshot.answers().filter(|(path, ..)| path.contains("/roleAssignmentScheduleInstances?"));
-    let unread = asked.filter(|(path, _, answer)| gap(path, answer).is_some());
+    let unread = asked.filter(|(path, _, answer)| gap(path, answer, None).is_some());
     unread.map(|(_, scope, _)| scope.clone()).collect()
 }
 
-/// Why an answer does not tell which assignments hold for a while only.
-fn gap(path: &str, answer: &Answer) -> Option<Refusal> {
+/// Why an answer does not tell which assignments hold for a while only, or whether this one does. What is elsewhere for sure is not it.
+fn gap(path: &str, answer: &Answer, assignment: Option<&ResourceId>) -> Option<Refusal> {
+    let may_be = |text: &str| assignment.is_none_or(|id| id.beside(text) != Beside::Elsewhere);
     let of_nobody_knows_which = |body: &Body| {
         let properties = &body["properties"];
         let origin = properties["originRoleAssignmentId"].as_str();
         (is_activated(properties) || properties["endDateTime"].is_string())
-            && origin.is_none_or(|id| ResourceId::parse(id).is_err())
+            && origin.is_none_or(|id| ResourceId::parse(id).is_err() && may_be(id))
     };
     match answer {
         Answer::Found(items) if items.iter().any(of_nobody_knows_which) => {
@@ -137,7 +138,7 @@ pub(crate) fn activated<'a>(
 
 /// Why it is not known whether a live assignment is there for a while only.
 pub(super) fn unread(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
-    asked(live).iter().find_map(|query| gap(&query.path, snapshot.get(query)?))
+    asked(live).iter().find_map(|query| gap(&query.path, snapshot.get(query)?, Some(&live.id)))
 }
 
 fn is_activated(properties: &Value) -> bool {

@@ -368,9 +368,22 @@ class Case:
                     self.changes[key] = "refused", paths
         for key, body in list(self.accounts.items()) + list(self.grants.items()):
             self.undeclared(key, body)
+        self.hold_deletes()
         codes = self.guards()
         listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in self.changes.items()]
         return {"changes": sorted(listed), "guards": sorted(codes)}
+    def hold_deletes(self):
+        """No role goes while a declared one near it cannot be made, and no account on which a role stays."""
+        grants = {key: fate for key, (fate, _) in self.changes.items() if not isinstance(key, str)}
+        missing = [key[0] for key, fate in grants.items() if fate in ("refused", "unknown")]
+        near = lambda a, b: within(a, b) or within(b, a) or above_all(a) or above_all(b)
+        held = {key for key, fate in grants.items() if fate == "delete" and any(near(key[0], scope) for scope in missing)}
+        for key, (fate, _) in self.changes.items():
+            if isinstance(key, str) and fate == "delete" and any(within(grant[0], key) for grant in held):
+                held = held | {key}
+        for key in held:
+            self.changes[key] = ("refused", [])
+            self.gone[mark_of((self.accounts if isinstance(key, str) else self.grants)[key])] -= 1
     def account(self, item):
         key, spec = item["key"], item["spec"]
         body, remains = self.accounts.get(key), self.deleted.get(key)

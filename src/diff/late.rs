@@ -29,7 +29,9 @@ pub(super) fn refuse_without_grants(changes: &mut [Change]) {
     }
 }
 
-fn missing_grant(change: &Change) -> Option<&Desired> {
+/// A grant which a spec declares and this plan cannot make.
+#[must_use]
+pub fn missing_grant(change: &Change) -> Option<&Desired> {
     match change {
         Change::Refused { desired, .. } | Change::Unknown { desired, .. } if desired.kind.is_grant() => {
             Some(desired)

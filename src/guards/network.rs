@@ -42,16 +42,18 @@ fn denies(body: &Value) -> bool {
     acls(body)["defaultAction"].as_str().is_some_and(|action| action.eq_ignore_ascii_case("Deny"))
 }
 
-/// A value that is not known closes: it counts as stricter where it was, and where it comes, nobody can declare it.
-fn private(body: &Value) -> bool {
-    body["properties"]["publicNetworkAccess"]
-        .as_str()
-        .is_some_and(|access| !access.eq_ignore_ascii_case("Enabled"))
+fn access(body: &Value) -> &str {
+    body["properties"]["publicNetworkAccess"].as_str().unwrap_or("Enabled")
+}
+
+/// Whether it is not open to public networks; a value that is not known counts as stricter where it was.
+fn was_private(body: &Value) -> bool {
+    !access(body).eq_ignore_ascii_case("Enabled")
 }
 
 /// Whether any address can call it, so that no rule lets anybody new in.
-fn is_open(body: &Value) -> bool {
-    !denies(body) && !private(body)
+fn was_open(body: &Value) -> bool {
+    !denies(body) && !was_private(body)
 }
 
 fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
@@ -60,9 +62,9 @@ fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
     if denies(old) && !denies(new) {
         said.push("the plan opens {account} to every address: networkAcls Deny -> Allow".to_owned());
     }
-    if private(old) && !private(new) {
-        let was = old["properties"]["publicNetworkAccess"].as_str().unwrap_or_default();
-        said.push(format!("the plan opens {{account}}: publicNetworkAccess {was} -> Enabled"));
+    let (was, now) = (access(old), access(new));
+    if was_private(old) && !now.eq_ignore_ascii_case("Disabled") && !now.eq_ignore_ascii_case(was) {
+        said.push(format!("the plan opens {{account}}: publicNetworkAccess {was} -> {now}"));
     }
     said
 }
@@ -113,7 +115,7 @@ fn size(spans: &[(u64, u64)]) -> u64 {
 /// New ranges that are too wide, and too many addresses in all where new ones are among them.
 fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
     let mut said = Vec::new();
-    if old.is_some_and(is_open) {
+    if old.is_some_and(was_open) {
         return said;
     }
     let known = union(old.into_iter().flat_map(rules).filter_map(span));
@@ -212,7 +214,7 @@ fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
     };
     let mut said = Vec::new();
     let calling: Vec<&str> = subnet_rules(new).filter(foreign).collect();
-    if !calling.is_empty() && !old.is_some_and(is_open) {
+    if !calling.is_empty() && !old.is_some_and(was_open) {
         said.push(format!(
             "the plan lets a subnet of another subscription reach {{account}}: {}",
             listed(calling)
@@ -231,7 +233,7 @@ fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
 /// Trusted services pass the rules where they did not, or may not have: what Azure takes a missing `bypass` for is documented
 /// nowhere, so one that is not there counts as none before, and as all of them after a plan that takes `None` away.
 fn bypass(old: Option<&Value>, new: &Value) -> Option<String> {
-    let old = old.filter(|old| !is_open(old))?;
+    let old = old.filter(|old| !was_open(old))?;
     let word = |body| acls(body)["bypass"].as_str();
     let is = |word: Option<&str>, wanted: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted));
     let (was, now) = (word(old), word(new));

@@ -66,6 +66,8 @@ fn opening_to_every_address_is_refused_however_it_is_written() {
         (disabled(), json!({}), true),
         (disabled(), json!({"publicNetworkAccess": "SecuredByPerimeter"}), true),
         (disabled(), json!({"publicNetworkAccess": "Disabled"}), false),
+        (json!({"publicNetworkAccess": "SecuredByPerimeter"}), json!({}), true),
+        (json!({"publicNetworkAccess": "SecuredByPerimeter"}), disabled(), false),
         (json!({}), disabled(), false),
     ] {
         let found = rules(Some(before.clone()), after.clone());

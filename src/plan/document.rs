@@ -425,7 +425,14 @@ impl Plan {
 
     /// Refuses a change, and with it every change that needs it: their steps go, and their reason says why.
     pub fn refuse(&mut self, change: usize, why: &str) {
-        let mut refused = BTreeMap::from([(change, why.to_owned())]);
+        self.refuse_all(BTreeMap::from([(change, why.to_owned())]));
+    }
+
+    /// The same of several changes, by index, each with why.
+    pub fn refuse_all(&mut self, mut refused: BTreeMap<usize, String>) {
+        if refused.is_empty() {
+            return;
+        }
         loop {
             let lost =
                 |need: &usize| self.steps.get(*need).is_some_and(|step| refused.contains_key(&step.change));
@@ -444,6 +451,10 @@ impl Plan {
             {
                 change.action = Action::Refused;
                 change.reason = Some(why.clone());
+                // What writes nothing says nothing to write.
+                (change.mark, change.purge, change.base) = (None, None, None);
+                change.holes.clear();
+                change.after.clear();
             }
         }
         self.steps = super::steps::steps(&self.changes);

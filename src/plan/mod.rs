@@ -4,6 +4,7 @@
 //! are called; `saved` reads plans back.
 
 pub mod document;
+mod held;
 mod path;
 pub mod predict;
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         steps,
         fingerprint: String::new(),
     };
+    plan.refuse_all(held::deletes(&changes));
     plan.fingerprint = plan.digest();
     plan
 }

@@ -150,6 +150,10 @@ fn key_of_item(item: &Item) -> String {
     }
 }
 
+fn key_of_grant(grant: &specs::Grant) -> String {
+    specs::grant_key(&grant.scope, &grant.principal, &grant.role)
+}
+
 /// Live things by what they are.
 fn by_key(azure: &Azure) -> BTreeMap<String, &Item> {
     azure.accounts.iter().chain(&azure.assignments).map(|item| (key_of_item(item), item)).collect()
@@ -200,10 +204,26 @@ fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
     }
     let planned = &case.planned;
     let deleted: Vec<&String> = by_action(planned, Action::Delete).collect();
+    // Where a role that is declared cannot be made, the old ones stay that it may replace, and the accounts on which they stand.
+    let declared = |key: &str| case.specs.grants.iter().any(|grant| key_of_grant(grant) == key);
+    let missing: Vec<&String> = [Action::Refused, Action::Unknown]
+        .into_iter()
+        .flat_map(|action| by_action(planned, action))
+        .filter(|key| declared(key))
+        .collect();
+    let refused: Vec<&String> = by_action(planned, Action::Refused).collect();
+    let above = |scope: &str| !scope.starts_with("/subscriptions/");
+    let waits = |key: &String| {
+        let scope = key.split('|').next().unwrap_or_default();
+        let near = |other: &str| within(scope, other) || within(other, scope) || above(scope) || above(other);
+        refused.contains(&key)
+            && missing.iter().any(|other| near(other.split('|').next().unwrap_or_default()))
+    };
     for item in case.azure.accounts.iter().chain(&case.azure.assignments) {
         if let Label::Leftover { stack, inside: true } = item.label
             && case.specs.trees[stack]["prune"] != "none"
             && !deleted.contains(&&key_of_item(item))
+            && !waits(&key_of_item(item))
         {
             return Err(format!("{} stays", key_of_item(item)));
         }

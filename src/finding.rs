@@ -120,6 +120,7 @@ codes! {
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
+    Waiting = "waits-for-grants", "a field that stays as it is because it waits for declared role assignments, and one of them cannot be made";
     NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
@@ -146,7 +147,7 @@ codes! {
     IdentityRemoved = "identity-removed", "a plan that takes an identity from a live account or project";
     RestoredAsItWas = "restored-as-it-was", "a soft-deleted account that a plan brings back with what the spec does not declare";
     // Guards.
-    GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns";
+    GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns, or all in a list that its spec leaves out";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
     GuardDeleteDeployment = "guard-delete-deployment", "a plan that deletes a model deployment";
     GuardDeleteProject = "guard-delete-project", "a plan that deletes a Foundry project";

@@ -13,8 +13,8 @@ is a file of role definitions.
 What the design leaves open, and what is decided here:
  1. `refused`: something declared that bears another stack's mark (no paths are told then); a change of an immutable field: kind,
     location, storage of one's own, a custom subdomain that exists (adding the first is an update), a principal's type; a new account in a group that is not
-    there, or under the name of a soft-deleted one; keys that go off while a declared assignment on the account, in it or above it is refused or
-    unknown; a new assignment on a new account that is itself refused, or unknown likewise.
+    there, or under the name of a soft-deleted one; keys that go off, and nothing else of the account, while a declared assignment on it, in it or above it is
+    refused or unknown (other fields are written, and keys stay on); a new assignment on a new account that is itself refused, or unknown likewise.
  2. `adopt` is a mark and nothing else; if fields differ too it is an `update`. Without `adopt: true` an unmarked thing stays unmarked.
  3. The domain: everything in the resource groups that the spec names, and exactly the scopes that it declares.
  4. `prune: none` lists as `unmanaged` what would be deleted, and so does an incomplete list of that kind in the same subscription.
@@ -28,7 +28,9 @@ What the design leaves open, and what is decided here:
     tenant, which no directory here can know; an inference role of the account's own identity there; what `expected` names until its day, on the
     account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
     last written, and the role, which is not guarded.
- 6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself.
+ 6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself. It also refuses deletes from a list that a
+    spec leaves out while what it stands on stays: an account's `roleAssignments`, unless an entry elsewhere names the account as its scope,
+    and the file's own for all other scopes. An empty list is no list left out.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with any call of a model at or above), afterwards nobody
     surely can: no case deploys anything, so that takes a role with a call that most models take.
     A new account locks nobody out. What stands on a management group holds in the subscriptions whose lists show it; taking it away
@@ -154,13 +156,13 @@ def group_id(subscription, group):
 def desired(spec, roles):
     """Accounts and assignments that one spec declares, and its domain."""
     subscription = spec["subscription"]
-    accounts, assignments, groups, scopes = [], [], set(), set()
+    accounts, assignments, groups, scopes, named = [], [], set(), set(), set()
     if spec.get("resourceGroup"):
         groups.add(low(group_id(subscription, spec["resourceGroup"])))
     def assign(scope, entry):
+        scopes.add(low(scope).rstrip("/"))
         for principal in entry["principals"]:
             guid = roles.guid(entry["role"])
-            scopes.add(low(scope).rstrip("/"))
             key = (low(scope).rstrip("/"), low(principal["id"]), guid)
             assignments.append({"key": key, "type": principal.get("type"), "entry": entry, "spec": spec})
     for account in spec.get("accounts") or []:
@@ -172,8 +174,9 @@ def desired(spec, roles):
             assign(scope, entry)
     for entry in spec.get("roleAssignments") or []:
         scope = {"resourceGroup": group_id(subscription, spec.get("resourceGroup")), "subscription": f"/subscriptions/{subscription}"}
+        named.add(low(scope.get(entry["scope"], entry["scope"])).rstrip("/"))
         assign(scope.get(entry["scope"], entry["scope"]), entry)
-    return {"stack": spec["stack"], "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes}
+    return {"stack": spec["stack"], "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes, "named": named}
 
 # fields of an account
 def address_set(rules):
@@ -365,7 +368,7 @@ class Case:
             if action == "update" and "/properties/disableLocalAuth" in paths and self.declared[key]["account"].get("disableLocalAuth"):
                 if any(fate in ("refused", "unknown") and (within(key, other[0]) or within(other[0], key) or above_all(other[0]))
                        for other, (fate, _) in self.changes.items() if not isinstance(other, str)):
-                    self.changes[key] = "refused", paths
+                    self.held_back(key, paths)
         for key, body in list(self.accounts.items()) + list(self.grants.items()):
             self.undeclared(key, body)
         self.hold_deletes()
@@ -384,6 +387,12 @@ class Case:
         for key in held:
             self.changes[key] = ("refused", [])
             self.gone[mark_of((self.accounts if isinstance(key, str) else self.grants)[key])] -= 1
+    def held_back(self, key, paths):
+        """Keys stay on; the rest of the account's fields is written all the same."""
+        item, rest = self.declared[key], [path for path in paths if path != "/properties/disableLocalAuth"]
+        adopts = mark_of(self.accounts[key]) is None and item["spec"].get("adopt")
+        self.changes[key] = ("update", rest) if rest else ("adopt", []) if adopts else ("refused", paths)
+        self.declared[key] = {**item, "account": {name: value for name, value in item["account"].items() if name != "disableLocalAuth"}}
     def account(self, item):
         key, spec = item["key"], item["spec"]
         body, remains = self.accounts.get(key), self.deleted.get(key)
@@ -503,6 +512,15 @@ class Case:
         complete = any(item["key"] == account and "roleAssignments" in item["account"] for s in self.stacks for item in s["accounts"])
         undeclared = self.changes.get(key, ("",))[0].startswith("unmanaged")
         return not (complete and undeclared and key[0] == account)
+    def left_out(self, key):
+        """Whether an assignment goes because its stack's spec leaves the list out in which it would stand. What it stands on stays."""
+        if any(action == "delete" and isinstance(gone, str) and within(key[0], gone) for gone, (action, _) in self.changes.items()):
+            return False
+        owner = next(s for s in self.stacks if s["stack"] == mark_of(self.grants[key]))
+        if re.search("/providers/microsoft.cognitiveservices/accounts/[^/]+$", key[0]):
+            lists = {item["key"] for item in owner["accounts"] if "roleAssignments" in item["account"]}
+            return key[0] not in lists | owner["named"]
+        return "roleAssignments" not in owner["spec"]
     def is_service(self, key):
         """Whether its principal may be the identity of something in an account."""
         said = self.grants[key]["properties"].get("principalType") if key in self.grants else self.declared[key]["type"]
@@ -517,6 +535,8 @@ class Case:
         restored = {key: self.deleted[key] for key, (action, _) in self.changes.items() if action == "restore"}
         accounts = {**self.accounts, **restored}
         if any(self.gone[s] > 10 or self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
+            codes.add("deletes")
+        if any(action == "delete" and not isinstance(key, str) and self.left_out(key) for key, (action, _) in self.changes.items()):
             codes.add("deletes")
         for key, (action, _) in self.changes.items():
             item, body = self.declared.get(key), accounts.get(key) if isinstance(key, str) else self.grants.get(key)

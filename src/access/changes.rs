@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::holders::{Assignment, holders};
 use super::{Holder, Through};
@@ -24,11 +25,11 @@ pub struct AccessChange {
     pub account: String,
     /// Its resource id.
     pub id: String,
-    /// Who can call its models afterwards and could not before.
+    /// Who can call its models afterwards and could not before, or could for a while only.
     pub gains: Vec<Holder>,
     /// Who could and cannot any more.
     pub loses: Vec<Holder>,
-    /// Who could whatever the circumstances, and afterwards only under a condition: what is left to them.
+    /// Who could for good and whatever the circumstances, and afterwards only for a while or under a condition: what is left to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restricted: Vec<Holder>,
     /// Whether keys are taken before and after, where that changes who can call.
@@ -52,6 +53,7 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     // A plan changes no role.
     let roles = Catalogue::of(before.resources.values());
     let (old, new) = (assignments(before), assignments(after));
+    let ending = ending(before);
     // Of what stands above subscriptions only a list of the subscription tells where it holds; of what is made there, none yet.
     let holds = |each: &Assignment<'_>, at: &ResourceId| {
         let (id, scope) = (&each.id, &each.scope);
@@ -69,8 +71,19 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         let (was, is) = (before.resource(id), after.resource(id));
         // Nobody can call what is not there, before or after.
         let who = |of: &[Assignment<'_>]| {
-            let found = holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders;
-            found.into_iter().filter(|holder| ability(holder, &roles) > Ability::None).collect::<Vec<_>>()
+            let mut found = holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders;
+            // Whom the directory does not know could not call before either.
+            let is_gone =
+                |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| before.gone.contains(&id));
+            found.retain(|holder| !is_gone(holder) && ability(holder, &roles) > Ability::None);
+            for through in found.iter_mut().flat_map(|holder| &mut holder.through) {
+                let of = ResourceId::parse(&through.assignment).ok();
+                if let Some(end) = of.and_then(|id| ending.get(&id)) {
+                    through.temporary = true;
+                    through.until.clone_from(end);
+                }
+            }
+            found
         };
         let could = was.map(|_| who(&old)).unwrap_or_default();
         let can = is.map(|_| who(&new)).unwrap_or_default();
@@ -111,6 +124,18 @@ pub fn names(changes: &[AccessChange]) -> BTreeMap<String, String> {
     holders.filter_map(|holder| Some((holder.id.to_ascii_lowercase(), holder.name.clone()?))).collect()
 }
 
+/// The assignments that end by themselves, each with when, as far as schedules were asked about.
+fn ending(world: &World) -> BTreeMap<ResourceId, Option<String>> {
+    let end = |body: &Value| {
+        let properties = &body["properties"];
+        let until = properties["endDateTime"].as_str().map(str::to_owned);
+        let kind = properties["assignmentType"].as_str().unwrap_or_default();
+        (until.is_some() || kind.eq_ignore_ascii_case("Activated")).then_some(())?;
+        Some((ResourceId::parse(properties["originRoleAssignmentId"].as_str()?).ok()?, until))
+    };
+    world.resources.values().filter_map(|body| end(body)).collect()
+}
+
 fn assignments(world: &World) -> Vec<Assignment<'_>> {
     world.resources.values().filter_map(|body| Assignment::of(body)).collect()
 }
@@ -127,7 +152,16 @@ enum Ability {
 }
 
 fn ability(holder: &Holder, roles: &Catalogue) -> Ability {
-    holder.through.iter().map(|through| lets(through, roles)).max().unwrap_or(Ability::None)
+    best(holder.through.iter(), roles)
+}
+
+/// The same by what does not end by itself.
+fn lasting(holder: &Holder, roles: &Catalogue) -> Ability {
+    best(holder.through.iter().filter(|through| !through.temporary), roles)
+}
+
+fn best<'a>(ways: impl Iterator<Item = &'a Through>, roles: &Catalogue) -> Ability {
+    ways.map(|through| lets(through, roles)).max().unwrap_or(Ability::None)
 }
 
 fn lets(through: &Through, roles: &Catalogue) -> Ability {
@@ -151,12 +185,14 @@ fn lets(through: &Through, roles: &Catalogue) -> Ability {
     }
 }
 
-/// Those of the first who are not among the second, or can more than there.
+/// Those of the first who are not among the second, or can more than there, or for longer.
 fn beyond(first: &[Holder], second: &[Holder], roles: &Catalogue) -> Vec<Holder> {
-    let known: BTreeMap<String, Ability> =
-        second.iter().map(|holder| (comparable(&holder.id), ability(holder, roles))).collect();
+    let both = |holder: &Holder| (ability(holder, roles), lasting(holder, roles));
+    let known: BTreeMap<String, (Ability, Ability)> =
+        second.iter().map(|holder| (comparable(&holder.id), both(holder))).collect();
     let can_more = |holder: &&Holder| {
-        known.get(&comparable(&holder.id)).is_none_or(|other| ability(holder, roles) > *other)
+        let ((now, for_good), other) = (both(holder), known.get(&comparable(&holder.id)));
+        other.is_none_or(|(other, lasting)| now > *other || for_good > *lasting)
     };
     first.iter().filter(can_more).cloned().collect()
 }

@@ -106,7 +106,7 @@ pub struct Through {
     /// The condition under which it holds; not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Whether somebody activated it for a while, through Privileged Identity Management.
+    /// Whether it ends by itself: somebody activated it through Privileged Identity Management, or gave it for a while.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub temporary: bool,
     /// When it ends, where Azure shows that.

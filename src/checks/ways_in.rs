@@ -1,6 +1,6 @@
 //! What has to be known before a way in is taken: for which accounts it holds, whether the role assignments that are left end by themselves,
-//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, and where somebody is given for good
-//! what they may have for a while already. The guards judge it; here the questions are put.
+//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, where somebody loses a
+//! grant and has another by hand, and where somebody is given for good what they may have for a while already. The guards judge it; here the questions are put.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::plan::predict::World;
 use crate::principals;
 use crate::rbac::{Catalogue, Role};
-use crate::snapshot::{Body, Query};
+use crate::snapshot::{Body, Query, Refusal};
 
 /// A role assignment of a state.
 struct Assignment<'a> {
@@ -73,6 +73,7 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     }
     let after = world.after_steps(steps);
     let mut queries = given_for_good(steps, world, &after);
+    queries.extend(left_to_losers(steps, world, &after));
     let roles = Catalogue::of(after.resources.values());
     let narrowed = narrowed(steps, world, &roles);
     queries.extend(narrowed.iter().flat_map(|each| accounts_below(each, world)));
@@ -93,8 +94,11 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
         }
         // Of what stands in another tenant's directory this one knows nothing.
         let asked = near().filter(|each| !each.says("ForeignGroup"));
+        // Whom the directory does not know loses nothing.
+        let lost =
+            narrowed.iter().filter(|each| lets_in(each, world, &account) && !each.says("ForeignGroup"));
         let ids: BTreeSet<Uuid> =
-            asked.filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
+            asked.chain(lost).filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
         queries.extend(ids.into_iter().map(principals::existence));
         // Which of those who are left can call what is deployed: a spec need not list that.
         if near().next().is_some() && world.resource(&account).is_some_and(serves_models) {
@@ -111,6 +115,11 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
 
 /// Assignments that may let somebody in and go, or get another condition.
 fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Assignment<'a>> {
+    lessened(steps, before).filter(|each| each.may_call(roles)).collect()
+}
+
+/// Assignments that go, or get another condition.
+fn lessened<'a>(steps: &[Step], before: &'a World) -> impl Iterator<Item = Assignment<'a>> {
     let narrows = |step: &&Step| {
         step.kind == "roleAssignments"
             && match step.action {
@@ -123,7 +132,37 @@ fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Ass
     };
     let targets = steps.iter().filter(narrows).filter_map(target);
     let live = targets.filter_map(|id| before.resources.get_key_value(&id));
-    live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| each.may_call(roles)).collect()
+    live.filter_map(|(id, body)| Assignment::of(id, body)).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether an assignment may hold for an account: of what stands above subscriptions that is not always known.
+fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
+    each.scope.subscription_id().is_none() || each.reaches(world, account)
+}
+
+/// What tells whether those who lose a role assignment keep for good what they have beside it: only what somebody made by hand may end.
+fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
+    let lost: Vec<Assignment<'_>> = lessened(steps, before).collect();
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let mut left: BTreeMap<String, Vec<Assignment<'_>>> = BTreeMap::new();
+    let live = before.resources.iter().filter(|(id, _)| after.resource(id).is_some());
+    for each in live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| !each.marked) {
+        left.entry(each.gift().1).or_default().push(each);
+    }
+    let mut queries = Vec::new();
+    for each in &lost {
+        for other in left.get(&each.gift().1).into_iter().flatten().filter(|other| other.id != each.id) {
+            // What is asked at a scope shows what is inherited there too.
+            if other.reaches(before, &each.scope) {
+                queries.push(role_assignment::schedule_instances(&each.scope));
+            } else if each.reaches(before, &other.scope) {
+                queries.push(role_assignment::schedule_instances(&other.scope));
+            }
+        }
+    }
+    queries
 }
 
 /// The lists that show the accounts for which an assignment holds, where they are not known yet: a spec names groups, and what is assigned
@@ -199,13 +238,29 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     // The same for everybody, so that it is told once; and not at all where the same was told of the declared ids.
     let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread.as_str());
     let unread = principals::unanswered(case.snapshot).filter(|_| !told);
-    let finding = unread.map(|refusal| FindingEntry {
+    let gone = unread.map(|refusal| {
+        let message = "whether those who can still call models without keys exist is not known: the directory could not be asked";
+        not_known(message, refusal)
+    });
+    let steps = &case.plan.steps;
+    let raised = left_to_losers(steps, case.world, &case.world.after_steps(steps));
+    let refused = raised.iter().find_map(|query| case.snapshot.get(query)?.refusal());
+    let for_good = refused.map(|refusal| {
+        let message =
+            "whether those who lose a role assignment and keep another keep it for good is not known";
+        not_known(message, refusal)
+    });
+    gone.into_iter().chain(for_good).collect()
+}
+
+fn not_known(message: &str, refusal: &Refusal) -> Verdict {
+    let finding = FindingEntry {
         source: None,
         severity: Severity::Note,
         code: Code::NotChecked.as_str().to_owned(),
-        message: "whether those who can still call models without keys exist is not known: the directory could not be asked".to_owned(),
+        message: message.to_owned(),
         cause: Some(refusal.message.clone()),
         hint: refusal.hint.clone(),
-    });
-    finding.map(|finding| Verdict { finding, refuses: Vec::new() }).into_iter().collect()
+    };
+    Verdict { finding, refuses: Vec::new() }
 }

@@ -2,16 +2,18 @@
 
 use super::{Change, FieldChange, field};
 use crate::desired::Desired;
+use crate::finding::{Code, Finding};
 use crate::kinds::Mutability;
 
-/// Refuses updates that wait for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a way in.
-pub(super) fn refuse_without_grants(changes: &mut [Change]) {
+/// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a
+/// way in. The rest is written, since a grant may need it.
+pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
     let missing: Vec<Desired> = changes.iter().filter_map(missing_grant).cloned().collect();
     if missing.is_empty() {
         return;
     }
     for change in changes {
-        let Change::Update { desired, fields, .. } = change else { continue };
+        let Change::Update { desired, live, fields, adopt } = change else { continue };
         let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
         // A grant on something in the account counts too, and one on a management group, since it may hold the account.
         let near = |grant: &&Desired| {
@@ -25,7 +27,21 @@ pub(super) fn refuse_without_grants(changes: &mut [Change]) {
             late.path.join("."),
             grant.title
         );
-        *change = Change::Refused { desired: desired.clone(), fields: std::mem::take(fields), why };
+        findings.push(
+            Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
+                .at(late.span.unwrap_or(desired.span))
+                .hint("mend the role assignment first; whatever else differs is written all the same"),
+        );
+        let (desired, all) = (desired.clone(), std::mem::take(fields));
+        if all.iter().all(|changed| waits(&desired, changed)) {
+            *change = if *adopt {
+                Change::Adopt { desired, live: live.clone() }
+            } else {
+                Change::Refused { desired, fields: all, why }
+            };
+        } else {
+            *fields = all.into_iter().filter(|changed| !waits(&desired, changed)).collect();
+        }
     }
 }
 

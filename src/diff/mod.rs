@@ -20,12 +20,12 @@ use foreign::foreign;
 pub use late::missing_grant;
 use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
-use strangers::{kept, left_behind, stranger};
+use strangers::{kept, left_behind, outside, stranger, unread};
 
 use crate::desired::Desired;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Gap, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
+use crate::kinds::{DeclaredList, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
@@ -131,6 +131,8 @@ pub struct Diff {
     pub incomplete: Vec<(ResourceId, Refusal)>,
     /// The accounts of which a stack declares all role assignments.
     pub complete: BTreeSet<ResourceId>,
+    /// The lists that the stacks declare.
+    pub lists: Vec<DeclaredList>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -149,7 +151,11 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let found = inventories.iter().find(|(each, _)| each.name() == kind.name());
         &found.expect("every desired resource is of a kind in KINDS").1
     };
-    let mut diff = Diff { complete: crate::kinds::complete(stacks), ..Diff::default() };
+    let mut diff = Diff {
+        complete: crate::kinds::complete(stacks),
+        lists: crate::kinds::lists(stacks),
+        ..Diff::default()
+    };
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
@@ -223,21 +229,9 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff.findings.extend(left_behind(&diff.changes));
-    late::refuse_without_grants(&mut diff.changes);
+    diff.findings.extend(outside(&diff.changes, stacks));
+    late::hold_back(&mut diff.changes, &mut diff.findings);
     diff
-}
-
-/// A list that could not be read, though nothing that is declared is missing for that: what stands beside it may be drift, and what a stack
-/// made and no longer declares would go.
-fn unread(kind: &dyn Kind, gap: &Gap, stacks: &[Loaded]) -> Finding {
-    let what = if kind.declares_list_in(&gap.scope, stacks) {
-        "what stands beside those declared"
-    } else {
-        "what a stack made there and no longer declares"
-    };
-    let message = format!("the {}s at `{}` could not be read: {what} is not known", kind.noun(), gap.scope);
-    let finding = Finding::error(Code::IncompleteRead, message).cause(&gap.refusal.message);
-    Finding { hint: gap.refusal.hint.clone(), ..finding }
 }
 
 /// What became of a resource on which others stand, where that keeps them from being created.

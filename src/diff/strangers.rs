@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::finding::{Code, Finding};
-use crate::kinds::{Inventory, Live, Weight};
+use crate::kinds::{Gap, Inventory, Kind, Live, Weight};
 use crate::spec::Loaded;
 
 /// Why something that no spec declares is not deleted.
@@ -26,13 +26,29 @@ pub enum Stays {
     Unclear,
 }
 
+/// A list that could not be read, though nothing that is declared is missing for that: what stands beside it may be drift, and what a stack
+/// made and no longer declares would go.
+pub(super) fn unread(kind: &dyn Kind, gap: &Gap, stacks: &[Loaded]) -> Finding {
+    let what = if kind.declares_list_in(&gap.scope, stacks) {
+        "what stands beside those declared"
+    } else {
+        "what a stack made there and no longer declares"
+    };
+    let message = format!("the {}s at `{}` could not be read: {what} is not known", kind.noun(), gap.scope);
+    let finding = Finding::error(Code::IncompleteRead, message).cause(&gap.refusal.message);
+    Finding { hint: gap.refusal.hint.clone(), ..finding }
+}
+
 /// What there is to say about something undeclared, at the list that it stands beside.
 pub(super) fn stranger(change: &Change) -> Option<Finding> {
     let Change::Unmanaged { live, stays, why, weight, title } = change else { return None };
     match weight {
         Weight::Drift(place) => {
             let hint = match (stays, live.kind.is_grant()) {
-                (Stays::Outside, _) => {
+                (Stays::Outside, true) => {
+                    "if the stack made it, declare a role at its scope with `principals: []` until it is gone, or delete it by hand: anybody can type a mark, so nothing is deleted where the spec does not speak"
+                }
+                (Stays::Outside, false) => {
                     "anybody can type a mark, so nothing is deleted where the spec does not speak: if the stack made it, name the place again or delete it by hand"
                 }
                 (Stays::Twin, _) => "it stays when the line is removed: delete it by hand",
@@ -82,6 +98,33 @@ pub(super) fn kept(change: &Change, inventory: &Inventory, stacks: &[Loaded]) ->
     let span = owner.document.value_span("/stack");
     let finding = Finding::error(Code::IncompleteRead, message).at(span).hint(hint);
     Some(gap.into_iter().fold(finding, |finding, gap| finding.cause(&gap.refusal.message)))
+}
+
+/// That things stay which a stack made where its spec no longer speaks. Whoever removed the last line about a place must not read
+/// "no changes" and nothing else. What counts as drift is told one by one.
+pub(super) fn outside(changes: &[Change], stacks: &[Loaded]) -> Vec<Finding> {
+    let is_outside = |change: &&Change, stack: &str| {
+        let Change::Unmanaged { live, stays: Stays::Outside, weight: Weight::Listed, .. } = change else {
+            return false;
+        };
+        live.kind.mark(&live.body).is_some_and(|mark| mark == stack)
+    };
+    let mut findings = Vec::new();
+    for loaded in stacks {
+        let stack = &loaded.spec.stack;
+        let (things, carry, stay) = match changes.iter().filter(|change| is_outside(change, stack)).count() {
+            0 => continue,
+            1 => ("1 thing".to_owned(), "carries", "stays"),
+            count => (format!("{count} things"), "carry", "stay"),
+        };
+        let message = format!(
+            "{things} {carry} the mark of stack `{stack}` outside of what its spec names, and {stay}"
+        );
+        let hint = "`-v` lists them; to revoke a role assignment, declare a role at its scope with `principals: []` until it is gone, or delete it by hand";
+        let span = loaded.document.value_span("/stack");
+        findings.push(Finding::warning(Code::Unmanaged, message).at(span).hint(hint));
+    }
+    findings
 }
 
 /// Unmarked things that stay although what a stack made in them goes: they may have lost their mark, and a removed line deletes nothing then.

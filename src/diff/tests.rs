@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::desired::Hole;
 use crate::desired::samples::{GROUP, account, declared, live};
+use crate::kinds::Gap;
 use crate::kinds::{self, Compare};
 use crate::spec::variables::VariableInputs;
 

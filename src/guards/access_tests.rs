@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, chat, grant, id, keys, messages, world};
 use super::*;
+use crate::plan::document::StepAction;
 use crate::rbac;
 
 const ADMINISTRATOR: &str = "f58310d9-a9f6-439a-9e8d-f62e7b41a168";

@@ -153,6 +153,18 @@ impl Grant<'_> {
         !other.is_conditional() || self.has_condition_of(other)
     }
 
+    /// Whether what this gives at a scope is still given after a plan: by itself, or by another that gives the same for good, with no more of a
+    /// condition than before. What ends by itself, or is for somebody who is gone, keeps no other.
+    pub(super) fn is_kept(&self, before: &World, at: &ResourceId, new: &[Grant<'_>]) -> bool {
+        let stays = |now: &Grant<'_>| now.id == self.id || now.is_lasting(before, at);
+        new.iter().any(|now| now.is(self) && self.is_kept_by(now) && stays(now))
+    }
+
+    /// Whether it is something to go by at a scope: for somebody who is there, and for good as far as is known.
+    pub(super) fn is_lasting(&self, before: &World, at: &ResourceId) -> bool {
+        !self.gone && self.was_lasting(before, at)
+    }
+
     /// Whether both have the same condition; white space does not count.
     pub(super) fn has_condition_of(&self, other: &Grant<'_>) -> bool {
         if self.condition == other.condition {

@@ -1,5 +1,7 @@
 //! Guards of what stands in an account: projects that go, content filters that stop less.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;

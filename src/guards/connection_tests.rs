@@ -1,5 +1,7 @@
 //! The guard of secrets that a connection sends.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;

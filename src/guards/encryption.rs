@@ -37,13 +37,13 @@ pub(super) fn objections(
         let is_its = |grant: &&Grant<'_>| grant.holder_id == principal && key.may_be_below(&grant.scope);
         let opened =
             |grant: &&Grant<'_>| is_its(grant) && grant.role.is_none_or(|role| role.can_on_data(UNWRAP));
-        let kept = |grant: &Grant<'_>| new.iter().any(|now| now.is(grant) && grant.is_kept_by(now));
         let opens = |grant: &&Grant<'_>| {
             is_its(grant)
+                && grant.is_lasting(before, &grant.scope)
                 && grant.role.is_some_and(|role| role.can_on_data(UNWRAP))
                 && (!grant.is_conditional() || old.iter().any(|was| was.is(grant) && was.is_kept_by(grant)))
         };
-        let lost = old.iter().filter(opened).find(|grant| !kept(grant));
+        let lost = old.iter().filter(opened).find(|grant| !grant.is_kept(before, &grant.scope, new));
         let Some(lost) = lost.filter(|_| !new.iter().any(|grant| opens(&grant))) else { continue };
         let message = format!(
             "the plan takes `{}` on `{}` from {} of account `{account}`, which reads its encryption key with it: unless an access policy of the vault lets it in, nobody could use the account",

@@ -94,7 +94,7 @@ pub(super) fn nobody_left(
         let Some(was) = before.resource(id) else { continue };
         let let_in =
             |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&ways.own, id, grant);
-        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !is_kept(before, id, grant, new)) {
+        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !grant.is_kept(before, id, new)) {
             continue;
         }
         if let Some(flaws) = ways.flaws(id, before.unlisted.contains(id)) {
@@ -103,7 +103,7 @@ pub(super) fn nobody_left(
     }
     let mut seen = BTreeSet::new();
     let lost =
-        |grant: &&Grant<'_>| may_let_in(grant) && !grant.gone && !is_kept(before, &grant.scope, grant, new);
+        |grant: &&Grant<'_>| may_let_in(grant) && !grant.gone && !grant.is_kept(before, &grant.scope, new);
     for grant in old.iter().filter(lost) {
         let place = &grant.scope;
         let Some(why) = before.unread_accounts(place).filter(|_| seen.insert(place)) else { continue };
@@ -284,12 +284,6 @@ fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Gr
         || own.contains(&(account.clone(), grant.holder_id.clone()))
 }
 
-/// Whether it stands after the plan as it did, or with less of a condition. One that may end by itself keeps no other.
-fn is_kept(before: &World, at: &ResourceId, grant: &Grant<'_>, new: &[Grant<'_>]) -> bool {
-    let lasts = |now: &Grant<'_>| now.id == grant.id || (!now.gone && now.was_lasting(before, at));
-    new.iter().any(|now| now.is(grant) && grant.is_kept_by(now) && lasts(now))
-}
-
 /// The calls of which the models that stand in an account need one; nothing where none is known to stand there.
 fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<Call>> {
     let is_in_it =
@@ -312,6 +306,7 @@ fn rights() -> Vec<String> {
 /// The caller's own rights to write, each by itself. What it holds through groups is not known here.
 pub(super) fn caller_out(
     caller: &str,
+    before: &World,
     after: &World,
     old: &[Grant<'_>],
     new: &[Grant<'_>],
@@ -319,10 +314,8 @@ pub(super) fn caller_out(
     let rights = rights();
     // What it has for a while only is no right that it keeps.
     let is_callers = |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends;
-    let kept =
-        |lost: &Grant<'_>| new.iter().filter(is_callers).any(|now| now.is(lost) && lost.is_kept_by(now));
     let mut objections = Vec::new();
-    for lost in old.iter().filter(is_callers).filter(|grant| !kept(grant)) {
+    for lost in old.iter().filter(is_callers).filter(|grant| !grant.is_kept(before, &grant.scope, new)) {
         // A role of which nothing is known might have given the right, and is none to rely on.
         let taken = rights.iter().any(|right| {
             let gives = |role: &Role| role.can(right);

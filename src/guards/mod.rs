@@ -12,6 +12,9 @@ mod condition;
 mod connection;
 #[cfg(test)]
 mod connection_tests;
+mod deletes;
+#[cfg(test)]
+mod deletes_tests;
 mod encryption;
 mod grant;
 mod identity;
@@ -32,26 +35,26 @@ mod weakening;
 #[cfg(test)]
 mod withheld_tests;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 use uuid::Uuid;
 
+use deletes::{deletes, left_out};
 use grant::Said;
 use lock_out::Declared;
 
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Plan, PlannedChange, StepAction};
+use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 use crate::plan::predict::World;
 use crate::rbac::Catalogue;
 
 /// A rule that `--allow` can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns.
+    /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns; deletes by a list that a spec leaves out.
     Deletes,
     /// Deleting an account.
     DeleteAccount,
@@ -171,6 +174,8 @@ struct Objection {
     message: String,
     /// What stood in the way of knowing better.
     cause: Option<String>,
+    /// How to ask for the same without a lift.
+    instead: Option<&'static str>,
 }
 
 /// What an objection is about.
@@ -184,11 +189,19 @@ enum About {
 
 impl Objection {
     fn at(rule: Rule, id: &ResourceId, message: String) -> Self {
-        Self { rule, about: About::Resource(id.clone()), message, cause: None }
+        Self::about(rule, About::Resource(id.clone()), message)
+    }
+
+    fn about(rule: Rule, about: About, message: String) -> Self {
+        Self { rule, about, message, cause: None, instead: None }
     }
 
     fn because(self, cause: &str) -> Self {
         Self { cause: Some(cause.to_owned()), ..self }
+    }
+
+    fn unless(self, instead: &'static str) -> Self {
+        Self { instead: Some(instead), ..self }
     }
 
     fn resource(&self) -> Option<&ResourceId> {
@@ -236,6 +249,7 @@ fn judge_by(
         Origin::File => Declared::of_file(plan, &after),
     };
     let mut objections = deletes(plan, before, origin);
+    objections.extend(left_out(plan, before, &after, origin));
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
@@ -267,7 +281,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
     said.objections.extend(encryption::objections(before, after, &old, &new));
     if let Some(caller) = caller {
-        said.objections.extend(lock_out::caller_out(&caller.to_string(), after, &old, &new));
+        said.objections.extend(lock_out::caller_out(&caller.to_string(), before, after, &old, &new));
     }
     said
 }
@@ -327,7 +341,7 @@ impl<'a> Refusal<'a> {
     fn finding(self, allowed: &[Allow]) -> FindingEntry {
         let lifted = allowed.iter().any(|allow| self.is_lifted_by(allow));
         let flag = self.flag();
-        let Self { objection: Objection { rule, message, cause, .. }, change, .. } = self;
+        let Self { objection: Objection { rule, message, cause, instead, .. }, change, .. } = self;
         let code =
             RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
         FindingEntry {
@@ -336,10 +350,10 @@ impl<'a> Refusal<'a> {
             code: code.to_owned(),
             message,
             cause,
-            hint: Some(if lifted {
-                "allowed on the command line".to_owned()
-            } else {
-                format!("if it is meant: {flag}")
+            hint: Some(match instead {
+                _ if lifted => "allowed on the command line".to_owned(),
+                Some(instead) => format!("if it is meant: {instead}, or {flag}"),
+                None => format!("if it is meant: {flag}"),
             }),
         }
     }
@@ -372,94 +386,6 @@ fn owner(body: &Value) -> Option<&str> {
     let description = body["properties"]["description"].as_str()?.trim_end();
     let from = description.rfind("[keyless:")?;
     description[from..].strip_prefix("[keyless:")?.strip_suffix(']')
-}
-
-/// Limits on deleting, for each stack.
-fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Objection> {
-    let mut objections = Vec::new();
-    let targets = |action| {
-        let steps = plan.steps.iter().filter(move |step| step.action == action);
-        steps.filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)))
-    };
-    let owner_of = |id: &ResourceId| before.resource(id).and_then(owner);
-    let places: BTreeSet<(Option<&str>, ResourceId)> =
-        targets(StepAction::Delete).map(|(_, id)| (owner_of(&id), place(&id))).collect();
-    // A file can name whatever carries the mark somewhere as the stack's own: only what stands beside what goes counts.
-    let counts = |stack, id| origin == Origin::Specs || places.contains(&(stack, place(id)));
-    // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
-    let known: BTreeSet<ResourceId> = plan
-        .changes
-        .iter()
-        .filter(|change| !change.action.is_undeclared())
-        .filter_map(|change| ResourceId::parse(&change.id).ok())
-        .collect();
-    // By stack, and what carries no mark apart: the kinds without a place for one.
-    let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
-    for (id, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
-        let stack = owner(body);
-        if counts(stack, id) {
-            owned.entry(stack).or_default().0 += 1;
-        }
-    }
-    for (_, id) in targets(StepAction::Delete) {
-        owned.entry(owner_of(&id)).or_default().1 += 1;
-        if is_account(&id) {
-            let message =
-                format!("the plan deletes account `{}`{}", id.name(), with_deployments(before, &id));
-            objections.push(Objection::at(Rule::DeleteAccount, &id, message));
-        } else if let Some(account) = child_of(&id, "projects") {
-            let message = format!(
-                "the plan deletes project `{}` of `{account}`: the agents, threads and files in it are lost",
-                id.name()
-            );
-            objections.push(Objection::at(Rule::DeleteProject, &id, message));
-        } else if let Some(account) = child_of(&id, "deployments") {
-            let message =
-                format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
-            objections.push(Objection::at(Rule::DeleteDeployment, &id, message));
-        }
-    }
-    for (step, id) in targets(StepAction::Purge) {
-        let message =
-            format!("the plan purges the soft-deleted account `{}`: nothing brings it back then", id.name());
-        let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
-        objections.push(Objection::at(Rule::Purge, &account.unwrap_or(id), message));
-    }
-    for (stack, (owned, deleted)) in owned {
-        let message = if deleted > 10 {
-            format!("refusing to delete more than 10 resources: the plan deletes {deleted} {}", of(stack))
-        } else if stack.is_some() && deleted >= 5 && deleted * 100 > owned * 30 {
-            format!("the plan deletes {deleted} of the {owned} resources {}", of(stack))
-        } else {
-            continue;
-        };
-        let about = stack.map_or(About::Plan, |stack| About::Stack(stack.to_owned()));
-        objections.push(Objection { rule: Rule::Deletes, about, message, cause: None });
-    }
-    objections
-}
-
-/// Where something stands: its resource group, or the scope above groups that it is on.
-fn place(id: &ResourceId) -> ResourceId {
-    id.group().unwrap_or_else(|| id.scope())
-}
-
-/// The deployments that go with an account, as far as they were read.
-fn with_deployments(before: &World, account: &ResourceId) -> String {
-    let stands =
-        |id: &&ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
-    let names: Vec<String> =
-        before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => format!(" and with it its deployment {one}: whoever calls it fails"),
-        all => format!(" and with it its deployments {}: whoever calls them fails", all.join(", ")),
-    }
-}
-
-/// Whose resources.
-fn of(stack: Option<&str>) -> String {
-    stack.map_or_else(|| "without a mark".to_owned(), |stack| format!("of stack `{stack}`"))
 }
 
 /// Whether an id is that of an account itself.

@@ -1,5 +1,7 @@
 //! Guards of networks at their limits: who may call an account, and whom it may call.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::kinds::DeclaredList;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 
 pub(super) const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
@@ -71,6 +72,12 @@ pub(super) fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static st
             "title": "a title", "source": null, "fields": []}));
     }
     crate::plan::samples::plan(json!(entries), json!(steps))
+}
+
+/// Has `team-a` declare its assignments on an account, or elsewhere.
+pub(super) fn declare(plan: &mut Plan, account: Option<&str>) {
+    let (stack, within) = ("team-a".to_owned(), account.map(id));
+    plan.lists.push(DeclaredList { stack, kind: "roleAssignments", within });
 }
 
 pub(super) fn messages(objections: Vec<Objection>) -> Vec<String> {
@@ -193,7 +200,8 @@ fn a_purge_is_refused_and_lifted_at_the_address_of_the_account() {
 #[test]
 fn every_refusal_says_how_to_lift_it() {
     let owned = marked(0..5, Some("team-a"));
-    let plan = plan(owned.iter().map(|body| (body, "delete")));
+    let mut plan = plan(owned.iter().map(|body| (body, "delete")));
+    declare(&mut plan, None);
     let found = judge(&plan, &world(owned.iter().cloned()), None, &[]);
     assert_eq!(found[0].hint.as_deref(), Some("if it is meant: --allow deletes:team-a"));
     // What no change speaks of is named by its id.
@@ -224,7 +232,8 @@ fn rules_are_written_as_they_are_read() {
 #[test]
 fn a_lift_that_lifts_nothing_says_so_and_names_what_there_is_to_lift() {
     let owned = marked(0..5, Some("team-a"));
-    let plan = plan(owned.iter().map(|body| (body, "delete")));
+    let mut plan = plan(owned.iter().map(|body| (body, "delete")));
+    declare(&mut plan, None);
     let said = |allowed: &[&str]| {
         let allowed: Vec<Allow> = allowed.iter().map(|text| text.parse().unwrap()).collect();
         let found = judge(&plan, &world(owned.iter().cloned()), None, &allowed);
@@ -255,7 +264,8 @@ fn a_file_cannot_make_deletes_a_small_part_by_naming_what_stands_elsewhere() {
         .collect();
     let entries =
         owned.iter().map(|body| (body, "delete")).chain(elsewhere.iter().map(|body| (body, "noop")));
-    let plan = plan(entries);
+    let mut plan = plan(entries);
+    declare(&mut plan, None);
     let before = world(owned.iter().chain(&elsewhere).cloned());
     let refused = |found: Vec<FindingEntry>| found.iter().any(|finding| finding.code == "guard-deletes");
     assert!(refused(judge_file(&plan, &before, None, &[])));

@@ -250,4 +250,15 @@ fn an_account_keeps_the_identity_with_which_it_reads_its_key_and_its_role() {
     }
     let state = |grants: Vec<Value>| [vec![keys(true), crypto.clone()], grants].concat();
     assert!(found(&state(vec![role(1, VAULT, CUSTOM)]), &state(vec![]), None).is_empty(), "Azure's own key");
+    // What ends by itself, or is left to somebody who is gone, opens no vault for long.
+    let ending = json!({
+        "id": format!("{GROUP}/providers/Microsoft.Authorization/roleAssignmentScheduleInstances/x"),
+        "properties": {"originRoleAssignmentId": role(2, GROUP, CUSTOM)["id"], "endDateTime": "2030-01-01T00:00:00Z"},
+    });
+    let state =
+        |grants: Vec<Value>| [vec![encrypted(&own, None), crypto.clone(), ending.clone()], grants].concat();
+    for (left, refused) in [(role(2, GROUP, CUSTOM), true), (role(3, GROUP, CUSTOM), false)] {
+        let said = found(&state(vec![role(1, VAULT, CUSTOM), left.clone()]), &state(vec![left]), None);
+        assert_eq!(said.len(), usize::from(refused), "{said:?}");
+    }
 }

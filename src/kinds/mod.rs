@@ -11,6 +11,7 @@ pub(crate) mod content_filters;
 mod declarable;
 mod deployment;
 mod field;
+mod lists;
 pub(crate) mod project;
 mod rai_policy;
 pub mod role_assignment;
@@ -27,6 +28,8 @@ pub use children::Section;
 pub(crate) use declarable::{shown, undeclarable};
 pub(crate) use deployment::Deployments;
 pub use field::{Compare, Field, Mutability};
+pub use lists::DeclaredList;
+pub(crate) use lists::lists;
 pub(crate) use project::Projects;
 pub(crate) use shape::{MARK, member, spelled};
 pub use shape::{merge, writable};
@@ -85,6 +88,10 @@ pub trait Kind: Sync {
     /// Where a spec declares lists of it below a parent. What is not a child says nothing here, and overrides what uses it.
     fn sections(&self, _spec: &Spec) -> Vec<Section> {
         Vec::new()
+    }
+    /// The lists of it that a stack declares, empty ones too, by what they stand in; the file's own stands in nothing.
+    fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
+        self.sections(&loaded.spec).into_iter().map(|section| Some(section.parent)).collect()
     }
     /// What shows the state of these stacks, given what is known already.
     fn queries(&self, stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {

@@ -10,7 +10,7 @@ use crate::access::changes::AccessChange;
 use crate::drift::Cause;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards;
-use crate::kinds::member;
+use crate::kinds::{DeclaredList, member};
 use crate::source::{Position, Sources};
 
 pub use super::path::dotted_path;
@@ -36,6 +36,9 @@ pub struct Plan {
     /// Ids of the accounts of which a spec declares all role assignments: what somebody made there by hand is no way in to rely on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declares_assignments: Vec<String>,
+    /// The lists that the specs declare. No file says that: whatever it said there would be its word alone.
+    #[serde(skip)]
+    pub lists: Vec<DeclaredList>,
     /// Who gains and who loses the way to call models, by account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessChange>,

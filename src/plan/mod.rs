@@ -33,7 +33,7 @@ use crate::source::{Sources, Span};
 /// Makes the plan.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete, lists } = diff;
     let planned = planned(&changes, Some(sources));
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> =
@@ -51,6 +51,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         summary,
         changes: planned,
         declares_assignments: complete.iter().map(ToString::to_string).collect(),
+        lists,
         access: Vec::new(),
         findings,
         incomplete,

@@ -193,6 +193,18 @@ fn more(changes: &[AccessChange]) -> Option<String> {
     Some(format!("and {more} more {}; JSON lists them", plural(more, "account", "accounts")))
 }
 
+/// How far somebody can who could always and for good.
+fn limit(holder: &Holder) -> &'static str {
+    let through = || holder.through.iter();
+    let is_free = |way: &Through| way.condition.is_none();
+    match (through().all(|way| way.temporary), through().any(is_free)) {
+        (true, true) => "for a while",
+        (true, false) => "for a while, and as far as a condition lets",
+        (false, true) => "for a while, and after that as far as a condition lets",
+        (false, false) => "as far as a condition lets",
+    }
+}
+
 fn lines(change: &AccessChange) -> Vec<(&'static str, String)> {
     let line = |holder: &Holder| {
         let roles: Vec<String> = holder.through.iter().map(how).collect();
@@ -202,7 +214,7 @@ fn lines(change: &AccessChange) -> Vec<(&'static str, String)> {
     lines.extend(change.loses.iter().map(|holder| ("-", line(holder))));
     let kept = |holder: &Holder| {
         let roles: Vec<String> = holder.through.iter().map(how).collect();
-        format!("{}: can only as far as a condition lets, by {}", who(holder), roles.join("; "))
+        format!("{}: can only {}, by {}", who(holder), limit(holder), roles.join("; "))
     };
     lines.extend(change.restricted.iter().map(|holder| ("-", kept(holder))));
     if let Some(keys) = change.keys {

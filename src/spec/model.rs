@@ -295,8 +295,7 @@ pub struct NetworkInjection {
 pub struct RoleAssignment {
     /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
-    /// Who gets it.
-    #[schemars(length(min = 1))]
+    /// Who gets it; `[]` is nobody.
     pub principals: Vec<Principal>,
     /// Why, for whoever reads the assignment in the portal.
     pub description: Option<String>,
@@ -314,8 +313,7 @@ pub struct ScopedRoleAssignment {
     pub scope: String,
     /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
-    /// Who gets it.
-    #[schemars(length(min = 1))]
+    /// Who gets it; `[]` is nobody: the scope stays declared, so that what the stack gave there and no line gives any more is revoked.
     pub principals: Vec<Principal>,
     /// Why, for whoever reads the assignment in the portal.
     pub description: Option<String>,

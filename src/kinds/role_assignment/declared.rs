@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::{RoleAssignments, TYPE, grants, key, roles, scope_name};
+use super::{RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::desired::{Desired, Hole, Open, collect_spans};
 use crate::id::{ResourceId, arm_guid};
 use crate::kinds::{Inventory, account};
@@ -96,6 +96,21 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
         }
     }
     all
+}
+
+/// The accounts of a stack that declare a list of their assignments, an empty one too.
+pub(in crate::kinds) fn complete(loaded: &Loaded) -> impl Iterator<Item = ResourceId> {
+    let lists = |index| loaded.document.tree.pointer(&format!("/accounts/{index}/roleAssignments"));
+    let accounts = loaded.spec.accounts.iter().enumerate();
+    let declaring = accounts.filter(move |(index, _)| lists(*index).is_some_and(serde_json::Value::is_array));
+    declaring.map(|(_, each)| account::id_of(&loaded.spec, each))
+}
+
+/// The lists that a stack declares: those of accounts, the file's own, and each scope that this names.
+pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
+    let own = loaded.document.tree.pointer("/roleAssignments").filter(|list| list.is_array());
+    let scopes = loaded.spec.role_assignments.iter().filter_map(|each| scope_of(&loaded.spec, &each.scope));
+    complete(loaded).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
 
 /// Whom a principal means.

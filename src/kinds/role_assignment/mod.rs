@@ -18,6 +18,7 @@ mod tests;
 pub(crate) mod twin;
 mod undeclared;
 
+pub(super) use declared::complete;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
 
@@ -158,14 +159,6 @@ fn list_at(scope: &ResourceId) -> Query {
     query
 }
 
-/// The accounts of a stack that declare a list of their assignments, an empty one too.
-pub(super) fn complete(loaded: &Loaded) -> impl Iterator<Item = ResourceId> {
-    let lists = |index| loaded.document.tree.pointer(&format!("/accounts/{index}/roleAssignments"));
-    let accounts = loaded.spec.accounts.iter().enumerate();
-    let declaring = accounts.filter(move |(index, _)| lists(*index).is_some_and(Value::is_array));
-    declaring.map(|(_, account)| id_of(&loaded.spec, account))
-}
-
 /// The scopes that a stack's assignments name.
 #[must_use]
 pub(crate) fn scopes_of(spec: &Spec) -> BTreeSet<ResourceId> {
@@ -275,6 +268,10 @@ impl Kind for RoleAssignments {
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         rules::check(loaded, findings);
+    }
+
+    fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
+        declared::lists(loaded)
     }
 
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {

@@ -193,10 +193,10 @@ fn the_spec_itself_is_checked_and_its_version_is_1() {
     let messages = found.iter().map(|(_, message, _)| message.as_str()).collect::<Vec<_>>();
     assert_eq!(messages, ["the spec needs `subscription`", "the spec needs `version`"]);
     let empty = super::tests::found(
-        "version: 1\nstack: s\nsubscription: x\naccounts: [{name: a, roleAssignments: [{role: r, principals: []}]}]\n",
+        "version: 1\nstack: s\nsubscription: x\naccounts: [{name: a, coManagedBy: [{stack: t, by: [], roles: [r]}]}]\n",
         &[],
     );
-    assert_one(&empty, "4:50", "`principals` needs at least 1 element", "");
+    assert_one(&empty, "4:47", "`by` needs at least 1 element", "");
 }
 
 #[test]

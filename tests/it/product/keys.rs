@@ -205,3 +205,27 @@ fn keys_stay_on_while_a_declared_assignment_cannot_be_made() {
         assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
     }
 }
+
+#[test]
+fn what_does_not_wait_for_a_grant_is_written_while_keys_stay_on() {
+    let azure = live();
+    let folder = azure.folder();
+    two_groups_of_one_name(&azure);
+    let broken = "  - role: Cognitive Services User\n    principals: [{group: ml}]\n";
+    folder.write("a.yaml", spec() + "    " + &broken.replace('\n', "\n    "));
+    let run = folder.keyless("plan a.yaml --format json").exits(1);
+    assert!(run.findings().contains(&"waits-for-grants@8".to_owned()), "{run}");
+    folder.keyless("plan a.yaml").exits(1).says(&[
+        "1 to update",
+        "1 refused",
+        "whatever else differs is written",
+    ]);
+    let run = folder.keyless("apply a.yaml --yes").exits(1);
+    let live = azure.get(&account("chat"));
+    assert_eq!(live["tags"]["team"], "ml", "{run}");
+    assert_eq!(live["properties"]["disableLocalAuth"], false, "{run}");
+    assert_eq!(azure.grants_at(&account("chat")).len(), 2, "{run}");
+    // Nothing is left to write, and that is not "no changes".
+    let run = folder.keyless("plan a.yaml").exits(1);
+    run.says(&["nothing can be written", "error[waits-for-grants]"]);
+}

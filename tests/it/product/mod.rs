@@ -23,6 +23,7 @@ mod hostile;
 mod incomplete;
 mod keys;
 mod leaks;
+mod left_out;
 mod mistakes;
 mod network;
 pub(crate) mod openings;

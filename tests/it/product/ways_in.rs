@@ -340,3 +340,71 @@ fn whoever_calls_models_by_responses_alone_is_a_way_in_that_does_not_go_unseen()
     folder.write("a.yaml", closing("roleAssignments: []\n"));
     locked(&azure, &folder, "no role with inference data actions is left");
 }
+
+#[test]
+fn whoever_keeps_only_what_ends_is_told_so() {
+    for (lasting, ending) in [(group(), account("chat")), (account("chat"), group())] {
+        let (azure, folder) = open();
+        let entry = format!(
+            "roleAssignments:\n  - scope: {lasting}\n    role: Cognitive Services User\n    principals:\n{}",
+            listed([BOB], "User")
+        );
+        let spec = one_account("team-a", "chat", "disableLocalAuth: false\n");
+        let nobody = entry.split("    principals").next().unwrap().to_owned() + "    principals: []\n";
+        folder.write("a.yaml", format!("{spec}{entry}"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", format!("{spec}{nobody}"));
+        folder.keyless("plan a.yaml").exits(0).says(&["- User", &format!("({BOB})")]);
+        for_an_hour(&azure, &ending, "Cognitive Services User", BOB);
+        let words = format!("({BOB}): can only for a while, by Cognitive Services User on ");
+        let run = folder.keyless("plan a.yaml").exits(0).says(&[&words, ", temporary, until 20"]);
+        assert!(!run.stdout.contains("not-checked"), "{run}");
+        let document = folder.keyless("plan a.yaml --format json").exits(0).json();
+        let access = &document["access"][0];
+        assert_eq!((&access["loses"], &access["gains"]), (&json!([]), &json!([])));
+        assert_eq!(access["restricted"][0]["through"][0]["temporary"], true, "{document}");
+        folder.keyless("plan a.yaml --format markdown").exits(0).says(&["can only for a while"]);
+        folder.keyless("plan a.yaml --out saved.json").exits(0);
+        folder.keyless("apply saved.json --yes --allow deletes").exits(0).says(&["can only for a while"]);
+        // What may not be asked is not known, and a note says so.
+        folder.write("a.yaml", format!("{spec}{entry}"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", format!("{spec}{nobody}"));
+        azure.spoil("GET", PIM, Fault::denied());
+        folder.keyless("plan a.yaml -v").exits(0).says(&["keep another keep it for good is not known"]);
+    }
+}
+
+#[test]
+fn who_is_gone_loses_nothing_and_lets_nobody_in() {
+    let given = |who: &[(&str, &str)]| {
+        let lines: String = who.iter().map(|(id, kind)| listed([id], kind)).collect();
+        let list = match who {
+            [] => "roleAssignments: []\n".to_owned(),
+            _ => format!("roleAssignments:\n  - role: Cognitive Services User\n    principals:\n{lines}"),
+        };
+        closing(&list)
+    };
+    let group = (GONE, "Group");
+    for (before, after, refused) in [
+        (&[group][..], &[][..], false),
+        (&[group, (ALICE, "User")], &[(ALICE, "User")], false),
+        (&[group, (ALICE, "User")], &[group], true),
+        (&[group, (ALICE, "User")], &[], true),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", given(before));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.spoil("POST", "$batch", Fault::Edit(forget));
+        folder.write("a.yaml", given(after));
+        let run = folder.keyless("plan a.yaml").exits(if refused { 3 } else { 0 });
+        assert_eq!(run.stdout.contains("error[guard-lock-out]"), refused, "{run}");
+        assert_eq!(
+            run.stdout.contains("are for principals that are gone"),
+            refused && !after.is_empty(),
+            "{run}"
+        );
+        assert!(!run.stdout.contains("- Group"), "{run}");
+    }
+}

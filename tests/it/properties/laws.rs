@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use keyless::plan::document::{Action, Plan, Step, StepAction};
+use keyless::plan::document::{Action, Plan, PlannedChange, Step, StepAction};
 
 use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls, somebody_could_call};
@@ -580,7 +580,13 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
         let written = by_action(planned, Action::Update).any(|key| *key == id);
         let before = openness(&item.body);
         let account = judge::declared(&case.specs, &id).filter(|_| written);
-        let now = account.map_or_else(|| before.clone(), |account| opened(before.clone(), account));
+        let mut now = account.map_or_else(|| before.clone(), |account| opened(before.clone(), account));
+        // Keys that wait for a grant stay as they are; which, the reference says.
+        let writes_keys = |change: &PlannedChange| change.patch().contains_key("disableLocalAuth");
+        let changes = planned.plan.changes.iter().zip(&planned.keys).filter(|(_, key)| **key == id);
+        if !changes.map(|(change, _)| change).any(writes_keys) {
+            now.keys_off = before.keys_off;
+        }
         let own = item.body["identity"]["principalId"].as_str().unwrap_or_default();
         let could = !before.keys_off || somebody_could_call(&id, own, &held);
         if could && now.keys_off && !somebody_calls(&id, own, &after) {

@@ -188,7 +188,8 @@ pub(super) fn generate(rng: &mut Rng) -> Specs {
                 scoped.push(entry);
             }
         }
-        if !scoped.is_empty() {
+        // A list that is left out and an empty one are not the same.
+        if !scoped.is_empty() || number % 2 == 1 {
             tree["roleAssignments"] = json!(scoped);
         }
         specs.trees.push(tree);

@@ -1,0 +1,223 @@
+//! How much a plan deletes, and whether anybody meant it: limits for each stack, and lists that a spec leaves out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{About, Objection, Origin, Rule, child_of, is_account, owner};
+use crate::id::ResourceId;
+use crate::kinds;
+use crate::kinds::DeclaredList;
+use crate::plan::document::{Action, Plan, PlannedChange, Step, StepAction};
+use crate::plan::predict::World;
+
+/// The steps that do something, each with what it does that to.
+fn targets(plan: &Plan, action: StepAction) -> impl Iterator<Item = (&Step, ResourceId)> {
+    let steps = plan.steps.iter().filter(move |step| step.action == action);
+    steps.filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)))
+}
+
+/// Limits on deleting, for each stack.
+pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    let owner_of = |id: &ResourceId| before.resource(id).and_then(owner);
+    let places: BTreeSet<(Option<&str>, ResourceId)> =
+        targets(plan, StepAction::Delete).map(|(_, id)| (owner_of(&id), place(&id))).collect();
+    // A file can name whatever carries the mark somewhere as the stack's own: only what stands beside what goes counts.
+    let counts = |stack, id| origin == Origin::Specs || places.contains(&(stack, place(id)));
+    // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
+    let known: BTreeSet<ResourceId> = plan
+        .changes
+        .iter()
+        .filter(|change| !change.action.is_undeclared())
+        .filter_map(|change| ResourceId::parse(&change.id).ok())
+        .collect();
+    // By stack, and what carries no mark apart: the kinds without a place for one.
+    let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
+    for (id, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
+        let stack = owner(body);
+        if counts(stack, id) {
+            owned.entry(stack).or_default().0 += 1;
+        }
+    }
+    for (_, id) in targets(plan, StepAction::Delete) {
+        owned.entry(owner_of(&id)).or_default().1 += 1;
+        if is_account(&id) {
+            let message =
+                format!("the plan deletes account `{}`{}", id.name(), with_deployments(before, &id));
+            objections.push(Objection::at(Rule::DeleteAccount, &id, message));
+        } else if let Some(account) = child_of(&id, "projects") {
+            let message = format!(
+                "the plan deletes project `{}` of `{account}`: the agents, threads and files in it are lost",
+                id.name()
+            );
+            objections.push(Objection::at(Rule::DeleteProject, &id, message));
+        } else if let Some(account) = child_of(&id, "deployments") {
+            let message =
+                format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
+            objections.push(Objection::at(Rule::DeleteDeployment, &id, message));
+        }
+    }
+    for (step, id) in targets(plan, StepAction::Purge) {
+        let message =
+            format!("the plan purges the soft-deleted account `{}`: nothing brings it back then", id.name());
+        let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
+        objections.push(Objection::at(Rule::Purge, &account.unwrap_or(id), message));
+    }
+    for (stack, (owned, deleted)) in owned {
+        let message = if deleted > 10 {
+            format!("refusing to delete more than 10 resources: the plan deletes {deleted} {}", of(stack))
+        } else if stack.is_some() && deleted >= 5 && deleted * 100 > owned * 30 {
+            format!("the plan deletes {deleted} of the {owned} resources {}", of(stack))
+        } else {
+            continue;
+        };
+        let about = stack.map_or(About::Plan, |stack| About::Stack(stack.to_owned()));
+        objections.push(Objection::about(Rule::Deletes, about, message));
+    }
+    objections
+}
+
+/// Where something stands: its resource group, or the scope above groups that it is on.
+fn place(id: &ResourceId) -> ResourceId {
+    id.group().unwrap_or_else(|| id.scope())
+}
+
+/// The deployments that go with an account, as far as they were read.
+fn with_deployments(before: &World, account: &ResourceId) -> String {
+    let stands =
+        |id: &&ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
+    let names: Vec<String> =
+        before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" and with it its deployment {one}: whoever calls it fails"),
+        all => format!(" and with it its deployments {}: whoever calls them fails", all.join(", ")),
+    }
+}
+
+/// Whose resources.
+fn of(stack: Option<&str>) -> String {
+    stack.map_or_else(|| "without a mark".to_owned(), |stack| format!("of stack `{stack}`"))
+}
+
+/// A list of a spec from which a plan deletes: whose it is, of which kind, and what it stands in; the file's own stands in nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct List<'a> {
+    stack: &'a str,
+    kind: &'a str,
+    within: Option<ResourceId>,
+}
+
+impl<'a> List<'a> {
+    /// The list in which something would be declared that goes; nothing where what it stands in goes too, or where another rule asks.
+    fn of(step: &'a Step, id: &ResourceId, stack: &'a str, gone: &BTreeSet<ResourceId>) -> Option<Self> {
+        if is_account(id) || ["projects", "deployments"].iter().any(|list| child_of(id, list).is_some()) {
+            return None;
+        }
+        let within = if is_assignment(id) { id.scope() } else { id.parent()? };
+        if gone.iter().any(|gone| gone.contains(&within)) {
+            return None;
+        }
+        let within = (!is_assignment(id) || is_account(&within)).then_some(within);
+        Some(Self { stack, kind: &step.kind, within })
+    }
+
+    /// Whether something live would be declared in it.
+    fn holds(&self, id: &ResourceId, body: &Value) -> bool {
+        let is_in_it = match (&self.within, is_assignment(id)) {
+            (within, true) if self.kind == "roleAssignments" => match within {
+                Some(within) => id.scope() == *within,
+                None => !is_account(&id.scope()),
+            },
+            (Some(within), false) => {
+                kinds::by_id(id).is_some_and(|kind| kind.name() == self.kind)
+                    && id.parent().as_ref() == Some(within)
+            }
+            _ => false,
+        };
+        is_in_it && owner(body) == Some(self.stack)
+    }
+}
+
+/// Deletes that perhaps nobody meant: a spec that leaves a list out says nothing of its elements, and all of them go that the stack
+/// made. `[]` says that none is wanted.
+///
+/// Of a plan that was read from a file nothing tells what its specs declare. There a list counts as left out if nothing in it that the stack
+/// made would be left.
+pub(super) fn left_out(plan: &Plan, before: &World, after: &World, origin: Origin) -> Vec<Objection> {
+    let gone: BTreeSet<ResourceId> = targets(plan, StepAction::Delete).map(|(_, id)| id).collect();
+    let mut lists: BTreeMap<List<'_>, usize> = BTreeMap::new();
+    for (step, id) in targets(plan, StepAction::Delete) {
+        // What carries no mark is no stack's to delete.
+        let Some(stack) = before.resource(&id).and_then(owner) else { continue };
+        if let Some(list) = List::of(step, &id, stack, &gone) {
+            *lists.entry(list).or_default() += 1;
+        }
+    }
+    let declares = |list: &List<'_>, declared: &DeclaredList| {
+        (list.stack, list.kind, &list.within) == (declared.stack.as_str(), declared.kind, &declared.within)
+    };
+    let is_left_out = |list: &List<'_>| match origin {
+        Origin::Specs => !plan.lists.iter().any(|declared| declares(list, declared)),
+        Origin::File => !after.resources.iter().any(|(id, body)| list.holds(id, body)),
+    };
+    let left_out = lists.into_iter().filter(|(list, _)| is_left_out(list));
+    left_out.map(|(list, count)| objection(plan, &list, count, origin)).collect()
+}
+
+fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Objection {
+    let noun = kinds::by_name(list.kind).map_or("resource", |kind| kind.noun());
+    let them = if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let (whose, go) = (of(Some(list.stack)), if count == 1 { "goes" } else { "go" });
+    let is_declared = |id: &ResourceId| {
+        let is = |change: &&PlannedChange| ResourceId::parse(&change.id).ok().as_ref() == Some(id);
+        let mut said = plan.changes.iter().filter(is);
+        said.any(|change| !change.action.is_undeclared() && change.action != Action::Delete)
+    };
+    let name = list.within.as_ref().map(ResourceId::name);
+    let (message, instead) = match (origin, &list.within) {
+        (Origin::File, _) => {
+            let place = name.map_or("outside of accounts".to_owned(), |name| format!("on `{name}`"));
+            let message = format!(
+                "{them} {whose} {place} {go} and none stays there, and a plan that is applied without its specs does not prove that they want none"
+            );
+            (message, "name its specs behind the plan")
+        }
+        (Origin::Specs, Some(account)) if is_account(account) && !is_declared(account) => {
+            let message = format!(
+                "the spec says nothing of account `{}` any more, and {them} {whose} on it {go}",
+                account.name()
+            );
+            (message, "keep a role assignment with that scope and `principals: []`")
+        }
+        (Origin::Specs, within) => {
+            let place = match (within, name) {
+                (Some(parent), Some(name)) if is_account(parent) => format!("account `{name}`"),
+                (_, Some(name)) => format!("`{name}`"),
+                _ => format!("stack `{}`", list.stack),
+            };
+            let whose = if within.is_some() { format!(" {whose}") } else { String::new() };
+            let message = format!(
+                "`{}` of {place} is not in the spec any more, and {them}{whose} {go} with it",
+                list.kind
+            );
+            let empty = if list.kind == "roleAssignments" {
+                "write `roleAssignments: []`"
+            } else {
+                "write an empty list, `[]`"
+            };
+            (message, empty)
+        }
+    };
+    let about = match &list.within {
+        Some(within) => About::Resource(within.clone()),
+        None => About::Stack(list.stack.to_owned()),
+    };
+    Objection::about(Rule::Deletes, about, message).unless(instead)
+}
+
+/// Whether an id is that of a role assignment.
+fn is_assignment(id: &ResourceId) -> bool {
+    id.as_str().to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/")
+}

@@ -1,0 +1,27 @@
+//! The lists that specs declare, whatever is in them: what goes from one is meant to go, and what goes without one perhaps nobody meant.
+
+use super::{KINDS, Kind};
+use crate::id::ResourceId;
+use crate::spec::Loaded;
+
+/// A list that a spec declares, an empty one too: what it leaves out is not wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredList {
+    /// Whose spec it is.
+    pub stack: String,
+    /// The kind of its elements.
+    pub kind: &'static str,
+    /// What it stands in, or the scope for which it speaks; nothing for a list of the file itself.
+    pub within: Option<ResourceId>,
+}
+
+/// The lists that stacks declare.
+#[must_use]
+pub(crate) fn lists(stacks: &[Loaded]) -> Vec<DeclaredList> {
+    let of_kind = |loaded: &Loaded, kind: &'static dyn Kind| {
+        let (stack, kind_name) = (loaded.spec.stack.clone(), kind.name());
+        let list = move |within| DeclaredList { stack: stack.clone(), kind: kind_name, within };
+        kind.lists(loaded).into_iter().map(list)
+    };
+    stacks.iter().flat_map(|loaded| KINDS.iter().flat_map(move |kind| of_kind(loaded, *kind))).collect()
+}

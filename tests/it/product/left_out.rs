@@ -1,0 +1,135 @@
+//! What a spec stops to speak of: a list that is left out revokes nothing unasked, and a scope that nobody names any more is not forgotten.
+
+use serde_json::json;
+
+use crate::common::{
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, grants, head, listed, one_account,
+};
+
+const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+
+fn at(group: &str) -> String {
+    format!("/subscriptions/{SUB}/resourceGroups/{group}")
+}
+
+/// An account whose users a stack gave access to, and somebody else who got it by hand.
+fn shared() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    azure.grant(&at("rg"), HAND, CS_USER, CAROL, None);
+    azure.take_seen();
+    (azure, folder)
+}
+
+#[test]
+fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
+    let (azure, folder) = shared();
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+    let words = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
+    let hint = "if it is meant: write `roleAssignments: []`, or --allow deletes:accounts/chat";
+    folder.keyless("plan a.yaml --out saved.json").exits(3).says(&["error[guard-deletes]", words, hint]);
+    folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
+    folder.keyless("plan a.yaml --allow deletes:accounts/chat").exits(0).says(&["2 to delete"]);
+    folder.keyless("plan a.yaml --allow deletes:accounts/another").exits(3);
+    // Without its specs a saved plan does not prove that they want nobody.
+    let words = "2 role assignments of stack `team-a` on `chat` go and none stays there";
+    folder.keyless("apply saved.json --yes").exits(3).says(&[words, "name its specs behind the plan"]);
+    assert!(azure.take_writes().is_empty());
+    folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
+    folder.keyless("plan a.yaml --out saved.json").exits(0).says(&["2 to delete"]);
+    folder.keyless("apply saved.json --yes").exits(3).says(&[words]);
+    assert!(azure.take_writes().is_empty());
+    folder.keyless("apply saved.json a.yaml --yes").exits(0).says(&["2 done"]);
+}
+
+#[test]
+fn a_saved_plan_that_leaves_something_in_the_list_is_applied_as_before() {
+    let (_azure, folder) = shared();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[BOB])));
+    folder.keyless("plan a.yaml --out saved.json").exits(0);
+    folder.keyless("apply saved.json --yes").exits(0).says(&["1 done"]);
+}
+
+#[test]
+fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_too() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    let entry = format!(
+        "roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals:\n{}",
+        listed([ALICE], "User")
+    );
+    let spec = one_account("team-a", "chat", &grants(&[BOB]));
+    folder.write("a.yaml", format!("{spec}{entry}"));
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    folder.write("a.yaml", &spec);
+    let own =
+        "`roleAssignments` of stack `team-a` is not in the spec any more, and 1 role assignment goes with it";
+    folder.keyless("plan a.yaml").exits(3).says(&[own, "or --allow deletes:team-a"]);
+    folder.keyless("plan a.yaml --allow deletes:team-a").exits(0);
+    folder.write("a.yaml", format!("{spec}roleAssignments: []\n"));
+    folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
+    // Nobody deletes an account that the stack did not make; its users would go all the same.
+    folder.write("a.yaml", format!("{}{entry}", head("team-a")));
+    let forgotten = "the spec says nothing of account `chat` any more, and 1 role assignment of stack `team-a` on it goes";
+    folder
+        .keyless("plan a.yaml")
+        .exits(3)
+        .says(&[forgotten, "with that scope and `principals: []`, or --allow"]);
+    let nobody = format!("  - {{scope: {}, role: Reader, principals: []}}\n", account("chat"));
+    folder.write("a.yaml", format!("{}{entry}{nobody}", head("team-a")));
+    folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
+    // An account that goes takes with it what is on it, and has a guard of its own.
+    let (_azure, folder) = shared();
+    folder.write("a.yaml", head("team-a"));
+    let run = folder.keyless("plan a.yaml").exits(3).says(&["guard-delete-account"]);
+    assert!(!run.stdout.contains("guard-deletes"), "{run}");
+}
+
+#[test]
+fn nobody_at_a_scope_is_something_to_declare() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |principals: &str, more: &str| {
+        format!(
+            "{}{more}roleAssignments:\n  - scope: {}\n    role: Reader\n    principals: {principals}\n",
+            head("team-a"),
+            at("other")
+        )
+    };
+    folder.write("a.yaml", spec(&format!("[{{id: {BOB}, type: User}}]"), ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    // The last line about the place is gone, and with it the right to delete there.
+    for (more, exit, words) in [
+        ("", 2, "it carries the stack's mark outside of its groups and scopes"),
+        (
+            "unmanaged: list\n",
+            0,
+            "1 thing carries the mark of stack `team-a` outside of what its spec names, and stays",
+        ),
+    ] {
+        folder.write("a.yaml", format!("{}{more}roleAssignments: []\n", head("team-a")));
+        let run = folder.keyless("plan a.yaml").exits(0).says(&[
+            "No changes",
+            words,
+            "with `principals: []` until it is gone",
+        ]);
+        assert_eq!(run.stdout.matches("warning[unmanaged]").count(), 1, "{run}");
+        folder.keyless("drift a.yaml").exits(exit).says(&[words]);
+    }
+    folder.write("a.yaml", spec("[]", ""));
+    folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    assert!(azure.grants_at(&at("other")).is_empty());
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    // What somebody else made there stays, and is nothing of the stack's.
+    azure.grant(&at("other"), HAND, READER, BOB, None);
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    // On an account as well.
+    let nobody = "roleAssignments: [{role: Cognitive Services User, principals: []}]\n";
+    folder.write("b.yaml", one_account("team-b", "chat", nobody));
+    folder.keyless("apply b.yaml --yes").exits(0);
+    folder.keyless("plan b.yaml --detailed-exitcode").exits(0);
+}

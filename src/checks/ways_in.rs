@@ -82,8 +82,7 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
     let unread = narrowed.iter().map(|each| &each.scope);
     let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
-    let at_risk: BTreeSet<ResourceId> =
-        at_risk(steps, world, &after, &roles).into_iter().chain(unread).collect();
+    let at_risk: BTreeSet<ResourceId> = at_risk(world, &after, &narrowed).into_iter().chain(unread).collect();
     for account in at_risk {
         let near = || left.iter().filter(|each| each.reaches(&after, &account));
         // What keyless made lasts, and what it makes; what it only marks may not.
@@ -181,23 +180,10 @@ fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
     }
 }
 
-/// Live accounts without keys after the steps, where keys go off or a grant that may let somebody in goes or changes.
-fn at_risk(steps: &[Step], before: &World, after: &World, roles: &Catalogue) -> BTreeSet<ResourceId> {
+/// Live accounts without keys after the steps, where keys go off or one of these grants holds, which let somebody in and go or change.
+fn at_risk(before: &World, after: &World, narrowed: &[Assignment<'_>]) -> BTreeSet<ResourceId> {
     let keys_off = |body: &Value| body["properties"]["disableLocalAuth"] == true;
-    let lost = |step: &&Step| {
-        step.kind == "roleAssignments" && matches!(step.action, StepAction::Delete | StepAction::Update)
-    };
-    let touched: Vec<ResourceId> = steps.iter().filter(lost).filter_map(target).collect();
-    let touched: Vec<Assignment<'_>> = touched
-        .iter()
-        .filter_map(|id| Assignment::of(id, before.resource(id)?))
-        .filter(|each| each.may_call(roles))
-        .collect();
-    let is_touched = |account: &ResourceId| {
-        let reaches =
-            |each: &Assignment<'_>| each.scope.subscription_id().is_none() || each.reaches(before, account);
-        touched.iter().any(reaches)
-    };
+    let is_touched = |account: &ResourceId| narrowed.iter().any(|each| lets_in(each, before, account));
     let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
     let off = after.resources.iter().filter(|(id, body)| is_account(id) && keys_off(body));
     let at_risk = off.filter(|(id, _)| {

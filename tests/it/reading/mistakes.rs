@@ -6,7 +6,7 @@ use std::fs;
 use super::*;
 
 #[test]
-fn ten_different_mistakes_are_told_in_one_run_each_at_its_place() {
+fn eleven_different_mistakes_are_told_in_one_run_each_at_its_place() {
     let text = "\
 version: 2
 stack: demo
@@ -24,7 +24,7 @@ accounts:
       ipRules: 10.0.0.0/8
     roleAssignments:
       - role: Reader
-        principals: []
+        principals: everybody
 ";
     let outcome = read_text(text);
     let expected = [
@@ -32,12 +32,13 @@ accounts:
         "invalid-value 1:10",
         "unknown-variable 3:11",
         "wrong-type 4:8",
+        "missing-field 7:5",
         "unknown-field 8:5",
         "duplicate-key 10:5",
         "invalid-value 11:26",
         "wrong-type 12:18",
         "wrong-type 14:16",
-        "invalid-value 17:9",
+        "wrong-type 17:21",
     ];
     assert_eq!(outcome.codes(), expected, "{}", outcome.shown());
     assert!(outcome.loaded.is_empty());

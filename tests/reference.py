@@ -174,7 +174,10 @@ def desired(spec, roles):
             assign(scope, entry)
     for entry in spec.get("roleAssignments") or []:
         scope = {"resourceGroup": group_id(subscription, spec.get("resourceGroup")), "subscription": f"/subscriptions/{subscription}"}
-        named.add(low(scope.get(entry["scope"], entry["scope"])).rstrip("/"))
+        at = low(scope.get(entry["scope"], entry["scope"])).rstrip("/")
+        # Of an account that the spec holds its own list speaks.
+        if not entry["principals"] or at not in {item["key"] for item in accounts}:
+            named.add(at)
         assign(scope.get(entry["scope"], entry["scope"]), entry)
     return {"stack": spec["stack"], "spec": spec, "accounts": accounts, "assignments": assignments, "groups": groups, "scopes": scopes, "named": named}
 

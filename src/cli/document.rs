@@ -166,7 +166,7 @@ impl OutFile {
         if !self.replaces_something() {
             return Ok(());
         }
-        self.write(&json(&Findings { format_version: FORMAT_VERSION, findings })?)
+        self.write(&output::presentable(&json(&Findings { format_version: FORMAT_VERSION, findings })?))
     }
 
     /// Writes it where nothing is; what has appeared there since the run began stays.

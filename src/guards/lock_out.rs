@@ -146,6 +146,8 @@ impl Ways<'_> {
     ) -> Option<Flaw> {
         let can = |role: &Role| match calls {
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
+            // What could not be listed may be a model of any sort.
+            None if self.before.undeployed.contains(at) => role.gives_all_usual_inference(),
             None => role.gives_usual_inference(),
         };
         let may = |role: &Role| calls.is_none_or(|calls| calls.iter().any(|call| role.may_call(call)));
@@ -212,7 +214,7 @@ impl Flaw {
             Self::Conditional => "hold only under a condition".to_owned(),
             Self::MayEnd => "may end by themselves: `roleAssignmentScheduleInstances` tells, which this caller may not read (Reader may); one that keyless makes lasts".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
-            Self::MayBeOtherCalls => "may permit no call of a model that is deployed there".to_owned(),
+            Self::MayBeOtherCalls => "may permit no call of a model that is deployed there; Azure shows which those are to whoever may read the account's `deployments`".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "end by themselves".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),

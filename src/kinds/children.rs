@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Gap, Inventory, Kind, Live, is_of, perhaps_in, placed, unplaced};
+use super::{Gap, Inventory, Kind, Live, is_of, perhaps_in, placed, unplaced, unplaced_in};
 use crate::desired::{Desired, collect_spans};
 use crate::id::{Key, ResourceId};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
@@ -60,6 +60,17 @@ pub(super) fn list(kind: &dyn Kind, parent: &ResourceId) -> Query {
         scope: parent.list(collection(kind)),
         project: |body| body,
     }
+}
+
+/// The accounts whose list of a kind was asked for and not read, or not whole.
+pub(super) fn unlisted(kind: &dyn Kind, snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    let end = format!("/{}?", collection(kind));
+    let lists = snapshot.answers().filter(|(path, ..)| path.contains(&end));
+    let accounts = lists.filter_map(|(_, scope, answer)| Some((scope.up_to("accounts")?, answer)));
+    let unread = accounts.filter(|(account, answer)| {
+        answer.refusal().is_some() || unplaced_in(&list(kind, account), snapshot).is_some()
+    });
+    unread.map(|(account, _)| account).collect()
 }
 
 pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {

@@ -1,6 +1,7 @@
 //! Model deployments (`Microsoft.CognitiveServices/accounts/deployments`).
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,7 @@ use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::snapshot::Query;
+use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
@@ -22,6 +23,11 @@ impl Deployments {
     /// The deployments of an account.
     pub(crate) fn list(account: &ResourceId) -> Query {
         children::list(&Deployments, account)
+    }
+
+    /// The accounts whose deployments could not be read.
+    pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+        children::unlisted(&Deployments, snapshot)
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::account::{self, id_of};
 use super::{
     Compare, Field, Inventory, Kind, Live, Mutability, Section, children, member, merge, rules, shape,
-    unplaced_in,
 };
 use crate::desired::Desired;
 use crate::finding::{Code, Finding};
@@ -44,12 +43,7 @@ pub(crate) fn list(account: &ResourceId) -> Query {
 
 /// The accounts whose projects could not be read.
 pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
-    let lists = snapshot.answers().filter(|(path, ..)| path.contains("/projects?"));
-    let accounts = lists.filter_map(|(_, scope, answer)| Some((scope.up_to("accounts")?, answer)));
-    let unread = accounts.filter(|(account, answer)| {
-        answer.refusal().is_some() || unplaced_in(&list(account), snapshot).is_some()
-    });
-    unread.map(|(account, _)| account).collect()
+    children::unlisted(&Projects, snapshot)
 }
 
 /// The accounts that stacks of this run made and no longer declare: what would be deleted, if their lists are whole.

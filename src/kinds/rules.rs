@@ -135,7 +135,10 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
 
 /// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
 pub(super) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
-    match body["properties"]["provisioningState"].as_str()? {
+    let state = body["properties"]["provisioningState"].as_str()?;
+    // In any spelling.
+    let known = ["Succeeded", "Failed", "Canceled", "Deleting", "Disabled"];
+    match known.into_iter().find(|known| known.eq_ignore_ascii_case(state)).unwrap_or(state) {
         "Succeeded" => None,
         "Failed" | "Canceled" => Some(
             Finding::error(

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::kinds::{self, account, merge, project, role_assignment};
+use crate::kinds::{self, Deployments, account, merge, project, role_assignment};
 use crate::plan::document::{Plan, Step, StepAction};
 use crate::principals;
 use crate::snapshot::{Body, Snapshot};
@@ -28,6 +28,8 @@ pub struct World {
     pub unscheduled: BTreeSet<ResourceId>,
     /// Accounts whose projects could not be listed.
     pub unlisted: BTreeSet<ResourceId>,
+    /// Accounts whose deployments could not be listed.
+    pub undeployed: BTreeSet<ResourceId>,
     /// Scopes of which all accounts are known.
     pub listed: BTreeSet<ResourceId>,
     /// Scopes whose accounts could not be listed, each with why.
@@ -44,6 +46,7 @@ impl World {
             gone: principals::gone(snapshot),
             unscheduled: role_assignment::unscheduled(snapshot),
             unlisted: project::unlisted(snapshot),
+            undeployed: Deployments::unlisted(snapshot),
             ..Self::default()
         };
         for (scope, why) in account::listings(snapshot) {

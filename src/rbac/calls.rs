@@ -199,6 +199,12 @@ impl Role {
         USUAL.iter().any(|action| self.can_on_data(action))
     }
 
+    /// Whether it lets someone make each of them.
+    #[must_use]
+    pub fn gives_all_usual_inference(&self) -> bool {
+        USUAL.iter().all(|action| self.can_on_data(action))
+    }
+
     /// Whether it is such a role as services give to call models by, without a right with which that could become more. Narrower than
     /// `gives_inference`: what is harmless is asked here.
     #[must_use]

@@ -106,10 +106,16 @@ pub(in crate::kinds) fn complete(loaded: &Loaded) -> impl Iterator<Item = Resour
     declaring.map(|(_, each)| account::id_of(&loaded.spec, each))
 }
 
-/// The lists that a stack declares: those of accounts, the file's own, and each scope that this names.
+/// The lists that a stack declares: those of accounts, the file's own, and each scope that this names. Of an account that the spec holds
+/// its own list speaks: an entry for its scope says nothing of what stood there, unless that is nobody.
 pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     let own = loaded.document.tree.pointer("/roleAssignments").filter(|list| list.is_array());
-    let scopes = loaded.spec.role_assignments.iter().filter_map(|each| scope_of(&loaded.spec, &each.scope));
+    let held: BTreeSet<ResourceId> =
+        loaded.spec.accounts.iter().map(|each| account::id_of(&loaded.spec, each)).collect();
+    let scopes = loaded.spec.role_assignments.iter().filter_map(|each| {
+        let scope = scope_of(&loaded.spec, &each.scope)?;
+        (each.principals.is_empty() || !held.contains(&scope)).then_some(scope)
+    });
     complete(loaded).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
 

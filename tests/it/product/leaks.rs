@@ -421,6 +421,25 @@ fn a_value_from_outside_that_becomes_a_key_is_not_shown_either() {
     }
 }
 
+/// What takes an older plan's place is a file that pipelines keep.
+#[test]
+fn what_a_failed_plan_leaves_in_its_file_shows_no_secret() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", crate::common::one_account("team-a", "chat", "tags: {a: b}\n"));
+    let secret = "Zx9-search-key-4711";
+    folder.with_env("plan a.yaml --out plan.json", &[("KEYLESS_SECRET_SEARCH", secret)]).exits(0);
+    folder.write(
+        "a.yaml",
+        crate::common::one_account("team-a", "chat", &format!("sku: {secret}\nkind: [{secret}]\n")),
+    );
+    let run = folder.with_env("plan a.yaml --out plan.json", &[("KEYLESS_SECRET_SEARCH", secret)]).exits(1);
+    let left = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    assert!(left.contains("\"findings\"") && !left.contains("\"changes\""), "{left}");
+    assert!(!left.contains(secret) && !run.stdout.contains(secret), "{left}{run}");
+    assert!(left.contains("REDACTED"), "it was there to be shown: {left}");
+}
+
 #[test]
 fn bodies_that_are_written_are_never_scrubbed() {
     let azure = Azure::start();

@@ -44,6 +44,24 @@ fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     folder.keyless("apply saved.json a.yaml --yes").exits(0).says(&["2 done"]);
 }
 
+/// An entry for the scope of an account says nothing of the list that the account lost.
+#[test]
+fn a_line_elsewhere_for_the_same_scope_does_not_stand_for_the_list() {
+    let (_azure, folder) = shared();
+    let lost = one_account("team-a", "chat", "tags: {team: ml}\n");
+    let entry = |principals: &str| {
+        format!(
+            "roleAssignments:\n  - {{scope: \"{}\", role: Reader, principals: {principals}}}\n",
+            account("chat")
+        )
+    };
+    let somebody = entry(&format!("[{{id: {CAROL}, type: User}}]"));
+    folder.write("a.yaml", format!("{lost}{somebody}"));
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-deletes]"]);
+    folder.write("a.yaml", format!("{lost}{}", entry("[]")));
+    folder.keyless("plan a.yaml").exits(0).says(&["2 to delete"]);
+}
+
 #[test]
 fn a_saved_plan_that_leaves_something_in_the_list_is_applied_as_before() {
     let (_azure, folder) = shared();

@@ -325,6 +325,32 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
     }
 }
 
+/// What may not be listed may be a model of any sort: only who can call all of the usual ones is a way in then.
+#[test]
+fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
+    for (guid, action, locks_out) in [
+        (CALLER, "OpenAI/deployments/embeddings/action", true),
+        (CALLER, "OpenAI/*", true),
+        (CS_USER, "", false),
+    ] {
+        let (azure, folder) = open();
+        if guid == CALLER {
+            define(&azure, action);
+        }
+        azure.grant(&group(), HAND, guid, ALICE, None);
+        folder.write("a.yaml", closing(""));
+        folder.keyless("plan a.yaml --out saved.json").exits(0);
+        azure.spoil("GET", "/deployments?", Fault::denied());
+        if locks_out {
+            locked(&azure, &folder, "may read the account's `deployments`");
+            folder.keyless("apply saved.json --yes").exits(3).says(&["guard-lock-out"]);
+        } else {
+            folder.keyless("plan a.yaml").exits(0);
+        }
+        assert!(azure.take_writes().iter().all(|seen| seen.body["properties"]["disableLocalAuth"] != true));
+    }
+}
+
 #[test]
 fn whoever_calls_models_by_responses_alone_is_a_way_in_that_does_not_go_unseen() {
     let azure = Azure::start();

@@ -8,7 +8,9 @@ use crate::kinds::Mutability;
 /// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a
 /// way in. The rest is written, since a grant may need it.
 pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
-    let missing: Vec<Desired> = changes.iter().filter_map(missing_grant).cloned().collect();
+    let mut missing: Vec<Desired> = changes.iter().filter_map(missing_grant).cloned().collect();
+    // Which one is named must not follow from the order of a spec.
+    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
     if missing.is_empty() {
         return;
     }

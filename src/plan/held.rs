@@ -10,7 +10,9 @@ use crate::id::ResourceId;
 ///
 /// Which of them the missing one was to replace nobody can tell from ids: a line with a mistake in it may be the new name of the old one.
 pub(super) fn deletes(changes: &[Change]) -> BTreeMap<usize, String> {
-    let missing: Vec<&Desired> = changes.iter().filter_map(missing_grant).collect();
+    let mut missing: Vec<&Desired> = changes.iter().filter_map(missing_grant).collect();
+    // Which one is named must not follow from the order of a spec.
+    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
     let held = changes.iter().enumerate().filter_map(|(index, change)| {
         let Change::Delete { live, .. } = change else { return None };
         let grant =

@@ -306,6 +306,10 @@ fn emptiness(case: &Case, _: &mut Tally) -> Result<(), String> {
         let was = first.keys.iter().position(|other| other == key).map(|at| first.plan.changes[at].action);
         let fits = match change.action {
             Action::Noop => true,
+            // What did not wait has been written, and the keys wait still.
+            Action::Refused if was == Some(Action::Update) => {
+                change.fields.iter().all(|field| field.path == ["disableLocalAuth"])
+            }
             Action::Refused | Action::Unknown => was == Some(change.action),
             Action::UnmanagedDrift if detached && was == Some(Action::Unmanaged) => true,
             action if action.is_undeclared() => was == Some(action),

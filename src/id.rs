@@ -265,6 +265,13 @@ impl ResourceId {
             && inner.as_bytes()[..outer.len()].eq_ignore_ascii_case(outer.as_bytes())
             && (inner.len() == outer.len() || inner.as_bytes()[outer.len()] == b'/')
     }
+
+    /// Whether what is assigned at one of two scopes may hold at the other: a management group may hold anything, and no id says what.
+    #[must_use]
+    pub fn may_overlap(&self, other: &ResourceId) -> bool {
+        let is_above = |scope: &ResourceId| scope.subscription_id().is_none();
+        self.contains(other) || other.contains(self) || is_above(self) || is_above(other)
+    }
 }
 
 /// Whether a segment can stand in an id. Names with spaces exist ("Failure Anomalies - app"), and so does `*`, the wildcard record of a DNS

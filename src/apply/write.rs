@@ -125,7 +125,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                         return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
                     }
                 }
-                // The plan has seen it: a replica that is behind may say so too, and what stays would be access that stays.
+                // A replica that lags behind the list answers so too: only the answer to the DELETE says that it has gone.
                 Err(error) if error.says_absent() => {}
                 Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
             }

@@ -114,11 +114,11 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
 
 /// Assignments that may let somebody in and go, or get another condition.
 fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Assignment<'a>> {
-    lessened(steps, before).filter(|each| each.may_call(roles)).collect()
+    lessened(steps, before).into_iter().filter(|each| each.may_call(roles)).collect()
 }
 
 /// Assignments that go, or get another condition.
-fn lessened<'a>(steps: &[Step], before: &'a World) -> impl Iterator<Item = Assignment<'a>> {
+fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Assignment<'a>> {
     let narrows = |step: &&Step| {
         step.kind == "roleAssignments"
             && match step.action {
@@ -131,7 +131,7 @@ fn lessened<'a>(steps: &[Step], before: &'a World) -> impl Iterator<Item = Assig
     };
     let targets = steps.iter().filter(narrows).filter_map(target);
     let live = targets.filter_map(|id| before.resources.get_key_value(&id));
-    live.filter_map(|(id, body)| Assignment::of(id, body)).collect::<Vec<_>>().into_iter()
+    live.filter_map(|(id, body)| Assignment::of(id, body)).collect()
 }
 
 /// Whether an assignment may hold for an account: of what stands above subscriptions that is not always known.
@@ -141,7 +141,7 @@ fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
 
 /// What tells whether those who lose a role assignment keep for good what they have beside it: only what somebody made by hand may end.
 fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
-    let lost: Vec<Assignment<'_>> = lessened(steps, before).collect();
+    let lost = lessened(steps, before);
     if lost.is_empty() {
         return Vec::new();
     }

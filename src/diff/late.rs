@@ -8,22 +8,15 @@ use crate::kinds::Mutability;
 /// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a
 /// way in. The rest is written, since a grant may need it.
 pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
-    let mut missing: Vec<Desired> = changes.iter().filter_map(missing_grant).cloned().collect();
-    // Which one is named must not follow from the order of a spec.
-    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
+    let missing: Vec<Desired> = missing_grants(changes).into_iter().cloned().collect();
     if missing.is_empty() {
         return;
     }
     for change in changes {
         let Change::Update { desired, live, fields, adopt } = change else { continue };
         let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
-        // A grant on something in the account counts too, and one on a management group, since it may hold the account.
-        let near = |grant: &&Desired| {
-            grant.scope.contains(&desired.id)
-                || desired.id.contains(&grant.scope)
-                || grant.scope.subscription_id().is_none()
-        };
-        let Some(grant) = missing.iter().find(near) else { continue };
+        // A grant on something in the account counts too.
+        let Some(grant) = missing.iter().find(|grant| grant.scope.may_overlap(&desired.id)) else { continue };
         let why = format!(
             "`{}` waits for every declared role assignment, and {} cannot be made out or made",
             late.path.join("."),
@@ -47,15 +40,16 @@ pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
     }
 }
 
-/// A grant which a spec declares and this plan cannot make.
+/// The grants which specs declare and this plan cannot make, in an order that does not follow from that of the specs.
 #[must_use]
-pub fn missing_grant(change: &Change) -> Option<&Desired> {
-    match change {
-        Change::Refused { desired, .. } | Change::Unknown { desired, .. } if desired.kind.is_grant() => {
-            Some(desired)
-        }
+pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
+    let missing = changes.iter().filter_map(|change| match change {
+        Change::Refused { desired, .. } | Change::Unknown { desired, .. } => Some(desired),
         _ => None,
-    }
+    });
+    let mut missing: Vec<&Desired> = missing.filter(|desired| desired.kind.is_grant()).collect();
+    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
+    missing
 }
 
 fn waits(desired: &Desired, changed: &FieldChange) -> bool {

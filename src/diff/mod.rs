@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use compare::{FieldChange, equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
-pub use late::missing_grant;
+pub use late::missing_grants;
 use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};

@@ -147,7 +147,7 @@ impl Ways<'_> {
         let can = |role: &Role| match calls {
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
             // What could not be listed may be a model of any sort.
-            None if self.before.undeployed.contains(at) => role.gives_all_usual_inference(),
+            None if self.before.unlisted_deployments.contains(at) => role.gives_all_usual_inference(),
             None => role.gives_usual_inference(),
         };
         let may = |role: &Role| calls.is_none_or(|calls| calls.iter().any(|call| role.may_call(call)));

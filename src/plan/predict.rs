@@ -29,7 +29,7 @@ pub struct World {
     /// Accounts whose projects could not be listed.
     pub unlisted: BTreeSet<ResourceId>,
     /// Accounts whose deployments could not be listed.
-    pub undeployed: BTreeSet<ResourceId>,
+    pub unlisted_deployments: BTreeSet<ResourceId>,
     /// Scopes of which all accounts are known.
     pub listed: BTreeSet<ResourceId>,
     /// Scopes whose accounts could not be listed, each with why.
@@ -46,7 +46,7 @@ impl World {
             gone: principals::gone(snapshot),
             unscheduled: role_assignment::unscheduled(snapshot),
             unlisted: project::unlisted(snapshot),
-            undeployed: Deployments::unlisted(snapshot),
+            unlisted_deployments: Deployments::unlisted(snapshot),
             ..Self::default()
         };
         for (scope, why) in account::listings(snapshot) {

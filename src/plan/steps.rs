@@ -108,12 +108,7 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
     if let Some(trust) = &late.trust {
         return gives(other, late, trust);
     }
-    // A management group may hold anything: no id says what.
-    let is_above = |draft: &Draft| draft.grant && draft.scope.subscription_id().is_none();
-    let overlapping = other.scope.contains(&late.scope)
-        || late.scope.contains(&other.scope)
-        || is_above(other)
-        || is_above(late);
+    let overlapping = other.scope.may_overlap(&late.scope);
     let before = if other.step.last { other.grant && !late.grant } else { true };
     let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
     stands_on_it || (before && overlapping && (other.grant || other.target == late.target))

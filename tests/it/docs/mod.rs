@@ -121,6 +121,7 @@ These do not count as somebody left:
   others take the routes of OpenAI and their own alike. Those of Anthropic take `AIServices/providers/action` by what the service answers, and
   `MaaS/*` by what is documented: whoever has one of the two only, by *Azure AI Developer* for example, may be no way in, and *Cognitive
   Services OpenAI User* has neither. Where nothing is known to be deployed, only roles that permit chat or embeddings count;
+  where the deployments cannot be listed, only roles that permit chat, embeddings and `MaaS` chat all;
 - a grant under a condition, unless the condition certainly lets a call through that the role permits and a deployed model takes. Where
   nothing is known to be deployed, it must let chat and embeddings through as far as the role permits them;
 - a grant that ends by itself, wherever it stands, such as a role activated through Privileged Identity Management. Where that could not be

@@ -308,7 +308,8 @@ fn emptiness(case: &Case, _: &mut Tally) -> Result<(), String> {
             Action::Noop => true,
             // What did not wait has been written, and the keys wait still.
             Action::Refused if was == Some(Action::Update) => {
-                change.fields.iter().all(|field| field.path == ["disableLocalAuth"])
+                !change.fields.is_empty()
+                    && change.fields.iter().all(|field| field.path == ["disableLocalAuth"])
             }
             Action::Refused | Action::Unknown => was == Some(change.action),
             Action::UnmanagedDrift if detached && was == Some(Action::Unmanaged) => true,

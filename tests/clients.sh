@@ -72,11 +72,24 @@ sandbox=
 stop() {
     if [[ -n $sandbox ]]; then
         kill -INT "$sandbox" 2>/dev/null || true
+        # It drains for 5 s.
+        for _ in $(seq 300); do kill -0 "$sandbox" 2>/dev/null || break; sleep 0.1; done
+        if kill -KILL "$sandbox" 2>/dev/null; then
+            printf 'sandbox\tCtrl-C\tends\tran on for 30 s\tno\n' >>"$ROWS"
+        fi
         wait "$sandbox" 2>/dev/null || true
         sandbox=
     fi
 }
-trap 'stop; rm -rf "$work"' EXIT
+# A run that is stopped shows how far it came.
+told=no
+end() {
+    stop
+    [[ $told == yes || ! -s ${ROWS:-} ]] || python3 "$here/table.py" "$ROWS" "$SECONDS" || true
+    rm -rf "$work"
+}
+trap end EXIT
+trap 'exit 143' TERM
 
 # What the walks may count on: an own environment, nothing of the user's, no proxy.
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
@@ -118,18 +131,20 @@ serve() { # WALK
     export ARM
 }
 
+# What hangs is a row; a walk takes about a minute.
+within=(timeout --kill-after=5 600)
+broke_off() { printf '%s\twalk\tends\tbroke off\tno\n' "$1" >>"$ROWS"; }
+
 authority
 started=$SECONDS
 for walk in "${walks[@]}"; do
     serve "$walk"
     case $walk in
-    az | mixed) bash "$here/$walk.sh" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS" ;;
-    sdk | pages)
-        "$cache/sdk/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
-        ;;
+    az | mixed) "${within[@]}" bash "$here/$walk.sh" || broke_off "$walk" ;;
+    sdk | pages) "${within[@]}" "$cache/sdk/bin/python" "$here/$walk.py" || broke_off "$walk" ;;
     tutorial)
         export SPEC=$PWD/specs/tutorial.yaml
-        "$cache/tutorial/bin/python" "$here/$walk.py" || printf '%s\twalk\tends\tbroke off\tno\n' "$walk" >>"$ROWS"
+        "${within[@]}" "$cache/tutorial/bin/python" "$here/$walk.py" || broke_off "$walk"
         ;;
     esac
     stop
@@ -139,4 +154,5 @@ for walk in "${walks[@]}"; do
     fi
 done
 
+told=yes
 python3 "$here/table.py" "$ROWS" $((SECONDS - started))

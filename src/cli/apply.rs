@@ -46,24 +46,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let (saved, specs) = match args.paths.split_first() {
-        Some((first, rest)) if first.extension().is_some_and(|extension| extension == "json") => {
-            if rest.is_empty() {
-                options.look_at_reports(std::slice::from_ref(first));
-            }
-            let plan = load(first)?;
-            pins::stacks(&options.stack, &plan)?;
-            (Some(plan), rest)
-        }
-        _ => (None, args.paths.as_slice()),
-    };
+    let is_plan = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().as_ref().is_some_and(is_plan)));
+    // Read before anything fails: a report must take the place of an old one, and of nothing that the run reads.
+    let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
+    options.look_at_reports(plan);
+    let saved = plan.first().map(|path| load(path)).transpose()?;
+    if let Some(plan) = &saved {
+        pins::stacks(&options.stack, plan)?;
+    }
     if specs.is_empty() && !args.rotation.rotate.is_empty() {
         return Err(Failure::new("a saved plan says itself which secrets it sends")
             .hint("give `--rotate` to the `keyless plan` that makes it"));
     }
-    let plan: &[PathBuf] = if saved.is_some() { &args.paths[..1] } else { &[] };
-    let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
-    options.look_at_reports(plan);
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }

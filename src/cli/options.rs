@@ -151,7 +151,7 @@ impl Options {
         }
     }
 
-    /// What the run reads, the files of its own sandbox among them.
+    /// What the run reads, the files of its own sandbox and those that sign it in among them.
     pub(super) fn all_inputs(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
         let state = self.sandbox.iter().flat_map(|state| {
             ["", ".journal", ".lock"].map(|end| {
@@ -160,7 +160,9 @@ impl Options {
                 PathBuf::from(name)
             })
         });
-        inputs.iter().cloned().chain(state).collect()
+        let credentials = ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"];
+        let credentials = credentials.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+        inputs.iter().cloned().chain(state).chain(credentials).collect()
     }
 
     /// Fails if a report file cannot be written: before anything is asked of Azure.

@@ -45,17 +45,30 @@ pub(super) fn is_outside(finding: &FindingEntry) -> bool {
     finding.code == Code::OutsideWithin.as_str()
 }
 
-/// Fails where a plan from a file writes for a stack to which the run is not pinned.
+/// Fails where a plan from a file writes for a stack to which the run is not pinned, or is about other stacks altogether.
 pub(super) fn stacks(pinned: &[String], plan: &Plan) -> Result<(), Failure> {
-    let written = plan.changes.iter().filter(|change| change.action.writes());
-    let is_foreign =
-        |change: &&PlannedChange| change.stack.as_ref().is_none_or(|stack| !pinned.contains(stack));
-    let Some(change) = written.filter(|_| !pinned.is_empty()).find(is_foreign) else { return Ok(()) };
-    let stack = change.stack.as_deref().unwrap_or("?");
-    let message = format!(
-        "the plan writes {} for stack `{stack}`, and this run is pinned to stack `{}`",
-        change.title,
-        pinned.join("`, `")
-    );
-    Err(Failure::new(message).hint(format!("add `--stack {stack}` if it is meant")))
+    if pinned.is_empty() {
+        return Ok(());
+    }
+    let to = pinned.join("`, `");
+    let is_pinned =
+        |change: &PlannedChange| change.stack.as_ref().is_some_and(|stack| pinned.contains(stack));
+    let mut written = plan.changes.iter().filter(|change| change.action.writes());
+    if let Some(change) = written.find(|change| !is_pinned(change)) {
+        let stack = change.stack.as_deref().unwrap_or("?");
+        let message = format!(
+            "the plan writes {} for stack `{stack}`, and this run is pinned to stack `{to}`",
+            change.title
+        );
+        return Err(Failure::new(message).hint(format!("add `--stack {stack}` if it is meant")));
+    }
+    let mut stacks: Vec<&str> = plan.changes.iter().filter_map(|change| change.stack.as_deref()).collect();
+    stacks.sort_unstable();
+    stacks.dedup();
+    if stacks.is_empty() || plan.changes.iter().any(is_pinned) {
+        return Ok(());
+    }
+    let message =
+        format!("the plan is of stack `{}`, and this run is pinned to stack `{to}`", stacks.join("`, `"));
+    Err(Failure::new(message).hint("give the plan that was made for the pinned stack"))
 }

@@ -18,7 +18,7 @@ pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
         // A grant on something in the account counts too.
         let Some(grant) = missing.iter().find(|grant| grant.scope.may_overlap(&desired.id)) else { continue };
         let why = format!(
-            "`{}` waits for every declared role assignment, and {} cannot be made out or made",
+            "`{}` waits for every declared role assignment, and {} cannot be resolved or made",
             late.path.join("."),
             grant.title
         );

@@ -53,6 +53,10 @@ impl Kind for Deployments {
         account::API
     }
 
+    fn is_callable(&self) -> bool {
+        true
+    }
+
     fn fields(&self) -> &'static [Field] {
         /// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
         const MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");

@@ -249,6 +249,10 @@ pub trait Kind: Sync {
     fn is_grant(&self) -> bool {
         false
     }
+    /// Whether clients call it: keys go off after it stands.
+    fn is_callable(&self) -> bool {
+        false
+    }
     /// Lines worth printing once it stands, as label and value.
     fn outputs(&self, _body: &Value) -> Vec<(&'static str, String)> {
         Vec::new()
@@ -477,10 +481,19 @@ pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
             let id = format!("`{}{cut}`", &text[..end]);
             match ResourceId::parse(text) {
                 Err(error) => format!("could not read the id {id} in the list: {error}"),
+                Ok(at) if contradicts(&at, body) => {
+                    format!("{id} in the list cannot be placed: its scope is another than that of its id")
+                }
                 Ok(_) => format!("{id} in the list shows no scope, principal and role that can be read"),
             }
         }
     };
     let hint = "nothing that this item may be is changed; if Azure really has it under that id, report that as a bug of keyless";
     Refusal { message: format!("GET {}: {what}", query.path), hint: Some(hint.to_owned()) }
+}
+
+/// Whether an assignment is said to stand at another scope than that of its id: then nobody knows where it is.
+fn contradicts(id: &ResourceId, body: &Value) -> bool {
+    let scope = body["properties"]["scope"].as_str().and_then(|scope| ResourceId::parse(scope).ok());
+    scope.is_some_and(|scope| scope != id.scope())
 }

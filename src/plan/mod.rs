@@ -35,9 +35,14 @@ use crate::source::{Sources, Span};
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
     let Diff { changes, findings: from_diff, incomplete, complete, lists } = diff;
     let planned = planned(&changes, Some(sources));
+    let held = held::deletes(&changes);
     let summary = Summary::of(&planned);
-    let mut findings: Vec<FindingEntry> =
-        findings.iter().chain(&from_diff).map(|finding| FindingEntry::new(finding, sources)).collect();
+    let mut findings: Vec<FindingEntry> = findings
+        .iter()
+        .chain(&from_diff)
+        .chain(held.values().map(|(_, finding)| finding))
+        .map(|finding| FindingEntry::new(finding, sources))
+        .collect();
     findings.sort();
     findings.dedup();
     let incomplete = incomplete
@@ -59,7 +64,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         steps,
         fingerprint: String::new(),
     };
-    plan.refuse_all(held::deletes(&changes));
+    plan.refuse_all(held.into_iter().map(|(index, (why, _))| (index, why)).collect());
     plan.fingerprint = plan.digest();
     plan
 }

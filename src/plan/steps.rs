@@ -1,8 +1,9 @@
 //! The writes of a plan and what each of them waits for.
 //!
 //! Pure. Everything follows from the changes, and nothing from the order in which they stand: a file that was edited cannot turn
-//! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands, so that nobody is
-//! left without a way in; deletes come last, children before what they stand on, and not at all if a grant that replaces them failed.
+//! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands and every deployment in the
+//! account, so that nobody is left without a way in or without the model that their role lets them call; deletes come last, children
+//! before what they stand on, and not at all if a grant that replaces them failed.
 //! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
 //! waits for it: if Azure refuses it, the rest goes on.
 
@@ -23,6 +24,8 @@ struct Draft {
     target: ResourceId,
     scope: ResourceId,
     grant: bool,
+    /// Whether clients call it.
+    callable: bool,
     /// Where its kind stands among the kinds: what stands on others comes later.
     rank: usize,
     /// What it needs an identity's role for, where it is a write of its own for that.
@@ -107,6 +110,10 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
     }
     if let Some(trust) = &late.trust {
         return gives(other, late, trust);
+    }
+    // Only who can call what stands then has a way in.
+    if other.callable && !other.step.last && !late.step.last && late.target.contains(&other.target) {
+        return true;
     }
     let overlapping = other.scope.may_overlap(&late.scope);
     let before = if other.step.last { other.grant && !late.grant } else { true };
@@ -266,7 +273,8 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)>
     };
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
-    Some((index, Draft { step, target, scope, grant: kind.is_grant(), rank, trust: None }))
+    let (grant, callable) = (kind.is_grant(), kind.is_callable());
+    Some((index, Draft { step, target, scope, grant, callable, rank, trust: None }))
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

@@ -359,7 +359,8 @@ impl Kind for RoleAssignments {
             }
             for body in snapshot.items(&query) {
                 let ours = self.mark(body).is_some_and(|mark| names.contains(mark.as_str()));
-                let (Some(id), Some((scope, key))) = (super::placed(body), identity(body)) else {
+                let placed = super::placed(body).filter(|id| !super::contradicts(id, body));
+                let (Some(id), Some((scope, key))) = (placed, identity(body)) else {
                     let power = || undeclared::is_guarded(body, snapshot.roles());
                     let near = strange::near(body, watched.iter().flatten(), &groups, power);
                     inventory.gaps.extend(strange::gaps(body, near, ours, &query));

@@ -222,9 +222,33 @@ fn what_azure_takes_by_itself_only_is_a_write_of_its_own() {
 }
 
 #[test]
+fn keys_wait_for_the_models_of_their_account() {
+    let (chat, other) = (account("chat"), account("chat2"));
+    let made = |account: &ResourceId, kind: &str| {
+        let id = account.child(kind, "one");
+        create(declared(kind, &id, &id))
+    };
+    let gone = chat.child("deployments", "two");
+    let changes = [
+        update("chat", false, &[("disableLocalAuth", json!(true), Mutability::AfterGrants)]),
+        made(&chat, "deployments"),
+        made(&chat, "projects"),
+        made(&other, "deployments"),
+        delete("deployments", &gone, &gone),
+    ];
+    let planned = draft(&changes);
+    let keys = planned.iter().position(|step| step.kind == "accounts").unwrap();
+    let needed: Vec<&str> = planned[keys].needs.iter().map(|need| planned[*need].target.as_str()).collect();
+    assert_eq!(needed, [chat.child("deployments", "one").as_str()]);
+    let made = planned.iter().filter(|step| step.action == StepAction::Create);
+    assert!(made.clone().count() == 3 && made.clone().all(|step| step.needs.is_empty()));
+}
+
+#[test]
 fn late_steps_do_not_wait_for_their_equals_nor_for_what_no_key_opens() {
     let chat = account("chat");
     let (one, two) = (chat.child("deployments", "one"), chat.child("deployments", "two"));
+    let policy = chat.child("raiPolicies", "strict");
     let role = |number| {
         let id = new_grant(number, &chat).id;
         delete("roleAssignments", &id, &chat)
@@ -233,7 +257,7 @@ fn late_steps_do_not_wait_for_their_equals_nor_for_what_no_key_opens() {
         vec![delete("deployments", &one, &one), delete("deployments", &two, &two)],
         vec![role(1), role(2)],
         vec![
-            create(declared("deployments", &one, &one)),
+            create(declared("raiPolicies", &policy, &policy)),
             update("chat", false, &[("disableLocalAuth", json!(true), Mutability::AfterGrants)]),
         ],
     ] {

@@ -154,6 +154,14 @@ fn what_a_run_reads_is_not_overwritten_under_any_name() {
         .exits(1)
         .complains(&["this run reads it"]);
     folder.keyless("show plan.json --report json=plan.json").exits(1).complains(&["this run reads it"]);
+    folder.write("certificate.pem", "mine");
+    for name in ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"] {
+        folder
+            .with_env("validate b.yaml --report json=certificate.pem", &[(name, "certificate.pem")])
+            .exits(1)
+            .complains(&["this run reads it"]);
+    }
+    assert_eq!(fs::read_to_string(at("certificate.pem")).unwrap(), "mine");
     let twice = "plan specs --var-file vars.yaml --out x.json --report json=./x.json";
     folder.keyless(twice).exits(1).complains(&["this run writes it already"]);
     let twice = "plan specs --var-file vars.yaml --report json=x --report sarif=x";
@@ -441,8 +449,14 @@ fn a_run_that_fails_leaves_no_file_that_passes_for_its_result() {
     told(&["run-failed", "not a whole JSON document"]);
     folder.keyless("apply broken.json --yes --report json=broken.json").exits(1);
     assert_eq!(read("broken.json"), "{");
-    // A result that was written is not replaced by what failed afterwards.
+    // The same beside specs, which no report overwrites either.
     folder.write("a.yaml", spec());
+    good();
+    folder.keyless(&format!("apply broken.json a.yaml --yes {reports}")).exits(1);
+    told(&["run-failed", "not a whole JSON document"]);
+    folder.keyless("apply broken.json a.yaml --yes --report json=a.yaml").exits(1);
+    assert_eq!(read("a.yaml"), spec());
+    // A result that was written is not replaced by what failed afterwards.
     let run = bash(&folder, &format!("keyless plan a.yaml {reports} > /dev/full"));
     run.exits(1);
     assert!(read("r.md").contains("to create"));

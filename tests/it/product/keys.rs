@@ -67,6 +67,31 @@ fn keys_stay_on_when_an_assignment_fails() {
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
 }
 
+/// A role may let its holder call that one model only.
+#[test]
+fn keys_stay_on_when_a_model_cannot_be_deployed() {
+    let azure = live();
+    let folder = azure.folder();
+    let models = "deployments:\n  - name: gpt\n    model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}\n    sku: {name: Standard, capacity: 1}\n";
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &format!("disableLocalAuth: true\n{}{models}", grants(&[ALICE]))),
+    );
+    azure.spoil(
+        "PUT",
+        "deployments/",
+        Fault::error(400, "InsufficientQuota", "This operation require 1 new capacity in quota."),
+    );
+    let run = folder
+        .keyless("apply a.yaml --yes")
+        .exits(1)
+        .says(&["1 done, 1 failed, 1 skipped", "InsufficientQuota"]);
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false, "{run}");
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+}
+
 #[test]
 fn a_new_account_is_born_without_keys() {
     let azure = Azure::start();
@@ -151,7 +176,11 @@ fn no_role_goes_while_a_declared_one_near_it_cannot_be_made() {
         azure.take_seen();
         folder.write("a.yaml", with(&listed([client], "ServicePrincipal")));
         let run = folder.keyless("plan a.yaml --out plan.json").exits(1);
-        run.says(&["it goes once role assignment", "can be made"]);
+        run.says(&[
+            "stays until role assignment",
+            "can be made, which may be meant to replace it",
+            "error[waits-for-grants]",
+        ]);
         let apply = if saved { "apply plan.json --yes" } else { "apply a.yaml --yes" };
         folder.keyless(apply).exits(1);
         assert_eq!(azure.take_writes().len(), 0);

@@ -307,6 +307,13 @@ fn pinned_runs_refuse_other_stacks_and_other_scopes() {
     folder.keyless("plan a.yaml --within nonsense").exits(1).complains(&["is not a scope"]);
     let group = format!("/subscriptions/{SUB}/resourceGroups/RG");
     folder.keyless(&format!("apply a.yaml --yes --within {group}")).exits(0);
+    // A saved plan of another stack is the wrong one, though it writes nothing.
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["No changes"]);
+    folder
+        .keyless("apply plan.json --yes --stack team-b")
+        .exits(1)
+        .complains(&["the plan is of stack `team-a`, and this run is pinned to stack `team-b`"]);
+    folder.keyless("apply plan.json --yes --stack team-b --stack team-a").exits(0);
     // The environment pins as well.
     folder
         .with_env("plan a.yaml --detailed-exitcode", &[("KEYLESS_STACK", "team-b")])

@@ -137,6 +137,19 @@ fn an_assignment_that_may_be_a_declared_one_is_named_and_nothing_is_done_on_the_
             "dnsZones/x/A/a|b",
             "segment `a|b` cannot stand",
         ),
+        (
+            "an id and a scope that contradict each other",
+            Fault::Edit(|list| {
+                given(list, "/resourceGroups/net", READER, "");
+                let here = format!(
+                    "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat"
+                );
+                list["value"].as_array_mut().unwrap().last_mut().unwrap()["properties"]["scope"] =
+                    here.into();
+            }),
+            "resourceGroups/net",
+            "its scope is another than that of its id",
+        ),
     ];
     for (what, fault, item, why) in rows {
         let (azure, folder) = applied();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use keyless::plan::document::{Action, StepAction};
+use keyless::plan::document::{Action, Step, StepAction};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Snapshot, missing};
 use keyless::spec::Loaded;
@@ -509,19 +509,19 @@ impl Case {
 
 fn account(plan: &mut Plan<'_>, id: &str) -> Value {
     let name = id.rsplit('/').next().unwrap_or_default();
-    let standing = plan.rng.chance(80);
+    let (standing, keys_off) = (plan.rng.chance(80), plan.rng.chance(60));
     if standing {
         let mut body = body(
             id,
             "Microsoft.CognitiveServices/accounts",
-            &json!({"customSubDomainName": name, "disableLocalAuth": true, "allowProjectManagement": true, "provisioningState": "Succeeded"}),
+            &json!({"customSubDomainName": name, "disableLocalAuth": keys_off, "allowProjectManagement": true, "provisioningState": "Succeeded"}),
         );
         body["location"] = json!("eastus2");
         body["kind"] = json!("AIServices");
         body["sku"] = json!({"name": "S0"});
         plan.put(id, body, Some(STACK));
     }
-    let mut account = json!({"name": name});
+    let mut account = json!({"name": name, "disableLocalAuth": true});
     let policies = plan.list(id, "raiPolicies", standing, rai_policy);
     let mut names = vec!["Microsoft.Default".to_owned()];
     names.extend(policies.iter().flatten().filter_map(|each| each["name"].as_str().map(str::to_owned)));
@@ -670,9 +670,26 @@ fn judge(case: &Case, read: &Read) -> Result<BTreeSet<String>, String> {
             return Err(format!("the guard of {kind} speaks where none goes, or is silent"));
         }
     }
-    for (index, step) in planned.plan.steps.iter().enumerate() {
+    let steps = &planned.plan.steps;
+    for (index, step) in steps.iter().enumerate() {
         if step.needs.iter().any(|need| *need >= index) {
             return Err(format!("step {index} needs a later one"));
+        }
+        if step.patch.get("disableLocalAuth") == Some(&json!(true)) && step.action == StepAction::Update {
+            // Keys go off once what can be called without them stands.
+            let model = format!("{}/deployments/", step.target.to_lowercase());
+            let is_model = |other: &&Step| {
+                other.target.to_lowercase().starts_with(&model) && other.action != StepAction::Delete
+            };
+            let waited = steps.iter().filter(is_model).count();
+            let needed = step.needs.iter().map(|need| &steps[*need]);
+            let (models, others): (Vec<&Step>, Vec<&Step>) = needed.partition(is_model);
+            if models.len() != waited || others.iter().any(|other| other.target != step.target) {
+                return Err(format!(
+                    "keys go off after {models:?} and {others:?}, with {waited} models written"
+                ));
+            }
+            covered.insert(format!("keys that wait for {} models", waited.min(1)));
         }
     }
     // The same answers in another order give the same bytes, and a plan after its predicted apply is empty.
@@ -716,4 +733,7 @@ fn plans_say_of_every_child_what_its_making_demands() {
         assert!(count * 50 >= total, "{kind} are updated in {count} of {total} cases only");
     }
     assert!(excused > 0, "no version was moved");
+    for count in [0, 1] {
+        assert!(covered.contains_key(&format!("keys that wait for {count} models")), "{covered:?}");
+    }
 }

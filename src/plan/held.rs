@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::diff::{Change, missing_grants};
 use crate::finding::{Code, Finding};
 
-/// The deletes of grants at, above or below the scope of a declared grant that cannot be made out or made, each with what to tell of it.
+/// The deletes of grants at, above or below the scope of a declared grant that cannot be resolved or made, each with what to tell of it.
 ///
 /// Which of them the missing one was to replace nobody can tell from ids: a line with a mistake in it may be the new name of the old one.
 pub(super) fn deletes(changes: &[Change]) -> BTreeMap<usize, (String, Finding)> {

@@ -135,6 +135,9 @@ group, or on another team's account. Those accounts are listed then. Of an accou
 unless somebody keeps a role there that lasts for certain. For accounts below a management group that always holds, since keyless does not know
 all of them; somebody with a lasting role on that management group or above is enough.
 
+Roles that somebody is only *eligible* for in Privileged Identity Management are read nowhere: whoever activates one has it as a grant that ends by
+itself, and until then keyless knows nothing of them.
+
 The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes a right
 with which keyless writes (accounts and what stands in them, role assignments) from the identity that carries it out, or puts it under a
 condition, is refused too; what that identity holds through groups is not known, and what it holds for a while is no right that it keeps.

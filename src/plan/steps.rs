@@ -116,7 +116,9 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
         return true;
     }
     let overlapping = other.scope.may_overlap(&late.scope);
-    let before = if other.step.last { other.grant && !late.grant } else { true };
+    // Of what is revoked only what stands on or in the deleted one goes before it.
+    let before =
+        if other.step.last { other.grant && !late.grant && late.target.contains(&other.scope) } else { true };
     let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
     stands_on_it || (before && overlapping && (other.grant || other.target == late.target))
 }

@@ -95,7 +95,11 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         add(&|other| !ending(other) && !entrusting(other) && other.target == step.target);
         // What stands on an account goes before it.
         if step.action == StepAction::Delete && !is_grant(step) {
-            add(&|other| is_grant(other) && other.action == StepAction::Delete && touch(step, other));
+            add(&|other| {
+                is_grant(other)
+                    && other.action == StepAction::Delete
+                    && within(&scope(other), &step.target.to_lowercase())
+            });
         }
     } else if matches!(step.action, StepAction::Create | StepAction::Update) {
         add(&|other| other.change == step.change && other.action == StepAction::Purge);

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::arm::origin::is_loopback;
+use crate::text::loopback::is_loopback;
 
 /// One of Azure's clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -168,7 +168,7 @@ impl Endpoint {
     /// An ARM elsewhere: a sandbox, a test, Azure Stack. Its tokens are asked for itself, never for public ARM.
     pub fn custom(text: &str) -> Result<Self, CloudError> {
         let refuse = |reason| CloudError::Endpoint {
-            endpoint: crate::arm::redact::redact(text).split('?').next().unwrap_or_default().to_owned(),
+            endpoint: crate::text::redact::redact(text).split('?').next().unwrap_or_default().to_owned(),
             reason,
         };
         let base = Url::parse(text).map_err(|_| refuse("it is not an absolute URL"))?;

@@ -14,6 +14,7 @@ use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
+use crate::text::pointer::escape;
 
 /// A declared resource.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ pub(crate) fn collect_spans(
 ) {
     spans.insert(path.to_owned(), document.value_span(pointer));
     let mut below = |name: &str, child: &Value| {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let escaped = escape(name);
         collect_spans(document, &format!("{pointer}/{escaped}"), &format!("{path}/{name}"), child, spans);
     };
     match value {

@@ -11,6 +11,7 @@ pub mod id;
 pub(crate) mod scrub;
 pub mod source;
 pub mod spec;
+pub mod text;
 
 pub mod kinds;
 pub mod rbac;

@@ -13,11 +13,11 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::kinds::account::{Accounts, FOUNDRY, INFERENCE, OPENAI};
 use crate::kinds::{Kind as _, Live, Projects};
-use crate::render::sanitize::hides;
 use crate::snapshot::{Query, Snapshot};
 use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
 use crate::standing::{Standing, not_live};
+use crate::text::sanitize::hides;
 
 /// Of all declared accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]

@@ -21,12 +21,12 @@ use super::interrupt::Interrupt;
 use super::observer::{Event, Observer, What, Why};
 use super::origin::{OriginError, Origins};
 use super::page::{self, MOST_ITEMS};
-use super::redact::redact;
 use super::target::Target;
 use super::wire;
 pub use super::written::Written;
 use crate::auth::Credential;
 use crate::cloud::Endpoint;
+use crate::text::redact::redact;
 
 /// How a client behaves; the default is for production.
 #[derive(Debug, Clone)]

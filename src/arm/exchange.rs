@@ -92,7 +92,7 @@ impl SignedUrl {
 
 impl fmt::Debug for SignedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&super::redact::redact(&self.0))
+        f.write_str(&crate::text::redact::redact(&self.0))
     }
 }
 
@@ -231,7 +231,7 @@ impl Exchange {
         Self {
             method,
             once: method == Method::Post,
-            path: super::redact::redact(path),
+            path: crate::text::redact::redact(path),
             limits,
             seed,
             began: now,

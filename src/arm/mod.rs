@@ -15,15 +15,12 @@ pub mod interrupt;
 pub mod observer;
 pub mod origin;
 mod page;
-pub mod redact;
 pub mod retry;
 mod target;
 mod wire;
 mod written;
 
 pub use client::{Client, Counts, Options, Written};
-pub(crate) use error_body::first_words;
-
 pub use error::{Effect, Error, Kind};
 pub use exchange::{Limits, Method};
 pub use interrupt::{Interrupt, Phase};

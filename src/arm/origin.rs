@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::finding::bounded;
 
@@ -142,17 +142,6 @@ pub fn origin_of(address: &str) -> String {
             let shown: String = start.chars().filter(|c| !c.is_control()).take(60).collect();
             if shown.is_empty() { "nowhere".to_owned() } else { shown }
         }
-    }
-}
-
-/// Whether a URL stays on this machine.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -14,11 +14,11 @@ use super::bucket::Direction;
 use super::client::Options;
 use super::clock::Moment;
 use super::exchange::{Answer, Body, Headers, Method, Outcome};
-use super::redact::{redact, secret_values};
 use super::retry::retry_after;
 use crate::auth::Secret;
 use crate::cloud::Endpoint;
 use crate::scrub;
+use crate::text::redact::{redact, secret_values};
 
 /// No answer may be larger.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

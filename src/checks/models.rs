@@ -15,7 +15,7 @@ use crate::id::ResourceId;
 use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query, Shape};
-use crate::spec::wording::nearest;
+use crate::text::names::nearest;
 
 const API: &str = "2025-06-01";
 

@@ -21,9 +21,9 @@ use crate::checks;
 use crate::finding::{Code, Severity};
 use crate::plan::document::{FindingEntry, Plan};
 use crate::plan::saved::{self, Hearsay};
-use crate::render::sanitize::sanitize;
 use crate::render::text;
 use crate::report::Report;
+use crate::text::sanitize::sanitize;
 
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]

@@ -10,11 +10,11 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use crate::files::{Target, WriteError};
 use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan};
-use crate::render::sanitize::sanitize_json;
 use crate::render::statement::{self, Said};
 use crate::render::{markdown, sarif, text};
 use crate::report::Report;
 use crate::statement::Statement;
+use crate::text::sanitize::sanitize_json;
 
 /// A document in every format.
 pub(super) trait Saying {

@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::Exit;
 use crate::finding::{Code, Severity, bounded};
 use crate::plan::document::FindingEntry;
-use crate::render::sanitize::{sanitize, sanitize_screen};
 use crate::scrub::{holds_secret, scrub, scrub_lines};
+use crate::text::sanitize::{sanitize, sanitize_screen};
 
 /// Why a command ended early: a message, its causes, and what to do.
 #[derive(Debug)]

@@ -17,7 +17,6 @@ use super::rotation::Rotation;
 use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
-use crate::arm::redact::redact;
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::checks;
@@ -38,6 +37,7 @@ use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
 use crate::statement::Statement;
+use crate::text::redact::redact;
 
 /// How long `drift` waits for the activity log: Azure may ask to come back much later.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use super::Check;
-use crate::arm::origin::is_loopback;
+use crate::text::loopback::is_loopback;
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{Cause, Done, Evidence, Sort};
 use crate::id::{ResourceId, is_request_id, trailing_guid};
-use crate::principals::{encoded, quoted};
 use crate::snapshot::Refusal;
+use crate::text::query::{encoded, quoted};
 
 /// How far back it is looked. The log takes no start that is more than 90 days ago, and clocks differ.
 const DAYS: i64 = 89;

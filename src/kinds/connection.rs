@@ -19,8 +19,8 @@ use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
-use crate::spec::tree::escape;
 use crate::spec::variables::secret_name;
+use crate::text::pointer::escape;
 
 /// Whose connections.
 enum Place {

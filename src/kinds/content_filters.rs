@@ -13,7 +13,7 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::spec::wording::nearest;
+use crate::text::names::nearest;
 
 /// What a policy's region offers.
 pub(crate) fn query(policy: &ResourceId, location: &str) -> Option<Query> {

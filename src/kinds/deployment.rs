@@ -124,7 +124,7 @@ impl Kind for Deployments {
                         account.name
                     );
                     let names = policies.iter().map(|each| each.name.as_str()).chain(["Microsoft.DefaultV2"]);
-                    let hint = match crate::spec::wording::nearest(policy, names) {
+                    let hint = match crate::text::names::nearest(policy, names) {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "declare it under `raiPolicies`, or name one of Azure's own: `Microsoft.DefaultV2`"
                             .to_owned(),

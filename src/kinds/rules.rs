@@ -12,7 +12,7 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::tree::escape;
+use crate::text::pointer::escape;
 
 /// Tags below a pointer: how many, their names and values, no mark typed in.
 pub(super) fn tags(
@@ -33,7 +33,7 @@ pub(super) fn tags(
         report("/tags", Code::InvalidValue, message, "drop some");
     }
     for (name, value) in tags {
-        let below = format!("/tags/{}", name.replace('~', "~0").replace('/', "~1"));
+        let below = format!("/tags/{}", escape(name));
         if name.eq_ignore_ascii_case(MARK) {
             report(
                 &below,
@@ -116,7 +116,7 @@ pub(super) fn is_clearable(field: &str) -> bool {
 pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut Vec<Finding>) {
     fn walk(loaded: &Loaded, pointer: &str, noun: &str, value: &Value, findings: &mut Vec<Finding>) {
         for (name, child) in value.as_object().into_iter().flatten() {
-            let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let below = format!("{pointer}/{}", escape(name));
             if child.is_null() && !is_clearable(name) {
                 let finding =
                     Finding::error(Code::InvalidValue, format!("`{name}` of a {noun} cannot be cleared"))

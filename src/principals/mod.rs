@@ -7,7 +7,6 @@
 mod identity;
 pub mod lock;
 mod proof;
-mod words;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,11 +19,11 @@ use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, PrincipalType};
+use crate::text::query::{encoded, quoted};
 
 pub use identity::identity_of;
 use lock::Lock;
 pub use proof::{existence, gone, names, objects, prove, unanswered};
-pub(crate) use words::{encoded, quoted};
 
 const IDENTITIES_API: &str = "2023-01-31";
 /// The ARM type of user-assigned identities.

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::object;
-use super::words::{encoded, quoted};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
+use crate::text::query::{encoded, quoted};
 
 /// Ids in one look-up; Graph takes more, and answers larger ones in pages.
 const LOOKED_UP: usize = 100;

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::markdown::place;
-use super::sanitize::{markdown, sanitize};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::access::changes::AccessChange;
@@ -11,6 +10,7 @@ use crate::access::{Access, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED
 use crate::id::ResourceId;
 use crate::keys::Keys;
 use crate::plan::document::Plan;
+use crate::text::sanitize::{markdown, sanitize};
 
 /// A plan that changes more accounts than this names the first ones only; JSON has them all.
 const SHOWN: usize = 20;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::sanitize::{markdown, sanitize};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, plural};
 use crate::doctor::{Check, Diagnosis, State};
+use crate::text::sanitize::{markdown, sanitize};
 
 /// Width of the names of checks.
 const NAMES: usize = 12;

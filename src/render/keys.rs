@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::markdown::place;
-use super::sanitize::{markdown, markdown_code};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
 use crate::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
+use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for Status {
     const COMMAND: &'static str = "keys status";

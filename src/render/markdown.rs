@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::alike::Alike;
 use super::cause;
-use super::sanitize::{markdown, markdown_code};
 use super::summary::{Found, found, not_read};
 use super::text::{counted as counted_steps, fields, hearsay, label, requests, worded};
 use super::words;
 use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::report::{Report, Status};
 use crate::source::Position;
+use crate::text::sanitize::{markdown, markdown_code};
 
 /// A plan.
 #[must_use]

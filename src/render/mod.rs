@@ -10,7 +10,6 @@ pub mod export;
 mod keys;
 pub mod markdown;
 mod outputs;
-pub mod sanitize;
 pub mod sarif;
 pub mod statement;
 mod summary;

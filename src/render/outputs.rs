@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::markdown::place;
-use super::sanitize::{markdown, markdown_code, sanitize};
 use super::statement::Said;
 use super::text::{STRONG, headed, plural};
 use crate::outputs::{AccountOutputs, Outputs};
+use crate::text::sanitize::{markdown, markdown_code, sanitize};
 
 impl Said for Outputs {
     const COMMAND: &'static str = "outputs";

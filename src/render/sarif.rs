@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::sanitize::sanitize;
 use crate::finding::{Code, Severity};
 use crate::plan::document::FindingEntry;
+use crate::text::sanitize::sanitize;
 
 /// The findings of a run.
 #[must_use]

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::access::changes;
 use super::alike::Alike;
 use super::cause;
-use super::sanitize::sanitize;
 use super::summary::{drifted, listed, summary};
 use super::words;
 use crate::diff::field;
@@ -23,6 +22,7 @@ use crate::plan::document::{
 use crate::plan::saved::Hearsay;
 use crate::report::{Outcome, Report, Status, Tally};
 use crate::source::Position;
+use crate::text::sanitize::sanitize;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();

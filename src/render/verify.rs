@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::markdown::place;
-use super::sanitize::{markdown, sanitize};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, headed};
+use crate::text::sanitize::{markdown, sanitize};
 use crate::verify::verdict::{Outcome, Reason};
 use crate::verify::{Check, Verification};
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use similar::{ChangeTag, TextDiff};
 
-use super::sanitize::sanitize;
 use super::text::{BAD, CHANGED, GOOD, plain};
+use crate::text::sanitize::sanitize;
 
 /// Shorter texts of one line are shown as `before -> after`.
 const LONG: usize = 60;

@@ -238,7 +238,7 @@ fn is_spec(path: &Path) -> bool {
 
 /// A path as it is shown; what a terminal would obey in it is written out.
 fn shown(path: &Path) -> String {
-    crate::render::sanitize::sanitize(&path.to_string_lossy()).into_owned()
+    crate::text::sanitize::sanitize(&path.to_string_lossy()).into_owned()
 }
 
 #[cfg(test)]

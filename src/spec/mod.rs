@@ -13,7 +13,6 @@ pub(crate) mod secrets;
 pub mod structure;
 pub mod tree;
 pub mod variables;
-pub(crate) mod wording;
 pub mod write;
 
 use std::collections::BTreeSet;

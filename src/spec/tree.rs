@@ -15,6 +15,7 @@ use super::build::Builder;
 use super::conflict;
 use crate::finding::Finding;
 use crate::source::{FileId, Sources, Span};
+use crate::text::pointer::{escape, unescape};
 
 /// Deepest nesting of lists and mappings in a spec.
 pub const MAX_DEPTH: usize = 64;
@@ -161,18 +162,6 @@ impl Document {
     fn span(&self, place: Place) -> Span {
         Span { file: self.file, start: place.start, end: place.end }
     }
-}
-
-/// One token of a JSON pointer, escaped.
-#[must_use]
-pub fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
-}
-
-/// One token of a JSON pointer, as it was before [`escape`].
-#[must_use]
-pub fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::tree::{Document, Substituted, escape};
-use super::wording::{nearest, short};
+use super::tree::{Document, Substituted};
 use super::{scalar, secrets};
 use crate::finding::{Code, Finding};
 use crate::source::{Sources, Span};
+use crate::text::names::{nearest, short};
+use crate::text::pointer::escape;
 
 /// What a variable of the environment begins with to be one of ours.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";

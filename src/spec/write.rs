@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::scalar::{self, Scalar};
-use super::tree::escape;
-use crate::render::sanitize::{break_commands, hides, sanitize};
+use crate::text::pointer::escape;
+use crate::text::sanitize::{break_commands, hides, sanitize};
 
 /// Members in reading order; what is not named here comes after them, by name.
 const ORDER: &[&str] = &[

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::arm::error_body::{self, ErrorBody, first_words};
+use crate::arm::error_body::{self, ErrorBody};
 use crate::id::is_request_id;
+use crate::text::excerpt::first_words;
 
 /// An answer of Azure.
 #[derive(Debug, Clone, PartialEq)]

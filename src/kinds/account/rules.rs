@@ -13,7 +13,7 @@ use crate::kinds::{cidr, rules};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, NetworkAcls};
-use crate::spec::wording::nearest;
+use crate::text::names::nearest;
 
 /// Kinds with their pricing tiers, as listed by the service's own SKU list; kinds without tiers were seen elsewhere.
 const KINDS: &[(&str, &[&str])] = &[

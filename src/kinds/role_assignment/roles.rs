@@ -17,7 +17,7 @@ use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
-use crate::spec::wording::{nearest, very_like};
+use crate::text::names::{nearest, very_like};
 
 /// All roles that can be assigned in a subscription and below it.
 #[must_use]

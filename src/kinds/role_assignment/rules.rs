@@ -12,7 +12,7 @@ use crate::rbac;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, IdentityType, Principal};
-use crate::spec::wording::nearest;
+use crate::text::names::nearest;
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;

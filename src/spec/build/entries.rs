@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::tree::{Children, Node, Place};
-use super::super::wording::short;
 use super::{Built, Role};
 use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
+use crate::text::names::short;
 
 /// What a mapping holds so far.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::closing;
 use crate::spec::variables::secret_name;
-use crate::spec::wording::nearest;
+use crate::text::names::nearest;
 
 /// Names that stand in `credentials`, here or at Azure.
 const NAMES: &[&str] = &["key", "keys", "clientId", "resourceId"];

@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 use super::{Kind, Problem, RULES, Rules, resolve};
-use crate::spec::tree::unescape;
+use crate::text::pointer::unescape;
 
 /// The fields of a type, and what they take.
 pub struct Fields(Rules);

@@ -37,7 +37,7 @@ pub(crate) fn is_secret_parameter(name: &str) -> bool {
 }
 
 /// The values of a URL's query that are never shown, as they stand there.
-pub(super) fn secret_values(url: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn secret_values(url: &str) -> impl Iterator<Item = &str> {
     let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
     let pairs = query.split('&').filter_map(|parameter| parameter.split_once('='));
     pairs.filter(|(name, _)| is_secret_parameter(name)).map(|(_, value)| value)

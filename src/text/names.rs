@@ -1,4 +1,4 @@
-//! Words that the findings of reading have in common. Pure.
+//! Names in messages: cut where they are long, listed, and the one that was probably meant. Pure.
 
 use strsim::normalized_damerau_levenshtein;
 
@@ -11,7 +11,7 @@ const SIMILAR: f64 = 0.6;
 const SLIP: f64 = 0.9;
 
 /// A part of a spec as a message repeats it: not endlessly.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -81,7 +81,7 @@ fn at_best(left: &[u8; 128], right: &[u8; 128]) -> f64 {
 }
 
 /// `a`, `b` and `c`, in backticks.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
     match names.pop() {
         Some(last) if names.is_empty() => last,

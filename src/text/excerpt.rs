@@ -1,0 +1,48 @@
+//! What is quoted of an answer that is no JSON.
+
+use crate::scrub::scrub;
+
+/// How much of a page that is not JSON is quoted.
+const WORDS: usize = 24;
+
+/// The first words of a page from a proxy or a gateway, without its tags.
+pub(crate) fn first_words(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
+    // Before tags are taken out of it and it is cut: half a secret is harder to find. And after, for one that stood between tags.
+    let text = scrub(&text);
+    let visible = match text.find('<') {
+        Some(_) => without_tags(&text),
+        None => text.into_owned(),
+    };
+    let visible = scrub(&visible);
+    let mut words = visible.split_whitespace();
+    let mut quoted = words.by_ref().take(WORDS).collect::<Vec<_>>().join(" ");
+    if quoted.chars().count() > 300 {
+        quoted = quoted.chars().take(300).collect();
+        quoted.push('…');
+    } else if words.next().is_some() {
+        quoted.push_str(" …");
+    }
+    (!quoted.is_empty()).then_some(quoted)
+}
+
+fn without_tags(page: &str) -> String {
+    let mut visible = String::new();
+    let mut rest = page;
+    while let Some(open) = rest.find('<') {
+        visible.push_str(&rest[..open]);
+        visible.push(' ');
+        let tag = &rest[open..];
+        let hidden = ["script", "style"]
+            .iter()
+            .find(|name| tag.get(1..=name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
+        let after_hidden = hidden.map(|name| {
+            let end = tag.to_ascii_lowercase().find(&format!("</{name}"));
+            end.map_or("", |end| &tag[end..])
+        });
+        let tag = after_hidden.unwrap_or(tag);
+        rest = tag.find('>').map_or("", |close| &tag[close + 1..]);
+    }
+    visible.push_str(rest);
+    visible
+}

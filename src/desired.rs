@@ -14,7 +14,7 @@ use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
-use crate::text::pointer::escape;
+use crate::text::json::escape;
 
 /// A declared resource.
 #[derive(Debug, Clone)]

@@ -49,6 +49,12 @@ macro_rules! codes {
                 match self { $(Code::$name => $text,)* }
             }
 
+            /// Whether guards say it.
+            #[must_use]
+            pub fn is_guard(self) -> bool {
+                self == Code::UnusedAllow || self.as_str().starts_with("guard-")
+            }
+
             /// What the code means, in a line.
             #[must_use]
             pub fn about(self) -> &'static str {

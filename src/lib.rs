@@ -5,6 +5,7 @@
 
 pub mod cli;
 
+pub mod document;
 pub(crate) mod files;
 pub mod finding;
 pub mod id;
@@ -38,8 +39,6 @@ pub mod apply;
 pub mod verify;
 
 pub mod render;
-pub mod report;
-pub mod statement;
 
 pub mod arm;
 pub mod auth;

@@ -5,47 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::holders::{Assignment, holders};
-use super::{Holder, Through};
+use crate::document::access::{AccessChange, Holder, KeysChange, Through};
+use crate::document::keys::Keys;
 use crate::id::{ResourceId, comparable};
-use crate::keys::Keys;
 use crate::plan::predict::World;
 use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
-
-/// What changes for one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccessChange {
-    /// The account's name.
-    pub account: String,
-    /// Its resource id.
-    pub id: String,
-    /// Who can call its models afterwards and could not before, or could for a while only.
-    pub gains: Vec<Holder>,
-    /// Who could and cannot any more.
-    pub loses: Vec<Holder>,
-    /// Who could for good and whatever the circumstances, and afterwards only for a while or under a condition: what is left to them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub restricted: Vec<Holder>,
-    /// Whether keys are taken before and after, where that changes who can call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keys: Option<KeysChange>,
-}
-
-/// Whether keys are taken before and after; `null` where there is no account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct KeysChange {
-    /// Before.
-    pub before: Option<Keys>,
-    /// After.
-    pub after: Option<Keys>,
-}
 
 /// What changes, by account; accounts for which nothing does are left out.
 #[must_use]
@@ -114,14 +82,6 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         }
     }
     changes
-}
-
-/// The names that changes give to principals, by object id in lower case.
-#[must_use]
-pub fn names(changes: &[AccessChange]) -> BTreeMap<String, String> {
-    let holders =
-        changes.iter().flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
-    holders.filter_map(|holder| Some((holder.id.to_ascii_lowercase(), holder.name.clone()?))).collect()
 }
 
 /// The assignments that end by themselves, each with when, as far as schedules were asked about.

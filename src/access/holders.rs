@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Holder, Reach, Through};
+use crate::document::access::{Holder, Reach, Through};
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds::Kind as _;
 use crate::kinds::role_assignment::RoleAssignments;

@@ -10,125 +10,18 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 pub use read::{known_names, queries};
 
+use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
+use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::keys::Keys;
 use crate::kinds::role_assignment::{self, denial::Denial};
 use crate::snapshot::{Answer, Query, Snapshot};
-use crate::source::{Position, Sources};
+use crate::source::Sources;
 use crate::spec::Loaded;
 use crate::standing::Standing;
 use holders::{Assignment, holders};
-
-/// What is named and not evaluated.
-pub const NOT_EVALUATED: [&str; 3] = ["conditions", "deny assignments", "membership of groups"];
-
-/// Who can call the models of which account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    /// The accounts, in the order of the specs.
-    pub accounts: Vec<AccountAccess>,
-    /// What could narrow or widen this and was not evaluated.
-    pub not_evaluated: Vec<String>,
-}
-
-/// Who can call the models of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountAccess {
-    /// Its place in the spec: `accounts/chat-eu`.
-    pub address: String,
-    /// Its name.
-    pub name: String,
-    /// Its resource id.
-    pub id: String,
-    /// Where it is declared.
-    pub source: Option<Position>,
-    /// Whether anyone with a key can call too.
-    pub keys: Keys,
-    /// Whether all role assignments and roles that count could be read.
-    pub complete: bool,
-    /// Who can call with a token.
-    pub principals: Vec<Holder>,
-    /// Deny assignments on the account or above it; they may take that away, and are not evaluated.
-    pub deny_assignments: Vec<DenyAssignment>,
-}
-
-/// A deny assignment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DenyAssignment {
-    /// Its name.
-    pub name: String,
-    /// Where it stands.
-    pub scope: String,
-}
-
-/// A principal that can call models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Holder {
-    /// Its object id.
-    pub id: String,
-    /// What it is, as the role assignment says: `User`, `Group`, `ServicePrincipal`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its name, where the directory or a lock file told it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Whether the directory knows no such principal any more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub orphaned: bool,
-    /// Through what it can.
-    pub through: Vec<Through>,
-}
-
-/// A role assignment with inference data actions.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Through {
-    /// How the scope stands to the account.
-    pub reach: Reach,
-    /// The scope.
-    pub scope: String,
-    /// The role's name.
-    pub role: String,
-    /// The GUID of the role definition.
-    pub role_id: String,
-    /// The id of the assignment.
-    pub assignment: String,
-    /// The condition under which it holds; not evaluated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-    /// Whether it ends by itself: somebody activated it through Privileged Identity Management, or gave it for a while.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub temporary: bool,
-    /// When it ends, where Azure shows that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-}
-
-/// How the scope of an assignment stands to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Reach {
-    /// The account itself.
-    Direct,
-    /// Something in the account: a project.
-    Below,
-    /// Its resource group.
-    ResourceGroup,
-    /// Its subscription.
-    Subscription,
-    /// A management group or the tenant's root.
-    Above,
-}
 
 /// Who can call the models of these accounts.
 #[must_use]

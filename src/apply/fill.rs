@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::Secrets;
 use crate::arm::Client;
+use crate::document::{Property, Step};
 use crate::id::ResourceId;
 use crate::kinds;
-use crate::plan::document::{Property, Step};
 
 /// A step as it is sent: its holes and its secrets filled.
 pub(super) async fn fill<'a>(

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
-use crate::plan::document::{FindingEntry, Plan, Requests, Step};
-use crate::report::{Outcome, Report, Status};
+use crate::document::report::{Outcome, Report, Status};
+use crate::document::{FindingEntry, Plan, Requests, Step};
 use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::Written;
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
         index: usize,
         status: Status,
         reason: Option<String>,
-        outputs: Vec<crate::report::Output>,
+        outputs: Vec<crate::document::report::Output>,
         progress: &dyn Progress,
     ) {
         let step = &self.plan.steps[index];

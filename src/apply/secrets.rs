@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use serde_json::{Map, Value, json};
 
 use crate::auth::Secret;
+use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::kinds::{self, Compare, Kind};
-use crate::plan::document::{FindingEntry, Plan};
 use crate::scrub;
 use crate::spec::variables::secret_name;
 

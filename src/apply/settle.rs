@@ -5,9 +5,10 @@
 use serde_json::{Map, Value};
 
 use crate::diff::{FieldChange, field_changes};
+use crate::document::{Step, dotted_path};
 use crate::kinds::role_assignment::twin;
-use crate::kinds::{Kind, spelled, writable};
-use crate::plan::document::{Step, dotted_path};
+use crate::kinds::{Kind, writable};
+use crate::text::json::spelled;
 
 /// Fields that the step declares and that are something else by now.
 pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {

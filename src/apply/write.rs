@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::fill::fill;
 use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
+use crate::document::report::Output;
+use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::twin;
 use crate::kinds::{self, Kind, writable};
-use crate::plan::document::{FindingEntry, Step, StepAction};
-use crate::report::Output;
 use crate::verify::gate::{Gate, Stop};
 
 /// How a write ended.

@@ -1,10 +1,10 @@
 //! Role assignments: how many a subscription may hold, and deny assignments, which take away what roles give.
 
 use super::{Case, Verdict, subscriptions, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::denial::{self, Denial};
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 

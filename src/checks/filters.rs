@@ -2,8 +2,8 @@
 //! another one, which guards compare; and the filters that a region has, where a policy is written, which its kind judges at their lines.
 
 use super::{Case, Verdict, target};
+use crate::document::{Step, StepAction};
 use crate::kinds;
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 

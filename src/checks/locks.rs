@@ -4,9 +4,9 @@
 //! `ScopeLocked`.
 
 use super::{Case, Verdict, list, subscriptions, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 

@@ -26,10 +26,10 @@ use serde_json::Value;
 
 use crate::desired::resolved;
 use crate::diff::diff;
+use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment;
-use crate::plan::document::{FindingEntry, Plan, Step};
 use crate::plan::predict::World;
 use crate::plan::{self};
 use crate::snapshot::{Answer, Query, Shape, Snapshot, is_settled};

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Case, Verdict, list, some, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query, Shape};
 use crate::text::names::nearest;
@@ -324,8 +324,8 @@ fn exceeded(
 mod tests {
     use super::*;
     use crate::diff::Diff;
+    use crate::document::{Action, Plan, PlannedChange, Requests, Target, TargetKind};
     use crate::finding::Severity;
-    use crate::plan::document::{Action, Plan, PlannedChange, Requests, Target, TargetKind};
     use crate::snapshot::Snapshot;
     use crate::source::Sources;
     use serde_json::json;

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Case, Verdict, some, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::account::{holds_projects, serves_models};
 use crate::kinds::{Deployments, project, unplaced_in};
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query};
 

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Case, Verdict, list, same_region, some, subscriptions, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize as _;
 
 use super::{Case, Verdict, list, target};
+use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::plan::predict::World;
 use crate::rbac::{self, Permission};
 use crate::snapshot::{Answer, Query};

@@ -10,8 +10,8 @@ use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::{Case, Verdict, models, some, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
-use crate::plan::document::{Step, StepAction};
 
 /// When a model ends under a SKU.
 enum End {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::closing::Public;
 use super::{Case, Verdict, some, target};
+use crate::document::{PlannedChange, StepAction};
 use crate::finding::Code;
-use crate::plan::document::{PlannedChange, StepAction};
 use crate::plan::predict::World;
 
 pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Case, Verdict, question, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
 use crate::kinds::account;
-use crate::plan::document::{Step, StepAction};
 use crate::plan::predict::World;
 use crate::snapshot::{Query, Snapshot};
 

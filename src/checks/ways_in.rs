@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Case, Verdict, target};
+use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::account::{self, holds_projects, serves_models};
 use crate::kinds::{self, Deployments, project, role_assignment};
-use crate::plan::document::{FindingEntry, Step, StepAction};
 use crate::plan::predict::World;
 use crate::principals;
 use crate::rbac::{Catalogue, Role};

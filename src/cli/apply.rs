@@ -18,11 +18,11 @@ use super::verify::How;
 use crate::apply::{Secrets, apply};
 use crate::arm::Phase;
 use crate::checks;
+use crate::document::report::Report;
+use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
-use crate::plan::document::{FindingEntry, Plan};
 use crate::plan::saved::{self, Hearsay};
 use crate::render::text;
-use crate::report::Report;
 use crate::text::sanitize::sanitize;
 
 /// Arguments of `apply`.

@@ -9,7 +9,7 @@ use super::output::Failure;
 use crate::apply::Secrets;
 use crate::auth::Environment;
 use crate::cloud::Endpoint;
-use crate::plan::document::Plan;
+use crate::document::Plan;
 use crate::scrub::{self, scrub};
 
 /// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.

@@ -18,12 +18,12 @@ use crate::auth::Claims;
 use crate::cloud::{Cloud, Endpoint};
 use crate::doctor::rights::{Purpose, judged, needed, places};
 use crate::doctor::{self, Check, Diagnosis, State, probe};
+use crate::document::Requests;
+use crate::document::Statement;
 use crate::id::ResourceId;
 use crate::kinds::account;
-use crate::plan::document::Requests;
 use crate::rbac::Permission;
 use crate::spec::Loaded;
-use crate::statement::Statement;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::options::{Format, Options};
 use super::output::{self, Failure};
+use crate::document::Statement;
+use crate::document::report::Report;
+use crate::document::{FORMAT_VERSION, FindingEntry, Plan};
 use crate::files::{Target, WriteError};
-use crate::plan::document::{FORMAT_VERSION, FindingEntry, Plan};
 use crate::render::statement::{self, Said};
 use crate::render::{markdown, sarif, text};
-use crate::report::Report;
-use crate::statement::Statement;
 use crate::text::sanitize::sanitize_json;
 
 /// A document in every format.

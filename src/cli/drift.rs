@@ -7,7 +7,6 @@ use super::output::Failure;
 use super::plan::compute;
 use super::rotation::Rotation;
 use super::session::{Purpose, Specs, check, exit_of_drift, refuse};
-use crate::guards;
 
 /// Arguments of `drift`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +22,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     }
     let mut plan = compute(options, checked, &[], &Rotation::default(), Purpose::Drift)?;
     // Guards are about closing a difference; that there is one is what is asked here.
-    plan.findings.retain(|finding| !guards::is_refusal(finding));
+    plan.findings.retain(|finding| !finding.is_refusal());
     Document::Drift(&plan).write(options)?;
     Ok(exit_of_drift(&plan))
 }

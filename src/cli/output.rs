@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::Exit;
+use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
-use crate::plan::document::FindingEntry;
 use crate::scrub::{holds_secret, scrub, scrub_lines};
 use crate::text::sanitize::{sanitize, sanitize_screen};
 

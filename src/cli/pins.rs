@@ -1,9 +1,9 @@
 //! `--within` and `--stack`: what a run that is pinned must not change, whether its plan is fresh or comes from a file.
 
 use super::output::Failure;
+use crate::document::{FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 
 /// The scopes of `--within`.
 pub(super) fn scopes(within: &[String]) -> Result<Vec<ResourceId>, Failure> {

@@ -8,8 +8,8 @@ use super::options::Options;
 use super::output::Failure;
 use super::rotation::Rotation;
 use super::session::{Checked, Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
+use crate::document::Plan;
 use crate::guards::Allow;
-use crate::plan::document::Plan;
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]

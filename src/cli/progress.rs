@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output::{aside, one_line};
 use crate::apply::Progress;
 use crate::arm::observer::{Event, Observer, What};
+use crate::document::report::Outcome;
 use crate::render::text;
-use crate::report::Outcome;
 use crate::verify::verdict::Verdict;
 
 /// A spinner that says what is going on; silent where stderr is no terminal.

@@ -10,10 +10,10 @@ use super::pins;
 use super::session::Session;
 use crate::access;
 use crate::checks;
+use crate::document::{FindingEntry, Plan, Target};
 use crate::finding::{Code, Severity};
 use crate::guards::{self, Allow};
 use crate::kinds;
-use crate::plan::document::{FindingEntry, Plan, Target};
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
@@ -88,14 +88,14 @@ impl Session {
         let now = World::of(&snapshot);
         // What guards, pins and checks said when the plan was made is said again, if it still holds.
         let hearsay = Hearsay::findings_of(&mut plan, |finding| {
-            guards::is_judgement(finding) || pins::is_outside(finding) || checks::is_verdict(finding)
+            finding.is_judgement() || pins::is_outside(finding) || checks::is_verdict(finding)
         });
         if promises {
             let foreign = saved::confront(&mut plan, &now);
             plan.findings.extend(foreign);
             checks::review(&mut plan, &snapshot, Severity::Error);
         }
-        let names = access::changes::names(&plan.access);
+        let names = crate::document::access::names(&plan.access);
         let told = |name: &str| match name.strip_suffix(", from lock, unverified") {
             Some(name) => format!("{name}, from the plan and there from lock, unverified"),
             None => format!("{name}, from the plan, unverified"),

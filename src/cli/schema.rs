@@ -5,13 +5,13 @@ use clap::ValueEnum;
 use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
-use crate::access::Access;
 use crate::doctor::Diagnosis;
-use crate::keys::{Revocation, Status};
+use crate::document::Plan;
+use crate::document::Statement;
+use crate::document::access::Access;
+use crate::document::keys::{Revocation, Status};
+use crate::document::report::Report;
 use crate::outputs::Outputs;
-use crate::plan::document::Plan;
-use crate::report::Report;
-use crate::statement::Statement;
 use crate::verify::Verification;
 
 /// Arguments of `schema`.

@@ -23,20 +23,20 @@ use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
+use crate::document::Statement;
+use crate::document::{Plan, Requests, Target, TargetKind};
 use crate::drift::Inquiry;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::plan::document::{Plan, Requests, Target, TargetKind};
 use crate::plan::predict::World;
 use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
 use crate::snapshot::{Caller, Query, Snapshot, missing};
 use crate::spec::Loaded;
 use crate::standing::{self, Standing};
-use crate::statement::Statement;
 use crate::text::redact::redact;
 
 /// How long `drift` waits for the activity log: Azure may ask to come back much later.

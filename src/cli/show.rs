@@ -6,8 +6,8 @@ use super::Exit;
 use super::options::Options;
 use super::output::{self, Failure};
 use super::plan::show;
+use crate::document::Plan;
 use crate::files;
-use crate::plan::document::Plan;
 use crate::plan::saved;
 use crate::render::text;
 

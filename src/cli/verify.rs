@@ -10,7 +10,7 @@ use super::session::{Checked, Session, Specs, not_signed_in, over_specs};
 use crate::arm::Interrupt;
 use crate::auth::{Credential, Environment, Secret, Settings};
 use crate::cloud::Cloud;
-use crate::plan::document::Plan;
+use crate::document::Plan;
 use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
 use crate::verify::probe::Place;

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::kinds::{Compare, Field, Kind, Mutability, cidr, spelled};
+use crate::kinds::{Compare, Field, Kind, Mutability, cidr};
 use crate::rbac::Condition;
 use crate::source::Span;
+use crate::text::json::spelled;
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]

@@ -23,9 +23,10 @@ pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};
 
 use crate::desired::Desired;
+use crate::document::DeclaredList;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{DeclaredList, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
+use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;

@@ -9,7 +9,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Cause, Done, Evidence, Sort};
+use super::Sort;
+use crate::document::{Cause, Done, Evidence};
 use crate::id::{ResourceId, is_request_id, trailing_guid};
 use crate::snapshot::Refusal;
 use crate::text::query::{encoded, quoted};

@@ -9,7 +9,7 @@ use crate::access::known_names;
 use crate::kinds::KINDS;
 use crate::principals;
 use crate::snapshot::{Answer, Query, Snapshot};
-use crate::text::pointer::escape;
+use crate::text::json::escape;
 
 /// Asks the directory how the principals are called.
 pub(super) fn names(tree: &Value) -> Option<Query> {

@@ -284,7 +284,7 @@ fn element(live: &Live) -> Map<String, Value> {
 }
 
 fn push(holder: &mut Value, grant: Map<String, Value>) {
-    let list = kinds::member(holder, "roleAssignments");
+    let list = crate::text::json::member(holder, "roleAssignments");
     if list.is_null() {
         *list = json!([]);
     }

@@ -18,7 +18,7 @@ use crate::spec::tree::{self, Document};
 use crate::spec::variables::VariableInputs;
 use crate::spec::write::{literal, to_yaml};
 use crate::spec::{self, Loaded, structure};
-use crate::text::pointer::unescape;
+use crate::text::json::unescape;
 
 /// Rounds of taking out: what goes can leave behind something that needed it.
 const ROUNDS: usize = 20;

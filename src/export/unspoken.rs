@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::left_out;
 use crate::finding::Finding;
-use crate::kinds::{Live, MARK, spelled, writable};
+use crate::kinds::{Live, MARK, writable};
 use crate::rbac::Catalogue;
+use crate::text::json::spelled;
 
 /// What Azure shows of every connection that nobody set it for.
 const DEFAULTS: &[(&str, &str)] = &[

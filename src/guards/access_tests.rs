@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, chat, grant, id, keys, messages, world};
 use super::*;
-use crate::plan::document::StepAction;
+use crate::document::StepAction;
 use crate::rbac;
 
 const ADMINISTRATOR: &str = "f58310d9-a9f6-439a-9e8d-f62e7b41a168";
@@ -349,7 +349,7 @@ fn a_way_in_to_rely_on_is_certain_declared_and_lasting() {
 
 #[test]
 fn what_another_team_made_is_a_way_in_and_what_nobody_accepts_is_none() {
-    use crate::plan::document::Action;
+    use crate::document::Action;
     let direct = grant(1, CHAT, CS_USER, ALICE);
     for (action, locked) in [
         (Action::CoManaged, false),

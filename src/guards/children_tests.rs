@@ -68,9 +68,9 @@ fn a_project_goes_only_past_its_guard_and_what_stands_in_it_is_none() {
         let messages: Vec<&str> = refusals.clone().map(|finding| finding.message.as_str()).collect();
         assert_eq!(messages, expected.into_iter().collect::<Vec<_>>(), "{below}");
         if let Some(finding) = refusals.next() {
-            assert!(is_refusal(finding) && finding.code == "guard-delete-project");
+            assert!(finding.is_refusal() && finding.code == "guard-delete-project");
             assert_eq!(finding.hint.as_deref(), Some("if it is meant: --allow delete-project:an-address"));
-            assert!(!is_refusal(&judged(&["delete-project:an-address"])[0]));
+            assert!(!judged(&["delete-project:an-address"])[0].is_refusal());
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{About, Objection, Origin, Rule, child_of, is_account, owner};
+use crate::document::DeclaredList;
+use crate::document::{Action, Plan, PlannedChange, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds;
-use crate::kinds::DeclaredList;
-use crate::plan::document::{Action, Plan, PlannedChange, Step, StepAction};
 use crate::plan::predict::World;
 
 /// The steps that do something, each with what it does that to.

@@ -3,8 +3,8 @@
 //! Pure. A rule without address is a standing permission, and silent where it is not needed.
 
 use super::{Allow, Refusal};
+use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
-use crate::plan::document::FindingEntry;
 
 /// How many flags of other addresses are named.
 const SHOWN: usize = 3;

@@ -45,9 +45,9 @@ use deletes::{deletes, left_out};
 use grant::Said;
 use lock_out::Declared;
 
+use crate::document::{FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::plan::document::{FindingEntry, Plan, PlannedChange};
 use crate::plan::predict::World;
 use crate::rbac::Catalogue;
 
@@ -284,19 +284,6 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
         said.objections.extend(lock_out::caller_out(&caller.to_string(), before, after, &old, &new));
     }
     said
-}
-
-/// Whether a finding is a guard's refusal.
-#[must_use]
-pub fn is_refusal(finding: &FindingEntry) -> bool {
-    finding.severity == Severity::Error && is_judgement(finding)
-}
-
-/// Whether a finding is a guard's, lifted or not.
-#[must_use]
-pub fn is_judgement(finding: &FindingEntry) -> bool {
-    let guard = |code: &Code| code.as_str() == finding.code;
-    RULES.iter().map(|(.., code)| code).chain([&Code::GuardStale, &Code::UnusedAllow]).any(guard)
 }
 
 /// An objection, and where in the plan it is.

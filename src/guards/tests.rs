@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::kinds::DeclaredList;
+use crate::document::DeclaredList;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 
 pub(super) const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
@@ -189,11 +189,11 @@ fn a_purge_is_refused_and_lifted_at_the_address_of_the_account() {
     };
     let refused = judged(&["grant", "purge:another"]);
     assert_eq!(refused.len(), 2);
-    assert!(is_refusal(&refused[0]) && refused[0].code == "guard-purge", "{refused:?}");
+    assert!(refused[0].is_refusal() && refused[0].code == "guard-purge", "{refused:?}");
     assert_eq!(refused[0].hint.as_deref(), Some("if it is meant: --allow 'purge:an address'"));
     for lift in ["purge", "purge:an address"] {
         let lifted = judged(&[lift]);
-        assert!(!is_refusal(&lifted[0]) && lifted[0].severity == Severity::Note, "{lift}");
+        assert!(!lifted[0].is_refusal() && lifted[0].severity == Severity::Note, "{lift}");
     }
 }
 
@@ -208,8 +208,8 @@ fn every_refusal_says_how_to_lift_it() {
     let objection = Objection::at(Rule::KeysOn, &id(CHAT), String::new());
     let found = Refusal::new(&plan, objection).finding(&[]);
     assert_eq!(found.hint, Some(format!("if it is meant: --allow keys-on:{CHAT}")));
-    assert!(!is_refusal(&FindingEntry { code: "unknown-field".to_owned(), ..found.clone() }));
-    assert!(is_refusal(&FindingEntry { code: "guard-stale".to_owned(), ..found }));
+    assert!(!FindingEntry { code: "unknown-field".to_owned(), ..found.clone() }.is_refusal());
+    assert!(FindingEntry { code: "guard-stale".to_owned(), ..found }.is_refusal());
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{AccountRevocation, KeyOutcome, KeyStatus};
 use crate::arm::{Client, Effect, Error};
+use crate::document::keys::{AccountRevocation, KeyOutcome, KeyStatus};
 use crate::finding::{Code, Finding};
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, children, member, merge, rules, shape};
+use super::{Compare, Field, Kind, Section, account, children, merge, rules, shape};
 use crate::desired::Desired;
 use crate::diff::FieldChange;
+use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::plan::document::PlannedChange;
 use crate::snapshot::{Answer, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -20,7 +20,8 @@ use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCred
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
 use crate::spec::variables::secret_name;
-use crate::text::pointer::escape;
+use crate::text::json::escape;
+use crate::text::json::member;
 
 /// Whose connections.
 enum Place {

@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use super::{KINDS, Kind};
-use crate::plan::document::dotted_path;
+use crate::document::dotted_path;
 use crate::spec::secrets::takes_reference_only;
 use crate::spec::structure::Fields;
 use crate::spec::variables::secret_name;
-use crate::text::pointer::escape;
+use crate::text::json::escape;
 
 static FIELDS: LazyLock<Vec<(&'static str, Fields)>> =
     LazyLock::new(|| KINDS.iter().map(|kind| (kind.name(), kind.declarable())).collect());

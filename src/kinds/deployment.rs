@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
-use super::{Compare, Field, Kind, Mutability, Section, children, member, merge, rai_policy, rules, shape};
+use super::{Compare, Field, Kind, Mutability, Section, children, merge, rai_policy, rules, shape};
 use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
@@ -15,6 +15,7 @@ use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
+use crate::text::json::member;
 
 /// The kind.
 pub(crate) struct Deployments;

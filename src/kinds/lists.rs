@@ -1,19 +1,8 @@
 //! The lists that specs declare, whatever is in them: what goes from one is meant to go, and what goes without one perhaps nobody meant.
 
 use super::{KINDS, Kind};
-use crate::id::ResourceId;
+use crate::document::DeclaredList;
 use crate::spec::Loaded;
-
-/// A list that a spec declares, an empty one too: what it leaves out is not wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredList {
-    /// Whose spec it is.
-    pub stack: String,
-    /// The kind of its elements.
-    pub kind: &'static str,
-    /// What it stands in, or the scope for which it speaks; nothing for a list of the file itself.
-    pub within: Option<ResourceId>,
-}
 
 /// The lists that stacks declare.
 #[must_use]

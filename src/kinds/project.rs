@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
-use super::{
-    Compare, Field, Inventory, Kind, Live, Mutability, Section, children, member, merge, rules, shape,
-};
+use super::{Compare, Field, Inventory, Kind, Live, Mutability, Section, children, merge, rules, shape};
 use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -15,6 +13,7 @@ use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Spec};
 use crate::spec::structure::Fields;
+use crate::text::json::member;
 
 /// The kind.
 pub(crate) struct Projects;

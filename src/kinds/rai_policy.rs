@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, content_filters, member, merge, rules, shape};
+use super::{Compare, Field, Kind, Section, account, content_filters, merge, rules, shape};
 use crate::desired::Desired;
 use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
@@ -13,6 +13,7 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
+use crate::text::json::member;
 
 /// The kind.
 pub(super) struct RaiPolicies;

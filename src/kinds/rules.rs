@@ -12,7 +12,7 @@ use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::text::pointer::escape;
+use crate::text::json::escape;
 
 /// Tags below a pointer: how many, their names and values, no mark typed in.
 pub(super) fn tags(

@@ -3,31 +3,28 @@
 //! Pure. `document` says what a plan holds; `steps` derives the writes and their order from its changes; `words` says what changes
 //! are called; `saved` reads plans back.
 
-pub mod document;
 mod held;
-mod path;
 pub mod predict;
+mod refuse;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod saved;
 mod steps;
-mod target;
 mod words;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
 use crate::diff::{Change, Diff, FieldChange, values};
+use crate::document::{
+    Action, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange, Property,
+    Requests, Step, Summary, Target, hash,
+};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Live, Weight, writable};
-use crate::plan::document::{
-    Action, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange, Property,
-    Requests, Step, Summary, Target,
-};
 use crate::source::{Sources, Span};
 
 /// Makes the plan.
@@ -79,12 +76,6 @@ pub fn draft(changes: &[Change]) -> Vec<Step> {
 #[must_use]
 pub fn fingerprint(live: &Live) -> String {
     hash(&writable(live.kind, &live.body))
-}
-
-/// SHA-256 of a value's JSON, whose members are sorted.
-pub(crate) fn hash(value: &Value) -> String {
-    let digest = Sha256::digest(value.to_string());
-    digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Changes as a document holds them; without sources, only what steps follow from.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::{self, Deployments, account, merge, project, role_assignment};
-use crate::plan::document::{Plan, Step, StepAction};
 use crate::principals;
 use crate::snapshot::{Body, Snapshot};
 

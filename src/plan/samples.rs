@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::document::{PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
+use crate::document::{PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
 
 /// A plan of these changes and steps, each as JSON; the steps need not follow from the changes.
 pub(crate) fn plan(changes: Value, steps: Value) -> Plan {

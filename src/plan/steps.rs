@@ -12,8 +12,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
 use crate::diff::field;
+use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
 use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 

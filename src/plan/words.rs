@@ -2,7 +2,7 @@
 //!
 //! Pure. A plan that is made and one that is read from a file speak with the same words; the file's own are not believed.
 
-use super::document::{Action, Mark, PlannedChange};
+use crate::document::{Action, Mark, PlannedChange};
 use crate::id::ResourceId;
 use crate::kinds::{self, Kind};
 use crate::rbac::Catalogue;

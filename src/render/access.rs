@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
-use crate::access::changes::AccessChange;
-use crate::access::{Access, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through};
+use crate::document::Plan;
+use crate::document::access::AccessChange;
+use crate::document::access::{Access, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through};
+use crate::document::keys::Keys;
 use crate::id::ResourceId;
-use crate::keys::Keys;
-use crate::plan::document::Plan;
 use crate::text::sanitize::{markdown, sanitize};
 
 /// A plan that changes more accounts than this names the first ones only; JSON has them all.

@@ -2,7 +2,7 @@
 //!
 //! Works on the documents alone; JSON and SARIF keep each finding whole.
 
-use crate::plan::document::FindingEntry;
+use crate::document::FindingEntry;
 
 /// Findings that share a cause and what to do about it, in their order.
 pub(super) struct Alike<'a> {

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::drift::{Cause, Done};
+use crate::document::PlannedChange;
+use crate::document::{Cause, Done};
 use crate::id::ResourceId;
-use crate::plan::document::PlannedChange;
 
 /// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is
 /// read by more people than need that.

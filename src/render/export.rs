@@ -1,9 +1,9 @@
 //! The last words of an export, which stand beside the spec and not in it.
 
 use super::text;
+use crate::document::{Requests, Target};
 use crate::export::Exported;
 use crate::finding::Code;
-use crate::plan::document::{Requests, Target};
 
 /// What the spec holds, what it cost, and where it was read.
 #[must_use]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
-use crate::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
+use crate::document::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
 use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for Status {

@@ -12,8 +12,8 @@ use super::cause;
 use super::summary::{Found, found, not_read};
 use super::text::{counted as counted_steps, fields, hearsay, label, requests, worded};
 use super::words;
-use crate::plan::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
-use crate::report::{Report, Status};
+use crate::document::report::{Report, Status};
+use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code};
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
-use crate::plan::document::FindingEntry;
 use crate::text::sanitize::sanitize;
 
 /// The findings of a run.

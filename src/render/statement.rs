@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{markdown, text};
-use crate::statement::Statement;
+use crate::document::Statement;
 
 /// What a command has to say, for people.
 pub trait Said {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::{BAD, GOOD, STRONG, requests, target};
-use crate::plan::document::{Plan, Summary};
+use crate::document::{Plan, Summary};
 
 /// What `drift` found out, which its exit code says too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

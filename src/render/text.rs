@@ -14,13 +14,13 @@ use super::cause;
 use super::summary::{drifted, listed, summary};
 use super::words;
 use crate::diff::field;
-use crate::finding::Severity;
-use crate::kinds::{self, Compare};
-use crate::plan::document::{
+use crate::document::report::{Outcome, Report, Status, Tally};
+use crate::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
+use crate::finding::Severity;
+use crate::kinds::{self, Compare};
 use crate::plan::saved::Hearsay;
-use crate::report::{Outcome, Report, Status, Tally};
 use crate::source::Position;
 use crate::text::sanitize::sanitize;
 

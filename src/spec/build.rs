@@ -18,8 +18,8 @@ use super::scalar::{self, Scalar};
 use super::tree::{Children, Document, MAX_DEPTH, Node, Place};
 use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
+use crate::text::json::escape;
 use crate::text::names::short;
-use crate::text::pointer::escape;
 
 /// Most values in a file, aliases expanded; a spec of 5 MB has about half a million.
 const MAX_VALUES: usize = 2_000_000;

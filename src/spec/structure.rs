@@ -15,8 +15,8 @@ pub use super::schema::{published_schema, schema};
 use super::secrets::{is_secret, may_be_named};
 use super::tree::Document;
 use crate::finding::{Code, Finding};
+use crate::text::json::escape;
 use crate::text::names::{listed, nearest, short};
-use crate::text::pointer::escape;
 
 struct Rules {
     schema: Value,
@@ -440,13 +440,13 @@ fn shown(document: &Document, pointer: &str, value: &Value) -> String {
 /// The field that a pointer ends in, in words; none for the whole spec.
 fn field(pointer: &str) -> Option<String> {
     let mut tokens = pointer.split('/').skip(1).collect::<Vec<_>>();
-    let last = crate::text::pointer::unescape(tokens.pop()?);
+    let last = crate::text::json::unescape(tokens.pop()?);
     if last.parse::<usize>().is_err() {
         return Some(format!("`{}`", short(&last)));
     }
     // A number may also be the name of a field, such as a tag's; the difference does not matter to the reader.
     Some(match tokens.pop() {
-        Some(owner) => format!("an element of `{}`", short(&crate::text::pointer::unescape(owner))),
+        Some(owner) => format!("an element of `{}`", short(&crate::text::json::unescape(owner))),
         None => format!("`{last}`"),
     })
 }
@@ -461,7 +461,7 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
     };
     let element = last.parse::<usize>().is_ok().then(|| parent.rsplit_once('/')).flatten();
     let Some((owner, name_of_list)) = element else {
-        return format!("`{}`{}", short(&crate::text::pointer::unescape(last)), of(parent));
+        return format!("`{}`{}", short(&crate::text::json::unescape(last)), of(parent));
     };
     match NOUNS.iter().find(|(name, ..)| *name == name_of_list) {
         None => format!("an element of `{}`{}", short(name_of_list), of(owner)),

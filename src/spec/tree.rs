@@ -15,7 +15,7 @@ use super::build::Builder;
 use super::conflict;
 use crate::finding::Finding;
 use crate::source::{FileId, Sources, Span};
-use crate::text::pointer::{escape, unescape};
+use crate::text::json::{escape, unescape};
 
 /// Deepest nesting of lists and mappings in a spec.
 pub const MAX_DEPTH: usize = 64;

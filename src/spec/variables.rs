@@ -15,8 +15,8 @@ use super::tree::{Document, Substituted};
 use super::{scalar, secrets};
 use crate::finding::{Code, Finding};
 use crate::source::{Sources, Span};
+use crate::text::json::escape;
 use crate::text::names::{nearest, short};
-use crate::text::pointer::escape;
 
 /// What a variable of the environment begins with to be one of ours.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";

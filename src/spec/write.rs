@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::scalar::{self, Scalar};
-use crate::text::pointer::escape;
+use crate::text::json::escape;
 use crate::text::sanitize::{break_commands, hides, sanitize};
 
 /// Members in reading order; what is not named here comes after them, by name.

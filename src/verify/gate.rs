@@ -12,11 +12,11 @@ use super::subject::{answering, keys, sorts};
 use super::verdict::Outcome;
 use super::{Check, Run, Subject, Verification, Waiting, Wanted, run};
 use crate::arm::{Client, Interrupt};
+use crate::document::{Action, Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
 use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
-use crate::plan::document::{Action, Plan, Step, StepAction};
 use crate::rbac::Catalogue;
 use crate::standing::Standing;
 

@@ -21,8 +21,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::arm::Interrupt;
+use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
-use crate::plan::document::FindingEntry;
 use crate::source::{Position, Sources};
 use call::Prober;
 use probe::Place;

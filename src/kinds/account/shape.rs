@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::kinds::shape::{self, overlay_elements, overlay_identity};
-use crate::kinds::{Trust, cidr, member, merge};
+use crate::kinds::{Trust, cidr, merge};
+use crate::text::json::member;
 
 /// What stands in a declared account and is no field of it.
 pub(super) const NOT_FIELDS: &[&str] = &[

@@ -30,17 +30,18 @@ use serde_json::{Map, Value, json};
 
 use super::account::{self, address_of, groups_of, id_of};
 use super::project;
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, member, merge};
+use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, merge};
 use crate::desired::Desired;
+use crate::document::PlannedChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
-use crate::plan::document::PlannedChange;
 use crate::principals;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 use crate::spec::structure::Fields;
+use crate::text::json::member;
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";

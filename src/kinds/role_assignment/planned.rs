@@ -6,9 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{DEFINITION, RoleAssignments, scope_name};
+use crate::document::{Action, PlannedChange};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Kind as _, by_id};
-use crate::plan::document::{Action, PlannedChange};
 use crate::rbac::Catalogue;
 
 /// Who gets which role where; of one that is there already, its name says nothing of that.

@@ -2,8 +2,8 @@
 //!
 //! Pure. Whoever edits the file can write anything there, and nothing of it can be made anew: it is counted, and not shown.
 
+use crate::document::{Action, FindingEntry, Plan, Summary};
 use crate::finding::Severity;
-use crate::plan::document::{Action, FindingEntry, Plan, Summary};
 use crate::plan::steps;
 
 /// What is left out of a plan.

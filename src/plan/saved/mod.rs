@@ -15,12 +15,10 @@ use std::collections::BTreeMap;
 pub use hearsay::{Hearsay, leave_out_idle};
 
 use crate::diff::{field, field_changes};
+use crate::document::{Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::{self, Compare, writable};
-use crate::plan::document::{
-    Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary,
-};
 use crate::plan::predict::World;
 use crate::plan::{steps, words};
 use crate::rbac::Catalogue;
@@ -110,7 +108,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
             continue;
         };
-        let live = now.resource(&id).map(|body| super::hash(&writable(kind, body)));
+        let live = now.resource(&id).map(|body| crate::document::hash(&writable(kind, body)));
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
             (None, Some(_)) => "somebody created it",

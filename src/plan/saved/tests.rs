@@ -6,9 +6,9 @@ use super::*;
 use crate::desired::samples::{GROUP, account, declared, live};
 use crate::desired::{Desired, Hole};
 use crate::diff::{Change, Diff, FieldChange};
+use crate::document::{Requests, Target, TargetKind};
 use crate::id::arm_guid;
 use crate::kinds::Mutability;
-use crate::plan::document::{Requests, Target, TargetKind};
 use crate::plan::plan;
 use crate::source::{Sources, Span};
 
@@ -354,9 +354,8 @@ fn what_a_change_waits_for_may_only_be_added_and_never_turned_round() {
     // The order in which changes stand means nothing.
     let mut turned = parse(&forged(|changes| changes.as_array_mut().unwrap().reverse())).unwrap();
     let named = |plan: &Plan| -> Vec<Value> {
-        let name = |step: &crate::plan::document::Step| {
-            json!([format!("{:?}", step.action), step.target, step.patch])
-        };
+        let name =
+            |step: &crate::document::Step| json!([format!("{:?}", step.action), step.target, step.patch]);
         let mut all: Vec<Value> = plan
             .steps
             .iter()

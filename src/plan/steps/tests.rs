@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::desired::samples::{GROUP, account, declared, live};
 use crate::desired::{Desired, Hole};
 use crate::diff::{Change, FieldChange};
+use crate::document::StepAction;
 use crate::id::ResourceId;
 use crate::kinds::Mutability;
-use crate::plan::document::StepAction;
 use crate::plan::draft;
 use crate::source::Span;
 

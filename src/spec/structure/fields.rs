@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 use super::{Kind, Problem, RULES, Rules, resolve};
-use crate::text::pointer::unescape;
+use crate::text::json::unescape;
 
 /// The fields of a type, and what they take.
 pub struct Fields(Rules);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::RULES;
-use crate::text::pointer::unescape;
+use crate::text::json::unescape;
 
 /// Whether what holds a place cannot be without it.
 #[must_use]

@@ -60,7 +60,7 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<Value> {
                 }
                 _ => {
                     let (parent, name) = problem.pointer.rsplit_once('/')?;
-                    let name = crate::text::pointer::unescape(name);
+                    let name = crate::text::json::unescape(name);
                     // Taking out an element would move those behind it away from their places.
                     tree.pointer_mut(parent).and_then(Value::as_object_mut)?.remove(&name);
                 }

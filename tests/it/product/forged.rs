@@ -1,7 +1,7 @@
 //! Saved plans that somebody edited, the fingerprint made anew: what is shown is what runs, or nothing does.
 
+use keyless::document::{Plan, Summary};
 use keyless::kinds::{self, writable};
-use keyless::plan::document::{Plan, Summary};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

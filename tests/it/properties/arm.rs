@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use keyless::checks;
 use keyless::desired::{Desired, resolved};
 use keyless::diff::{Change, diff};
+use keyless::document::{Plan, Requests, Target, TargetKind};
 use keyless::finding::Severity;
 use keyless::guards;
 use keyless::kinds::Live;
 use keyless::plan;
-use keyless::plan::document::{Plan, Requests, Target, TargetKind};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
 use keyless::source::Sources;
@@ -313,7 +313,7 @@ pub(super) fn key_of_assignment(body: &Value) -> String {
 
 /// Codes of the guards that refuse a plan, without their common beginning.
 pub(super) fn guard_codes(plan: &Plan) -> Vec<String> {
-    let refusals = plan.findings.iter().filter(|finding| guards::is_refusal(finding));
+    let refusals = plan.findings.iter().filter(|finding| finding.is_refusal());
     let mut codes: Vec<String> = refusals
         .map(|finding| finding.code.strip_prefix("guard-").unwrap_or(&finding.code).to_owned())
         .collect();

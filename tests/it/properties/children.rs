@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use keyless::plan::document::{Action, Step, StepAction};
+use keyless::document::{Action, Step, StepAction};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Snapshot, missing};
 use keyless::spec::Loaded;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use keyless::document::Action;
 use keyless::export::{Exported, Unexportable, Wanted, export, queries};
 use keyless::finding::{Code, Severity};
 use keyless::id::ResourceId;
-use keyless::plan::document::Action;
 use keyless::snapshot::{Answer, Query, Snapshot, missing};
 use serde_json::json;
 

@@ -387,7 +387,7 @@ fn damaged_plans_are_refused_or_judged() {
                 mutate(&mut plan, rng);
             }
             // Whoever edits a plan can also make its fingerprint anew.
-            if let Ok(mut whole) = serde_json::from_value::<keyless::plan::document::Plan>(plan.clone()) {
+            if let Ok(mut whole) = serde_json::from_value::<keyless::document::Plan>(plan.clone()) {
                 whole.fingerprint = whole.digest();
                 plan = json!(whole);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use keyless::plan::document::{Action, Plan, PlannedChange, Step, StepAction};
+use keyless::document::{Action, Plan, PlannedChange, Step, StepAction};
 
 use super::arm::{key_of_assignment, within};
 use super::judge::{self, all_held, opened, openness, somebody_calls, somebody_could_call};

@@ -1,7 +1,7 @@
 //! Guards and the flags that lift them.
 
+use keyless::document::FindingEntry;
 use keyless::guards::{self, Allow};
-use keyless::plan::document::FindingEntry;
 use keyless::plan::predict::World;
 
 use super::laws::Tally;
@@ -27,7 +27,7 @@ pub(super) fn lifts(case: &Case, _: &mut Tally) -> Result<(), String> {
     let caller = case.caller.and_then(|id| uuid::Uuid::try_parse(id).ok());
     let refusals = |allowed: &[Allow]| -> Vec<FindingEntry> {
         let findings = guards::judge(&case.planned.plan, &world, caller, allowed);
-        findings.into_iter().filter(guards::is_refusal).collect()
+        findings.into_iter().filter(FindingEntry::is_refusal).collect()
     };
     let all = refusals(&[]);
     for refusal in &all {

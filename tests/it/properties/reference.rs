@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use keyless::plan::document::{Action, FieldEntry};
+use keyless::document::{Action, FieldEntry};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyless::plan::document::{Step, StepAction};
+use keyless::document::{Step, StepAction};
 use keyless::plan::saved;
 use serde_json::json;
 
@@ -154,7 +154,7 @@ pub(super) fn sequence(case: &Case, _: &mut Tally) -> Result<(), String> {
         }
     }
     for (index, change) in plan.changes.iter().enumerate() {
-        use keyless::plan::document::Action::{Adopt, Create, Delete, Restore, Update};
+        use keyless::document::Action::{Adopt, Create, Delete, Restore, Update};
         let writes = matches!(change.action, Adopt | Create | Delete | Restore | Update);
         if writes != plan.steps.iter().any(|step| step.change == index) {
             return Err(format!("{:?} of {} has steps: {}", change.action, change.title, !writes));

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
-use keyless::plan::document::FindingEntry;
+use keyless::document::FindingEntry;
 use keyless::render;
 
 use super::*;

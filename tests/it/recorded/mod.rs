@@ -17,8 +17,8 @@ mod random;
 
 use keyless::desired::{Desired, desired};
 use keyless::diff::{Change, Diff, diff};
+use keyless::document::{Plan, Requests, Target, TargetKind};
 use keyless::finding::{Finding, Severity};
-use keyless::plan::document::{Plan, Requests, Target, TargetKind};
 use keyless::snapshot::{Answer, Query, Snapshot, missing};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;

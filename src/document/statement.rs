@@ -4,8 +4,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{FORMAT_VERSION, FindingEntry, Requests, Target};
 use crate::finding::Severity;
-use crate::plan::document::{FORMAT_VERSION, FindingEntry, Requests, Target};
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -1,26 +1,20 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::access::changes::AccessChange;
-use crate::drift::Cause;
-use crate::finding::{Code, Finding, Severity};
-use crate::guards;
-use crate::kinds::{DeclaredList, member};
-use crate::source::{Position, Sources};
-
-pub use super::path::dotted_path;
-pub use super::target::{Target, TargetKind};
+use super::access::AccessChange;
+use super::cause::Cause;
+use super::finding::FindingEntry;
+use super::target::Target;
+use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::source::Position;
+use crate::text::json::member;
 
 /// The version of a plan. What runs is said once in it: steps, their order and what they wait for follow from the changes.
 pub const PLAN_VERSION: &str = "2.0";
-/// The version of every other document.
-pub const FORMAT_VERSION: &str = "1.0";
-
 /// What keyless would do, and all there is to say about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -261,7 +255,7 @@ impl PlannedChange {
 }
 
 /// Fields as one tree in spec shape.
-pub(super) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map<String, Value> {
+pub(crate) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map<String, Value> {
     let mut patch = Value::Object(Map::new());
     for field in fields {
         let mut place = &mut patch;
@@ -291,48 +285,6 @@ pub struct FieldEntry {
     pub after: Value,
     /// Where it is declared; absent for a default.
     pub source: Option<Position>,
-}
-
-/// A finding, as people and programs read it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FindingEntry {
-    /// Where in the spec.
-    pub source: Option<Position>,
-    /// How much it matters.
-    pub severity: Severity,
-    /// What sort of thing it is; stable between versions.
-    pub code: String,
-    /// What there is to say.
-    pub message: String,
-    /// What Azure answered, or another cause.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-}
-
-impl FindingEntry {
-    /// A finding with its place spelled out.
-    #[must_use]
-    pub fn new(finding: &Finding, sources: &Sources) -> Self {
-        Self {
-            source: finding.span.map(|span| sources.position(span)),
-            severity: finding.severity,
-            code: finding.code.as_str().to_owned(),
-            message: finding.message.clone(),
-            cause: finding.cause.clone(),
-            hint: finding.hint.clone(),
-        }
-    }
-
-    /// Whether people may be spared it: a note, unless it tells of what would make `apply` fail, or of what `drift` could not find out.
-    #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread];
-        self.severity == Severity::Note && loud.iter().all(|code| code.as_str() != self.code)
-    }
 }
 
 /// A scope that could not be read.
@@ -426,45 +378,6 @@ impl Plan {
         }))
     }
 
-    /// Refuses a change, and with it every change that needs it: their steps go, and their reason says why.
-    pub fn refuse(&mut self, change: usize, why: &str) {
-        self.refuse_all(BTreeMap::from([(change, why.to_owned())]));
-    }
-
-    /// The same of several changes, by index, each with why.
-    pub fn refuse_all(&mut self, mut refused: BTreeMap<usize, String>) {
-        if refused.is_empty() {
-            return;
-        }
-        loop {
-            let lost =
-                |need: &usize| self.steps.get(*need).is_some_and(|step| refused.contains_key(&step.change));
-            let next =
-                self.steps.iter().filter(|step| !refused.contains_key(&step.change)).find_map(|step| {
-                    let need = step.needs.iter().find(|need| lost(need))?;
-                    Some((step.change, self.steps[*need].change))
-                });
-            let Some((change, needed)) = next else { break };
-            let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
-            refused.insert(change, format!("it needs {title}, which cannot be done"));
-        }
-        for (change, why) in &refused {
-            if let Some(change) =
-                self.changes.get_mut(*change).filter(|change| change.action != Action::Refused)
-            {
-                change.action = Action::Refused;
-                change.reason = Some(why.clone());
-                // What writes nothing says nothing to write.
-                (change.mark, change.purge, change.base) = (None, None, None);
-                change.holes.clear();
-                change.after.clear();
-            }
-        }
-        self.steps = super::steps::steps(&self.changes);
-        self.summary = Summary::of(&self.changes);
-        self.fingerprint = self.digest();
-    }
-
     /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.
     #[must_use]
     pub fn not_ours(&self) -> usize {
@@ -477,14 +390,24 @@ impl Plan {
     /// Whether something is wrong, guards left aside.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        let wrong =
-            |finding: &FindingEntry| finding.severity == Severity::Error && !guards::is_refusal(finding);
+        let wrong = |finding: &FindingEntry| finding.severity == Severity::Error && !finding.is_refusal();
         self.summary.unknown > 0 || self.summary.refused > 0 || self.findings.iter().any(wrong)
     }
 
     /// Whether a guard refuses it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        self.findings.iter().any(guards::is_refusal)
+        self.findings.iter().any(FindingEntry::is_refusal)
     }
+}
+
+/// A list that a spec declares, an empty one too: what it leaves out is not wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredList {
+    /// Whose spec it is.
+    pub stack: String,
+    /// The kind of its elements.
+    pub kind: &'static str,
+    /// What it stands in, or the scope for which it speaks; nothing for a list of the file itself.
+    pub within: Option<ResourceId>,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::document::{FindingEntry, Plan, Requests, StepAction, Target};
+use super::{FindingEntry, Plan, Requests, StepAction, Target};
 use crate::source::Position;
 
 /// What `apply` did.

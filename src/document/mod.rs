@@ -1,0 +1,26 @@
+//! Plain data that commands show and save. Versioned, self-contained, without secrets.
+//!
+//! Nothing here reads, judges or decides: `plan` makes plans of changes, `render` shows documents, `cli` writes them.
+
+pub mod access;
+mod cause;
+mod finding;
+mod hash;
+pub mod keys;
+mod path;
+mod plan;
+pub mod report;
+mod statement;
+mod target;
+
+pub use cause::{Cause, Done, Evidence};
+pub use finding::FindingEntry;
+pub(crate) use hash::hash;
+pub use path::dotted_path;
+pub(crate) use plan::patch;
+pub use plan::*;
+pub use statement::Statement;
+pub use target::{Target, TargetKind};
+
+/// The version of every other document.
+pub const FORMAT_VERSION: &str = "1.0";

@@ -286,6 +286,37 @@ impl Finding {
     }
 }
 
+/// Why something that a spec names could not be made out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// What it means was asked, and nobody answered.
+    Unknown(Box<Finding>),
+    /// It means nothing, or more than one thing.
+    Refused(Box<Finding>),
+}
+
+impl Open {
+    /// Nobody answered.
+    #[must_use]
+    pub fn unknown(finding: Finding) -> Self {
+        Self::Unknown(Box::new(finding))
+    }
+
+    /// What there is to say about it.
+    #[must_use]
+    pub fn into_finding(self) -> Finding {
+        match self {
+            Self::Unknown(finding) | Self::Refused(finding) => *finding,
+        }
+    }
+
+    /// It means nothing, or more than one thing.
+    #[must_use]
+    pub fn refused(finding: Finding) -> Self {
+        Self::Refused(Box::new(finding))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

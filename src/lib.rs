@@ -21,14 +21,12 @@ pub mod snapshot;
 pub mod read;
 
 pub mod access;
+pub mod accounts;
 pub mod checks;
 pub mod doctor;
 pub mod export;
 pub mod keys;
-pub mod outputs;
-pub mod standing;
 
-pub mod desired;
 pub mod diff;
 pub mod drift;
 pub mod guards;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 pub use read::{known_names, queries};
 
+use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
@@ -20,7 +21,6 @@ use crate::kinds::role_assignment::{self, denial::Denial};
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::source::Sources;
 use crate::spec::Loaded;
-use crate::standing::Standing;
 use holders::{Assignment, holders};
 
 /// Who can call the models of these accounts.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::holders::Assignment;
+use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
@@ -13,7 +14,6 @@ use crate::kinds::role_assignment::{self, denial};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
-use crate::standing::{self, Standing};
 
 /// What must be read: accounts and assignments; then the roles that only Azure knows; then the names of those who can call.
 #[must_use]
@@ -24,7 +24,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     if !answered(&queries) {
         return queries;
     }
-    let (standing, _) = standing::declared(stacks, snapshot);
+    let (standing, _) = accounts::declared(stacks, snapshot);
     let known = snapshot.roles();
     for account in &standing {
         let unknown = around(stacks, account, snapshot)

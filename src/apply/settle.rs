@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::diff::{FieldChange, field_changes};
+use crate::diff::field_changes;
 use crate::document::{Step, dotted_path};
+use crate::kinds::FieldChange;
 use crate::kinds::role_assignment::twin;
 use crate::kinds::{Kind, writable};
 use crate::text::json::spelled;

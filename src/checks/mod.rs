@@ -24,15 +24,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::desired::resolved;
 use crate::diff::diff;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
+use crate::kinds::desired::resolved;
+use crate::kinds::is_settled;
 use crate::kinds::role_assignment;
 use crate::plan::predict::World;
 use crate::plan::{self};
-use crate::snapshot::{Answer, Query, Shape, Snapshot, is_settled};
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Position;
 use crate::spec::Loaded;
 

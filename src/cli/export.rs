@@ -11,11 +11,11 @@ use crate::document::FindingEntry;
 use crate::export::{Exported, Unexportable, Wanted, export, queries};
 use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
-use crate::kinds::account::is_group_name;
 use crate::render::{diagnostic, export as render, markdown};
 use crate::scrub::holds_secret;
 use crate::source::Sources;
-use crate::spec::rules::{STACK_NAMES, is_stack_name};
+use crate::spec::is_group_name;
+use crate::spec::{STACK_NAMES, is_stack_name};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]

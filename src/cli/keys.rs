@@ -6,6 +6,7 @@ use super::output::Failure;
 use super::pins;
 use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
+use crate::accounts::Standing;
 use crate::arm::Phase;
 use crate::document::keys::Revocation;
 use crate::finding::{Code, Finding};
@@ -15,7 +16,6 @@ use crate::keys::status;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::source::Sources;
-use crate::standing::Standing;
 
 /// Arguments of `keys`.
 #[derive(Debug, clap::Args)]

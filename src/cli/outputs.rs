@@ -5,7 +5,7 @@ use super::document::{Document, all};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, over_specs};
-use crate::outputs::{outputs, queries};
+use crate::accounts::outputs::{outputs, queries};
 use crate::render::diagnostic;
 
 /// Arguments of `outputs`.

@@ -1,7 +1,7 @@
 //! `--rotate`: secrets that are sent again although nothing differs.
 
 use super::output::Failure;
-use crate::desired::Desired;
+use crate::kinds::desired::Desired;
 
 /// Whose secrets are sent again.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -5,13 +5,13 @@ use clap::ValueEnum;
 use super::Exit;
 use super::document::json;
 use super::output::{self, Failure};
+use crate::accounts::outputs::Outputs;
 use crate::doctor::Diagnosis;
 use crate::document::Plan;
 use crate::document::Statement;
 use crate::document::access::Access;
 use crate::document::keys::{Revocation, Status};
 use crate::document::report::Report;
-use crate::outputs::Outputs;
 use crate::verify::Verification;
 
 /// Arguments of `schema`.

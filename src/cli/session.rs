@@ -17,26 +17,28 @@ use super::rotation::Rotation;
 use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
 use crate::access;
+use crate::accounts::{self, Standing};
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
 use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
-use crate::desired::{Open, desired, resolved};
 use crate::diff::diff;
 use crate::document::Statement;
 use crate::document::{Plan, Requests, Target, TargetKind};
 use crate::drift::Inquiry;
+use crate::finding::Open;
 use crate::finding::{Code, Finding, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
+use crate::kinds::desired::{desired, resolved};
+use crate::kinds::missing;
 use crate::plan::predict::World;
 use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
-use crate::snapshot::{Caller, Query, Snapshot, missing};
+use crate::snapshot::{Caller, Query, Snapshot};
 use crate::spec::Loaded;
-use crate::standing::{self, Standing};
 use crate::text::redact::redact;
 
 /// How long `drift` waits for the activity log: Azure may ask to come back much later.
@@ -196,11 +198,11 @@ impl Session {
     ) -> Result<(Snapshot, Vec<Standing>), Failure> {
         let open = |snapshot: &Snapshot| {
             let stacks = &checked.stacks;
-            [wanted(stacks, snapshot), standing::about_absent(stacks, snapshot)].concat()
+            [wanted(stacks, snapshot), accounts::about_absent(stacks, snapshot)].concat()
         };
         let (snapshot, claims) = self.read(&open).await?;
         checked.findings.extend(foreign_tenants(&checked.stacks, &claims));
-        let (standing, findings) = standing::declared(&checked.stacks, &snapshot);
+        let (standing, findings) = accounts::declared(&checked.stacks, &snapshot);
         checked.findings.extend(findings);
         Ok((snapshot, standing))
     }
@@ -216,8 +218,8 @@ impl Session {
         &self,
         subscription: &ResourceId,
     ) -> Result<(Vec<Standing>, Vec<Finding>), Failure> {
-        let (snapshot, _) = self.read(&|_| vec![standing::list(subscription)]).await?;
-        Ok(standing::listed(subscription, &snapshot))
+        let (snapshot, _) = self.read(&|_| vec![accounts::list(subscription)]).await?;
+        Ok(accounts::listed(subscription, &snapshot))
     }
 
     /// A document of this run.

@@ -97,7 +97,7 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
-    let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin());
+    let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin(), crate::kinds::check);
     for loaded in &stacks {
         if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
             let message = format!(

@@ -6,25 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::kinds::{Compare, Field, Kind, Mutability, cidr};
+use crate::kinds::{Compare, Field, FieldChange, Kind, Mutability, cidr};
 use crate::rbac::Condition;
-use crate::source::Span;
 use crate::text::json::spelled;
-
-/// One field that differs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldChange {
-    /// Its path in spec shape.
-    pub path: Vec<String>,
-    /// The live value; `null` where there is none.
-    pub before: Value,
-    /// The declared value, or the default of a creation; `null` where it is to go.
-    pub after: Value,
-    /// Where it is declared; `None` for a default.
-    pub span: Option<Span>,
-    /// Whether it may change, and when.
-    pub change: Mutability,
-}
 
 /// Calls back for each value that shows as a line of its own.
 pub(super) fn leaves(

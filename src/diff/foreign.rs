@@ -2,8 +2,8 @@
 //!
 //! Pure.
 
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
+use crate::kinds::desired::Desired;
 use crate::kinds::{Live, MARK};
 
 /// Why a declared resource that is there, or what is left of it, is another stack's, if so.

@@ -1,9 +1,10 @@
 //! What waits until every declared grant stands: keys go off once whoever is to call with a token can.
 
-use super::{Change, FieldChange, field};
-use crate::desired::Desired;
+use super::{Change, field};
 use crate::finding::{Code, Finding};
+use crate::kinds::FieldChange;
 use crate::kinds::Mutability;
+use crate::kinds::desired::Desired;
 
 /// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a
 /// way in. The rest is written, since a grant may need it.

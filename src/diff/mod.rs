@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use compare::{FieldChange, equal, field, field_changes, values};
+pub use compare::{equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
 pub use late::missing_grants;
@@ -22,11 +22,11 @@ use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};
 
-use crate::desired::Desired;
 use crate::document::DeclaredList;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
+use crate::kinds::desired::Desired;
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;

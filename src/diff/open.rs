@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::Change;
-use crate::desired::{Desired, Open};
+use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
 use crate::kinds::{Inventory, Kind, Live};
 use crate::snapshot::Refusal;
 use crate::source::Span;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::desired::Hole;
-use crate::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::Gap;
+use crate::kinds::desired::Hole;
+use crate::kinds::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::{self, Compare};
 use crate::spec::variables::VariableInputs;
 
@@ -252,8 +252,13 @@ fn weighed(
         "version: 1\nstack: team-a\nsubscription: {SUBSCRIPTION}\nresourceGroup: rg-chat\nlocation: eastus2\n{settings}accounts: [{{name: other}}]\n"
     );
     let mut sources = crate::source::Sources::default();
-    let (stacks, findings) =
-        crate::spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    let (stacks, findings) = crate::spec::read(
+        &["-".into()],
+        &VariableInputs::default(),
+        &mut sources,
+        text.as_bytes(),
+        crate::kinds::check,
+    );
     assert!(findings.is_empty(), "{findings:?}");
     let domains: Vec<(&Loaded, Domain)> =
         stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect();
@@ -318,7 +323,7 @@ fn only_what_is_ours_and_surely_undeclared_in_our_domain_is_deleted() {
         let mut open = declared(kind, &account("x"), &account("x"));
         let message = "nobody is called so".to_owned();
         open.open =
-            Some(crate::desired::Open::Unknown(Box::new(Finding::error(Code::PrincipalUnread, message))));
+            Some(crate::finding::Open::Unknown(Box::new(Finding::error(Code::PrincipalUnread, message))));
         fate("", "rg-chat", ours, |_, veiled| *veiled = Veiled::of(std::slice::from_ref(&open), &[]))
     };
     assert_eq!((hidden("accounts").as_str(), hidden("roleAssignments").as_str()), ("U known", "D team-a"));
@@ -413,12 +418,17 @@ fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
         location: eastus2\naccounts:\n- name: chat\n  kind: AIServices\n  roleAssignments:\n  - role: Cognitive Services User\n    \
         principals: [{id: aaaaaaaa-1111-4111-8111-111111111111, type: User}]\n";
     let mut sources = crate::source::Sources::default();
-    let (stacks, findings) =
-        crate::spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    let (stacks, findings) = crate::spec::read(
+        &["-".into()],
+        &VariableInputs::default(),
+        &mut sources,
+        text.as_bytes(),
+        crate::kinds::check,
+    );
     assert!(findings.is_empty(), "{findings:?}");
     let mut snapshot = Snapshot::default();
     loop {
-        let open = crate::snapshot::missing(&stacks, &snapshot);
+        let open = crate::kinds::missing(&stacks, &snapshot);
         if open.is_empty() {
             break;
         }
@@ -431,8 +441,8 @@ fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
             snapshot.insert(&query, crate::snapshot::Answer::found(found.iter().cloned().map(query.project)));
         }
     }
-    assert_eq!(crate::desired::desired(&stacks).len(), 2);
-    let changes = diff(&stacks, crate::desired::resolved(&stacks, &snapshot), &snapshot).changes;
+    assert_eq!(crate::kinds::desired::desired(&stacks).len(), 2);
+    let changes = diff(&stacks, crate::kinds::desired::resolved(&stacks, &snapshot), &snapshot).changes;
     changes
         .into_iter()
         .map(|change| match change {

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::desired::desired;
 use crate::id::ResourceId;
+use crate::kinds::desired::desired;
 use crate::rbac::{Permission, allowed};
 use crate::spec::Loaded;
 

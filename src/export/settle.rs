@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::draft::Draft;
 use super::{Unexportable, left_out};
-use crate::desired::resolved;
 use crate::diff::{Change, diff};
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::Weight;
+use crate::kinds::desired::resolved;
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
@@ -80,8 +80,13 @@ pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
 /// Reads a spec as any other, with nothing around it that could change what it says.
 pub(super) fn read(text: &str) -> (Option<Loaded>, Vec<Finding>) {
     let mut sources = Sources::default();
-    let (loaded, findings) =
-        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    let (loaded, findings) = spec::read(
+        &["-".into()],
+        &VariableInputs::default(),
+        &mut sources,
+        text.as_bytes(),
+        crate::kinds::check,
+    );
     (loaded.into_iter().next(), findings)
 }
 

@@ -5,9 +5,9 @@
 
 pub mod revoke;
 
+use crate::accounts::Standing;
 use crate::document::keys::{AccountKeys, Counts, Keys, Status};
 use crate::source::Sources;
-use crate::standing::Standing;
 
 /// Which of these accounts take keys.
 #[must_use]

@@ -5,13 +5,13 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
+use crate::accounts::Standing;
 use crate::arm::{Client, Effect, Error};
 use crate::document::keys::{AccountRevocation, KeyOutcome, KeyStatus};
 use crate::finding::{Code, Finding};
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::source::Sources;
-use crate::standing::Standing;
 
 /// As ARM names them.
 const KEYS: [&str; 2] = ["Key1", "Key2"];

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{Gap, Inventory, Kind, Live, is_of, perhaps_in, placed, unplaced, unplaced_in};
-use crate::desired::{Desired, collect_spans};
 use crate::id::{Key, ResourceId};
+use crate::kinds::desired::{Desired, collect_spans};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::tree::Document;

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Compare, Field, Kind, Section, account, children, merge, rules, shape};
-use crate::desired::Desired;
-use crate::diff::FieldChange;
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::FieldChange;
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -430,7 +430,7 @@ fn check_workspaces(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 format!("workspace `{}` has no resource group", workspace.name),
                 "set `resourceGroup` for the file or for the workspace",
             )),
-            Some(name) if !account::is_group_name(name) => Some((
+            Some(name) if !crate::spec::is_group_name(name) => Some((
                 Code::InvalidName,
                 format!("`{name}` cannot name a resource group"),
                 "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`",

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::account;
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::text::names::nearest;
 

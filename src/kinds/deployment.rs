@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
 use super::{Compare, Field, Kind, Mutability, Section, children, merge, rai_policy, rules, shape};
-use crate::desired::Desired;
-use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::FieldChange;
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;

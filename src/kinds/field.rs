@@ -2,6 +2,10 @@
 //!
 //! Pure data. `diff` reads the table; a kind writes it down.
 
+use serde_json::Value;
+
+use crate::source::Span;
+
 /// How a field compares, what its absence means, and whether it may change.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -72,4 +76,19 @@ impl Field {
         self.change = change;
         self
     }
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// Its path in spec shape.
+    pub path: Vec<String>,
+    /// The live value; `null` where there is none.
+    pub before: Value,
+    /// The declared value, or the default of a creation; `null` where it is to go.
+    pub after: Value,
+    /// Where it is declared; `None` for a default.
+    pub span: Option<Span>,
+    /// Whether it may change, and when.
+    pub change: Mutability,
 }

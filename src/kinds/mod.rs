@@ -4,15 +4,18 @@
 //! shape translate, and which fields compare otherwise than by equality. Diff, plan, apply and render never name a kind.
 
 pub mod account;
+mod check;
 mod children;
 pub(crate) mod cidr;
 mod connection;
 pub(crate) mod content_filters;
 mod declarable;
 mod deployment;
+pub mod desired;
 mod field;
 mod lists;
 pub(crate) mod project;
+mod queries;
 mod rai_policy;
 pub mod role_assignment;
 mod rules;
@@ -24,18 +27,19 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use check::check;
 pub use children::Section;
 pub(crate) use declarable::{shown, undeclarable};
 pub(crate) use deployment::Deployments;
-pub use field::{Compare, Field, Mutability};
+pub use desired::Desired;
+pub use field::{Compare, Field, FieldChange, Mutability};
 pub(crate) use lists::lists;
 pub(crate) use project::Projects;
+pub use queries::{is_settled, missing};
 pub(crate) use shape::MARK;
 pub use shape::{merge, writable};
 pub use undeclared::{Verdict, Weight};
 
-use crate::desired::Desired;
-use crate::diff::FieldChange;
 use crate::document::{Plan, PlannedChange, Step, StepAction};
 use crate::finding::Finding;
 use crate::id::{Beside, Key, ResourceId};

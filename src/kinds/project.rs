@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
 use super::{Compare, Field, Inventory, Kind, Live, Mutability, Section, children, merge, rules, shape};
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Spec};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Compare, Field, Kind, Section, account, content_filters, merge, rules, shape};
-use crate::desired::Desired;
-use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
+use crate::kinds::FieldChange;
+use crate::kinds::desired::Desired;
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;

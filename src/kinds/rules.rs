@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::shape::MARK;
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
+use crate::kinds::desired::Desired;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::text::json::escape;

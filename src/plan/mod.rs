@@ -16,14 +16,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::desired::Desired;
-use crate::diff::{Change, Diff, FieldChange, values};
+use crate::diff::{Change, Diff, values};
 use crate::document::{
     Action, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange, Property,
     Requests, Step, Summary, Target, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
+use crate::kinds::FieldChange;
+use crate::kinds::desired::Desired;
 use crate::kinds::{Live, Weight, writable};
 use crate::source::{Sources, Span};
 

@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use super::{Form, Resolved};
-use crate::desired::Open;
+use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;

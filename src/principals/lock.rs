@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Form, Resolved, resolve};
-use crate::desired::Open;
+use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::kinds::role_assignment::principals_of;
 use crate::snapshot::Snapshot;

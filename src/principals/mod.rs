@@ -11,7 +11,7 @@ mod proof;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::desired::Open;
+use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::principals_of;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::markdown::place;
 use super::statement::Said;
 use super::text::{STRONG, headed, plural};
-use crate::outputs::{AccountOutputs, Outputs};
+use crate::accounts::outputs::{AccountOutputs, Outputs};
 use crate::text::sanitize::{markdown, markdown_code, sanitize};
 
 impl Said for Outputs {

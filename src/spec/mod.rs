@@ -6,7 +6,7 @@ mod build;
 pub(crate) mod conflict;
 pub mod load;
 pub mod model;
-pub mod rules;
+mod names;
 mod scalar;
 mod schema;
 pub(crate) mod secrets;
@@ -24,6 +24,8 @@ use serde::Deserialize;
 use crate::finding::{Code, Finding, Severity};
 use crate::principals::lock::Lock;
 use crate::source::{FileId, Sources, Span};
+pub(crate) use names::is_group_name;
+pub use names::{STACK_NAMES, is_stack_name};
 use tree::Document;
 use variables::{VariableInputs, Variables};
 
@@ -47,6 +49,7 @@ pub fn read(
     inputs: &VariableInputs,
     sources: &mut Sources,
     stdin: impl Read,
+    check: fn(&[Loaded]) -> Vec<Finding>,
 ) -> (Vec<Loaded>, Vec<Finding>) {
     let (files, mut findings) = load::load(paths, sources, stdin);
     let (outside, problems) = outside(inputs, sources);
@@ -69,7 +72,7 @@ pub fn read(
     if complete {
         let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
         let untold = |finding: &Finding| finding.span.is_none_or(|span| !told.contains(&span));
-        findings.extend(rules::check(&damaged).into_iter().filter(untold));
+        findings.extend(check(&damaged).into_iter().filter(untold));
     }
     findings.sort_by_key(place);
     (loaded, capped(&findings))

@@ -11,6 +11,7 @@ use super::recent::{Looking, Recent};
 use super::subject::{answering, keys, sorts};
 use super::verdict::Outcome;
 use super::{Check, Run, Subject, Verification, Waiting, Wanted, run};
+use crate::accounts::Standing;
 use crate::arm::{Client, Interrupt};
 use crate::document::{Action, Plan, Step, StepAction};
 use crate::id::ResourceId;
@@ -18,7 +19,6 @@ use crate::kinds::account::Accounts;
 use crate::kinds::role_assignment;
 use crate::kinds::{Deployments, Kind as _, Projects};
 use crate::rbac::Catalogue;
-use crate::standing::Standing;
 
 /// Who looks before and after keys go off.
 pub struct Gate {

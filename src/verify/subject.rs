@@ -11,6 +11,7 @@ use super::Claim;
 use super::probe::{self, Deployment, Place, Probe};
 use super::recent::{Looking, Recent};
 use super::verdict::{Outcome, Reason, Verdict, without_subdomain};
+use crate::accounts::{self, Standing};
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -20,7 +21,6 @@ use crate::kinds::{Deployments, Kind as _, Projects};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::standing::{self, Standing};
 
 /// Something to ask, or a verdict that needs no asking.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
 pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = Accounts.queries(stacks, snapshot);
     if queries.iter().all(|query| snapshot.get(query).is_some()) {
-        let (standing, _) = standing::declared(stacks, snapshot);
+        let (standing, _) = accounts::declared(stacks, snapshot);
         let wanted = wanted(stacks, snapshot);
         queries.extend(role_assignment::lists(stacks, snapshot));
         queries.extend(standing.iter().flat_map(|account| {

@@ -9,7 +9,6 @@ mod shape;
 pub(super) use holds::holds_connections;
 pub(crate) use holds::{holds_projects, serves_models};
 pub(crate) use listings::{listings, one};
-pub(crate) use rules::is_group_name;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +16,11 @@ use serde_json::{Map, Value, json};
 
 use super::shape::long_identity;
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
-use crate::desired::{Desired, collect_spans};
-use crate::diff::FieldChange;
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::kinds::FieldChange;
+use crate::kinds::desired::{Desired, collect_spans};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::{API, shape};
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Shape};
 
 /// The ARM type of what is left.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{address_of, remains};
-use crate::desired::Desired;
-use crate::diff::FieldChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::FieldChange;
+use crate::kinds::desired::Desired;
 use crate::kinds::{cidr, rules};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -154,7 +154,7 @@ impl Check<'_> {
             );
         }
         if let Some(group) = self.account.resource_group.as_deref()
-            && !is_group_name(group)
+            && !crate::spec::is_group_name(group)
         {
             self.report(
                 "/resourceGroup",
@@ -363,14 +363,6 @@ impl Check<'_> {
 }
 
 const GROUP_NAMES: &str = "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`";
-
-/// Whether Azure takes it as the name of a resource group.
-pub(crate) fn is_group_name(name: &str) -> bool {
-    let count = name.chars().count();
-    (1..=90).contains(&count)
-        && !name.ends_with('.')
-        && name.chars().all(|c| c.is_alphanumeric() || "_-.()".contains(c))
-}
 
 /// Whether it has the form of a region's name.
 fn is_location(name: &str) -> bool {

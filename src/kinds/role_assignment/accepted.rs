@@ -16,7 +16,7 @@ use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::model::{Expected, ExpectedPrincipal, Principal, Spec};
-use crate::spec::rules::{STACK_NAMES, is_stack_name};
+use crate::spec::{STACK_NAMES, is_stack_name};
 
 /// An assignment that a spec expects.
 pub(super) struct Expectation<'a> {

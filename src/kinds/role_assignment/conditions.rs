@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::desired::Desired;
 use crate::finding::{Code, Finding};
+use crate::kinds::desired::Desired;
 use crate::rbac::Condition;
 use crate::rbac::condition::RemarkKind;
 use crate::spec::Loaded;

@@ -8,8 +8,9 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::{RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
-use crate::desired::{Desired, Hole, Open, collect_spans};
+use crate::finding::Open;
 use crate::id::{ResourceId, arm_guid};
+use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
 use crate::snapshot::Snapshot;

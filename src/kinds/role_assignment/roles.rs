@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{API, Grant, grants};
-use crate::desired::Open;
+use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::Inventory;

@@ -8,7 +8,7 @@ use crate::diff::field;
 use crate::document::{Action, FieldEntry, Hole, Mark, PlannedChange};
 use crate::id::{ResourceId, hyphenated_guid};
 use crate::kinds::{self, Compare, Kind, shown, undeclarable};
-use crate::spec::rules::is_stack_name;
+use crate::spec::is_stack_name;
 
 /// No field of any kind lies deeper; of a path without end no tree is made.
 const DEEPEST: usize = 12;

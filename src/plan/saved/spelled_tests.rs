@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::tests::{ALICE, GONE, GRANT, LIVE, OWNER, READER, ROLES, assignment, edit, refused, set};
-use crate::desired::samples::account;
 use crate::id::arm_guid;
+use crate::kinds::desired::samples::account;
 
 #[test]
 fn a_guid_has_the_form_in_which_a_plan_writes_it() {

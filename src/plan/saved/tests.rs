@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::desired::samples::{GROUP, account, declared, live};
-use crate::desired::{Desired, Hole};
-use crate::diff::{Change, Diff, FieldChange};
+use crate::diff::{Change, Diff};
 use crate::document::{Requests, Target, TargetKind};
 use crate::id::arm_guid;
+use crate::kinds::FieldChange;
 use crate::kinds::Mutability;
+use crate::kinds::desired::samples::{GROUP, account, declared, live};
+use crate::kinds::desired::{Desired, Hole};
 use crate::plan::plan;
 use crate::source::{Sources, Span};
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::desired::samples::{GROUP, account, declared, live};
-use crate::desired::{Desired, Hole};
-use crate::diff::{Change, FieldChange};
+use crate::diff::Change;
 use crate::document::StepAction;
 use crate::id::ResourceId;
+use crate::kinds::FieldChange;
 use crate::kinds::Mutability;
+use crate::kinds::desired::samples::{GROUP, account, declared, live};
+use crate::kinds::desired::{Desired, Hole};
 use crate::plan::draft;
 use crate::source::Span;
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyless::checks;
-use keyless::desired::resolved;
 use keyless::diff::diff;
 use keyless::drift::Answer::Unread;
 use keyless::drift::Inquiry;
+use keyless::kinds::desired::resolved;
+use keyless::kinds::missing;
 use keyless::read::ask_log;
-use keyless::snapshot::{Answer, Query, Snapshot, missing};
+use keyless::snapshot::{Answer, Query, Snapshot};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
@@ -26,8 +27,13 @@ fn three_grants() -> String {
 fn load(spec: &str) -> Vec<Loaded> {
     let folder = Folder::new();
     let path = folder.write("a.yaml", spec);
-    let (stacks, findings) =
-        spec::read(&[path], &VariableInputs::default(), &mut Sources::default(), std::io::empty());
+    let (stacks, findings) = spec::read(
+        &[path],
+        &VariableInputs::default(),
+        &mut Sources::default(),
+        std::io::empty(),
+        keyless::kinds::check,
+    );
     assert!(findings.is_empty(), "{findings:?}");
     stacks
 }

@@ -9,15 +9,16 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use keyless::checks;
-use keyless::desired::{Desired, resolved};
 use keyless::diff::{Change, diff};
 use keyless::document::{Plan, Requests, Target, TargetKind};
 use keyless::finding::Severity;
 use keyless::guards;
 use keyless::kinds::Live;
+use keyless::kinds::desired::{Desired, resolved};
+use keyless::kinds::missing;
 use keyless::plan;
 use keyless::plan::predict::World;
-use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot, missing};
+use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
@@ -242,13 +243,18 @@ pub(super) fn parse(texts: &[String]) -> Read {
     let mut sources = Sources::default();
     let mut stacks = Vec::new();
     for text in texts {
-        let (loaded, findings) =
-            spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+        let (loaded, findings) = spec::read(
+            &["-".into()],
+            &VariableInputs::default(),
+            &mut sources,
+            text.as_bytes(),
+            keyless::kinds::check,
+        );
         let wrong: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
         assert!(wrong.is_empty(), "the generator made a spec with errors: {wrong:?}\n{text}");
         stacks.extend(loaded);
     }
-    let findings = spec::rules::check(&stacks);
+    let findings = keyless::kinds::check(&stacks);
     let wrong: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(wrong.is_empty(), "the generator made specs that do not go together: {wrong:?}");
     Read { stacks, sources }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use keyless::document::{Action, Step, StepAction};
+use keyless::kinds::missing;
 use keyless::plan::predict::World;
-use keyless::snapshot::{Answer, Query, Refusal, Snapshot, missing};
+use keyless::snapshot::{Answer, Query, Refusal, Snapshot};
 use keyless::spec::Loaded;
 
 use super::arm::{self, Planned, Read};

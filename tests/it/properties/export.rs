@@ -6,7 +6,8 @@ use keyless::document::Action;
 use keyless::export::{Exported, Unexportable, Wanted, export, queries};
 use keyless::finding::{Code, Severity};
 use keyless::id::ResourceId;
-use keyless::snapshot::{Answer, Query, Snapshot, missing};
+use keyless::kinds::missing;
+use keyless::snapshot::{Answer, Query, Snapshot};
 use serde_json::json;
 
 use super::arm::{self, Blindness, key_of_assignment, scope_of, within};

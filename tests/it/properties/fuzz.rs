@@ -170,7 +170,13 @@ fn damaged_specs_end_in_findings() {
         let bytes = damage(&text, &words, rng);
         let mut sources = keyless::source::Sources::default();
         let inputs = keyless::spec::variables::VariableInputs::default();
-        let (loaded, findings) = keyless::spec::read(&["-".into()], &inputs, &mut sources, bytes.as_slice());
+        let (loaded, findings) = keyless::spec::read(
+            &["-".into()],
+            &inputs,
+            &mut sources,
+            bytes.as_slice(),
+            keyless::kinds::check,
+        );
         if rng.chance(10) {
             let _ = render::diagnostic::render(&findings, &sources, true);
         }

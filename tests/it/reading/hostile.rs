@@ -137,7 +137,8 @@ fn sixty_five_mebibytes_are_refused_unread() {
 fn standard_input_without_end_is_cut_off() {
     let mut sources = Sources::default();
     let endless = std::io::repeat(b'#').chain(std::io::empty());
-    let (loaded, findings) = spec::read(&["-".into()], &VariableInputs::default(), &mut sources, endless);
+    let (loaded, findings) =
+        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, endless, keyless::kinds::check);
     assert!(loaded.is_empty());
     assert_eq!(findings[0].code.as_str(), "too-large");
 }

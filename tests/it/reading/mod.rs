@@ -38,15 +38,21 @@ impl Outcome {
 fn read(paths: &[&Path], inputs: &VariableInputs) -> Outcome {
     let mut sources = Sources::default();
     let paths = paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
-    let (loaded, findings) = spec::read(&paths, inputs, &mut sources, std::io::empty());
+    let (loaded, findings) =
+        spec::read(&paths, inputs, &mut sources, std::io::empty(), keyless::kinds::check);
     Outcome { loaded, findings, sources }
 }
 
 /// Reads a text as if it came on standard input.
 fn read_text(text: impl AsRef<[u8]>) -> Outcome {
     let mut sources = Sources::default();
-    let (loaded, findings) =
-        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_ref());
+    let (loaded, findings) = spec::read(
+        &["-".into()],
+        &VariableInputs::default(),
+        &mut sources,
+        text.as_ref(),
+        keyless::kinds::check,
+    );
     Outcome { loaded, findings, sources }
 }
 

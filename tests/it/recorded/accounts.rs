@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use keyless::desired::desired;
 use keyless::diff::Change;
 use keyless::id::ResourceId;
+use keyless::kinds::desired::desired;
 use keyless::kinds::{self, Kind, writable};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Snapshot};

@@ -1,6 +1,6 @@
 //! One field altered, the others left: a table by type of field, written from what ARM documents and not from the differ.
 
-use keyless::desired::Desired;
+use keyless::kinds::desired::Desired;
 use serde_json::{Map, Value, json};
 
 /// A declaration in which one field was altered.

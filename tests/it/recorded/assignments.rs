@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyless::desired::desired;
 use keyless::diff::Change;
 use keyless::id::{ResourceId, trailing_guid};
+use keyless::kinds::desired::desired;
 use keyless::kinds::{self, Kind, writable};
 use keyless::snapshot::Answer;
 use serde_json::{Map, Value, json};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use keyless::desired::desired;
 use keyless::diff::Change;
 use keyless::finding::Code;
 use keyless::id::ResourceId;
+use keyless::kinds::desired::desired;
 use keyless::kinds::{self, Compare, Kind, writable};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Snapshot};

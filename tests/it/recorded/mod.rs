@@ -15,11 +15,12 @@ mod export;
 mod facts;
 mod random;
 
-use keyless::desired::{Desired, desired};
 use keyless::diff::{Change, Diff, diff};
 use keyless::document::{Plan, Requests, Target, TargetKind};
 use keyless::finding::{Finding, Severity};
-use keyless::snapshot::{Answer, Query, Snapshot, missing};
+use keyless::kinds::desired::{Desired, desired};
+use keyless::kinds::missing;
+use keyless::snapshot::{Answer, Query, Snapshot};
 use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
@@ -36,8 +37,13 @@ struct Read {
 #[track_caller]
 fn read(text: &str) -> Read {
     let mut sources = Sources::default();
-    let (stacks, findings) =
-        spec::read(&["-".into()], &VariableInputs::default(), &mut sources, text.as_bytes());
+    let (stacks, findings) = spec::read(
+        &["-".into()],
+        &VariableInputs::default(),
+        &mut sources,
+        text.as_bytes(),
+        keyless::kinds::check,
+    );
     let errors: Vec<&Finding> =
         findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(errors.is_empty() && stacks.len() == 1, "{errors:#?}\n{text}");

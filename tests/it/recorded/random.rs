@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::cassettes::bodies;
 use super::{Read, plan, read, snapshot};
-use keyless::desired::desired;
+use keyless::kinds::desired::desired;
 
 const SUB: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Loaded;
-use crate::desired::desired;
+use super::KINDS;
+use super::desired::desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
-use crate::kinds::KINDS;
-use crate::kinds::account::is_group_name;
 use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 
 /// Checks all rules that need no Azure.
 #[must_use]
@@ -68,18 +68,6 @@ fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 .hint("1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`"),
         );
     }
-}
-
-/// What [`is_stack_name`] takes.
-pub const STACK_NAMES: &str =
-    "1 to 63 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
-
-/// Whether it can name a stack.
-#[must_use]
-pub fn is_stack_name(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c))
 }
 
 /// Whether it is a GUID in the form that ids hold: others would parse and then name nothing.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind};
 use crate::snapshot::{Refusal, Snapshot};
@@ -66,37 +66,6 @@ pub struct Hole {
     pub kind: &'static str,
     /// What that resource is.
     pub key: Key,
-}
-
-/// Why something that a spec names could not be made out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Open {
-    /// What it means was asked, and nobody answered.
-    Unknown(Box<Finding>),
-    /// It means nothing, or more than one thing.
-    Refused(Box<Finding>),
-}
-
-impl Open {
-    /// Nobody answered.
-    #[must_use]
-    pub fn unknown(finding: Finding) -> Self {
-        Self::Unknown(Box::new(finding))
-    }
-
-    /// What there is to say about it.
-    #[must_use]
-    pub fn into_finding(self) -> Finding {
-        match self {
-            Self::Unknown(finding) | Self::Refused(finding) => *finding,
-        }
-    }
-
-    /// It means nothing, or more than one thing.
-    #[must_use]
-    pub fn refused(finding: Finding) -> Self {
-        Self::Refused(Box::new(finding))
-    }
 }
 
 impl Desired {

@@ -9,14 +9,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::desired::Desired;
+use crate::accounts::{Standing, not_live};
 use crate::finding::{Code, Finding};
 use crate::kinds::account::{Accounts, FOUNDRY, INFERENCE, OPENAI};
+use crate::kinds::desired::Desired;
 use crate::kinds::{Kind as _, Live, Projects};
 use crate::snapshot::{Query, Snapshot};
 use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
-use crate::standing::{Standing, not_live};
 use crate::text::sanitize::hides;
 
 /// Of all declared accounts.

@@ -3,10 +3,12 @@
 //! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
 //! declared account that is absent or could not be read: what `apply` would make of it is said as far as it is known.
 
-use crate::desired::Desired;
+pub mod outputs;
+
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
+use crate::kinds::desired::Desired;
 use crate::kinds::{Inventory, Kind as _, Live, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;

@@ -11,10 +11,11 @@ use super::session::{Checked, Session, Specs, block_on, read_specs, refuse};
 use crate::files;
 use crate::finding::Open;
 use crate::finding::{Code, Finding};
-use crate::principals::lock::Lock;
+use crate::kinds::role_assignment::{principal_queries, principals_of};
 use crate::source::Sources;
 use crate::spec::Loaded;
 use crate::spec::conflict::conflicts;
+use crate::spec::lock::Lock;
 
 /// Largest lock file in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -60,7 +61,11 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
             match path.as_deref().map(read).transpose() {
                 Ok(standing) => {
                     let none = Lock { principals: Vec::new(), ..lock.clone() };
-                    differences.extend(standing.flatten().unwrap_or(none).differences(lock, loaded));
+                    differences.extend(standing.flatten().unwrap_or(none).differences(
+                        lock,
+                        loaded,
+                        &principals_of(&loaded.spec),
+                    ));
                 }
                 Err(problem) => differences.push(problem.at(loaded.document.value_span("/stack"))),
             }
@@ -109,7 +114,7 @@ fn outs(options: &Options, checked: &Checked) -> Result<Vec<Option<OutFile>>, Fa
                 .cause("it is not a regular file")
                 .hint("a lock file is read and written where it stands, through no link: remove it first"));
         }
-        let wanted = stands || !crate::principals::queries(std::slice::from_ref(loaded)).is_empty();
+        let wanted = stands || !principal_queries(std::slice::from_ref(loaded)).is_empty();
         wanted.then(|| OutFile::open(&path, checked.sources.paths(), options)).transpose()
     };
     checked.stacks.iter().map(out).collect()

@@ -34,11 +34,12 @@ use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::kinds::desired::{desired, resolved};
 use crate::kinds::missing;
+use crate::kinds::role_assignment::{principal_queries, principals_of};
 use crate::plan::predict::World;
-use crate::principals::lock::Lock;
 use crate::read::{ask_all, ask_log, read_by};
 use crate::snapshot::{Caller, Query, Snapshot};
 use crate::spec::Loaded;
+use crate::spec::lock::Lock;
 use crate::text::redact::redact;
 
 /// How long `drift` waits for the activity log: Azure may ask to come back much later.
@@ -248,7 +249,10 @@ impl Session {
         let Checked { stacks, mut findings, sources } = checked;
         findings.extend(foreign_tenants(&stacks, &claims));
         for loaded in &stacks {
-            let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, claims.tid));
+            let problems = loaded
+                .lock
+                .as_ref()
+                .map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), claims.tid));
             findings.extend(problems.into_iter().flatten());
         }
         let mut wanted = resolved(&stacks, &snapshot);
@@ -293,13 +297,16 @@ impl Session {
         let claims = self.claims().await?;
         self.spinner.say("reading the directory");
         let mut snapshot = Snapshot::default();
-        let mut queries = crate::principals::queries(stacks);
+        let mut queries = principal_queries(stacks);
         queries.sort();
         queries.dedup();
         ask_all(&queries, &self.client, &self.graph, &mut snapshot).await;
         self.spinner.clear();
         self.unless_interrupted()?;
-        Ok(stacks.iter().map(|loaded| Lock::of(loaded, &snapshot, claims.tid)).collect())
+        Ok(stacks
+            .iter()
+            .map(|loaded| Lock::of(loaded, &principals_of(&loaded.spec), &snapshot, claims.tid))
+            .collect())
     }
 
     pub(super) fn requests(&self) -> Requests {

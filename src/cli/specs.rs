@@ -12,6 +12,7 @@ use crate::document::FindingEntry;
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
+use crate::kinds::role_assignment::principals_of;
 use crate::render::diagnostic;
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
@@ -85,7 +86,8 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
             Ok(found) => loaded.lock = found.flatten(),
             Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
         }
-        let problems = loaded.lock.as_ref().map(|lock| lock.problems(loaded, None));
+        let problems =
+            loaded.lock.as_ref().map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), None));
         checked.findings.extend(problems.into_iter().flatten());
     }
     checked.findings.sort_by_key(|finding| finding.span);

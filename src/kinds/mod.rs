@@ -21,6 +21,7 @@ pub mod role_assignment;
 mod rules;
 mod shape;
 mod undeclared;
+mod unplaced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -35,16 +36,18 @@ pub use desired::Desired;
 pub use field::{Compare, Field, FieldChange, Mutability};
 pub(crate) use lists::lists;
 pub(crate) use project::Projects;
-pub use queries::{is_settled, missing};
+pub use queries::{is_settled, missing, review, unread};
 pub(crate) use shape::MARK;
 pub use shape::{merge, writable};
 pub use undeclared::{Verdict, Weight};
+use unplaced::contradicts;
+pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
 
-use crate::document::{Plan, PlannedChange, Step, StepAction};
+use crate::document::PlannedChange;
 use crate::finding::Finding;
-use crate::id::{Beside, Key, ResourceId};
+use crate::id::{Key, ResourceId};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Body, Query, Refusal, Snapshot};
+use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
@@ -412,91 +415,4 @@ pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>
 #[must_use]
 pub(crate) fn unjudged(stacks: &[Loaded]) -> Vec<Finding> {
     stacks.iter().flat_map(role_assignment::unjudged).collect()
-}
-
-/// The lists that show the state around a plan's steps, for judging it again later.
-#[must_use]
-pub fn review(plan: &Plan) -> Vec<Query> {
-    let targets: Vec<ResourceId> =
-        plan.steps.iter().filter_map(|step| ResourceId::parse(&step.target).ok()).collect();
-    let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
-    // What was deleted still says whose it was, and what it let in.
-    let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
-    queries
-        .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
-    queries.sort();
-    queries.dedup();
-    queries
-}
-
-/// Why it is not known what a step starts from, if so, by what [`review`] asks. Of other lists guards know that they were not read.
-#[must_use]
-pub fn unread(step: &Step, snapshot: &Snapshot) -> Option<Refusal> {
-    let target = ResourceId::parse(&step.target).ok()?;
-    let kind = by_name(&step.kind)?;
-    let mut queries = kind.around(std::slice::from_ref(&target));
-    // What is revoked is gone whatever it was given on; anything else is written to what has to be there.
-    if !(kind.is_grant() && step.action == StepAction::Delete)
-        && let Some(account) = target.up_to("accounts")
-    {
-        queries.extend(account::Accounts.around(&[account]));
-    }
-    if matches!(step.action, StepAction::Restore | StepAction::Purge) {
-        queries.extend(account::remains::around(&step.target));
-    }
-    queries.iter().find_map(|query| {
-        let unplaced = || {
-            let mut items = snapshot.items(query).filter(|body| placed(body).is_none());
-            let meant = items.find(|body| perhaps_in(body, [&target]).next().is_some());
-            meant.map(|body| unplaced(query, body))
-        };
-        snapshot.get(query).and_then(Answer::refusal).cloned().or_else(unplaced)
-    })
-}
-
-/// Why a list says nothing about what is absent, if one of its items cannot be placed.
-pub(crate) fn unplaced_in(query: &Query, snapshot: &Snapshot) -> Option<Refusal> {
-    snapshot.items(query).find(|body| placed(body).is_none()).map(|body| unplaced(query, body))
-}
-
-/// The id of what a body shows.
-pub(crate) fn placed(body: &Value) -> Option<ResourceId> {
-    ResourceId::parse(body["id"].as_str()?).ok()
-}
-
-/// Where an item of a list may be that cannot be placed: by the text of its id, in which of these.
-pub(crate) fn perhaps_in<'a>(
-    body: &'a Value,
-    scopes: impl IntoIterator<Item = &'a ResourceId>,
-) -> impl Iterator<Item = &'a ResourceId> {
-    let text = body["id"].as_str().unwrap_or_default();
-    scopes.into_iter().filter(move |scope| scope.beside(text) != Beside::Elsewhere)
-}
-
-/// Why an answer with an item that cannot be placed says nothing about what that may be.
-pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
-    const LONGEST: usize = 300;
-    let what = match body["id"].as_str() {
-        None => "an item of the list shows no id".to_owned(),
-        Some(text) => {
-            let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
-            let cut = if end < text.len() { "…" } else { "" };
-            let id = format!("`{}{cut}`", &text[..end]);
-            match ResourceId::parse(text) {
-                Err(error) => format!("could not read the id {id} in the list: {error}"),
-                Ok(at) if contradicts(&at, body) => {
-                    format!("{id} in the list cannot be placed: its scope is another than that of its id")
-                }
-                Ok(_) => format!("{id} in the list shows no scope, principal and role that can be read"),
-            }
-        }
-    };
-    let hint = "nothing that this item may be is changed; if Azure really has it under that id, report that as a bug of keyless";
-    Refusal { message: format!("GET {}: {what}", query.path), hint: Some(hint.to_owned()) }
-}
-
-/// Whether an assignment is said to stand at another scope than that of its id: then nobody knows where it is.
-fn contradicts(id: &ResourceId, body: &Value) -> bool {
-    let scope = body["properties"]["scope"].as_str().and_then(|scope| ResourceId::parse(scope).ok());
-    scope.is_some_and(|scope| scope != id.scope())
 }

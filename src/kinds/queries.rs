@@ -1,7 +1,10 @@
 //! What is asked of Azure: the queries of all kinds, until none is left.
 
-use super::{KINDS, Kind};
-use crate::snapshot::{Query, Snapshot};
+use super::account::{self, Accounts};
+use super::{KINDS, Kind, by_name, perhaps_in, placed, unplaced};
+use crate::document::{Plan, Step, StepAction};
+use crate::id::ResourceId;
+use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
 /// The queries that are still open: what shows the state, and once that is answered, what the state raises.
@@ -23,4 +26,44 @@ fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> V
     open.sort();
     open.dedup();
     open
+}
+
+/// The lists that show the state around a plan's steps, for judging it again later.
+#[must_use]
+pub fn review(plan: &Plan) -> Vec<Query> {
+    let targets: Vec<ResourceId> =
+        plan.steps.iter().filter_map(|step| ResourceId::parse(&step.target).ok()).collect();
+    let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
+    // What was deleted still says whose it was, and what it let in.
+    let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
+    queries
+        .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
+    queries.sort();
+    queries.dedup();
+    queries
+}
+
+/// Why it is not known what a step starts from, if so, by what [`review`] asks. Of other lists guards know that they were not read.
+#[must_use]
+pub fn unread(step: &Step, snapshot: &Snapshot) -> Option<Refusal> {
+    let target = ResourceId::parse(&step.target).ok()?;
+    let kind = by_name(&step.kind)?;
+    let mut queries = kind.around(std::slice::from_ref(&target));
+    // What is revoked is gone whatever it was given on; anything else is written to what has to be there.
+    if !(kind.is_grant() && step.action == StepAction::Delete)
+        && let Some(account) = target.up_to("accounts")
+    {
+        queries.extend(Accounts.around(&[account]));
+    }
+    if matches!(step.action, StepAction::Restore | StepAction::Purge) {
+        queries.extend(account::remains::around(&step.target));
+    }
+    queries.iter().find_map(|query| {
+        let unplaced = || {
+            let mut items = snapshot.items(query).filter(|body| placed(body).is_none());
+            let meant = items.find(|body| perhaps_in(body, [&target]).next().is_some());
+            meant.map(|body| unplaced(query, body))
+        };
+        snapshot.get(query).and_then(Answer::refusal).cloned().or_else(unplaced)
+    })
 }

@@ -3,96 +3,23 @@
 //! Pure: text in, text out. What it says is compared with the directory where that answers (see `resolve`), and taken for true and shown
 //! as unverified where it does not.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Form, Resolved, resolve};
 use crate::finding::Open;
 use crate::finding::{Code, Finding};
-use crate::kinds::role_assignment::principals_of;
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
-use crate::spec::model::PrincipalType;
+use crate::spec::lock::{Entry, FORMAT_VERSION, Lock};
+use crate::spec::model::{Principal, PrincipalType};
 
-/// The version of the format.
-const FORMAT_VERSION: &str = "1.0";
+/// A principal of a spec, with the pointer to it.
+pub type Named<'a> = (String, &'a Principal);
+
 /// What to do about a lock file that does not fit.
 const RENEW: &str = "run `keyless lock` as someone who may read the directory, and look at what it changes";
 
-/// Who the names of a spec are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Lock {
-    /// Version of this format: `1.0`.
-    pub format_version: String,
-    /// Each principal that the spec names and that must be looked up, by type and name.
-    pub principals: Vec<Entry>,
-}
-
-/// Who a name is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Entry {
-    /// The tenant in which it was looked up, if that was known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<Uuid>,
-    /// What it is.
-    #[serde(rename = "type")]
-    pub principal_type: PrincipalType,
-    /// Its name as in the spec; of a managed identity the resource id.
-    pub name: String,
-    /// Its object id.
-    pub id: Uuid,
-}
-
-/// A lock file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// It is not JSON, or of another shape.
-    #[error("it is not a lock file: {0}")]
-    Shape(serde_json::Error),
-    /// It is of another format.
-    #[error("it has format version `{0}`, and this keyless reads `{FORMAT_VERSION}`")]
-    Version(String),
-    /// It says of one name who it is more than once.
-    #[error("it holds {who} twice, as `{}` and as `{}`: two versions of it were merged", .ids[0], .ids[1])]
-    Twice {
-        /// The name, with what it is.
-        who: String,
-        /// The object ids.
-        ids: [Uuid; 2],
-    },
-}
-
-impl Entry {
-    fn is(&self, principal_type: PrincipalType, name: &str) -> bool {
-        self.principal_type == principal_type && self.name.to_lowercase() == name.to_lowercase()
-    }
-
-    fn shown(&self) -> String {
-        format!("{} `{}`", self.principal_type.as_str(), self.name)
-    }
-}
-
 impl Lock {
-    /// Reads a lock file.
-    pub fn parse(text: &str) -> Result<Self, LockError> {
-        let lock: Self = serde_json::from_str(text).map_err(LockError::Shape)?;
-        if lock.format_version != FORMAT_VERSION {
-            return Err(LockError::Version(lock.format_version));
-        }
-        let mut known: BTreeMap<(&str, String), Uuid> = BTreeMap::new();
-        for entry in &lock.principals {
-            let key = (entry.principal_type.as_str(), entry.name.to_lowercase());
-            if let Some(first) = known.insert(key, entry.id) {
-                return Err(LockError::Twice { who: entry.shown(), ids: [first, entry.id] });
-            }
-        }
-        Ok(lock)
-    }
-
     /// Who a principal is, by this file; `None` for forms that need no look-up.
     pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Box<Finding>>> {
         let (principal_type, name) = locked_as(form)?;
@@ -114,10 +41,15 @@ impl Lock {
 
     /// What a spec names, as a snapshot says, and what could not be made out.
     #[must_use]
-    pub fn of(loaded: &Loaded, snapshot: &Snapshot, tenant: Option<Uuid>) -> (Self, Vec<Open>) {
+    pub fn of(
+        loaded: &Loaded,
+        named: &[Named<'_>],
+        snapshot: &Snapshot,
+        tenant: Option<Uuid>,
+    ) -> (Self, Vec<Open>) {
         let mut principals: Vec<Entry> = Vec::new();
         let mut open = Vec::new();
-        for (pointer, principal) in principals_of(&loaded.spec) {
+        for (pointer, principal) in named {
             let Some(form) = Form::of(principal) else { continue };
             let Some((principal_type, name)) = locked_as(&form) else { continue };
             if principals.iter().any(|entry| entry.is(principal_type, &name)) {
@@ -135,9 +67,9 @@ impl Lock {
 
     /// What this file says otherwise than a fresh one.
     #[must_use]
-    pub fn differences(&self, fresh: &Lock, loaded: &Loaded) -> Vec<Finding> {
+    pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[Named<'_>]) -> Vec<Finding> {
         let at = |entry: &Entry| {
-            let declared = principals_of(&loaded.spec).into_iter().find_map(|(pointer, principal)| {
+            let declared = named.iter().find_map(|(pointer, principal)| {
                 let form = Form::of(principal)?;
                 let (principal_type, name) = locked_as(&form)?;
                 entry.is(principal_type, &name).then(|| format!("{pointer}/{}", form.word()))
@@ -173,9 +105,9 @@ impl Lock {
 
     /// Declared names that this file does not hold, and entries of another tenant than the caller's.
     #[must_use]
-    pub fn problems(&self, loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding> {
+    pub fn problems(&self, loaded: &Loaded, named: &[Named<'_>], tenant: Option<Uuid>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (pointer, principal) in principals_of(&loaded.spec) {
+        for (pointer, principal) in named {
             let Some(form) = Form::of(principal) else { continue };
             let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
             if let Some(Err(finding)) = self.resolve(&form) {
@@ -221,6 +153,7 @@ fn locked_as(form: &Form<'_>) -> Option<(PrincipalType, String)> {
 mod tests {
     use super::*;
     use crate::principals::Set;
+    use crate::spec::lock::LockError;
 
     fn lock() -> Lock {
         let id = Uuid::from_u128(7);

@@ -14,15 +14,13 @@ use uuid::Uuid;
 use crate::finding::Open;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::role_assignment::principals_of;
 use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
-use crate::spec::Loaded;
 use crate::spec::model::{Principal, PrincipalType};
 use crate::text::query::{encoded, quoted};
 
+use crate::spec::lock::Lock;
 pub use identity::identity_of;
-use lock::Lock;
 pub use proof::{existence, gone, names, objects, prove, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
@@ -222,12 +220,11 @@ fn object(body: Value) -> Value {
     Value::Object(map)
 }
 
-/// What must be asked to know whom these stacks name. What a lock file says is asked too, in the same batch: who may read the directory
+/// What must be asked to know who these are. What a lock file says is asked too, in the same batch: who may read the directory
 /// finds out that it is wrong.
 #[must_use]
-pub fn queries(stacks: &[Loaded]) -> Vec<Query> {
-    let principals = stacks.iter().flat_map(|loaded| principals_of(&loaded.spec));
-    principals.filter_map(|(_, principal)| Form::of(principal)?.query()).collect()
+pub fn queries<'a>(principals: impl IntoIterator<Item = &'a Principal>) -> Vec<Query> {
+    principals.into_iter().filter_map(|principal| Form::of(principal)?.query()).collect()
 }
 
 /// Finds out who a principal is; a problem is told at `span`. A lock file counts where nobody answers, and is wrong where an answer says

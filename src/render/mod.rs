@@ -14,5 +14,5 @@ pub mod sarif;
 pub mod statement;
 mod summary;
 pub mod text;
-pub(crate) mod verify;
+mod verify;
 mod words;

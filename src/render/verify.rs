@@ -8,7 +8,7 @@ use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, headed};
 use crate::text::sanitize::{markdown, sanitize};
-use crate::verify::verdict::{Outcome, Reason};
+use crate::verify::verdict::Outcome;
 use crate::verify::{Check, Verification};
 
 impl Said for Verification {
@@ -59,27 +59,10 @@ impl Said for Verification {
 
 /// Reason, message, and how long it took.
 fn words(check: &Check) -> String {
-    let reason = check.reason.map(|reason| format!("{}: ", word(reason))).unwrap_or_default();
+    let reason = check.reason.map(|reason| format!("{}: ", reason.word())).unwrap_or_default();
     let waited = match check.waited_seconds {
         0 => String::new(),
         seconds => format!(", after {seconds} s"),
     };
     format!("{reason}{}{waited}", check.message)
-}
-
-/// A reason in a word.
-pub(crate) fn word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Network => "network",
-        Reason::Dns => "dns",
-        Reason::Subdomain => "subdomain",
-        Reason::Token => "token",
-        Reason::Role => "role",
-        Reason::Key => "key",
-        Reason::Absent => "absent",
-        Reason::Model => "model",
-        Reason::Project => "project",
-        Reason::Throttled => "throttled",
-        Reason::Service => "service",
-    }
 }

@@ -5,6 +5,7 @@
 mod build;
 pub(crate) mod conflict;
 pub mod load;
+pub mod lock;
 pub mod model;
 mod names;
 mod scalar;
@@ -22,8 +23,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::principals::lock::Lock;
 use crate::source::{FileId, Sources, Span};
+use lock::Lock;
 pub(crate) use names::is_group_name;
 pub use names::{STACK_NAMES, is_stack_name};
 use tree::Document;

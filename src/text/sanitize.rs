@@ -321,4 +321,12 @@ mod tests {
         }
         assert_eq!(markdown_code("a`|b\n"), "`a\\u{60}\\u{7c}b\\u{a}`");
     }
+
+    #[test]
+    fn a_secret_is_found_in_markdown() {
+        let secret = "s3cr3t+/key=Ω \"va&lue\"\\n<1>";
+        crate::scrub::learn(secret);
+        let text = format!("before {} after", markdown(secret));
+        assert_eq!(crate::scrub::scrub(&text), "before REDACTED after", "{text}");
+    }
 }

@@ -79,6 +79,25 @@ pub enum Reason {
     Service,
 }
 
+impl Reason {
+    /// It in a word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Dns => "dns",
+            Self::Subdomain => "subdomain",
+            Self::Token => "token",
+            Self::Role => "role",
+            Self::Key => "key",
+            Self::Absent => "absent",
+            Self::Model => "model",
+            Self::Project => "project",
+            Self::Throttled => "throttled",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// A verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {

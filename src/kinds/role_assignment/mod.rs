@@ -6,6 +6,7 @@ mod accepted;
 mod conditions;
 mod declared;
 pub(crate) mod denial;
+mod grants;
 mod mark;
 mod orphans;
 mod planned;
@@ -19,6 +20,9 @@ pub(crate) mod twin;
 mod undeclared;
 
 pub(super) use declared::complete;
+pub(crate) use grants::principal_queries;
+pub use grants::principals_of;
+use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
 
@@ -28,8 +32,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::account::{self, address_of, groups_of, id_of};
-use super::project;
+use super::account::{groups_of, id_of};
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, merge};
 use crate::document::PlannedChange;
 use crate::finding::Finding;
@@ -39,7 +42,7 @@ use crate::principals;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Principal, Spec};
+use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
@@ -51,84 +54,6 @@ const DESCRIPTION_LIMIT: usize = 512;
 
 /// The kind.
 pub struct RoleAssignments;
-
-/// A declared assignment before its principals are taken apart, wherever in the spec it stands.
-struct Grant<'a> {
-    pointer: String,
-    scope: ResourceId,
-    after: Vec<Key>,
-    place: String,
-    role: &'a str,
-    principals: &'a [Principal],
-    conditional: bool,
-    explicit_version: bool,
-}
-
-/// The scope that a spec's word or id means.
-fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
-    match scope {
-        "subscription" => Some(ResourceId::subscription(&spec.subscription)),
-        "resourceGroup" => {
-            spec.resource_group.as_ref().map(|group| ResourceId::resource_group(&spec.subscription, group))
-        }
-        id => ResourceId::declared(id).ok(),
-    }
-}
-
-/// Every declared assignment of a spec; those whose scope cannot be read are left out (a rule has said so).
-fn grants(spec: &Spec) -> Vec<Grant<'_>> {
-    let mut grants = Vec::new();
-    let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
-    for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
-        for (nested, assignment) in account.role_assignments.iter().enumerate() {
-            grants.push(Grant {
-                pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                after: vec![account::key(scope)],
-                scope: scope.clone(),
-                place: address_of(account),
-                role: &assignment.role,
-                principals: &assignment.principals,
-                conditional: assignment.condition.is_some(),
-                explicit_version: assignment.condition_version.is_some(),
-            });
-        }
-    }
-    let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
-    let projects = project::ids(spec);
-    let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
-        scope.up_to(collection).filter(|id| ids.contains(id))
-    };
-    for (index, assignment) in spec.role_assignments.iter().enumerate() {
-        let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
-        // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
-        let account = declared(&scope, "accounts", &accounts);
-        let project = declared(&scope, "projects", &projects);
-        grants.push(Grant {
-            pointer: format!("/roleAssignments/{index}"),
-            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
-            scope,
-            place: assignment.scope.clone(),
-            role: &assignment.role,
-            principals: &assignment.principals,
-            conditional: assignment.condition.is_some(),
-            explicit_version: assignment.condition_version.is_some(),
-        });
-    }
-    grants
-}
-
-/// Every principal of a spec, with the pointer to it.
-#[must_use]
-pub(crate) fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
-    let mut all = Vec::new();
-    for grant in grants(spec) {
-        for (index, principal) in grant.principals.iter().enumerate() {
-            all.push((format!("{}/principals/{index}", grant.pointer), principal));
-        }
-    }
-    all.extend(accepted::principals(spec));
-    all
-}
 
 fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
     Key::new("roleAssignments", &[scope.as_str(), principal, role])
@@ -278,7 +203,7 @@ impl Kind for RoleAssignments {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
         queries.extend(roles::declared(stacks));
-        queries.extend(principals::queries(stacks));
+        queries.extend(principal_queries(stacks));
         queries
     }
 

@@ -72,7 +72,7 @@ fn every_error_of_azure_has_its_verdict_and_reason() {
         for body in [json!({ "error": error }), error] {
             let status = status.parse().unwrap();
             let verdict = judge(call, &Answered::Answer { status, body: Some(body) });
-            let reason = verdict.reason.map_or("-", crate::render::verify::word);
+            let reason = verdict.reason.map_or("-", Reason::word);
             let outcome = match verdict.outcome {
                 Proven => "proven",
                 Disproven => "disproven",

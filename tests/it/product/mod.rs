@@ -13,6 +13,7 @@ mod drift;
 mod drift_who;
 #[cfg(unix)]
 mod files;
+mod floors;
 mod forged;
 mod forged_fields;
 mod forged_words;

@@ -11,12 +11,12 @@ const LONGEST: usize = 500;
 /// Files that still have to be split.
 const TOO_LONG: &[&str] = &[];
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every Rust file below a folder, with its text.
-fn sources(folder: &str) -> Vec<(String, String)> {
+pub(super) fn sources(folder: &str) -> Vec<(String, String)> {
     let mut folders = vec![root().join(folder)];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use keyless::arm::clock::Moment;
 use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Limits, Next, Outcome, Request};
 use keyless::arm::{Method, retry};
+use keyless::kinds::role_assignment::principals_of;
 use keyless::kinds::{KINDS, review, writable};
 use keyless::plan::predict::World;
 use keyless::plan::saved;
-use keyless::principals::lock::Lock;
+use keyless::spec::lock::Lock;
 use keyless::{guards, rbac, render};
 
 use super::live::{Item, Label};
@@ -447,8 +448,9 @@ fn damaged_lock_files_are_refused_or_compared() {
             if rng.chance(60) { damage(&text, &["null", "\"type\""], rng) } else { text.into_bytes() };
         let Ok(lock) = Lock::parse(&String::from_utf8_lossy(&bytes)) else { return false };
         let loaded = &rng.pick(&cases).read.stacks[0];
-        let _ = lock.differences(&whole, loaded);
-        let _ = lock.problems(loaded, None);
+        let named = principals_of(&loaded.spec);
+        let _ = lock.differences(&whole, loaded, &named);
+        let _ = lock.problems(loaded, &named, None);
         true
     });
 }

@@ -1,0 +1,96 @@
+//! The assignments that a spec declares, as they stand in it: before names are looked up and principals taken apart.
+
+use std::collections::BTreeSet;
+
+use super::accepted;
+use crate::id::{Key, ResourceId};
+use crate::kinds::account::{self, address_of, id_of};
+use crate::kinds::project;
+use crate::principals;
+use crate::snapshot::Query;
+use crate::spec::Loaded;
+use crate::spec::model::{Principal, Spec};
+
+/// A declared assignment before its principals are taken apart, wherever in the spec it stands.
+pub(super) struct Grant<'a> {
+    pub(super) pointer: String,
+    pub(super) scope: ResourceId,
+    pub(super) after: Vec<Key>,
+    pub(super) place: String,
+    pub(super) role: &'a str,
+    pub(super) principals: &'a [Principal],
+    pub(super) conditional: bool,
+    pub(super) explicit_version: bool,
+}
+
+/// The scope that a spec's word or id means.
+pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
+    match scope {
+        "subscription" => Some(ResourceId::subscription(&spec.subscription)),
+        "resourceGroup" => {
+            spec.resource_group.as_ref().map(|group| ResourceId::resource_group(&spec.subscription, group))
+        }
+        id => ResourceId::declared(id).ok(),
+    }
+}
+
+/// Every declared assignment of a spec; those whose scope cannot be read are left out (a rule has said so).
+pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
+    let mut grants = Vec::new();
+    let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
+    for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
+        for (nested, assignment) in account.role_assignments.iter().enumerate() {
+            grants.push(Grant {
+                pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
+                after: vec![account::key(scope)],
+                scope: scope.clone(),
+                place: address_of(account),
+                role: &assignment.role,
+                principals: &assignment.principals,
+                conditional: assignment.condition.is_some(),
+                explicit_version: assignment.condition_version.is_some(),
+            });
+        }
+    }
+    let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
+    let projects = project::ids(spec);
+    let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
+        scope.up_to(collection).filter(|id| ids.contains(id))
+    };
+    for (index, assignment) in spec.role_assignments.iter().enumerate() {
+        let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
+        // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
+        let account = declared(&scope, "accounts", &accounts);
+        let project = declared(&scope, "projects", &projects);
+        grants.push(Grant {
+            pointer: format!("/roleAssignments/{index}"),
+            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
+            scope,
+            place: assignment.scope.clone(),
+            role: &assignment.role,
+            principals: &assignment.principals,
+            conditional: assignment.condition.is_some(),
+            explicit_version: assignment.condition_version.is_some(),
+        });
+    }
+    grants
+}
+
+/// Every principal of a spec, with the pointer to it.
+#[must_use]
+pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
+    let mut all = Vec::new();
+    for grant in grants(spec) {
+        for (index, principal) in grant.principals.iter().enumerate() {
+            all.push((format!("{}/principals/{index}", grant.pointer), principal));
+        }
+    }
+    all.extend(accepted::principals(spec));
+    all
+}
+
+/// What must be asked to know whom stacks name.
+#[must_use]
+pub(crate) fn principal_queries(stacks: &[Loaded]) -> Vec<Query> {
+    principals::queries(stacks.iter().flat_map(|loaded| principals_of(&loaded.spec)).map(|(_, who)| who))
+}

@@ -2,70 +2,32 @@
 //! pipelines and newcomers without a subscription.
 //!
 //! It stands beside the flow and imports nothing of the rest of the crate: what judges a program
-//! must not share its mistakes. Requests go through `server` (sockets, saving, the gate) to
-//! `router` and from there to handlers, which are functions of the `World` and the request.
-//! How the real service behaves, and where nobody knows, is in docs/sandbox.md.
+//! must not share its mistakes. How the real service behaves, and where nobody knows, is in docs/sandbox.md.
+//!
+//! It has wings, and a wing imports only those that stand above it in this list (`tests/it/sandbox/wings.rs` checks it):
+//!
+//! | wing | what it answers |
+//! | --- | --- |
+//! | `http` | no requests; it has requests, replies, errors, paths, filters, limits and faults |
+//! | `state` | no requests; it has the state, the clock, the state file and its journal |
+//! | `entra` | sign-in, tokens, managed identities |
+//! | `graph` | Microsoft Graph |
+//! | `arm` | Azure Resource Manager; `cognitive` (accounts and their children) and `rbac` (who may do what) are folders of it |
+//! | `data_plane` | calls of the models of an account |
+//! | `admin` | `/_sandbox/`, with which tests control the sandbox |
+//! | `server` | sockets, TLS, the transcript; hands each request to its wing |
+//!
+//! `graph` and `arm` do not import each other, and neither do `data_plane` and `admin`. A handler is a function of the
+//! `World` and the request.
 
-mod access;
-mod account_body;
-mod account_facts;
-mod account_write;
-mod accounts;
-mod action;
-mod activity;
 mod admin;
-mod assignment_table;
-mod base64url;
-mod caller;
-mod catalog;
-mod certificate;
-mod children;
-mod connections;
-mod data_access;
-mod data_answers;
+mod arm;
 mod data_plane;
-mod deleted;
-mod deny_assignments;
-mod deployments;
-mod directory;
-mod domain;
 mod entra;
-mod errors;
-mod exchange;
-mod faults;
-mod filter;
-mod gate;
-mod grants;
 mod graph;
-mod groups;
 mod http;
-mod listen;
-mod locks;
-mod managed_identity;
-mod offers;
-mod operations;
-mod policies;
-mod projects;
-mod rai_policies;
-mod record;
-mod rights;
-mod role_assignments;
-mod role_definitions;
-mod router;
-mod schedules;
-mod scope;
-mod seed;
 mod server;
-mod services;
 mod state;
-mod stats;
-mod store;
-mod table;
-mod throttle;
-mod token;
-mod user_assigned_identity;
-mod versions;
-mod world;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -78,11 +40,11 @@ pub use server::Sandbox;
 pub struct Options {
     /// Address to listen on; it must be loopback. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// File that keeps the state; without one it is forgotten at the end.
+    /// File that keeps the state; without one, the state is lost at the end.
     pub state: Option<PathBuf>,
-    /// How much later each answer comes.
+    /// Delay of each answer.
     pub latency: Duration,
-    /// Whether requests are limited as Azure documents it.
+    /// Whether requests are limited, as documented for Azure.
     pub throttle: Throttle,
     /// Whether things must exist before they are used, and tokens must be the sandbox's own.
     pub strict: bool,
@@ -208,5 +170,5 @@ pub enum Error {
 
 /// Forgets what a state file holds. Refused while a sandbox uses it.
 pub fn reset(state: &Path) -> Result<(), Error> {
-    store::Store::open(state)?.remove()
+    state::store::Store::open(state)?.remove()
 }

@@ -278,25 +278,3 @@ async fn what_was_deleted_reset_or_due_stays_so_after_a_kill() {
     copy_as_a_kill_leaves_it(&state, &copy);
     assert_eq!(Client::start(kept(&copy)).await.get(&path("busy")).await.status, 404);
 }
-
-#[test]
-fn the_sandbox_imports_nothing_of_the_rest_of_the_crate() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sandbox");
-    let mut read = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|kind| kind != "rs") {
-            continue;
-        }
-        read += 1;
-        let text = std::fs::read_to_string(&path).unwrap();
-        for line in text.lines() {
-            assert!(
-                !line.contains("crate::") && !line.contains("super::super"),
-                "{}: {line}",
-                path.display()
-            );
-        }
-    }
-    assert!(read > 15, "only {read} files were read");
-}

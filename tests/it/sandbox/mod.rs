@@ -19,3 +19,4 @@ mod seed;
 mod time;
 mod tls;
 mod transcript;
+mod wings;

@@ -1,0 +1,397 @@
+//! From a request to the handler that answers it.
+//!
+//! ARM's paths have scopes of any depth, so this matches segments instead of fixed routes: a
+//! path is split at its last `providers`. Every handler is a function of the world and the
+//! request; nothing here waits.
+
+use axum::http::Method;
+
+use super::cognitive::{
+    accounts, children, connections, deleted, deployments, domain, offers, projects, rai_policies,
+};
+use super::rbac::{access, deny_assignments, locks, policies, role_assignments, role_definitions, schedules};
+use super::{activity, groups, operations, user_assigned_identity, versions};
+use crate::sandbox::http::scope::Target;
+use crate::sandbox::http::{Reply, Request, errors, scope};
+use crate::sandbox::state::World;
+
+pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
+    route(world, request).unwrap_or_else(|refusal| refusal)
+}
+
+fn route(world: &mut World, request: &Request) -> Result<Reply, Reply> {
+    let segments = &request.segments[..];
+    let names: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let ["subscriptions", id, ..] = names.as_slice() {
+        check_subscription(world, segments.get(1).map_or(*id, String::as_str))?;
+    }
+    if let Some(refusal) = access::refusal(world, request)
+        .or_else(|| locks::refusal(world, request))
+        .or_else(|| policy_refusal(world, request))
+    {
+        return Err(refusal);
+    }
+    match names.as_slice() {
+        ["subscriptions"] => {
+            versions::check(request, "resources", "subscriptions")?;
+            only(request, &Method::GET, || groups::subscriptions(world, request))
+        }
+        ["tenants"] => {
+            versions::check(request, "resources", "tenants")?;
+            only(request, &Method::GET, || groups::tenants(world))
+        }
+        ["subscriptions", _] => {
+            versions::check(request, "resources", "subscriptions")?;
+            only(request, &Method::GET, || groups::subscription(world, &segments[1]))
+        }
+        ["subscriptions", _, "resourcegroups"] => {
+            versions::check(request, "resources", "resourceGroups")?;
+            only(request, &Method::GET, || groups::list(world, request, &segments[1]))
+        }
+        ["subscriptions", _, "resourcegroups", _] => {
+            versions::check(request, "resources", "resourceGroups")?;
+            group(world, request, &segments[1], &segments[3])
+        }
+        ["subscriptions", _, "operationresults", _] => {
+            only(request, &Method::GET, || operations::poll_group(world, request))
+        }
+        _ => match scope::split(segments) {
+            Some(target) => provider(world, request, &target),
+            None => Err(errors::unknown_path(&request.path)),
+        },
+    }
+}
+
+/// The 403 for a write that a policy denies. A `PATCH` is judged by the resulting resource.
+fn policy_refusal(world: &mut World, request: &Request) -> Option<Reply> {
+    if world.state.policies.is_empty() || !matches!(request.method, Method::PUT | Method::PATCH) {
+        return None;
+    }
+    let sent = serde_json::from_slice(&request.body).ok()?;
+    if request.method == Method::PUT {
+        return policies::refusal(world, request, &sent);
+    }
+    let question = Request { method: Method::GET, body: Vec::new(), ..request.clone() };
+    let live = route(world, &question).ok().filter(|found| found.status == 200);
+    let live = live.and_then(|found| serde_json::from_slice(&found.content.text()).ok());
+    policies::refusal(world, request, &policies::merged(live.unwrap_or_default(), sent))
+}
+
+fn check_subscription(world: &World, id: &str) -> Result<(), Reply> {
+    if uuid::Uuid::parse_str(id).is_err() {
+        return Err(errors::invalid_subscription(id));
+    }
+    if world.subscription_exists(id) { Ok(()) } else { Err(errors::subscription_not_found(id)) }
+}
+
+fn only(request: &Request, method: &Method, answer: impl FnOnce() -> Reply) -> Result<Reply, Reply> {
+    if request.method == *method { Ok(answer()) } else { not_allowed(request) }
+}
+
+fn not_allowed(request: &Request) -> Result<Reply, Reply> {
+    Err(errors::method_not_allowed(request.method.as_str()))
+}
+
+fn group(world: &mut World, request: &Request, subscription: &str, name: &str) -> Result<Reply, Reply> {
+    match request.method {
+        Method::GET => Ok(groups::get(world, subscription, name)),
+        Method::HEAD => Ok(groups::head(world, subscription, name)),
+        Method::PUT => groups::put(world, request, subscription, name),
+        Method::PATCH => groups::patch(world, request, subscription, name),
+        Method::DELETE => Ok(groups::delete(world, request, subscription, name)),
+        _ => not_allowed(request),
+    }
+}
+
+fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    match target.namespace.to_lowercase().as_str() {
+        "microsoft.cognitiveservices" => cognitive_services(world, request, target),
+        "microsoft.authorization" => authorization(world, request, target),
+        "microsoft.insights" => insights(world, request, target),
+        "microsoft.machinelearningservices" => machine_learning(world, request, target),
+        "microsoft.managedidentity" => identities(world, request, target),
+        "microsoft.policyinsights" => policy_insights(world, request, target),
+        _ => {
+            versions::check(request, "", target.namespace)?;
+            Err(errors::invalid_namespace(target.namespace))
+        }
+    }
+}
+
+/// Whether policies deny a resource.
+fn policy_insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    match target.rest {
+        [kind] if kind.eq_ignore_ascii_case("checkPolicyRestrictions") => {
+            versions::check(request, "microsoft.policyinsights/checkpolicyrestrictions", kind)?;
+            match request.method {
+                Method::POST => policies::check(world, request, &target.scope),
+                _ => not_allowed(request),
+            }
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+/// A user-assigned identity. Unless strict, it exists on first use.
+fn identities(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.managedidentity", "userAssignedIdentities")?;
+    match (target.above, target.rest) {
+        ([_, _, _, group], [kind, name]) if kind.eq_ignore_ascii_case("userAssignedIdentities") => {
+            if world.group(&target.above[1], group).is_none() {
+                return Err(errors::group_not_found(group));
+            }
+            only(request, &Method::GET, || user_assigned_identity::get(world, request, group, name))
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+fn unknown_type(request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let types: Vec<&str> = target.rest.iter().step_by(2).map(String::as_str).collect();
+    let version = request.query("api-version").unwrap_or_default();
+    Err(errors::invalid_type(target.namespace, &types.join("/"), version))
+}
+
+fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let [_, subscription, group @ ..] = target.above else { return unknown_type(request, target) };
+    let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    versions::check(request, "microsoft.cognitiveservices", types.first().copied().unwrap_or_default())?;
+    let group = match group {
+        [] => None,
+        [_, name] if target.above[2].eq_ignore_ascii_case("resourceGroups") => Some(name.as_str()),
+        _ => return unknown_type(request, target),
+    };
+    if let Some(group) = group
+        && world.group(subscription, group).is_none()
+    {
+        return Err(errors::group_not_found(group));
+    }
+    match (group, types.as_slice()) {
+        (_, ["accounts"]) => {
+            only(request, &Method::GET, || accounts::list(world, request, subscription, group))
+        }
+        (Some(group), ["accounts", _, rest @ ..]) => {
+            let place = accounts::Place { subscription, group, name: &target.rest[1] };
+            account(world, request, target, place, rest)
+        }
+        (None, ["deletedaccounts"]) => {
+            only(request, &Method::GET, || deleted::list(world, request, subscription))
+        }
+        (None, ["checkdomainavailability"]) if request.method == Method::POST => {
+            domain::check(world, request)
+        }
+        (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
+            let place = deleted::Place {
+                subscription,
+                location: &target.rest[1],
+                group: &target.rest[3],
+                name: &target.rest[5],
+            };
+            match request.method {
+                Method::GET => Ok(deleted::get(world, place)),
+                Method::DELETE => Ok(deleted::purge(world, request, place)),
+                _ => not_allowed(request),
+            }
+        }
+        (None, ["skus"]) => only(request, &Method::GET, || offers::skus(request)),
+        (None, ["locations", _, "models"]) if request.method == Method::GET => {
+            offers::models(request, &target.rest[1])
+        }
+        (None, ["locations", _, "usages"]) if request.method == Method::GET => {
+            offers::usages(world, request, subscription, &target.rest[1])
+        }
+        (None, ["locations", _, "raicontentfilters", one @ ..]) if one.len() < 2 => match request.method {
+            Method::GET => {
+                let name = target.rest.get(3).map(String::as_str);
+                rai_policies::filters(request, subscription, &target.rest[1], name)
+            }
+            _ => not_allowed(request),
+        },
+        (None, ["checkdomainavailability"] | ["locations", _, "models" | "usages"]) => not_allowed(request),
+        (None, ["locations", _, "operationresults", id]) => {
+            only(request, &Method::GET, || operations::poll(world, subscription, id))
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+fn account(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    place: accounts::Place,
+    rest: &[&str],
+) -> Result<Reply, Reply> {
+    match (&request.method, rest) {
+        (&Method::GET, []) => Ok(accounts::get(world, place)),
+        (&Method::PUT, []) => accounts::put(world, request, place),
+        (&Method::PATCH, []) => accounts::patch(world, request, place),
+        (&Method::DELETE, []) => accounts::delete(world, place),
+        (&Method::POST, ["listkeys"]) => accounts::list_keys(world, place),
+        (&Method::POST, ["regeneratekey"]) => accounts::regenerate_key(world, request, place),
+        (_, [] | ["listkeys" | "regeneratekey"]) => not_allowed(request),
+        _ => below_account(world, request, target, place, rest),
+    }
+}
+
+fn below_account(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    account: accounts::Place,
+    types: &[&str],
+) -> Result<Reply, Reply> {
+    let place = children::Place::of_account(account, &target.rest[2..]);
+    if let ["connections", ..] | ["projects", _, "connections", ..] = types {
+        return connections(world, request, target, place);
+    }
+    match (&request.method, types) {
+        (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
+        (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
+        (&Method::PUT, ["deployments", _]) => deployments::put(world, request, place),
+        (&Method::PATCH, ["deployments", _]) => deployments::patch(world, request, place),
+        (&Method::DELETE, ["deployments", _]) => deployments::delete(world, place),
+        (&Method::GET, ["raipolicies"]) => rai_policies::list(world, request, place),
+        (&Method::GET, ["raipolicies", _]) => rai_policies::get(world, place),
+        (&Method::PUT, ["raipolicies", _]) => rai_policies::put(world, request, place),
+        (&Method::DELETE, ["raipolicies", _]) => rai_policies::delete(world, request, place),
+        (&Method::GET, ["deployments", _, "skus"]) => offers::deployment_skus(world, request, place),
+        (&Method::GET, ["models"]) => offers::account_models(world, request, place),
+        (&Method::GET, ["skus"]) => offers::account_skus(world, request, place),
+        (&Method::GET, ["usages"]) => offers::account_usages(world, request, place),
+        (&Method::GET, ["projects"]) => projects::list(world, request, place),
+        (&Method::GET, ["projects", _]) => projects::get(world, place),
+        (&Method::PUT, ["projects", _]) => projects::put(world, request, place),
+        (&Method::PATCH, ["projects", _]) => projects::patch(world, request, place),
+        (&Method::DELETE, ["projects", _]) => projects::delete(world, place),
+        (
+            _,
+            ["deployments" | "raipolicies" | "projects"] | ["deployments" | "raipolicies" | "projects", _],
+        ) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// Connections of an account, a project or a workspace: a list if the path ends with the type.
+fn connections(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    place: children::Place,
+) -> Result<Reply, Reply> {
+    match (&request.method, place.rest) {
+        (_, [_, _, _, _, _, ..]) => unknown_type(request, target),
+        (&Method::GET, [_] | [_, _, _]) => connections::list(world, request, place),
+        (&Method::GET, _) => connections::get(world, place),
+        (&Method::PUT, [_, _] | [_, _, _, _]) => connections::put(world, request, place),
+        (&Method::PATCH, [_, _] | [_, _, _, _]) => connections::patch(world, request, place),
+        (&Method::DELETE, [_, _] | [_, _, _, _]) => connections::delete(world, place),
+        _ => not_allowed(request),
+    }
+}
+
+/// Hub workspaces, of which the sandbox has only the connections.
+fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.machinelearningservices", "workspaces")?;
+    match (target.above, target.rest) {
+        ([_, subscription, _, group], [kind, name, rest @ ..])
+            if kind.eq_ignore_ascii_case("workspaces")
+                && matches!(rest, [first] | [first, _] if first.eq_ignore_ascii_case("connections")) =>
+        {
+            if world.group(subscription, group).is_none() {
+                return Err(errors::group_not_found(group));
+            }
+            let account = accounts::Place { subscription, group, name };
+            connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    match (target.above, types.as_slice()) {
+        ([_, subscription], ["eventtypes", "management", "values"]) => {
+            versions::check(request, "microsoft.insights/eventtypes", "eventtypes")?;
+            match request.method {
+                Method::GET => activity::list(world, request, subscription),
+                _ => not_allowed(request),
+            }
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+/// Types of Microsoft.Authorization that the sandbox has.
+const AUTHORIZATION: &[&str] = &[
+    "roleassignments",
+    "roledefinitions",
+    "permissions",
+    "locks",
+    "denyassignments",
+    "roleassignmentscheduleinstances",
+];
+
+fn authorization(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    let Some((kind, names)) = target.rest.split_first() else { return unknown_type(request, target) };
+    let kind = kind.to_lowercase();
+    if !AUTHORIZATION.contains(&kind.as_str()) {
+        return unknown_type(request, target);
+    }
+    versions::check(request, &format!("microsoft.authorization/{kind}"), &target.rest[0])?;
+    if !scope::is_scope(target.above) {
+        return Err(errors::unknown_path(&request.path));
+    }
+    check_scope(world, target, request)?;
+    let scope = target.scope.as_str();
+    match (kind.as_str(), &request.method, names) {
+        ("roleassignments", &Method::GET, []) => role_assignments::list(world, request, scope),
+        ("roleassignments", &Method::GET, [name]) => Ok(role_assignments::get(world, scope, name)),
+        ("roleassignments", &Method::PUT, [name]) => role_assignments::put(world, request, scope, name),
+        ("roleassignments", &Method::DELETE, [name]) => Ok(role_assignments::delete(world, scope, name)),
+        ("roledefinitions", &Method::GET, []) => role_definitions::list(world, request, scope),
+        ("roledefinitions", &Method::GET, [guid]) => Ok(role_definitions::get(world, scope, guid)),
+        ("roledefinitions", &Method::PUT, [guid]) => role_definitions::put(world, request, scope, guid),
+        ("roledefinitions", &Method::DELETE, [guid]) => Ok(role_definitions::delete(world, scope, guid)),
+        ("permissions", &Method::GET, []) => Ok(role_definitions::permissions(world, request, scope)),
+        ("locks", &Method::GET, []) => locks::list(world, request, scope),
+        ("locks", &Method::GET, [name]) => Ok(locks::get(world, scope, name)),
+        ("locks", &Method::PUT, [name]) => locks::put(world, request, scope, name),
+        ("locks", &Method::DELETE, [name]) => Ok(locks::delete(world, scope, name)),
+        ("denyassignments", &Method::GET, []) => deny_assignments::list(world, request, scope),
+        ("denyassignments", &Method::GET, [id]) => Ok(deny_assignments::get(world, scope, id)),
+        ("roleassignmentscheduleinstances", &Method::GET, []) => schedules::list(world, request, scope),
+        ("roleassignmentscheduleinstances", &Method::GET, [name]) => Ok(schedules::get(world, scope, name)),
+        (_, _, [] | [_]) => not_allowed(request),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// A scope must exist before something is assigned there; deleting needs no scope any more.
+fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), Reply> {
+    let [_, subscription, _, group, rest @ ..] = target.above else { return Ok(()) };
+    if request.method == Method::DELETE || !target.above[2].eq_ignore_ascii_case("resourceGroups") {
+        return Ok(());
+    }
+    if world.group(subscription, group).is_none() {
+        return Err(errors::group_not_found(group));
+    }
+    // Only of accounts and projects is known which exist; other resources are taken for granted.
+    let [_, namespace, kind, name, below @ ..] = rest else { return Ok(()) };
+    if !(namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
+        && kind.eq_ignore_ascii_case("accounts"))
+    {
+        return Ok(());
+    }
+    let place = accounts::Place { subscription, group, name };
+    let found = match below {
+        [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
+            projects::get(world, children::Place::of_account(place, &below[..2]))?
+        }
+        _ => accounts::get(world, place),
+    };
+    if found.status == 200 { Ok(()) } else { Err(found) }
+}

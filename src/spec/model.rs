@@ -39,7 +39,8 @@ pub struct Spec {
     /// Whether live things that no spec declares, beside a declared list, are drift.
     #[serde(default)]
     pub unmanaged: Unmanaged,
-    /// Role assignments that no spec declares and that are no drift for a while, wherever this file's lists and groups reach.
+    /// Role assignments that no spec declares and that are no drift for a while, wherever this file's lists and groups reach; not on an
+    /// account whose role assignments another stack declares.
     #[serde(default)]
     pub expected: Vec<Expected>,
     /// What happens when a soft-deleted account holds the name of a declared one.

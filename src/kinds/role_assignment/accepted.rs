@@ -21,6 +21,8 @@ use crate::spec::{STACK_NAMES, is_stack_name};
 /// An assignment that a spec expects.
 pub(super) struct Expectation<'a> {
     entry: &'a Expected,
+    /// The stack whose spec says so.
+    pub(super) stack: &'a str,
     principal: Uuid,
     /// The last day on which it holds.
     pub(super) until: Date,
@@ -28,7 +30,8 @@ pub(super) struct Expectation<'a> {
     pub(super) reason: &'a str,
     /// Whether only a lock file says whom it means.
     pub(super) locked: bool,
-    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are.
+    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are. Where another stack declares the list, that
+    /// stack's word counts.
     places: Vec<ResourceId>,
 }
 
@@ -118,7 +121,15 @@ pub(super) fn expectations<'a>(
             let (Some((principal, locked)), Some(until)) = (principal, day(&entry.until)) else { continue };
             let places = account.map_or_else(everywhere, |account| vec![account]);
             let reason = entry.reason.trim();
-            expectations.push(Expectation { entry, principal, until, reason, locked, places });
+            expectations.push(Expectation {
+                entry,
+                stack: &spec.stack,
+                principal,
+                until,
+                reason,
+                locked,
+                places,
+            });
         }
     }
     (expectations, findings)

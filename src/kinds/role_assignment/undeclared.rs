@@ -32,20 +32,27 @@ pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String
     })
 }
 
+/// A declared list: where it stands, and the stack that declares it.
+struct List<'a> {
+    span: Span,
+    stack: &'a str,
+}
+
 /// Where an assignment that no spec declares is drift.
-struct Places {
+struct Places<'a> {
     /// The declared lists, by account.
-    lists: BTreeMap<ResourceId, Span>,
+    lists: BTreeMap<ResourceId, List<'a>>,
     /// Of guarded roles only: the stacks' groups, each with where its stack names assignments or, failing that, the group.
     groups: BTreeMap<ResourceId, Span>,
 }
 
-impl Places {
-    fn of(stacks: &[Loaded]) -> Self {
+impl<'a> Places<'a> {
+    fn of(stacks: &'a [Loaded]) -> Self {
         let mut places = Self { lists: BTreeMap::new(), groups: BTreeMap::new() };
         for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
             for (account, pointer) in lists(loaded) {
-                places.lists.insert(account, loaded.document.key_span(&pointer));
+                let list = List { span: loaded.document.key_span(&pointer), stack: &loaded.spec.stack };
+                places.lists.insert(account, list);
             }
             let named = ["/roleAssignments", "/resourceGroup", "/accounts"];
             let pointer = named.iter().find(|name| loaded.document.tree.pointer(name).is_some());
@@ -58,8 +65,8 @@ impl Places {
     }
 
     /// The list that a scope belongs to.
-    fn list(&self, scope: &ResourceId) -> Option<Span> {
-        self.lists.get(&scope.up_to("accounts")?).copied()
+    fn list(&self, scope: &ResourceId) -> Option<&List<'a>> {
+        self.lists.get(&scope.up_to("accounts")?)
     }
 
     /// The group of a stack in which a scope lies.
@@ -106,7 +113,7 @@ struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
     stacks: &'a [Loaded],
     snapshot: &'a Snapshot,
     roles: &'a Catalogue,
-    places: Places,
+    places: Places<'a>,
     identities: LazyCell<BTreeMap<ResourceId, BTreeSet<Uuid>>, I>,
     expectations: Vec<Expectation<'a>>,
     gone: orphans::Gone<'a>,
@@ -161,17 +168,28 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             );
             return Verdict::listed(Some(note));
         }
-        // Of several the one that holds longest counts, wherever it stands.
+        let list = self.places.list(&live.scope);
+        // A list is complete by the word of the stack that declares it: no other one's file makes an exception there.
+        let speaks = |each: &&Expectation<'_>| list.is_none_or(|list| list.stack == each.stack);
         let named = self.expectations.iter().filter(|each| each.names(live, self.roles));
-        let last = named.max_by_key(|each| (each.until, each.reason));
+        let (own, others): (Vec<_>, Vec<_>) = named.partition(speaks);
+        // Of several the one that holds longest counts, wherever it stands.
+        let last = own.into_iter().max_by_key(|each| (each.until, each.reason));
         if let Some(holds) = last.filter(|each| each.holds_on(self.snapshot.today)) {
             let whom = if holds.locked { " (of whom, by the lock file, unverified)" } else { "" };
             return Verdict::listed(Some(format!("expected until {}{whom}: {}", holds.until, holds.reason)));
         }
-        let note = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
-        let list = self.places.list(&live.scope);
+        let unheard = || {
+            let (list, other) = (list?, others.first()?);
+            Some(format!(
+                "stack `{}` expects it, and stack `{}` declares the list: only `expected` of that stack counts here",
+                other.stack, list.stack
+            ))
+        };
+        let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
+        let note = over.or_else(unheard);
         let group = || self.places.group(&live.scope).filter(|_| guarded);
-        let Some(place) = list.or_else(group) else { return Verdict::listed(note) };
+        let Some(place) = list.map(|list| list.span).or_else(group) else { return Verdict::listed(note) };
         // Beside a list any role is drift; elsewhere it matters what the role permits.
         let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
         let unread = temporary::unread(live, self.snapshot);

@@ -578,3 +578,41 @@ fn what_a_stack_made_where_its_spec_no_longer_speaks_is_drift_and_never_no_chang
         }
     }
 }
+
+/// A list is complete by the word of the stack that declares it, whatever else is in the run.
+#[test]
+fn one_stack_expects_nothing_on_an_account_whose_list_another_declares() {
+    let (azure, folder) = applied(&spec(""));
+    let expected = format!(
+        "expected: [{{role: Owner, principal: {BOB}, reason: \"team-b says so\", until: \"2999-12-31\"}}]\n"
+    );
+    folder.write("b.yaml", head("team-b") + &expected);
+    let project = format!("{}/projects/team", account("chat"));
+    for scope in [account("chat"), project] {
+        grant(&azure, &scope, OWNER, BOB, &json!({}));
+        folder.keyless("drift a.yaml").exits(2);
+        let run = folder.keyless("drift a.yaml b.yaml").exits(2);
+        run.says(&["stack `team-b` expects it, and stack `team-a` declares the list"]);
+        // The stack's own word counts, also of an account that is not the only one.
+        folder.write("a.yaml", spec(&expected));
+        folder.keyless("drift a.yaml b.yaml").exits(0);
+        folder.write("a.yaml", spec(""));
+        azure.delete(&assignment(&scope, &name(1)));
+    }
+    // In the group they share, and on an account that declares no list, it reaches what it did.
+    grant(&azure, &group(), OWNER, BOB, &json!({}));
+    folder.keyless("drift a.yaml b.yaml").exits(0);
+    azure.delete(&assignment(&group(), &name(1)));
+    azure.make_account("mail", &json!({"customSubDomainName": "mail", "disableLocalAuth": true}));
+    grant(&azure, &account("mail"), OWNER, BOB, &json!({}));
+    folder.keyless("drift a.yaml b.yaml").exits(0);
+    folder.keyless("drift a.yaml").exits(2);
+    // A list that only names what stands beside it excuses nothing that the other's group makes drift, and is excused by it.
+    azure.delete(&assignment(&account("mail"), &name(1)));
+    grant(&azure, &account("chat"), OWNER, BOB, &json!({}));
+    folder.write("a.yaml", spec("unmanaged: list\n"));
+    folder.keyless("drift a.yaml").exits(0);
+    folder.keyless("drift a.yaml b.yaml").exits(0);
+    folder.write("b.yaml", head("team-b"));
+    folder.keyless("drift a.yaml b.yaml").exits(2);
+}

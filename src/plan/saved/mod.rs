@@ -26,7 +26,7 @@ use crate::rbac::Catalogue;
 /// Why a file cannot be carried out as a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// It is not JSON, or not all of it.
+    /// It is not JSON, or not all of it, or it has a name twice.
     #[error("it is not a whole JSON document: {0}")]
     Json(serde_json::Error),
     /// It is JSON, and not a plan.
@@ -60,7 +60,7 @@ pub enum SavedError {
 
 /// Reads a saved plan.
 pub fn parse(text: &str) -> Result<Plan, SavedError> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(SavedError::Json)?;
+    let value = crate::text::json::once(text).map_err(SavedError::Json)?;
     // A run that fails leaves its findings where its plan would be.
     if value.get("changes").is_none()
         && let Some(why) = value.pointer("/findings/0/message").and_then(|message| message.as_str())

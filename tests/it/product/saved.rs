@@ -293,3 +293,29 @@ fn what_could_not_be_read_stops_a_saved_plan_only_where_the_plan_writes() {
         .complains(&["it would write role assignment"]);
     assert!(azure.take_writes().is_empty());
 }
+
+/// Of two values one reader takes the first, and another the last: what was approved need not be what runs.
+#[test]
+fn a_plan_with_a_name_twice_is_refused_with_the_name() {
+    let (azure, folder) = planned();
+    let path = folder.path().join("plan.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (name, doubled) in [
+        ("changes", text.replacen("\"changes\":", "\"changes\": [], \"changes\":", 1)),
+        (
+            "formatVersion",
+            text.replacen("\"formatVersion\":", "\"formatVersion\": \"1.0\", \"formatVersion\":", 1),
+        ),
+        ("action", text.replacen("\"action\":", "\"action\": \"no-op\", \"action\":", 1)),
+        ("kind", text.replacen("\"kind\":", "\"\\u006bind\": \"projects\", \"kind\":", 1)),
+    ] {
+        assert_ne!(doubled, text, "{name}");
+        std::fs::write(&path, doubled).unwrap();
+        for command in ["show plan.json", "apply plan.json --yes", "apply plan.json a.yaml --yes"] {
+            folder.keyless(command).exits(1).complains(&[&format!("`{name}` stands there twice")]);
+        }
+    }
+    assert!(azure.take_writes().is_empty());
+    std::fs::write(&path, text).unwrap();
+    folder.keyless("apply plan.json --yes").exits(0);
+}

@@ -126,7 +126,7 @@ codes! {
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
-    Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, and one of them cannot be made: keys that are on, a role assignment that is to be revoked";
+    Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, or for declared deployments of the account, and one of them cannot be read or made: keys that are on, a role assignment that is to be revoked";
     NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";

@@ -1,4 +1,5 @@
-//! What waits until every declared grant stands: keys go off once whoever is to call with a token can.
+//! What waits until every declared grant stands, and every declared deployment of its account: keys go off once whoever is to call with
+//! a token can.
 
 use super::{Change, field};
 use crate::finding::{Code, Finding};
@@ -6,27 +7,40 @@ use crate::kinds::FieldChange;
 use crate::kinds::Mutability;
 use crate::kinds::desired::Desired;
 
-/// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make: whoever it is for would be left without a
-/// way in. The rest is written, since a grant may need it.
-pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
-    let missing: Vec<Desired> = missing_grants(changes).into_iter().cloned().collect();
-    if missing.is_empty() {
+/// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make, or for such a deployment: whoever it is
+/// for would be left without a way in. The rest is written, since a grant may need it.
+pub(super) fn hold_back(
+    changes: &mut [Change],
+    stands: impl Fn(&Desired) -> bool,
+    findings: &mut Vec<Finding>,
+) {
+    let grants: Vec<Desired> = missing_grants(changes).into_iter().cloned().collect();
+    let callable = missing(changes).filter(|desired| desired.kind.is_callable() && !stands(desired));
+    let callable: Vec<Desired> = callable.cloned().collect();
+    if grants.is_empty() && callable.is_empty() {
         return;
     }
     for change in changes {
         let Change::Update { desired, live, fields, adopt } = change else { continue };
         let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
         // A grant on something in the account counts too.
-        let Some(grant) = missing.iter().find(|grant| grant.scope.may_overlap(&desired.id)) else { continue };
+        let grant = grants.iter().find(|grant| grant.scope.may_overlap(&desired.id));
+        let model = || callable.iter().find(|model| desired.id.contains(&model.id));
+        let (every, waited, verb) = match (grant, model()) {
+            (Some(grant), _) => ("role assignment", grant, "resolved"),
+            (None, Some(model)) => ("deployment of the account", model, "read"),
+            (None, None) => continue,
+        };
+        let field = late.path.join(".");
         let why = format!(
-            "`{}` waits for every declared role assignment, and {} cannot be resolved or made",
-            late.path.join("."),
-            grant.title
+            "`{field}` waits for every declared {every}, and {} cannot be {verb} or made",
+            waited.title
         );
+        let mend = waited.kind.noun();
         findings.push(
             Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
                 .at(late.span.unwrap_or(desired.span))
-                .hint("mend the role assignment first; whatever else differs is written all the same"),
+                .hint(format!("mend the {mend} first; whatever else differs is written all the same")),
         );
         let (desired, all) = (desired.clone(), std::mem::take(fields));
         if all.iter().all(|changed| waits(&desired, changed)) {
@@ -44,13 +58,17 @@ pub(super) fn hold_back(changes: &mut [Change], findings: &mut Vec<Finding>) {
 /// The grants which specs declare and this plan cannot make, in an order that does not follow from that of the specs.
 #[must_use]
 pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
-    let missing = changes.iter().filter_map(|change| match change {
+    let mut grants: Vec<&Desired> = missing(changes).filter(|desired| desired.kind.is_grant()).collect();
+    grants.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
+    grants
+}
+
+/// What specs declare and this plan does not write.
+fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
+    changes.iter().filter_map(|change| match change {
         Change::Refused { desired, .. } | Change::Unknown { desired, .. } => Some(desired),
         _ => None,
-    });
-    let mut missing: Vec<&Desired> = missing.filter(|desired| desired.kind.is_grant()).collect();
-    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
-    missing
+    })
 }
 
 fn waits(desired: &Desired, changed: &FieldChange) -> bool {

@@ -231,7 +231,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     }
     diff.findings.extend(left_behind(&diff.changes));
     diff.findings.extend(outside(&diff.changes, stacks));
-    late::hold_back(&mut diff.changes, &mut diff.findings);
+    let stands = |desired: &Desired| inventory(desired.kind).items.contains_key(&desired.key);
+    late::hold_back(&mut diff.changes, stands, &mut diff.findings);
     diff
 }
 

@@ -258,3 +258,57 @@ fn what_does_not_wait_for_a_grant_is_written_while_keys_stay_on() {
     let run = folder.keyless("plan a.yaml").exits(1);
     run.says(&["nothing can be written", "error[waits-for-grants]"]);
 }
+
+/// A role may let its holder call that one model only, and whether it is there nobody knows, or it cannot be.
+#[test]
+fn keys_stay_on_while_a_declared_deployment_cannot_be_read_or_made() {
+    let gpt = "  - name: gpt\n    model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}\n    sku: {name: Standard, capacity: 1}\n";
+    let with = |models: &str| {
+        let lines = format!("disableLocalAuth: true\ntags: {{team: ml}}\n{}{models}", grants(&[ALICE]));
+        one_account("team-a", "chat", &lines)
+    };
+    let declared = format!("deployments:\n{gpt}");
+    let filter = "raiPolicies: [{name: own, mode: Blocking, contentFilters: [{name: Nonsense, source: Prompt, blocking: true, enabled: true}]}]\n";
+    let refused =
+        format!("{filter}{}", declared.replace("capacity: 1}\n", "capacity: 1}\n    raiPolicyName: own\n"));
+    for (models, unread) in [(&declared, true), (&refused, false)] {
+        let azure = live();
+        let folder = azure.folder();
+        folder.write("a.yaml", with("").replace("disableLocalAuth: true", "disableLocalAuth: false"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", with(models).replace("team: ml", "team: ai"));
+        if unread {
+            azure.spoil("GET", "/deployments?", Fault::denied());
+        }
+        let plan = folder.keyless("plan a.yaml").exits(1);
+        assert!(!plan.stdout.contains("guard"), "{plan}");
+        let why = "`disableLocalAuth` waits for every declared deployment of the account";
+        assert_eq!(plan.stdout.matches(why).count(), 1, "{plan}");
+        folder.keyless("apply a.yaml --yes").exits(1);
+        let live = azure.get(&account("chat"));
+        assert_eq!(live["properties"]["disableLocalAuth"], false);
+        assert_eq!(live["tags"]["team"], "ai", "the rest is written");
+        azure.heal();
+        folder.write("a.yaml", with(&declared));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);
+    }
+}
+
+/// What exists can be called, whatever of it cannot change.
+#[test]
+fn keys_do_not_wait_for_a_deployment_that_exists() {
+    let azure = live();
+    let folder = azure.folder();
+    let with = |keys: &str, format: &str| {
+        let models = format!(
+            "deployments:\n  - name: gpt\n    model: {{format: {format}, name: gpt-4o, version: \"2024-08-06\"}}\n    sku: {{name: Standard, capacity: 1}}\n"
+        );
+        one_account("team-a", "chat", &format!("disableLocalAuth: {keys}\n{}{models}", grants(&[ALICE])))
+    };
+    folder.write("a.yaml", with("false", "OpenAI"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", with("true", "Meta"));
+    let run = folder.keyless("apply a.yaml --yes").exits(1).says(&["immutable-field"]);
+    assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true, "{run}");
+}

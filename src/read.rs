@@ -122,10 +122,7 @@ fn is_absence(query: &Query, error: &arm::Error) -> bool {
     const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
     error.says_absent()
         && match query.shape {
-            // `InvalidResourceType`, for one, is a 404 too, and says nothing about what has that name.
-            Shape::One => {
-                error.code.as_deref().is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
-            }
+            Shape::One => true,
             Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
             _ => query.scope.group().is_some() && error.has_code("ResourceGroupNotFound"),
         }

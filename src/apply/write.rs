@@ -114,9 +114,9 @@ async fn carry_out(client: &Client, step: &Step) -> Written {
 }
 
 async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path: &str) -> Written {
-    let gone = || Written::Done { note: Some("it had gone already".to_owned()), outputs: Vec::new() };
     let mut turns = Turns::default();
     loop {
+        let mut unseen = false;
         // What is soft-deleted is purged for its name, whoever made it.
         if step.action == StepAction::Delete {
             match client.get(path).await {
@@ -125,16 +125,41 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                         return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
                     }
                 }
-                // A replica that lags behind the list answers so too: only the answer to the DELETE says that it has gone.
-                Err(error) if error.says_absent() => {}
+                // A replica that lags behind the list answers so too: the answer to the DELETE has to agree.
+                Err(error) if error.says_absent() => unseen = true,
                 Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
             }
         }
         match client.delete(path).await {
             Ok(_) => return Written::Done { note: None, outputs: Vec::new() },
-            Err(error) if error.says_absent() => return gone(),
+            Err(error) if error.says_absent() && (unseen && error.effect == arm::Effect::None) => {
+                return gone(&error);
+            }
+            Err(error) if error.says_absent() => return look_again(client, verb, path, &error).await,
             Err(error) if turns.again(client, &error).await => {}
             Err(error) => return unwritten(verb, &error),
+        }
+    }
+}
+
+/// Nothing stands there. Whatever an earlier sending of the same DELETE may have done, this run did.
+fn gone(error: &arm::Error) -> Written {
+    let note = (error.effect == arm::Effect::None).then(|| "it had gone already".to_owned());
+    Written::Done { note, outputs: Vec::new() }
+}
+
+/// Reads what Azure says is not there to be deleted: a 404 may be of something else, such as the address of the operation.
+async fn look_again(client: &Client, verb: &str, path: &str, error: &arm::Error) -> Written {
+    match client.get(path).await {
+        Err(read) if read.says_absent() => gone(error),
+        Ok(_) => {
+            let cause = format!("{error}; a read right after shows that it still exists");
+            let hint = "Azure contradicts itself, which may pass: run it again".to_owned();
+            Problem::failed(verb, cause, Some(hint)).into()
+        }
+        Err(read) => {
+            let cause = format!("{error}; whether it still exists could not be read: {read}");
+            Problem::failed(verb, cause, read.hint()).into()
         }
     }
 }

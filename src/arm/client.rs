@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::bucket::{Buckets, Direction, Permit, subscription_of};
 use super::clock::{Clock, Moment};
 use super::error::{Error, Kind};
+use super::error_body::carries_error;
 use super::exchange::{Done, Exchange, Limits, Method, Next, Outcome, Request};
 use super::interrupt::Interrupt;
 use super::observer::{Event, Observer, What, Why};
@@ -245,14 +246,15 @@ impl Client {
         self.run(Method::Post, &Target::Own(path), body, None).await.map(Written::from)
     }
 
-    /// Acts, and does not look at what is answered: it may hold a secret, and nothing of it is kept, shown or logged. Of a refusal, status
-    /// and code are.
+    /// Acts, and looks in what is answered only for whether it holds an error: it may hold a secret, and nothing of it is kept, shown or
+    /// logged. Of a refusal, status and code are.
     pub async fn post_blindly(&self, path: &str, body: &Value) -> Result<Written, Error> {
-        let mut ignore = |bytes: &[u8]| {
+        let mut glance = |bytes: &[u8]| {
             wire::learn_texts(bytes);
-            Ok(())
+            let failed = serde_json::from_slice(bytes).is_ok_and(|body| carries_error(&body));
+            if failed { Err("it holds an error".to_owned()) } else { Ok(()) }
         };
-        self.run(Method::Post, &Target::Blind(path), Some(body), Some(&mut ignore)).await.map(Written::from)
+        self.run(Method::Post, &Target::Blind(path), Some(body), Some(&mut glance)).await.map(Written::from)
     }
 
     /// Asks something by a POST that changes nothing, and so may be repeated; counts as a read.

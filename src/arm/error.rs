@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 pub use super::error_body::Detail;
-use super::error_body::ErrorBody;
+use super::error_body::{ErrorBody, is_absence};
 use super::exchange::Method;
 use crate::finding::bounded;
 
@@ -152,11 +152,12 @@ impl Error {
         self.code.as_deref().into_iter().chain(inner).any(|found| found.eq_ignore_ascii_case(code))
     }
 
-    /// Whether ARM says that the thing is not there. A 404 without a code is a proxy's, and a subscription that is "not found" may be one that
-    /// the caller cannot see.
+    /// Whether ARM says that the thing is not there; see [`is_absence`] for which codes do.
     #[must_use]
     pub fn says_absent(&self) -> bool {
-        self.kind == Kind::NotFound && self.code.is_some() && !self.has_code("SubscriptionNotFound")
+        self.kind == Kind::NotFound
+            && self.code.as_deref().is_some_and(is_absence)
+            && !self.has_code("SubscriptionNotFound")
     }
 
     /// The same, met behind the first page of a list: a list that has begun is there, whatever Azure says of its rest.

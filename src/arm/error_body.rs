@@ -73,6 +73,41 @@ pub(super) fn read_value(value: &Value) -> ErrorBody {
     found
 }
 
+/// The error in the body of an answer whose status is a success.
+pub(super) fn in_success(value: &Value) -> Option<ErrorBody> {
+    let inner = field(value.as_object()?, &["error", "odata.error", "@odata.error"])?;
+    if is_blank(inner) {
+        return None;
+    }
+    let mut found = read_value(value);
+    if found.code.is_none() && found.message.is_none() {
+        found.message = Some("the body holds an error without words".to_owned());
+    }
+    Some(found)
+}
+
+/// Whether the body of a success holds an error.
+pub(crate) fn carries_error(value: &Value) -> bool {
+    in_success(value).is_some()
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.iter().all(is_blank),
+        Value::Object(map) => map.values().all(is_blank),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// Whether a 404 with this code says that the thing is not there. A 404 without a code is a proxy's, `InvalidResourceType` says nothing
+/// about what has that name, and a subscription that is "not found" may be one that the caller cannot see.
+pub(super) fn is_absence(code: &str) -> bool {
+    let code = code.to_ascii_lowercase();
+    code.ends_with("notfound") && code != "subscriptionnotfound"
+}
+
 fn from_object(map: &Map<String, Value>, found: &mut ErrorBody) {
     found.code = text(map, &["code", "errorCode"]);
     found.message = words(map, &["message", "errorMessage"]);
@@ -158,6 +193,11 @@ fn words(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
 }
 
 impl ErrorBody {
+    /// What it says, in a line.
+    pub(super) fn words(&self) -> String {
+        Detail { code: self.code.clone(), message: self.message.clone(), target: None }.to_string()
+    }
+
     /// Whether it has the code, in any case of letters.
     pub(super) fn is(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(code))
@@ -219,6 +259,34 @@ mod tests {
             ("{}", None, None),
         ] {
             assert_eq!(said(body), (code.map(str::to_owned), message.map(str::to_owned)), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_success_is_one_unless_it_is_blank() {
+        for (body, words) in [
+            (r#"{"value":[],"error":{"code":"Partial","message":"m"}}"#, Some("Partial: m")),
+            (r#"{"id":"x","Error":"broken"}"#, Some("broken")),
+            (r#"{"@odata.error":{"code":"A"}}"#, Some("the body holds an error without words")),
+            (r#"{"error":{"x":1}}"#, Some("the body holds an error without words")),
+            (r#"{"error":null}"#, None),
+            (r#"{"error":{"code":null,"message":""}}"#, None),
+            (r#"{"error":[]}"#, None),
+            (r#"{"properties":{"error":{"code":"A"}}}"#, None),
+            ("[1]", None),
+        ] {
+            let found = in_success(&serde_json::from_str(body).unwrap());
+            assert_eq!(found.map(|found| found.words()).as_deref(), words, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_some_codes_say_that_a_thing_is_not_there() {
+        for code in ["NotFound", "ResourceNotFound", "RoleAssignmentNotFound", "resourcegroupnotfound"] {
+            assert!(is_absence(code), "{code}");
+        }
+        for code in ["", "404", "InvalidResourceType", "InvalidResourceNamespace", "SubscriptionNotFound"] {
+            assert!(!is_absence(code), "{code}");
         }
     }
 

@@ -301,10 +301,6 @@ impl Exchange {
         match status {
             200..=299 => self.succeeded(answer, now),
             300..=399 => self.redirected(&answer, now),
-            // The earlier sending did it.
-            404 if self.method == Method::Delete && self.unclear => {
-                self.accept(&answer, now).done(Value::Null, now)
-            }
             408 | 429 | 500..=599 => self.faulted(&answer, body, now),
             400 | 409 if BUSY.iter().any(|code| body.is(code)) => {
                 self.trouble(Trouble::Conflict, Why::Conflict, &answer.headers, now, |exchange, now| {

@@ -22,6 +22,8 @@ mod written;
 
 pub use client::{Client, Counts, Options, Written};
 pub use error::{Effect, Error, Kind};
+pub(crate) use error_body::carries_error;
 pub use exchange::{Limits, Method};
 pub use interrupt::{Interrupt, Phase};
 pub use observer::{Event, Observer, Silent};
+pub(crate) use page::is_next_link;

@@ -8,6 +8,8 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::error_body::in_success;
+
 /// No list that Azure gives is longer: a subscription has 4,000 role assignments, and 800 resources of one kind a group.
 pub(super) const MOST_ITEMS: usize = 200_000;
 
@@ -18,7 +20,13 @@ pub(super) struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Reads a page: an object with a `value` list, and `nextLink` (ARM) or `@odata.nextLink` (Graph).
+/// Whether a field names the next page: `nextLink` (ARM) or `@odata.nextLink` (Graph), in any case of letters.
+pub(crate) fn is_next_link(name: &str) -> bool {
+    let name = name.strip_prefix('@').unwrap_or(name).to_ascii_lowercase();
+    name.strip_prefix("odata.").unwrap_or(&name) == "nextlink"
+}
+
+/// Reads a page: an object with a `value` list, perhaps the address of the next page, and no error.
 pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<Page<T>, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let page = PageSeed(project, PhantomData)
@@ -45,18 +53,39 @@ impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
-        let (mut items, mut next) = (None, None);
+        let (mut items, mut next): (_, Option<(String, Option<String>)>) = (None, None);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "value" if items.is_some() => return Err(A::Error::custom("`value` stands there twice")),
                 "value" => items = Some(map.next_value_seed(ItemsSeed(self.0, PhantomData))?),
-                "nextLink" | "@odata.nextLink" => next = map.next_value::<Option<String>>()?,
+                name if name.eq_ignore_ascii_case("value") => {
+                    return Err(A::Error::custom(format!("`{name}` stands where `value` should")));
+                }
+                name if is_next_link(name) => {
+                    let link = map.next_value::<Option<String>>()?.filter(|link| !link.is_empty());
+                    if let Some((other, first)) = &next {
+                        if other.eq_ignore_ascii_case(name) {
+                            return Err(A::Error::custom(format!("`{other}` stands there twice")));
+                        }
+                        if *first != link {
+                            let what = format!("`{other}` and `{name}` do not name the same next page");
+                            return Err(A::Error::custom(what));
+                        }
+                    }
+                    next = Some((key, link));
+                }
+                name if name.to_ascii_lowercase().ends_with("error") => {
+                    let body = Value::Object([(key, map.next_value()?)].into_iter().collect());
+                    if let Some(error) = in_success(&body) {
+                        return Err(A::Error::custom(format!("it holds an error: {}", error.words())));
+                    }
+                }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         // An answer without its list is not an empty list: on its word things would be deleted.
         let items = items.ok_or_else(|| A::Error::missing_field("value"))?;
-        Ok(Page { items, next: next.filter(|link| !link.is_empty()) })
+        Ok(Page { items, next: next.and_then(|(_, link)| link) })
     }
 }
 
@@ -110,6 +139,11 @@ mod tests {
                 r#"{"@odata.context":{"x":[1]},"value":[{"name":"a"},{"name":"b"}],"@odata.nextLink":"g"}"#,
                 Some("g"),
             ),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"nextlink":"u"}"#, Some("u")),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"NextLink":"u"}"#, Some("u")),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"@odata.nextlink":"u","nextLink":"u"}"#, Some("u")),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"nextLink":"","@odata.nextLink":null}"#, None),
+            (r#"{"value":[{"name":"a"},{"name":"b"}],"error":null,"lastError":{"code":"A"}}"#, None),
         ] {
             assert_eq!(names(body), Ok((two.clone(), next.map(str::to_owned))), "{body}");
         }
@@ -127,7 +161,16 @@ mod tests {
             r#"{"value":[1"#,
             r#"{"value":[]} x"#,
             r#"{"value":[],"value":[]}"#,
+            r#"{"value":[],"Value":[]}"#,
             r#"{"value":[],"nextLink":7}"#,
+            r#"{"value":[],"nextLink":null,"@odata.nextLink":"u"}"#,
+            r#"{"value":[],"@odata.nextLink":"u","nextLink":""}"#,
+            r#"{"value":[],"nextLink":"u","nextLink":"u"}"#,
+            r#"{"value":[],"nextLink":"u","NEXTLINK":null}"#,
+            r#"{"value":[],"error":{"code":"Partial","message":"m"}}"#,
+            r#"{"error":"x","value":[]}"#,
+            r#"{"value":[],"Error":{"message":"m"}}"#,
+            r#"{"value":[],"odata.error":{"code":"A"}}"#,
             "<html>",
         ] {
             assert!(names(body).is_err(), "{body}");

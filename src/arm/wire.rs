@@ -106,10 +106,12 @@ pub(super) async fn send(
             Body::Unreadable { reason, start: None, lasting: true }
         }
         Ok(bytes) => match reader {
-            Some(read) if (200..300).contains(&status) => match read(&bytes) {
-                Ok(()) => Body::Taken,
-                Err(reason) => Body::unreadable(reason, &bytes),
-            },
+            Some(read) if status == 200 || (method.is_write() && (200..300).contains(&status)) => {
+                match read(&bytes) {
+                    Ok(()) => Body::Taken,
+                    Err(reason) => Body::unreadable(reason, &bytes),
+                }
+            }
             _ => Body::read(&bytes),
         },
         Err(CollectError::TooLarge) => {

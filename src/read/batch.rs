@@ -135,7 +135,9 @@ fn read(answer: &Value, part: &Part) -> Outcome {
     let said = format!("Microsoft Graph answered {status} {words}");
     let said = said.trim_end_matches([' ', '.']);
     match status {
-        200 => match (body["value"].as_array(), &body["@odata.nextLink"]) {
+        // Whatever stands beside it.
+        200 if arm::carries_error(body) => Outcome::Failed(refused(part, said, None)),
+        200 => match (body["value"].as_array(), has_more(body)) {
             // Who that is, nobody knows: it may be whoever was asked about.
             (Some(items), _) if !items.iter().all(has_id) => Outcome::Failed(refused(
                 part,
@@ -143,7 +145,7 @@ fn read(answer: &Value, part: &Part) -> Outcome {
                 None,
             )),
             // One page holds more than anybody wants to know of one name.
-            (Some(items), Value::Null) => Outcome::Found(items.clone()),
+            (Some(items), false) => Outcome::Found(items.clone()),
             (Some(items), _) if items.len() > 1 && part.body.is_none() => Outcome::Found(items.clone()),
             _ => Outcome::Failed(refused(part, "Microsoft Graph's answer is not a whole list", None)),
         },
@@ -153,6 +155,12 @@ fn read(answer: &Value, part: &Part) -> Outcome {
         }
         _ => Outcome::Failed(refused(part, said, None)),
     }
+}
+
+/// Whether it names another page.
+fn has_more(body: &Value) -> bool {
+    let mut fields = body.as_object().into_iter().flatten();
+    fields.any(|(name, value)| arm::is_next_link(name) && !value.is_null() && value != "")
 }
 
 /// Every object of a directory has a GUID.
@@ -229,6 +237,27 @@ mod tests {
                 Outcome::Found(_) => "found",
             };
             assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn half_a_list_and_one_with_an_error_are_none() {
+        let part = part("/users?a");
+        for (name, value, whole) in [
+            ("@odata.nextLink", json!("u"), false),
+            ("@odata.nextlink", json!("u"), false),
+            ("NextLink", json!("u"), false),
+            ("nextLink", json!(7), false),
+            ("error", json!({"code": "Partial", "message": "m"}), false),
+            ("Error", json!("m"), false),
+            ("@odata.nextLink", json!(null), true),
+            ("error", json!(null), true),
+            ("@odata.context", json!("u"), true),
+        ] {
+            let mut body = json!({"value": []});
+            body[name] = value;
+            let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
+            assert_eq!(matches!(outcome, Outcome::Found(_)), whole, "{body}: {outcome:?}");
         }
     }
 

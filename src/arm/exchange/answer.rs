@@ -53,6 +53,16 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The error that stands in the body of a success.
+    pub(super) fn error_in_success(&self) -> Option<ErrorBody> {
+        match &self.body {
+            Body::Json(value) => error_body::in_success(value),
+            Body::Empty | Body::Taken | Body::Unreadable { .. } => None,
+        }
+    }
+}
+
 impl Body {
     /// Reads whole bytes.
     #[must_use]

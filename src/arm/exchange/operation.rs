@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Accepted, Answer, Body, Error, Exchange, Kind, Method, Next, Phase, SignedUrl, Tally};
 use crate::arm::clock::Moment;
-use crate::arm::error_body::{self, ErrorBody};
+use crate::arm::error_body::{self, ErrorBody, is_absence};
 use crate::arm::observer::Why;
 use crate::arm::retry::{Trouble, retry_after};
 use std::time::Duration;
@@ -50,8 +50,11 @@ fn progress(state: &str) -> Progress {
 
 impl Exchange {
     /// The call was answered with a success.
-    pub(super) fn succeeded(self, answer: Answer, now: Moment) -> Next {
+    pub(super) fn succeeded(mut self, answer: Answer, now: Moment) -> Next {
         if !self.method.is_write() {
+            if let Some(what) = not_whole(&answer) {
+                return self.unreadable(&answer, what, false, now);
+            }
             return match answer.body {
                 Body::Json(_) | Body::Taken => self.accept(&answer, now).done(answer.body.into_value(), now),
                 Body::Empty => self.unreadable(&answer, "the body is empty".to_owned(), false, now),
@@ -72,6 +75,10 @@ impl Exchange {
             return self.unreadable(&answer, reason.clone(), lasting, now);
         }
         let state = answer.body.state(RESOURCE_STATE).map(progress);
+        if let Some(body) = answer.error_in_success().filter(|_| state != Some(Progress::Failed)) {
+            self.unclear = true;
+            return Next::GiveUp(self.failure(&answer, body, now));
+        }
         let accepted = self.accept(&answer, now);
         match (accepted.method, state) {
             (_, Some(Progress::Failed)) => accepted.operation_failed(&answer, now),
@@ -122,7 +129,10 @@ impl Exchange {
         match answer.status {
             200..=299 => {}
             300..=399 => return self.redirected(&answer, now),
-            404 if self.method == Method::Delete && matches!(self.phase, Phase::Resource) => {
+            404 if self.method == Method::Delete
+                && matches!(self.phase, Phase::Resource)
+                && body.code.as_deref().is_some_and(is_absence) =>
+            {
                 return self.done(Value::Null, now);
             }
             404 => {
@@ -169,6 +179,10 @@ impl Exchange {
             (Some(Progress::Failed), _) => self.operation_failed(&answer, now),
             (Some(Progress::Going), _) => self.again(&answer, state.unwrap_or_default(), now),
             (None, 202) => self.again(&answer, "accepted", now),
+            // A success that tells an error is none: of a delete nothing else is asked.
+            (Some(Progress::Succeeded) | None, _) if answer.error_in_success().is_some() => {
+                self.operation_failed(&answer, now)
+            }
             (Some(Progress::Succeeded) | None, _) => self.finish(answer, now),
         }
     }
@@ -195,8 +209,11 @@ impl Exchange {
         if answer.body == Body::Empty {
             return self.unreadable(&answer, "the body is empty".to_owned(), false, now);
         }
-        self.calm();
         let state = answer.body.state(RESOURCE_STATE);
+        if let Some(what) = not_whole(&answer).filter(|_| state.map(progress) != Some(Progress::Failed)) {
+            return self.unreadable(&answer, what, false, now);
+        }
+        self.calm();
         match (self.method, state.map(progress)) {
             (Method::Delete, Some(Progress::Going | Progress::Succeeded) | None) => {
                 self.again(&answer, state.unwrap_or("still there"), now)
@@ -248,6 +265,15 @@ impl Exchange {
         details.request_id = answer.headers.request_id().or(details.request_id);
         Next::GiveUp(Error::from_details(details).with_body(body))
     }
+}
+
+/// Why a success does not tell all that was asked for: 206 is a part, 203 is somebody else's words, and 202 is a promise. Every GET in
+/// Azure's descriptions answers 200 and no other success.
+fn not_whole(answer: &Answer) -> Option<String> {
+    if answer.status != 200 {
+        return Some("only 200 is a whole answer to a read".to_owned());
+    }
+    Some(format!("it holds an error: {}", answer.error_in_success()?.words()))
 }
 
 /// Where a failed operation or resource keeps its reason.

@@ -56,6 +56,26 @@ async fn pages_are_followed_and_items_projected() {
 }
 
 #[tokio::test]
+async fn a_part_is_asked_for_again_and_its_items_are_not_counted() {
+    let server = Server::start().await;
+    let link = format!("{}/p?$skipToken=2", server.base);
+    let page = json!({"value": [1], "NextLink": link});
+    server.then([
+        answer(206, &[("retry-after", "0")], &page),
+        answer(202, &[("retry-after", "0")], &page),
+        answer(200, &[], &page),
+        answer(200, &[], &json!({"value": [2]})),
+    ]);
+    assert_eq!(client(&server.base).list(PATH, |item| item).await.unwrap(), [json!(1), json!(2)]);
+    server.forever(answer(203, &[("retry-after", "0")], &json!({"value": []})), Duration::ZERO);
+    let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
+    assert_eq!(
+        error.to_string().split(" (").next().unwrap(),
+        "Azure answered 203 unreadably: only 200 is a whole answer to a read"
+    );
+}
+
+#[tokio::test]
 async fn a_list_that_leads_in_a_circle_or_never_ends_is_an_error_and_not_a_short_list() {
     let server = Server::start().await;
     let page =

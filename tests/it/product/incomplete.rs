@@ -21,6 +21,15 @@ pub(super) fn troubles() -> Vec<(&'static str, Fault)> {
             "no such subscription",
             Fault::error(404, "SubscriptionNotFound", "The subscription 's' could not be found."),
         ),
+        ("a part", Fault::Answer(206, "application/json", "{\"value\": []}".to_owned())),
+        (
+            "a list with an error",
+            Fault::Answer(
+                200,
+                "application/json",
+                "{\"value\": [], \"error\": {\"code\": \"PartialError\"}}".to_owned(),
+            ),
+        ),
         ("an empty body", Fault::Answer(200, "application/json", String::new())),
     ]
 }

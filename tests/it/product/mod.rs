@@ -8,6 +8,7 @@ mod checks;
 mod conditions;
 mod connections;
 mod consequences;
+mod contradictions;
 mod deployments;
 mod drift;
 mod drift_who;

@@ -113,6 +113,38 @@ fn each_rule_of_long_running_operations() {
             "send read read done",
         ),
         (
+            "which not every 404 says",
+            Delete,
+            vec![
+                answer(202, &[], Value::Null),
+                failing(404, "InvalidResourceType"),
+                answer(404, &[], Value::Null),
+                failing(404, "ResourceNotFound"),
+            ],
+            "send read read read done",
+        ),
+        (
+            "a success of an operation that tells an error is none",
+            Delete,
+            vec![
+                answer(202, &[op], Value::Null),
+                answer(200, &[], json!({"status": "Succeeded", "error": {"code": "Busy", "message": "m"}})),
+            ],
+            "send poll OperationFailed/Accepted",
+        ),
+        (
+            "an error or a part is no answer about the resource",
+            Put,
+            vec![
+                answer(201, &[op], Value::Null),
+                status("Succeeded"),
+                failing(200, "X"),
+                answer(206, &[], account("Succeeded")),
+                done(),
+            ],
+            "send poll read read read done",
+        ),
+        (
             "a POST gives what the operation gives",
             Post,
             vec![answer(202, &[place], Value::Null), answer(200, &[], json!({"a": 1}))],

@@ -1,0 +1,216 @@
+//! Azure's answers that contradict themselves or each other: a 404 to a DELETE of what exists, an error with a status of success, half a list.
+
+use serde_json::{Value, json};
+
+use crate::common::{ALICE, Azure, BOB, Fault, Folder, account, grants, head, one_account};
+
+/// What a 404 may say of a resource that exists.
+const CODES: [&str; 5] = [
+    "InvalidResourceType",
+    "NotFound",
+    "ResourceNotFound",
+    "ResourceGroupNotFound",
+    "RoleAssignmentNotFound",
+];
+
+const GPT: &str = "deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}, sku: {name: Standard, capacity: 1}}]\n";
+
+fn error_with(status: u16) -> Fault {
+    Fault::error(status, "PartialError", "Some of it failed.")
+}
+
+/// Two principals on an account, of whom one is to go.
+fn one_too_many() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    azure.take_seen();
+    (azure, folder)
+}
+
+#[test]
+fn a_revocation_that_azure_does_not_find_has_failed_while_the_role_is_there() {
+    for code in CODES {
+        let (azure, folder) = one_too_many();
+        azure.spoil("DELETE", "/roleAssignments/", Fault::error(404, code, "It was not found."));
+        let run = folder.keyless("apply a.yaml --yes").exits(1).says(&[
+            "failed to delete",
+            &format!("Azure answered 404 {code}: It was not found"),
+            "1 failed",
+        ]);
+        assert!(!run.stderr.contains("gone"), "{code}: {run}");
+        assert_eq!(run.stdout.contains("still exists"), code != "InvalidResourceType", "{code}: {run}");
+        assert_eq!(azure.grants_at(&account("chat")).len(), 2, "{code}");
+        azure.heal();
+        folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+        assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{code}");
+    }
+}
+
+/// A delete takes its two requests, and a 404 one more.
+#[test]
+fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
+    let (azure, folder) = one_too_many();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let about = |azure: &Azure| {
+        let seen = azure.take_seen();
+        let own = seen.into_iter().filter(|seen| seen.path().contains("/roleAssignments/"));
+        own.map(|seen| seen.method).collect::<Vec<_>>()
+    };
+    assert_eq!(about(&azure), ["GET", "DELETE"]);
+
+    // It goes before the DELETE arrives, and after the read before it.
+    let (azure, folder) = one_too_many();
+    let gone = json!([{"method": "DELETE", "path": "*/roleAssignments/*", "status": 404, "effect": true,
+        "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
+    assert_eq!(azure.send("POST", "/_sandbox/faults", Some(gone)).status, 200);
+    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it had gone already"]);
+    assert_eq!(about(&azure), ["GET", "DELETE", "GET"]);
+    assert_eq!(azure.grants_at(&account("chat")).len(), 1);
+
+    // Two answers that agree are enough.
+    let (azure, folder) = one_too_many();
+    let absent = || Fault::error(404, "RoleAssignmentNotFound", "The role assignment is not found.");
+    azure.spoil("GET", "/roleAssignments/", absent());
+    azure.spoil("DELETE", "/roleAssignments/", absent());
+    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it had gone already"]);
+    assert_eq!(about(&azure), ["GET", "DELETE"]);
+}
+
+#[test]
+fn an_account_that_azure_does_not_find_to_delete_has_not_been_deleted() {
+    for code in CODES {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        let two = "accounts:\n  - {name: chat, disableLocalAuth: true}\n";
+        folder
+            .write("a.yaml", format!("{}{two}  - {{name: mail, disableLocalAuth: true}}\n", head("team-a")));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", format!("{}{two}", head("team-a")));
+        azure.spoil("DELETE", "/accounts/mail", Fault::error(404, code, "It was not found."));
+        let run = folder.keyless("apply a.yaml --yes --allow delete-account").exits(1);
+        run.says(&["failed to delete", code]);
+        azure.get(&account("mail"));
+    }
+}
+
+#[test]
+fn what_is_to_be_purged_and_not_found_has_not_been_purged() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: true\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&account("chat"));
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", "disableLocalAuth: true\n")
+            .replace("accounts:", "onSoftDeleted: purge\naccounts:"),
+    );
+    for code in ["InvalidResourceType", "ResourceNotFound"] {
+        azure.heal();
+        azure.spoil("DELETE", "/deletedAccounts/", Fault::error(404, code, "It was not found."));
+        let run = folder.keyless("apply a.yaml --yes --allow purge").exits(1);
+        run.says(&["failed to purge", code]);
+    }
+    azure.heal();
+    folder.keyless("apply a.yaml --yes --allow purge").exits(0);
+}
+
+#[test]
+fn a_write_that_is_answered_with_a_success_and_an_error_has_failed() {
+    for status in [200, 201, 202] {
+        let (azure, folder) = one_too_many();
+        azure.spoil("DELETE", "/roleAssignments/", error_with(status));
+        folder.keyless("apply a.yaml --yes").exits(1).says(&[
+            "failed to delete",
+            "PartialError: Some of it failed",
+            "whether it took effect is unknown",
+        ]);
+        assert_eq!(azure.grants_at(&account("chat")).len(), 2, "{status}");
+
+        for part in ["/roleAssignments/", "/deployments/", "/accounts/chat?"] {
+            let azure = Azure::start();
+            let folder = azure.folder();
+            folder.write("a.yaml", one_account("team-a", "chat", &format!("{GPT}{}", grants(&[ALICE]))));
+            azure.spoil("PUT", part, error_with(status));
+            folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to create", "PartialError"]);
+            azure.heal();
+            folder.keyless("apply a.yaml --yes").exits(0);
+        }
+    }
+}
+
+#[test]
+fn keys_are_not_said_to_be_revoked_where_the_answer_is_an_error() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.spoil("POST", "regenerateKey", error_with(200));
+    let run = folder.keyless("keys revoke a.yaml --yes").exits(1);
+    run.says(&["it is not known whether Key1", "Key2"]);
+}
+
+/// A read that is no whole answer, of anything.
+fn halves() -> Vec<(String, Fault)> {
+    let json = |status: u16, body: &Value| Fault::Answer(status, "application/json", body.to_string());
+    let empty = json!({"value": []});
+    let error = json!({"code": "PartialError", "message": "Some of it failed."});
+    let mut halves: Vec<(String, Fault)> =
+        [201, 202, 203, 206, 299].map(|status| (status.to_string(), json(status, &empty))).into();
+    for body in [
+        json!({"value": [], "error": error}),
+        json!({"Error": error, "value": []}),
+        json!({"value": [], "nextLink": null, "@odata.nextLink": "https://management.azure.com/x"}),
+        json!({"value": [], "@odata.nextLink": "", "NextLink": "https://management.azure.com/x"}),
+    ] {
+        halves.push((body.to_string(), json(200, &body)));
+    }
+    let twice = r#"{"value": [], "nextLink": "https://management.azure.com/x", "nextLink": null}"#;
+    halves.push((twice.to_owned(), Fault::Answer(200, "application/json", twice.to_owned())));
+    halves
+}
+
+#[test]
+fn half_a_list_is_not_believed() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", &format!("deployments: []\nprojects: []\n{}", grants(&[ALICE]))),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let rogue = json!({"sku": {"name": "Standard", "capacity": 1},
+        "properties": {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-08-06"}}});
+    azure.put(&format!("{}/deployments/rogue", account("chat")), rogue);
+    folder.keyless("drift a.yaml").exits(2);
+    for (what, fault) in halves() {
+        for list in ["/deployments?", "/projects?", "/roleAssignments?", "/accounts?"] {
+            azure.heal();
+            azure.spoil("GET", list, fault.clone());
+            for command in ["plan a.yaml", "drift a.yaml"] {
+                let run = folder.keyless(command).exits(1);
+                let said = run.stdout.replace("No changes in what could be read", "");
+                assert!(!said.contains("No changes"), "{what}, {list}: {run}");
+            }
+        }
+    }
+}
+
+/// The link leads out of Azure, so that nothing is found behind it: to follow it is to see that.
+#[test]
+fn a_link_to_the_next_page_is_one_in_whatever_letters() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &format!("deployments: []\n{}", grants(&[ALICE]))));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    for name in ["nextLink", "nextlink", "NextLink", "@odata.nextlink", "@nextLink"] {
+        azure.heal();
+        let body = json!({"value": [], name: "https://elsewhere.example/x"});
+        azure.spoil("GET", "/deployments?", Fault::Answer(200, "application/json", body.to_string()));
+        let run = folder.keyless("drift a.yaml").exits(1).says(&["outside of Azure Resource Manager"]);
+        assert!(!run.stdout.contains("No changes"), "{name}: {run}");
+    }
+}

@@ -148,7 +148,6 @@ fn each_rule_of_retrying() {
             "send send NotFound/Unknown",
         ),
         ("a part is no answer to a read", Get, vec![answer(206, &[], json!({})), ok()], "send send done"),
-        ("nor is a promise", Get, vec![answer(202, &[], json!({})), ok()], "send send done"),
         ("an error with 200 is none either", Get, vec![failing(200, "X"), ok()], "send send done"),
         ("a PUT answered so is unclear", Put, vec![failing(200, "X")], "send Invalid/Unknown"),
         ("a DELETE too", Delete, vec![failing(204, "X")], "send Invalid/Unknown"),

@@ -22,6 +22,7 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     let roles = Catalogue::of(before.resources.values());
     let (old, new) = (assignments(before), assignments(after));
     let ending = ending(before);
+    let lost = before.identities_lost(after);
     // Of what stands above subscriptions only a list of the subscription tells where it holds; of what is made there, none yet.
     let holds = |each: &Assignment<'_>, at: &ResourceId| {
         let (id, scope) = (&each.id, &each.scope);
@@ -54,7 +55,9 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
             found
         };
         let could = was.map(|_| who(&old)).unwrap_or_default();
-        let can = is.map(|_| who(&new)).unwrap_or_default();
+        let mut can = is.map(|_| who(&new)).unwrap_or_default();
+        // What an identity has is of no use once the plan has deleted the identity.
+        can.retain(|holder| !lost.contains(&comparable(&holder.id)));
         let gains = beyond(&can, &could, &roles);
         let less = beyond(&could, &can, &roles);
         let left: BTreeMap<String, &Holder> =

@@ -1,15 +1,16 @@
-//! Identities that a plan takes from what is live: whatever the service reads or writes with them stops. No guard refuses that, so it is
-//! said, with the roles that are of no use any more.
+//! Identities that a plan takes from what is live, or deletes with it: whatever the service reads or writes with them stops. No guard refuses
+//! that by itself, so it is said, with the roles that are of no use any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Case, Verdict};
+use super::{Case, Verdict, target};
+use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds;
-use crate::plan::predict::World;
+use crate::plan::predict::{World, has_own_identity};
 use crate::rbac::Catalogue;
 
 /// How many roles are named.
@@ -21,7 +22,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
     for (id, (change, old, new)) in case.rewritten(after) {
         let Some(kind) = kinds::by_id(&id).filter(|kind| kind.takes_identity()) else { continue };
         let title = format!("{} `{}`", kind.noun(), id.name());
-        if has_own(old) && !has_own(new) {
+        if has_own_identity(old) && !has_own_identity(new) {
             let own = kind.identity(old);
             let message = format!(
                 "the plan removes the system-assigned identity of {title}{}{}; should it get one again, that has another object id and none of these roles",
@@ -46,17 +47,44 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
             verdicts.push(warning(case, change, &["identity", "userAssigned"], message));
         }
     }
+    verdicts.extend(deleted(case, after, &roles));
     verdicts
+}
+
+/// Identities that go with what is deleted and have roles elsewhere, which the plan leaves.
+fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
+    let deletes = || case.plan.steps.iter().filter(|step| step.action == StepAction::Delete);
+    let gone: BTreeSet<ResourceId> = deletes().filter_map(target).collect();
+    let stays = |scope: &ResourceId| !gone.iter().any(|gone| gone.contains(scope));
+    let verdict = |step: &Step| {
+        let id = target(step)?;
+        let kind = kinds::by_id(&id).filter(|kind| kind.takes_identity())?;
+        let principal = kind.identity(case.world.resource(&id)?)?;
+        let mut given: Vec<String> = given(after, principal, roles)
+            .filter(|(scope, _)| stays(scope))
+            .map(|(_, words)| words)
+            .collect();
+        if given.is_empty() {
+            return None;
+        }
+        let message = format!(
+            "the plan deletes {} `{}` and with it its system-assigned identity ({principal}): {} of no use any more",
+            kind.noun(),
+            id.name(),
+            match listed(&mut given) {
+                (1, only) => format!("its role {only} is"),
+                (_, all) => format!("its roles {all} are"),
+            }
+        );
+        let hint = "delete those role assignments, or give the roles to whoever takes its place; made again, it has another object id";
+        Some(case.warning(Code::IdentityRemoved, step.change, &[], message, Some(hint.to_owned())))
+    };
+    deletes().filter_map(verdict).collect()
 }
 
 fn warning(case: &Case<'_>, change: usize, path: &[&str], message: String) -> Verdict {
     let hint = "check what signs in with it (connections, storage, search, a key vault) before it goes; leave the line out to keep it";
     case.warning(Code::IdentityRemoved, change, path, message, Some(hint.to_owned()))
-}
-
-fn has_own(body: &Value) -> bool {
-    let kind = body["identity"]["type"].as_str().unwrap_or_default().to_ascii_lowercase();
-    kind.split(',').any(|each| each.trim() == "systemassigned")
 }
 
 /// The user-assigned identities of a resource, with what Azure shows of each.
@@ -71,27 +99,44 @@ fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -
     let Some(principal) = principal else {
         return ": Azure does not show its object id, so its roles are not known here".to_owned();
     };
-    let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
-    let given = case.world.resources.iter().filter(|(id, _)| is_grant(id)).filter_map(|(id, body)| {
-        let properties = &body["properties"];
-        let whose = properties["principalId"].as_str()?;
-        let role = properties["roleDefinitionId"].as_str()?;
-        (comparable(whose) == comparable(principal)).then(|| {
-            let name = trailing_guid(role).map_or_else(|| role.to_owned(), |role| roles.display_name(role));
-            format!("`{name}` on {}", place(&id.scope()))
-        })
-    });
-    let mut given: Vec<String> = given.collect();
-    given.sort();
-    given.dedup();
+    let mut given: Vec<String> = given(case.world, principal, roles).map(|(_, words)| words).collect();
     let limits = if case.plan.incomplete.is_empty() { "" } else { ", as far as could be read" };
     if given.is_empty() {
         return format!(" ({principal}): no role of it is known in the subscriptions of the specs{limits}");
     }
-    let more = given.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let (_, all) = listed(&mut given);
+    format!(" ({principal}): {so} {all}{limits}")
+}
+
+/// The roles of a principal in a state: at which scope, and in words.
+fn given<'w>(
+    world: &'w World,
+    principal: &'w str,
+    roles: &'w Catalogue,
+) -> impl Iterator<Item = (ResourceId, String)> + use<'w> {
+    let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
+    let principal = comparable(principal);
+    world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
+        let properties = &body["properties"];
+        let whose = properties["principalId"].as_str()?;
+        let role = properties["roleDefinitionId"].as_str()?;
+        (comparable(whose) == principal).then(|| {
+            let name = trailing_guid(role).map_or_else(|| role.to_owned(), |role| roles.display_name(role));
+            let scope = id.scope();
+            let words = format!("`{name}` on {}", place(&scope));
+            (scope, words)
+        })
+    })
+}
+
+/// How many different roles there are, and some of them.
+fn listed(given: &mut Vec<String>) -> (usize, String) {
+    given.sort();
+    given.dedup();
+    let count = given.len();
+    let more = if count > SHOWN { format!(" and {} more", count - SHOWN) } else { String::new() };
     given.truncate(SHOWN);
-    format!(" ({principal}): {so} {}{more}{limits}", given.join(", "))
+    (count, format!("{}{more}", given.join(", ")))
 }
 
 /// A scope in a few words.

@@ -1,6 +1,7 @@
 //! What has to be known before a way in is taken: for which accounts it holds, whether the role assignments that are left end by themselves,
-//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, where somebody loses a
-//! grant and has another by hand, and where somebody is given for good what they may have for a while already. The guards judge it; here the questions are put.
+//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, or the
+//! identity that has it goes, where somebody loses a grant and has another by hand, and where somebody is given for good what they may have for a
+//! while already. The guards judge it; here the questions are put.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use super::{Case, Verdict, target};
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
-use crate::id::{ResourceId, trailing_guid};
+use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds::account::{self, holds_projects, serves_models};
 use crate::kinds::{self, Deployments, project, role_assignment};
 use crate::plan::predict::World;
@@ -67,7 +68,7 @@ fn scheduled(world: &World) -> BTreeSet<ResourceId> {
 }
 
 pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
-    let concerns = |step: &&Step| step.kind == "accounts" || step.kind == "roleAssignments";
+    let concerns = |step: &&Step| ["accounts", "projects", "roleAssignments"].contains(&step.kind.as_str());
     if !steps.iter().any(|step| concerns(&step)) {
         return Vec::new();
     }
@@ -75,10 +76,16 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let mut queries = given_for_good(steps, world, &after);
     queries.extend(left_to_losers(steps, world, &after));
     let roles = Catalogue::of(after.resources.values());
-    let narrowed = narrowed(steps, world, &roles);
+    let lost = world.identities_lost(&after);
+    let is_lost = |each: &Assignment<'_>| lost.contains(&comparable(each.text("principalId")));
+    let mut narrowed = narrowed(steps, world, &roles);
+    if !lost.is_empty() {
+        let theirs = Assignment::all(world).into_iter().filter(is_lost);
+        narrowed.extend(theirs.filter(|each| each.may_call(&roles)));
+    }
     queries.extend(narrowed.iter().flat_map(|each| accounts_below(each, world)));
     let left: Vec<Assignment<'_>> =
-        Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles)).collect();
+        Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles) && !is_lost(each)).collect();
     // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
     let unread = narrowed.iter().map(|each| &each.scope);
     let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();

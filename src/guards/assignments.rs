@@ -11,6 +11,16 @@ use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
 
+/// Whether a principal is there to use what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    There,
+    /// The directory does not know it.
+    Gone,
+    /// It is a system-assigned identity that the plan deletes.
+    Deleted,
+}
+
 /// A role assignment.
 pub(super) struct Grant<'a> {
     pub(super) id: &'a ResourceId,
@@ -28,8 +38,7 @@ pub(super) struct Grant<'a> {
     pub(super) ends: bool,
     /// Whether keyless wrote it: then it lasts.
     pub(super) marked: bool,
-    /// Whether the directory does not know its principal.
-    pub(super) gone: bool,
+    pub(super) presence: Presence,
     /// The resource whose own identity its principal will be, where that is not known yet.
     pub(super) holder: Option<&'a ResourceId>,
     /// What the assignment says that its principal is.
@@ -40,6 +49,18 @@ pub(super) struct Grant<'a> {
 pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
     let ending = ending(world);
     world.resources.iter().filter_map(|(id, body)| grant(world, &ending, id, body, roles)).collect()
+}
+
+/// All role assignments of the state after a plan: those of identities that the plan deletes stay, and give nobody anything.
+pub(super) fn grants_after<'a>(before: &World, after: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
+    let lost = before.identities_lost(after);
+    let mut grants = grants(after, roles);
+    for grant in &mut grants {
+        if lost.contains(&grant.holder_id) {
+            grant.presence = Presence::Deleted;
+        }
+    }
+    grants
 }
 
 /// Grants by who holds them, and by what they give to whom: a state may hold tens of thousands.
@@ -94,6 +115,8 @@ fn grant<'a>(
     let role_id = properties["roleDefinitionId"].as_str()?;
     let guid = trailing_guid(role_id);
     let principal = properties["principalId"].as_str()?;
+    let gone = Uuid::try_parse(principal).is_ok_and(|id| world.gone.contains(&id));
+    let presence = if gone { Presence::Gone } else { Presence::There };
     Some(Grant {
         id,
         scope: scope_of(id)?,
@@ -105,7 +128,7 @@ fn grant<'a>(
         version: properties["conditionVersion"].as_str(),
         ends: ending.contains(id),
         marked: owner(body).is_some(),
-        gone: Uuid::try_parse(principal).is_ok_and(|id| world.gone.contains(&id)),
+        presence,
         holder: world.holders.get(id),
         kind: properties["principalType"].as_str(),
     })
@@ -154,15 +177,18 @@ impl Grant<'_> {
     }
 
     /// Whether what this gives at a scope is still given after a plan: by itself, or by another that gives the same for good, with no more of a
-    /// condition than before. What ends by itself, or is for somebody who is gone, keeps no other.
+    /// condition than before. What ends by itself, or is for somebody who is gone, keeps no other; to an identity that the plan deletes nothing
+    /// is given any more.
     pub(super) fn is_kept(&self, before: &World, at: &ResourceId, new: &[Grant<'_>]) -> bool {
         let stays = |now: &Grant<'_>| now.id == self.id || now.is_lasting(before, at);
-        new.iter().any(|now| now.is(self) && self.is_kept_by(now) && stays(now))
+        new.iter().any(|now| {
+            now.presence != Presence::Deleted && now.is(self) && self.is_kept_by(now) && stays(now)
+        })
     }
 
     /// Whether it is something to go by at a scope: for somebody who is there, and for good as far as is known.
     pub(super) fn is_lasting(&self, before: &World, at: &ResourceId) -> bool {
-        !self.gone && self.was_lasting(before, at)
+        self.presence == Presence::There && self.was_lasting(before, at)
     }
 
     /// Whether both have the same condition; white space does not count.

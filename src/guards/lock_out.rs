@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::assignments::Grant;
+use super::assignments::{Grant, Presence};
 use super::keys::keys_off;
 use super::{Objection, Rule, accounts, child_of, is_account, owner};
 use crate::document::{Action, Plan};
@@ -92,8 +92,9 @@ pub(super) fn nobody_left(
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
         let Some(was) = before.resource(id) else { continue };
-        let let_in =
-            |grant: &&Grant<'_>| lets_in(before, grant, id) && !grant.gone && !is_own(&ways.own, id, grant);
+        let let_in = |grant: &&Grant<'_>| {
+            lets_in(before, grant, id) && grant.presence != Presence::Gone && !is_own(&ways.own, id, grant)
+        };
         if keys_off(was) && !old.iter().filter(let_in).any(|grant| !grant.is_kept(before, id, new)) {
             continue;
         }
@@ -102,8 +103,9 @@ pub(super) fn nobody_left(
         }
     }
     let mut seen = BTreeSet::new();
-    let lost =
-        |grant: &&Grant<'_>| may_let_in(grant) && !grant.gone && !grant.is_kept(before, &grant.scope, new);
+    let lost = |grant: &&Grant<'_>| {
+        may_let_in(grant) && grant.presence != Presence::Gone && !grant.is_kept(before, &grant.scope, new)
+    };
     for grant in old.iter().filter(lost) {
         let place = &grant.scope;
         let Some(why) = before.unread_accounts(place).filter(|_| seen.insert(place)) else { continue };
@@ -151,8 +153,10 @@ impl Ways<'_> {
             None => role.gives_usual_inference(),
         };
         let may = |role: &Role| calls.is_none_or(|calls| calls.iter().any(|call| role.may_call(call)));
-        if grant.gone {
+        if grant.presence == Presence::Gone {
             Some(Flaw::Gone)
+        } else if grant.presence == Presence::Deleted {
+            Some(Flaw::Deleted)
         } else if is_own(&self.own, at, grant) {
             // What may call itself lets nobody in.
             Some(Flaw::Own)
@@ -195,6 +199,8 @@ enum Flaw {
     OtherCalls,
     /// Its principal is gone.
     Gone,
+    /// Its principal is an identity that the plan deletes.
+    Deleted,
 }
 
 impl Flaw {
@@ -220,6 +226,7 @@ impl Flaw {
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
             Self::OtherCalls => "permit no call of a model that is deployed there".to_owned(),
             Self::Gone => "are for principals that are gone".to_owned(),
+            Self::Deleted => "are for identities that the plan deletes: a system-assigned identity goes with its account or project, or when `identity` takes it away".to_owned(),
         }
     }
 }
@@ -315,7 +322,8 @@ pub(super) fn caller_out(
 ) -> Vec<Objection> {
     let rights = rights();
     // What it has for a while only is no right that it keeps.
-    let is_callers = |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends;
+    let is_callers =
+        |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends && grant.presence != Presence::Deleted;
     let mut objections = Vec::new();
     for lost in old.iter().filter(is_callers).filter(|grant| !grant.is_kept(before, &grant.scope, new)) {
         // A role of which nothing is known might have given the right, and is none to rely on.

@@ -274,7 +274,8 @@ fn judge_by(
 fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> Said {
     // A plan changes no role: what was read of them before holds after.
     let roles = Catalogue::of(before.resources.values());
-    let (old, new) = (assignments::grants(before, &roles), assignments::grants(after, &roles));
+    let old = assignments::grants(before, &roles);
+    let new = assignments::grants_after(before, after, &roles);
     let by_gift = assignments::ByGift::of(&old);
     let mut said = grant::judge(before, &by_gift, &new, &roles);
     said.objections.extend(condition::objections(before, &by_gift, &new));

@@ -180,3 +180,45 @@ fn an_identity_comes_into_a_live_account_by_nothing_that_is_new_in_it() {
     assert!(said(&World::default()).is_empty(), "the account is new too");
     assert!(said(&world([keys(true), body(&project)])).is_empty());
 }
+
+#[test]
+fn nobody_comes_in_by_an_identity_that_the_plan_deletes() {
+    let other = format!("{CHAT}2");
+    let project = format!("{other}/projects/main");
+    let with = |id: &str, kind: &str| json!({"id": id, "identity": {"type": kind, "principalId": ALICE.to_uppercase()}});
+    let parent = json!({"id": other, "properties": {}});
+    let own = "SystemAssigned";
+    for (was, is, goes) in [
+        (vec![with(&other, own)], vec![], true),
+        (vec![with(&other, own)], vec![with(&other, "None")], true),
+        (vec![with(&other, "SystemAssigned, UserAssigned")], vec![with(&other, "UserAssigned")], true),
+        (vec![with(&other, own)], vec![with(&other, "userAssigned,systemAssigned")], false),
+        (vec![parent.clone(), with(&project, own)], vec![parent.clone()], true),
+        (vec![parent.clone(), with(&project, own)], vec![with(&project, own)], true),
+        (vec![parent.clone(), with(&project, own)], vec![parent.clone(), with(&project, own)], false),
+    ] {
+        for scope in [CHAT, GROUP] {
+            let theirs = grant(1, scope, CS_USER, ALICE);
+            for off_before in [false, true] {
+                let before = world(was.iter().cloned().chain([keys(off_before), theirs.clone()]));
+                let after = |more: &[Value]| {
+                    world(is.iter().chain(more).cloned().chain([keys(true), theirs.clone()]))
+                };
+                let said = found(&before, &after(&[]));
+                if goes {
+                    locked(&said, "are for identities that the plan deletes");
+                } else {
+                    assert!(said.is_empty(), "{was:?} {is:?}: {said:?}");
+                }
+                let bobs = marked(grant(2, CHAT, CS_USER, BOB));
+                assert!(found(&before, &after(&[bobs])).is_empty());
+            }
+        }
+    }
+    // Who carries out the plan as such an identity cannot write any more afterwards.
+    let owner = grant(1, GROUP, OWNER, ALICE);
+    let (before, after) = (world([with(&other, own), owner.clone()]), world([owner]));
+    let caller = ALICE.parse().ok();
+    let said = messages(rights(&before, &after, caller, &Declared::default()).objections);
+    assert!(said.iter().any(|said| said.contains("from the identity that carries it out")), "{said:?}");
+}

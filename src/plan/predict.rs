@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::document::{Plan, Step, StepAction};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, comparable};
 use crate::kinds::{self, Deployments, account, merge, project, role_assignment};
 use crate::principals;
 use crate::snapshot::{Body, Snapshot};
@@ -62,9 +62,33 @@ impl World {
             if let Some(subscription) = shown_by.filter(|_| id.subscription_id().is_none()) {
                 world.inherited.insert((id.clone(), subscription));
             }
+            // With a resource its system-assigned identity goes, and the remains of the resource still show it.
+            if id.segment_after("deletedAccounts").is_some() {
+                world
+                    .gone
+                    .extend(body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok()));
+            }
             world.resources.insert(id, body.clone());
         }
         world
+    }
+
+    /// The principals of the system-assigned identities that are not there any more in a later state, to compare by: Azure deletes such a
+    /// principal with its resource, and when the resource is to have none. User-assigned identities exist apart from what they are attached to.
+    #[must_use]
+    pub fn identities_lost(&self, after: &Self) -> BTreeSet<String> {
+        let lost = self.resources.iter().filter_map(|(id, was)| {
+            let principal = was["identity"]["principalId"].as_str()?;
+            let is_lost = match after.resource(id) {
+                Some(is) => is["identity"] != was["identity"] && !has_own_identity(is),
+                None => true,
+            };
+            // What stands in something goes with it.
+            let goes_with =
+                |parent: ResourceId| self.resource(&parent).is_some() && after.resource(&parent).is_none();
+            (is_lost || id.parent().is_some_and(goes_with)).then(|| comparable(principal))
+        });
+        lost.collect()
     }
 
     /// What is known of a resource.
@@ -172,6 +196,13 @@ impl World {
         }
         after
     }
+}
+
+/// Whether a resource has a system-assigned identity.
+#[must_use]
+pub fn has_own_identity(body: &Value) -> bool {
+    let kinds = body["identity"]["type"].as_str().unwrap_or_default();
+    kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
 }
 
 /// The scopes whose lists of accounts show what is at a scope.

@@ -141,6 +141,7 @@ fn take(world: &mut World, sent: Sent) -> Value {
     }
     for (id, principal) in &made {
         world.state.principals.insert(id.clone(), principal.clone());
+        world.state.deleted_principals.remove(id);
     }
     for id in sent.remove {
         world.state.principals.remove(&id.to_lowercase());

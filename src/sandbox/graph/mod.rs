@@ -184,7 +184,8 @@ fn get_by_ids(world: &World, request: &Request) -> Result<Reply, Reply> {
     let mut found = Vec::new();
     for id in ids.iter().filter_map(Value::as_str).map(str::to_lowercase) {
         let Some(principal) = world.state.principals.get(&id) else {
-            if asks_for_any && !world.strict && directory::by_app_id(world, &id).is_none() {
+            let is_deleted = world.state.deleted_principals.contains_key(&id);
+            if asks_for_any && !world.strict && !is_deleted && directory::by_app_id(world, &id).is_none() {
                 found.push(stranger(&id));
             }
             continue;

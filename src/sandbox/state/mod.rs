@@ -106,6 +106,9 @@ pub(super) struct State {
     pub(super) policies: Table<Policy>,
     #[serde(default)]
     pub(super) principals: Table<Principal>,
+    /// System-assigned identities that were deleted with their resource. They do not exist on first use.
+    #[serde(default)]
+    pub(super) deleted_principals: Table<bool>,
     #[serde(default)]
     pub(super) locks: Table<Lock>,
     /// The activity log, newest first within a subscription.
@@ -139,6 +142,7 @@ impl State {
             schedules: Table::default(),
             policies: Table::default(),
             principals: Table::default(),
+            deleted_principals: Table::default(),
             locks: Table::default(),
             events: Table::default(),
         }
@@ -162,6 +166,7 @@ impl State {
             ("children", &mut self.children),
             ("deletedAccounts", &mut self.deleted_accounts),
             ("deletedGroups", &mut self.deleted_groups),
+            ("deletedPrincipals", &mut self.deleted_principals),
             ("denyAssignments", &mut self.deny_assignments),
             ("events", &mut self.events),
             ("groups", &mut self.groups),

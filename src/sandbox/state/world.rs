@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Group, Operation, Stamp, State, Subscription, group_key};
+use super::{Group, Identity, Operation, Stamp, State, Subscription, group_key};
 use crate::sandbox::http::faults::Fault;
 use crate::sandbox::http::stats::Stats;
 use crate::sandbox::http::throttle::Buckets;
@@ -104,10 +104,22 @@ impl World {
         let below: Vec<String> =
             self.state.children_below(&format!("{key}/")).map(|(key, _)| key.to_owned()).collect();
         for key in below.iter().map(String::as_str).chain([key]) {
-            self.state.children.remove(key);
+            if let Some(child) = self.state.children.remove(key) {
+                self.forget_identity(child.identity.as_ref(), None);
+            }
             self.forget_scope(key);
         }
         there
+    }
+
+    /// Takes the principal of a system-assigned identity out of the directory, unless its resource keeps it: Azure deletes the service
+    /// principal with the resource, and when the identity is switched off.
+    pub(crate) fn forget_identity(&mut self, old: Option<&Identity>, new: Option<&Identity>) {
+        let Some(id) = old.and_then(|old| old.principal_id.as_deref()) else { return };
+        if new.and_then(|new| new.principal_id.as_deref()) != Some(id) {
+            self.state.principals.remove(id);
+            self.state.deleted_principals.insert(id.to_owned(), true);
+        }
     }
 
     /// Drops the role assignments and locks at and below a scope that no longer exists.

@@ -128,6 +128,8 @@ These do not count as somebody left:
   read, only what keyless made counts: it lasts;
 - a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
 - the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
+- a system-assigned identity of another account or project that the plan deletes: Azure deletes it with its resource, and when `identity` takes it
+  away. A user-assigned identity that is only detached is still there, and counts;
 - where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
 
 Where a grant goes or gets another condition, it may be the way into accounts that the specs do not name: a role on a subscription, on another
@@ -138,7 +140,7 @@ all of them; somebody with a lasting role on that management group or above is e
 Roles that somebody is only *eligible* for in Privileged Identity Management are read nowhere: whoever activates one has it as a grant that ends by
 itself, and until then keyless knows nothing of them.
 
-The questions behind this are asked where keys go off or such a grant goes or changes, and at no other time. A plan that takes a right
+The questions behind this are asked where keys go off, such a grant goes or changes, or the identity that has it goes, and at no other time. A plan that takes a right
 with which keyless writes (accounts and what stands in them, role assignments) from the identity that carries it out, or puts it under a
 condition, is refused too; what that identity holds through groups is not known, and what it holds for a while is no right that it keeps.
 

@@ -26,6 +26,7 @@ mod incomplete;
 mod keys;
 mod leaks;
 mod left_out;
+mod lost_identities;
 mod mistakes;
 mod network;
 pub(crate) mod openings;

@@ -198,3 +198,56 @@ async fn a_user_assigned_identity_has_the_ids_that_accounts_and_the_directory_sh
     let absent = strict.get(&format!("{id}?api-version=2023-01-31")).await;
     assert_eq!(absent.status, 404, "{:?}", absent.body);
 }
+
+/// As documented: Azure deletes the service principal of a system-assigned identity with its resource, or when that is to have none. What was
+/// assigned to it stays.
+#[tokio::test]
+async fn a_system_assigned_identity_leaves_the_directory_with_its_resource() {
+    for strict in [false, true] {
+        let client = if strict { Client::strict(Options::default()).await } else { Client::new().await };
+        let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
+        client.post("/_sandbox/directory", Some(json!({"subscriptions": [{"id": SUB}]}))).await;
+        client.put(&format!("{group}?api-version=2021-04-01"), json!({"location": "eastus2"})).await;
+        let account = format!("{group}/providers/Microsoft.CognitiveServices/accounts/chat");
+        let at = |path: &str| format!("{path}?api-version=2025-06-01");
+        let own = json!({"type": "SystemAssigned"});
+        let body = json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "identity": own,
+            "properties": {"customSubDomainName": "chat", "allowProjectManagement": true}});
+        let principal = async |path: &str| -> String {
+            let shown: Value = client.get(&at(path)).await.body;
+            shown["identity"]["principalId"].as_str().unwrap_or_else(|| panic!("{shown}")).to_owned()
+        };
+        let knows = async |id: &str| {
+            let asked = json!({"ids": [id], "types": ["directoryObject"]});
+            client.post("/v1.0/directoryObjects/getByIds", Some(asked)).await.len() == 1
+        };
+        client.put(&at(&account), body).await;
+        let first = principal(&account).await;
+        let project = format!("{account}/projects/main");
+        client.put(&at(&project), json!({"location": "eastus2", "identity": own, "properties": {}})).await;
+        let assignment = |number: u8| {
+            format!(
+                "{group}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-00000000000{number}?{RBAC}"
+            )
+        };
+        let given = |who: &str| {
+            let role =
+                "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7";
+            json!({"properties": {"roleDefinitionId": role, "principalId": who, "principalType": "ServicePrincipal"}})
+        };
+        let projects = principal(&project).await;
+        client.put(&assignment(1), given(&first)).await;
+        assert!(knows(&first).await && knows(&projects).await);
+        client.patch(&at(&account), json!({"identity": {"type": "None"}})).await;
+        client.get(&at(&account)).await;
+        assert!(!knows(&first).await && knows(&projects).await, "switched off");
+        client.patch(&at(&account), json!({"identity": own})).await;
+        let second = principal(&account).await;
+        assert!(second != first && knows(&second).await && !knows(&first).await, "another one");
+        client.delete(&at(&project)).await;
+        client.delete(&at(&account)).await;
+        assert!(!knows(&projects).await && !knows(&second).await, "deleted");
+        assert_eq!(client.get(&assignment(1)).await.body["properties"]["principalId"], json!(first));
+        assert_eq!(client.put(&assignment(2), given(&first)).await.code(), (400, "PrincipalNotFound"));
+    }
+}

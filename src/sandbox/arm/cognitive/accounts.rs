@@ -221,6 +221,7 @@ pub(crate) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
 /// Soft-deletes an account; its role assignments and locks are removed.
 pub(crate) fn soft_delete(world: &mut World, key: &str) {
     let Some(mut account) = world.state.accounts.remove(key) else { return };
+    world.forget_identity(account.identity.as_ref(), None);
     account.revision += 1;
     account.transition = None;
     // Only when its group is deleted: otherwise an account with projects is refused.
@@ -344,6 +345,8 @@ fn start(world: &mut World, request: &Request, mut account: Account, place: Plac
 /// Puts an account into the state, and its identities into the directory.
 fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
     let reply = shown(status, &account, place);
+    let old = world.state.accounts.get(&place.key()).and_then(|old| old.identity.clone());
+    world.forget_identity(old.as_ref(), account.identity.as_ref());
     if let Some(identity) = &account.identity {
         know(world, identity, &account.name);
     }
@@ -354,6 +357,7 @@ fn store(world: &mut World, account: Account, place: Place, status: u16) -> Repl
 /// Puts the principals of an identity into the directory.
 pub(super) fn know(world: &mut World, identity: &Identity, owner: &str) {
     let mut known = |id: &str, client: String, name: &str| {
+        world.state.deleted_principals.remove(id);
         world.state.principals.insert_if_absent(id.to_owned(), || Principal {
             app_id: Some(client),
             managed: true,

@@ -99,6 +99,8 @@ fn not_found(place: Place) -> Reply {
 }
 
 fn stored(world: &mut World, request: &Request, place: Place, child: Child) -> Reply {
+    let old = world.state.children.get(&place.key()).and_then(|old| old.identity.clone());
+    world.forget_identity(old.as_ref(), child.identity.as_ref());
     if let Some(identity) = &child.identity {
         accounts::know(world, identity, &format!("{}/{KIND}/{}", place.account.name, child.name));
     }

@@ -207,7 +207,9 @@ fn principal_type(world: &mut World, id: &str, sent: Option<&str>) -> Result<Str
     match (world.state.principals.get(id), sent) {
         (Some(known), Some(sent)) if known.kind != sent => Err(errors::principal_type(id, &known.kind, sent)),
         (Some(known), _) => Ok(known.kind.clone()),
-        (None, _) if world.strict => Err(errors::principal_not_found(id, &world.state.tenant)),
+        (None, _) if world.strict || world.state.deleted_principals.contains_key(id) => {
+            Err(errors::principal_not_found(id, &world.state.tenant))
+        }
         // A principal that is not in the directory gets the type that was sent.
         (None, Some(sent)) => {
             let principal = Principal::new(sent, &format!("{}-{}", sent.to_lowercase(), &id[..8]));

@@ -26,9 +26,9 @@ pub(super) fn hold_back(
         // A grant on something in the account counts too.
         let grant = grants.iter().find(|grant| grant.scope.may_overlap(&desired.id));
         let model = || callable.iter().find(|model| desired.id.contains(&model.id));
-        let (every, waited, verb) = match (grant, model()) {
-            (Some(grant), _) => ("role assignment", grant, "resolved"),
-            (None, Some(model)) => ("deployment of the account", model, "read"),
+        let (every, waited, verb, mend) = match (grant, model()) {
+            (Some(grant), _) => ("role assignment", grant, "resolved", "mend"),
+            (None, Some(model)) => ("deployment of the account", model, "read", "make readable or mend"),
             (None, None) => continue,
         };
         let field = late.path.join(".");
@@ -36,11 +36,11 @@ pub(super) fn hold_back(
             "`{field}` waits for every declared {every}, and {} cannot be {verb} or made",
             waited.title
         );
-        let mend = waited.kind.noun();
+        let noun = waited.kind.noun();
         findings.push(
             Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
                 .at(late.span.unwrap_or(desired.span))
-                .hint(format!("mend the {mend} first; whatever else differs is written all the same")),
+                .hint(format!("{mend} the {noun} first; whatever else differs is written all the same")),
         );
         let (desired, all) = (desired.clone(), std::mem::take(fields));
         if all.iter().all(|changed| waits(&desired, changed)) {

@@ -158,6 +158,18 @@ fn a_lock_file_that_is_none_stops_everything() {
             folder.keyless(command).exits(1).complains(&["lock-outdated", "twice", DANA, PIPELINE]);
         }
     }
+    let doubled = [
+        r#"{"formatVersion": "1.0", "principals": [], "principals": []}"#.to_owned(),
+        json!({"formatVersion": "1.0", "principals": [{"type": "User", "name": "dana@contoso.com", "id": DANA}]})
+            .to_string()
+            .replace("\"id\":", &format!("\"id\": \"{PIPELINE}\", \"id\":")),
+    ];
+    for text in &doubled {
+        folder.write("specs/a.lock.json", text);
+        for command in ["validate", "plan"] {
+            folder.keyless(command).exits(1).complains(&["lock-outdated", "duplicate field"]);
+        }
+    }
     for text in ["", "[]", "{\"formatVersion\": \"7\", \"principals\": []}", "{\"principals\": []}", "\u{0}"]
     {
         folder.write("specs/a.lock.json", text);

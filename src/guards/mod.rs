@@ -253,7 +253,7 @@ fn judge_by(
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
-    objections.extend(connection::objections(before, &after));
+    objections.extend(connection::objections(plan, before, &after));
     objections.extend(weakening::objections(before, &after));
     objections.extend(identity::objections(before, &after));
     let rights = rights(before, &after, caller, &declared);

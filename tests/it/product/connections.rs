@@ -360,3 +360,41 @@ fn a_connection_of_an_existing_hub_is_switched_from_a_key_to_entra_id() {
     folder.keyless("apply a.yaml --yes").exits(0);
     assert!(azure.take_writes().is_empty(), "a second apply writes nothing");
 }
+
+/// Azure never shows which secret a connection has: under another name it may be the same one, sent elsewhere.
+#[test]
+fn a_new_name_does_not_get_a_secret_past_the_guard_of_its_host() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let line = |name: &str, host: &str| {
+        format!(
+            "  - {{name: {name}, category: CognitiveSearch, target: \"https://{host}/\", authType: ApiKey, credentials: {{key: \"${{secret.SEARCH}}\"}}}}\n"
+        )
+    };
+    let spec = |lines: &[String]| one_account("team-a", "chat", &format!("connections:\n{}", lines.concat()));
+    let secret = [("KEYLESS_SECRET_SEARCH", "k3y-of-the-search-service")];
+    let (own, other) = (line("search", "good.search.windows.net"), line("other", "other.example"));
+    // The first ones need no word, and neither does one beside those that stay.
+    folder.write("a.yaml", spec(std::slice::from_ref(&own)));
+    folder.with_env("apply a.yaml --yes", &secret).exits(0);
+    folder.write("a.yaml", spec(&[own, other]));
+    folder.with_env("apply a.yaml --yes", &secret).exits(0);
+    let renamed = |host: &str| spec(&[line("search2", host), line("other", "other.example")]);
+    folder.write("a.yaml", renamed("evil.example"));
+    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search`, which the spec does not declare any more: `https://good.search.windows.net/` -> `https://evil.example/`";
+    folder.with_env("plan a.yaml", &secret).exits(3).says(&["error[guard-connection]", words]);
+    folder.with_env("apply a.yaml --yes", &secret).exits(3).complains(&["nothing was written"]);
+    let lift = "plan a.yaml --allow connection:accounts/chat/connections/search2";
+    folder.with_env(lift, &secret).exits(0);
+    // Nor does a project of the account.
+    let project = "projects:\n  - name: main\n    connections:\n    ";
+    let moved = format!(
+        "allowProjectManagement: true\nconnections: []\n{project}{}",
+        line("search2", "evil.example")
+    );
+    folder.write("a.yaml", one_account("team-a", "chat", &moved));
+    folder.with_env("plan a.yaml", &secret).exits(3).says(&["error[guard-connection]"]);
+    // The host that had one may have another.
+    folder.write("a.yaml", renamed("GOOD.search.windows.net"));
+    folder.with_env("plan a.yaml", &secret).exits(0);
+}

@@ -12,6 +12,7 @@ use super::holders::{Assignment, holders};
 use crate::document::access::{AccessChange, Holder, KeysChange, Through};
 use crate::document::keys::Keys;
 use crate::id::{ResourceId, comparable};
+use crate::kinds::role_assignment;
 use crate::plan::predict::World;
 use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
 
@@ -89,14 +90,8 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
 
 /// The assignments that end by themselves, each with when, as far as schedules were asked about.
 fn ending(world: &World) -> BTreeMap<ResourceId, Option<String>> {
-    let end = |body: &Value| {
-        let properties = &body["properties"];
-        let until = properties["endDateTime"].as_str().map(str::to_owned);
-        let kind = properties["assignmentType"].as_str().unwrap_or_default();
-        (until.is_some() || kind.eq_ignore_ascii_case("Activated")).then_some(())?;
-        Some((ResourceId::parse(properties["originRoleAssignmentId"].as_str()?).ok()?, until))
-    };
-    world.resources.values().filter_map(|body| end(body)).collect()
+    let known = world.resources.values().filter_map(|body| role_assignment::ending(body));
+    known.map(|(id, until)| (id, until.map(str::to_owned))).collect()
 }
 
 fn assignments(world: &World) -> Vec<Assignment<'_>> {

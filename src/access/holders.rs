@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::document::access::{Holder, Reach, Through};
 use crate::id::{ResourceId, comparable, trailing_guid};
-use crate::kinds::Kind as _;
-use crate::kinds::role_assignment::RoleAssignments;
+use crate::kinds::role_assignment;
 use crate::rbac::{Catalogue, Role};
 
 /// A role assignment in ARM shape, read as far as it matters here.
@@ -55,9 +54,9 @@ impl<'a> Assignment<'a> {
         self.body["properties"][name].as_str().unwrap_or_default()
     }
 
-    /// Whether keyless made it: then nobody activated it.
-    pub(super) fn is_marked(&self) -> bool {
-        RoleAssignments.mark(self.body).is_some()
+    /// Whether its name tells that it lasts.
+    pub(super) fn is_named_by_keyless(&self) -> bool {
+        role_assignment::is_named_by_keyless(&self.id, self.body)
     }
 
     pub(super) fn principal(&self) -> &'a str {

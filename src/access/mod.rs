@@ -73,13 +73,13 @@ pub fn access(
     (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
 }
 
-/// Says of an assignment whether somebody activated it.
+/// Says of an assignment whether it ends by itself.
 fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
     let (Ok(scope), Ok(id)) = (ResourceId::parse(&through.scope), ResourceId::parse(&through.assignment))
     else {
         return;
     };
-    if let Some(properties) = role_assignment::activated(&scope, &id, snapshot) {
+    if let Some(properties) = role_assignment::scheduled(&scope, &id, snapshot) {
         through.temporary = true;
         through.until = properties["endDateTime"].as_str().map(str::to_owned);
     }
@@ -101,7 +101,7 @@ fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
 
 /// What could not be found out and takes nothing from who can call.
 fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
-    let scopes = read::unmarked(stacks, standing, snapshot);
+    let scopes = read::doubtful(stacks, standing, snapshot);
     let temporary = scopes.iter().map(|scope| {
         let message = format!("which role assignments on `{scope}` are there for a while only is not known");
         (role_assignment::schedule_instances(scope), message)

@@ -39,7 +39,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     queries.extend(names(stacks, &standing, snapshot));
-    queries.extend(unmarked(stacks, &standing, snapshot).iter().map(role_assignment::schedule_instances));
+    queries.extend(doubtful(stacks, &standing, snapshot).iter().map(role_assignment::schedule_instances));
     let held = standing.iter().filter(|account| !counted(stacks, account, snapshot).is_empty());
     queries.extend(held.filter_map(denials));
     queries
@@ -55,14 +55,14 @@ fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) ->
     around(stacks, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
 }
 
-/// The scopes of those that keyless did not make: somebody may have activated them for a while.
-pub(super) fn unmarked(
+/// The scopes of those of which the name does not tell that they last: somebody may have given them for a while.
+pub(super) fn doubtful(
     stacks: &[Loaded],
     standing: &[Standing],
     snapshot: &Snapshot,
 ) -> BTreeSet<ResourceId> {
     let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
-    counted.filter(|each| !each.is_marked()).map(|each| each.scope).collect()
+    counted.filter(|each| !each.is_named_by_keyless()).map(|each| each.scope).collect()
 }
 
 /// What lists the deny assignments around an account.

@@ -1,5 +1,6 @@
 //! One step: read what is there, lay the patch over it, write, and look at what came of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::kinds::role_assignment::twin;
+use crate::kinds::role_assignment::{self, twin};
 use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
@@ -381,18 +382,21 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     if same.is_empty() {
         return Problem::failed("create", error.to_string(), error.hint()).into();
     }
-    let (activated, unread) = match activated(client, &scope).await {
-        Ok(activated) => (activated, None),
-        Err(error) => (Vec::new(), Some(error)),
+    let (ending, unread) = match ending(client, &scope).await {
+        Ok(ending) => (ending, None),
+        Err(why) => (BTreeMap::new(), Some(why)),
     };
-    same.retain(|body| !activated.contains(&id_of(&body["id"])));
+    let end_of = |body: &Value| ending.get(&id_of(&body["id"])?).cloned();
+    let soonest = same.iter().filter_map(end_of).flatten().min();
+    same.retain(|body| end_of(body).is_none());
     let other = |body: &Value| match taken_over(kind, step, body) {
         Some(why) => vec![why],
         None => settle::other(kind, step, body),
     };
     let Some(body) = same.iter().min_by_key(|body| other(body).len()) else {
+        let until = soonest.map(|end| format!(", until {end}")).unwrap_or_default();
         let cause = format!(
-            "{error}; it is there for a while only: somebody activated it through Privileged Identity Management"
+            "{error}; it is there for a while only{until}: somebody activated it through Privileged Identity Management, or gave it until then"
         );
         return Problem::failed("create", cause, Some("apply again once it has ended".to_owned())).into();
     };
@@ -401,8 +405,9 @@ async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error
     let id = body["id"].as_str().unwrap_or("?");
     let other = other(body);
     if other.is_empty() {
-        // What keyless made lasts; anything else may end by itself, and keys may wait for it.
-        if let Some(unread) = unread.filter(|_| kind.mark(body) != step.owner) {
+        // What keyless made lasts, as its name tells; anything else may end by itself, and keys may wait for it.
+        let lasts = || id_of(&body["id"]).is_some_and(|id| role_assignment::is_named_by_keyless(&id, body));
+        if let Some(unread) = unread.filter(|_| !lasts()) {
             let cause = format!(
                 "{error}; somebody made {id} meanwhile, and whether it is there for a while only could not be read: {unread}"
             );
@@ -422,17 +427,15 @@ fn id_of(value: &Value) -> Option<ResourceId> {
     value.as_str().and_then(|id| ResourceId::parse(id).ok())
 }
 
-/// The assignments at a scope that will end by themselves.
-async fn activated(client: &Client, scope: &ResourceId) -> Result<Vec<Option<ResourceId>>, arm::Error> {
-    let query = kinds::role_assignment::schedule_instances(scope);
+/// The assignments at a scope that will end by themselves, each with when; or why that is not known.
+async fn ending(client: &Client, scope: &ResourceId) -> Result<BTreeMap<ResourceId, Option<String>>, String> {
+    let query = role_assignment::schedule_instances(scope);
     let instances = match client.list(&query.path, query.project).await {
         // Nobody activates anything there.
         Err(error) if error.has_code("AadPremiumLicenseRequired") => Vec::new(),
-        listed => listed?,
+        listed => listed.map_err(|error| error.to_string())?,
     };
-    let activated = instances.iter().map(|item| &item["properties"]);
-    let activated = activated.filter(|instance| instance["assignmentType"] == "Activated");
-    Ok(activated.map(|instance| id_of(&instance["originRoleAssignmentId"])).collect())
+    role_assignment::endings(&instances).map_err(|why| format!("GET {}: {why}", query.path))
 }
 
 fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {

@@ -1,7 +1,7 @@
 //! What has to be known before a way in is taken: for which accounts it holds, whether the role assignments that are left end by themselves,
 //! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, or the
-//! identity that has it goes, where somebody loses a grant and has another by hand, and where somebody is given for good what they may have for a
-//! while already. The guards judge it; here the questions are put.
+//! identity that has it goes, where somebody loses a grant and has another that may end, and where somebody is given for good what they may have
+//! for a while already. The guards judge it; here the questions are put.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,14 +24,16 @@ struct Assignment<'a> {
     id: &'a ResourceId,
     scope: ResourceId,
     properties: &'a Value,
-    marked: bool,
+    /// Whether its name tells that it lasts. What anybody can type, a mark, tells nothing of that.
+    lasts: bool,
 }
 
 impl<'a> Assignment<'a> {
     fn of(id: &'a ResourceId, body: &'a Value) -> Option<Self> {
-        let kind = kinds::by_id(id).filter(|kind| kind.is_grant())?;
+        kinds::by_id(id).filter(|kind| kind.is_grant())?;
         let properties = &body["properties"];
-        Some(Self { id, scope: id.scope(), properties, marked: kind.mark(body).is_some() })
+        let lasts = role_assignment::is_named_by_keyless(id, body);
+        Some(Self { id, scope: id.scope(), properties, lasts })
     }
 
     fn all(world: &'a World) -> Vec<Self> {
@@ -92,10 +94,8 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let at_risk: BTreeSet<ResourceId> = at_risk(world, &after, &narrowed).into_iter().chain(unread).collect();
     for account in at_risk {
         let near = || left.iter().filter(|each| each.reaches(&after, &account));
-        // What keyless made lasts, and what it makes; what it only marks may not.
-        let by_hand =
-            |id: &ResourceId| Assignment::of(id, world.resource(id)?).filter(|each| !each.marked).map(|_| ());
-        if near().any(|each| by_hand(each.id).is_some()) {
+        // What keyless makes lasts. What is there is asked about whatever its name, since an end may be given to what had none.
+        if near().any(|each| world.resource(each.id).is_some()) {
             queries.push(role_assignment::schedule_instances(&account));
         }
         // Of what stands in another tenant's directory this one knows nothing.
@@ -146,7 +146,7 @@ fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
     each.scope.subscription_id().is_none() || each.reaches(world, account)
 }
 
-/// What tells whether those who lose a role assignment keep for good what they have beside it: only what somebody made by hand may end.
+/// What tells whether those who lose a role assignment keep for good what they have beside it.
 fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
     let lost = lessened(steps, before);
     if lost.is_empty() {
@@ -154,7 +154,7 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
     }
     let mut left: BTreeMap<String, Vec<Assignment<'_>>> = BTreeMap::new();
     let live = before.resources.iter().filter(|(id, _)| after.resource(id).is_some());
-    for each in live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| !each.marked) {
+    for each in live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| !each.lasts) {
         left.entry(each.gift().1).or_default().push(each);
     }
     let mut queries = Vec::new();
@@ -218,7 +218,7 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
     }
     let is_asked = |grant: &&Assignment<'_>| {
         let same = had.get(&grant.gift()).map_or(&[][..], Vec::as_slice);
-        let is_open = |each: &Assignment<'_>| !each.marked && !scheduled.contains(each.id);
+        let is_open = |each: &Assignment<'_>| !each.lasts && !scheduled.contains(each.id);
         let others = || same.iter().filter(|each| each.id != grant.id && is_open(each));
         others().any(|each| each.scope == grant.scope)
             || (same.iter().any(|each| !each.text("condition").is_empty())

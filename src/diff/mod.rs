@@ -416,7 +416,7 @@ fn plain(value: &Value) -> String {
 
 /// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
 fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
-    if live.kind.passing(live, snapshot).is_some() {
+    if live.kind.passing(live, snapshot).is_some_and(|passing| !passing.is_over) {
         return Some((Stays::Passing, "it is there for a while only".to_owned()));
     }
     let why = |meant: &Live| format!("what is declared is `{}`, and this gives the same beside it", meant.id);

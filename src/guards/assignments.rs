@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::owner;
-use crate::id::{ResourceId, comparable, trailing_guid};
+use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
@@ -36,8 +35,8 @@ pub(super) struct Grant<'a> {
     version: Option<&'a str>,
     /// Whether it ends by itself, as far as schedules were asked about.
     pub(super) ends: bool,
-    /// Whether keyless wrote it: then it lasts.
-    pub(super) marked: bool,
+    /// Whether it lasts even where no schedule could be read: keyless makes it or made it, as its name tells.
+    pub(super) lasts: bool,
     pub(super) presence: Presence,
     /// The resource whose own identity its principal will be, where that is not known yet.
     pub(super) holder: Option<&'a ResourceId>,
@@ -90,7 +89,8 @@ impl<'g> ByGift<'g> {
     }
 }
 
-/// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management).
+/// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management). Read here a second time on
+/// purpose.
 fn ending(world: &World) -> BTreeSet<ResourceId> {
     let origin = |body: &Value| {
         let properties = &body["properties"];
@@ -127,11 +127,25 @@ fn grant<'a>(
         condition: properties["condition"].as_str().unwrap_or_default().trim(),
         version: properties["conditionVersion"].as_str(),
         ends: ending.contains(id),
-        marked: owner(body).is_some(),
+        lasts: is_named_by_keyless(id, properties) || world.holders.contains_key(id),
         presence,
         holder: world.holders.get(id),
         kind: properties["principalType"].as_str(),
     })
+}
+
+/// Whether an assignment has the name that keyless gives, made of who has which role where. No mark tells that it lasts, since `adopt`
+/// writes one onto anything and anybody can type one; what Privileged Identity Management makes for a while it names otherwise. Worked
+/// out here a second time on purpose.
+fn is_named_by_keyless(id: &ResourceId, properties: &Value) -> bool {
+    let text = |name: &str| properties[name].as_str().unwrap_or_default();
+    let (Some(role), Some(scope)) = (trailing_guid(text("roleDefinitionId")), scope_of(id)) else {
+        return false;
+    };
+    let (role, principal) = (role.to_string(), comparable(text("principalId")));
+    let spelled = Some(text("scope")).filter(|text| text.eq_ignore_ascii_case(scope.as_str()));
+    let mut names = [Some(scope.as_str()), spelled].into_iter().flatten();
+    names.any(|scope| trailing_guid(id.as_str()) == Some(arm_guid(&[principal.as_str(), &role, scope])))
 }
 
 fn scope_of(id: &ResourceId) -> Option<ResourceId> {
@@ -159,7 +173,7 @@ impl Grant<'_> {
 
     /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
     pub(super) fn was_lasting(&self, before: &World, at: &ResourceId) -> bool {
-        !self.ends && (self.marked || !before.unscheduled.contains(at))
+        !self.ends && (self.lasts || !before.unscheduled.contains(at))
     }
 
     /// Whether its principal may be the identity of an application, or of something in an account.

@@ -86,8 +86,9 @@ pub(super) fn nobody_left(
     new: &[Grant<'_>],
     declared: &Declared,
 ) -> Vec<Objection> {
-    let written_by_hand = old.iter().filter(|grant| !grant.marked).map(|grant| grant.id).collect();
-    let ways = Ways { before, after, new, declared, own: identities(before, after), written_by_hand };
+    // What the plan makes lasts.
+    let may_end = old.iter().filter(|grant| !grant.lasts).map(|grant| grant.id).collect();
+    let ways = Ways { before, after, new, declared, own: identities(before, after), may_end };
     let mut objections = Vec::new();
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
         // On a new account nobody loses anything.
@@ -125,7 +126,7 @@ struct Ways<'a> {
     new: &'a [Grant<'a>],
     declared: &'a Declared,
     own: BTreeSet<(ResourceId, String)>,
-    written_by_hand: BTreeSet<&'a ResourceId>,
+    may_end: BTreeSet<&'a ResourceId>,
 }
 
 impl Ways<'_> {
@@ -162,7 +163,7 @@ impl Ways<'_> {
             Some(Flaw::Own)
         } else if grant.ends {
             Some(Flaw::Ends)
-        } else if self.written_by_hand.contains(grant.id) && self.before.unscheduled.contains(at) {
+        } else if self.may_end.contains(grant.id) && self.before.unscheduled.contains(at) {
             Some(Flaw::MayEnd)
         } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
             Some(Flaw::MayBeOwn)

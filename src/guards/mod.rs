@@ -373,7 +373,8 @@ fn owner(body: &Value) -> Option<&str> {
     }
     let description = body["properties"]["description"].as_str()?.trim_end();
     let from = description.rfind("[keyless:")?;
-    description[from..].strip_prefix("[keyless:")?.strip_suffix(']')
+    let stack = description[from..].strip_prefix("[keyless:")?.strip_suffix(']')?;
+    (!stack.is_empty() && !stack.contains(['[', ']'])).then_some(stack)
 }
 
 /// Whether an id is that of an account itself.

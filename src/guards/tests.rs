@@ -168,6 +168,8 @@ fn a_mark_is_a_tag_or_stands_at_the_end_of_a_description() {
     assert_eq!(described("x [keyless:old] [keyless:team-a] "), Some("team-a".to_owned()));
     assert_eq!(described("[keyless:team-a] and more"), None);
     assert_eq!(described("team-a"), None);
+    assert_eq!(described("x [keyless:]"), None);
+    assert_eq!(described("x [keyless:a] b]"), None);
     assert_eq!(owner(&json!({})), None);
 }
 

@@ -14,8 +14,17 @@ fn schedule(of: &Value) -> Value {
     })
 }
 
-fn marked(mut body: Value) -> Value {
-    body["properties"]["description"] = json!("[keyless:team-a]");
+fn marked(mut body: Value, mark: &str) -> Value {
+    body["properties"]["description"] = json!(format!("why [keyless:{mark}]"));
+    body
+}
+
+/// The same under the name that keyless gives.
+fn named(mut body: Value, scope: &str) -> Value {
+    let text = |name: &str| body["properties"][name].as_str().unwrap().to_owned();
+    let role = text("roleDefinitionId").rsplit('/').next().unwrap().to_owned();
+    let name = crate::id::arm_guid(&[text("principalId"), role, scope.to_owned()]);
+    body["id"] = json!(format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"));
     body
 }
 
@@ -66,15 +75,27 @@ fn a_grant_that_ends_or_may_end_is_no_way_in_wherever_it_stands() {
         let given = grant(1, scope, CS_USER, ALICE);
         locked(&keys_go_off(&[given.clone(), schedule(&given)], |_| {}), "end by themselves");
         locked(&keys_go_off(std::slice::from_ref(&given), unread), "roleAssignmentScheduleInstances");
-        // What keyless made lasts, and one that does is enough.
-        assert!(keys_go_off(&[marked(given.clone())], unread).is_empty());
-        assert!(keys_go_off(&[given.clone(), marked(grant(2, CHAT, CS_USER, BOB))], unread).is_empty());
+        // A mark says nothing of how long it holds: anybody can type one.
+        for mark in ["team-a", "nobody-knows", ""] {
+            let typed = marked(given.clone(), mark);
+            locked(&keys_go_off(&[typed.clone(), schedule(&typed)], |_| {}), "end by themselves");
+            locked(&keys_go_off(&[typed], unread), "may end by themselves");
+        }
+        // What keyless made lasts, as its name tells, and one that does is enough.
+        let ours = named(given.clone(), scope);
+        assert!(keys_go_off(std::slice::from_ref(&ours), unread).is_empty());
+        assert!(keys_go_off(&[given.clone(), named(grant(2, CHAT, CS_USER, BOB), CHAT)], unread).is_empty());
+        // The name is made of who has what where, and what Azure says is what counts.
+        let mut another = ours.clone();
+        another["properties"]["principalId"] = json!(BOB);
+        locked(&keys_go_off(&[another], unread), "may end by themselves");
+        locked(&keys_go_off(&[ours.clone(), schedule(&ours)], |_| {}), "end by themselves");
         assert!(keys_go_off(&[given], |_| {}).is_empty(), "nobody asked");
     }
-    // A mark that the plan only adds says nothing of how long it holds.
+    // Nor does one that the plan only adds.
     let given = grant(1, CHAT, CS_USER, ALICE);
     let (mut before, mut after) =
-        (world([keys(false), given.clone()]), world([keys(true), marked(given.clone())]));
+        (world([keys(false), given.clone()]), world([keys(true), marked(given.clone(), "team-a")]));
     unread(&mut before);
     unread(&mut after);
     locked(&found(&before, &after), "may end by themselves");
@@ -210,7 +231,7 @@ fn nobody_comes_in_by_an_identity_that_the_plan_deletes() {
                 } else {
                     assert!(said.is_empty(), "{was:?} {is:?}: {said:?}");
                 }
-                let bobs = marked(grant(2, CHAT, CS_USER, BOB));
+                let bobs = named(grant(2, CHAT, CS_USER, BOB), CHAT);
                 assert!(found(&before, &after(&[bobs])).is_empty());
             }
         }

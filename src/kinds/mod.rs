@@ -319,6 +319,10 @@ pub struct Live {
 pub struct Passing {
     /// When it ends, as Azure says it.
     pub until: String,
+    /// Whether that was so long ago that it has not ended by itself.
+    pub is_over: bool,
+    /// Whether Azure says when that is.
+    pub is_known: bool,
 }
 
 /// A declared change that Azure takes only once an identity may read a key.

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::finding::Open;
-use crate::id::{ResourceId, arm_guid};
+use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
@@ -153,6 +153,24 @@ fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who
 pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> ResourceId {
     let name = arm_guid(&[principal, role.to_string().as_str(), scope.as_str()]);
     scope.provider(TYPE, &name.to_string())
+}
+
+/// Whether a live assignment has the name that keyless gives to the like of it: then it was made by a plain PUT (by Bicep, perhaps), and
+/// lasts, whatever its description says. A mark says nothing of that: `adopt` writes it onto anything, and so may anybody. Privileged
+/// Identity Management makes assignments under names of its own, so whoever copies keyless's name makes one that lasts too. It may give
+/// an end to what is there (`AdminUpdate`); where much hangs on that, it is asked whatever the name is.
+pub(crate) fn is_named_by_keyless(id: &ResourceId, body: &Value) -> bool {
+    let text = |name: &str| body["properties"][name].as_str().unwrap_or_default();
+    let (Some(name), Some(role)) = (trailing_guid(id.as_str()), trailing_guid(text("roleDefinitionId")))
+    else {
+        return false;
+    };
+    // Letters count in the name; Azure shows a scope as the PUT spelled it, at times in one of the two places only.
+    let scopes = [Some(id.scope()), ResourceId::parse(text("scope")).ok()];
+    let principal = comparable(text("principalId"));
+    scopes.iter().flatten().any(|scope| {
+        *scope == id.scope() && trailing_guid(id_of(scope, &principal, role).as_str()) == Some(name)
+    })
 }
 
 /// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.

@@ -20,11 +20,12 @@ pub(crate) mod twin;
 mod undeclared;
 
 pub(super) use declared::complete;
+pub(crate) use declared::is_named_by_keyless;
 pub(crate) use grants::principal_queries;
 pub use grants::principals_of;
 use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
-pub(crate) use temporary::{activated, query as schedule_instances, unscheduled};
+pub(crate) use temporary::{ending, endings, query as schedule_instances, scheduled, unscheduled};
 
 use mark::{marked, split_mark};
 
@@ -211,7 +212,9 @@ impl Kind for RoleAssignments {
         let live = self.inventory(stacks, snapshot);
         let mut queries = roles::live(&live);
         let strange = undeclared::doubtful(stacks, &live, snapshot);
-        queries.extend(temporary::queries(stacks, &live, &strange, snapshot));
+        let doubtful: Vec<&Live> =
+            strange.iter().copied().chain(undeclared::leaving(stacks, &live, snapshot)).collect();
+        queries.extend(temporary::queries(stacks, &live, &doubtful, snapshot));
         queries.extend(undeclared::projects(&strange, snapshot));
         queries.extend(orphans::strangers(stacks, &strange));
         let doubtful = orphans::doubtful(stacks, &live, snapshot);

@@ -161,7 +161,8 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
                 "an inference role of the account's own identity or of a project's: services give those";
             return Verdict::listed(Some(note.to_owned()));
         }
-        if let Some(passing) = temporary::passing(live, self.snapshot) {
+        let passing = temporary::passing(live, self.snapshot);
+        if let Some(passing) = passing.as_ref().filter(|passing| passing.is_known && !passing.is_over) {
             let note = format!(
                 "activated through Privileged Identity Management for a while: it ends {}",
                 passing.until
@@ -187,12 +188,20 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             ))
         };
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
-        let note = over.or_else(unheard);
+        // What did not end when it should have is there for good, as far as anybody can tell.
+        let overdue = passing.filter(|passing| passing.is_over).map(|passing| {
+            format!(
+                "activated through Privileged Identity Management until {}, and live all the same",
+                passing.until
+            )
+        });
+        let note = overdue.or(over).or_else(unheard);
         let group = || self.places.group(&live.scope).filter(|_| guarded);
         let Some(place) = list.map(|list| list.span).or_else(group) else { return Verdict::listed(note) };
         // Beside a list any role is drift; elsewhere it matters what the role permits.
         let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
+        let unread = unread.or_else(|| temporary::endless(live, self.snapshot));
         let refusal = unread.or_else(|| self.projects_unread(live, role).or_else(unjudged).cloned());
         match refusal.or_else(|| self.principal_unread(live)) {
             Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal), note },
@@ -222,11 +231,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
 
 /// Assignments whose verdict hangs on what Azure has still to say: they would be drift by what is known.
 pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
-    let declared: BTreeSet<Key> = stacks
-        .iter()
-        .flat_map(|loaded| declared::desired(loaded, snapshot))
-        .map(|desired| desired.key)
-        .collect();
+    let declared = declared_keys(stacks, snapshot);
     let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
     let is_stranger =
         |live: &&Live| RoleAssignments.mark(&live.body).is_none_or(|mark| !known.contains(mark.as_str()));
@@ -241,6 +246,25 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
     open.filter(|(_, verdict)| matches!(verdict.weight, Weight::Drift(_) | Weight::Unknown(..)))
         .map(|(live, _)| live)
         .collect()
+}
+
+/// What a stack marked and no spec declares any more: it would go, unless it ends by itself.
+pub(super) fn leaving<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
+    let stack_of = |live: &Live| RoleAssignments.mark(&live.body);
+    let is_ours = |live: &Live| {
+        stack_of(live).is_some_and(|mark| stacks.iter().any(|loaded| loaded.spec.stack == mark))
+    };
+    let mut doubtful = live.all().filter(|live| is_ours(live) && !temporary::lasts(live)).peekable();
+    if doubtful.peek().is_none() {
+        return Vec::new();
+    }
+    let declared = declared_keys(stacks, snapshot);
+    doubtful.filter(|live| !declared.contains(&live.key)).collect()
+}
+
+fn declared_keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Key> {
+    let desired = stacks.iter().flat_map(|loaded| declared::desired(loaded, snapshot));
+    desired.map(|desired| desired.key).collect()
 }
 
 /// The projects of accounts on which an identity has a role: it may be that of one of them.

@@ -24,6 +24,7 @@ mod guid;
 mod hostile;
 mod incomplete;
 mod keys;
+mod lasting;
 mod leaks;
 mod left_out;
 mod lost_identities;

@@ -117,7 +117,7 @@ async fn carry_out(client: &Client, step: &Step) -> Written {
 async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path: &str) -> Written {
     let mut turns = Turns::default();
     loop {
-        let mut unseen = false;
+        let (mut seen, mut unseen) = (false, false);
         // What is soft-deleted is purged for its name, whoever made it.
         if step.action == StepAction::Delete {
             match client.get(path).await {
@@ -125,6 +125,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                     if let Some(cause) = taken_over(kind, step, &live) {
                         return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
                     }
+                    seen = true;
                 }
                 // A replica that lags behind the list answers so too: the answer to the DELETE has to agree.
                 Err(error) if error.says_absent() => unseen = true,
@@ -132,16 +133,25 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
             }
         }
         match client.delete(path).await {
-            Ok(_) => return Written::Done { note: None, outputs: Vec::new() },
+            // 204 is documented as "does not exist" too, of what a read has just shown.
+            Ok(done) if seen && !matches!(done.status, 200 | 202) => {
+                let said = format!("Azure answered {}", done.status);
+                return look_again(client, verb, path, &said, DELETED).await;
+            }
+            Ok(_) => return DELETED,
             Err(error) if error.says_absent() && (unseen && error.effect == arm::Effect::None) => {
                 return gone(&error);
             }
-            Err(error) if error.says_absent() => return look_again(client, verb, path, &error).await,
+            Err(error) if error.says_absent() => {
+                return look_again(client, verb, path, &error.to_string(), gone(&error)).await;
+            }
             Err(error) if turns.again(client, &error).await => {}
             Err(error) => return unwritten(verb, &error),
         }
     }
 }
+
+const DELETED: Written = Written::Done { note: None, outputs: Vec::new() };
 
 /// Nothing stands there. Whatever an earlier sending of the same DELETE may have done, this run did.
 fn gone(error: &arm::Error) -> Written {
@@ -150,16 +160,16 @@ fn gone(error: &arm::Error) -> Written {
 }
 
 /// Reads what Azure says is not there to be deleted: a 404 may be of something else, such as the address of the operation.
-async fn look_again(client: &Client, verb: &str, path: &str, error: &arm::Error) -> Written {
+async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: Written) -> Written {
     match client.get(path).await {
-        Err(read) if read.says_absent() => gone(error),
+        Err(read) if read.says_absent() => gone,
         Ok(_) => {
-            let cause = format!("{error}; a read right after shows that it still exists");
+            let cause = format!("{said}; a read right after shows that it still exists");
             let hint = "Azure contradicts itself, which may pass: run it again".to_owned();
             Problem::failed(verb, cause, Some(hint)).into()
         }
         Err(read) => {
-            let cause = format!("{error}; whether it still exists could not be read: {read}");
+            let cause = format!("{said}; whether it still exists could not be read: {read}");
             Problem::failed(verb, cause, read.hint()).into()
         }
     }

@@ -101,11 +101,14 @@ fn is_blank(value: &Value) -> bool {
     }
 }
 
-/// Whether a 404 with this code says that the thing is not there. A 404 without a code is a proxy's, `InvalidResourceType` says nothing
-/// about what has that name, and a subscription that is "not found" may be one that the caller cannot see.
+/// Codes of a 404 that say nothing about what has the name: of the address, or of a subscription that the caller may just not see.
+const OTHERWISE: [&str; 3] = ["InvalidResourceType", "InvalidResourceNamespace", "SubscriptionNotFound"];
+
+/// Whether a 404 with this code says that the thing is not there. A 404 without a code, or with a number, is a proxy's. Providers have codes
+/// of their own for it: connections of Machine Learning answer `UserError`.
 pub(super) fn is_absence(code: &str) -> bool {
-    let code = code.to_ascii_lowercase();
-    code.ends_with("notfound") && code != "subscriptionnotfound"
+    let is_a_number = code.bytes().all(|byte| byte.is_ascii_digit());
+    !is_a_number && OTHERWISE.iter().all(|other| !other.eq_ignore_ascii_case(code))
 }
 
 fn from_object(map: &Map<String, Value>, found: &mut ErrorBody) {
@@ -282,7 +285,9 @@ mod tests {
 
     #[test]
     fn only_some_codes_say_that_a_thing_is_not_there() {
-        for code in ["NotFound", "ResourceNotFound", "RoleAssignmentNotFound", "resourcegroupnotfound"] {
+        for code in
+            ["NotFound", "ResourceNotFound", "RoleAssignmentNotFound", "resourcegroupnotfound", "UserError"]
+        {
             assert!(is_absence(code), "{code}");
         }
         for code in ["", "404", "InvalidResourceType", "InvalidResourceNamespace", "SubscriptionNotFound"] {

@@ -64,7 +64,7 @@ fn renamed(plan: &Plan, before: &World, after: &World) -> Vec<Objection> {
         let (old, body) = near().find(|(other, _)| dropped.contains(*other))?;
         let secret = secrets(&new["properties"]).unwrap_or_else(|| "a secret".to_owned());
         let message = format!(
-            "new connection `{}` sends {secret} to another host than connection `{}`, which the spec does not declare any more: `{}` -> `{}`",
+            "new connection `{}` sends {secret} to another host than connection `{}`, which the spec does not declare: `{}` -> `{}`",
             id.name(),
             old.name(),
             untold("target", &goes(body)),

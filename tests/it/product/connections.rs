@@ -381,7 +381,7 @@ fn a_new_name_does_not_get_a_secret_past_the_guard_of_its_host() {
     folder.with_env("apply a.yaml --yes", &secret).exits(0);
     let renamed = |host: &str| spec(&[line("search2", host), line("other", "other.example")]);
     folder.write("a.yaml", renamed("evil.example"));
-    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search`, which the spec does not declare any more: `https://good.search.windows.net/` -> `https://evil.example/`";
+    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search`, which the spec does not declare: `https://good.search.windows.net/` -> `https://evil.example/`";
     folder.with_env("plan a.yaml", &secret).exits(3).says(&["error[guard-connection]", words]);
     folder.with_env("apply a.yaml --yes", &secret).exits(3).complains(&["nothing was written"]);
     let lift = "plan a.yaml --allow connection:accounts/chat/connections/search2";

@@ -49,6 +49,23 @@ fn a_revocation_that_azure_does_not_find_has_failed_while_the_role_is_there() {
     }
 }
 
+/// 204 is documented as "does not exist" of role assignments, and 203 and 206 as nothing.
+#[test]
+fn a_revocation_that_azure_answers_with_nothing_has_failed_while_the_role_is_there() {
+    for (status, body) in [(204, ""), (203, "{}"), (206, r#"{"value": []}"#)] {
+        let (azure, folder) = one_too_many();
+        azure.spoil(
+            "DELETE",
+            "/roleAssignments/",
+            Fault::Answer(status, "application/json", body.to_owned()),
+        );
+        let said = format!("Azure answered {status}; a read right after shows that it still exists");
+        folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", &said, "1 failed"]);
+        azure.heal();
+        folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    }
+}
+
 /// A delete takes its two requests, and a 404 one more.
 #[test]
 fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {

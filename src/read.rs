@@ -122,7 +122,10 @@ fn is_absence(query: &Query, error: &arm::Error) -> bool {
     const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
     error.says_absent()
         && match query.shape {
-            Shape::One => true,
+            // Of a single resource only what says so by its name: whatever else a provider answers, nothing is planned on its word.
+            Shape::One => {
+                error.code.as_deref().is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
+            }
             Shape::Children if PARENTS.iter().any(|code| error.has_code(code)) => true,
             _ => query.scope.group().is_some() && error.has_code("ResourceGroupNotFound"),
         }

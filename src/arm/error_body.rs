@@ -102,7 +102,8 @@ fn is_blank(value: &Value) -> bool {
 }
 
 /// Codes of a 404 that say nothing about what has the name: of the address, or of a subscription that the caller may just not see.
-const OTHERWISE: [&str; 3] = ["InvalidResourceType", "InvalidResourceNamespace", "SubscriptionNotFound"];
+const OTHERWISE: [&str; 4] =
+    ["InvalidResourceNamespace", "InvalidResourceType", "NoRegisteredProviderFound", "SubscriptionNotFound"];
 
 /// Whether a 404 with this code says that the thing is not there. A 404 without a code, or with a number, is a proxy's. Providers have codes
 /// of their own for it: connections of Machine Learning answer `UserError`.

@@ -6,9 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::diff::field_changes;
 use crate::document::{Step, dotted_path};
-use crate::kinds::FieldChange;
 use crate::kinds::role_assignment::twin;
-use crate::kinds::{Kind, writable};
+use crate::kinds::{FieldChange, Kind, writable};
 use crate::text::json::spelled;
 
 /// Fields that the step declares and that are something else by now.

@@ -11,7 +11,7 @@ use super::exchange::Done;
 pub struct Written {
     /// The resource at the end; `Null` after a delete.
     pub body: Value,
-    /// The status that the write itself got; 404 if a repeated delete found nothing left.
+    /// The status that the write itself got.
     pub status: u16,
     /// Azure's id of the write.
     pub request_id: Option<String>,

@@ -29,11 +29,10 @@ use super::choose::Host;
 use super::tools::Shell;
 use super::{AuthError, Kind, SECRET_VARIABLES, Secret, Settings, explain};
 use crate::cloud::Cloud;
-use crate::files;
-use crate::scrub;
 use crate::text::excerpt::first_words;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;
+use crate::{files, scrub};
 
 /// The metadata service of Azure's machines; on every one the same link-local address.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";

@@ -8,9 +8,8 @@ use serde::Serialize;
 
 use super::options::{Format, Options};
 use super::output::{self, Failure};
-use crate::document::Statement;
 use crate::document::report::Report;
-use crate::document::{FORMAT_VERSION, FindingEntry, Plan};
+use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{Target, WriteError};
 use crate::render::statement::{self, Said};
 use crate::render::{markdown, sarif, text};

@@ -14,8 +14,7 @@ use crate::id::ResourceId;
 use crate::render::{diagnostic, export as render, markdown};
 use crate::scrub::holds_secret;
 use crate::source::Sources;
-use crate::spec::is_group_name;
-use crate::spec::{STACK_NAMES, is_stack_name};
+use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]

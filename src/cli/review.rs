@@ -8,16 +8,14 @@ use super::options::Options;
 use super::output::Failure;
 use super::pins;
 use super::session::Session;
-use crate::access;
-use crate::checks;
 use crate::document::{FindingEntry, Plan, Target};
 use crate::finding::{Code, Severity};
 use crate::guards::{self, Allow};
-use crate::kinds;
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
 use crate::snapshot::Snapshot;
+use crate::{access, checks, kinds};
 
 /// More rounds of questions than checks can need.
 const ROUNDS: usize = 4;

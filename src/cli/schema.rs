@@ -7,11 +7,10 @@ use super::document::json;
 use super::output::{self, Failure};
 use crate::accounts::outputs::Outputs;
 use crate::doctor::Diagnosis;
-use crate::document::Plan;
-use crate::document::Statement;
 use crate::document::access::Access;
 use crate::document::keys::{Revocation, Status};
 use crate::document::report::Report;
+use crate::document::{Plan, Statement};
 use crate::verify::Verification;
 
 /// Arguments of `schema`.

@@ -16,18 +16,14 @@ use super::progress::Spinner;
 use super::rotation::Rotation;
 use super::signals;
 pub(super) use super::specs::{Checked, Specs, check, check_beside, read_specs, refuse};
-use crate::access;
 use crate::accounts::{self, Standing};
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{AuthError, Claims, Credential, Environment, Secret, Settings};
-use crate::checks;
 use crate::cloud::{Cloud, Endpoint};
 use crate::diff::diff;
-use crate::document::Statement;
-use crate::document::{Plan, Requests, Target, TargetKind};
+use crate::document::{Plan, Requests, Statement, Target, TargetKind};
 use crate::drift::Inquiry;
-use crate::finding::Open;
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Open, Severity};
 use crate::guards::{self, Allow};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
@@ -41,6 +37,7 @@ use crate::snapshot::{Caller, Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::lock::Lock;
 use crate::text::redact::redact;
+use crate::{access, checks};
 
 /// How long `drift` waits for the activity log: Azure may ask to come back much later.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -3,9 +3,8 @@
 
 use super::{Change, field};
 use crate::finding::{Code, Finding};
-use crate::kinds::FieldChange;
-use crate::kinds::Mutability;
 use crate::kinds::desired::Desired;
+use crate::kinds::{FieldChange, Mutability};
 
 /// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make, or for such a deployment: whoever it is
 /// for would be left without a way in. The rest is written, since a grant may need it.

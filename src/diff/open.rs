@@ -5,8 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Change;
-use crate::finding::Open;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{Inventory, Kind, Live};

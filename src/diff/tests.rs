@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kinds::Gap;
 use crate::kinds::desired::Hole;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
-use crate::kinds::{self, Compare};
+use crate::kinds::{self, Compare, Gap};
 use crate::spec::variables::VariableInputs;
 
 const RULE: &str =

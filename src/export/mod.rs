@@ -17,8 +17,7 @@ use thiserror::Error;
 
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::{self, KINDS, perhaps_in, placed, unplaced};
-use crate::kinds::{is_settled, missing};
+use crate::kinds::{self, KINDS, is_settled, missing, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};

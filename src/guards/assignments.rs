@@ -135,8 +135,8 @@ fn grant<'a>(
 }
 
 /// Whether an assignment has the name that keyless gives, made of who has which role where. No mark tells that it lasts, since `adopt`
-/// writes one onto anything and anybody can type one; what Privileged Identity Management makes for a while it names otherwise, as far as is known. Worked
-/// out here a second time on purpose.
+/// writes one onto anything and anybody can type one; what Privileged Identity Management makes for a while it names otherwise, as far as
+/// is known. Worked out here a second time on purpose.
 fn is_named_by_keyless(id: &ResourceId, properties: &Value) -> bool {
     let text = |name: &str| properties[name].as_str().unwrap_or_default();
     let (Some(role), Some(scope)) = (trailing_guid(text("roleDefinitionId")), scope_of(id)) else {

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{About, Objection, Origin, Rule, child_of, is_account, owner};
-use crate::document::DeclaredList;
-use crate::document::{Action, Plan, PlannedChange, Step, StepAction};
+use crate::document::{Action, DeclaredList, Plan, PlannedChange, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::predict::World;

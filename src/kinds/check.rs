@@ -7,8 +7,7 @@ use super::desired::desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
 use crate::source::Span;
-use crate::spec::Loaded;
-use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
+use crate::spec::{Loaded, STACK_NAMES, is_group_name, is_stack_name};
 
 /// Checks all rules that need no Azure.
 #[must_use]

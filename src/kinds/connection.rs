@@ -20,8 +20,7 @@ use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCred
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
 use crate::spec::variables::secret_name;
-use crate::text::json::escape;
-use crate::text::json::member;
+use crate::text::json::{escape, member};
 
 /// Whose connections.
 enum Place {

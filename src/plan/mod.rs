@@ -23,9 +23,8 @@ use crate::document::{
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
-use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Live, Weight, writable};
+use crate::kinds::{FieldChange, Live, Weight, writable};
 use crate::source::{Sources, Span};
 
 /// Makes the plan.

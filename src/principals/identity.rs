@@ -5,8 +5,7 @@
 use uuid::Uuid;
 
 use super::{Form, Resolved};
-use crate::finding::Open;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
 use crate::source::Span;

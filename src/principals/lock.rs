@@ -6,8 +6,7 @@
 use uuid::Uuid;
 
 use super::{Form, Resolved, resolve};
-use crate::finding::Open;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::lock::{Entry, FORMAT_VERSION, Lock};

@@ -11,8 +11,7 @@ mod proof;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::finding::Open;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;

@@ -6,8 +6,9 @@ use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::Plan;
-use crate::document::access::AccessChange;
-use crate::document::access::{Access, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through};
+use crate::document::access::{
+    Access, AccessChange, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through,
+};
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
 use crate::text::sanitize::{markdown, sanitize};

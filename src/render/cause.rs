@@ -2,8 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::document::PlannedChange;
-use crate::document::{Cause, Done};
+use crate::document::{Cause, Done, PlannedChange};
 use crate::id::ResourceId;
 
 /// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is

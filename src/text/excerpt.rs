@@ -46,3 +46,27 @@ fn without_tags(page: &str) -> String {
     visible.push_str(rest);
     visible
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_secret_is_left_by_a_cut_or_by_taking_tags_out() {
+        let secret = "pr1vate\"key\"<of>/page&words";
+        crate::scrub::learn(secret);
+        for before in 0..310 {
+            let page = format!("{}{secret}{secret} after <b>{secret}</b>", "x".repeat(before));
+            let words = first_words(page.as_bytes()).unwrap();
+            assert!(!words.contains("pr1v") && !words.contains("words"), "{before}: {words}");
+        }
+    }
+
+    #[test]
+    fn long_pages_are_cut() {
+        let words = first_words("word ".repeat(1000).as_bytes()).unwrap();
+        assert!(words.ends_with('…') && words.len() < 200, "{words}");
+        let one = first_words("x".repeat(10_000).as_bytes()).unwrap();
+        assert!(one.ends_with('…') && one.len() < 400);
+    }
+}

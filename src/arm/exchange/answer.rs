@@ -51,9 +51,7 @@ impl Answer {
             Body::Empty | Body::Taken => ErrorBody::default(),
         }
     }
-}
 
-impl Answer {
     /// The error that stands in the body of a success.
     pub(super) fn error_in_success(&self) -> Option<ErrorBody> {
         match &self.body {

@@ -14,9 +14,8 @@ use crate::kinds::account::{groups_of, id_of};
 use crate::principals::{self, Form};
 use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
-use crate::spec::Loaded;
 use crate::spec::model::{Expected, ExpectedPrincipal, Principal, Spec};
-use crate::spec::{STACK_NAMES, is_stack_name};
+use crate::spec::{Loaded, STACK_NAMES, is_stack_name};
 
 /// An assignment that a spec expects.
 pub(super) struct Expectation<'a> {

@@ -157,8 +157,8 @@ pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> Resource
 
 /// Whether a live assignment has the name that keyless gives to the like of it: then it was made by a plain PUT (by Bicep, perhaps), and
 /// lasts, whatever its description says. A mark says nothing of that: `adopt` writes it onto anything, and so may anybody. Privileged
-/// Identity Management makes assignments under names of its own, as far as is known, so whoever copies keyless's name makes one that lasts too. It may give
-/// an end to what is there (`AdminUpdate`); where much hangs on that, it is asked whatever the name is.
+/// Identity Management makes assignments under names of its own, as far as is known, so whoever copies keyless's name makes one that lasts
+/// too. It may give an end to what is there (`AdminUpdate`); where much hangs on that, it is asked whatever the name is.
 pub(crate) fn is_named_by_keyless(id: &ResourceId, body: &Value) -> bool {
     let text = |name: &str| body["properties"][name].as_str().unwrap_or_default();
     let (Some(name), Some(role)) = (trailing_guid(id.as_str()), trailing_guid(text("roleDefinitionId")))

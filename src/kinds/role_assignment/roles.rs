@@ -8,8 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{API, Grant, grants};
-use crate::finding::Open;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Open};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::Inventory;
 use crate::rbac::{self, Catalogue, Named, Role};

@@ -6,10 +6,9 @@ use super::*;
 use crate::diff::{Change, Diff};
 use crate::document::{Requests, Target, TargetKind};
 use crate::id::arm_guid;
-use crate::kinds::FieldChange;
-use crate::kinds::Mutability;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::desired::{Desired, Hole};
+use crate::kinds::{FieldChange, Mutability};
 use crate::plan::plan;
 use crate::source::{Sources, Span};
 

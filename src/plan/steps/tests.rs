@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use crate::diff::Change;
 use crate::document::StepAction;
 use crate::id::ResourceId;
-use crate::kinds::FieldChange;
-use crate::kinds::Mutability;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::desired::{Desired, Hole};
+use crate::kinds::{FieldChange, Mutability};
 use crate::plan::draft;
 use crate::source::Span;
 

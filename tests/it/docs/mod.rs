@@ -130,7 +130,8 @@ These do not count as somebody left:
 - a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
 - the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
 - a system-assigned identity of another account or project that the plan deletes: Azure deletes it with its resource, and when `identity` takes it
-  away. A user-assigned identity that is only detached is still there, and counts;
+  away. A user-assigned identity that is only detached is still there, and counts. Which accounts such an identity is a way into follows from
+  the role assignments that could be read: where some could not, a warning (`incomplete-read`) is all that is said;
 - where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
 
 Where a grant goes or gets another condition, it may be the way into accounts that the specs do not name: a role on a subscription, on another

@@ -51,7 +51,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
     verdicts
 }
 
-/// Identities that go with what is deleted and have roles elsewhere, which the plan leaves.
+/// Identities that go with what is deleted and have roles elsewhere, which the plan leaves, or may have where not all could be read.
 fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
     let deletes = || case.plan.steps.iter().filter(|step| step.action == StepAction::Delete);
     let gone: BTreeSet<ResourceId> = deletes().filter_map(target).collect();
@@ -64,19 +64,26 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
             .filter(|(scope, _)| stays(scope))
             .map(|(_, words)| words)
             .collect();
-        if given.is_empty() {
+        let limits = limits(case);
+        let (given, all) = listed(&mut given);
+        if given == 0 && limits.is_empty() {
             return None;
         }
         let message = format!(
-            "the plan deletes {} `{}` and with it its system-assigned identity ({principal}): {} of no use any more",
+            "the plan deletes {} `{}` and with it its system-assigned identity ({principal}): {}{limits}",
             kind.noun(),
             id.name(),
-            match listed(&mut given) {
-                (1, only) => format!("its role {only} is"),
-                (_, all) => format!("its roles {all} are"),
+            match given {
+                0 => "no role of it elsewhere is known".to_owned(),
+                1 => format!("its role {all} is of no use any more"),
+                _ => format!("its roles {all} are of no use any more"),
             }
         );
-        let hint = "delete those role assignments, or give the roles to whoever takes its place; made again, it has another object id";
+        let hint = if given == 0 {
+            "ask whoever may list all role assignments there (Reader may) what roles it has; made again, it has another object id"
+        } else {
+            "delete those role assignments, or give the roles to whoever takes its place; made again, it has another object id"
+        };
         Some(case.warning(Code::IdentityRemoved, step.change, &[], message, Some(hint.to_owned())))
     };
     deletes().filter_map(verdict).collect()
@@ -100,12 +107,17 @@ fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -
         return ": Azure does not show its object id, so its roles are not known here".to_owned();
     };
     let mut given: Vec<String> = given(case.world, principal, roles).map(|(_, words)| words).collect();
-    let limits = if case.plan.incomplete.is_empty() { "" } else { ", as far as could be read" };
+    let limits = limits(case);
     if given.is_empty() {
         return format!(" ({principal}): no role of it is known in the subscriptions of the specs{limits}");
     }
     let (_, all) = listed(&mut given);
     format!(" ({principal}): {so} {all}{limits}")
+}
+
+/// What to add to what is said of roles, where not all role assignments could be read.
+fn limits(case: &Case<'_>) -> &'static str {
+    if case.world.unread_assignments.is_empty() { "" } else { ", as far as could be read" }
 }
 
 /// The roles of a principal in a state: at which scope, and in words.

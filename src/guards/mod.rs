@@ -29,6 +29,7 @@ mod outbound;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod unseen;
 #[cfg(test)]
 mod ways_tests;
 mod weakening;
@@ -280,6 +281,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     let mut said = grant::judge(before, &by_gift, &new, &roles);
     said.objections.extend(condition::objections(before, &by_gift, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
+    said.objections.extend(unseen::objections(before, after));
     said.objections.extend(encryption::objections(before, after, &old, &new));
     if let Some(caller) = caller {
         said.objections.extend(lock_out::caller_out(&caller.to_string(), before, after, &old, &new));

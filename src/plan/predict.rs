@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::document::{Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
-use crate::kinds::{self, Deployments, account, merge, project, role_assignment};
+use crate::kinds::role_assignment::{self, Unread};
+use crate::kinds::{self, Deployments, account, merge, project};
 use crate::principals;
 use crate::snapshot::{Body, Snapshot};
 
@@ -34,6 +35,8 @@ pub struct World {
     pub listed: BTreeSet<ResourceId>,
     /// Scopes whose accounts could not be listed, each with why.
     pub unread: BTreeMap<ResourceId, String>,
+    /// Role assignments that could not be read: who else has what is not known.
+    pub unread_assignments: Vec<Unread>,
     /// Assignments whose principal is known only later, each with the resource whose own identity that will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }
@@ -47,6 +50,7 @@ impl World {
             unscheduled: role_assignment::unscheduled(snapshot),
             unlisted: project::unlisted(snapshot),
             unlisted_deployments: Deployments::unlisted(snapshot),
+            unread_assignments: role_assignment::unread(snapshot),
             ..Self::default()
         };
         for (scope, why) in account::listings(snapshot) {
@@ -77,7 +81,12 @@ impl World {
     /// principal with its resource, and when the resource is to have none. User-assigned identities exist apart from what they are attached to.
     #[must_use]
     pub fn identities_lost(&self, after: &Self) -> BTreeSet<String> {
-        let lost = self.resources.iter().filter_map(|(id, was)| {
+        self.losers_of_identities(after).map(|(_, principal)| principal).collect()
+    }
+
+    /// What has such an identity, each with the identity's principal.
+    pub fn losers_of_identities(&self, after: &Self) -> impl Iterator<Item = (&ResourceId, String)> {
+        self.resources.iter().filter_map(|(id, was)| {
             let principal = was["identity"]["principalId"].as_str()?;
             let is_lost = match after.resource(id) {
                 Some(is) => is["identity"] != was["identity"] && !has_own_identity(is),
@@ -86,9 +95,8 @@ impl World {
             // What stands in something goes with it.
             let goes_with =
                 |parent: ResourceId| self.resource(&parent).is_some() && after.resource(&parent).is_none();
-            (is_lost || id.parent().is_some_and(goes_with)).then(|| comparable(principal))
-        });
-        lost.collect()
+            (is_lost || id.parent().is_some_and(goes_with)).then(|| (id, comparable(principal)))
+        })
     }
 
     /// What is known of a resource.

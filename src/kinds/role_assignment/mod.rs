@@ -18,6 +18,7 @@ mod temporary;
 mod tests;
 pub(crate) mod twin;
 mod undeclared;
+mod unread;
 
 pub(super) use declared::complete;
 pub(crate) use declared::is_named_by_keyless;
@@ -26,6 +27,7 @@ pub use grants::principals_of;
 use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub(crate) use temporary::{ending, endings, query as schedule_instances, scheduled, unscheduled};
+pub(crate) use unread::{Unread, unread};
 
 use mark::{marked, split_mark};
 

@@ -130,14 +130,20 @@ These do not count as somebody left:
 - a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
 - the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
 - a system-assigned identity of another account or project that the plan deletes: Azure deletes it with its resource, and when `identity` takes it
-  away. A user-assigned identity that is only detached is still there, and counts. Which accounts such an identity is a way into follows from
-  the role assignments that could be read: where some could not, a warning (`incomplete-read`) is all that is said;
+  away. A user-assigned identity that is only detached is still there, and counts;
 - where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
 
 Where a grant goes or gets another condition, it may be the way into accounts that the specs do not name: a role on a subscription, on another
 group, or on another team's account. Those accounts are listed then. Of an account that could not be read, keys may be off: the guard refuses
 unless somebody keeps a role there that lasts for certain. For accounts below a management group that always holds, since keyless does not know
 all of them; somebody with a lasting role on that management group or above is enough.
+
+Which accounts a system-assigned identity is a way into follows from the role assignments of the subscriptions that specs name. Where not all of
+those could be read, a plan that deletes such an identity is refused at the account or project that loses it: it may be the last way into an
+account that the caller does not see. That is so for whoever has rights on a resource group only, since a list of that group shows nothing of the groups
+beside it, and asking for one principal's role assignments takes the same right. Have such a plan made by somebody who may list role
+assignments in the subscription (*Reader* may), or lift it at that account or project. In subscriptions that no spec names, role assignments are
+never read.
 
 Roles that somebody is only *eligible* for in Privileged Identity Management are read nowhere: whoever activates one has it as a grant that ends by
 itself, and until then keyless knows nothing of them.

@@ -49,6 +49,7 @@ mod streams;
 mod structure;
 mod twins;
 mod unread;
+mod unseen_identities;
 mod unsettled;
 mod ways_in;
 mod withheld;

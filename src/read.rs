@@ -8,6 +8,7 @@ mod batch;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use jiff::Timestamp;
 
 use crate::arm::{self, Client};
 use crate::drift::{self, Event, LogQuery};
@@ -26,6 +27,7 @@ pub async fn read_by(
 ) -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.caller = caller;
+    snapshot.now = Some(Timestamp::now());
     for _ in 0..MAX_WAVES {
         let mut open = wanted(&snapshot);
         open.retain(|query| snapshot.get(query).is_none());

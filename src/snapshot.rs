@@ -8,12 +8,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::ResourceId;
-use crate::rbac::Catalogue;
+use crate::rbac::{Catalogue, Terms};
 
 /// One read of Azure. Two queries that send the same are the same.
 #[derive(Debug, Clone)]
@@ -178,8 +179,12 @@ pub struct Snapshot {
     pub caller: Caller,
     /// On which day (UTC), where the run said so: without it nothing that holds until some day holds.
     pub today: Option<Date>,
+    /// When it was asked, where the run said so: without it nothing that ends at some time has ended.
+    pub now: Option<Timestamp>,
     /// The role definitions among the answers, once somebody asked for them.
     roles: OnceLock<Catalogue>,
+    /// How long role assignments hold by the answers, once somebody asked for that.
+    terms: OnceLock<Terms>,
 }
 
 impl Snapshot {
@@ -187,6 +192,7 @@ impl Snapshot {
     /// that: what stands in the list is not known then.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
         self.roles.take();
+        self.terms.take();
         let key = query.key().into_owned();
         self.absences.remove(&key);
         let shows = |holder: &ResourceId, answer: &Answer| match answer {
@@ -270,6 +276,11 @@ impl Snapshot {
     /// The roles that Azure has listed so far.
     pub fn roles(&self) -> &Catalogue {
         self.roles.get_or_init(|| Catalogue::of(self.bodies()))
+    }
+
+    /// How long role assignments hold, as far as Azure has told.
+    pub fn terms(&self) -> &Terms {
+        self.terms.get_or_init(|| Terms::of(self.bodies().map(AsRef::as_ref)))
     }
 
     /// The body that bears an id, whatever question it answered.

@@ -12,7 +12,6 @@ use super::holders::{Assignment, holders};
 use crate::document::access::{AccessChange, Holder, KeysChange, Through};
 use crate::document::keys::Keys;
 use crate::id::{ResourceId, comparable};
-use crate::kinds::role_assignment;
 use crate::plan::predict::World;
 use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
 
@@ -22,7 +21,6 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
     // A plan changes no role.
     let roles = Catalogue::of(before.resources.values());
     let (old, new) = (assignments(before), assignments(after));
-    let ending = ending(before);
     let lost = before.identities_lost(after);
     // Of what stands above subscriptions only a list of the subscription tells where it holds; of what is made there, none yet.
     let holds = |each: &Assignment<'_>, at: &ResourceId| {
@@ -48,9 +46,9 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
             found.retain(|holder| !is_gone(holder) && ability(holder, &roles) > Ability::None);
             for through in found.iter_mut().flat_map(|holder| &mut holder.through) {
                 let of = ResourceId::parse(&through.assignment).ok();
-                if let Some(end) = of.and_then(|id| ending.get(&id)) {
+                if let Some(term) = of.and_then(|id| before.terms.ending(&id)) {
                     through.temporary = true;
-                    through.until.clone_from(end);
+                    through.until = term.until().map(str::to_owned);
                 }
             }
             found
@@ -86,12 +84,6 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         }
     }
     changes
-}
-
-/// The assignments that end by themselves, each with when, as far as schedules were asked about.
-fn ending(world: &World) -> BTreeMap<ResourceId, Option<String>> {
-    let known = world.resources.values().filter_map(|body| role_assignment::ending(body));
-    known.map(|(id, until)| (id, until.map(str::to_owned))).collect()
 }
 
 fn assignments(world: &World) -> Vec<Assignment<'_>> {

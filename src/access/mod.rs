@@ -18,7 +18,7 @@ use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::{self, denial::Denial};
-use crate::snapshot::{Answer, Query, Snapshot};
+use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
 use crate::spec::Loaded;
 use holders::{Assignment, holders};
@@ -75,13 +75,10 @@ pub fn access(
 
 /// Says of an assignment whether it ends by itself.
 fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
-    let (Ok(scope), Ok(id)) = (ResourceId::parse(&through.scope), ResourceId::parse(&through.assignment))
-    else {
-        return;
-    };
-    if let Some(properties) = role_assignment::scheduled(&scope, &id, snapshot) {
+    let Ok(id) = ResourceId::parse(&through.assignment) else { return };
+    if let Some(term) = snapshot.terms().ending(&id) {
         through.temporary = true;
-        through.until = properties["endDateTime"].as_str().map(str::to_owned);
+        through.until = term.until().map(str::to_owned);
     }
 }
 
@@ -101,29 +98,32 @@ fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
 
 /// What could not be found out and takes nothing from who can call.
 fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
-    let scopes = read::doubtful(stacks, standing, snapshot);
-    let temporary = scopes.iter().map(|scope| {
+    // By scope: what could not be read there is the same for all.
+    let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(stacks, standing, snapshot)
+        .into_iter()
+        .filter_map(|doubt| doubt.unread(snapshot).map(|refusal| (doubt.at, refusal)))
+        .collect();
+    let temporary = temporary.into_iter().map(|(scope, refusal)| {
         let message = format!("which role assignments on `{scope}` are there for a while only is not known");
-        (role_assignment::schedule_instances(scope), message)
+        (message, refusal)
     });
     let mut denials: Vec<_> = standing.iter().filter_map(read::denials).collect();
     denials.sort();
     denials.dedup();
-    let denials = denials.into_iter().map(|query| {
+    let denials = denials.into_iter().filter_map(|query| {
         let message = format!("the deny assignments of `{}` could not be read", query.scope);
-        (query, message)
+        Some((message, snapshot.get(&query).and_then(Answer::refusal)?.clone()))
     });
-    let refused = |(query, message): (Query, String)| {
-        let refusal = snapshot.get(&query).and_then(Answer::refusal)?;
-        Some(Finding::note(Code::NotChecked, message).cause(&refusal.message))
-    };
-    temporary.chain(denials).filter_map(refused).collect()
+    let unread = temporary.chain(denials);
+    unread
+        .map(|(message, refusal)| Finding::note(Code::NotChecked, message).cause(&refusal.message))
+        .collect()
 }
 
 /// Why the assignments around an account could not be read whole.
 fn gaps(stacks: &[Loaded], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
     let message = format!("who can call the models of {} could not be read whole", account.title());
-    let finding = |refusal: &crate::snapshot::Refusal| {
+    let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);
         let hint = "give the caller Reader on the subscription; what is shown is only what could be read";
         Finding { span: account.span, ..finding.hint(hint) }

@@ -10,7 +10,7 @@ use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::kinds::role_assignment::{self, denial};
+use crate::kinds::role_assignment::{self, Doubt, denial};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
@@ -39,7 +39,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     queries.extend(names(stacks, &standing, snapshot));
-    queries.extend(doubtful(stacks, &standing, snapshot).iter().map(role_assignment::schedule_instances));
+    queries.extend(role_assignment::schedules(doubtful(stacks, &standing, snapshot), snapshot));
     let held = standing.iter().filter(|account| !counted(stacks, account, snapshot).is_empty());
     queries.extend(held.filter_map(denials));
     queries
@@ -55,14 +55,11 @@ fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) ->
     around(stacks, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
 }
 
-/// The scopes of those of which the name does not tell that they last: somebody may have given them for a while.
-pub(super) fn doubtful(
-    stacks: &[Loaded],
-    standing: &[Standing],
-    snapshot: &Snapshot,
-) -> BTreeSet<ResourceId> {
+/// Those of which the name does not tell that they last: somebody may have given them for a while.
+pub(super) fn doubtful(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> BTreeSet<Doubt> {
     let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
-    counted.filter(|each| !each.is_named_by_keyless()).map(|each| each.scope).collect()
+    let doubtful = counted.filter(|each| !each.is_named_by_keyless());
+    doubtful.map(|each| Doubt { at: each.scope, assignment: each.id }).collect()
 }
 
 /// What lists the deny assignments around an account.

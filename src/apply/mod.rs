@@ -2,6 +2,7 @@
 //!
 //! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
 
+mod exists;
 mod fill;
 mod patch;
 mod secrets;

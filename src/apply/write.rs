@@ -1,18 +1,16 @@
 //! One step: read what is there, lay the patch over it, write, and look at what came of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::exists::{self, Met};
 use super::fill::fill;
 use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
 use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
-use crate::id::ResourceId;
-use crate::kinds::role_assignment::{self, twin};
 use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
@@ -37,7 +35,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn failed(attempt: &str, cause: impl Into<String>, hint: Option<String>) -> Self {
+    pub(super) fn failed(attempt: &str, cause: impl Into<String>, hint: Option<String>) -> Self {
         let severity = Severity::Error;
         Self {
             code: Code::WriteFailed,
@@ -176,7 +174,7 @@ async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: W
 }
 
 /// Why what stands there is not the stack's any more, or not yet.
-fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
+pub(super) fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
     if !kind.takes_mark() {
         return None;
     }
@@ -191,7 +189,7 @@ fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
     }
 }
 
-const PLAN_AGAIN: &str = "someone else is at work here: run `plan` again and look";
+pub(super) const PLAN_AGAIN: &str = "someone else is at work here: run `plan` again and look";
 
 /// How often a write that met another version of its resource is tried again.
 #[derive(Default)]
@@ -259,7 +257,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         StepAction::Restore => "bring the restored resource to what is declared:",
         _ => "update",
     };
-    let mut turns = Turns::default();
+    let (mut turns, mut again) = (Turns::default(), false);
     // Read before each try: the patch is laid over what is there.
     loop {
         let live = match client.get(path).await {
@@ -300,7 +298,12 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
         match sent {
             Ok(written) => return settled(client, kind, step, path, [&before, &body], &written.body).await,
             Err(error) if error.has_code("RoleAssignmentExists") => {
-                return exists(client, kind, step, error).await;
+                match exists::judge(client, kind, step, &error).await {
+                    // Once: Azure may go on contradicting itself.
+                    Met::Gone if !std::mem::replace(&mut again, true) => {}
+                    Met::Gone => return unwritten(verb, &error),
+                    Met::Stands(written) => return written,
+                }
             }
             Err(error) if turns.again(client, &error).await => {}
             Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::Kind::Invalid => {
@@ -378,74 +381,6 @@ async fn settled(
         surprises,
         "compare with the portal; `keyless plan` shows whether what is declared still holds",
     )
-}
-
-/// Somebody made the same assignment under another name: find it, since it may give what is declared.
-async fn exists(client: &Client, kind: &dyn Kind, step: &Step, error: arm::Error) -> Written {
-    let Ok(target) = ResourceId::parse(&step.target) else {
-        return Problem::failed("create", error.to_string(), error.hint()).into();
-    };
-    let scope = target.scope();
-    let query = twin::query(&scope, &step.patch);
-    let mut same = client.list(&query.path, query.project).await.unwrap_or_default();
-    same.retain(|body| twin::is_same(&scope, &step.patch, body));
-    if same.is_empty() {
-        return Problem::failed("create", error.to_string(), error.hint()).into();
-    }
-    let (ending, unread) = match ending(client, &scope).await {
-        Ok(ending) => (ending, None),
-        Err(why) => (BTreeMap::new(), Some(why)),
-    };
-    let end_of = |body: &Value| ending.get(&id_of(&body["id"])?).cloned();
-    let soonest = same.iter().filter_map(end_of).flatten().min();
-    same.retain(|body| end_of(body).is_none());
-    let other = |body: &Value| match taken_over(kind, step, body) {
-        Some(why) => vec![why],
-        None => settle::other(kind, step, body),
-    };
-    let Some(body) = same.iter().min_by_key(|body| other(body).len()) else {
-        let until = soonest.map(|end| format!(", until {end}")).unwrap_or_default();
-        let cause = format!(
-            "{error}; it is there for a while only{until}: somebody activated it through Privileged Identity Management, or gave it until then"
-        );
-        return Problem::failed("create", cause, Some("apply again once it has ended".to_owned())).into();
-    };
-    let by = body["properties"]["createdBy"].as_str().unwrap_or("someone");
-    let when = body["properties"]["createdOn"].as_str().unwrap_or("an unknown time");
-    let id = body["id"].as_str().unwrap_or("?");
-    let other = other(body);
-    if other.is_empty() {
-        // What keyless made lasts, as its name tells; anything else may end by itself, and keys may wait for it.
-        let lasts = || id_of(&body["id"]).is_some_and(|id| role_assignment::is_named_by_keyless(&id, body));
-        if let Some(unread) = unread.filter(|_| !lasts()) {
-            let cause = format!(
-                "{error}; somebody made {id} meanwhile, and whether it is there for a while only could not be read: {unread}"
-            );
-            return Problem::failed("create", cause, Some(PLAN_AGAIN.to_owned())).into();
-        }
-        let note = format!("somebody made it meanwhile: {id}, created by {by} on {when}");
-        return Written::Done { note: Some(note), outputs: Vec::new() };
-    }
-    let cause = format!(
-        "{error}; somebody made {id} meanwhile, otherwise than declared, created by {by} on {when}: {}",
-        other.join(", ")
-    );
-    Problem::failed("create", cause, Some(PLAN_AGAIN.to_owned())).into()
-}
-
-fn id_of(value: &Value) -> Option<ResourceId> {
-    value.as_str().and_then(|id| ResourceId::parse(id).ok())
-}
-
-/// The assignments at a scope that will end by themselves, each with when; or why that is not known.
-async fn ending(client: &Client, scope: &ResourceId) -> Result<BTreeMap<ResourceId, Option<String>>, String> {
-    let query = role_assignment::schedule_instances(scope);
-    let instances = match client.list(&query.path, query.project).await {
-        // Nobody activates anything there.
-        Err(error) if error.has_code("AadPremiumLicenseRequired") => Vec::new(),
-        listed => listed.map_err(|error| error.to_string())?,
-    };
-    role_assignment::endings(&instances).map_err(|why| format!("GET {}: {why}", query.path))
 }
 
 fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {

@@ -100,6 +100,7 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = role_assignment::unknown_roles(given.chain(live));
     queries.extend(CHECKS.iter().flat_map(|check| (check.queries)(steps, &world)));
     queries.extend(subdomain::holders(steps, snapshot));
+    queries.extend(role_assignment::schedules(ways_in::doubts(steps, &world), snapshot));
     queries.sort();
     queries.dedup();
     queries

@@ -13,11 +13,12 @@ use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds::account::{self, holds_projects, serves_models};
-use crate::kinds::{self, Deployments, project, role_assignment};
+use crate::kinds::role_assignment::{self, Doubt};
+use crate::kinds::{self, Deployments, project};
 use crate::plan::predict::World;
 use crate::principals;
 use crate::rbac::{Catalogue, Role};
-use crate::snapshot::{Body, Query, Refusal};
+use crate::snapshot::{Query, Refusal};
 
 /// A role assignment of a state.
 struct Assignment<'a> {
@@ -38,6 +39,11 @@ impl<'a> Assignment<'a> {
 
     fn all(world: &'a World) -> Vec<Self> {
         world.resources.iter().filter_map(|(id, body)| Self::of(id, body)).collect()
+    }
+
+    /// The question how long it holds, to the list of a scope that shows it.
+    fn doubt(&self, at: &ResourceId) -> Doubt {
+        Doubt { at: at.clone(), assignment: self.id.clone() }
     }
 
     fn text(&self, name: &str) -> &'a str {
@@ -63,57 +69,88 @@ impl<'a> Assignment<'a> {
     }
 }
 
-/// The assignments of which it is known whether they end by themselves.
-fn scheduled(world: &World) -> BTreeSet<ResourceId> {
-    let origin = |body: &Body| ResourceId::parse(body["properties"]["originRoleAssignmentId"].as_str()?).ok();
-    world.resources.values().filter_map(origin).collect()
+/// What steps do to ways in.
+struct Risk<'a> {
+    /// The state after them.
+    after: &'a World,
+    /// Assignments that may let somebody in and go, or get another condition, or whose holder goes.
+    narrowed: Vec<Assignment<'a>>,
+    /// Those that may let somebody in afterwards.
+    left: Vec<Assignment<'a>>,
+    /// The accounts, and other scopes that could not be read, for which it matters who is left.
+    at: BTreeSet<ResourceId>,
 }
 
-pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
-    let concerns = |step: &&Step| ["accounts", "projects", "roleAssignments"].contains(&step.kind.as_str());
-    if !steps.iter().any(|step| concerns(&step)) {
+impl<'a> Risk<'a> {
+    fn of(steps: &[Step], world: &'a World, after: &'a World) -> Self {
+        let roles = Catalogue::of(after.resources.values());
+        let lost = world.identities_lost(after);
+        let is_lost = |each: &Assignment<'_>| lost.contains(&comparable(each.text("principalId")));
+        let mut narrowed = narrowed(steps, world, &roles);
+        if !lost.is_empty() {
+            let theirs = Assignment::all(world).into_iter().filter(is_lost);
+            narrowed.extend(theirs.filter(|each| each.may_call(&roles)));
+        }
+        let left = Assignment::all(after);
+        let left = left.into_iter().filter(|each| each.may_call(&roles) && !is_lost(each)).collect();
+        // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
+        let unread = narrowed.iter().map(|each| &each.scope);
+        let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
+        let at = at_risk(world, after, &narrowed).into_iter().chain(unread).collect();
+        Self { after, narrowed, left, at }
+    }
+
+    fn near(&self, account: &ResourceId) -> impl Iterator<Item = &Assignment<'a>> {
+        self.left.iter().filter(|each| each.reaches(self.after, account))
+    }
+}
+
+fn concerns(steps: &[Step]) -> bool {
+    steps.iter().any(|step| ["accounts", "projects", "roleAssignments"].contains(&step.kind.as_str()))
+}
+
+/// The assignments of which it matters how long they hold.
+pub(super) fn doubts(steps: &[Step], world: &World) -> Vec<Doubt> {
+    if !concerns(steps) {
         return Vec::new();
     }
     let after = world.after_steps(steps);
-    let mut queries = given_for_good(steps, world, &after);
-    queries.extend(left_to_losers(steps, world, &after));
-    let roles = Catalogue::of(after.resources.values());
-    let lost = world.identities_lost(&after);
-    let is_lost = |each: &Assignment<'_>| lost.contains(&comparable(each.text("principalId")));
-    let mut narrowed = narrowed(steps, world, &roles);
-    if !lost.is_empty() {
-        let theirs = Assignment::all(world).into_iter().filter(is_lost);
-        narrowed.extend(theirs.filter(|each| each.may_call(&roles)));
-    }
-    queries.extend(narrowed.iter().flat_map(|each| accounts_below(each, world)));
-    let left: Vec<Assignment<'_>> =
-        Assignment::all(&after).into_iter().filter(|each| each.may_call(&roles) && !is_lost(each)).collect();
-    // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
-    let unread = narrowed.iter().map(|each| &each.scope);
-    let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
-    let at_risk: BTreeSet<ResourceId> = at_risk(world, &after, &narrowed).into_iter().chain(unread).collect();
-    for account in at_risk {
-        let near = || left.iter().filter(|each| each.reaches(&after, &account));
+    let mut doubts = given_for_good(steps, world, &after);
+    doubts.extend(left_to_losers(steps, world, &after));
+    let risk = Risk::of(steps, world, &after);
+    for account in &risk.at {
         // What keyless makes lasts. What is there is asked about whatever its name, since an end may be given to what had none.
-        if near().any(|each| world.resource(each.id).is_some()) {
-            queries.push(role_assignment::schedule_instances(&account));
-        }
+        let there = risk.near(account).filter(|each| world.resource(each.id).is_some());
+        doubts.extend(there.map(|each| each.doubt(account)));
+    }
+    doubts
+}
+
+pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
+    if !concerns(steps) {
+        return Vec::new();
+    }
+    let after = world.after_steps(steps);
+    let risk = Risk::of(steps, world, &after);
+    let mut queries: Vec<Query> = risk.narrowed.iter().flat_map(|each| accounts_below(each, world)).collect();
+    for account in &risk.at {
+        let near = || risk.near(account);
         // Of what stands in another tenant's directory this one knows nothing.
         let asked = near().filter(|each| !each.says("ForeignGroup"));
         // Whom the directory does not know loses nothing.
         let lost =
-            narrowed.iter().filter(|each| lets_in(each, world, &account) && !each.says("ForeignGroup"));
+            risk.narrowed.iter().filter(|each| lets_in(each, world, account) && !each.says("ForeignGroup"));
         let ids: BTreeSet<Uuid> =
             asked.chain(lost).filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
         queries.extend(ids.into_iter().map(principals::existence));
         // Which of those who are left can call what is deployed: a spec need not list that.
-        if near().next().is_some() && world.resource(&account).is_some_and(serves_models) {
-            queries.push(Deployments::list(&account));
+        if near().next().is_some() && world.resource(account).is_some_and(serves_models) {
+            queries.push(Deployments::list(account));
         }
         if near().any(|each| each.says("ServicePrincipal"))
-            && world.resource(&account).is_some_and(holds_projects)
+            && world.resource(account).is_some_and(holds_projects)
         {
-            queries.push(project::list(&account));
+            queries.push(project::list(account));
         }
     }
     queries
@@ -147,7 +184,7 @@ fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
 }
 
 /// What tells whether those who lose a role assignment keep for good what they have beside it.
-fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
+fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     let lost = lessened(steps, before);
     if lost.is_empty() {
         return Vec::new();
@@ -157,18 +194,18 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
     for each in live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| !each.lasts) {
         left.entry(each.gift().1).or_default().push(each);
     }
-    let mut queries = Vec::new();
+    let mut doubts = Vec::new();
     for each in &lost {
         for other in left.get(&each.gift().1).into_iter().flatten().filter(|other| other.id != each.id) {
             // What is asked at a scope shows what is inherited there too.
             if other.reaches(before, &each.scope) {
-                queries.push(role_assignment::schedule_instances(&each.scope));
+                doubts.push(other.doubt(&each.scope));
             } else if each.reaches(before, &other.scope) {
-                queries.push(role_assignment::schedule_instances(&other.scope));
+                doubts.push(other.doubt(&other.scope));
             }
         }
     }
-    queries
+    doubts
 }
 
 /// The lists that show the accounts for which an assignment holds, where they are not known yet: a spec names groups, and what is assigned
@@ -201,7 +238,7 @@ fn at_risk(before: &World, after: &World, narrowed: &[Assignment<'_>]) -> BTreeS
 }
 
 /// What somebody may have for a while already who is now given it for good, or without a condition.
-fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
+fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     let written = |step: &&Step| {
         step.kind == "roleAssignments" && matches!(step.action, StepAction::Create | StepAction::Update)
     };
@@ -211,20 +248,22 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Query> {
     if given.is_empty() {
         return Vec::new();
     }
-    let (live, scheduled) = (Assignment::all(before), scheduled(before));
+    let live = Assignment::all(before);
     let mut had: BTreeMap<_, Vec<&Assignment<'_>>> = BTreeMap::new();
     for each in &live {
         had.entry(each.gift()).or_default().push(each);
     }
-    let is_asked = |grant: &&Assignment<'_>| {
+    let mut doubts = Vec::new();
+    for grant in &given {
         let same = had.get(&grant.gift()).map_or(&[][..], Vec::as_slice);
-        let is_open = |each: &Assignment<'_>| !each.lasts && !scheduled.contains(each.id);
-        let others = || same.iter().filter(|each| each.id != grant.id && is_open(each));
-        others().any(|each| each.scope == grant.scope)
-            || (same.iter().any(|each| !each.text("condition").is_empty())
-                && others().any(|each| each.reaches(before, &grant.scope)))
-    };
-    given.iter().filter(is_asked).map(|grant| role_assignment::schedule_instances(&grant.scope)).collect()
+        let is_conditional = same.iter().any(|each| !each.text("condition").is_empty());
+        let others = same.iter().filter(|each| each.id != grant.id && !each.lasts);
+        let counts = |each: &&&Assignment<'_>| {
+            each.scope == grant.scope || (is_conditional && each.reaches(before, &grant.scope))
+        };
+        doubts.extend(others.filter(counts).map(|each| each.doubt(&grant.scope)));
+    }
+    doubts
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
@@ -237,11 +276,11 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     });
     let steps = &case.plan.steps;
     let raised = left_to_losers(steps, case.world, &case.world.after_steps(steps));
-    let refused = raised.iter().find_map(|query| case.snapshot.get(query)?.refusal());
+    let refused = raised.iter().find_map(|doubt| doubt.unread(case.snapshot));
     let for_good = refused.map(|refusal| {
         let message =
             "whether those who lose a role assignment and keep another keep it for good is not known";
-        not_known(message, refusal)
+        not_known(message, &refusal)
     });
     gone.into_iter().chain(for_good).collect()
 }

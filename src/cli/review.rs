@@ -56,7 +56,8 @@ impl Session {
         let claims = self.claims().await?;
         self.spinner.say("reading Azure");
         let mut snapshot = Snapshot::default();
-        snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());
+        let now = Timestamp::now();
+        (snapshot.now, snapshot.today) = (Some(now), Some(Offset::UTC.to_datetime(now).date()));
         let around = kinds::review(&plan);
         ask_all(&around, &self.client, &self.graph, &mut snapshot).await;
         let unread = plan.steps.iter().find_map(|step| Some((step.change, kinds::unread(step, &snapshot)?)));

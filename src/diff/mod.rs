@@ -6,6 +6,7 @@ mod compare;
 mod foreign;
 mod late;
 mod open;
+mod passing;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use crate::document::DeclaredList;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Passing, Verdict, Weight};
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
@@ -175,9 +176,10 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
         let change = match inventory.items.get(&wanted.key) {
-            Some(live) => match wanted.kind.passing(live, snapshot) {
+            // What would be made beside it needs a name of its own.
+            Some(live) => match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
                 Some(passing) => {
-                    diff.findings.push(temporary(&wanted, &passing));
+                    diff.findings.push(passing::told(&wanted, live, &passing));
                     absent(wanted, loaded, snapshot, &parents, &mut diff.findings)
                 }
                 None => fit(compare(wanted, live, &mut diff.findings), snapshot, &mut diff.findings),
@@ -221,7 +223,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let verdicts = kind.undeclared(&strangers, stacks, snapshot, roles);
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
             let meant = declared.get(&live.key).and_then(|key| inventory.items.get(key));
-            let spared = spared(live, meant, snapshot);
+            let spared = passing::spared(live, meant, snapshot);
             if let Some(change) = undeclared(live, verdict, spared, &domains, inventory, &veiled, roles) {
                 diff.findings.extend(kept(&change, inventory, stacks).or_else(|| stranger(&change)));
                 diff.changes.push(change);
@@ -241,17 +243,6 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
 enum Fate {
     Unknown(Refusal),
     Refused(String),
-}
-
-/// What is declared to last and is there for a while only.
-fn temporary(wanted: &Desired, passing: &Passing) -> Finding {
-    let message = format!(
-        "{} is there until {} only: somebody activated it through Privileged Identity Management",
-        wanted.title, passing.until
-    );
-    Finding::note(Code::TemporaryAssignment, message)
-        .at(wanted.span)
-        .hint("the declared one is made beside it; should Azure refuse that, apply again once it has ended")
 }
 
 /// A declared resource that could not be read: never a write, never "no changes".
@@ -412,15 +403,6 @@ fn plain(value: &Value) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
-fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
-    if live.kind.passing(live, snapshot).is_some_and(|passing| !passing.is_over) {
-        return Some((Stays::Passing, "it is there for a while only".to_owned()));
-    }
-    let why = |meant: &Live| format!("what is declared is `{}`, and this gives the same beside it", meant.id);
-    meant.map(|meant| (Stays::Twin, why(meant)))
 }
 
 const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";

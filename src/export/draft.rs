@@ -251,8 +251,8 @@ fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec
     let passing = live.kind.passing(live, snapshot);
     if let Some(passing) = &passing {
         let title = live.kind.title(&live.body, roles);
-        let why =
-            format!("somebody activated it through Privileged Identity Management until {}", passing.until);
+        let how = if passing.is_activated { "activated it" } else { "gave it" };
+        let why = format!("somebody {how} through Privileged Identity Management until {}", passing.until);
         findings.push(left_out(&title, &why));
     }
     passing.is_none()

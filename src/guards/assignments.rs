@@ -35,7 +35,7 @@ pub(super) struct Grant<'a> {
     version: Option<&'a str>,
     /// Whether it ends by itself, as far as schedules were asked about.
     pub(super) ends: bool,
-    /// Whether it lasts even where no schedule could be read: keyless makes it or made it, as its name tells.
+    /// Whether it lasts even where schedules could not be read: keyless makes it or made it, as its name tells, or what could be read does.
     pub(super) lasts: bool,
     pub(super) presence: Presence,
     /// The resource whose own identity its principal will be, where that is not known yet.
@@ -46,8 +46,7 @@ pub(super) struct Grant<'a> {
 
 /// All role assignments of a state.
 pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
-    let ending = ending(world);
-    world.resources.iter().filter_map(|(id, body)| grant(world, &ending, id, body, roles)).collect()
+    world.resources.iter().filter_map(|(id, body)| grant(world, id, body, roles)).collect()
 }
 
 /// All role assignments of the state after a plan: those of identities that the plan deletes stay, and give nobody anything.
@@ -89,24 +88,8 @@ impl<'g> ByGift<'g> {
     }
 }
 
-/// The assignments that end by themselves, as far as schedules were asked about (Privileged Identity Management). Read here a second time on
-/// purpose.
-fn ending(world: &World) -> BTreeSet<ResourceId> {
-    let origin = |body: &Value| {
-        let properties = &body["properties"];
-        let ends = properties["endDateTime"].is_string()
-            || properties["assignmentType"]
-                .as_str()
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("Activated"));
-        let origin = properties["originRoleAssignmentId"].as_str().filter(|_| ends)?;
-        ResourceId::parse(origin).ok()
-    };
-    world.resources.values().filter_map(|body| origin(body)).collect()
-}
-
 fn grant<'a>(
     world: &'a World,
-    ending: &BTreeSet<ResourceId>,
     id: &'a ResourceId,
     body: &'a Value,
     roles: &'a Catalogue,
@@ -126,8 +109,8 @@ fn grant<'a>(
         role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
         condition: properties["condition"].as_str().unwrap_or_default().trim(),
         version: properties["conditionVersion"].as_str(),
-        ends: ending.contains(id),
-        lasts: is_named_by_keyless(id, properties) || world.holders.contains_key(id),
+        ends: world.terms.ending(id).is_some(),
+        lasts: is_named_by_keyless(id, properties) || world.holders.contains_key(id) || world.terms.lasts(id),
         presence,
         holder: world.holders.get(id),
         kind: properties["principalType"].as_str(),
@@ -173,7 +156,7 @@ impl Grant<'_> {
 
     /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
     pub(super) fn was_lasting(&self, before: &World, at: &ResourceId) -> bool {
-        !self.ends && (self.lasts || !before.unscheduled.contains(at))
+        !self.ends && (self.lasts || !before.unscheduled.holds(at))
     }
 
     /// Whether its principal may be the identity of an application, or of something in an account.

@@ -163,7 +163,7 @@ impl Ways<'_> {
             Some(Flaw::Own)
         } else if grant.ends {
             Some(Flaw::Ends)
-        } else if self.may_end.contains(grant.id) && self.before.unscheduled.contains(at) {
+        } else if self.may_end.contains(grant.id) && self.before.unscheduled.holds(at) {
             Some(Flaw::MayEnd)
         } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
             Some(Flaw::MayBeOwn)

@@ -1,10 +1,12 @@
 //! Each guard at its limits, in ARM's own shape.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
 use crate::document::DeclaredList;
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 
 pub(super) const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
 pub(super) const CHAT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
@@ -21,7 +23,9 @@ pub(super) fn id(text: &str) -> ResourceId {
 
 pub(super) fn world(bodies: impl IntoIterator<Item = Value>) -> World {
     let identified = |body: Value| (id(body["id"].as_str().unwrap()), body.into());
-    World { resources: bodies.into_iter().map(identified).collect(), ..World::default() }
+    let resources: BTreeMap<ResourceId, Body> = bodies.into_iter().map(identified).collect();
+    let terms = crate::rbac::Terms::of(resources.values().map(AsRef::as_ref)).into();
+    World { resources, terms, ..World::default() }
 }
 
 /// An assignment; `number` makes its GUID.

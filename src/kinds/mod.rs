@@ -319,10 +319,37 @@ pub struct Live {
 pub struct Passing {
     /// When it ends, as Azure says it.
     pub until: String,
-    /// Whether that was so long ago that it has not ended by itself.
-    pub is_over: bool,
-    /// Whether Azure says when that is.
-    pub is_known: bool,
+    /// Whether somebody activated it; if not, somebody gave it until then.
+    pub is_activated: bool,
+    /// How that stands to now.
+    pub end: End,
+}
+
+/// How the end of something live stands to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Azure does not say when that is.
+    Unknown,
+    /// It is still to come.
+    Ahead,
+    /// It came a while ago: Azure may still be taking it away.
+    Past,
+    /// It came so long ago that it has not ended by itself.
+    LongPast,
+}
+
+impl Passing {
+    /// Whether its end has come.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.end, End::Past | End::LongPast)
+    }
+
+    /// Whether its end is known and has not long gone by.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.end, End::Ahead | End::Past)
+    }
 }
 
 /// A declared change that Azure takes only once an identity may read a key.

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use crate::document::{Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
-use crate::kinds::role_assignment::{self, Unread};
+use crate::kinds::role_assignment::{self, Unread, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
 use crate::principals;
+use crate::rbac::Terms;
 use crate::snapshot::{Body, Snapshot};
 
 /// Live resources in ARM shape, by id.
@@ -25,8 +26,10 @@ pub struct World {
     pub inherited: BTreeSet<(ResourceId, ResourceId)>,
     /// Principals about whom the directory was asked and whom it does not know.
     pub gone: BTreeSet<Uuid>,
-    /// Scopes at which it could not be read which assignments end by themselves.
-    pub unscheduled: BTreeSet<ResourceId>,
+    /// How long role assignments hold, as far as that was asked.
+    pub terms: Arc<Terms>,
+    /// Where it could not be read which assignments end by themselves.
+    pub unscheduled: Unscheduled,
     /// Accounts whose projects could not be listed.
     pub unlisted: BTreeSet<ResourceId>,
     /// Accounts whose deployments could not be listed.
@@ -47,7 +50,8 @@ impl World {
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut world = Self {
             gone: principals::gone(snapshot),
-            unscheduled: role_assignment::unscheduled(snapshot),
+            terms: Arc::new(snapshot.terms().clone()),
+            unscheduled: Unscheduled::of(snapshot),
             unlisted: project::unlisted(snapshot),
             unlisted_deployments: Deployments::unlisted(snapshot),
             unread_assignments: role_assignment::unread(snapshot),

@@ -7,6 +7,7 @@ mod calls;
 mod catalogue;
 pub mod condition;
 mod powers;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -20,6 +21,7 @@ pub use condition::Condition;
 use condition::Givable;
 use powers::{GRANT, WRITE};
 pub use powers::{POWERS, Power};
+pub use terms::{Term, Terms};
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]

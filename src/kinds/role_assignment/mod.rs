@@ -12,6 +12,7 @@ mod orphans;
 mod planned;
 mod roles;
 mod rules;
+mod schedules;
 mod strange;
 mod temporary;
 #[cfg(test)]
@@ -26,7 +27,8 @@ pub(crate) use grants::principal_queries;
 pub use grants::principals_of;
 use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
-pub(crate) use temporary::{ending, endings, query as schedule_instances, scheduled, unscheduled};
+pub use schedules::Unscheduled;
+pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
 pub(crate) use unread::{Unread, unread};
 
 use mark::{marked, split_mark};

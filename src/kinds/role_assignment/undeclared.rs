@@ -16,7 +16,7 @@ use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{Verdict, Weight, co_manager};
-use crate::kinds::{Inventory, Kind as _, Live, children};
+use crate::kinds::{End, Inventory, Kind as _, Live, Passing, children};
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
@@ -162,7 +162,8 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             return Verdict::listed(Some(note.to_owned()));
         }
         let passing = temporary::passing(live, self.snapshot);
-        if let Some(passing) = passing.as_ref().filter(|passing| passing.is_known && !passing.is_over) {
+        let running = |passing: &&Passing| passing.is_activated && passing.is_running();
+        if let Some(passing) = passing.as_ref().filter(running) {
             let note = format!(
                 "activated through Privileged Identity Management for a while: it ends {}",
                 passing.until
@@ -189,11 +190,10 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         };
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         // What did not end when it should have is there for good, as far as anybody can tell.
-        let overdue = passing.filter(|passing| passing.is_over).map(|passing| {
-            format!(
-                "activated through Privileged Identity Management until {}, and live all the same",
-                passing.until
-            )
+        let overdue = passing.filter(|passing| passing.end == End::LongPast).map(|passing| {
+            let how = if passing.is_activated { "activated" } else { "given" };
+            let until = passing.until;
+            format!("{how} through Privileged Identity Management until {until}, and live all the same")
         });
         let note = overdue.or(over).or_else(unheard);
         let group = || self.places.group(&live.scope).filter(|_| guarded);

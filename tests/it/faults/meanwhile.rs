@@ -117,6 +117,42 @@ fn an_assignment_made_meanwhile_with_the_declared_condition_is_what_is_declared(
     }
 }
 
+/// What should have ended long ago goes while the declared one is on its way: the write is tried once more, and not for ever.
+#[test]
+fn an_assignment_that_ended_and_has_gone_by_then_is_not_in_the_way() {
+    for refusals in [1, 2] {
+        let world = World::start();
+        let folder = world.folder();
+        world.account("chat", json!({}), json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+        folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+        let id = assignment(&account("chat"), BY_HAND);
+        let mut listed = grant_body(&json!({"scope": account("chat")}));
+        listed["id"] = json!(id);
+        let ended = json!({"properties": {"originRoleAssignmentId": id, "assignmentType": "Activated",
+            "endDateTime": "2026-01-20T06:00:00Z"}});
+        let put = move |seen: &Seen| seen.method == "PUT" && seen.holds("/roleAssignments/");
+        let exists =
+            || Act::Answer(Reply::error(409, "RoleAssignmentExists", "The role assignment already exists."));
+        let (first, second) = (nth(0, put, exists()), nth(1, put, exists()));
+        world.proxy.script(move |seen| {
+            let list = |item: &Value| Act::Answer(Reply::json(200, &json!({"value": [item]})));
+            if seen.method == "GET" && seen.holds("/roleAssignmentScheduleInstances?") {
+                return list(&ended);
+            }
+            // It is in the lists only.
+            if seen.method == "GET" && seen.holds("/roleAssignments?") {
+                return list(&listed);
+            }
+            match (first(seen), second(seen)) {
+                (Act::Pass, other) if refusals == 2 => other,
+                (act, _) => act,
+            }
+        });
+        let run = folder.keyless("apply a.yaml --yes --allow lock-out").exits(i32::from(refusals == 2));
+        assert_eq!(said(&run).contains("RoleAssignmentExists"), refusals == 2, "{run}");
+    }
+}
+
 /// Whose a thing is shows in the read directly before the write, and nothing of another's is deleted or marked.
 #[test]
 fn what_another_stack_took_over_meanwhile_is_neither_deleted_nor_written() {

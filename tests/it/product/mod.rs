@@ -42,6 +42,7 @@ mod requests;
 mod restored;
 mod roles;
 mod saved;
+mod schedules;
 mod shared_accounts;
 mod strange_ids;
 mod strangers;

@@ -204,6 +204,35 @@ async fn an_activated_role_is_an_assignment_with_an_end_that_comes() {
     assert_eq!(renewed.get(&format!("{origin}?{RBAC}")).await.status, 404);
 }
 
+async fn scopes(client: &Client, path: &str) -> Vec<String> {
+    let listed = client.get(path).await;
+    assert_eq!(listed.status, 200, "{:?}", listed.body);
+    let all = listed.body["value"].as_array().into_iter().flatten();
+    all.map(|one| one["properties"]["scope"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// As the first example of `Get-AzRoleAssignmentScheduleInstance` shows; who may read, as the list's documentation says.
+#[tokio::test]
+async fn without_a_filter_a_subscriptions_list_of_instances_shows_what_is_below_to_whoever_may_read_it() {
+    let (owner, caller) = world().await;
+    let in_group = format!("{}/resourceGroups/rg", sub());
+    grant(&owner, &in_group, "Reader", APP).await;
+    grant(&owner, &sub(), "Reader", ALICE).await;
+    let chat = format!("{}?{API}", account("chat"));
+    assert_eq!(owner.put(&chat, body("AIServices", json!({}))).await.status, 201);
+    grant(&owner, &account("chat"), "Reader", TEAM).await;
+    let list = |scope: &str, filter: &str| {
+        at(scope, &format!("roleAssignmentScheduleInstances?api-version=2020-10-01{filter}"))
+    };
+    let whole = scopes(&owner, &list(&sub(), "")).await;
+    assert!([&sub(), &in_group, &account("chat")].iter().all(|scope| whole.contains(scope)), "{whole:?}");
+    let above = scopes(&owner, &list(&in_group, "&$filter=atScope()")).await;
+    assert!(above.contains(&sub()) && above.contains(&in_group) && !above.contains(&account("chat")));
+    assert_eq!(caller.get(&list(&sub(), "")).await.code(), (403, "AuthorizationFailed"));
+    let theirs = scopes(&caller, &list(&account("chat"), "&$filter=atScope()")).await;
+    assert!([&sub(), &in_group, &account("chat")].iter().all(|scope| theirs.contains(scope)), "{theirs:?}");
+}
+
 #[tokio::test]
 async fn a_deny_policy_refuses_what_it_names_and_tells_beforehand() {
     let client = Client::new().await;

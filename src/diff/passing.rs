@@ -1,0 +1,41 @@
+//! What is there for a while only, or should have ended: what to say of it where it is declared, and why it is left alone where it is not.
+//!
+//! Pure.
+
+use super::strangers::Stays;
+use crate::finding::{Code, Finding};
+use crate::kinds::desired::Desired;
+use crate::kinds::{End, Live, Passing};
+use crate::snapshot::Snapshot;
+
+/// What is declared to last and is there for a while only, or should have ended.
+pub(super) fn told(wanted: &Desired, live: &Live, passing: &Passing) -> Finding {
+    if passing.has_ended() {
+        let message = format!(
+            "{} ended {} by Privileged Identity Management, and Azure lists it all the same ({}): whether it is there is not known",
+            wanted.title, passing.until, live.id
+        );
+        let hint = format!(
+            "the declared one is made; should Azure refuse that because this one still stands, wait some minutes, or delete it: az role assignment delete --ids {}",
+            live.id
+        );
+        return Finding::warning(Code::TemporaryAssignment, message).at(wanted.span).hint(hint);
+    }
+    let message = format!(
+        "{} is there until {} only: somebody activated it through Privileged Identity Management",
+        wanted.title, passing.until
+    );
+    Finding::note(Code::TemporaryAssignment, message)
+        .at(wanted.span)
+        .hint("the declared one is made beside it; should Azure refuse that, apply again once it has ended")
+}
+
+/// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
+pub(super) fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
+    let runs = |passing: Passing| passing.is_activated && passing.end != End::LongPast;
+    if live.kind.passing(live, snapshot).is_some_and(runs) {
+        return Some((Stays::Passing, "it is there for a while only".to_owned()));
+    }
+    let why = |meant: &Live| format!("what is declared is `{}`, and this gives the same beside it", meant.id);
+    meant.map(|meant| (Stays::Twin, why(meant)))
+}

@@ -1,0 +1,226 @@
+//! How long role assignments hold, by what Azure lists of them as `roleAssignmentScheduleInstances`.
+//!
+//! Pure, and the one place that says so: plan, drift, guards and apply go by the same word. Each instance is one schedule of Privileged Identity
+//! Management and names the assignment that came of it; what is assigned for good is listed too, without an end
+//! (<https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope>). Two assignments of one scope,
+//! principal and role are two words on two things. Two words on one assignment that do not agree are none: then guards go by the one that
+//! ends, and whoever declares it, or finds it undeclared, is told that nobody knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::id::ResourceId;
+
+/// What instances say of assignments; of one that none names nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms(BTreeMap<ResourceId, Term>);
+
+/// How long one assignment holds, by all instances that name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    holds: BTreeSet<Hold>,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hold {
+    /// For good.
+    Lasts,
+    /// Somebody assigned it until some day.
+    Given,
+    /// Somebody activated it.
+    Activated,
+}
+
+/// When it ends, in Azure's words and as far as they can be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct End {
+    text: Option<String>,
+    at: Option<Timestamp>,
+}
+
+impl Hold {
+    fn of(properties: &Value) -> Self {
+        let kind = properties["assignmentType"].as_str().unwrap_or_default();
+        match properties["endDateTime"].as_str() {
+            _ if kind.eq_ignore_ascii_case("Activated") => Self::Activated,
+            Some(_) => Self::Given,
+            None => Self::Lasts,
+        }
+    }
+}
+
+impl Term {
+    fn of(properties: &Value) -> Self {
+        let text = properties["endDateTime"].as_str();
+        let end = End { text: text.map(str::to_owned), at: text.and_then(|text| text.parse().ok()) };
+        Self { holds: BTreeSet::from([Hold::of(properties)]), end }
+    }
+
+    /// Adds what another instance says of the same: it holds until the last end, and until nobody knows when if one of them is not known.
+    fn add(&mut self, other: Self) {
+        let later = match (self.ends(), other.ends()) {
+            (false, true) => true,
+            (true, true) => self.end.at.is_some_and(|at| other.end.at.is_none_or(|other| at < other)),
+            _ => false,
+        };
+        if later {
+            self.end = other.end;
+        }
+        self.holds.extend(other.holds);
+    }
+
+    /// Whether it ends by itself, by the word of any instance.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.holds.iter().any(|hold| *hold != Hold::Lasts)
+    }
+
+    /// Whether instances say different things of it.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.holds.len() > 1
+    }
+
+    /// Whether somebody activated it, and nothing else is said.
+    #[must_use]
+    pub fn is_activated(&self) -> bool {
+        self.holds.iter().eq([&Hold::Activated])
+    }
+
+    /// When it ends, as Azure says it.
+    #[must_use]
+    pub fn until(&self) -> Option<&str> {
+        self.end.text.as_deref().filter(|_| self.ends())
+    }
+
+    /// The moment at which it ends, where that is known.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        self.end.at.filter(|_| self.ends())
+    }
+}
+
+/// What is said of it, as it goes after "an assignment".
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.holds.iter().map(|hold| match hold {
+            Hold::Lasts => "that lasts",
+            Hold::Given => "that somebody gave until some day",
+            Hold::Activated => "that somebody activated for a while",
+        });
+        f.write_str(&words.collect::<Vec<_>>().join(" and as one "))
+    }
+}
+
+impl Terms {
+    /// What these bodies say, as far as they are instances.
+    pub fn of<'b>(bodies: impl IntoIterator<Item = &'b Value>) -> Self {
+        let mut terms = Self::default();
+        for body in bodies {
+            let properties = &body["properties"];
+            let Some(origin) = properties["originRoleAssignmentId"].as_str() else { continue };
+            let Ok(assignment) = ResourceId::parse(origin) else { continue };
+            let term = Term::of(properties);
+            match terms.0.get_mut(&assignment) {
+                Some(known) => known.add(term),
+                None => _ = terms.0.insert(assignment, term),
+            }
+        }
+        terms
+    }
+
+    /// What is known of an assignment.
+    #[must_use]
+    pub fn get(&self, assignment: &ResourceId) -> Option<&Term> {
+        self.0.get(assignment)
+    }
+
+    /// The same of one that ends by itself.
+    #[must_use]
+    pub fn ending(&self, assignment: &ResourceId) -> Option<&Term> {
+        self.get(assignment).filter(|term| term.ends())
+    }
+
+    /// Whether it is known that an assignment lasts.
+    #[must_use]
+    pub fn lasts(&self, assignment: &ResourceId) -> bool {
+        self.get(assignment).is_some_and(|term| !term.ends())
+    }
+
+    /// The assignment that something ends is, where an instance says that it ends and not readably which it is.
+    #[must_use]
+    pub fn unnamed(instance: &Value) -> Option<&str> {
+        let properties = &instance["properties"];
+        let origin = properties["originRoleAssignmentId"].as_str().unwrap_or_default();
+        (Hold::of(properties) != Hold::Lasts && ResourceId::parse(origin).is_err()).then_some(origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ASSIGNMENT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.Authorization/roleAssignments/a";
+
+    fn instance(kind: &str, end: Option<&str>) -> Value {
+        json!({"properties": {"originRoleAssignmentId": ASSIGNMENT, "assignmentType": kind, "endDateTime": end}})
+    }
+
+    /// Whether it ends, whether that is contradicted, and when it ends.
+    fn said(instances: &[Value]) -> (bool, bool, Option<String>) {
+        let terms = Terms::of(instances);
+        let id = ResourceId::parse(&ASSIGNMENT.to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"));
+        let id = id.unwrap();
+        let term = terms.get(&id).unwrap();
+        assert_eq!(terms.lasts(&id), !term.ends());
+        (term.ends(), term.is_contradicted(), term.until().map(str::to_owned))
+    }
+
+    #[test]
+    fn of_two_words_on_one_assignment_the_less_safe_one_counts_whichever_comes_first() {
+        const EARLY: Option<&str> = Some("2026-11-20T06:00:00Z");
+        const LATE: Option<&str> = Some("2026-11-20T06:00:00.0000000-02:00");
+        let lasts = instance("Assigned", None);
+        let rows = [
+            (vec![lasts.clone()], (false, false, None)),
+            (vec![lasts.clone(), lasts.clone()], (false, false, None)),
+            (vec![instance("Activated", EARLY)], (true, false, EARLY)),
+            (vec![instance("activated", None)], (true, false, None)),
+            (vec![instance("Assigned", EARLY)], (true, false, EARLY)),
+            (vec![lasts.clone(), instance("Activated", EARLY)], (true, true, EARLY)),
+            (vec![lasts.clone(), instance("Assigned", EARLY)], (true, true, EARLY)),
+            (vec![lasts, instance("Activated", None)], (true, true, None)),
+            (vec![instance("Assigned", EARLY), instance("Activated", LATE)], (true, true, LATE)),
+            (vec![instance("Activated", EARLY), instance("Activated", LATE)], (true, false, LATE)),
+            (vec![instance("Activated", EARLY), instance("Activated", None)], (true, false, None)),
+            (
+                vec![instance("Activated", EARLY), instance("Activated", Some("soon"))],
+                (true, false, Some("soon")),
+            ),
+        ];
+        for (instances, (ends, contradicted, until)) in rows {
+            let expected = (ends, contradicted, until.map(str::to_owned));
+            assert_eq!(said(&instances), expected, "{instances:?}");
+            let reversed: Vec<Value> = instances.iter().rev().cloned().collect();
+            assert_eq!(said(&reversed), expected, "{reversed:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_and_does_not_say_what_it_is_may_be_anything() {
+        let of = |origin: Value, kind: &str| {
+            let instance = json!({"properties": {"originRoleAssignmentId": origin, "assignmentType": kind}});
+            Terms::unnamed(&instance).map(str::to_owned)
+        };
+        assert_eq!(of(json!(null), "Activated").as_deref(), Some(""));
+        assert_eq!(of(json!("soon"), "Activated").as_deref(), Some("soon"));
+        assert_eq!(of(json!(ASSIGNMENT), "Activated"), None);
+        assert_eq!(of(json!(null), "Assigned"), None);
+    }
+}

@@ -39,8 +39,8 @@ pub struct Spec {
     /// Whether live things that no spec declares, beside a declared list, are drift.
     #[serde(default)]
     pub unmanaged: Unmanaged,
-    /// Role assignments that no spec declares and that are no drift for a while, wherever this file's lists and groups reach; not on an
-    /// account whose role assignments another stack declares.
+    /// Role assignments that no spec declares and that are no drift for a while to this stack, on its accounts and in its groups. To another
+    /// stack they stay drift: on its accounts, and in a group that both name, whose assignments reach the accounts of both.
     #[serde(default)]
     pub expected: Vec<Expected>,
     /// What happens when a soft-deleted account holds the name of a declared one.

@@ -29,8 +29,8 @@ pub(super) struct Expectation<'a> {
     pub(super) reason: &'a str,
     /// Whether only a lock file says whom it means.
     pub(super) locked: bool,
-    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are. Where another stack declares the list, that
-    /// stack's word counts.
+    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are. To other stacks that are concerned there it
+    /// excuses nothing.
     places: Vec<ResourceId>,
 }
 

@@ -32,46 +32,66 @@ pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String
     })
 }
 
-/// A declared list: where it stands, and the stack that declares it.
-struct List<'a> {
-    span: Span,
-    stack: &'a str,
+/// What makes an assignment that no spec declares drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// A declared list that it stands beside.
+    List,
+    /// An account that the stack declares without a list: guarded roles only.
+    Account,
+    /// A group that the stack names: guarded roles only.
+    Group,
 }
 
-/// Where an assignment that no spec declares is drift.
+/// A stack to which an assignment that no spec declares is drift, unless it expects that.
+#[derive(Debug, Clone, Copy)]
+struct Concern<'a> {
+    stack: &'a str,
+    ground: Ground,
+    span: Span,
+}
+
+/// Where an assignment that no spec declares is drift, and to whom.
 struct Places<'a> {
-    /// The declared lists, by account.
-    lists: BTreeMap<ResourceId, List<'a>>,
-    /// Of guarded roles only: the stacks' groups, each with where its stack names assignments or, failing that, the group.
-    groups: BTreeMap<ResourceId, Span>,
+    /// The declared accounts. What is assigned there reaches no other one.
+    accounts: BTreeMap<ResourceId, Concern<'a>>,
+    /// The stacks' groups, each with all stacks that name it: what is assigned there reaches the accounts of them all.
+    groups: BTreeMap<ResourceId, Vec<Concern<'a>>>,
 }
 
 impl<'a> Places<'a> {
     fn of(stacks: &'a [Loaded]) -> Self {
-        let mut places = Self { lists: BTreeMap::new(), groups: BTreeMap::new() };
+        let mut places = Self { accounts: BTreeMap::new(), groups: BTreeMap::new() };
         for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
-            for (account, pointer) in lists(loaded) {
-                let list = List { span: loaded.document.key_span(&pointer), stack: &loaded.spec.stack };
-                places.lists.insert(account, list);
-            }
+            let (spec, stack) = (&loaded.spec, loaded.spec.stack.as_str());
             let named = ["/roleAssignments", "/resourceGroup", "/accounts"];
             let pointer = named.iter().find(|name| loaded.document.tree.pointer(name).is_some());
             let span = loaded.document.key_span(pointer.unwrap_or(&"/stack"));
-            for group in groups_of(&loaded.spec) {
-                places.groups.entry(group).or_insert(span);
+            for group in groups_of(spec) {
+                places.groups.entry(group).or_default().push(Concern { stack, ground: Ground::Group, span });
+            }
+            for account in &spec.accounts {
+                places
+                    .accounts
+                    .insert(id_of(spec, account), Concern { stack, ground: Ground::Account, span });
+            }
+            for (account, pointer) in lists(loaded) {
+                let span = loaded.document.key_span(&pointer);
+                places.accounts.insert(account, Concern { stack, ground: Ground::List, span });
             }
         }
         places
     }
 
-    /// The list that a scope belongs to.
-    fn list(&self, scope: &ResourceId) -> Option<&List<'a>> {
-        self.lists.get(&scope.up_to("accounts")?)
-    }
-
-    /// The group of a stack in which a scope lies.
-    fn group(&self, scope: &ResourceId) -> Option<Span> {
-        self.groups.get(&scope.group()?).copied()
+    /// The stacks to which an assignment at a scope matters, of a role that is guarded or not.
+    fn concerned(&self, scope: &ResourceId, guarded: bool) -> &[Concern<'a>] {
+        let account = scope.up_to("accounts").and_then(|account| self.accounts.get(&account));
+        let concerned = match account {
+            Some(account) => std::slice::from_ref(account),
+            None => scope.group().and_then(|group| self.groups.get(&group)).map_or(&[][..], Vec::as_slice),
+        };
+        let matters = |concern: &Concern<'_>| guarded || concern.ground == Ground::List;
+        if concerned.iter().all(matters) { concerned } else { &[] }
     }
 }
 
@@ -170,23 +190,45 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             );
             return Verdict::listed(Some(note));
         }
-        let list = self.places.list(&live.scope);
-        // A list is complete by the word of the stack that declares it: no other one's file makes an exception there.
-        let speaks = |each: &&Expectation<'_>| list.is_none_or(|list| list.stack == each.stack);
-        let named = self.expectations.iter().filter(|each| each.names(live, self.roles));
-        let (own, others): (Vec<_>, Vec<_>) = named.partition(speaks);
-        // Of several the one that holds longest counts, wherever it stands.
-        let last = own.into_iter().max_by_key(|each| (each.until, each.reason));
-        if let Some(holds) = last.filter(|each| each.holds_on(self.snapshot.today)) {
+        let concerned = self.places.concerned(&live.scope, guarded);
+        let named: Vec<_> = self.expectations.iter().filter(|each| each.names(live, self.roles)).collect();
+        // Of several of a stack the one that holds longest counts, wherever it stands.
+        let latest = |speaks: &dyn Fn(&Expectation<'_>) -> bool| {
+            let own = named.iter().copied().filter(|each| speaks(each));
+            own.max_by_key(|each| (each.until, each.reason))
+        };
+        let holds = |each: &&Expectation<'_>| each.holds_on(self.snapshot.today);
+        // A stack speaks for itself: what another one expects still reaches its own accounts.
+        let of = |concern: &Concern<'_>| latest(&|each| each.stack == concern.stack);
+        let open = concerned.iter().find(|concern| of(concern).is_none_or(|each| !holds(&each)));
+        let (last, excuses) = match open {
+            Some(concern) => (of(concern), None),
+            None if concerned.is_empty() => {
+                let last = latest(&|_| true);
+                (last, last.filter(holds))
+            }
+            // The first that ends makes it drift.
+            None => (None, concerned.iter().filter_map(of).min_by_key(|each| (each.until, each.reason))),
+        };
+        if let Some(holds) = excuses {
             let whom = if holds.locked { " (of whom, by the lock file, unverified)" } else { "" };
             return Verdict::listed(Some(format!("expected until {}{whom}: {}", holds.until, holds.reason)));
         }
         let unheard = || {
-            let (list, other) = (list?, others.first()?);
-            Some(format!(
-                "stack `{}` expects it, and stack `{}` declares the list: only `expected` of that stack counts here",
-                other.stack, list.stack
-            ))
+            let concern = open?;
+            let other = named.iter().find(|each| each.stack != concern.stack)?.stack;
+            let stack = concern.stack;
+            Some(match concern.ground {
+                Ground::List => format!(
+                    "stack `{other}` expects it, and stack `{stack}` declares the list: only `expected` of that stack counts here"
+                ),
+                Ground::Account => format!(
+                    "stack `{other}` expects it, and stack `{stack}` declares the account: only `expected` of that stack counts here"
+                ),
+                Ground::Group => format!(
+                    "stack `{other}` expects it, and it reaches the accounts of stack `{stack}` in the group too, which does not"
+                ),
+            })
         };
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         // What did not end when it should have is there for good, as far as anybody can tell.
@@ -196,10 +238,9 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             format!("{how} through Privileged Identity Management until {until}, and live all the same")
         });
         let note = overdue.or(over).or_else(unheard);
-        let group = || self.places.group(&live.scope).filter(|_| guarded);
-        let Some(place) = list.map(|list| list.span).or_else(group) else { return Verdict::listed(note) };
+        let Some(Concern { ground, span: place, .. }) = open.copied() else { return Verdict::listed(note) };
         // Beside a list any role is drift; elsewhere it matters what the role permits.
-        let unjudged = || self.role_unread(live).filter(|_| list.is_none() && role.is_none());
+        let unjudged = || self.role_unread(live).filter(|_| ground != Ground::List && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
         let unread = unread.or_else(|| temporary::endless(live, self.snapshot));
         let refusal = unread.or_else(|| self.projects_unread(live, role).or_else(unjudged).cloned());

@@ -144,3 +144,78 @@ fn what_could_never_be_accepted_is_told_at_its_line() {
     let run = folder.keyless("validate a.yaml --format json").exits(0);
     assert_eq!(run.findings(), ["invalid-value@17"], "a guarded role is never accepted\n{run}");
 }
+
+/// What a stack expects excuses to that stack: what is given on a group reaches the accounts of every stack in it.
+#[test]
+fn one_stack_expects_nothing_for_the_accounts_of_another_in_their_group() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let expected = format!(
+        "expected: [{{role: Owner, principal: {BOB}, reason: \"on call\", until: \"2999-12-31\"}}]\n"
+    );
+    let account_of = |stack: &str, name: &str, list: &str| {
+        one_account(stack, name, &format!("disableLocalAuth: true\n{list}"))
+    };
+    let (one, two) = (account_of("team-a", "chat", &grants(&[ALICE])), account_of("team-b", "mail", ""));
+    let drift = |a: &str, b: &str, specs: &str, exit: i32| {
+        folder.write("a.yaml", a);
+        folder.write("b.yaml", b);
+        folder.keyless(&format!("drift {specs}")).exits(exit)
+    };
+    let with = |spec: &str| format!("{spec}{expected}");
+    drift(&one, &two, "a.yaml b.yaml", 2);
+    folder.keyless("apply a.yaml b.yaml --yes").exits(0);
+    drift(&one, &two, "a.yaml b.yaml", 0);
+    let owner = |scope: &str| {
+        let properties =
+            json!({"roleDefinitionId": role(OWNER), "principalId": BOB, "principalType": "User"});
+        azure.put(&assignment(scope, GRANT), json!({ "properties": properties }));
+    };
+    let group = format!("/subscriptions/{}/resourceGroups/rg", crate::common::SUB);
+    // An account that no spec declares is nobody's alone, as the group is.
+    azure.make_account("old", &json!({"customSubDomainName": "old", "disableLocalAuth": true}));
+    for scope in [group.clone(), account("old")] {
+        owner(&scope);
+        drift(&one, &two, "a.yaml b.yaml", 2);
+        let run = drift(&one, &with(&two), "a.yaml b.yaml", 2);
+        run.says(&["stack `team-b` expects it, and it reaches the accounts of stack `team-a` in the group too, which does not"]);
+        let run = drift(&with(&one), &two, "a.yaml b.yaml", 2);
+        run.says(&["stack `team-a` expects it, and it reaches the accounts of stack `team-b` in the group too, which does not"]);
+        // Each alone, and both: together they see what one of them sees.
+        drift(&one, &with(&two), "a.yaml", 2);
+        drift(&one, &with(&two), "b.yaml", 0);
+        let both = drift(&with(&one), &with(&two), "a.yaml b.yaml", 0);
+        assert!(!both.stdout.contains("drift"), "{both}");
+        // Of two the one that ends first counts.
+        let over = with(&two).replace("2999", "2020");
+        drift(&with(&one), &over, "a.yaml b.yaml", 2).says(&["it was expected until 2020-12-31: on call"]);
+        // What fails nothing is not concerned.
+        let lists = one.replacen("accounts:", "unmanaged: list\naccounts:", 1);
+        drift(&lists, &with(&two), "a.yaml b.yaml", 0);
+        drift(&lists, &two, "a.yaml b.yaml", 2);
+        azure.delete(&assignment(&scope, GRANT));
+    }
+    // What is given on an account reaches that one only: the word of its stack counts, with a list and without.
+    owner(&account("mail"));
+    drift(&one, &with(&two), "a.yaml b.yaml", 0);
+    drift(&with(&one), &two, "a.yaml b.yaml", 2).says(&[
+        "stack `team-a` expects it, and stack `team-b` declares the account: only `expected` of that stack counts here",
+    ]);
+    azure.delete(&assignment(&account("mail"), GRANT));
+    owner(&account("chat"));
+    drift(&with(&one), &two, "a.yaml b.yaml", 0);
+    drift(&one, &with(&two), "a.yaml b.yaml", 2);
+    azure.delete(&assignment(&account("chat"), GRANT));
+    // Above groups nothing is drift, and nobody's word is heard.
+    for scope in [
+        format!("/subscriptions/{}", crate::common::SUB),
+        "/providers/Microsoft.Management/managementGroups/contoso".to_owned(),
+    ] {
+        owner(&scope);
+        for (a, b) in [(one.clone(), two.clone()), (one.clone(), with(&two))] {
+            let run = drift(&a, &b, "a.yaml b.yaml", 0);
+            assert!(!run.stdout.contains("expected until"), "{run}");
+        }
+        azure.delete(&assignment(&scope, GRANT));
+    }
+}

@@ -167,7 +167,7 @@ codes! {
     GuardNetworkSubnet = "guard-network-subnet", "a plan that lets a subnet of another subscription reach an account";
     GuardNetworkBypass = "guard-network-bypass", "a plan that lets Azure's services pass the network rules";
     GuardOutbound = "guard-outbound", "a plan that lets an account call more hosts";
-    GuardConnection = "guard-connection", "a plan that sends a connection's secret elsewhere, or another secret";
+    GuardConnection = "guard-connection", "a plan that sends a connection's secret elsewhere, or another secret, be it by a new connection";
     GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or takes it from a deployment";
     GuardLockOut = "guard-lock-out", "a plan after which nobody could call the models, or the caller could not write";
     GuardStale = "guard-stale", "live state, or what the specs ask for, changed since the plan was made";

@@ -69,6 +69,7 @@ impl Session {
             // What is found raises further questions: which accounts there are, then who is left in them.
             for _ in 0..ROUNDS {
                 let mut raised = checks::queries(&plan.steps, &snapshot);
+                raised.extend(kinds::review_secrets(&plan, &snapshot));
                 raised.retain(|query| snapshot.get(query).is_none());
                 ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
             }

@@ -23,7 +23,7 @@ use open::{Veiled, double, unresolved};
 pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};
 
-use crate::document::DeclaredList;
+use crate::document::{DeclaredList, NamedSecrets};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
@@ -135,6 +135,8 @@ pub struct Diff {
     pub complete: BTreeSet<ResourceId>,
     /// The lists that the stacks declare.
     pub lists: Vec<DeclaredList>,
+    /// The secrets that the stacks name.
+    pub secrets: Vec<NamedSecrets>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -156,6 +158,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     let mut diff = Diff {
         complete: crate::kinds::complete(stacks),
         lists: crate::kinds::lists(stacks),
+        secrets: crate::kinds::named_secrets(&desired),
         ..Diff::default()
     };
     // What a parent's fate means for its children, by key.

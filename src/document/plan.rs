@@ -30,6 +30,9 @@ pub struct Plan {
     /// Ids of the accounts of which a spec declares all role assignments: what somebody made there by hand is no way in to rely on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declares_assignments: Vec<String>,
+    /// The secrets that specs name for declared resources, by name: Azure shows of none which one it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<NamedSecrets>,
     /// The lists that the specs declare. No file says that: whatever it said there would be its word alone.
     #[serde(skip)]
     pub lists: Vec<DeclaredList>,
@@ -373,9 +376,14 @@ impl Plan {
             ..change.clone()
         };
         let changes: Vec<PlannedChange> = self.changes.iter().map(bare).collect();
-        super::hash(&serde_json::json!({
+        let mut told = serde_json::json!({
             "target": self.target, "changes": changes, "declaresAssignments": self.declares_assignments,
-        }))
+        });
+        // Plans from before there were any keep their hash.
+        if !self.secrets.is_empty() {
+            told["secrets"] = serde_json::json!(self.secrets);
+        }
+        super::hash(&told)
     }
 
     /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.
@@ -399,6 +407,16 @@ impl Plan {
     pub fn is_refused(&self) -> bool {
         self.findings.iter().any(FindingEntry::is_refusal)
     }
+}
+
+/// The secrets that a spec names for a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamedSecrets {
+    /// The id of the resource.
+    pub resource: String,
+    /// Each `NAME` of its `${secret.NAME}`, sorted.
+    pub names: Vec<String>,
 }
 
 /// A list that a spec declares, an empty one too: what it leaves out is not wanted.

@@ -2,19 +2,15 @@
 //!
 //! Azure never shows a secret, nor which one a connection has. So a write that sends one to a live connection may send another than
 //! the one it has, and needs a word. Two writes do not: the first one, which makes the connection, and one that sends the secret and
-//! changes nothing else, which only `--rotate` asks for. A new name is no way around it: a connection that is made where another one with a
-//! secret is not declared any more may be that one, renamed.
-
-use std::collections::BTreeSet;
+//! changes nothing else, which only `--rotate` asks for. A new name is no way around it: `new_connection` judges those.
 
 use serde_json::{Map, Value};
 use url::{Origin, Url};
 
-use super::{Objection, Rule};
-use crate::document::{Action, Plan};
+use super::{Objection, Origin as Whose, Rule, new_connection};
+use crate::document::Plan;
 use crate::id::ResourceId;
 use crate::plan::predict::World;
-use crate::snapshot::Body;
 use crate::spec::secrets::untold;
 
 /// Ways to sign in that need no secret; of any other, Azure's newer ones too, it is not known that it does not.
@@ -26,8 +22,8 @@ const TYPES: [&str; 3] = [
     "Microsoft.MachineLearningServices/workspaces/connections",
 ];
 
-pub(super) fn objections(plan: &Plan, before: &World, after: &World) -> Vec<Objection> {
-    let mut objections = renamed(plan, before, after);
+pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Whose) -> Vec<Objection> {
+    let mut objections = new_connection::objections(plan, before, after, origin);
     for (id, new) in &after.resources {
         let Some(old) = before.resource(id).filter(|_| is_connection(id)) else { continue };
         if let Some(what) = redirected(&old["properties"], &new["properties"]) {
@@ -39,48 +35,7 @@ pub(super) fn objections(plan: &Plan, before: &World, after: &World) -> Vec<Obje
     objections
 }
 
-/// New connections that send a secret to a host that gets none yet from that account or workspace, where one with a secret is left or deleted.
-fn renamed(plan: &Plan, before: &World, after: &World) -> Vec<Objection> {
-    let is_new = |id: &ResourceId| is_connection(id) && before.resource(id).is_none();
-    let made = after.resources.iter().filter(|(id, new)| is_new(id) && carries_secret(&new["properties"]));
-    let made: Vec<_> = made.collect();
-    if made.is_empty() {
-        return Vec::new();
-    }
-    let live =
-        before.resources.iter().filter(|(id, old)| is_connection(id) && carries_secret(&old["properties"]));
-    let live: Vec<_> = live.collect();
-    let dropped =
-        plan.changes.iter().filter(|change| change.action.is_undeclared() || change.action == Action::Delete);
-    let dropped: BTreeSet<ResourceId> =
-        dropped.filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
-    let objection = |(id, new): (&ResourceId, &Body)| {
-        let near = || live.iter().filter(|(other, _)| holder(other) == holder(id));
-        let to = target(&new["properties"]);
-        let goes = |old: &Value| target(&old["properties"]).to_owned();
-        if near().any(|(_, old)| same_host(&goes(old), to)) {
-            return None;
-        }
-        let (old, body) = near().find(|(other, _)| dropped.contains(*other))?;
-        let secret = secrets(&new["properties"]).unwrap_or_else(|| "a secret".to_owned());
-        let message = format!(
-            "new connection `{}` sends {secret} to another host than connection `{}`, which the spec does not declare: `{}` -> `{}`",
-            id.name(),
-            old.name(),
-            untold("target", &goes(body)),
-            untold("target", to)
-        );
-        Some(Objection::at(Rule::Connection, id, message))
-    };
-    made.into_iter().filter_map(objection).collect()
-}
-
-/// The account or workspace in which a connection stands, be it in a project there.
-fn holder(id: &ResourceId) -> Option<ResourceId> {
-    id.up_to("accounts").or_else(|| id.parent())
-}
-
-fn is_connection(id: &ResourceId) -> bool {
+pub(super) fn is_connection(id: &ResourceId) -> bool {
     let found = id.resource_type();
     found.is_some_and(|found| TYPES.iter().any(|name| name.eq_ignore_ascii_case(&found)))
 }
@@ -117,13 +72,13 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     })
 }
 
-fn carries_secret(properties: &Value) -> bool {
+pub(super) fn carries_secret(properties: &Value) -> bool {
     let way = properties["authType"].as_str().unwrap_or_default();
     !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
 }
 
 /// The secrets that a write sends, in words; none where it sends nothing to sign in with.
-fn secrets(properties: &Value) -> Option<String> {
+pub(super) fn secrets(properties: &Value) -> Option<String> {
     let credentials = &properties["credentials"];
     if credentials.is_null() {
         return None;
@@ -142,13 +97,13 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn target(properties: &Value) -> &str {
+pub(super) fn target(properties: &Value) -> &str {
     properties["target"].as_str().unwrap_or_default()
 }
 
 /// Whether two targets are the same host, by the rules that a client reads a URL with: scheme, host and port count, and neither user
 /// names, case, the scheme's own port nor the spelling of an international name does. What is no URL is compared as it is written.
-fn same_host(one: &str, other: &str) -> bool {
+pub(super) fn same_host(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }

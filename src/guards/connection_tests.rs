@@ -14,6 +14,10 @@ fn quiet() -> Plan {
 const ACCOUNT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
 const HUB: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/hub";
 
+fn objections(before: &World, after: &World) -> Vec<Objection> {
+    connection::objections(&quiet(), before, after, Origin::Specs)
+}
+
 fn at(id: &str, properties: &Value) -> World {
     let id = ResourceId::parse(id).unwrap();
     World {
@@ -24,7 +28,7 @@ fn at(id: &str, properties: &Value) -> World {
 
 fn said(before: &Value, after: &Value) -> Vec<String> {
     let id = format!("{ACCOUNT}/connections/search");
-    let objections = connection::objections(&quiet(), &at(&id, before), &at(&id, after));
+    let objections = objections(&at(&id, before), &at(&id, after));
     assert!(objections.iter().all(|each| each.rule == Rule::Connection && each.resource().is_some()));
     objections.into_iter().map(|each| each.message).collect()
 }
@@ -132,20 +136,15 @@ fn connections_of_projects_and_hubs_count_too_and_new_ones_do_not() {
         let id = format!("{ACCOUNT}/{below}");
         let (before, after) =
             (at(&id, &live("ApiKey", HOST)), at(&id, &sent("https://evil.example/", "SEARCH")));
-        assert_eq!(connection::objections(&quiet(), &before, &after).len(), 1, "{below}");
-        assert!(connection::objections(&quiet(), &World::default(), &after).is_empty());
+        assert_eq!(objections(&before, &after).len(), 1, "{below}");
+        assert!(objections(&World::default(), &after).is_empty());
     }
     let id = format!("{HUB}/connections/search");
     let (before, after) = (at(&id, &live("ApiKey", HOST)), at(&id, &sent("https://evil.example/", "SEARCH")));
-    assert_eq!(connection::objections(&quiet(), &before, &after).len(), 1);
+    assert_eq!(objections(&before, &after).len(), 1);
     // Something else with a target is no connection.
     let id = format!("{ACCOUNT}/others/search");
     assert!(
-        connection::objections(
-            &quiet(),
-            &at(&id, &live("ApiKey", HOST)),
-            &at(&id, &sent("https://evil.example/", "S"))
-        )
-        .is_empty()
+        objections(&at(&id, &live("ApiKey", HOST)), &at(&id, &sent("https://evil.example/", "S"))).is_empty()
     );
 }

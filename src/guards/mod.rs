@@ -25,6 +25,9 @@ mod names;
 mod network;
 #[cfg(test)]
 mod network_tests;
+mod new_connection;
+#[cfg(test)]
+mod new_connection_tests;
 mod outbound;
 mod policy;
 #[cfg(test)]
@@ -254,7 +257,7 @@ fn judge_by(
     objections.extend(keys::objections(before, &after));
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
-    objections.extend(connection::objections(plan, before, &after));
+    objections.extend(connection::objections(plan, before, &after, origin));
     objections.extend(weakening::objections(before, &after));
     objections.extend(identity::objections(before, &after));
     let rights = rights(before, &after, caller, &declared);

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, children, merge, rules, shape};
+use super::{Compare, Field, Kind, Section, account, children, merge, nearby, rules, shape};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
-use crate::snapshot::{Answer, Snapshot};
+use crate::snapshot::{Answer, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
@@ -181,6 +181,14 @@ impl Kind for Connections {
             // Once for all of them: the rules are the same.
             Place::Foundry => check(loaded, findings),
             Place::Hub => check_workspaces(loaded, findings),
+        }
+    }
+
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        match self.0 {
+            Place::Foundry => nearby::follow_ups(stacks, snapshot),
+            // A workspace has no projects, and its one list is read where a spec declares a connection.
+            Place::Hub => Vec::new(),
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
 }
 
 /// The accounts that stacks of this run made and no longer declare: what would be deleted, if their lists are whole.
-fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
+pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()
         .flat_map(|loaded| loaded.spec.accounts.iter().map(|account| id_of(&loaded.spec, account)))

@@ -1,7 +1,7 @@
 //! What is asked of Azure: the queries of all kinds, until none is left.
 
 use super::account::{self, Accounts};
-use super::{KINDS, Kind, by_name, perhaps_in, placed, unplaced};
+use super::{KINDS, Kind, by_name, nearby, perhaps_in, placed, unplaced};
 use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
@@ -38,6 +38,15 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
     queries
         .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
+    queries.sort();
+    queries.dedup();
+    queries
+}
+
+/// What [`review`] raises: where the secrets of new connections may go today.
+#[must_use]
+pub fn review_secrets(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
+    let mut queries = nearby::around(plan, snapshot);
     queries.sort();
     queries.dedup();
     queries

@@ -30,7 +30,7 @@ use crate::source::{Sources, Span};
 /// Makes the plan.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete, lists } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
     let planned = planned(&changes, Some(sources));
     let held = held::deletes(&changes);
     let summary = Summary::of(&planned);
@@ -53,6 +53,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         summary,
         changes: planned,
         declares_assignments: complete.iter().map(ToString::to_string).collect(),
+        secrets,
         lists,
         access: Vec::new(),
         findings,

@@ -34,6 +34,8 @@ pub struct World {
     pub unlisted: BTreeSet<ResourceId>,
     /// Accounts whose deployments could not be listed.
     pub unlisted_deployments: BTreeSet<ResourceId>,
+    /// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read.
+    pub unlisted_connections: BTreeSet<ResourceId>,
     /// Scopes of which all accounts are known.
     pub listed: BTreeSet<ResourceId>,
     /// Scopes whose accounts could not be listed, each with why.
@@ -55,6 +57,7 @@ impl World {
             unlisted: project::unlisted(snapshot),
             unlisted_deployments: Deployments::unlisted(snapshot),
             unread_assignments: role_assignment::unread(snapshot),
+            unlisted_connections: kinds::unlisted_connections(snapshot),
             ..Self::default()
         };
         for (scope, why) in account::listings(snapshot) {

@@ -12,6 +12,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         summary: Summary::default(),
         changes: serde_json::from_value(changes).unwrap(),
         declares_assignments: Vec::new(),
+        secrets: Vec::new(),
         lists: Vec::new(),
         access: Vec::new(),
         findings: Vec::new(),

@@ -30,6 +30,7 @@ mod left_out;
 mod lost_identities;
 mod mistakes;
 mod network;
+mod new_connections;
 pub(crate) mod openings;
 mod ownership;
 mod promises;

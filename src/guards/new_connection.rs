@@ -1,0 +1,282 @@
+//! New connections that send a secret: whether another connection has it already, and where that sends it.
+//!
+//! A connection has no mark and is never deleted, and Azure shows of none which secret it has. What specs name is known: a secret that a
+//! live connection of theirs sends to one host goes to another only with a word. Of a connection that no spec declares any more, or that is
+//! declared without its secret, it is a guess: a new one may be that one under another name if it is in the same account and of the same
+//! category, goes to the same host, or if an application made the old one that made what is the stack's. What somebody clicked together
+//! beside it, such as the portal's connection to Application Insights, is none of these.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::connection::{carries_secret, is_connection, same_host, secrets, target};
+use super::{Objection, Origin, Rule, owner};
+use crate::document::Plan;
+use crate::id::ResourceId;
+use crate::kinds::names_in;
+use crate::plan::predict::World;
+use crate::spec::secrets::untold;
+
+pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Origin) -> Vec<Objection> {
+    let is_new = |id: &ResourceId| is_connection(id) && before.resource(id).is_none();
+    let made = after.resources.iter().map(|(id, body)| (id, &body["properties"]));
+    let made: Vec<_> = made.filter(|(id, new)| is_new(id) && carries_secret(new)).collect();
+    if made.is_empty() {
+        return Vec::new();
+    }
+    let state = State::of(plan, before, after, origin);
+    made.into_iter().filter_map(|(id, new)| state.judge(&New { id, properties: new })).collect()
+}
+
+/// A connection that the plan makes, with a secret.
+struct New<'a> {
+    id: &'a ResourceId,
+    properties: &'a Value,
+}
+
+/// A live connection with a secret.
+struct Known<'a> {
+    id: &'a ResourceId,
+    properties: &'a Value,
+    /// The secrets that specs name for it; none where no spec says which it has.
+    names: BTreeSet<&'a str>,
+    /// Whether a spec declares it.
+    declared: bool,
+    /// Whether it, or what it stands in, goes with this plan.
+    goes: bool,
+    /// Whether an application made it that made what carries a mark of the plan's stacks.
+    by_ours: bool,
+}
+
+struct State<'a> {
+    before: &'a World,
+    known: Vec<Known<'a>>,
+    /// Connections of which specs name the secret and nobody could read whether and where they are.
+    unread: Vec<(ResourceId, BTreeSet<&'a str>)>,
+    origin: Origin,
+}
+
+impl<'a> State<'a> {
+    fn of(plan: &'a Plan, before: &'a World, after: &World, origin: Origin) -> Self {
+        let mut named: BTreeMap<ResourceId, BTreeSet<&str>> = BTreeMap::new();
+        for each in &plan.secrets {
+            let Ok(id) = ResourceId::parse(&each.resource) else { continue };
+            named.entry(id).or_default().extend(each.names.iter().map(String::as_str));
+        }
+        let declared = plan.changes.iter().filter(|change| !change.action.is_undeclared());
+        let declared: BTreeSet<ResourceId> =
+            declared.filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
+        let stacks: BTreeSet<&str> =
+            plan.changes.iter().filter_map(|change| change.stack.as_deref()).collect();
+        let ours =
+            before.resources.values().filter(|body| owner(body).is_some_and(|mark| stacks.contains(mark)));
+        let makers: BTreeSet<&str> = ours.filter_map(|body| application(body)).collect();
+        let goes = |id: &ResourceId| {
+            std::iter::successors(Some(id.clone()), ResourceId::parent)
+                .any(|place| before.resource(&place).is_some() && after.resource(&place).is_none())
+        };
+        let live = before
+            .resources
+            .iter()
+            .filter(|(id, body)| is_connection(id) && carries_secret(&body["properties"]));
+        let known = live.map(|(id, body)| Known {
+            id,
+            properties: &body["properties"],
+            names: named.get(id).cloned().unwrap_or_default(),
+            declared: declared.contains(id),
+            goes: goes(id),
+            by_ours: application(body).is_some_and(|maker| makers.contains(maker)),
+        });
+        let known = known.collect();
+        let is_open = |id: &ResourceId| {
+            before.resource(id).is_none()
+                && after.resource(id).is_none()
+                && holder(id).is_some_and(|holder| before.unlisted_connections.contains(&holder))
+        };
+        let unread = named.into_iter().filter(|(id, _)| is_open(id)).collect();
+        Self { before, known, unread, origin }
+    }
+
+    fn judge(&self, new: &New<'_>) -> Option<Objection> {
+        let sent = names_in(&new.properties["credentials"]);
+        sent.iter()
+            .find_map(|name| self.elsewhere(new, name))
+            .or_else(|| self.renamed(new))
+            .or_else(|| self.beside_unread(new))
+    }
+
+    /// A secret that specs name for a live connection as well, which sends it to another host, and none to this one.
+    fn elsewhere(&self, new: &New<'_>, name: &str) -> Option<Objection> {
+        let users = || self.known.iter().filter(|known| known.names.contains(name));
+        if users().any(|known| same_host(target(known.properties), new.target())) {
+            return None;
+        }
+        if let Some(known) = users().next() {
+            let which = format!("which the spec declares with `${{secret.{name}}}` as well");
+            return Some(new.objection(&new.to_another_host(known, &which)));
+        }
+        let (id, _) = self.unread.iter().find(|(_, names)| names.contains(name))?;
+        let message = format!(
+            "sends {} to `{}`, and it could not be read where {}, which the spec declares with it as well, sends it",
+            new.secrets(),
+            untold("target", new.target()),
+            title(id)
+        );
+        Some(new.objection(&message))
+    }
+
+    /// A live connection that this one may be, under another name.
+    fn renamed(&self, new: &New<'_>) -> Option<Objection> {
+        let trusted =
+            |known: &Known<'_>| !known.names.is_empty() && same_host(target(known.properties), new.target());
+        if self.known.iter().any(trusted) {
+            return None;
+        }
+        let is_there = |known: &&Known<'_>| same_host(target(known.properties), new.target());
+        let may_be = self.known.iter().filter(|known| self.may_be(known, new));
+        let (same, other): (Vec<_>, Vec<_>) = may_be.partition(is_there);
+        let elsewhere = |known: &&Known<'_>| new.suspect(known, &new.to_another_host(known, known.whose()));
+        let leading = |known: &Known<'_>| {
+            let differs = new.differs_from(known);
+            let what = format!(
+                "sends {} to the host of {}, {}, with another {}",
+                new.secrets(),
+                title(known.id),
+                known.whose(),
+                differs.join(", ")
+            );
+            (!differs.is_empty()).then(|| new.suspect(known, &what))
+        };
+        other.first().map(elsewhere).or_else(|| same.into_iter().find_map(leading))
+    }
+
+    fn may_be(&self, known: &Known<'_>, new: &New<'_>) -> bool {
+        let is_near = holder(known.id) == holder(new.id);
+        let word = |properties: &Value| properties["category"].as_str().unwrap_or_default().to_lowercase();
+        let is_alike = word(known.properties) == word(new.properties);
+        if known.goes {
+            return is_near || is_alike;
+        }
+        let may_be = match (known.names.is_empty(), self.origin) {
+            // Which secret it has is known, and it is not this one.
+            (false, Origin::Specs) => false,
+            // A file's word for it is none to go by.
+            (false, Origin::File) => is_alike,
+            (true, _) => is_alike || known.by_ours || same_host(target(known.properties), new.target()),
+        };
+        is_near && may_be
+    }
+
+    /// Which connections stand in its account nobody could read.
+    fn beside_unread(&self, new: &New<'_>) -> Option<Objection> {
+        let holder = holder(new.id).filter(|holder| self.before.unlisted_connections.contains(holder))?;
+        let message = format!(
+            "sends {} to `{}`, and not all connections of account `{}` could be read: it may be one of them under another name",
+            new.secrets(),
+            untold("target", new.target()),
+            holder.name()
+        );
+        Some(new.objection(&message))
+    }
+}
+
+impl Known<'_> {
+    /// Why it is not known which secret it has.
+    fn whose(&self) -> &'static str {
+        if self.goes {
+            "which goes with this plan"
+        } else if !self.declared {
+            "which the spec does not declare"
+        } else if self.names.is_empty() {
+            "which the spec declares without its secret"
+        } else {
+            "whose secret a plan that is applied without its specs does not prove"
+        }
+    }
+}
+
+impl New<'_> {
+    /// What is said of a connection that this one may be.
+    fn suspect(&self, known: &Known<'_>, what: &str) -> Objection {
+        let (old, new) = (known.id.name(), self.id.name());
+        let cause = format!(
+            "Azure does not show which secret a connection has: `{new}` may be `{old}` under a new name, with the same secret"
+        );
+        let objection = self.objection(what).because(&cause);
+        if known.names.is_empty() {
+            objection
+        } else {
+            objection.unless("apply the plan together with its specs")
+        }
+    }
+
+    fn target(&self) -> &str {
+        target(self.properties)
+    }
+
+    fn secrets(&self) -> String {
+        secrets(self.properties).unwrap_or_else(|| "a secret".to_owned())
+    }
+
+    fn objection(&self, what: &str) -> Objection {
+        Objection::at(Rule::Connection, self.id, format!("new connection `{}` {what}", self.id.name()))
+    }
+
+    fn to_another_host(&self, known: &Known<'_>, which: &str) -> String {
+        format!(
+            "sends {} to another host than {}, {which}: `{}` -> `{}`",
+            self.secrets(),
+            title(known.id),
+            untold("target", target(known.properties)),
+            untold("target", self.target())
+        )
+    }
+
+    /// What of it leads elsewhere, or lets more people in, than the other does: Azure adds to what it shows, so only what the new one says
+    /// counts.
+    fn differs_from(&self, known: &Known<'_>) -> Vec<&'static str> {
+        let (old, new) = (known.properties, self.properties);
+        let differs = |name: &str| {
+            let word = |properties: &Value| properties[name].as_str().unwrap_or_default().to_lowercase();
+            word(old) != word(new)
+        };
+        let added = |(name, value): (&String, &Value)| !value.is_null() && old["metadata"][name] != *value;
+        let metadata = new["metadata"].as_object().is_some_and(|map| map.iter().any(added));
+        let shared = new["isSharedToAll"] == true && old["isSharedToAll"] != true;
+        [
+            ("`authType`", differs("authType")),
+            ("`category`", differs("category")),
+            ("`isSharedToAll`", shared),
+            ("`metadata`", metadata),
+        ]
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
+    }
+}
+
+/// The account or workspace in which a connection stands, be it in a project there.
+fn holder(id: &ResourceId) -> Option<ResourceId> {
+    id.up_to("accounts").or_else(|| id.parent())
+}
+
+/// A connection, and what it stands in.
+fn title(id: &ResourceId) -> String {
+    let parent = id.parent().unwrap_or_else(ResourceId::root);
+    let of = match (parent.up_to("projects"), parent.up_to("accounts")) {
+        (Some(project), Some(account)) => format!("project `{}` of `{}`", project.name(), account.name()),
+        (_, Some(account)) => format!("account `{}`", account.name()),
+        _ => format!("workspace `{}`", parent.name()),
+    };
+    format!("connection `{}` of {of}", id.name())
+}
+
+/// The application that made something, as Azure says; people make by hand what pipelines make of specs.
+fn application(body: &Value) -> Option<&str> {
+    let said = &body["systemData"];
+    let kind = said["createdByType"].as_str().unwrap_or_default();
+    let is_application =
+        ["Application", "ManagedIdentity"].iter().any(|each| each.eq_ignore_ascii_case(kind));
+    said["createdBy"].as_str().filter(|maker| is_application && !maker.is_empty())
+}

@@ -1,0 +1,100 @@
+//! Which connections are to be known before a new one gets a secret: it may be that of another one, under a new name.
+//!
+//! Pure. A connection carries no mark and is never deleted, so the old one still stands where a spec has dropped it, its list or its
+//! project. Nothing of this is asked unless a connection with a secret is new.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::connection::FOUNDRY;
+use super::{Kind, account, children, named_secrets, placed, project};
+use crate::document::{Plan, StepAction};
+use crate::id::ResourceId;
+use crate::snapshot::{Query, Snapshot};
+use crate::spec::Loaded;
+
+/// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read.
+pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    children::unlisted(&FOUNDRY, snapshot)
+}
+
+/// What specs raise that declare a connection which gets a secret and is not there yet.
+pub(super) fn follow_ups(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    let declared = stacks.iter().flat_map(|loaded| children::desired(&FOUNDRY, loaded));
+    let mut sending = declared.filter(|each| sends_secret(&each.declared)).peekable();
+    if sending.peek().is_none() {
+        return Vec::new();
+    }
+    let live = FOUNDRY.inventory(stacks, snapshot);
+    let new = sending.filter(|each| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none());
+    let mut accounts: BTreeSet<ResourceId> = new.filter_map(|each| each.id.up_to("accounts")).collect();
+    if !accounts.is_empty() {
+        // The account may have another name too.
+        accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
+    }
+    lists(&accounts, snapshot)
+}
+
+/// What a saved plan raises: the same, and the connections that its specs named the same secrets for.
+pub(super) fn around(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
+    let steps = plan.steps.iter().filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)));
+    let (mut accounts, mut gone, mut named) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut is_new = false;
+    for (step, id) in steps {
+        match step.action {
+            StepAction::Create if is_connection(&step.kind) && sends_secret(&step.patch) => {
+                is_new = true;
+                accounts.extend(id.up_to("accounts"));
+                named.extend(step.patch.values().flat_map(named_secrets::names_in));
+            }
+            StepAction::Delete => gone.extend(id.up_to("accounts")),
+            _ => {}
+        }
+    }
+    if !is_new {
+        return Vec::new();
+    }
+    accounts.extend(gone);
+    let mut queries = lists(&accounts, snapshot);
+    for each in plan.secrets.iter().filter(|each| each.names.iter().any(|name| named.contains(name.as_str())))
+    {
+        let Ok(id) = ResourceId::parse(&each.resource) else { continue };
+        let kind = super::by_id(&id).filter(|kind| is_connection(kind.name()));
+        queries.extend(kind.into_iter().flat_map(|kind| kind.around(std::slice::from_ref(&id))));
+    }
+    queries
+}
+
+fn is_connection(kind: &str) -> bool {
+    ["connections", "workspaceConnections"].contains(&kind)
+}
+
+/// Whether a declared connection signs in with something secret.
+fn sends_secret(declared: &Map<String, Value>) -> bool {
+    !matches!(
+        declared.get("authType").and_then(Value::as_str),
+        Some("AAD" | "None" | "ManagedIdentity") | None
+    )
+}
+
+/// The connections of live accounts and of all projects in them.
+fn lists(accounts: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
+    let mut queries = Vec::new();
+    if accounts.is_empty() {
+        return queries;
+    }
+    for body in snapshot.bodies() {
+        let Some(id) = placed(body).filter(|id| accounts.contains(id)) else { continue };
+        if account::holds_connections(body) {
+            queries.push(children::list(&FOUNDRY, &id));
+        }
+        if account::holds_projects(body) {
+            let projects = project::list(&id);
+            let in_them = snapshot.items(&projects).filter_map(|body| placed(body));
+            queries.extend(in_them.map(|project| children::list(&FOUNDRY, &project)));
+            queries.push(projects);
+        }
+    }
+    queries
+}

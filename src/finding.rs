@@ -153,7 +153,8 @@ codes! {
     IdentityRemoved = "identity-removed", "a plan that takes an identity from a live account or project, or deletes one that has roles elsewhere";
     RestoredAsItWas = "restored-as-it-was", "a soft-deleted account that a plan brings back with what the spec does not declare";
     // Guards.
-    GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns, or all in a list that its spec leaves out";
+    GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns";
+    GuardDeleteList = "guard-delete-list", "a plan that deletes what a stack made in a list that its spec leaves out: a merge may have lost the key";
     GuardDeleteAccount = "guard-delete-account", "a plan that deletes an account";
     GuardDeleteDeployment = "guard-delete-deployment", "a plan that deletes a model deployment";
     GuardDeleteProject = "guard-delete-project", "a plan that deletes a Foundry project";

@@ -28,7 +28,7 @@ What the design leaves open, and what is decided here:
     tenant, which no directory here can know; an inference role of the account's own identity there; what `expected` names until its day, on the
     account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
     last written, and the role, which is not guarded.
- 6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself. It also refuses deletes from a list that a
+ 6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself. `delete-list` refuses deletes from a list that a
     spec leaves out while what it stands on stays: an account's `roleAssignments`, unless an entry elsewhere names the account as its scope,
     and the file's own for all other scopes. An empty list is no list left out.
  7. `lock-out` compares before and after: somebody could call (keys on, or a role with any call of a model at or above), afterwards nobody
@@ -540,7 +540,7 @@ class Case:
         if any(self.gone[s] > 10 or self.gone[s] >= 5 and self.gone[s] > 0.3 * self.owned[s] for s in self.gone):
             codes.add("deletes")
         if any(action == "delete" and not isinstance(key, str) and self.left_out(key) for key, (action, _) in self.changes.items()):
-            codes.add("deletes")
+            codes.add("delete-list")
         for key, (action, _) in self.changes.items():
             item, body = self.declared.get(key), accounts.get(key) if isinstance(key, str) else self.grants.get(key)
             if not isinstance(key, str):

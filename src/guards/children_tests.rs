@@ -23,7 +23,11 @@ fn world(bodies: &[(&str, Value)]) -> World {
 /// Messages of the guard on filters.
 fn said(before: &[(&str, Value)], after: &[(&str, Value)]) -> Vec<String> {
     let objections = weakening::objections(&world(before), &world(after));
-    assert!(objections.iter().all(|each| each.rule == Rule::Weakening && each.resource().is_some()));
+    assert!(
+        objections
+            .iter()
+            .all(|each| each.rule == Rule::Weakening && matches!(each.about, About::Resource(_)))
+    );
     objections.into_iter().map(|each| each.message).collect()
 }
 

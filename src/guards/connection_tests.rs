@@ -29,7 +29,11 @@ fn at(id: &str, properties: &Value) -> World {
 fn said(before: &Value, after: &Value) -> Vec<String> {
     let id = format!("{ACCOUNT}/connections/search");
     let objections = objections(&at(&id, before), &at(&id, after));
-    assert!(objections.iter().all(|each| each.rule == Rule::Connection && each.resource().is_some()));
+    assert!(
+        objections
+            .iter()
+            .all(|each| each.rule == Rule::Connection && matches!(each.about, About::Resource(_)))
+    );
     objections.into_iter().map(|each| each.message).collect()
 }
 

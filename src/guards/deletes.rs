@@ -209,11 +209,9 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             (message, empty)
         }
     };
-    let about = match &list.within {
-        Some(within) => About::Resource(within.clone()),
-        None => About::Stack(list.stack.to_owned()),
-    };
-    Objection::about(Rule::Deletes, about, message).unless(instead)
+    let (stack, kind) = (list.stack.to_owned(), list.kind.to_owned());
+    let about = About::List { stack, kind, within: list.within.clone() };
+    Objection::about(Rule::DeleteList, about, message).unless(instead)
 }
 
 /// Whether an id is that of a role assignment.

@@ -43,7 +43,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         let before = world(deleted.iter().chain([&account]).cloned());
         let found = left_out(&plan, &before, &before.after(&plan), Origin::Specs);
         let expected: Vec<String> =
-            (!said.is_empty()).then(|| format!("deletes: {said}")).into_iter().collect();
+            (!said.is_empty()).then(|| format!("delete-list: {said}")).into_iter().collect();
         assert_eq!(messages(found), expected, "{what}");
         // Of a file nothing is believed: what counts is whether anything of the stack's is left there.
         let found = left_out(&plan, &before, &before.after(&plan), Origin::File);
@@ -76,7 +76,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         messages(left_out(plan, &before, &before.after(plan), Origin::Specs)).concat()
     };
     assert!(
-        judged(&plan, &policy).starts_with("deletes: `raiPolicies` of account `chat` is not in the spec")
+        judged(&plan, &policy).starts_with("delete-list: `raiPolicies` of account `chat` is not in the spec")
     );
     plan.lists.push(DeclaredList { stack: "team-a".to_owned(), kind: "raiPolicies", within: Some(id(CHAT)) });
     assert_eq!(judged(&plan, &policy), "");

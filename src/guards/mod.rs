@@ -58,8 +58,10 @@ use crate::rbac::Catalogue;
 /// A rule that `--allow` can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns; deletes by a list that a spec leaves out.
+    /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns.
     Deletes,
+    /// Deletes by a list that a spec leaves out.
+    DeleteList,
     /// Deleting an account.
     DeleteAccount,
     /// Deleting a model deployment.
@@ -100,6 +102,7 @@ const STALE: &str = "stale";
 /// The rules, as `--allow` names them.
 const RULES: &[(&str, Rule, Code)] = &[
     ("deletes", Rule::Deletes, Code::GuardDeletes),
+    ("delete-list", Rule::DeleteList, Code::GuardDeleteList),
     ("delete-account", Rule::DeleteAccount, Code::GuardDeleteAccount),
     ("delete-deployment", Rule::DeleteDeployment, Code::GuardDeleteDeployment),
     ("delete-project", Rule::DeleteProject, Code::GuardDeleteProject),
@@ -185,6 +188,12 @@ struct Objection {
 /// What an objection is about.
 enum About {
     Resource(ResourceId),
+    /// A list of a stack's spec: of which kind, and what it stands in; the file's own stands in nothing.
+    List {
+        stack: String,
+        kind: String,
+        within: Option<ResourceId>,
+    },
     /// All that the plan does to what a stack owns.
     Stack(String),
     /// The plan as a whole.
@@ -208,10 +217,16 @@ impl Objection {
         Self { instead: Some(instead), ..self }
     }
 
-    fn resource(&self) -> Option<&ResourceId> {
+    /// Whether an address names what it is about by its resource id.
+    fn is_at(&self, address: &str) -> bool {
+        let is = |text: &str, id: &ResourceId| ResourceId::parse(text).is_ok_and(|named| named == *id);
         match &self.about {
-            About::Resource(id) => Some(id),
-            About::Stack(_) | About::Plan => None,
+            About::Resource(id) => is(address, id),
+            About::List { kind, within: Some(within), .. } => address
+                .strip_suffix(kind)
+                .and_then(|rest| rest.strip_suffix('/'))
+                .is_some_and(|id| is(id, within)),
+            About::List { within: None, .. } | About::Stack(_) | About::Plan => false,
         }
     }
 }
@@ -302,16 +317,25 @@ struct Refusal<'a> {
 
 impl<'a> Refusal<'a> {
     fn new(plan: &'a Plan, objection: Objection) -> Self {
+        let place = |id: &ResourceId| {
+            let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
+            // What a plan writes comes before what merely stands there under the same id.
+            let named = |writes| {
+                plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id))
+            };
+            let change = named(true).or_else(|| named(false));
+            (change, address(plan, change).unwrap_or_else(|| id.to_string()))
+        };
         let (change, address) = match &objection.about {
             About::Resource(id) => {
-                let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
-                // What a plan writes comes before what merely stands there under the same id.
-                let named = |writes| {
-                    plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id))
-                };
-                let change = named(true).or_else(|| named(false));
-                (change, address(plan, change).or_else(|| Some(id.to_string())))
+                let (change, address) = place(id);
+                (change, Some(address))
             }
+            About::List { kind, within: Some(within), .. } => {
+                let (change, address) = place(within);
+                (change, Some(format!("{address}/{kind}")))
+            }
+            About::List { stack, kind, within: None } => (None, Some(format!("{stack}/{kind}"))),
             About::Stack(stack) => (None, Some(stack.clone())),
             About::Plan => (None, None),
         };
@@ -319,11 +343,11 @@ impl<'a> Refusal<'a> {
     }
 
     fn is_lifted_by(&self, allow: &Allow) -> bool {
-        let is_of_it = |id: ResourceId| self.objection.resource() == Some(&id);
         allow.rule == self.objection.rule
-            && allow.address.as_ref().is_none_or(|allowed| {
-                Some(allowed) == self.address.as_ref() || ResourceId::parse(allowed).is_ok_and(is_of_it)
-            })
+            && allow
+                .address
+                .as_ref()
+                .is_none_or(|allowed| Some(allowed) == self.address.as_ref() || self.objection.is_at(allowed))
     }
 
     /// What lifts it, and nothing else.

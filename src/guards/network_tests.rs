@@ -24,7 +24,7 @@ fn said(before: Option<Value>, after: Value) -> Vec<String> {
     let (before, after) = (world(before), world(Some(after)));
     let mut objections = network::objections(&before, &after);
     objections.extend(outbound::objections(&before, &after));
-    assert!(objections.iter().all(|each| each.resource() == Some(&id(CHAT))));
+    assert!(objections.iter().all(|each| matches!(&each.about, About::Resource(at) if *at == id(CHAT))));
     objections.into_iter().map(|each| format!("{}: {}", each.rule, each.message)).collect()
 }
 

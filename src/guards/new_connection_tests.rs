@@ -67,7 +67,11 @@ fn said_by(plan: &Plan, before: &World, new: &[(String, Value)], origin: Origin)
     let mut after = before.clone();
     after.resources.extend(world(new).resources);
     let objections = new_connection::objections(plan, before, &after, origin);
-    assert!(objections.iter().all(|each| each.rule == Rule::Connection && each.resource().is_some()));
+    assert!(
+        objections
+            .iter()
+            .all(|each| each.rule == Rule::Connection && matches!(each.about, About::Resource(_)))
+    );
     objections.into_iter().map(|each| each.message).collect()
 }
 

@@ -226,7 +226,7 @@ fn rules_are_written_as_they_are_read() {
     }
     let at = Allow { rule: Rule::Grant, address: Some("roles/a:b".to_owned()) };
     assert_eq!("grant:roles/a:b".parse::<Allow>().unwrap(), at);
-    assert!("grants".parse::<Allow>().unwrap_err().contains("deletes, delete-account"));
+    assert!("grants".parse::<Allow>().unwrap_err().contains("deletes, delete-list, delete-account"));
     for stale in ["stale", "stale:accounts/chat"] {
         assert!(stale.parse::<Allow>().unwrap_err().contains("cannot be lifted: make a new plan"));
     }

@@ -46,9 +46,10 @@ fn a_file_that_declares_nothing_does_not_make_a_hand_made_grant_one_to_rely_on()
     refused(&azure, folder.keyless("apply plan.json a.yaml --yes"), 3, &words);
     // Nor does a file tell whether its specs want nobody or say nothing.
     let chat = account("chat");
-    let words = ["guard-deletes", "goes and none stays there", "--allow deletes:"];
+    let words = ["guard-delete-list", "goes and none stays there", "--allow delete-list:"];
     refused(&azure, folder.keyless(&format!("apply plan.json --yes --allow lock-out:{chat}")), 3, &words);
-    let lifted = format!("apply plan.json --yes --allow lock-out:{chat} --allow deletes:{chat}");
+    let lifted =
+        format!("apply plan.json --yes --allow lock-out:{chat} --allow delete-list:{chat}/roleAssignments");
     folder.keyless(&lifted).exits(0).says(&["1 done"]);
 }
 

@@ -28,11 +28,26 @@ fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     let (azure, folder) = shared();
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
     let words = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
-    let hint = "if it is meant: write `roleAssignments: []`, or --allow deletes:accounts/chat";
-    folder.keyless("plan a.yaml --out saved.json").exits(3).says(&["error[guard-deletes]", words, hint]);
+    let hint =
+        "if it is meant: write `roleAssignments: []`, or --allow delete-list:accounts/chat/roleAssignments";
+    folder.keyless("plan a.yaml --out saved.json").exits(3).says(&["error[guard-delete-list]", words, hint]);
     folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
-    folder.keyless("plan a.yaml --allow deletes:accounts/chat").exits(0).says(&["2 to delete"]);
-    folder.keyless("plan a.yaml --allow deletes:accounts/another").exits(3);
+    let lists = ["accounts/chat/roleAssignments".to_owned(), format!("{}/roleAssignments", account("chat"))];
+    for list in lists {
+        folder.keyless(&format!("plan a.yaml --allow delete-list:{list}")).exits(0).says(&["2 to delete"]);
+    }
+    // Another list, what holds it, and the word that many deletes are meant lift nothing.
+    for lift in [
+        "delete-list:accounts/another/roleAssignments",
+        "delete-list:accounts/chat",
+        "delete-list:accounts/chat/projects",
+        "delete-list:team-a/roleAssignments",
+        "deletes:accounts/chat",
+        "deletes:team-a",
+        "deletes",
+    ] {
+        folder.keyless(&format!("plan a.yaml --allow {lift}")).exits(3).says(&["error[guard-delete-list]"]);
+    }
     // Without its specs a saved plan does not prove that they want nobody.
     let words = "2 role assignments of stack `team-a` on `chat` go and none stays there";
     folder.keyless("apply saved.json --yes").exits(3).says(&[words, "name its specs behind the plan"]);
@@ -57,9 +72,31 @@ fn a_line_elsewhere_for_the_same_scope_does_not_stand_for_the_list() {
     };
     let somebody = entry(&format!("[{{id: {CAROL}, type: User}}]"));
     folder.write("a.yaml", format!("{lost}{somebody}"));
-    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-deletes]"]);
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-delete-list]"]);
     folder.write("a.yaml", format!("{lost}{}", entry("[]")));
     folder.keyless("plan a.yaml").exits(0).says(&["2 to delete"]);
+}
+
+/// That many deletes are meant says nothing of a key that a merge lost, and the other way round.
+#[test]
+fn many_deletes_and_a_list_that_is_left_out_are_two_questions() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let users: Vec<String> = (1..7).map(|n| format!("aaaaaaaa-0000-4000-8000-00000000000{n}")).collect();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&users)));
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    azure.grant(&at("rg"), HAND, CS_USER, CAROL, None);
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
+    let (many, list) = ("deletes:team-a", "delete-list:accounts/chat/roleAssignments");
+    let run = folder.keyless("plan a.yaml").exits(3);
+    run.says(&["error[guard-deletes]", "error[guard-delete-list]", &format!("--allow {many}"), list]);
+    folder.keyless(&format!("plan a.yaml --allow {many}")).exits(3).says(&["error[guard-delete-list]"]);
+    folder.keyless(&format!("plan a.yaml --allow {list}")).exits(3).says(&["error[guard-deletes]"]);
+    folder.keyless(&format!("plan a.yaml --allow {many} --allow {list}")).exits(0).says(&["6 to delete"]);
+    // An empty list asks for the count alone.
+    folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
+    folder.keyless(&format!("plan a.yaml --allow {many}")).exits(0);
 }
 
 #[test]
@@ -85,8 +122,8 @@ fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_t
     folder.write("a.yaml", &spec);
     let own =
         "`roleAssignments` of stack `team-a` is not in the spec any more, and 1 role assignment goes with it";
-    folder.keyless("plan a.yaml").exits(3).says(&[own, "or --allow deletes:team-a"]);
-    folder.keyless("plan a.yaml --allow deletes:team-a").exits(0);
+    folder.keyless("plan a.yaml").exits(3).says(&[own, "or --allow delete-list:team-a/roleAssignments"]);
+    folder.keyless("plan a.yaml --allow delete-list:team-a/roleAssignments").exits(0);
     folder.write("a.yaml", format!("{spec}roleAssignments: []\n"));
     folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
     // Nobody deletes an account that the stack did not make; its users would go all the same.
@@ -103,7 +140,7 @@ fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_t
     let (_azure, folder) = shared();
     folder.write("a.yaml", head("team-a"));
     let run = folder.keyless("plan a.yaml").exits(3).says(&["guard-delete-account"]);
-    assert!(!run.stdout.contains("guard-deletes"), "{run}");
+    assert!(!run.stdout.contains("guard-delete-list"), "{run}");
 }
 
 #[test]

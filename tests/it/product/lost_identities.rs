@@ -56,7 +56,7 @@ fn locked(azure: &Azure, folder: &Folder, lifts: &str, loses: &str) {
     assert!(loses.is_empty() || access(&json, "loses").contains(&loses.to_owned()), "{json}");
     folder.keyless(&format!("plan a.yaml {lifts}")).exits(3).says(&["error[guard-lock-out]", WORDS]);
     folder.keyless(&format!("apply a.yaml --yes {lifts}")).exits(3).complains(&["nothing was written"]);
-    let lifts = format!("{lifts} --allow deletes");
+    let lifts = format!("{lifts} --allow deletes --allow delete-list");
     folder.keyless(&format!("plan a.yaml --out saved.json {lifts} --allow lock-out")).exits(0);
     folder
         .keyless(&format!("apply saved.json --yes {lifts}"))
@@ -162,7 +162,7 @@ fn accounts_that_no_spec_names_are_judged_where_an_identity_goes() {
     let given = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": who, "principalType": "ServicePrincipal"}});
     azure.put(&assignment(&format!("/subscriptions/{SUB}"), HAND), given);
     folder.write("a.yaml", spec(true, &[(ALICE, "User")], ""));
-    let lift = "--allow delete-account --allow deletes";
+    let lift = "--allow delete-account --allow delete-list";
     folder.keyless(&format!("plan a.yaml {lift}")).exits(3).says(&[
         "error[guard-lock-out]",
         "could call the models of account `other`",
@@ -184,7 +184,7 @@ fn what_a_deleted_identity_could_elsewhere_is_told() {
     let user = (ALICE, "User");
     folder.write("a.yaml", spec(true, &[user], &front("SystemAssigned", projects)));
     folder.keyless("apply a.yaml --yes").exits(0);
-    let lift = "--allow delete-account --allow delete-project --allow deletes";
+    let lift = "--allow delete-account --allow delete-project --allow delete-list";
     let told = |folder: &Folder| {
         let run = folder.keyless(&format!("plan a.yaml --format json {lift}")).exits(0).json();
         let warnings = run["findings"].as_array().unwrap().iter();

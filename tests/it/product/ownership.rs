@@ -72,7 +72,7 @@ fn adopting_marks_what_was_made_by_hand_and_nothing_else() {
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     // From now on removing the line revokes.
     folder.write("a.yaml", spec(&[], ""));
-    folder.keyless("apply a.yaml --yes --allow lock-out --allow deletes").exits(0).says(&["1 to delete"]);
+    folder.keyless("apply a.yaml --yes --allow lock-out --allow delete-list").exits(0).says(&["1 to delete"]);
     assert!(azure.grants_at(&account("chat")).is_empty());
 }
 
@@ -122,9 +122,9 @@ fn the_last_line_of_an_account_revokes_too() {
     // With keys off nobody is left then: that takes a word.
     folder.keyless("apply a.yaml --yes").exits(3);
     assert!(azure.take_writes().is_empty());
-    folder.keyless("plan a.yaml --allow lock-out").exits(3).says(&["error[guard-deletes]"]);
+    folder.keyless("plan a.yaml --allow lock-out").exits(3).says(&["error[guard-delete-list]"]);
     folder
-        .keyless("apply a.yaml --yes --allow lock-out --allow deletes")
+        .keyless("apply a.yaml --yes --allow lock-out --allow delete-list")
         .exits(0)
         .says(&["1 to delete", "1 done"]);
     assert!(azure.grants_at(&account("chat")).is_empty());
@@ -150,8 +150,8 @@ fn the_last_line_of_a_group_revokes_too_and_so_does_an_emptied_stack() {
     let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
     assert_eq!(principals(&azure, &group), [ALICE]);
     folder.write("a.yaml", at_group(&[]));
-    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-deletes]"]);
-    folder.keyless("apply a.yaml --yes --allow deletes").exits(0).says(&["1 to delete", "1 done"]);
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-delete-list]"]);
+    folder.keyless("apply a.yaml --yes --allow delete-list").exits(0).says(&["1 to delete", "1 done"]);
     assert!(azure.grants_at(&group).is_empty());
 }
 
@@ -448,5 +448,5 @@ fn things_pass_to_another_stack_once_their_marks_are_off() {
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.keyless("plan b.yaml --detailed-exitcode").exits(0);
     folder.write("b.yaml", spec(&[], "").replace("stack: team-a", "stack: team-b"));
-    folder.keyless("plan b.yaml --allow deletes --allow lock-out").exits(0).says(&["- role assignment"]);
+    folder.keyless("plan b.yaml --allow delete-list --allow lock-out").exits(0).says(&["- role assignment"]);
 }

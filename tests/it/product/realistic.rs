@@ -67,7 +67,7 @@ fn a_platform_applies_plans_clean_and_loses_nothing_set_by_hand() {
     let folder = azure.folder();
     folder.write("a.yaml", platform());
     let secret = [("KEYLESS_SECRET_SEARCH", "the-key-of-search")];
-    let run = folder.with_env("apply a.yaml --yes --allow deletes --format json", &secret).exits(0);
+    let run = folder.with_env("apply a.yaml --yes --allow delete-list --format json", &secret).exits(0);
     let created = run.json()["summary"]["done"].as_u64();
     assert_eq!(created, Some(5 + 20 + 60 + 4 + 6 + 3), "{run}");
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);

@@ -389,7 +389,7 @@ fn a_refused_encryption_stops_nothing_else() {
             .replace("Microsoft.KeyVault", "Microsoft.CognitiveServices")
             .replace("keyVaultProperties", "# "),
     );
-    folder.keyless("apply a.yaml --yes --allow weakening --allow deletes").exits(0);
+    folder.keyless("apply a.yaml --yes --allow weakening --allow delete-list").exits(0);
     assert_eq!(
         azure.get(&case_account("cmk7"))["properties"]["encryption"]["keySource"],
         "Microsoft.CognitiveServices"
@@ -535,7 +535,7 @@ fn a_delete_is_done_only_if_azure_says_so() {
         azure.grant(&account("chat"), BY_HAND, reader, ALICE, Some("[keyless:team-a]"));
         folder.write("a.yaml", one_account("team-a", "chat", "tags: {}\n"));
         azure.spoil("DELETE", "/roleAssignments/", fault);
-        let run = folder.keyless("apply a.yaml --yes --allow deletes --format json").exits(1);
+        let run = folder.keyless("apply a.yaml --yes --allow delete-list --format json").exits(1);
         assert!(run.stdout.contains(words), "{words}: {run}");
         assert!(!run.stdout.contains("it had gone already"), "{run}");
         azure.get(&assignment(&account("chat"), BY_HAND));
@@ -553,7 +553,7 @@ fn a_delete_is_sent_whatever_the_read_before_it_says() {
     let path = assignment(&account("chat"), BY_HAND);
     let absent = Fault::error(404, "RoleAssignmentNotFound", "The role assignment 'x' is not found.");
     azure.spoil("GET", "roleAssignments/", absent);
-    let run = folder.keyless("apply a.yaml --yes --allow deletes").exits(0).says(&["1 done"]);
+    let run = folder.keyless("apply a.yaml --yes --allow delete-list").exits(0).says(&["1 done"]);
     assert!(!run.stdout.contains("it had gone already"), "{run}");
     azure.heal();
     assert_eq!(azure.send("GET", &path, None).status, 404);

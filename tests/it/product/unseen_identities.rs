@@ -9,7 +9,7 @@ use crate::common::{ALICE, Azure, CS_USER, Fault, Folder, READER, SUB, account, 
 const GRANTS: &str = "Authorization/roleAssignments?";
 const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 const LOCKED: &str = "error[guard-lock-out]";
-const LIFTS: &str = "--allow delete-account --allow delete-project --allow deletes";
+const LIFTS: &str = "--allow delete-account --allow delete-project";
 
 fn of_subscription() -> String {
     format!("/subscriptions/{SUB}/providers/Microsoft.{GRANTS}")

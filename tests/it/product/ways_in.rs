@@ -391,7 +391,7 @@ fn whoever_keeps_only_what_ends_is_told_so() {
         assert_eq!(access["restricted"][0]["through"][0]["temporary"], true, "{document}");
         folder.keyless("plan a.yaml --format markdown").exits(0).says(&["can only for a while"]);
         folder.keyless("plan a.yaml --out saved.json").exits(0);
-        folder.keyless("apply saved.json --yes --allow deletes").exits(0).says(&["can only for a while"]);
+        folder.keyless("apply saved.json --yes --allow delete-list").exits(0).says(&["can only for a while"]);
         // What may not be asked is not known, and a note says so.
         folder.write("a.yaml", format!("{spec}{entry}"));
         folder.keyless("apply a.yaml --yes").exits(0);

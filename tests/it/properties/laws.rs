@@ -118,7 +118,9 @@ fn every_law_holds_for_every_generated_case() {
         let spoken = all.covered.contains_key(&format!("guard {opening}"));
         assert!(spoken || total < 2000, "guard {opening} speaks in no case");
     }
-    for guards in [&["deletes"], &["delete-account"], &["purge"], &["grant"], openings, &["lock-out"]] {
+    for guards in
+        [&["deletes"], &["delete-list"], &["delete-account"], &["purge"], &["grant"], openings, &["lock-out"]]
+    {
         let spoken = guards.iter().filter_map(|guard| all.covered.get(&format!("guard {guard}")));
         let count: u64 = spoken.sum();
         // Few accounts are purged: a hundred cases may hold none.

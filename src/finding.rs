@@ -129,7 +129,7 @@ codes! {
     Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, or for declared deployments of the account, and one of them cannot be read or made: keys that are on, a role assignment that is to be revoked";
     NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
-    TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while";
+    TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while; a warning where it is declared and should have ended by now: where Azure still refuses the declared one, the remedy is `az role assignment delete --ids ID`, or some minutes";
     CauseUnread = "cause-unread", "an activity log that could not be read, so that `drift` does not know who changed what";
     UndeclaredCondition = "undeclared-condition", "a live role assignment under a condition where the spec declares none";
     Unmanaged = "unmanaged", "something live that no spec declares, beside a declared list or with a role that the `grant` guard guards";

@@ -89,6 +89,9 @@ fn with_deployments(before: &World, account: &ResourceId) -> String {
     let names: Vec<String> =
         before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
     match names.as_slice() {
+        [] if before.unlisted_deployments.contains(account) => {
+            " and with it its deployments, which could not be listed: whoever calls one fails".to_owned()
+        }
         [] => String::new(),
         [one] => format!(" and with it its deployment {one}: whoever calls it fails"),
         all => format!(" and with it its deployments {}: whoever calls them fails", all.join(", ")),

@@ -213,3 +213,36 @@ fn a_plan_that_certainly_takes_no_identity_away_is_not_asked_about() {
     folder.write("a.yaml", spec(""));
     folder.keyless(&format!("plan a.yaml {LIFTS}")).exits(0).says(&["warning[identity-removed]"]);
 }
+
+/// What a list of a group shows is all that holds there: a guard that looks above and below is not blind for a subscription that may not be listed.
+#[test]
+fn a_condition_above_is_seen_in_the_list_of_a_group() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let condition = "(!(ActionMatches{'Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action'}))";
+    let given = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": ALICE, "principalType": "User", "condition": condition, "conditionVersion": "2.0"}});
+    azure.put(&assignment(&format!("/subscriptions/{SUB}"), HAND), given);
+    let grant = format!(
+        "    roleAssignments: [{{role: Cognitive Services User, principals: [{{id: {ALICE}, type: User}}]}}]\n"
+    );
+    folder.write("a.yaml", spec("") + &grant);
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-condition]"]);
+    azure.spoil("GET", &of_subscription(), Fault::denied());
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-condition]"]);
+}
+
+#[test]
+fn deployments_that_could_not_be_listed_go_with_their_account_too() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec(&front("None", "[]")));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec(""));
+    let words = "and with it its deployments, which could not be listed";
+    let run = folder.keyless("plan a.yaml").exits(3).says(&["error[guard-delete-account]"]);
+    assert!(!run.stdout.contains(words), "{run}");
+    azure.spoil("GET", "/accounts/front/deployments?", Fault::denied());
+    folder.keyless("plan a.yaml").exits(3).says(&["error[guard-delete-account]", words]);
+}

@@ -172,11 +172,16 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
     let noun = kinds::by_name(list.kind).map_or("resource", |kind| kind.noun());
     let them = if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
     let (whose, go) = (of(Some(list.stack)), if count == 1 { "goes" } else { "go" });
+    // Another stack's spec may declare the account: its list is none of this stack's.
     let is_declared = |id: &ResourceId| {
-        let is = |change: &&PlannedChange| ResourceId::parse(&change.id).ok().as_ref() == Some(id);
+        let is = |change: &&PlannedChange| {
+            change.stack.as_deref() == Some(list.stack)
+                && ResourceId::parse(&change.id).ok().as_ref() == Some(id)
+        };
         let mut said = plan.changes.iter().filter(is);
         said.any(|change| !change.action.is_undeclared() && change.action != Action::Delete)
     };
+    let in_its_spec = list.within.as_ref().is_none_or(|id| !is_account(id) || is_declared(id));
     let name = list.within.as_ref().map(ResourceId::name);
     let (message, instead) = match (origin, &list.within) {
         (Origin::File, _) => {
@@ -186,9 +191,10 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             );
             (message, "name its specs behind the plan")
         }
-        (Origin::Specs, Some(account)) if is_account(account) && !is_declared(account) => {
+        (Origin::Specs, Some(account)) if !in_its_spec => {
             let message = format!(
-                "the spec says nothing of account `{}` any more, and {them} {whose} on it {go}",
+                "the spec of stack `{}` says nothing of account `{}` any more, and its {them} there {go}",
+                list.stack,
                 account.name()
             );
             (message, "keep a role assignment with that scope and `principals: []`")
@@ -213,7 +219,8 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
         }
     };
     let (stack, kind) = (list.stack.to_owned(), list.kind.to_owned());
-    let about = About::List { stack, kind, within: list.within.clone() };
+    let apart = origin == Origin::Specs && !in_its_spec;
+    let about = About::List { stack, kind, within: list.within.clone(), apart };
     Objection::about(Rule::DeleteList, about, message).unless(instead)
 }
 

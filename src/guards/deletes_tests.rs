@@ -19,8 +19,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
     let on_it = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
     let own =
         "`roleAssignments` of stack `team-a` is not in the spec any more, and 1 role assignment goes with it";
-    let forgotten =
-        "the spec says nothing of account `chat` any more, and 2 role assignments of stack `team-a` on it go";
+    let forgotten = "the spec of stack `team-a` says nothing of account `chat` any more, and its 2 role assignments there go";
     let (two, one) = (vec![given(CHAT, 1), given(CHAT, 2)], vec![given(GROUP, 1)]);
     let at_project = vec![given(&project, 1)];
     let mut policy = json!({"id": filter, "tags": {"keyless-stack": "team-a"}});

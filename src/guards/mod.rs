@@ -193,6 +193,8 @@ enum About {
         stack: String,
         kind: String,
         within: Option<ResourceId>,
+        /// Whether the stack's spec does not declare what it stands in: several stacks may have given something there, and each is asked.
+        apart: bool,
     },
     /// All that the plan does to what a stack owns.
     Stack(String),
@@ -222,9 +224,10 @@ impl Objection {
         let is = |text: &str, id: &ResourceId| ResourceId::parse(text).is_ok_and(|named| named == *id);
         match &self.about {
             About::Resource(id) => is(address, id),
-            About::List { kind, within: Some(within), .. } => address
+            About::List { stack, kind, within: Some(within), apart } => address
                 .strip_suffix(kind)
                 .and_then(|rest| rest.strip_suffix('/'))
+                .and_then(|rest| if *apart { rest.strip_prefix(stack) } else { Some(rest) })
                 .is_some_and(|id| is(id, within)),
             About::List { within: None, .. } | About::Stack(_) | About::Plan => false,
         }
@@ -331,11 +334,15 @@ impl<'a> Refusal<'a> {
                 let (change, address) = place(id);
                 (change, Some(address))
             }
-            About::List { kind, within: Some(within), .. } => {
+            About::List { stack, kind, within: Some(within), apart } => {
                 let (change, address) = place(within);
-                (change, Some(format!("{address}/{kind}")))
+                let list = format!("{address}/{kind}");
+                (
+                    change,
+                    Some(if *apart { format!("{stack}/{}", list.trim_start_matches('/')) } else { list }),
+                )
             }
-            About::List { stack, kind, within: None } => (None, Some(format!("{stack}/{kind}"))),
+            About::List { stack, kind, within: None, .. } => (None, Some(format!("{stack}/{kind}"))),
             About::Stack(stack) => (None, Some(stack.clone())),
             About::Plan => (None, None),
         };

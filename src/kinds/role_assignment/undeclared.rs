@@ -226,7 +226,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
                     "stack `{other}` expects it, and stack `{stack}` declares the account: only `expected` of that stack counts here"
                 ),
                 Ground::Group => format!(
-                    "stack `{other}` expects it, and it reaches the accounts of stack `{stack}` in the group too, which does not"
+                    "stack `{other}` expects it, and stack `{stack}` names that resource group too and does not"
                 ),
             })
         };

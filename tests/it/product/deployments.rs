@@ -252,7 +252,10 @@ fn the_delete_of_an_account_names_the_deployments_that_go_with_it() {
     // Where that cannot be found out, it is said.
     azure.spoil("GET", "/accounts/chat/deployments?", Fault::denied());
     let run = folder.keyless("plan a.yaml -v").exits(3);
-    run.says(&["which deployments go with account `chat` is not known", "deletes account `chat`\n"]);
+    run.says(&[
+        "which deployments go with account `chat` is not known",
+        "with it its deployments, which could not be listed",
+    ]);
 }
 
 #[test]

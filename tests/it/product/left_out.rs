@@ -128,7 +128,7 @@ fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_t
     folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
     // Nobody deletes an account that the stack did not make; its users would go all the same.
     folder.write("a.yaml", format!("{}{entry}", head("team-a")));
-    let forgotten = "the spec says nothing of account `chat` any more, and 1 role assignment of stack `team-a` on it goes";
+    let forgotten = "the spec of stack `team-a` says nothing of account `chat` any more, and its 1 role assignment there goes";
     folder
         .keyless("plan a.yaml")
         .exits(3)
@@ -141,6 +141,43 @@ fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_t
     folder.write("a.yaml", head("team-a"));
     let run = folder.keyless("plan a.yaml").exits(3).says(&["guard-delete-account"]);
     assert!(!run.stdout.contains("guard-delete-list"), "{run}");
+}
+
+#[test]
+fn what_two_stacks_leave_out_on_one_account_is_two_questions() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let given = format!(
+        "roleAssignments:\n  - scope: {}\n    role: Reader\n    principals:\n{}",
+        account("chat"),
+        listed([BOB], "User")
+    );
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.write("b.yaml", format!("{}{given}", head("team-b")));
+    folder.keyless("apply a.yaml b.yaml --yes -q").exits(0);
+    // The list of the account is the other stack's.
+    folder.write("b.yaml", head("team-b"));
+    let theirs = "the spec of stack `team-b` says nothing of account `chat` any more, and its 1 role assignment there goes";
+    let flag = "--allow delete-list:team-b/accounts/chat/roleAssignments";
+    let hint = format!("keep a role assignment with that scope and `principals: []`, or {flag}");
+    let run = folder.keyless("plan a.yaml b.yaml").exits(3).says(&[theirs, &hint]);
+    assert!(!run.stdout.contains("is not in the spec any more"), "{run}");
+    let nobody = given.split("    principals").next().unwrap();
+    folder.write("b.yaml", format!("{}{nobody}    principals: []\n", head("team-b")));
+    folder.keyless("plan a.yaml b.yaml").exits(0).says(&["1 to delete"]);
+    // Both leave it out: each is asked, and neither answers for the other.
+    folder.write("b.yaml", head("team-b"));
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    let own = "--allow delete-list:accounts/chat/roleAssignments";
+    folder.keyless("plan a.yaml b.yaml").exits(3).says(&[theirs, flag, own]);
+    folder.keyless(&format!("plan a.yaml b.yaml {own}")).exits(3).says(&[theirs]);
+    folder
+        .keyless(&format!("plan a.yaml b.yaml {flag}"))
+        .exits(3)
+        .says(&["`roleAssignments` of account `chat`"]);
+    folder.keyless(&format!("plan a.yaml b.yaml {flag} {own}")).exits(0).says(&["2 to delete"]);
+    let by_id = format!("--allow delete-list:team-b{}/roleAssignments", account("chat"));
+    folder.keyless(&format!("plan a.yaml b.yaml {by_id} {own}")).exits(0);
 }
 
 #[test]

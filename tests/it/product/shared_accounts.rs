@@ -178,9 +178,13 @@ fn one_stack_expects_nothing_for_the_accounts_of_another_in_their_group() {
         owner(&scope);
         drift(&one, &two, "a.yaml b.yaml", 2);
         let run = drift(&one, &with(&two), "a.yaml b.yaml", 2);
-        run.says(&["stack `team-b` expects it, and it reaches the accounts of stack `team-a` in the group too, which does not"]);
+        run.says(&[
+            "stack `team-b` expects it, and stack `team-a` names that resource group too and does not",
+        ]);
         let run = drift(&with(&one), &two, "a.yaml b.yaml", 2);
-        run.says(&["stack `team-a` expects it, and it reaches the accounts of stack `team-b` in the group too, which does not"]);
+        run.says(&[
+            "stack `team-a` expects it, and stack `team-b` names that resource group too and does not",
+        ]);
         // Each alone, and both: together they see what one of them sees.
         drift(&one, &with(&two), "a.yaml", 2);
         drift(&one, &with(&two), "b.yaml", 0);

@@ -150,7 +150,7 @@ codes! {
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.
     ClosedNetwork = "closed-network", "a plan that closes a live account to every public address";
-    IdentityRemoved = "identity-removed", "a plan that takes an identity from a live account or project, or deletes one that has roles elsewhere";
+    IdentityRemoved = "identity-removed", "a plan that takes an identity from a live account or project, or deletes one that has roles elsewhere or of which that is not known";
     RestoredAsItWas = "restored-as-it-was", "a soft-deleted account that a plan brings back with what the spec does not declare";
     // Guards.
     GuardDeletes = "guard-deletes", "a plan that deletes more than 10 resources of a stack, or at least 5 and over 30 % of what it owns";

@@ -10,11 +10,13 @@ use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds;
-use crate::plan::predict::{World, has_own_identity};
+use crate::plan::predict::{World, has_own_identity, own_principal};
 use crate::rbac::Catalogue;
 
 /// How many roles are named.
 const SHOWN: usize = 6;
+
+const UNSHOWN: &str = "Azure does not show its object id, so its roles are not known here";
 
 pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
@@ -23,7 +25,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
         let Some(kind) = kinds::by_id(&id).filter(|kind| kind.takes_identity()) else { continue };
         let title = format!("{} `{}`", kind.noun(), id.name());
         if has_own_identity(old) && !has_own_identity(new) {
-            let own = kind.identity(old);
+            let own = own_principal(old);
             let message = format!(
                 "the plan removes the system-assigned identity of {title}{}{}; should it get one again, that has another object id and none of these roles",
                 held(case, own, &roles, "with it go"),
@@ -59,7 +61,17 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
     let verdict = |step: &Step| {
         let id = target(step)?;
         let kind = kinds::by_id(&id).filter(|kind| kind.takes_identity())?;
-        let principal = kind.identity(case.world.resource(&id)?)?;
+        let body = case.world.resource(&id)?;
+        let title = format!("{} `{}`", kind.noun(), id.name());
+        let Some(principal) = own_principal(body) else {
+            let message =
+                format!("the plan deletes {title} and with it its system-assigned identity: {UNSHOWN}");
+            let hint =
+                "look in the portal, under Identity, what roles it has; made again, it has another object id";
+            let warning =
+                || case.warning(Code::IdentityRemoved, step.change, &[], message, Some(hint.to_owned()));
+            return has_own_identity(body).then(warning);
+        };
         let mut given: Vec<String> = given(after, principal, roles)
             .filter(|(scope, _)| stays(scope))
             .map(|(_, words)| words)
@@ -70,9 +82,7 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
             return None;
         }
         let message = format!(
-            "the plan deletes {} `{}` and with it its system-assigned identity ({principal}): {}{limits}",
-            kind.noun(),
-            id.name(),
+            "the plan deletes {title} and with it its system-assigned identity ({principal}): {}{limits}",
             match given {
                 0 => "no role of it elsewhere is known".to_owned(),
                 1 => format!("its role {all} is of no use any more"),
@@ -104,7 +114,7 @@ fn attached(body: &Value) -> BTreeMap<ResourceId, &Value> {
 /// The roles that an identity has, as far as role assignments were read.
 fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -> String {
     let Some(principal) = principal else {
-        return ": Azure does not show its object id, so its roles are not known here".to_owned();
+        return format!(": {UNSHOWN}");
     };
     let mut given: Vec<String> = given(case.world, principal, roles).map(|(_, words)| words).collect();
     let limits = limits(case);

@@ -1,5 +1,5 @@
-//! Identities that a plan deletes where not all role assignments could be read: such an identity may be the last way into an account that the
-//! caller does not see.
+//! Identities that a plan deletes and of which it is not known what roles they have: because not all role assignments could be read, or because
+//! Azure does not show the identity's object id. Such an identity may be the last way into an account that the caller does not see.
 //!
 //! An answer about one principal alone would not help: Azure filters a list by principal for whoever may read the whole list, and what stands in
 //! a group shows nothing of the groups beside it. So nothing tells an identity that is a way in from one that never had a role.
@@ -15,54 +15,73 @@ use crate::plan::predict::World;
 /// How many identities or scopes a message names.
 const NAMED: usize = 4;
 
+/// An identity that goes: of what, and its principal as far as Azure shows it.
+type Lost<'a> = (&'a ResourceId, Option<String>);
+
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
-    if before.unread_assignments.is_empty() {
-        return Vec::new();
-    }
     // A principal that is not there any more lets nobody in.
     let gone: BTreeSet<String> = before.gone.iter().map(|id| comparable(&id.to_string())).collect();
-    let mut lost: BTreeMap<ResourceId, Vec<(&ResourceId, String)>> = BTreeMap::new();
-    for (id, principal) in
-        before.losers_of_identities(after).filter(|(_, principal)| !gone.contains(principal))
-    {
+    let is_there = |(_, principal): &Lost<'_>| principal.as_ref().is_none_or(|id| !gone.contains(id));
+    let mut lost: BTreeMap<ResourceId, Vec<Lost<'_>>> = BTreeMap::new();
+    for (id, principal) in before.losers_of_identities(after).filter(is_there) {
         // What stands in an account that goes is one question with it.
         let account = id.up_to("accounts").filter(|account| after.resource(account).is_none());
         lost.entry(account.unwrap_or_else(|| id.clone())).or_default().push((id, principal));
     }
-    let objection = |(from, identities): (ResourceId, Vec<(&ResourceId, String)>)| {
+    let objection = |(from, identities): (ResourceId, Vec<Lost<'_>>)| {
+        let of_unknown: Vec<&ResourceId> =
+            identities.iter().filter(|(_, principal)| principal.is_none()).map(|(id, _)| *id).collect();
         let may_be_theirs = |unread: &&Unread| {
-            unread.principal.as_ref().is_none_or(|whose| identities.iter().any(|(_, id)| id == whose))
+            let whose = unread.principal.as_ref();
+            whose.is_none_or(|whose| identities.iter().any(|(_, id)| id.as_ref() == Some(whose)))
         };
         let unread: Vec<&Unread> = before.unread_assignments.iter().filter(may_be_theirs).collect();
-        let first = unread.first()?;
-        let instead = if unread.iter().any(|unread| unread.denied) {
-            "have it planned and applied by somebody who may list the role assignments there (Reader may)"
-        } else {
-            "run it again once those role assignments can be read"
+        let (message, why, instead) = match (of_unknown.as_slice(), unread.first()) {
+            ([], None) => return None,
+            ([], Some(first)) => {
+                let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
+                let places = some(scopes.into_iter().map(place));
+                let instead = if unread.iter().any(|unread| unread.denied) {
+                    "have it planned and applied by somebody who may list the role assignments there (Reader may)"
+                } else {
+                    "run it again once those role assignments can be read"
+                };
+                (format!("not all role assignments of {places} could be read"), first.why.clone(), instead)
+            }
+            (unknown, _) => {
+                let ids = some(unknown.iter().map(ToString::to_string));
+                let why = format!("`identity` of {ids} says SystemAssigned and has no `principalId`");
+                let message = "Azure does not show its object id, so its roles are not known".to_owned();
+                (message, why, "run it again once Azure shows the object id")
+            }
         };
-        let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
         let message = format!(
-            "{}, which may be the last way into an account elsewhere where keys are off: not all role assignments of {} could be read",
-            taken(after, &from, &identities),
-            some(scopes.into_iter().map(place))
+            "{}, which may be the last way into an account elsewhere where keys are off: {message}",
+            taken(after, &from, &identities)
         );
-        Some(Objection::at(Rule::LockOut, &from, message).because(&first.why).unless(instead))
+        Some(Objection::at(Rule::LockOut, &from, message).because(&why).unless(instead))
     };
     lost.into_iter().filter_map(objection).collect()
 }
 
 /// What the plan does to the identities.
-fn taken(after: &World, from: &ResourceId, identities: &[(&ResourceId, String)]) -> String {
+fn taken(after: &World, from: &ResourceId, identities: &[Lost<'_>]) -> String {
     let title = title(from);
+    let behind = |principal: &Option<String>| match principal {
+        Some(principal) => format!(" ({principal})"),
+        None => String::new(),
+    };
     if after.resource(from).is_some() {
-        let ids = some(identities.iter().map(|(_, principal)| principal.clone()));
-        return format!("the plan takes from {title} its system-assigned identity ({ids})");
+        let ids = some(identities.iter().filter_map(|(_, principal)| principal.clone()));
+        let ids = behind(&Some(ids).filter(|ids| !ids.is_empty()));
+        return format!("the plan takes from {title} its system-assigned identity{ids}");
     }
-    let identity = |(id, principal): &(&ResourceId, String)| {
+    let identity = |(id, principal): &Lost<'_>| {
+        let principal = behind(principal);
         if *id == from {
-            format!("its system-assigned identity ({principal})")
+            format!("its system-assigned identity{principal}")
         } else {
-            format!("that of {} ({principal})", self::title(id))
+            format!("that of {}{principal}", self::title(id))
         }
     };
     let (verb, of_own) = ("the plan deletes", identities.iter().any(|(id, _)| *id == from));

@@ -88,13 +88,19 @@ impl World {
     /// principal with its resource, and when the resource is to have none. User-assigned identities exist apart from what they are attached to.
     #[must_use]
     pub fn identities_lost(&self, after: &Self) -> BTreeSet<String> {
-        self.losers_of_identities(after).map(|(_, principal)| principal).collect()
+        self.losers_of_identities(after).filter_map(|(_, principal)| principal).collect()
     }
 
-    /// What has such an identity, each with the identity's principal.
-    pub fn losers_of_identities(&self, after: &Self) -> impl Iterator<Item = (&ResourceId, String)> {
+    /// What has such an identity, each with the identity's principal as far as Azure shows it.
+    pub fn losers_of_identities(&self, after: &Self) -> impl Iterator<Item = (&ResourceId, Option<String>)> {
         self.resources.iter().filter_map(|(id, was)| {
-            let principal = was["identity"]["principalId"].as_str()?;
+            let principal = own_principal(was);
+            // Of a soft-deleted resource the identity has gone already.
+            if principal.is_none()
+                && (!has_own_identity(was) || id.segment_after("deletedAccounts").is_some())
+            {
+                return None;
+            }
             let is_lost = match after.resource(id) {
                 Some(is) => is["identity"] != was["identity"] && !has_own_identity(is),
                 None => true,
@@ -102,7 +108,7 @@ impl World {
             // What stands in something goes with it.
             let goes_with =
                 |parent: ResourceId| self.resource(&parent).is_some() && after.resource(&parent).is_none();
-            (is_lost || id.parent().is_some_and(goes_with)).then(|| (id, comparable(principal)))
+            (is_lost || id.parent().is_some_and(goes_with)).then(|| (id, principal.map(comparable)))
         })
     }
 
@@ -218,6 +224,12 @@ impl World {
 pub fn has_own_identity(body: &Value) -> bool {
     let kinds = body["identity"]["type"].as_str().unwrap_or_default();
     kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
+}
+
+/// The principal of a resource's system-assigned identity, as far as Azure shows it.
+#[must_use]
+pub fn own_principal(body: &Value) -> Option<&str> {
+    body["identity"]["principalId"].as_str().filter(|principal| !principal.trim().is_empty())
 }
 
 /// The scopes whose lists of accounts show what is at a scope.

@@ -111,6 +111,81 @@ fn an_identity_that_may_be_a_way_in_where_assignments_could_not_be_read_stays() 
     }
 }
 
+/// Shows the system-assigned identities of `front` and of what stands in it as an answer without their object ids would.
+fn without_object_ids(body: &mut Value) {
+    if let Some(items) = body["value"].as_array_mut() {
+        items.iter_mut().for_each(without_object_ids);
+    } else if body["id"].as_str().is_some_and(|id| id.contains("/accounts/front"))
+        && let Some(identity) = body["identity"].as_object_mut()
+    {
+        identity.remove("principalId");
+    }
+}
+
+#[test]
+fn an_identity_whose_object_id_azure_does_not_show_may_be_a_way_in_too() {
+    const UNSHOWN: &str = "Azure does not show its object id, so its roles are not known";
+    for (of, after, lifts, address, words) in losses() {
+        let (azure, folder, _) = applied(&of);
+        folder.write("a.yaml", spec(&after));
+        // Whether or not the role assignments can be read.
+        for denied in [false, true] {
+            azure.spoil(
+                "GET",
+                "/providers/Microsoft.CognitiveServices/accounts",
+                Fault::Edit(without_object_ids),
+            );
+            if denied {
+                azure.spoil("GET", &of_subscription(), Fault::denied());
+            }
+            let run = folder.keyless(&format!("plan a.yaml {lifts}")).exits(3);
+            let run = run.says(&[
+                LOCKED,
+                words.trim_end_matches(" ("),
+                "which may be the last way into an account elsewhere where keys are off",
+                UNSHOWN,
+                "has no `principalId`",
+                "or --allow lock-out:",
+                "warning[identity-removed]",
+                "so its roles are not known here",
+            ]);
+            assert_eq!(
+                run.stdout.matches(LOCKED).count(),
+                1,
+                "one question for all that goes together: {run}"
+            );
+            folder
+                .keyless(&format!("apply a.yaml --yes {lifts}"))
+                .exits(3)
+                .complains(&["nothing was written"]);
+            folder.keyless(&format!("plan a.yaml {lifts} --allow lock-out:accounts/chat")).exits(3);
+            let lifted = format!("{lifts} --allow lock-out:{address}");
+            folder.keyless(&format!("plan a.yaml {lifted} --out saved.json")).exits(0);
+            let run = folder.keyless(&format!("apply saved.json --yes {lifts}")).exits(3);
+            run.says(&[LOCKED, UNSHOWN]).complains(&["nothing was written"]);
+            assert!(azure.take_writes().is_empty());
+            azure.heal();
+        }
+        // What keeps its identity, or never had one of its own, is not asked about.
+        azure.spoil(
+            "GET",
+            "/providers/Microsoft.CognitiveServices/accounts",
+            Fault::Edit(without_object_ids),
+        );
+        for kept in [
+            front("SystemAssigned", "[{name: main}]"),
+            front("SystemAssigned", "[{name: main}]").replace("    identity: SystemAssigned\n", ""),
+        ] {
+            folder.write("a.yaml", spec(&(kept + "    tags: {team: ml}\n")));
+            let run = folder.keyless("plan a.yaml").exits(0);
+            assert!(
+                !run.stdout.contains("guard-lock-out") && !run.stdout.contains("identity-removed"),
+                "{run}"
+            );
+        }
+    }
+}
+
 #[test]
 fn however_a_list_of_role_assignments_failed_nobody_knows_who_is_in_it() {
     let (own, gone) = (account("front"), spec(""));

@@ -54,6 +54,8 @@ struct State<'a> {
     known: Vec<Known<'a>>,
     /// Connections of which specs name the secret and nobody could read whether and where they are.
     unread: Vec<(ResourceId, BTreeSet<&'a str>)>,
+    /// The accounts that go, or of which a project does.
+    left: BTreeSet<ResourceId>,
     origin: Origin,
 }
 
@@ -95,7 +97,13 @@ impl<'a> State<'a> {
                 && holder(id).is_some_and(|holder| before.unlisted_connections.contains(&holder))
         };
         let unread = named.into_iter().filter(|(id, _)| is_open(id)).collect();
-        Self { before, known, unread, origin }
+        let holds = |id: &ResourceId| {
+            let found = id.resource_type().unwrap_or_default().to_lowercase();
+            found.ends_with("/accounts") || found.ends_with("/projects")
+        };
+        let left = before.resources.keys().filter(|id| holds(id) && goes(id));
+        let left = left.filter_map(|id| id.up_to("accounts")).collect();
+        Self { before, known, unread, left, origin }
     }
 
     fn judge(&self, new: &New<'_>) -> Option<Objection> {
@@ -128,9 +136,7 @@ impl<'a> State<'a> {
 
     /// A live connection that this one may be, under another name.
     fn renamed(&self, new: &New<'_>) -> Option<Objection> {
-        let trusted =
-            |known: &Known<'_>| !known.names.is_empty() && same_host(target(known.properties), new.target());
-        if self.known.iter().any(trusted) {
+        if self.is_trusted(new) {
             return None;
         }
         let is_there = |known: &&Known<'_>| same_host(target(known.properties), new.target());
@@ -149,6 +155,14 @@ impl<'a> State<'a> {
             (!differs.is_empty()).then(|| new.suspect(known, &what))
         };
         other.first().map(elsewhere).or_else(|| same.into_iter().find_map(leading))
+    }
+
+    /// Whether specs say that each secret it sends goes to its host already. What a saved plan names is no proof.
+    fn is_trusted(&self, new: &New<'_>) -> bool {
+        let sent = names_in(&new.properties["credentials"]);
+        let there = || self.known.iter().filter(|known| same_host(target(known.properties), new.target()));
+        let goes_there = |name: &&str| there().any(|known| known.names.contains(*name));
+        self.origin == Origin::Specs && !sent.is_empty() && sent.iter().all(goes_there)
     }
 
     fn may_be(&self, known: &Known<'_>, new: &New<'_>) -> bool {
@@ -170,12 +184,18 @@ impl<'a> State<'a> {
 
     /// Which connections stand in its account nobody could read.
     fn beside_unread(&self, new: &New<'_>) -> Option<Objection> {
-        let holder = holder(new.id).filter(|holder| self.before.unlisted_connections.contains(holder))?;
+        let unlisted = &self.before.unlisted_connections;
+        let own = holder(new.id).filter(|holder| unlisted.contains(holder));
+        let left = || unlisted.iter().find(|account| self.left.contains(*account)).cloned();
+        let (account, which) = match own {
+            Some(own) => (own, ""),
+            None => (left()?, ", of which something goes with this plan,"),
+        };
         let message = format!(
-            "sends {} to `{}`, and not all connections of account `{}` could be read: it may be one of them under another name",
+            "sends {} to `{}`, and not all connections of account `{}`{which} could be read: it may be one of them under another name",
             new.secrets(),
             untold("target", new.target()),
-            holder.name()
+            account.name()
         );
         Some(new.objection(&message))
     }
@@ -204,11 +224,13 @@ impl New<'_> {
             "Azure does not show which secret a connection has: `{new}` may be `{old}` under a new name, with the same secret"
         );
         let objection = self.objection(what).because(&cause);
-        if known.names.is_empty() {
-            objection
-        } else {
-            objection.unless("apply the plan together with its specs")
+        if !known.names.is_empty() {
+            return objection.unless("apply the plan together with its specs");
         }
+        if known.goes || !known.declared {
+            return objection;
+        }
+        objection.unless("declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`), so that it is known which secret it has")
     }
 
     fn target(&self) -> &str {

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::connection::FOUNDRY;
+use super::connection::{FOUNDRY, HUB};
 use super::{Kind, account, children, named_secrets, placed, project};
 use crate::document::{Plan, StepAction};
 use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 
@@ -21,19 +22,30 @@ pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeSet<ResourceId> 
 
 /// What specs raise that declare a connection which gets a secret and is not there yet.
 pub(super) fn follow_ups(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let declared = stacks.iter().flat_map(|loaded| children::desired(&FOUNDRY, loaded));
-    let mut sending = declared.filter(|each| sends_secret(&each.declared)).peekable();
-    if sending.peek().is_none() {
+    let new = new_ones(stacks, snapshot);
+    if new.is_empty() {
         return Vec::new();
     }
-    let live = FOUNDRY.inventory(stacks, snapshot);
-    let new = sending.filter(|each| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none());
-    let mut accounts: BTreeSet<ResourceId> = new.filter_map(|each| each.id.up_to("accounts")).collect();
-    if !accounts.is_empty() {
-        // The account may have another name too.
-        accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
-    }
+    let mut accounts: BTreeSet<ResourceId> = new.iter().filter_map(|id| id.up_to("accounts")).collect();
+    // The account may have another name too, or the project, wherever it is: what goes takes the secret along.
+    accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
+    accounts.extend(project::undeclared(stacks, snapshot).iter().filter_map(|id| id.up_to("accounts")));
     lists(&accounts, snapshot)
+}
+
+/// The connections that specs declare with a secret and that are not there yet, in accounts and in workspaces.
+fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
+    let of_kind = |kind: &'static dyn Kind| {
+        let declared = stacks.iter().flat_map(|loaded| children::desired(kind, loaded));
+        let sending: Vec<_> = declared.filter(|each| sends_secret(&each.declared)).collect();
+        if sending.is_empty() {
+            return Vec::new();
+        }
+        let live = kind.inventory(stacks, snapshot);
+        let is_new = |each: &Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
+        sending.into_iter().filter(is_new).map(|each| each.id).collect()
+    };
+    [of_kind(&FOUNDRY), of_kind(&HUB)].concat()
 }
 
 /// What a saved plan raises: the same, and the connections that its specs named the same secrets for.

@@ -63,6 +63,14 @@ pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     account::Accounts.inventory(stacks, snapshot).items.into_values().filter(goes).collect()
 }
 
+/// The projects in lists that specs declare whole, or in accounts that would be deleted, that no spec of the run declares: with whose mark
+/// counts for nothing here.
+pub(super) fn undeclared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
+    let declared: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| ids(&loaded.spec)).collect();
+    let live = Projects.inventory(stacks, snapshot).items.into_values();
+    live.map(|live| live.id).filter(|id| !declared.contains(id)).collect()
+}
+
 /// The accounts of which projects are declared, and those that would be deleted: Azure does not delete an account with projects.
 fn parents(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let gone = abandoned(stacks, snapshot).into_iter();

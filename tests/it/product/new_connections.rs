@@ -111,6 +111,13 @@ fn a_new_name_does_not_get_a_secret_past_the_guard_of_its_host() {
     let bare = line("search", GOOD, "SEARCH").replace(", credentials: {key: \"${secret.SEARCH}\"}", "");
     let words = "connection `search` of account `chat`, which the spec declares without its secret: ";
     refused(&azure, &folder, &spec(Some(&[bare, line("search2", EVIL, "SEARCH")]), None), words);
+    run(&folder, "plan a.yaml").says(&[
+        "if it is meant: declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`)",
+        "or --allow connection:accounts/chat/connections/search2",
+    ]);
+    let both = [line("search", GOOD, "SEARCH"), line("search2", "two.example", "THIRD")];
+    folder.write("a.yaml", spec(Some(&both), None));
+    run(&folder, "plan a.yaml").exits(0);
     // The same host may have it under another name, but not with what leads elsewhere.
     let leading = line("search2", GOOD, "SEARCH").replace(
         ", credentials",
@@ -145,6 +152,50 @@ fn a_project_that_is_not_declared_any_more_takes_no_secret_elsewhere() {
         &left_out,
         "than connection `search` of project `old` of `chat`, which the spec does not declare: ",
     );
+}
+
+/// Wherever it is: what goes in one account is no way to take its secret elsewhere from another account, or from a workspace.
+#[test]
+fn a_project_that_goes_takes_no_secret_to_another_account() {
+    let of_far = |projects: &str| format!("  - name: far\n    allowProjectManagement: true\n{projects}");
+    let chat = |own: &str| one_account("team-a", "chat", &format!("{own}allowProjectManagement: true\n"));
+    let search = line("search", GOOD, "SEARCH");
+    let with = format!("    projects: [{{name: old, connections: [{search}]}}]\n");
+    let (azure, folder) = applied(&format!("{}{}", chat(""), of_far(&with)));
+    let without = of_far("    projects: []\n");
+    let own = |connection: String| format!("{}{without}", chat(&format!("connections: [{connection}]\n")));
+    let words = "than connection `search` of project `old` of `far`, which goes with this plan: `https://good.search.windows.net/` -> `https://evil.example/`";
+    folder.write("a.yaml", own(line("search2", EVIL, "SEARCH")));
+    let word = "--allow delete-project";
+    run(&folder, &format!("plan a.yaml --out p.json {word}")).exits(3).says(&[words]);
+    run(&folder, &format!("apply a.yaml --yes {word}")).exits(3).complains(&["nothing was written"]);
+    run(&folder, &format!("apply p.json --yes {word}")).exits(3).says(&[words]);
+    run(&folder, &format!("apply p.json a.yaml --yes {word}")).exits(3);
+    assert!(azure.take_writes().is_empty());
+    run(&folder, &format!("plan a.yaml {word} {LIFT}")).exits(0);
+    let hub = format!("workspaces: [{{name: hub, connections: [{}]}}]\n", line("search2", EVIL, "SEARCH"));
+    folder.write("b.yaml", format!("{}{without}{hub}", chat("")));
+    run(&folder, &format!("plan b.yaml {word}")).exits(3).says(&[words]);
+    // Its connections could not be read: they are not taken for none.
+    let list = format!("{}/projects/old/connections", account("far"));
+    azure.spoil("GET", &list, Fault::error(403, "AuthorizationFailed", "no right to read connections"));
+    run(&folder, &format!("plan a.yaml {word}")).exits(3).says(&[
+        "not all connections of account `far`, of which something goes with this plan, could be read",
+    ]);
+}
+
+/// A harmless connection does not make its host one that another secret may go to.
+#[test]
+fn a_host_that_has_one_secret_gets_no_other_by_a_new_name() {
+    let search = line("search", GOOD, "SEARCH");
+    let mine = of("ApiKey", "mine", EVIL, "OTHER");
+    let (azure, folder) = applied(&spec(Some(std::slice::from_ref(&search)), None));
+    passes(&azure, &folder, &spec(Some(&[search, mine.clone()]), None));
+    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search` of account `chat`, which the spec does not declare: `https://good.search.windows.net/` -> `https://evil.example/`";
+    refused(&azure, &folder, &spec(Some(&[mine.clone(), line("search2", EVIL, "SEARCH")]), None), words);
+    // The secret that goes there already may go there again.
+    folder.write("a.yaml", spec(Some(&[mine, line("search2", EVIL, "OTHER")]), None));
+    run(&folder, "plan a.yaml").exits(0);
 }
 
 /// What somebody clicked together beside it is held against a new connection only where it may be that one.

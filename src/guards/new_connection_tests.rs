@@ -178,9 +178,11 @@ fn one_that_no_spec_declares_may_be_the_new_one_if_it_is_alike() {
     let mut keyless = live(SEARCH, "CognitiveSearch", GOOD);
     keyless.1["properties"]["authType"] = json!("AAD");
     assert!(said(&[], &[keyless], new("CognitiveSearch", EVIL)).is_empty());
-    // A host that a declared one sends a secret to is trusted with another.
+    // A host is trusted with the secret that a declared one sends there, and with no other.
     let both = [before[0].clone(), live("chat/connections/other", "ApiKey", EVIL)];
-    assert!(said(&[("chat/connections/other", "OTHER")], &both, new("CognitiveSearch", EVIL)).is_empty());
+    let by = |secret| said(&[("chat/connections/other", secret)], &both, new("CognitiveSearch", EVIL));
+    assert!(by("SEARCH").is_empty());
+    assert_eq!(by("OTHER"), words("which the spec does not declare"));
     // One that somebody made by hand is not.
     assert_eq!(said(&[], &both, new("CognitiveSearch", EVIL)), words("which the spec does not declare"));
 }

@@ -11,6 +11,7 @@ use super::session::Session;
 use crate::document::{FindingEntry, Plan, Target};
 use crate::finding::{Code, Severity};
 use crate::guards::{self, Allow};
+use crate::kinds::role_assignment;
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
@@ -62,7 +63,7 @@ impl Session {
         ask_all(&around, &self.client, &self.graph, &mut snapshot).await;
         let unread = plan.steps.iter().find_map(|step| Some((step.change, kinds::unread(step, &snapshot)?)));
         let beside = beside(&snapshot);
-        let stale = saved::stale(&plan, &World::of(&snapshot));
+        let mut stale = saved::stale(&plan, &World::of(&snapshot));
         // A plan that has to be made anew promises nothing.
         let promises = unread.is_none() && stale.is_empty();
         if promises {
@@ -70,6 +71,7 @@ impl Session {
             for _ in 0..ROUNDS {
                 let mut raised = checks::queries(&plan.steps, &snapshot);
                 raised.extend(kinds::review_secrets(&plan, &snapshot));
+                raised.extend(role_assignment::review(&plan, &snapshot));
                 raised.retain(|query| snapshot.get(query).is_none());
                 ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
             }
@@ -84,6 +86,9 @@ impl Session {
             let hint = refusal.hint.unwrap_or_else(|| "see that it can be read".to_owned());
             let hint = format!("{hint}; then apply the plan again");
             return Err(Failure::new(message).cause(refusal.message).hint(hint));
+        }
+        if promises {
+            stale = saved::spared(&plan, &role_assignment::spared(&plan, &snapshot));
         }
         let now = World::of(&snapshot);
         // What guards, pins and checks said when the plan was made is said again, if it still holds.

@@ -20,6 +20,7 @@ use compare::{leaves, unshown};
 use foreign::foreign;
 pub use late::missing_grants;
 use open::{Veiled, double, unresolved};
+pub use passing::for_a_while as spared;
 pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};
 
@@ -223,6 +224,15 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
                 .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
         }
         let strangers = inventory.strangers(|key| declared.contains(key));
+        // Of what is declared, or was and would go, it matters how long it holds.
+        for live in inventory
+            .items
+            .values()
+            .filter(|live| declared.contains(&live.key) || kind.mark(&live.body).is_some())
+        {
+            let refusal = kind.contradiction(live, snapshot);
+            diff.incomplete.extend(refusal.map(|refusal| (live.scope.clone(), refusal)));
+        }
         let verdicts = kind.undeclared(&strangers, stacks, snapshot, roles);
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
             let meant = declared.get(&live.key).and_then(|key| inventory.items.get(key));

@@ -30,11 +30,20 @@ pub(super) fn told(wanted: &Desired, live: &Live, passing: &Passing) -> Finding 
         .hint("the declared one is made beside it; should Azure refuse that, apply again once it has ended")
 }
 
-/// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
-pub(super) fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
+/// Why something is not deleted that ends by itself, or may.
+pub fn for_a_while(live: &Live, snapshot: &Snapshot) -> Option<String> {
     let runs = |passing: Passing| passing.is_activated && passing.end != End::LongPast;
     if live.kind.passing(live, snapshot).is_some_and(runs) {
-        return Some((Stays::Passing, "it is there for a while only".to_owned()));
+        return Some("it is there for a while only".to_owned());
+    }
+    let may = live.kind.contradiction(live, snapshot).is_some();
+    may.then(|| "it may be there for a while only: Azure says two things of it".to_owned())
+}
+
+/// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.
+pub(super) fn spared(live: &Live, meant: Option<&Live>, snapshot: &Snapshot) -> Option<(Stays, String)> {
+    if let Some(why) = for_a_while(live, snapshot) {
+        return Some((Stays::Passing, why));
     }
     let why = |meant: &Live| format!("what is declared is `{}`, and this gives the same beside it", meant.id);
     meant.map(|meant| (Stays::Twin, why(meant)))

@@ -219,7 +219,7 @@ impl Flaw {
     fn words(self, account: &str, declared: &Declared) -> String {
         match self {
             Self::Conditional => "hold only under a condition".to_owned(),
-            Self::MayEnd => "may end by themselves: `roleAssignmentScheduleInstances` tells, which this caller may not read (Reader may); one that keyless makes lasts".to_owned(),
+            Self::MayEnd => "may end by themselves: what `roleAssignmentScheduleInstances` says of that could not be read; one that keyless makes lasts".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
             Self::MayBeOtherCalls => "may permit no call of a model that is deployed there; Azure shows which those are to whoever may read the account's `deployments`".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),

@@ -195,6 +195,10 @@ pub trait Kind: Sync {
     fn passing(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Passing> {
         None
     }
+    /// Why it is not known whether a live one is there for a while only, where Azure says two things of it.
+    fn contradiction(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Refusal> {
+        None
+    }
     /// ARM shape to spec shape, marks left out.
     fn to_spec(&self, body: &Value) -> Value;
     /// What a spec that is made from a live one says of it: spec shape as people write it.

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde_json::Value;
 
 use crate::id::ResourceId;
@@ -42,10 +44,25 @@ struct End {
     at: Option<Timestamp>,
 }
 
+/// What an instance says of its end: whatever stands there is one, readable or not.
+fn end_of(properties: &Value) -> Option<String> {
+    match &properties["endDateTime"] {
+        Value::Null => None,
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A moment as Azure writes it; without a zone it is one of UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
+}
+
 impl Hold {
     fn of(properties: &Value) -> Self {
         let kind = properties["assignmentType"].as_str().unwrap_or_default();
-        match properties["endDateTime"].as_str() {
+        match end_of(properties) {
             _ if kind.eq_ignore_ascii_case("Activated") => Self::Activated,
             Some(_) => Self::Given,
             None => Self::Lasts,
@@ -55,8 +72,8 @@ impl Hold {
 
 impl Term {
     fn of(properties: &Value) -> Self {
-        let text = properties["endDateTime"].as_str();
-        let end = End { text: text.map(str::to_owned), at: text.and_then(|text| text.parse().ok()) };
+        let text = end_of(properties);
+        let end = End { at: text.as_deref().and_then(moment), text };
         Self { holds: BTreeSet::from([Hold::of(properties)]), end }
     }
 
@@ -210,6 +227,23 @@ mod tests {
             let reversed: Vec<Value> = instances.iter().rev().cloned().collect();
             assert_eq!(said(&reversed), expected, "{reversed:?}");
         }
+    }
+
+    #[test]
+    fn whatever_stands_as_an_end_is_one_and_a_time_without_zone_is_of_utc() {
+        let term = |end: Value| {
+            let instance = json!({"properties": {"originRoleAssignmentId": ASSIGNMENT, "assignmentType": "Assigned", "endDateTime": end}});
+            Terms::of([&instance]).get(&ResourceId::parse(ASSIGNMENT).unwrap()).unwrap().clone()
+        };
+        for end in [json!(null), json!(""), json!(" ")] {
+            assert!(!term(end.clone()).ends(), "{end}");
+        }
+        for end in [json!(123), json!(false), json!({}), json!("soon")] {
+            let term = term(end.clone());
+            assert!(term.ends() && term.end().is_none() && term.until().is_some(), "{end}");
+        }
+        let at = term(json!("2026-11-20T06:00:00")).end();
+        assert_eq!(at, Some("2026-11-20T06:00:00Z".parse().unwrap()));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
+pub(crate) use temporary::{review, spared};
 pub(crate) use unread::{Unread, unread};
 
 use mark::{marked, split_mark};
@@ -259,6 +260,10 @@ impl Kind for RoleAssignments {
 
     fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
         temporary::passing(live, snapshot)
+    }
+
+    fn contradiction(&self, live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
+        temporary::contradiction(live, snapshot)
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {

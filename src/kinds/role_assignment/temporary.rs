@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedules::{self, Doubt};
 use super::{RoleAssignments, declared, is_named_by_keyless};
+use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
@@ -106,8 +107,64 @@ pub(super) fn unread(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
     doubt(live).unread(snapshot)
 }
 
-pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+/// The same where Azure says two things of it.
+pub(super) fn contradiction(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
+    snapshot.terms().get(&live.id).filter(|term| term.is_contradicted()).and_then(|_| unread(live, snapshot))
+}
+
+/// Live assignments by id that a plan deletes, as far as their names do not tell that they last.
+fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
+    let deletes = plan.steps.iter().filter(|step| step.action == StepAction::Delete);
+    let named = deletes.filter_map(|step| Some((step.change, ResourceId::parse(&step.target).ok()?)));
+    let mut found = Vec::new();
+    for (change, id) in named {
+        let Some(body) = snapshot.resource(&id) else { continue };
+        let Some((scope, key)) = super::identity(body) else { continue };
+        let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };
+        if !lasts(&live) {
+            found.push((change, live));
+        }
+    }
+    found
+}
+
+/// What has to be asked about what a saved plan deletes.
+pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
+    let going = going(plan, snapshot);
+    schedules::open(going.iter().map(|(_, live)| doubt(live)), snapshot)
+}
+
+/// What a saved plan deletes and a fresh one would leave alone, each change with why.
+pub(crate) fn spared(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, String)> {
+    let going = going(plan, snapshot).into_iter();
+    going.filter_map(|(change, live)| Some((change, crate::diff::spared(&live, snapshot)?))).collect()
+}
+
+/// What is no longer declared and would go, though it is not known whether it is there for a while only.
+fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+    let roles = snapshot.roles();
     let mut findings = Vec::new();
+    for each in super::undeclared::leaving(stacks, live, snapshot) {
+        let Some(refusal) = unread(each, snapshot) else { continue };
+        let mark = RoleAssignments.mark(&each.body);
+        let owner = stacks.iter().find(|loaded| mark.as_ref() == Some(&loaded.spec.stack));
+        let Some(owner) = owner else { continue };
+        let message = format!(
+            "whether {}, which is no longer declared, is there for a while only is not known",
+            RoleAssignments.title(&each.body, roles)
+        );
+        let finding = if contradiction(each, snapshot).is_some() {
+            Finding::warning(Code::NotChecked, message)
+        } else {
+            Finding::note(Code::NotChecked, message)
+        };
+        findings.push(finding.at(owner.document.value_span("/stack")).cause(&refusal.message));
+    }
+    findings
+}
+
+pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+    let mut findings = unasked(stacks, live, snapshot);
     let (roles, terms) = (snapshot.roles(), snapshot.terms());
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
     let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
@@ -118,7 +175,13 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
             unread(live, snapshot).filter(|_| is_doubtful(live, &desired) || ending.is_some())
         {
             let message = format!("whether {} is there for a while only is not known", title());
-            findings.push(Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message));
+            // Of what Azure says two things nobody must read "no changes" and nothing else.
+            let finding = if contradiction(live, snapshot).is_some() {
+                Finding::warning(Code::NotChecked, message)
+            } else {
+                Finding::note(Code::NotChecked, message)
+            };
+            findings.push(finding.at(desired.span).cause(&refusal.message));
             continue;
         }
         let stands_in = passing(live, snapshot).is_none() || live.id == desired.id;

@@ -122,6 +122,13 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
     findings.into_values().flatten().collect()
 }
 
+/// What the plan deletes and a plan that is made now would leave alone, with why.
+#[must_use]
+pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
+    let told = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
+    told.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
+}
+
 /// Holds a plan against live state that is as it was: what its fields were before and what its changes are called is read from there,
 /// and what carries another mark than the plan's stack may write is told as an error.
 #[must_use]

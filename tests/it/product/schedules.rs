@@ -79,11 +79,48 @@ fn of_two_words_on_one_assignment_nobody_believes_the_comfortable_one() {
         folder.keyless("drift a.yaml").exits(1).says(&[words]);
 
         folder.write("a.yaml", with_keys(true, &grants(&[BOB])));
-        folder.keyless("plan a.yaml -v").exits(0).says(&["note[not-checked]", words]);
+        let said = ["warning[not-checked]", words, "No changes in what could be read"];
+        folder.keyless("plan a.yaml").exits(0).says(&said);
+        folder.keyless("drift a.yaml").exits(1).says(&[words]);
         folder.keyless("access a.yaml").exits(0).says(&["temporary, until 2999"]);
         folder.write("a.yaml", with_keys(false, &grants(&[BOB])));
         folder.keyless("plan a.yaml").exits(3).says(&["error[guard-lock-out]", "end by themselves"]);
     }
+}
+
+/// What a stack marked under a name that people gave it: it goes when it is no longer declared, unless it ends by itself.
+#[test]
+fn what_is_no_longer_declared_and_may_end_by_itself_is_not_deleted() {
+    let (azure, folder) = open();
+    azure.grant(&account("chat"), HAND, CS_USER, BOB, Some("x [keyless:team-a]"));
+    folder.write("a.yaml", with_keys(true, "roleAssignments: []\n"));
+    // Who may not ask is told so, and the plan deletes it.
+    azure.spoil("GET", PIM, Fault::denied());
+    let unknown =
+        ["note[not-checked]", "which is no longer declared, is there for a while only is not known"];
+    let lift = "--allow delete-list";
+    folder
+        .keyless(&format!("plan a.yaml -v {lift} --out saved.json"))
+        .exits(0)
+        .says(&["1 to delete"])
+        .says(&unknown);
+    azure.heal();
+    // Who may, and sees an end, deletes nothing, by whichever plan.
+    for (ends, words) in [
+        (running as fn(&mut Value), "it is there for a while only"),
+        (behind, "it may be there for a while only: Azure says two things of it"),
+    ] {
+        azure.spoil("GET", PIM, Fault::Edit(ends));
+        let run = folder.keyless("plan a.yaml -v").exits(0).says(&[words]);
+        assert!(!run.stdout.contains("to delete"), "{run}");
+        let run = folder.keyless(&format!("apply saved.json --yes {lift}")).exits(3);
+        run.says(&["error[guard-stale]", words]).complains(&["nothing was written"]);
+        azure.heal();
+    }
+    azure.spoil("GET", PIM, Fault::Edit(behind));
+    folder.keyless("drift a.yaml").exits(1).says(&["as one that lasts and as one that somebody activated"]);
+    azure.heal();
+    folder.keyless(&format!("apply saved.json --yes {lift}")).exits(0);
 }
 
 /// Two assignments of one scope, principal and role are two things: the one that lasts does last.
@@ -96,6 +133,10 @@ fn an_activation_beside_what_lasts_takes_nothing_from_it() {
     folder.keyless("plan a.yaml").exits(0);
     folder.write("a.yaml", with_keys(true, &grants(&[ALICE])));
     folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+}
+
+fn running(list: &mut Value) {
+    *items(list) = activations(list);
 }
 
 fn activated(list: &mut Value) {

@@ -127,6 +127,7 @@ codes! {
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
     Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, or for declared deployments of the account, and one of them cannot be read or made: keys that are on, a role assignment that is to be revoked";
+    StillDeclared = "still-declared", "something declared on or in an account or a project that the same plan deletes, since another line of the run is gone";
     NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that Privileged Identity Management made for a while; a warning where it is declared and should have ended by now: where Azure still refuses the declared one, the remedy is `az role assignment delete --ids ID`, or some minutes";
@@ -137,6 +138,7 @@ codes! {
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
     Locked = "locked", "a management lock that stops a write or a delete";
     NestedResources = "nested-resources", "an account whose delete Azure would refuse, because a project stands in it that stays";
+    PolicyInUse = "policy-in-use", "a content filter whose delete Azure would refuse, because a deployment that stays uses it";
     NotOffered = "not-offered", "a kind, SKU, or model version that Azure does not offer in the region";
     UnknownModel = "unknown-model", "a model that the region does not offer";
     ModelRetired = "model-retired", "a model that Azure deploys no more, or may not";

@@ -9,6 +9,7 @@ mod assignments;
 mod closing;
 mod filters;
 mod identities;
+mod in_use;
 mod locks;
 mod models;
 mod nested;
@@ -50,6 +51,7 @@ const CHECKS: &[Check] = &[
     Check { queries: offers::queries, verdicts: offers::verdicts },
     Check { queries: models::queries, verdicts: models::verdicts },
     Check { queries: filters::queries, verdicts: filters::verdicts },
+    Check { queries: in_use::queries, verdicts: in_use::verdicts },
     // It looks at the lists that the check before it asks for.
     Check { queries: |_, _| Vec::new(), verdicts: retirement::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
@@ -159,6 +161,7 @@ fn add(plan: &mut Plan, verdicts: Vec<Verdict>) {
 const CODES: &[Code] = &[
     Code::Locked,
     Code::NestedResources,
+    Code::PolicyInUse,
     Code::MissingPermission,
     Code::SubdomainTaken,
     Code::NotOffered,

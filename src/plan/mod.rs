@@ -3,6 +3,7 @@
 //! Pure. `document` says what a plan holds; `steps` derives the writes and their order from its changes; `words` says what changes
 //! are called; `saved` reads plans back.
 
+mod doomed;
 mod held;
 pub mod predict;
 mod refuse;
@@ -33,11 +34,13 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
     let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
     let planned = planned(&changes, Some(sources));
     let held = held::deletes(&changes);
+    let (doomed, undone) = doomed::deletes(&changes);
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> = findings
         .iter()
         .chain(&from_diff)
         .chain(held.values().map(|(_, finding)| finding))
+        .chain(&undone)
         .map(|finding| FindingEntry::new(finding, sources))
         .collect();
     findings.sort();
@@ -62,7 +65,8 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         steps,
         fingerprint: String::new(),
     };
-    plan.refuse_all(held.into_iter().map(|(index, (why, _))| (index, why)).collect());
+    let held = held.into_iter().map(|(index, (why, _))| (index, why));
+    plan.refuse_all(held.chain(doomed).collect());
     plan.fingerprint = plan.digest();
     plan
 }

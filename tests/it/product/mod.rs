@@ -45,6 +45,7 @@ mod roles;
 mod saved;
 mod schedules;
 mod shared_accounts;
+mod still_used;
 mod strange_ids;
 mod strangers;
 mod streams;

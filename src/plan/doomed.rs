@@ -1,0 +1,77 @@
+//! Deletes of what declared things stand on: one line of a run says that an account or a project goes, another that something is in it.
+//!
+//! Azure deletes what is in them with them, role assignments too, so that such a line would count as done and be missing directly after.
+
+use std::collections::BTreeMap;
+
+use crate::diff::Change;
+use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
+
+/// The deletes that take with them what some stack of the run declares, by index, each with why; and what to tell at those declarations.
+///
+/// With a delete all of its kind below it stay: half of it would take the users' access and leave the account.
+pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
+    let deletes = || {
+        changes.iter().enumerate().filter_map(|(index, change)| match change {
+            Change::Delete { live, stack, title, .. } => Some((index, live, stack, title)),
+            _ => None,
+        })
+    };
+    let gone: BTreeMap<&ResourceId, (&String, &String)> = deletes()
+        .filter(|(_, live, ..)| !live.kind.is_grant())
+        .map(|(_, live, stack, title)| (&live.id, (stack, title)))
+        .collect();
+    let mut refused = BTreeMap::new();
+    let mut findings = Vec::new();
+    if gone.is_empty() {
+        return (refused, findings);
+    }
+    let mut kept: BTreeMap<&ResourceId, String> = BTreeMap::new();
+    for desired in changes.iter().filter_map(declared) {
+        // The outermost one: keeping only what stands in it would not keep it.
+        let Some((id, (stack, title))) =
+            around(desired).filter_map(|id| gone.get_key_value(&id).map(|(id, of)| (*id, *of))).last()
+        else {
+            continue;
+        };
+        let place = if desired.scope == *id { "on" } else { "in" };
+        let message = format!(
+            "{} is declared {place} {title}, which this plan deletes: stack `{stack}` no longer declares it",
+            desired.title
+        );
+        let hint = format!("drop this line, or keep {title} in the spec of stack `{stack}`");
+        findings.push(Finding::error(Code::StillDeclared, message).at(desired.span).hint(hint));
+        kept.entry(id).or_insert_with(|| format!("stays while {} is declared {place} it", desired.title));
+    }
+    if !kept.is_empty() {
+        for (index, live, ..) in deletes() {
+            let near = std::iter::successors(Some(live.scope.clone()), ResourceId::parent);
+            if let Some(why) = near.filter_map(|id| kept.get(&id)).last() {
+                refused.insert(index, why.clone());
+            }
+        }
+    }
+    (refused, findings)
+}
+
+/// What a change says is declared.
+fn declared(change: &Change) -> Option<&Desired> {
+    match change {
+        Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Adopt { desired, .. }
+        | Change::Update { desired, .. }
+        | Change::Refused { desired, .. }
+        | Change::NoOp { desired, .. }
+        | Change::Unknown { desired, .. } => Some(desired),
+        Change::Delete { .. } | Change::Unmanaged { .. } => None,
+    }
+}
+
+/// What a declared thing stands on or in, from the inside out.
+fn around(desired: &Desired) -> impl Iterator<Item = ResourceId> {
+    let nearest = if desired.kind.is_grant() { Some(desired.scope.clone()) } else { desired.scope.parent() };
+    std::iter::successors(nearest, ResourceId::parent)
+}

@@ -12,8 +12,10 @@ use super::SHORTEST;
 use super::grams::{Gram, grams};
 use super::view::View;
 
-/// What stands in ids, addresses and connection strings of everybody.
+/// What stands in ids, addresses and connection strings of everybody, and in what keyless says of how secrets are written.
 const COMMON: &[&str] = &[
+    "${secret.",
+    "KEYLESS_SECRET_",
     "https://",
     "/subscriptions/",
     "/resourceGroups/",

@@ -28,6 +28,16 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// How a secret is written is what a message tells people whose key is not written so.
+#[test]
+fn how_secrets_are_written_is_no_piece_of_one() {
+    let scrubber = knowing(&["x${secret.SEARCH}", "k3y-KEYLESS_SECRET_SEARCH"]);
+    let remedy =
+        "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent";
+    assert_eq!(scrubber.scrub(remedy), remedy);
+    assert_eq!(scrubber.scrub("it was x${secret.SEARCH}!"), "it was REDACTED!");
+}
+
 #[test]
 fn every_form_of_a_secret_is_taken_out_whole() {
     let scrubber = knowing(&[SECRET]);

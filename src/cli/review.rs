@@ -11,12 +11,11 @@ use super::session::Session;
 use crate::document::{FindingEntry, Plan, Target};
 use crate::finding::{Code, Severity};
 use crate::guards::{self, Allow};
-use crate::kinds::role_assignment;
 use crate::plan::predict::World;
 use crate::plan::saved::{self, Hearsay};
 use crate::read::ask_all;
 use crate::snapshot::Snapshot;
-use crate::{access, checks, kinds};
+use crate::{access, checks, diff, kinds};
 
 /// More rounds of questions than checks can need.
 const ROUNDS: usize = 4;
@@ -71,7 +70,7 @@ impl Session {
             for _ in 0..ROUNDS {
                 let mut raised = checks::queries(&plan.steps, &snapshot);
                 raised.extend(kinds::review_secrets(&plan, &snapshot));
-                raised.extend(role_assignment::review(&plan, &snapshot));
+                raised.extend(kinds::role_assignment::review(&plan, &snapshot));
                 raised.retain(|query| snapshot.get(query).is_none());
                 ask_all(&raised, &self.client, &self.graph, &mut snapshot).await;
             }
@@ -88,7 +87,7 @@ impl Session {
             return Err(Failure::new(message).cause(refusal.message).hint(hint));
         }
         if promises {
-            stale = saved::spared(&plan, &role_assignment::spared(&plan, &snapshot));
+            stale = saved::spared(&plan, &diff::spared_by_now(&plan, &snapshot));
         }
         let now = World::of(&snapshot);
         // What guards, pins and checks said when the plan was made is said again, if it still holds.

@@ -20,7 +20,7 @@ use compare::{leaves, unshown};
 use foreign::foreign;
 pub use late::missing_grants;
 use open::{Veiled, double, unresolved};
-pub use passing::for_a_while as spared;
+pub(crate) use passing::spared_by_now;
 pub use strangers::Stays;
 use strangers::{kept, left_behind, outside, stranger, unread};
 

@@ -3,9 +3,10 @@
 //! Pure.
 
 use super::strangers::Stays;
+use crate::document::Plan;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
-use crate::kinds::{End, Live, Passing};
+use crate::kinds::{End, Live, Passing, role_assignment};
 use crate::snapshot::Snapshot;
 
 /// What is declared to last and is there for a while only, or should have ended.
@@ -31,13 +32,19 @@ pub(super) fn told(wanted: &Desired, live: &Live, passing: &Passing) -> Finding 
 }
 
 /// Why something is not deleted that ends by itself, or may.
-pub fn for_a_while(live: &Live, snapshot: &Snapshot) -> Option<String> {
+fn for_a_while(live: &Live, snapshot: &Snapshot) -> Option<String> {
     let runs = |passing: Passing| passing.is_activated && passing.end != End::LongPast;
     if live.kind.passing(live, snapshot).is_some_and(runs) {
         return Some("it is there for a while only".to_owned());
     }
     let may = live.kind.contradiction(live, snapshot).is_some();
     may.then(|| "it may be there for a while only: Azure says two things of it".to_owned())
+}
+
+/// What a saved plan deletes and a fresh one would leave alone, each change with why.
+pub(crate) fn spared_by_now(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, String)> {
+    let going = role_assignment::going(plan, snapshot).into_iter();
+    going.filter_map(|(change, live)| Some((change, for_a_while(&live, snapshot)?))).collect()
 }
 
 /// Why something that no spec means is not deleted, whoever marked it: `meant` is what the declaration of the same means.

@@ -72,9 +72,8 @@ pub(super) fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static st
                 "patch": {}, "lane": "", "needs": [], "last": true, "source": null}));
         }
         let action = if action == "purge" { "create" } else { action };
-        let stack = if action.starts_with("unmanaged") { None } else { Some("team-a") };
         entries.push(json!({"action": action, "kind": kind, "id": body["id"], "address": "an address",
-            "stack": stack, "title": "a title", "source": null, "fields": []}));
+            "stack": (action != "unmanaged").then_some("team-a"), "title": "a title", "source": null, "fields": []}));
     }
     crate::plan::samples::plan(json!(entries), json!(steps))
 }

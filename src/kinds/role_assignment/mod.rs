@@ -29,7 +29,7 @@ use grants::{Grant, grants, scope_of};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
-pub(crate) use temporary::{review, spared};
+pub(crate) use temporary::{going, review};
 pub(crate) use unread::{Unread, unread};
 
 use mark::{marked, split_mark};

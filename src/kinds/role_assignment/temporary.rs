@@ -112,8 +112,8 @@ pub(super) fn contradiction(live: &Live, snapshot: &Snapshot) -> Option<Refusal>
     snapshot.terms().get(&live.id).filter(|term| term.is_contradicted()).and_then(|_| unread(live, snapshot))
 }
 
-/// Live assignments by id that a plan deletes, as far as their names do not tell that they last.
-fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
+/// Live assignments that a plan deletes, each with its change, as far as their names do not tell that they last.
+pub(crate) fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
     let deletes = plan.steps.iter().filter(|step| step.action == StepAction::Delete);
     let named = deletes.filter_map(|step| Some((step.change, ResourceId::parse(&step.target).ok()?)));
     let mut found = Vec::new();
@@ -132,12 +132,6 @@ fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
 pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
     let going = going(plan, snapshot);
     schedules::open(going.iter().map(|(_, live)| doubt(live)), snapshot)
-}
-
-/// What a saved plan deletes and a fresh one would leave alone, each change with why.
-pub(crate) fn spared(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, String)> {
-    let going = going(plan, snapshot).into_iter();
-    going.filter_map(|(change, live)| Some((change, crate::diff::spared(&live, snapshot)?))).collect()
 }
 
 /// What is no longer declared and would go, though it is not known whether it is there for a while only.

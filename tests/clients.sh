@@ -131,8 +131,8 @@ serve() { # WALK
     export ARM
 }
 
-# What hangs is a row; a walk takes about a minute.
-within=(timeout --kill-after=5 600)
+# What hangs is a row. A walk takes up to two minutes, and many times that where much else runs.
+within=(timeout --kill-after=5 1200)
 broke_off() { printf '%s\twalk\tends\tbroke off\tno\n' "$1" >>"$ROWS"; }
 
 authority

@@ -6,6 +6,8 @@
 
 pub mod cli;
 
+pub(crate) mod flow;
+
 pub mod document;
 pub(crate) mod files;
 pub mod finding;

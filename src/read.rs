@@ -8,41 +8,36 @@ mod batch;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use jiff::Timestamp;
 
 use crate::arm::{self, Client};
 use crate::drift::{self, Event, LogQuery};
-use crate::snapshot::{Answer, Caller, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
 /// More waves than the kinds can need: groups, then what an absence or a refusal raises.
 const MAX_WAVES: usize = 8;
 
-/// Asks what `wanted` wants to know, given what is known, until it wants nothing that was not asked; `graph` is asked
-/// about principals only.
-pub async fn read_by(
+/// Asks what `wanted` wants to know, given what a snapshot knows, until it wants nothing that was not asked; `graph` is asked about
+/// principals only.
+pub(crate) async fn ask_until_known(
     wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
-    caller: Caller,
     client: &Client,
     graph: &Client,
-) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    snapshot.caller = caller;
-    snapshot.now = Some(Timestamp::now());
+    snapshot: &mut Snapshot,
+) {
     for _ in 0..MAX_WAVES {
-        let mut open = wanted(&snapshot);
+        let mut open = wanted(snapshot);
         open.retain(|query| snapshot.get(query).is_none());
         open.sort();
         open.dedup();
         if open.is_empty() {
-            return snapshot;
+            return;
         }
-        ask_all(&open, client, graph, &mut snapshot).await;
+        ask_all(&open, client, graph, snapshot).await;
     }
-    snapshot
 }
 
 /// Asks one wave of queries.
-pub async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
+async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
     let (directory, resources): (Vec<&Query>, Vec<&Query>) =
         queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
     let resource_answers = join_all(resources.iter().map(|query| ask(client, query)));

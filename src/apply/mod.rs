@@ -21,12 +21,14 @@ use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::Written;
 
-/// Told of each step as it begins and ends.
+/// Told of what takes time: of reading, and of each step as it begins and ends.
 pub trait Progress: Send + Sync {
-    /// A step begins.
+    /// A step or a read begins.
     fn begins(&self, title: &str);
     /// A step has ended.
     fn ended(&self, outcome: &Outcome);
+    /// For now nothing goes on that would be worth a word.
+    fn rests(&self);
 }
 
 /// Carries out all steps of a plan; with a gate, keys go off only when models were seen to answer a token.

@@ -19,10 +19,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 }
 
 async fn tell(options: &Options, session: &Session, mut checked: Checked) -> Result<Exit, Failure> {
-    let (snapshot, standing) = session.look(&mut checked, queries).await?;
+    let (snapshot, standing) = session.azure.look(&mut checked, queries).await?;
     let (access, findings) = access(&checked.stacks, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
-    let document = session.state(access, &checked);
+    let document = session.azure.state(access, &checked);
     Document::Statement(&document).write(options)?;
     Ok(if document.has_errors() { Exit::Failure } else { Exit::Success })
 }

@@ -19,6 +19,7 @@ use crate::cloud::{Cloud, Endpoint};
 use crate::doctor::rights::{Purpose, judged, needed, places};
 use crate::doctor::{self, Check, Diagnosis, State, probe};
 use crate::document::{Requests, Statement};
+use crate::flow::Azure;
 use crate::id::ResourceId;
 use crate::kinds::account;
 use crate::rbac::Permission;
@@ -48,9 +49,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
             Ok(session) => {
                 let (name, why) = session.credential();
                 checks.push(Check::ok("credential", format!("{name}: {why}")));
-                checks.extend(look(&session, &stacks, args.purpose, &unreachable).await);
-                requests = session.requests();
-                let whole = session.unless_interrupted();
+                checks.extend(look(&session.azure, &stacks, args.purpose, &unreachable).await);
+                requests = session.azure.requests();
+                let whole = session.azure.unless_interrupted();
                 session.close().await;
                 whole?;
             }
@@ -139,12 +140,12 @@ fn broken_host(check: &Check) -> Option<String> {
 }
 
 /// Everything that only somebody signed in can find out.
-async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachable: &[String]) -> Vec<Check> {
-    let claims = match session.claims().await {
+async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &[String]) -> Vec<Check> {
+    let claims = match azure.caller().await {
         Ok(claims) => claims,
-        Err(failure) => return vec![failed("token", failure)],
+        Err(halt) => return vec![failed("token", halt.into())],
     };
-    let mut checks = vec![Check::ok("token", format!("for {}", session.client.endpoint().scope()))];
+    let mut checks = vec![Check::ok("token", format!("for {}", azure.client.endpoint().scope()))];
     let declared: Vec<Uuid> =
         stacks.iter().filter_map(|loaded| loaded.spec.tenant.as_ref()?.parse().ok()).collect();
     checks.push(doctor::tenant(&claims, &declared));
@@ -152,9 +153,9 @@ async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachabl
         client.endpoint().base().host_str().is_some_and(|host| unreachable.iter().any(|other| other == host))
     };
     let who = async {
-        if lost(&session.graph) { doctor::identity(&claims, None) } else { identity(session, &claims).await }
+        if lost(&azure.graph) { doctor::identity(&claims, None) } else { identity(azure, &claims).await }
     };
-    if lost(&session.client) {
+    if lost(&azure.client) {
         // It would only be waited for again.
         checks.push(doctor::identity(&claims, None));
         checks.push(Check::unknown("rights", "Azure Resource Manager cannot be reached, and was not asked"));
@@ -168,10 +169,10 @@ async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachabl
         stacks.iter().flat_map(|loaded| account::groups_of(&loaded.spec)).collect();
     let needed = needed(stacks, purpose);
     let ((who, subscriptions), (groups, rights)) = join(
-        join(who, join_all(subscriptions.iter().map(|id| subscription(session, id, &claims)))),
+        join(who, join_all(subscriptions.iter().map(|id| subscription(azure, id, &claims)))),
         join(
-            join_all(groups.iter().map(|id| group(session, id))),
-            join_all(needed.iter().map(|(scope, actions)| held(session, scope, actions, purpose))),
+            join_all(groups.iter().map(|id| group(azure, id))),
+            join_all(needed.iter().map(|(scope, actions)| held(azure, scope, actions, purpose))),
         ),
     )
     .await;
@@ -182,32 +183,32 @@ async fn look(session: &Session, stacks: &[Loaded], purpose: Purpose, unreachabl
     checks
 }
 
-async fn group(session: &Session, id: &ResourceId) -> Check {
-    let told = session.client.get(&account::group_query(id).path).await;
+async fn group(azure: &Azure, id: &ResourceId) -> Check {
+    let told = azure.client.get(&account::group_query(id).path).await;
     doctor::resource_group(id.name(), &told)
 }
 
-async fn identity(session: &Session, claims: &Claims) -> Check {
+async fn identity(azure: &Azure, claims: &Claims) -> Check {
     let Some(id) = claims.oid else { return doctor::identity(claims, None) };
     let (kind, fields) = if claims.is_application() {
         ("servicePrincipals", "displayName,appId")
     } else {
         ("users", "displayName,userPrincipalName")
     };
-    let told = session.graph.get(&format!("/v1.0/{kind}/{id}?$select={fields}")).await;
+    let told = azure.graph.get(&format!("/v1.0/{kind}/{id}?$select={fields}")).await;
     doctor::identity(claims, Some(&told))
 }
 
-async fn subscription(session: &Session, id: &str, claims: &Claims) -> Check {
-    let told = session.client.get(&format!("/subscriptions/{id}?api-version=2022-12-01")).await;
+async fn subscription(azure: &Azure, id: &str, claims: &Claims) -> Check {
+    let told = azure.client.get(&format!("/subscriptions/{id}?api-version=2022-12-01")).await;
     doctor::subscription(id, &told, claims)
 }
 
 /// What the caller may do at a scope, or at the nearest one above that exists.
-async fn held(session: &Session, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Check {
+async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Check {
     for place in places(scope) {
         let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
-        match session.client.list(&path, serde_json::from_value::<Permission>).await {
+        match azure.client.list(&path, serde_json::from_value::<Permission>).await {
             Ok(items) => {
                 let permissions: Vec<Permission> = items.into_iter().flatten().collect();
                 return judged(scope, &place, actions, &permissions, purpose);

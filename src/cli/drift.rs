@@ -5,8 +5,9 @@ use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
 use super::plan::compute;
-use super::rotation::Rotation;
-use super::session::{Purpose, Specs, check, exit_of_drift, refuse};
+use super::session::{Specs, check, exit_of_drift, refuse};
+use super::wish::{Lifts, Rotation};
+use crate::flow::Purpose;
 
 /// Arguments of `drift`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if checked.has_errors() {
         return refuse(options, &checked);
     }
-    let mut plan = compute(options, checked, &[], &Rotation::default(), Purpose::Drift)?;
+    let mut plan = compute(options, checked, Purpose::Drift, &Lifts::default(), &Rotation::default())?;
     // Guards are about closing a difference; that there is one is what is asked here.
     plan.findings.retain(|finding| !finding.is_refusal());
     Document::Drift(&plan).write(options)?;

@@ -89,7 +89,7 @@ async fn tell(
     wanted: &Wanted,
     out: Option<OutFile>,
 ) -> Result<Exit, Failure> {
-    let (snapshot, _) = session.read(&|snapshot| queries(wanted, snapshot)).await?;
+    let (snapshot, _) = session.azure.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
     if holds_secret(&exported.text()) {
         return Err(Failure::new("the spec would hold a secret of this run, and is not written").hint(
@@ -113,7 +113,7 @@ async fn tell(
     };
     aside(&exported.findings, options.quiet);
     if !options.quiet {
-        output::aside(&render::summary(&exported, session.requests(), &session.target));
+        output::aside(&render::summary(&exported, session.azure.requests(), &session.azure.target));
     }
     written?;
     if let Some(out) = out.filter(|_| failed) {

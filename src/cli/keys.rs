@@ -3,13 +3,13 @@
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::pins;
 use super::session::{Checked, Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::accounts::Standing;
 use crate::arm::Phase;
 use crate::document::keys::Revocation;
 use crate::finding::{Code, Finding};
+use crate::flow::pins::Within;
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;
 use crate::keys::status;
@@ -92,13 +92,13 @@ async fn tell(
 ) -> Result<Exit, Failure> {
     let standing = match &args.subscription {
         Some(subscription) => {
-            let (standing, findings) = session.listed(subscription).await?;
+            let (standing, findings) = session.azure.listed(subscription).await?;
             checked.findings.extend(findings);
             standing
         }
-        None => session.accounts(&mut checked).await?,
+        None => session.azure.accounts(&mut checked).await?,
     };
-    let document = session.state(status(&standing, &checked.sources), &checked);
+    let document = session.azure.state(status(&standing, &checked.sources), &checked);
     Document::Statement(&document).write(options)?;
     Ok(match (document.has_errors(), document.about.summary.enabled) {
         (true, _) => Exit::Failure,
@@ -124,9 +124,9 @@ async fn renew(
         let question = format!(
             "Regenerate both keys of {} in {}? Whoever calls with one of them now is refused from then on.",
             names.join(", "),
-            session.target.place()
+            session.azure.target.place()
         );
-        confirm::confirm(args.yes, &question, &session.interrupt).await?;
+        confirm::confirm(args.yes, &question, &session.azure.interrupt).await?;
         if !args.yes {
             // A question may stand for an hour.
             checked = before;
@@ -144,12 +144,12 @@ async fn renew(
         }
     }
     session.spinner.say("regenerating keys");
-    session.interrupt.enter(Phase::Writing);
-    let (accounts, findings) = revoke(&standing, &session.client, &checked.sources).await;
-    session.interrupt.enter(Phase::Telling);
+    session.azure.interrupt.enter(Phase::Writing);
+    let (accounts, findings) = revoke(&standing, &session.azure.client, &checked.sources).await;
+    session.azure.interrupt.enter(Phase::Telling);
     session.spinner.clear();
     checked.findings.extend(findings);
-    let document = session.state(Revocation::new(accounts), &checked);
+    let document = session.azure.state(Revocation::new(accounts), &checked);
     Document::Statement(&document).write(options)?;
     Ok(if document.has_errors() { Exit::Failure } else { Exit::Success })
 }
@@ -165,19 +165,13 @@ async fn choose(
     session: &Session,
     checked: &mut Checked,
 ) -> Result<Vec<Standing>, Failure> {
-    let mut standing = session.accounts(checked).await?;
+    let mut standing = session.azure.accounts(checked).await?;
     if !args.account.is_empty() {
         standing = named(standing, &args.account, checked)?;
     }
-    let scopes = pins::scopes(&options.within)?;
-    let is_outside =
-        |account: &&Standing| !scopes.is_empty() && !scopes.iter().any(|scope| scope.contains(&account.id));
-    if let Some(outside) = standing.iter().find(is_outside) {
-        let message = format!(
-            "{} is outside of `{}`, to which this run is pinned",
-            outside.title(),
-            options.within.join("`, `")
-        );
+    let within = Within::parse(&options.within)?;
+    if let Some(outside) = standing.iter().find(|account| !within.holds(&account.id)) {
+        let message = format!("{} is outside of {within}, to which this run is pinned", outside.title());
         return Err(Failure::new(message).hint("name other accounts with `--account`, or widen `--within`"));
     }
     for account in &standing {

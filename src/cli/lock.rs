@@ -8,6 +8,7 @@ use super::document::{Document, OutFile, all, json};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, block_on, read_specs, refuse};
+use super::specs::diagnostics;
 use crate::files;
 use crate::finding::{Code, Finding, Open};
 use crate::kinds::role_assignment::{principal_queries, principals_of};
@@ -40,9 +41,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     options.look_at_reports(&reads);
     let fresh = block_on(async {
         let session = Session::connect(options).await?;
-        let fresh = session.look_up(&checked.stacks).await;
+        let fresh = session.azure.look_up(&checked.stacks).await;
         session.close().await;
-        fresh
+        Ok(fresh?)
     })?;
     let mut locks = Vec::new();
     for (loaded, (lock, open)) in checked.stacks.iter().zip(fresh) {
@@ -93,7 +94,7 @@ fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> R
         return Document::Findings(&entries).write(options);
     }
     let reported = Document::Findings(&entries).write_reports(options);
-    output::aside(&checked.diagnostics());
+    output::aside(&diagnostics(checked));
     let said = match (lines.is_empty(), checked.has_errors()) {
         (false, _) => output::result(lines),
         (true, true) => Ok(()),

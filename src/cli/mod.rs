@@ -4,7 +4,6 @@
 
 mod access;
 mod apply;
-mod clean;
 mod completions;
 mod confirm;
 mod doctor;
@@ -17,11 +16,8 @@ mod lock;
 mod options;
 mod output;
 mod outputs;
-mod pins;
 mod plan;
 mod progress;
-mod review;
-mod rotation;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
@@ -30,7 +26,9 @@ mod show;
 mod signals;
 mod specs;
 mod validate;
+mod variables;
 mod verify;
+mod wish;
 
 use std::error::Error as _;
 use std::ffi::OsString;

@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::Exit;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
+use crate::flow::Halt;
 use crate::scrub::{holds_secret, scrub, scrub_lines};
 use crate::text::sanitize::{sanitize, sanitize_screen};
 
@@ -90,6 +91,14 @@ impl Failure {
         }
         aside(&text);
         Exit::Failure
+    }
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        let code = if let Halt::Interrupted(_) = halt { Code::Interrupted } else { Code::RunFailed };
+        let (cause, hint) = (halt.cause().map(bounded), halt.hint().map(bounded));
+        Self { cause, hint, code, ..Self::new(halt.to_string()) }
     }
 }
 

@@ -5,6 +5,7 @@ use super::document::{Document, all};
 use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Checked, Session, Specs, over_specs};
+use super::specs::diagnostics;
 use crate::accounts::outputs::{outputs, queries};
 use crate::render::diagnostic;
 
@@ -28,7 +29,7 @@ async fn tell(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
-    let (snapshot, standing) = session.look(&mut checked, queries).await?;
+    let (snapshot, standing) = session.azure.look(&mut checked, queries).await?;
     let (outputs, findings) = outputs(&checked.stacks, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
     let variables = if args.env { outputs.variables() } else { Ok(String::new()) };
@@ -36,7 +37,7 @@ async fn tell(
         checked.findings.extend(findings);
         String::new()
     });
-    let document = session.state(outputs, &checked);
+    let document = session.azure.state(outputs, &checked);
     let exit = if document.has_errors() { Exit::Failure } else { Exit::Success };
     if !args.env {
         Document::Statement(&document).write(options)?;
@@ -46,7 +47,7 @@ async fn tell(
     if exit == Exit::Success {
         all([reported, output::data(&variables)])?;
     } else {
-        output::aside(&checked.diagnostics());
+        output::aside(&diagnostics(&checked));
         output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
         reported?;
     }

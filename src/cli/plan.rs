@@ -6,10 +6,10 @@ use super::Exit;
 use super::document::{Document, OutFile, all, json};
 use super::options::Options;
 use super::output::Failure;
-use super::rotation::Rotation;
-use super::session::{Checked, Lifts, Purpose, Session, Specs, block_on, check, exit_of, refuse};
+use super::session::{Checked, Session, Specs, block_on, check, exit_of, refuse};
+use super::wish::{Lifts, Rotation, wish};
 use crate::document::Plan;
-use crate::guards::Allow;
+use crate::flow::{self, Purpose};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return spoiled.and_then(|()| refuse(options, &checked));
     }
     let out = out.transpose()?;
-    let planned = compute(options, checked, &args.lifts.allow, &args.rotation, Purpose::Plan);
+    let planned = compute(options, checked, Purpose::Plan, &args.lifts, &args.rotation);
     let plan = match (planned, &out) {
         (Ok(plan), _) => plan,
         (Err(failure), None) => return Err(failure),
@@ -54,15 +54,16 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 pub(super) fn compute(
     options: &Options,
     checked: Checked,
-    allowed: &[Allow],
-    rotation: &Rotation,
     purpose: Purpose,
+    lifts: &Lifts,
+    rotation: &Rotation,
 ) -> Result<Plan, Failure> {
+    let wish = wish(options, purpose, lifts, rotation)?;
     block_on(async {
         let session = Session::connect(options).await?;
-        let plan = session.plan(options, checked, allowed, rotation, purpose).await;
+        let plan = flow::plan(&session.azure, checked, &wish).await;
         session.close().await;
-        plan
+        Ok(plan?)
     })
 }
 

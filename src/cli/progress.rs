@@ -80,6 +80,10 @@ impl Progress for Spinner {
             self.line(&text::outcome(outcome));
         }
     }
+
+    fn rests(&self) {
+        self.clear();
+    }
 }
 
 /// Waits shorter than this pass without a word.

@@ -8,16 +8,12 @@ use super::document::Document;
 use super::lock;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
-use crate::document::FindingEntry;
-use crate::finding::{Code, Finding, Severity};
-use crate::kinds::Kind as _;
-use crate::kinds::account::Accounts;
-use crate::kinds::role_assignment::principals_of;
+use crate::finding::{Code, Finding};
+use crate::flow::{Checked, held_against};
 use crate::render::diagnostic;
-use crate::snapshot::Snapshot;
-use crate::source::{Sources, Span};
+use crate::source::Sources;
+use crate::spec;
 use crate::spec::variables::VariableInputs;
-use crate::spec::{self, Loaded};
 
 /// Which specs.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,43 +23,9 @@ pub(super) struct Specs {
     pub specs: Vec<PathBuf>,
 }
 
-/// Specs that were read and checked.
-#[derive(Clone)]
-pub(super) struct Checked {
-    /// The stacks.
-    pub stacks: Vec<Loaded>,
-    /// Everything there is to say so far.
-    pub findings: Vec<Finding>,
-    /// The files, for places.
-    pub sources: Sources,
-}
-
-impl Checked {
-    /// Whether a finding is an error.
-    pub(super) fn has_errors(&self) -> bool {
-        self.errors() > 0
-    }
-
-    /// How many findings are errors.
-    pub(super) fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
-    }
-
-    /// The address of each declared account, and where it stands.
-    pub(super) fn accounts(&self) -> Vec<(String, Span)> {
-        let desired = self.stacks.iter().flat_map(|loaded| Accounts.desired(loaded, &Snapshot::default()));
-        desired.map(|desired| (desired.address, desired.span)).collect()
-    }
-
-    /// Findings as documents hold them.
-    pub(super) fn entries(&self) -> Vec<FindingEntry> {
-        self.findings.iter().map(|finding| FindingEntry::new(finding, &self.sources)).collect()
-    }
-
-    /// Findings as a compiler shows them.
-    pub(super) fn diagnostics(&self) -> String {
-        diagnostic::render(&self.findings, &self.sources, true)
-    }
+/// Findings as a compiler shows them.
+pub(super) fn diagnostics(checked: &Checked) -> String {
+    diagnostic::render(&checked.findings, &checked.sources, true)
 }
 
 /// Reads and checks specs, with the lock files beside them; nothing is asked of Azure. The report files are looked at as well.
@@ -86,9 +48,7 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
             Ok(found) => loaded.lock = found.flatten(),
             Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
         }
-        let problems =
-            loaded.lock.as_ref().map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), None));
-        checked.findings.extend(problems.into_iter().flatten());
+        checked.findings.extend(held_against(loaded, None));
     }
     checked.findings.sort_by_key(|finding| finding.span);
     options.look_at_reports(checked.sources.paths());
@@ -126,7 +86,7 @@ pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failu
     } else {
         document.write(options)
     };
-    output::aside(&checked.diagnostics());
+    output::aside(&diagnostics(checked));
     output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
     written.map(|()| Exit::Failure)
 }

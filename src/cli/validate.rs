@@ -1,11 +1,12 @@
 //! `keyless validate`: everything that can be said without Azure.
 
 use super::Exit;
-use super::clean::refuse_unusable_variables;
 use super::document::{Document, all};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Specs, check};
+use super::specs::diagnostics;
+use super::variables::refuse_unusable_variables;
 use crate::render::diagnostic;
 
 /// Arguments of `validate`.
@@ -28,7 +29,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return Ok(if failed { Exit::Failure } else { Exit::Success });
     }
     let reported = Document::Findings(&entries).write_reports(options);
-    output::aside(&checked.diagnostics());
+    output::aside(&diagnostics(&checked));
     if failed {
         output::aside(&format!("\n{}\n", diagnostic::summary(&checked.findings)));
         return reported.map(|()| Exit::Failure);

@@ -6,11 +6,12 @@ use super::Exit;
 use super::document::Document;
 use super::options::Options;
 use super::output::{self, Failure};
-use super::session::{Checked, Session, Specs, not_signed_in, over_specs};
+use super::session::{Checked, Session, Specs, over_specs};
 use crate::arm::Interrupt;
 use crate::auth::{Credential, Environment, Secret, Settings};
 use crate::cloud::Cloud;
 use crate::document::Plan;
+use crate::flow::Halt;
 use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
 use crate::verify::probe::Place;
@@ -58,7 +59,7 @@ impl How {
             place,
             wanted: Gate::wanted(plan),
             limit: self.limit(),
-            interrupt: session.interrupt.clone(),
+            interrupt: session.azure.interrupt.clone(),
             waiting: told(session),
         })
     }
@@ -72,20 +73,21 @@ fn handed_in(variable: &str) -> Option<Credential> {
 
 /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
 async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(Prober, Place), Failure> {
-    let endpoint = session.client.endpoint();
+    let endpoint = session.azure.client.endpoint();
     let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
-        (Some(cloud), None) => (session.credential.clone(), cloud, Place::Cloud(cloud)),
+        (Some(cloud), None) => (session.azure.credential.clone(), cloud, Place::Cloud(cloud)),
         (Some(cloud), Some(kind)) => {
             let settings = Settings::new(cloud, Environment::process());
             let credential = Credential::sign_in(kind, &settings).await;
-            (credential.map_err(|error| not_signed_in(&error))?, cloud, Place::Cloud(cloud))
+            (credential.map_err(Halt::NotSignedIn)?, cloud, Place::Cloud(cloud))
         }
         (None, Some(_)) => {
             return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
                 .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
         }
         (None, None) => {
-            let credential = handed_in("KEYLESS_VERIFY_TOKEN").unwrap_or_else(|| session.credential.clone());
+            let credential =
+                handed_in("KEYLESS_VERIFY_TOKEN").unwrap_or_else(|| session.azure.credential.clone());
             (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
         }
     };
@@ -118,12 +120,12 @@ async fn tell(
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
     let (caller, place) = data_plane(options, session, &args.how).await?;
-    let (snapshot, standing) = session.look(&mut checked, queries).await?;
+    let (snapshot, standing) = session.azure.look(&mut checked, queries).await?;
     let looking = Looking { caller: caller.object_id().await, now: jiff::Timestamp::now() };
     let (subjects, unread) = subjects(&checked.stacks, &standing, &snapshot, &place, &looking);
     checked.findings.extend(unread);
     session.spinner.say("calling models");
-    let interrupt: &Interrupt = &session.interrupt;
+    let interrupt: &Interrupt = &session.azure.interrupt;
     let how = Run {
         caller: &caller,
         limit: args.how.limit(),
@@ -135,7 +137,7 @@ async fn tell(
     let verification = verify(&subjects, &how, Some(&checked.sources)).await;
     session.spinner.clear();
     let found = findings(&verification, args.allow_inconclusive);
-    let mut document = session.state(verification, &checked);
+    let mut document = session.azure.state(verification, &checked);
     document.findings.extend(found);
     document.findings.sort();
     Document::Statement(&document).write(options)?;

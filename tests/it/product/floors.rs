@@ -10,6 +10,7 @@ use super::structure::{root, sources};
 /// roles that Azure listed.
 pub(super) const FLOORS: &[&[&str]] = &[
     &["cli"],
+    &["flow"],
     &["render"],
     &["apply", "doctor", "export", "keys"],
     &["verify"],

@@ -1,43 +1,13 @@
-//! Secrets of a run: refused where they could not be kept out of what keyless says, and taken out of plans.
+//! Takes the secrets of a run out of its plan.
+//!
+//! Pure, but for the secrets that a run knows: `scrub` holds those.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::options::Options;
-use super::output::Failure;
-use crate::apply::Secrets;
-use crate::auth::Environment;
-use crate::cloud::Endpoint;
 use crate::document::Plan;
-use crate::scrub::{self, scrub};
-
-/// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
-///
-/// So are variables that cannot be read: a secret that is not Unicode would count as not set, and nobody would know why.
-pub(super) fn refuse_unusable_variables(options: &Options) -> Result<(), Failure> {
-    let unreadable = Environment::unreadable();
-    if !unreadable.is_empty() {
-        let are = if unreadable.len() == 1 { "is" } else { "are" };
-        return Err(Failure::new(format!("`{}` {are} set, and not UTF-8", unreadable.join("`, `")))
-            .hint("set it again: the value holds bytes that are no text, as of a file that was cut or is not text at all"));
-    }
-    let mut short = Secrets::new(std::env::vars_os()).too_short();
-    let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
-    let token = std::env::var("KEYLESS_TOKEN").is_ok_and(|token| scrub::is_too_short(&token));
-    if token && endpoint.is_some_and(|endpoint| !endpoint.is_loopback()) {
-        short.push("KEYLESS_TOKEN".to_owned());
-    }
-    match short.as_slice() {
-        [] => Ok(()),
-        names => Err(Failure::new(format!(
-            "`{}` has fewer than {} characters, and keyless could not keep it out of its output",
-            names.join("`, `"),
-            scrub::SHORTEST
-        ))
-        .hint("make a longer one; blanks and `+` do not count")),
-    }
-}
+use crate::scrub::scrub;
 
 /// Takes the secrets of this run out of everything in a plan that only people read, and takes its fingerprint anew.
 ///

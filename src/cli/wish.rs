@@ -1,0 +1,34 @@
+//! Options that say what a plan may hold: which guards are lifted, which secrets are sent again, where the run is pinned.
+
+use super::options::Options;
+use super::output::Failure;
+use crate::flow::pins::Within;
+use crate::flow::{Purpose, Wish};
+use crate::guards::{self, Allow};
+
+/// Which guards are lifted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Lifts {
+    // Made from the rules themselves, so that none is left out.
+    #[arg(long, value_name = "RULE[:ADDRESS]", help = guards::allow_help())]
+    allow: Vec<Allow>,
+}
+
+/// Whose secrets are sent again.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Rotation {
+    /// Send the secrets of the connection at this address of the spec again, although nothing differs
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) rotate: Vec<String>,
+}
+
+/// What these options ask of the flow.
+pub(super) fn wish<'a>(
+    options: &Options,
+    purpose: Purpose,
+    lifts: &'a Lifts,
+    rotation: &'a Rotation,
+) -> Result<Wish<'a>, Failure> {
+    let within = Within::parse(&options.within)?;
+    Ok(Wish { purpose, within, allowed: &lifts.allow, rotate: &rotation.rotate })
+}

@@ -1,0 +1,64 @@
+//! What `review` has to know of a saved plan: what it starts from, what is asked about it, and what in it is only its word.
+//!
+//! Pure.
+
+use std::collections::BTreeMap;
+
+use super::{Halt, pins};
+use crate::document::{FindingEntry, Plan, Target};
+use crate::finding::{Code, Severity};
+use crate::snapshot::{Query, Snapshot};
+use crate::{checks, document, kinds};
+
+/// Fails where a plan was made for another target than this run's.
+pub(super) fn same_target(plan: &Plan, here: &Target) -> Result<(), Halt> {
+    if plan.target == *here {
+        return Ok(());
+    }
+    Err(Halt::OtherTarget { made: plan.target.to_string(), here: here.to_string() })
+}
+
+/// Fails where it could not be read what a step of the plan starts from.
+pub(super) fn starting_points(plan: &Plan, snapshot: &Snapshot) -> Result<(), Halt> {
+    let unread = plan.steps.iter().find_map(|step| Some((step.change, kinds::unread(step, snapshot)?)));
+    let Some((change, refusal)) = unread else { return Ok(()) };
+    let title = plan.changes.get(change).map_or("a resource", |change| change.title.as_str());
+    Err(Halt::UnreadStart { title: title.to_owned(), refusal })
+}
+
+/// What could not be read of what stands beside the plan's changes: it writes nothing there, and guards judged without it.
+pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
+    let told = snapshot.refusals().map(|refusal| FindingEntry {
+        source: None,
+        severity: Severity::Warning,
+        code: Code::IncompleteRead.as_str().to_owned(),
+        message: "what stands beside the plan's changes could not be read: it was judged without that"
+            .to_owned(),
+        cause: Some(refusal.message.clone()),
+        hint: refusal.hint.clone(),
+    });
+    told.collect()
+}
+
+/// What the plan's steps raise, given what is known: first which accounts there are, then who is left in them.
+pub(super) fn raised(plan: &Plan, known: &Snapshot) -> Vec<Query> {
+    let mut raised = checks::queries(&plan.steps, known);
+    raised.extend(kinds::review_secrets(plan, known));
+    raised.extend(kinds::role_assignment::review(plan, known));
+    raised
+}
+
+/// Whether guards, pins or checks said it when the plan was made: they say it again, if it still holds.
+pub(super) fn is_found_anew(finding: &FindingEntry) -> bool {
+    finding.is_judgement() || pins::is_outside(finding) || checks::is_verdict(finding)
+}
+
+/// What the file calls principals, each with a word that it is the file's.
+pub(super) fn names(plan: &Plan) -> BTreeMap<String, String> {
+    let told = |name: &str| match name.strip_suffix(", from lock, unverified") {
+        Some(name) => format!("{name}, from the plan and there from lock, unverified"),
+        None => format!("{name}, from the plan, unverified"),
+    };
+    let names = document::access::names(&plan.access);
+    names.into_iter().map(|(id, name)| (id, told(&name))).collect()
+}

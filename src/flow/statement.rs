@@ -1,0 +1,64 @@
+//! What commands read that make no plan: the accounts of specs or of a subscription as they stand, and whom specs name.
+
+use super::specs::foreign_tenants;
+use super::{Azure, Checked, Halt};
+use crate::accounts::{self, Standing};
+use crate::document::Statement;
+use crate::finding::{Finding, Open};
+use crate::id::ResourceId;
+use crate::kinds::Kind as _;
+use crate::kinds::account::Accounts;
+use crate::kinds::role_assignment::{principal_queries, principals_of};
+use crate::snapshot::{Query, Snapshot};
+use crate::spec::Loaded;
+use crate::spec::lock::Lock;
+
+impl Azure {
+    /// Reads what a command wants to know of these specs; what there is to say about that goes among their findings.
+    pub(crate) async fn look(
+        &self,
+        checked: &mut Checked,
+        wanted: fn(&[Loaded], &Snapshot) -> Vec<Query>,
+    ) -> Result<(Snapshot, Vec<Standing>), Halt> {
+        let open = |known: &Snapshot| {
+            let stacks = &checked.stacks;
+            [wanted(stacks, known), accounts::about_absent(stacks, known)].concat()
+        };
+        let (snapshot, caller) = self.read(&open).await?;
+        checked.findings.extend(foreign_tenants(&checked.stacks, &caller));
+        let (standing, findings) = accounts::declared(&checked.stacks, &snapshot);
+        checked.findings.extend(findings);
+        Ok((snapshot, standing))
+    }
+
+    /// The declared accounts as they stand.
+    pub(crate) async fn accounts(&self, checked: &mut Checked) -> Result<Vec<Standing>, Halt> {
+        let accounts = |stacks: &[Loaded], snapshot: &Snapshot| Accounts.queries(stacks, snapshot);
+        self.look(checked, accounts).await.map(|(_, standing)| standing)
+    }
+
+    /// All accounts of a subscription, with everything there is to say about that.
+    pub(crate) async fn listed(
+        &self,
+        subscription: &ResourceId,
+    ) -> Result<(Vec<Standing>, Vec<Finding>), Halt> {
+        let (snapshot, _) = self.read(&|_| vec![accounts::list(subscription)]).await?;
+        Ok(accounts::listed(subscription, &snapshot))
+    }
+
+    /// Looks up whom the stacks name, for a lock file of each; lock files that stand there do not count.
+    pub(crate) async fn look_up(&self, stacks: &[Loaded]) -> Result<Vec<(Lock, Vec<Open>)>, Halt> {
+        let caller = self.caller().await?;
+        let mut snapshot = Snapshot::default();
+        self.ask("reading the directory", &|_| principal_queries(stacks), &mut snapshot).await?;
+        Ok(stacks
+            .iter()
+            .map(|loaded| Lock::of(loaded, &principals_of(&loaded.spec), &snapshot, caller.tid))
+            .collect())
+    }
+
+    /// A document of this run.
+    pub(crate) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
+        Statement::new(about, checked.entries(), self.target.clone(), self.requests())
+    }
+}

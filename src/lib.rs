@@ -1,7 +1,7 @@
 //! keyless: keyless access to Azure AI, as code.
 //!
-//! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report. A module imports only
-//! what lies below it: ARCHITECTURE.md shows the floors.
+//! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report; `flow` is where that can be read. A module
+//! imports only what lies below it: ARCHITECTURE.md shows the floors.
 //! All but loading, reading and applying is pure and synchronous.
 
 pub mod cli;

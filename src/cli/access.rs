@@ -4,8 +4,9 @@ use super::Exit;
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Checked, Session, Specs, over_specs};
+use super::session::{Session, Specs, over_specs};
 use crate::access::{access, queries};
+use crate::flow::Checked;
 
 /// Arguments of `access`.
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,13 @@
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Checked, Session, Specs, block_on, check, refuse};
+use super::session::{Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::accounts::Standing;
 use crate::arm::Phase;
 use crate::document::keys::Revocation;
 use crate::finding::{Code, Finding};
+use crate::flow::Checked;
 use crate::flow::pins::Within;
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;

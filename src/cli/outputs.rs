@@ -4,9 +4,10 @@ use super::Exit;
 use super::document::{Document, all};
 use super::options::Options;
 use super::output::{self, Failure};
-use super::session::{Checked, Session, Specs, over_specs};
+use super::session::{Session, Specs, over_specs};
 use super::specs::diagnostics;
 use crate::accounts::outputs::{outputs, queries};
+use crate::flow::Checked;
 use crate::render::diagnostic;
 
 /// Arguments of `outputs`.

@@ -6,10 +6,10 @@ use super::Exit;
 use super::document::{Document, OutFile, all, json};
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Checked, Session, Specs, block_on, check, exit_of, refuse};
+use super::session::{Session, Specs, block_on, check, exit_of, refuse};
 use super::wish::{Lifts, Rotation, wish};
 use crate::document::Plan;
-use crate::flow::{self, Purpose};
+use crate::flow::{self, Checked, Purpose};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]

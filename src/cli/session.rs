@@ -16,8 +16,7 @@ use crate::arm::{self, Client, Interrupt, Phase};
 use crate::auth::{Credential, Environment, Secret, Settings};
 use crate::cloud::{Cloud, Endpoint};
 use crate::document::{Plan, Target, TargetKind};
-pub(super) use crate::flow::Checked;
-use crate::flow::{Azure, Halt};
+use crate::flow::{Azure, Checked, Halt};
 use crate::text::redact::redact;
 
 /// A run that has a connection.

@@ -8,8 +8,7 @@ use super::document::Document;
 use super::lock;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
-use crate::finding::{Code, Finding};
-use crate::flow::{Checked, held_against};
+use crate::flow::{Checked, held_against, pins};
 use crate::render::diagnostic;
 use crate::source::Sources;
 use crate::spec;
@@ -60,18 +59,7 @@ pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
     let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin(), crate::kinds::check);
-    for loaded in &stacks {
-        if !options.stack.is_empty() && !options.stack.contains(&loaded.spec.stack) {
-            let message = format!(
-                "this run is pinned to stack `{}`, not `{}`",
-                options.stack.join("`, `"),
-                loaded.spec.stack
-            );
-            let hint = "give the spec of the pinned stack only, or add `--stack` for this one";
-            let span = loaded.document.value_span("/stack");
-            findings.push(Finding::error(Code::StackMismatch, message).at(span).hint(hint));
-        }
-    }
+    findings.extend(pins::other_stacks(&options.stack, &stacks));
     // Each stage told what it found; a reader goes through the file.
     findings.sort_by_key(|finding| finding.span);
     Checked { stacks, findings, sources }

@@ -6,8 +6,9 @@ use std::fmt;
 
 use super::Halt;
 use crate::document::{FindingEntry, Plan, PlannedChange};
-use crate::finding::{Code, Severity};
+use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
+use crate::spec::Loaded;
 
 /// The scopes of `--within`: as they were given, and what they mean. Without any, everything is within.
 #[derive(Debug, Default)]
@@ -58,6 +59,19 @@ pub(super) fn outside(within: &Within, plan: &Plan) -> Vec<FindingEntry> {
 /// Whether a finding tells of a write that is pinned elsewhere.
 pub(super) fn is_outside(finding: &FindingEntry) -> bool {
     finding.code == Code::OutsideWithin.as_str()
+}
+
+/// The specs of stacks to which the run is not pinned.
+pub(crate) fn other_stacks(pinned: &[String], stacks: &[Loaded]) -> Vec<Finding> {
+    let others = stacks.iter().filter(|loaded| !pinned.is_empty() && !pinned.contains(&loaded.spec.stack));
+    let findings = others.map(|loaded| {
+        let (to, stack) = (pinned.join("`, `"), &loaded.spec.stack);
+        let message = format!("this run is pinned to stack `{to}`, not `{stack}`");
+        Finding::error(Code::StackMismatch, message)
+            .at(loaded.document.value_span("/stack"))
+            .hint("give the spec of the pinned stack only, or add `--stack` for this one")
+    });
+    findings.collect()
 }
 
 /// How a plan from a file is not of the stacks to which the run is pinned.

@@ -156,7 +156,7 @@ impl Grant<'_> {
 
     /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
     pub(super) fn was_lasting(&self, before: &World, at: &ResourceId) -> bool {
-        !self.ends && (self.lasts || !before.unscheduled.holds(at))
+        !self.ends && (self.lasts || before.unscheduled.why(at).is_none())
     }
 
     /// Whether its principal may be the identity of an application, or of something in an account.

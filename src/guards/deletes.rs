@@ -89,7 +89,7 @@ fn with_deployments(before: &World, account: &ResourceId) -> String {
     let names: Vec<String> =
         before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
     match names.as_slice() {
-        [] if before.unlisted_deployments.contains(account) => {
+        [] if before.unlisted_deployments.contains_key(account) => {
             " and with it its deployments, which could not be listed: whoever calls one fails".to_owned()
         }
         [] => String::new(),

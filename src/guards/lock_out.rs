@@ -99,8 +99,11 @@ pub(super) fn nobody_left(
         if keys_off(was) && !old.iter().filter(let_in).any(|grant| !grant.is_kept(before, id, new)) {
             continue;
         }
-        if let Some(flaws) = ways.flaws(id, before.unlisted.contains(id)) {
-            objections.push(Objection::at(Rule::LockOut, id, message(id.name(), &flaws, declared)));
+        if let Some(flaws) = ways.flaws(id, before.unlisted.contains_key(id)) {
+            let cause = ways.causes(id, &flaws).join("; ");
+            let cause = Some(cause).filter(|cause| !cause.is_empty());
+            let message = message(id.name(), &flaws, declared);
+            objections.push(Objection { cause, ..Objection::at(Rule::LockOut, id, message) });
         }
     }
     let mut seen = BTreeSet::new();
@@ -113,7 +116,8 @@ pub(super) fn nobody_left(
         if let Some(flaws) = ways.flaws(place, true) {
             let at = if is_account(place) { place } else { grant.id };
             let message = unread(place, &flaws, declared);
-            objections.push(Objection::at(Rule::LockOut, at, message).because(why));
+            let causes = [vec![why], ways.causes(place, &flaws)].concat();
+            objections.push(Objection::at(Rule::LockOut, at, message).because(&causes.join("; ")));
         }
     }
     objections
@@ -140,6 +144,17 @@ impl Ways<'_> {
         self.new.iter().filter(lets_in).map(flaw).collect()
     }
 
+    /// What Azure answered where something could not be read, so that there are these flaws.
+    fn causes(&self, at: &ResourceId, flaws: &BTreeSet<Flaw>) -> Vec<&str> {
+        let why = |flaw: &Flaw| match flaw {
+            Flaw::MayEnd => self.before.unscheduled.why(at),
+            Flaw::MayBeOwn => self.before.unlisted.get(at).map(String::as_str),
+            Flaw::MayBeOtherCalls => self.before.unlisted_deployments.get(at).map(String::as_str),
+            _ => None,
+        };
+        flaws.iter().filter_map(why).collect()
+    }
+
     fn flaw(
         &self,
         grant: &Grant<'_>,
@@ -150,7 +165,7 @@ impl Ways<'_> {
         let can = |role: &Role| match calls {
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
             // What could not be listed may be a model of any sort.
-            None if self.before.unlisted_deployments.contains(at) => role.gives_all_usual_inference(),
+            None if self.before.unlisted_deployments.contains_key(at) => role.gives_all_usual_inference(),
             None => role.gives_usual_inference(),
         };
         let may = |role: &Role| calls.is_none_or(|calls| calls.iter().any(|call| role.may_call(call)));
@@ -163,7 +178,7 @@ impl Ways<'_> {
             Some(Flaw::Own)
         } else if grant.ends {
             Some(Flaw::Ends)
-        } else if self.may_end.contains(grant.id) && self.before.unscheduled.holds(at) {
+        } else if self.may_end.contains(grant.id) && self.before.unscheduled.why(at).is_some() {
             Some(Flaw::MayEnd)
         } else if identities_unread && grant.holder.is_none() && grant.is_for_a_service() {
             Some(Flaw::MayBeOwn)

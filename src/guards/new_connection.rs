@@ -94,7 +94,7 @@ impl<'a> State<'a> {
         let is_open = |id: &ResourceId| {
             before.resource(id).is_none()
                 && after.resource(id).is_none()
-                && holder(id).is_some_and(|holder| before.unlisted_connections.contains(&holder))
+                && holder(id).is_some_and(|holder| before.unlisted_connections.contains_key(&holder))
         };
         let unread = named.into_iter().filter(|(id, _)| is_open(id)).collect();
         let holds = |id: &ResourceId| {
@@ -125,13 +125,14 @@ impl<'a> State<'a> {
             return Some(new.objection(&new.to_another_host(known, &which)));
         }
         let (id, _) = self.unread.iter().find(|(_, names)| names.contains(name))?;
+        let why = self.before.unlisted_connections.get(&holder(id)?)?;
         let message = format!(
             "sends {} to `{}`, and it could not be read where {}, which the spec declares with it as well, sends it",
             new.secrets(),
             untold("target", new.target()),
             title(id)
         );
-        Some(new.objection(&message))
+        Some(new.objection(&message).because(why))
     }
 
     /// A live connection that this one may be, under another name.
@@ -185,9 +186,9 @@ impl<'a> State<'a> {
     /// Which connections stand in its account nobody could read.
     fn beside_unread(&self, new: &New<'_>) -> Option<Objection> {
         let unlisted = &self.before.unlisted_connections;
-        let own = holder(new.id).filter(|holder| unlisted.contains(holder));
-        let left = || unlisted.iter().find(|account| self.left.contains(*account)).cloned();
-        let (account, which) = match own {
+        let own = holder(new.id).and_then(|holder| unlisted.get_key_value(&holder));
+        let left = || unlisted.iter().find(|(account, _)| self.left.contains(*account));
+        let ((account, why), which) = match own {
             Some(own) => (own, ""),
             None => (left()?, ", of which something goes with this plan,"),
         };
@@ -197,7 +198,7 @@ impl<'a> State<'a> {
             untold("target", new.target()),
             account.name()
         );
-        Some(new.objection(&message))
+        Some(new.objection(&message).because(why))
     }
 }
 

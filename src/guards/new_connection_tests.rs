@@ -128,7 +128,7 @@ fn a_first_set_up_needs_no_word() {
 #[test]
 fn where_a_secret_goes_that_could_not_be_read_is_a_doubt() {
     let mut before = world(&[]);
-    before.unlisted_connections.insert(ResourceId::parse(&id("chat")).unwrap());
+    before.unlisted_connections.insert(ResourceId::parse(&id("chat")).unwrap(), "no".to_owned());
     let plan = plan(&[(SEARCH, "SEARCH")]);
     let new = [made("other/connections/x", "ApiKey", EVIL, "SEARCH")];
     assert_eq!(

@@ -33,6 +33,11 @@ fn under(mut body: Value, condition: &str) -> Value {
     body
 }
 
+/// What could not be read there, and why.
+fn refused(scope: &str) -> (ResourceId, String) {
+    (id(scope), format!("GET {scope}: no"))
+}
+
 fn found(before: &World, after: &World) -> Vec<String> {
     messages(rights(before, after, None, &Declared::default()).objections)
 }
@@ -70,7 +75,7 @@ fn nobody_comes_in_by_a_grant_of_a_principal_that_is_gone() {
 
 #[test]
 fn a_grant_that_ends_or_may_end_is_no_way_in_wherever_it_stands() {
-    let unread = |state: &mut World| state.unscheduled.at.extend([id(CHAT)]);
+    let unread = |state: &mut World| state.unscheduled.at.extend([refused(CHAT)]);
     for scope in [CHAT, GROUP] {
         let given = grant(1, scope, CS_USER, ALICE);
         locked(&keys_go_off(&[given.clone(), schedule(&given)], |_| {}), "end by themselves");
@@ -130,7 +135,7 @@ fn an_account_lets_in_nobody_by_identities_of_its_own() {
         }
     }
     // Where projects could not be listed, any service may be one of them.
-    let unlisted = |state: &mut World| state.unlisted.extend([id(CHAT)]);
+    let unlisted = |state: &mut World| state.unlisted.extend([refused(CHAT)]);
     let with = |kind: &str| {
         let mut body = grant(1, CHAT, CS_USER, ALICE);
         body["properties"]["principalType"] = json!(kind);
@@ -143,7 +148,7 @@ fn an_account_lets_in_nobody_by_identities_of_its_own() {
 #[test]
 fn what_somebody_has_for_a_while_gives_nothing_that_lasts() {
     let only = "@Resource[x] StringEquals 'a'";
-    let unread = |state: &mut World| state.unscheduled.at.extend([id(CHAT), id(GROUP)]);
+    let unread = |state: &mut World| state.unscheduled.at.extend([refused(CHAT), refused(GROUP)]);
     let above = grant(1, GROUP, READER, ALICE);
     let here = grant(2, CHAT, READER, ALICE);
     let owner = grant(3, GROUP, OWNER, ALICE);

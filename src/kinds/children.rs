@@ -62,15 +62,16 @@ pub(super) fn list(kind: &dyn Kind, parent: &ResourceId) -> Query {
     }
 }
 
-/// The accounts whose list of a kind was asked for and not read, or not whole.
-pub(super) fn unlisted(kind: &dyn Kind, snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+/// The accounts of which a list of a kind was asked for and not read, or not whole, be it that of something in them; each with why.
+pub(super) fn unlisted(kind: &dyn Kind, snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     let end = format!("/{}?", collection(kind));
     let lists = snapshot.answers().filter(|(path, ..)| path.contains(&end));
-    let accounts = lists.filter_map(|(_, scope, answer)| Some((scope.up_to("accounts")?, answer)));
-    let unread = accounts.filter(|(account, answer)| {
-        answer.refusal().is_some() || unplaced_in(&list(kind, account), snapshot).is_some()
+    let unread = lists.filter_map(|(_, scope, answer)| {
+        let (account, (parent, _)) = (scope.up_to("accounts")?, scope.as_str().rsplit_once('/')?);
+        let unplaced = || unplaced_in(&list(kind, &ResourceId::parse(parent).ok()?), snapshot);
+        Some((account, answer.refusal().cloned().or_else(unplaced)?.message))
     });
-    unread.map(|(account, _)| account).collect()
+    unread.collect()
 }
 
 pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {

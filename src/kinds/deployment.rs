@@ -1,7 +1,7 @@
 //! Model deployments (`Microsoft.CognitiveServices/accounts/deployments`).
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -26,8 +26,8 @@ impl Deployments {
         children::list(&Deployments, account)
     }
 
-    /// The accounts whose deployments could not be read.
-    pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+    /// The accounts whose deployments could not be read, each with why.
+    pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
         children::unlisted(&Deployments, snapshot)
     }
 }

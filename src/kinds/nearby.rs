@@ -3,7 +3,7 @@
 //! Pure. A connection carries no mark and is never deleted, so the old one still stands where a spec has dropped it, its list or its
 //! project. Nothing of this is asked unless a connection with a secret is new.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -15,8 +15,8 @@ use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 
-/// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read.
-pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+/// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read, each with why.
+pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     children::unlisted(&FOUNDRY, snapshot)
 }
 

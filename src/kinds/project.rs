@@ -1,6 +1,6 @@
 //! Foundry projects (`Microsoft.CognitiveServices/accounts/projects`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -40,8 +40,8 @@ pub(crate) fn list(account: &ResourceId) -> Query {
     children::list(&Projects, account)
 }
 
-/// The accounts whose projects could not be read.
-pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeSet<ResourceId> {
+/// The accounts whose projects could not be read, each with why.
+pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     children::unlisted(&Projects, snapshot)
 }
 

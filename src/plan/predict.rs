@@ -30,12 +30,12 @@ pub struct World {
     pub terms: Arc<Terms>,
     /// Where it could not be read which assignments end by themselves.
     pub unscheduled: Unscheduled,
-    /// Accounts whose projects could not be listed.
-    pub unlisted: BTreeSet<ResourceId>,
-    /// Accounts whose deployments could not be listed.
-    pub unlisted_deployments: BTreeSet<ResourceId>,
-    /// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read.
-    pub unlisted_connections: BTreeSet<ResourceId>,
+    /// Accounts whose projects could not be listed, each with why.
+    pub unlisted: BTreeMap<ResourceId, String>,
+    /// Accounts whose deployments could not be listed, each with why.
+    pub unlisted_deployments: BTreeMap<ResourceId, String>,
+    /// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read, each with why.
+    pub unlisted_connections: BTreeMap<ResourceId, String>,
     /// Scopes of which all accounts are known.
     pub listed: BTreeSet<ResourceId>,
     /// Scopes whose accounts could not be listed, each with why.

@@ -109,30 +109,31 @@ fn gap(query: &Query, answer: &Answer, assignment: Option<&ResourceId>) -> Optio
 /// What could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unscheduled {
-    /// Scopes whose own list was refused.
-    pub at: BTreeSet<ResourceId>,
-    /// Subscriptions whose list failed, so that nothing was asked about the scopes in them.
-    pub within: BTreeSet<ResourceId>,
+    /// Scopes whose own list was refused, each with why.
+    pub at: BTreeMap<ResourceId, String>,
+    /// Subscriptions whose list failed, so that nothing was asked about the scopes in them, each with why.
+    pub within: BTreeMap<ResourceId, String>,
 }
 
 impl Unscheduled {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let mut unread = Self::default();
         for (path, scope, answer) in snapshot.answers().filter(|(path, ..)| path.contains(LIST)) {
-            if !path.ends_with(AT_SCOPE) {
-                unread.within.extend(matches!(answer, Answer::Failed(_)).then(|| scope.clone()));
-            } else if gap(&at(scope), answer, None).is_some() {
-                unread.at.insert(scope.clone());
+            if path.ends_with(AT_SCOPE) {
+                let gap = gap(&at(scope), answer, None);
+                unread.at.extend(gap.map(|refusal| (scope.clone(), refusal.message)));
+            } else if let Answer::Failed(refusal) = answer {
+                unread.within.insert(scope.clone(), refusal.message.clone());
             }
         }
         unread
     }
 
-    /// Whether it could not be read which assignments at a scope end by themselves.
+    /// Why it could not be read which assignments at a scope end by themselves; nothing where it could.
     #[must_use]
-    pub fn holds(&self, scope: &ResourceId) -> bool {
-        self.at.contains(scope)
-            || scope.subscription_id().is_some_and(|id| self.within.contains(&ResourceId::subscription(id)))
+    pub fn why(&self, scope: &ResourceId) -> Option<&str> {
+        let whole = || self.within.get(&ResourceId::subscription(scope.subscription_id()?));
+        self.at.get(scope).or_else(whole).map(String::as_str)
     }
 }
 
@@ -224,7 +225,7 @@ mod tests {
             assert_eq!(asked(&both, &snapshot), more, "{what}");
             assert_eq!(both.each_ref().map(|doubt| doubt.unread(&snapshot).is_some()), unread, "{what}");
             let unscheduled = Unscheduled::of(&snapshot);
-            assert_eq!(both.each_ref().map(|doubt| unscheduled.holds(&doubt.at)), unread, "{what}");
+            assert_eq!(both.each_ref().map(|doubt| unscheduled.why(&doubt.at).is_some()), unread, "{what}");
             // Whoever may not read that either does not know.
             for query in more {
                 snapshot.insert(query, Answer::Denied(refusal()));
@@ -233,7 +234,7 @@ mod tests {
             let refused = both.each_ref().map(|doubt| more.contains(&at(&doubt.at)) || unread[0]);
             assert_eq!(both.each_ref().map(|doubt| doubt.unread(&snapshot).is_some()), refused, "{what}");
             let unscheduled = Unscheduled::of(&snapshot);
-            assert_eq!(both.each_ref().map(|doubt| unscheduled.holds(&doubt.at)), refused, "{what}");
+            assert_eq!(both.each_ref().map(|doubt| unscheduled.why(&doubt.at).is_some()), refused, "{what}");
         }
     }
 

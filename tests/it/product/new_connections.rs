@@ -231,6 +231,7 @@ fn connections_that_cannot_be_read_are_not_taken_for_none() {
     );
     let words = "new connection `search2` sends `${secret.SEARCH}` to `https://evil.example/`, and not all connections of account `chat` could be read: it may be one of them under another name";
     refused(&azure, &folder, &spec(None, Some(&[line("search2", EVIL, "SEARCH")])), words);
+    run(&folder, "plan a.yaml").exits(3).says(&["cause: GET", "no right to read connections"]);
 }
 
 /// Nothing more is read than the declared lists, unless a connection with a secret is new.

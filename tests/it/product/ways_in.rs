@@ -120,10 +120,15 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
         folder.write("a.yaml", closing(""));
         locked(&azure, &folder, "end by themselves");
         // Of what may not be asked about it is not known; one that keyless makes lasts.
-        for fault in [Fault::denied(), Fault::Edit(|list| without(list, "properties/originRoleAssignmentId"))]
-        {
+        let unnamed = Fault::Edit(|list| without(list, "properties/originRoleAssignmentId"));
+        for (fault, cause) in [
+            (Fault::denied(), "Azure answered 403 AuthorizationFailed"),
+            (unnamed, "an item of the list does not say which assignment ends"),
+        ] {
             azure.spoil("GET", PIM, fault);
             locked(&azure, &folder, "may end by themselves");
+            let cause = format!("cause: GET {}/providers/Microsoft.Authorization{PIM}api-version=2020-10-01&$filter=atScope(): {cause}", account("chat"));
+            folder.keyless("plan a.yaml").exits(3).says(&[&cause]);
         }
         folder.write("a.yaml", closing(&grants(&[BOB])));
         folder.keyless("plan a.yaml").exits(0);
@@ -178,9 +183,14 @@ fn keys_do_not_go_off_where_only_the_accounts_own_identities_are_left() {
     azure.put(&assignment(&account("chat"), HAND), given(BOB));
     folder.write("a.yaml", closing(""));
     folder.keyless("plan a.yaml").exits(0);
-    for fault in [Fault::denied(), Fault::Edit(|list| without(list, "id"))] {
+    for (fault, cause) in [
+        (Fault::denied(), "Azure answered 403 AuthorizationFailed"),
+        (Fault::Edit(|list| without(list, "id")), "an item of the list shows no id"),
+    ] {
         azure.spoil("GET", "/projects?", fault);
         locked(&azure, &folder, "the account's projects, which could not be read");
+        let list = format!("GET {}/projects?", account("chat"));
+        folder.keyless("plan a.yaml").exits(3).says(&["cause: ", &list, cause]);
     }
 }
 
@@ -343,6 +353,8 @@ fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
         azure.spoil("GET", "/deployments?", Fault::denied());
         if locks_out {
             locked(&azure, &folder, "may read the account's `deployments`");
+            let list = format!("GET {}/deployments?", account("chat"));
+            folder.keyless("plan a.yaml").exits(3).says(&["cause: ", &list]);
             folder.keyless("apply saved.json --yes").exits(3).says(&["guard-lock-out"]);
         } else {
             folder.keyless("plan a.yaml").exits(0);

@@ -1,7 +1,7 @@
 //! Model deployments (`Microsoft.CognitiveServices/accounts/deployments`).
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 

@@ -133,7 +133,10 @@ fn of_an_account_that_could_not_be_read_a_way_in_that_lasts_is_enough_and_only_t
     assert!(guard["message"].as_str().unwrap().contains("may end by themselves"), "{guard}");
     let cause = guard["cause"].as_str().unwrap();
     let (accounts, schedules) = cause.split_once("; ").unwrap();
-    assert!(accounts.contains(ACCOUNTS) && schedules.contains("/roleAssignmentScheduleInstances?"), "{cause}");
+    assert!(
+        accounts.contains(ACCOUNTS) && schedules.contains("/roleAssignmentScheduleInstances?"),
+        "{cause}"
+    );
 }
 
 #[test]

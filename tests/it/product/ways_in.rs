@@ -127,7 +127,10 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
         ] {
             azure.spoil("GET", PIM, fault);
             locked(&azure, &folder, "may end by themselves");
-            let cause = format!("cause: GET {}/providers/Microsoft.Authorization{PIM}api-version=2020-10-01&$filter=atScope(): {cause}", account("chat"));
+            let cause = format!(
+                "cause: GET {}/providers/Microsoft.Authorization{PIM}api-version=2020-10-01&$filter=atScope(): {cause}",
+                account("chat")
+            );
             folder.keyless("plan a.yaml").exits(3).says(&[&cause]);
         }
         folder.write("a.yaml", closing(&grants(&[BOB])));

@@ -2,6 +2,7 @@
 //!
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, gives changes.
 
+mod change;
 mod compare;
 mod foreign;
 mod late;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+pub use change::Change;
 pub use compare::{equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
@@ -34,94 +36,6 @@ use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
-
-/// What would have to happen to one resource.
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// It is declared and not there.
-    Create {
-        /// What is declared.
-        desired: Desired,
-        /// Every value it would get.
-        fields: Vec<FieldChange>,
-        /// A soft-deleted resource that is purged first, for good.
-        purge: Option<ResourceId>,
-    },
-    /// It is soft-deleted: it is brought back, then to what is declared.
-    Restore {
-        /// What is declared.
-        desired: Desired,
-        /// The fields that differ from what it was.
-        fields: Vec<FieldChange>,
-        /// Whether it carries the stack's mark afterwards.
-        mark: bool,
-    },
-    /// It is as declared, unmarked, and the stack adopts.
-    Adopt {
-        /// What is declared.
-        desired: Desired,
-        /// What is there.
-        live: Live,
-    },
-    /// It is there and differs.
-    Update {
-        /// What is declared.
-        desired: Desired,
-        /// What is there.
-        live: Live,
-        /// The fields that differ.
-        fields: Vec<FieldChange>,
-        /// Whether it also gets the stack's mark for the first time.
-        adopt: bool,
-    },
-    /// It differs in a way that cannot be closed; the findings say more.
-    Refused {
-        /// What is declared.
-        desired: Desired,
-        /// The fields that differ.
-        fields: Vec<FieldChange>,
-        /// Why, in a line.
-        why: String,
-    },
-    /// It carries the stack's mark and is no longer declared.
-    Delete {
-        /// What is there.
-        live: Live,
-        /// Whose it is.
-        stack: String,
-        /// Where that stack is declared.
-        span: Span,
-        /// How people name it.
-        title: String,
-    },
-    /// It is as declared.
-    NoOp {
-        /// What is declared.
-        desired: Desired,
-        /// What is there.
-        live: Live,
-    },
-    /// It is live, near what is declared, and stays as it is.
-    Unmanaged {
-        /// What is there.
-        live: Live,
-        /// Why it stays.
-        stays: Stays,
-        /// The same in words, and what else there is to say.
-        why: String,
-        /// How much that matters.
-        weight: Weight,
-        /// How people name it.
-        title: String,
-    },
-    /// It could not be read.
-    Unknown {
-        /// What is declared.
-        desired: Desired,
-        /// What stood in the way.
-        refusal: Refusal,
-    },
-}
 
 /// What the comparison gave.
 #[derive(Debug, Clone, Default)]

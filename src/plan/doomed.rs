@@ -29,7 +29,7 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         return (refused, findings);
     }
     let mut kept: BTreeMap<&ResourceId, String> = BTreeMap::new();
-    for desired in changes.iter().filter_map(declared) {
+    for desired in changes.iter().filter_map(Change::desired) {
         // The outermost one: keeping only what stands in it would not keep it.
         let Some((id, (stack, title))) =
             around(desired).filter_map(|id| gone.get_key_value(&id).map(|(id, of)| (*id, *of))).last()
@@ -54,20 +54,6 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         }
     }
     (refused, findings)
-}
-
-/// What a change says is declared.
-fn declared(change: &Change) -> Option<&Desired> {
-    match change {
-        Change::Create { desired, .. }
-        | Change::Restore { desired, .. }
-        | Change::Adopt { desired, .. }
-        | Change::Update { desired, .. }
-        | Change::Refused { desired, .. }
-        | Change::NoOp { desired, .. }
-        | Change::Unknown { desired, .. } => Some(desired),
-        Change::Delete { .. } | Change::Unmanaged { .. } => None,
-    }
 }
 
 /// What a declared thing stands on or in, from the inside out.

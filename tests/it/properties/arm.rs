@@ -300,14 +300,8 @@ fn key_of(change: &Change) -> String {
         _ => live.id.to_string().to_lowercase(),
     };
     match change {
-        Change::Create { desired, .. }
-        | Change::Restore { desired, .. }
-        | Change::Adopt { desired, .. }
-        | Change::Update { desired, .. }
-        | Change::Refused { desired, .. }
-        | Change::NoOp { desired, .. }
-        | Change::Unknown { desired, .. } => of_spec(desired),
         Change::Delete { live, .. } | Change::Unmanaged { live, .. } => of_live(live),
+        declared => declared.desired().map(of_spec).unwrap_or_default(),
     }
 }
 

@@ -136,6 +136,7 @@ codes! {
     Unmanaged = "unmanaged", "something live that no spec declares, beside a declared list or with a role that the `grant` guard guards";
     // Promises: what would keep a step from succeeding.
     SubdomainTaken = "subdomain-taken", "a subdomain that is not available";
+    NameTaken = "name-taken", "a new connection whose name another one has in the account or in a project of it, declared or not: Azure takes each name once";
     Locked = "locked", "a management lock that stops a write or a delete";
     NestedResources = "nested-resources", "an account whose delete Azure would refuse, because a project stands in it that stays";
     PolicyInUse = "policy-in-use", "a content filter whose delete Azure would refuse, because a deployment that stays uses it";

@@ -12,6 +12,7 @@ mod identities;
 mod in_use;
 mod locks;
 mod models;
+mod names;
 mod nested;
 mod offers;
 mod permissions;
@@ -54,6 +55,8 @@ const CHECKS: &[Check] = &[
     Check { queries: in_use::queries, verdicts: in_use::verdicts },
     // It looks at the lists that the check before it asks for.
     Check { queries: |_, _| Vec::new(), verdicts: retirement::verdicts },
+    // What it asks follows from what the snapshot shows: see `queries`.
+    Check { queries: |_, _| Vec::new(), verdicts: names::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
     Check { queries: ways_in::queries, verdicts: ways_in::verdicts },
@@ -102,6 +105,7 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = role_assignment::unknown_roles(given.chain(live));
     queries.extend(CHECKS.iter().flat_map(|check| (check.queries)(steps, &world)));
     queries.extend(subdomain::holders(steps, snapshot));
+    queries.extend(names::queries(steps, snapshot));
     queries.extend(role_assignment::schedules(ways_in::doubts(steps, &world), snapshot));
     queries.sort();
     queries.dedup();
@@ -164,6 +168,7 @@ const CODES: &[Code] = &[
     Code::PolicyInUse,
     Code::MissingPermission,
     Code::SubdomainTaken,
+    Code::NameTaken,
     Code::NotOffered,
     Code::UnknownModel,
     Code::ModelRetired,

@@ -38,7 +38,7 @@ pub use desired::Desired;
 pub use field::{Compare, Field, FieldChange, Mutability};
 pub(crate) use lists::lists;
 pub(crate) use named_secrets::{named_secrets, names_in};
-pub(crate) use nearby::unlisted_connections;
+pub(crate) use nearby::{connections_in, unlisted_connections};
 pub(crate) use project::Projects;
 pub use queries::{is_settled, missing, review, review_secrets, unread};
 pub(crate) use shape::MARK;

@@ -30,7 +30,7 @@ pub(super) fn follow_ups(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     // The account may have another name too, or the project, wherever it is: what goes takes the secret along.
     accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
     accounts.extend(project::undeclared(stacks, snapshot).iter().filter_map(|id| id.up_to("accounts")));
-    lists(&accounts, snapshot)
+    connections_in(&accounts, snapshot)
 }
 
 /// The connections that specs declare with a secret and that are not there yet, in accounts and in workspaces.
@@ -68,7 +68,7 @@ pub(super) fn around(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
         return Vec::new();
     }
     accounts.extend(gone);
-    let mut queries = lists(&accounts, snapshot);
+    let mut queries = connections_in(&accounts, snapshot);
     for each in plan.secrets.iter().filter(|each| each.names.iter().any(|name| named.contains(name.as_str())))
     {
         let Ok(id) = ResourceId::parse(&each.resource) else { continue };
@@ -90,8 +90,8 @@ fn sends_secret(declared: &Map<String, Value>) -> bool {
     )
 }
 
-/// The connections of live accounts and of all projects in them.
-fn lists(accounts: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
+/// The lists of the connections of live accounts, and of all projects in them once those are known.
+pub(crate) fn connections_in(accounts: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = Vec::new();
     if accounts.is_empty() {
         return queries;

@@ -6,6 +6,7 @@
 mod bounds;
 mod checks;
 mod conditions;
+mod connection_names;
 mod connections;
 mod consequences;
 mod contradictions;

@@ -25,7 +25,7 @@ fn deployment(policy: &str) -> String {
 }
 
 /// The messages of findings with a code, each with its file and line.
-fn told(run: &Run, code: &str) -> Vec<String> {
+pub(super) fn told(run: &Run, code: &str) -> Vec<String> {
     let findings = run.json()["findings"].as_array().unwrap().clone();
     let found = findings.iter().filter(|finding| finding["code"] == code);
     let told = found.map(|found| {

@@ -1,5 +1,6 @@
-//! Identities that a plan deletes and of which it is not known what roles they have: because not all role assignments could be read, or because
-//! Azure does not show the identity's object id. Such an identity may be the last way into an account that the caller does not see.
+//! Identities that a plan deletes and of which it is not known what roles they have: because not all role assignments could be read, because
+//! Azure does not show the identity's object id, or because the projects that have them could not be listed. Such an identity may be the last way
+//! into an account that the caller does not see.
 //!
 //! An answer about one principal alone would not help: Azure filters a list by principal for whoever may read the whole list, and what stands in
 //! a group shows nothing of the groups beside it. So nothing tells an identity that is a way in from one that never had a role.
@@ -15,48 +16,39 @@ use crate::plan::predict::World;
 /// How many identities or scopes a message names.
 const NAMED: usize = 4;
 
-/// An identity that goes: of what, and its principal as far as Azure shows it.
-type Lost<'a> = (&'a ResourceId, Option<String>);
+/// An identity that goes, or several.
+enum Lost<'a> {
+    /// That of a resource, with its principal.
+    Known(&'a ResourceId, String),
+    /// That of a resource of which Azure does not show the principal.
+    Unshown(&'a ResourceId),
+    /// Those of the projects of an account that could not be listed, with why.
+    Unlisted(&'a str),
+}
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
+    let mut lost: BTreeMap<ResourceId, Vec<Lost<'_>>> = BTreeMap::new();
     // A principal that is not there any more lets nobody in.
     let gone: BTreeSet<String> = before.gone.iter().map(|id| comparable(&id.to_string())).collect();
-    let is_there = |(_, principal): &Lost<'_>| principal.as_ref().is_none_or(|id| !gone.contains(id));
-    let mut lost: BTreeMap<ResourceId, Vec<Lost<'_>>> = BTreeMap::new();
-    for (id, principal) in before.losers_of_identities(after).filter(is_there) {
+    for (id, principal) in before.losers_of_identities(after) {
         // What stands in an account that goes is one question with it.
         let account = id.up_to("accounts").filter(|account| after.resource(account).is_none());
-        lost.entry(account.unwrap_or_else(|| id.clone())).or_default().push((id, principal));
+        let identity = match principal {
+            Some(principal) if gone.contains(&principal) => continue,
+            Some(principal) => Lost::Known(id, principal),
+            None => Lost::Unshown(id),
+        };
+        lost.entry(account.unwrap_or_else(|| id.clone())).or_default().push(identity);
+    }
+    for (account, why) in &before.unlisted {
+        if before.resource(account).is_some() && after.resource(account).is_none() {
+            lost.entry(account.clone()).or_default().push(Lost::Unlisted(why));
+        }
     }
     let objection = |(from, identities): (ResourceId, Vec<Lost<'_>>)| {
-        let of_unknown: Vec<&ResourceId> =
-            identities.iter().filter(|(_, principal)| principal.is_none()).map(|(id, _)| *id).collect();
-        let may_be_theirs = |unread: &&Unread| {
-            let whose = unread.principal.as_ref();
-            whose.is_none_or(|whose| identities.iter().any(|(_, id)| id.as_ref() == Some(whose)))
-        };
-        let unread: Vec<&Unread> = before.unread_assignments.iter().filter(may_be_theirs).collect();
-        let (message, why, instead) = match (of_unknown.as_slice(), unread.first()) {
-            ([], None) => return None,
-            ([], Some(first)) => {
-                let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
-                let places = some(scopes.into_iter().map(place));
-                let instead = if unread.iter().any(|unread| unread.denied) {
-                    "have it planned and applied by somebody who may list the role assignments there (Reader may)"
-                } else {
-                    "run it again once those role assignments can be read"
-                };
-                (format!("not all role assignments of {places} could be read"), first.why.clone(), instead)
-            }
-            (unknown, _) => {
-                let ids = some(unknown.iter().map(ToString::to_string));
-                let why = format!("`identity` of {ids} says SystemAssigned and has no `principalId`");
-                let message = "Azure does not show its object id, so its roles are not known".to_owned();
-                (message, why, "run it again once Azure shows the object id")
-            }
-        };
+        let (unknown, why, instead) = unknown(before, &identities)?;
         let message = format!(
-            "{}, which may be the last way into an account elsewhere where keys are off: {message}",
+            "{}, which may be the last way into an account elsewhere where keys are off: {unknown}",
             taken(after, &from, &identities)
         );
         Some(Objection::at(Rule::LockOut, &from, message).because(&why).unless(instead))
@@ -64,29 +56,62 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     lost.into_iter().filter_map(objection).collect()
 }
 
+/// What is not known of identities, what stood in the way, and how to know it.
+fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &'static str)> {
+    let unshown = identities.iter().filter_map(|lost| match lost {
+        Lost::Unshown(id) => Some(id.to_string()),
+        _ => None,
+    });
+    let unshown = some(unshown);
+    if !unshown.is_empty() {
+        let message = "Azure does not show its object id, so its roles are not known".to_owned();
+        let why = format!("`identity` of {unshown} says SystemAssigned and has no `principalId`");
+        return Some((message, why, "run it again once Azure shows the object id"));
+    }
+    let unlisted = identities.iter().find_map(|lost| match lost {
+        Lost::Unlisted(why) => Some((*why).to_owned()),
+        _ => None,
+    });
+    if let Some(why) = unlisted {
+        let message = "its projects could not be listed, so the roles of their identities are not known";
+        return Some((message.to_owned(), why, "run it again once its projects can be listed"));
+    }
+    let may_be_theirs = |unread: &&Unread| {
+        let whose = unread.principal.as_ref();
+        let is_whose = |lost: &Lost<'_>| matches!(lost, Lost::Known(_, id) if Some(id) == whose);
+        whose.is_none() || identities.iter().any(is_whose)
+    };
+    let unread: Vec<&Unread> = before.unread_assignments.iter().filter(may_be_theirs).collect();
+    let first = unread.first()?;
+    let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
+    let places = some(scopes.into_iter().map(place));
+    let instead = if unread.iter().any(|unread| unread.denied) {
+        "have it planned and applied by somebody who may list the role assignments there (Reader may)"
+    } else {
+        "run it again once those role assignments can be read"
+    };
+    Some((format!("not all role assignments of {places} could be read"), first.why.clone(), instead))
+}
+
 /// What the plan does to the identities.
 fn taken(after: &World, from: &ResourceId, identities: &[Lost<'_>]) -> String {
-    let title = title(from);
-    let behind = |principal: &Option<String>| match principal {
-        Some(principal) => format!(" ({principal})"),
-        None => String::new(),
-    };
-    if after.resource(from).is_some() {
-        let ids = some(identities.iter().filter_map(|(_, principal)| principal.clone()));
-        let ids = behind(&Some(ids).filter(|ids| !ids.is_empty()));
-        return format!("the plan takes from {title} its system-assigned identity{ids}");
-    }
-    let identity = |(id, principal): &Lost<'_>| {
-        let principal = behind(principal);
-        if *id == from {
-            format!("its system-assigned identity{principal}")
+    let whose = |id: &ResourceId| {
+        if id == from {
+            "its system-assigned identity".to_owned()
         } else {
-            format!("that of {}{principal}", self::title(id))
+            format!("the identity of {}", title(id))
         }
     };
-    let (verb, of_own) = ("the plan deletes", identities.iter().any(|(id, _)| *id == from));
-    let what = if of_own { "" } else { "a system-assigned identity, " };
-    format!("{verb} {title} and with it {what}{}", some(identities.iter().map(identity)))
+    let identities = some(identities.iter().map(|lost| match lost {
+        Lost::Known(id, principal) => format!("{} ({principal})", whose(id)),
+        Lost::Unshown(id) => whose(id),
+        Lost::Unlisted(_) => "the identities of its projects".to_owned(),
+    }));
+    let title = title(from);
+    match after.resource(from) {
+        Some(_) => format!("the plan takes from {title} {identities}"),
+        None => format!("the plan deletes {title} and with it {identities}"),
+    }
 }
 
 fn title(id: &ResourceId) -> String {

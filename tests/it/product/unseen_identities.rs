@@ -57,7 +57,7 @@ fn losses() -> Vec<(String, String, &'static str, String, &'static str)> {
     let project_loses = "the plan takes from project `main` its system-assigned identity (";
     vec![
         (own.clone(), String::new(), LIFTS, own.clone(), account_goes),
-        (project.clone(), String::new(), LIFTS, own.clone(), " and that of project `main` ("),
+        (project.clone(), String::new(), LIFTS, own.clone(), " and the identity of project `main` ("),
         (own.clone(), front("None", "[{name: main}]"), "", own.clone(), account_loses),
         (
             own.clone(),
@@ -183,6 +183,46 @@ fn an_identity_whose_object_id_azure_does_not_show_may_be_a_way_in_too() {
                 "{run}"
             );
         }
+    }
+}
+
+/// The projects of an account have identities too, and go nowhere while one is there: a saved plan judges by what it cannot see of them.
+#[test]
+fn identities_of_projects_that_could_not_be_listed_may_be_ways_in_too() {
+    for (identity, words) in [
+        (
+            "SystemAssigned",
+            "and the identities of its projects, which may be the last way into an account elsewhere",
+        ),
+        ("None", "the plan deletes account `front` and with it the identities of its projects, which may be"),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", spec(&(front(identity, "[]") + "    allowProjectManagement: true\n")));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", spec(""));
+        folder.keyless(&format!("plan a.yaml {LIFTS} --out saved.json")).exits(0);
+        azure.take_seen();
+        for fault in [Fault::denied(), Fault::Edit(|list| list["value"] = json!([{"name": "front/main"}]))] {
+            azure.spoil("GET", "/accounts/front/projects?", fault);
+            // Planned anew, the account stays.
+            let run =
+                folder.keyless(&format!("plan a.yaml {LIFTS}")).exits(1).says(&["error[nested-resources]"]);
+            assert!(!run.stdout.contains(LOCKED), "{run}");
+            let run = folder.keyless(&format!("apply saved.json --yes {LIFTS}")).exits(1);
+            let run = run.complains(&["nothing was written"]).says(&[
+                "error[nested-resources]",
+                LOCKED,
+                words,
+                "its projects could not be listed, so the roles of their identities are not known",
+                &format!("cause: GET {}/projects?", account("front")),
+                "run it again once its projects can be listed, or --allow lock-out:",
+            ]);
+            assert_eq!(run.stdout.matches(LOCKED).count(), 1, "{run}");
+            azure.heal();
+        }
+        assert!(azure.take_writes().is_empty());
+        folder.keyless(&format!("apply saved.json --yes {LIFTS}")).exits(0);
     }
 }
 

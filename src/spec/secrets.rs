@@ -10,6 +10,7 @@ mod telling;
 use std::ops::Range;
 
 use serde_json::Value;
+use url::Url;
 
 use extent::{SEARCHES, extent, masked};
 use telling::secrets_in;
@@ -122,7 +123,7 @@ pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize
     apart
 }
 
-/// Names and ids of a document, which stand in the clear in most messages and are no pieces of a secret there.
+/// Names, ids and hosts of a document, which stand in the clear in most messages and are no pieces of a secret there.
 pub(super) fn learn_names(document: &Document) {
     const NAMES: &[&str] =
         &["subscription", "resourceGroup", "name", "customSubDomainName", "location", "stack", "id"];
@@ -133,6 +134,12 @@ pub(super) fn learn_names(document: &Document) {
                 for (name, value) in map.iter().filter(|(name, _)| !names_secret(name)) {
                     match value {
                         Value::String(text) if NAMES.contains(&name.as_str()) => scrub::learn_open(text),
+                        // Of an address its host only: what stands behind may be a secret.
+                        Value::String(text) if name == "target" => {
+                            if let Some(host) = Url::parse(text).ok().as_ref().and_then(Url::host_str) {
+                                scrub::learn_open(host);
+                            }
+                        }
                         Value::String(_) => {}
                         other => learn(other),
                     }

@@ -234,7 +234,17 @@ fn connections_that_cannot_be_read_are_not_taken_for_none() {
     run(&folder, "plan a.yaml").exits(3).says(&["cause: GET", "no right to read connections"]);
 }
 
-/// Nothing more is read than the declared lists, unless a connection with a secret is new.
+#[test]
+fn a_host_that_the_spec_names_is_shown_though_a_secret_begins_like_it() {
+    let (_azure, folder) = applied(&spec(Some(&[line("search", GOOD, "SEARCH")]), None));
+    let secret = "secondsecond";
+    folder.write("a.yaml", spec(Some(&[line("search2", "second.search.windows.net", "OTHER")]), None));
+    let run = folder.with_env("plan a.yaml", &[("KEYLESS_SECRET_OTHER", secret)]).exits(3);
+    let run = run.says(&["-> `https://second.search.windows.net/`"]);
+    assert!(!run.stdout.contains("REDACTED"), "{run}");
+}
+
+/// Nothing more is read than the declared lists, unless a connection is new.
 #[test]
 fn what_is_in_sync_costs_no_request_more() {
     let text = spec(None, Some(&[line("search", GOOD, "SEARCH")]));

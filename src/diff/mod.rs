@@ -11,6 +11,7 @@ mod passing;
 mod strangers;
 #[cfg(test)]
 mod tests;
+mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,21 +22,21 @@ pub use compare::{equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
 pub use late::missing_grants;
-use open::{Veiled, double, unresolved};
+use open::{double, unresolved};
 pub(crate) use passing::spared_by_now;
 pub use strangers::Stays;
-use strangers::{kept, left_behind, outside, stranger, unread};
+use strangers::{left_behind, outside, unread, unread_in_part};
+use undeclared::Undeclared;
 
 use crate::document::{DeclaredList, NamedSecrets};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Verdict, Weight};
-use crate::rbac::Catalogue;
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Weight};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{OnSoftDeleted, Prune, Unmanaged};
+use crate::spec::model::OnSoftDeleted;
 
 /// What the comparison gave.
 #[derive(Debug, Clone, Default)]
@@ -61,26 +62,18 @@ pub struct Diff {
 /// If `desired` was not made from `stacks`: that is a bug.
 #[must_use]
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
-    let inventories: Vec<(&'static dyn Kind, Inventory)> =
-        KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
-    let roles = snapshot.roles();
-    let domains: Vec<(&Loaded, Domain)> =
-        stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect();
-    let inventory = |kind: &dyn Kind| {
-        let found = inventories.iter().find(|(each, _)| each.name() == kind.name());
-        &found.expect("every desired resource is of a kind in KINDS").1
-    };
+    let inventories = KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
+    let known = Known { stacks, snapshot, inventories };
     let mut diff = Diff {
         complete: crate::kinds::complete(stacks),
         lists: crate::kinds::lists(stacks),
         secrets: crate::kinds::named_secrets(&desired),
         ..Diff::default()
     };
+    let undeclared = Undeclared::beside(&desired, &known);
+    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What a parent's fate means for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
-    let declared: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).collect();
-    let veiled = Veiled::of(&desired, &inventories);
-    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for wanted in desired {
         if let Some(open) = wanted.open.clone() {
             diff.changes.push(unresolved(wanted, open, &mut diff.findings));
@@ -90,79 +83,87 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
             diff.changes.push(double(wanted, first, &mut diff.findings));
             continue;
         }
-        let inventory = inventory(wanted.kind);
-        let loaded = stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
-        let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
-        let change = match inventory.items.get(&wanted.key) {
-            // What would be made beside it needs a name of its own.
-            Some(live) => match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
-                Some(passing) => {
-                    diff.findings.push(passing::told(&wanted, live, &passing));
-                    absent(wanted, loaded, snapshot, &parents, &mut diff.findings)
-                }
-                None => fit(compare(wanted, live, &mut diff.findings), snapshot, &mut diff.findings),
-            },
-            None => match inventory.gap(&wanted.scope) {
-                Some(gap) => unknown(wanted, &gap.refusal, &mut diff.findings),
-                None => absent(wanted, loaded, snapshot, &parents, &mut diff.findings),
-            },
-        };
-        if let Change::Unknown { desired, refusal } = &change {
-            parents.insert(desired.key.clone(), Fate::Unknown(refusal.clone()));
-        }
-        if let Change::Refused { desired, .. } = &change
-            && !inventory.items.contains_key(&desired.key)
-        {
-            let why = format!("{} is not there and cannot be created", desired.title);
-            parents.insert(desired.key.clone(), Fate::Refused(why));
-        }
+        let change = known.declared(wanted, &parents, &mut diff.findings);
+        parents.extend(known.fate(&change));
         diff.changes.push(change);
     }
-    for (kind, inventory) in &inventories {
-        for gap in inventory.gaps.iter().chain(&inventory.partial) {
-            diff.incomplete.push((gap.scope.clone(), gap.refusal.clone()));
-        }
-        let is_told = |change: &Change| matches!(change, Change::Unknown { desired, .. } if desired.kind.name() == kind.name());
-        if !diff.changes.iter().any(is_told) {
-            diff.findings.extend(inventory.gaps.iter().map(|gap| unread(*kind, gap, stacks)));
-        }
-        for gap in &inventory.partial {
-            let message = format!(
-                "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
-                kind.noun(),
-                gap.scope
-            );
-            let hint =
-                gap.refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
-            diff.findings
-                .push(Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint));
-        }
-        let strangers = inventory.strangers(|key| declared.contains(key));
-        // Of what is declared, or was and would go, it matters how long it holds.
-        for live in inventory
-            .items
-            .values()
-            .filter(|live| declared.contains(&live.key) || kind.mark(&live.body).is_some())
-        {
-            let refusal = kind.contradiction(live, snapshot);
-            diff.incomplete.extend(refusal.map(|refusal| (live.scope.clone(), refusal)));
-        }
-        let verdicts = kind.undeclared(&strangers, stacks, snapshot, roles);
-        for (live, verdict) in strangers.into_iter().zip(verdicts) {
-            let meant = declared.get(&live.key).and_then(|key| inventory.items.get(key));
-            let spared = passing::spared(live, meant, snapshot);
-            if let Some(change) = undeclared(live, verdict, spared, &domains, inventory, &veiled, roles) {
-                diff.findings.extend(kept(&change, inventory, stacks).or_else(|| stranger(&change)));
-                diff.changes.push(change);
-            }
-        }
+    for (kind, inventory) in &known.inventories {
+        gaps(*kind, inventory, stacks, &mut diff);
+        undeclared.judge(*kind, inventory, &known, &mut diff);
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
     diff.findings.extend(left_behind(&diff.changes));
     diff.findings.extend(outside(&diff.changes, stacks));
-    let stands = |desired: &Desired| inventory(desired.kind).items.contains_key(&desired.key);
+    let stands = |desired: &Desired| known.inventory(desired.kind).items.contains_key(&desired.key);
     late::hold_back(&mut diff.changes, stands, &mut diff.findings);
     diff
+}
+
+/// What is live as far as it was read, and the stacks by which it is judged.
+struct Known<'a> {
+    stacks: &'a [Loaded],
+    snapshot: &'a Snapshot,
+    inventories: Vec<(&'static dyn Kind, Inventory)>,
+}
+
+impl Known<'_> {
+    fn inventory(&self, kind: &dyn Kind) -> &Inventory {
+        let found = self.inventories.iter().find(|(each, _)| each.name() == kind.name());
+        &found.expect("every desired resource is of a kind in KINDS").1
+    }
+
+    /// What becomes of a declared resource.
+    fn declared(
+        &self,
+        wanted: Desired,
+        parents: &BTreeMap<Key, Fate>,
+        findings: &mut Vec<Finding>,
+    ) -> Change {
+        let (inventory, snapshot) = (self.inventory(wanted.kind), self.snapshot);
+        let loaded = self.stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
+        let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
+        let Some(live) = inventory.items.get(&wanted.key) else {
+            return match inventory.gap(&wanted.scope) {
+                Some(gap) => unknown(wanted, &gap.refusal, findings),
+                None => absent(wanted, loaded, snapshot, parents, findings),
+            };
+        };
+        // What would be made beside it needs a name of its own.
+        match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
+            Some(passing) => {
+                findings.push(passing::told(&wanted, live, &passing));
+                absent(wanted, loaded, snapshot, parents, findings)
+            }
+            None => fit(compare(wanted, live, findings), snapshot, findings),
+        }
+    }
+
+    /// What a change keeps from being created, if so.
+    fn fate(&self, change: &Change) -> Option<(Key, Fate)> {
+        match change {
+            Change::Unknown { desired, refusal } => {
+                Some((desired.key.clone(), Fate::Unknown(refusal.clone())))
+            }
+            Change::Refused { desired, .. }
+                if !self.inventory(desired.kind).items.contains_key(&desired.key) =>
+            {
+                let why = format!("{} is not there and cannot be created", desired.title);
+                Some((desired.key.clone(), Fate::Refused(why)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Tells what could not be read of a kind's lists, once.
+fn gaps(kind: &'static dyn Kind, inventory: &Inventory, stacks: &[Loaded], diff: &mut Diff) {
+    let all = inventory.gaps.iter().chain(&inventory.partial);
+    diff.incomplete.extend(all.map(|gap| (gap.scope.clone(), gap.refusal.clone())));
+    let is_told = |change: &Change| matches!(change, Change::Unknown { desired, .. } if desired.kind.name() == kind.name());
+    if !diff.changes.iter().any(is_told) {
+        diff.findings.extend(inventory.gaps.iter().map(|gap| unread(kind, gap, stacks)));
+    }
+    diff.findings.extend(inventory.partial.iter().map(|gap| unread_in_part(kind, gap)));
 }
 
 /// What became of a resource on which others stand, where that keeps them from being created.
@@ -330,75 +331,4 @@ fn plain(value: &Value) -> String {
         }
         other => other.to_string(),
     }
-}
-
-const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
-
-/// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
-/// declared and could not be made out.
-fn undeclared(
-    live: &Live,
-    verdict: Verdict,
-    spared: Option<(Stays, String)>,
-    stacks: &[(&Loaded, Domain)],
-    inventory: &Inventory,
-    veiled: &Veiled,
-    roles: &Catalogue,
-) -> Option<Change> {
-    let mark = live.kind.mark(&live.body);
-    let owner = mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
-    let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
-    let title = live.kind.title(&live.body, roles);
-    let (stays, why) = match (owner, mark) {
-        // A list of a whole subscription shows what is none of the stacks' business.
-        (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
-        (None, _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
-        (None, None) => match spared {
-            Some((Stays::Twin, why)) => (Stays::Twin, why),
-            Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
-        },
-        (None, Some(mark)) => {
-            (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
-        }
-        (Some(_), _) if let Some(spared) = spared => spared,
-        (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
-            (Stays::Unpruned, "no longer declared, and the stack says `prune: none`".to_owned())
-        }
-        // However much is read, nothing goes there.
-        (Some(owner), _) if !inside(&owner) && !veiled.hides(live) => {
-            (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
-        }
-        (Some(_), _) if inventory.gap_near(&live.scope).is_some() => {
-            (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
-        }
-        (Some(_), _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
-        (Some((loaded, _)), _) => {
-            return Some(Change::Delete {
-                live: live.clone(),
-                stack: loaded.spec.stack.clone(),
-                span: loaded.document.value_span("/stack"),
-                title,
-            });
-        }
-    };
-    let Verdict { weight, note } = verdict;
-    let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
-    let weight = match (weight, place) {
-        // What may be what is declared is no drift; that it is not known is an error by itself.
-        _ if veiled.hides(live) => Weight::Listed,
-        // A removed line revokes nothing here, and nobody would hear of it again.
-        (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
-            Weight::Drift(loaded.document.value_span("/stack"))
-        }
-        (weight, _) => weight,
-    };
-    let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
-    Some(Change::Unmanaged { live: live.clone(), stays, why, weight, title })
-}
-
-/// What a stack speaks for: the resource groups it names, and its declared scopes.
-type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
-
-fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
-    groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
 }

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::open::Veiled;
+use super::strangers::stranger;
 use super::*;
 use crate::kinds::desired::Hole;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
-use crate::kinds::{self, Compare, Gap};
+use crate::kinds::{self, Compare, Gap, Verdict};
 use crate::spec::variables::VariableInputs;
 
 const RULE: &str =
@@ -259,8 +261,6 @@ fn weighed(
         crate::kinds::check,
     );
     assert!(findings.is_empty(), "{findings:?}");
-    let domains: Vec<(&Loaded, Domain)> =
-        stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect();
     let id = ResourceId::resource_group(SUBSCRIPTION, group)
         .provider("Microsoft.CognitiveServices/accounts", "chat");
     let tags = mark.map_or(json!({}), |stack| json!({"keyless-stack": stack}));
@@ -269,7 +269,10 @@ fn weighed(
     let mut veiled = Veiled::default();
     spoil(&mut inventory, &mut veiled);
     let verdict = Verdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
-    let change = undeclared(&chat, verdict, None, &domains, &inventory, &veiled, &Catalogue::default());
+    let known = Known { stacks: &stacks, snapshot: &Snapshot::default(), inventories: Vec::new() };
+    let mut undeclared = Undeclared::beside(&[], &known);
+    undeclared.veiled = veiled;
+    let change = undeclared.change(&chat, verdict, None, &inventory);
     let warned = change.as_ref().and_then(stranger).is_some();
     match change {
         None => String::new(),

@@ -120,29 +120,11 @@ fn planned(changes: &[Change], sources: Option<&Sources>) -> Vec<PlannedChange> 
     planned
 }
 
+/// One change as a document holds it.
 fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
-    let declared = |action, desired: &Desired| PlannedChange {
-        action,
-        kind: desired.kind.name().to_owned(),
-        id: if desired.open.is_none() { desired.id.to_string() } else { String::new() },
-        address: desired.address.clone(),
-        title: desired.title.clone(),
-        stack: Some(desired.stack.clone()),
-        source: sources.map(|sources| sources.position(desired.span)),
-        ..PlannedChange::default()
-    };
-    let standing = |action, desired: &Desired, live: &Live| PlannedChange {
-        id: live.id.to_string(),
-        ..declared(action, desired)
-    };
-    let undeclared = |action, live: &Live, title: &str| PlannedChange {
-        action,
-        kind: live.kind.name().to_owned(),
-        id: live.id.to_string(),
-        address: live.id.to_string(),
-        title: title.to_owned(),
-        ..PlannedChange::default()
-    };
+    let declared = |action, desired| declared(action, desired, sources);
+    let standing =
+        |action, desired, live: &Live| PlannedChange { id: live.id.to_string(), ..declared(action, desired) };
     let entries = |fields: &[FieldChange]| {
         let entry =
             |field: &FieldChange| written(&field.path, &field.before, &field.after, field.span, sources);
@@ -152,15 +134,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
         Change::Create { desired, purge, .. } => PlannedChange {
             mark: Some(Mark::Added),
             purge: purge.as_ref().map(ToString::to_string),
-            holes: desired
-                .hole
-                .iter()
-                .map(|hole| Hole {
-                    field: hole.field.to_owned(),
-                    resource: hole.holder.to_string(),
-                    property: Property::PrincipalId,
-                })
-                .collect(),
+            holes: holes(desired),
             fields: created(desired, sources),
             ..declared(Action::Create, desired)
         },
@@ -199,19 +173,58 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             ..undeclared(Action::Delete, live, title)
         },
         Change::Unmanaged { live, why, weight, title, .. } => {
-            let action = match weight {
-                Weight::Listed => Action::Unmanaged,
-                Weight::Drift(_) => Action::UnmanagedDrift,
-                Weight::Unknown(..) => Action::UnmanagedUnknown,
-                Weight::CoManaged => Action::CoManaged,
-            };
-            PlannedChange { reason: Some(why.clone()), ..undeclared(action, live, title) }
+            PlannedChange { reason: Some(why.clone()), ..undeclared(left_alone(weight), live, title) }
         }
     };
     if planned.action.writes() {
         planned.reason = words::reason(&planned);
     }
     planned
+}
+
+/// What a spec says of a resource, whatever is live.
+fn declared(action: Action, desired: &Desired, sources: Option<&Sources>) -> PlannedChange {
+    PlannedChange {
+        action,
+        kind: desired.kind.name().to_owned(),
+        id: if desired.open.is_none() { desired.id.to_string() } else { String::new() },
+        address: desired.address.clone(),
+        title: desired.title.clone(),
+        stack: Some(desired.stack.clone()),
+        source: sources.map(|sources| sources.position(desired.span)),
+        ..PlannedChange::default()
+    }
+}
+
+/// What there is to say of a resource that no spec declares: its id is its address.
+fn undeclared(action: Action, live: &Live, title: &str) -> PlannedChange {
+    PlannedChange {
+        action,
+        kind: live.kind.name().to_owned(),
+        id: live.id.to_string(),
+        address: live.id.to_string(),
+        title: title.to_owned(),
+        ..PlannedChange::default()
+    }
+}
+
+fn left_alone(weight: &Weight) -> Action {
+    match weight {
+        Weight::Listed => Action::Unmanaged,
+        Weight::Drift(_) => Action::UnmanagedDrift,
+        Weight::Unknown(..) => Action::UnmanagedUnknown,
+        Weight::CoManaged => Action::CoManaged,
+    }
+}
+
+/// What of a resource is known only when another one stands.
+fn holes(desired: &Desired) -> Vec<Hole> {
+    let hole = desired.hole.iter().map(|hole| Hole {
+        field: hole.field.to_owned(),
+        resource: hole.holder.to_string(),
+        property: Property::PrincipalId,
+    });
+    hole.collect()
 }
 
 impl Action {

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::entra::{self, Machine, Wire};
-use super::{AuthError, Environment, Settings, explain, tools};
+use super::entra::{Machine, Wire};
+use super::{AuthError, Environment, Settings, build, explain, tools};
 use crate::cloud::Endpoint;
 
 /// The credentials there are.
@@ -235,7 +235,7 @@ const SIGNED_OUT: &str = "to setup account";
 /// Whether somebody is signed in to a tool, asked only where another could be taken. A tool that fails otherwise, or is slow, is taken and
 /// tells why itself: nobody must sign in as somebody else because a sign-in has expired.
 async fn is_signed_in(kind: Kind, settings: &Settings, wire: &Wire) -> bool {
-    let Ok(credential) = entra::build(kind, settings, wire) else { return true };
+    let Ok(credential) = build::build(kind, settings, wire) else { return true };
     let scope = Endpoint::arm(settings.cloud);
     let scopes = [scope.scope()];
     match tokio::time::timeout(settings.tool_timeout, credential.get_token(&scopes, None)).await {

@@ -1,44 +1,32 @@
-//! Azure's credentials on our own transport.
+//! The transport of Azure's credentials.
 //!
-//! In: the kind and the settings. Out: a credential of `azure_identity`. Its requests go through [`Wire`], which never
+//! The requests of every credential of `azure_identity` go through [`Wire`], which never
 //! follows a redirect, keeps the metadata service off proxies, and can be pointed at a test server on this machine.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::cloud::CloudConfiguration;
-use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::error::{Error as AzureError, ErrorKind};
 use azure_core::http::{
-    AsyncRawResponse, Body, ClientMethodOptions, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
-    RetryOptions, Transport,
+    AsyncRawResponse, Body, ClientOptions, ExponentialRetryOptions, HttpClient, Request, RetryOptions,
+    Transport,
 };
-use azure_identity::{
-    AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential,
-    AzureDeveloperCliCredentialOptions, AzurePipelinesCredential, AzurePipelinesCredentialOptions,
-    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId,
-};
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use url::Url;
 
-use super::certificate::Certificate;
-use super::choose::Host;
-use super::tools::Shell;
-use super::{AuthError, Kind, SECRET_VARIABLES, Secret, Settings, explain};
+use super::{AuthError, Settings, explain};
 use crate::cloud::Cloud;
+use crate::scrub;
 use crate::text::excerpt::first_words;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;
-use crate::{files, scrub};
 
 /// The metadata service of Azure's machines; on every one the same link-local address.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
 /// Largest answer or token file in bytes; a token has some thousand.
-const LARGEST: u64 = 1 << 20;
+pub(super) const LARGEST: u64 = 1 << 20;
 
 /// The HTTP clients of signing in.
 #[derive(Debug, Clone)]
@@ -68,7 +56,7 @@ impl Wire {
     }
 
     /// Where a request really goes, and with which client.
-    fn route(&self, url: &Url) -> (reqwest::Client, Url) {
+    pub(super) fn route(&self, url: &Url) -> (reqwest::Client, Url) {
         let (way, url) = way(url, self.loopback.as_ref());
         let client = match way {
             Way::Direct => &self.direct,
@@ -186,7 +174,7 @@ impl HttpClient for Wire {
 }
 
 /// A body, if it ends within what an answer of a sign-in endpoint can need.
-async fn whole<B: AsRef<[u8]>, E>(
+pub(super) async fn whole<B: AsRef<[u8]>, E>(
     body: impl Stream<Item = Result<B, E>>,
     too_large: impl FnOnce(String) -> E,
 ) -> Result<Vec<u8>, E> {
@@ -220,7 +208,7 @@ fn refusal(status: u16, body: &[u8]) -> String {
 }
 
 /// The options of every credential: the cloud's authority (never one from the environment) and our transport.
-fn client_options(settings: &Settings, wire: &Wire) -> ClientOptions {
+pub(super) fn client_options(settings: &Settings, wire: &Wire) -> ClientOptions {
     let cloud = match settings.cloud {
         Cloud::Public => CloudConfiguration::AzurePublic,
         Cloud::UsGov => CloudConfiguration::AzureGovernment,
@@ -231,172 +219,6 @@ fn client_options(settings: &Settings, wire: &Wire) -> ClientOptions {
         transport: Some(Transport::new(Arc::new(wire.clone()))),
         cloud: Some(Arc::new(cloud)),
         ..Default::default()
-    }
-}
-
-/// Makes the credential; asks nobody yet.
-pub(super) fn build(
-    kind: Kind,
-    settings: &Settings,
-    wire: &Wire,
-) -> Result<Arc<dyn TokenCredential>, AuthError> {
-    let environment = &settings.environment;
-    let need = |names: &'static [&'static str]| {
-        let found = names.iter().find_map(|name| Some((name, environment.get(name)?)));
-        let (name, value) = found.ok_or_else(|| explain::missing(kind, &names[..1]))?;
-        if SECRET_VARIABLES.contains(name) && scrub::is_too_short(value) {
-            return Err(explain::unusable(kind, too_short(name), "make a longer one"));
-        }
-        Ok(value.to_owned())
-    };
-    let tenant = |names| settings.tenant.clone().map_or_else(|| need(names), Ok);
-    let options = client_options(settings, wire);
-    let assertion_options = || ClientAssertionCredentialOptions { client_options: options.clone() };
-    let shell = || Arc::new(Shell { path: environment.get("PATH").map(Into::into) });
-    let made: azure_core::Result<Arc<dyn TokenCredential>> = match kind {
-        Kind::AzureCli => AzureCliCredential::new(Some(AzureCliCredentialOptions {
-            tenant_id: settings.tenant.clone(),
-            executor: Some(shell()),
-            ..Default::default()
-        }))
-        .map(|made| made as _),
-        Kind::AzureDeveloperCli => {
-            AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
-                tenant_id: settings.tenant.clone(),
-                executor: Some(shell()),
-            }))
-            .map(|made| made as _)
-        }
-        Kind::ManagedIdentity if Host::of(environment).unsupported().is_some() => {
-            let (reason, advice) = Host::of(environment).unsupported().unwrap_or_default();
-            return Err(explain::unusable(kind, reason.to_owned(), advice));
-        }
-        Kind::ManagedIdentity => ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
-            user_assigned_id: environment
-                .get("AZURE_CLIENT_ID")
-                .map(|id| UserAssignedId::ClientId(id.to_owned())),
-            client_options: options.clone(),
-        }))
-        .map(|made| made as _),
-        Kind::WorkloadIdentity => {
-            let (tenant, client) = (tenant(&["AZURE_TENANT_ID"])?, need(&["AZURE_CLIENT_ID"])?);
-            let assertion = FileAssertion(PathBuf::from(need(&["AZURE_FEDERATED_TOKEN_FILE"])?));
-            ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
-                .map(|made| made as _)
-        }
-        Kind::GithubOidc => {
-            let assertion = GithubAssertion {
-                url: need(&["ACTIONS_ID_TOKEN_REQUEST_URL"])?,
-                token: Secret::new(need(&["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])?),
-                audience: audience(settings.cloud),
-                wire: wire.clone(),
-            };
-            let (tenant, client) = (tenant(&["AZURE_TENANT_ID"])?, need(&["AZURE_CLIENT_ID"])?);
-            ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
-                .map(|made| made as _)
-        }
-        Kind::AzurePipelines => AzurePipelinesCredential::new(
-            tenant(&["AZURESUBSCRIPTION_TENANT_ID", "AZURE_TENANT_ID"])?,
-            need(&["AZURESUBSCRIPTION_CLIENT_ID", "AZURE_CLIENT_ID"])?,
-            &need(&["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "AZURE_SERVICE_CONNECTION_ID"])?,
-            need(&["SYSTEM_ACCESSTOKEN"])?,
-            Some(AzurePipelinesCredentialOptions { credential_options: assertion_options() }),
-        )
-        .map(|made| made as _),
-        Kind::ClientSecret => ClientSecretCredential::new(
-            &tenant(&["AZURE_TENANT_ID"])?,
-            need(&["AZURE_CLIENT_ID"])?,
-            AzureSecret::new(need(&["AZURE_CLIENT_SECRET"])?),
-            Some(ClientSecretCredentialOptions { client_options: options.clone() }),
-        )
-        .map(|made| made as _),
-        Kind::ClientCertificate => {
-            let (tenant, client) = (tenant(&["AZURE_TENANT_ID"])?, need(&["AZURE_CLIENT_ID"])?);
-            let path = PathBuf::from(need(&["AZURE_CLIENT_CERTIFICATE_PATH"])?);
-            let authority = settings.cloud.addresses().authority;
-            let assertion = Certificate::load(&path, &tenant, client.clone(), authority)
-                .map_err(|why| explain::unusable(kind, why.reason, why.advice))?;
-            ClientAssertionCredential::new(tenant, client, assertion, Some(assertion_options()))
-                .map(|made| made as _)
-        }
-        // `auto` became another one before.
-        Kind::Auto => return Err(AuthError::NothingFound { skipped: Vec::new() }),
-    };
-    made.map_err(|error| explain::failure(kind, &error))
-}
-
-/// Why a secret that is too short is refused.
-fn too_short(name: &str) -> String {
-    let least = scrub::SHORTEST;
-    format!("`{name}` has fewer than {least} characters, and keyless could not keep it out of its output")
-}
-
-/// What a federated token must be made for, per cloud.
-fn audience(cloud: Cloud) -> &'static str {
-    match cloud {
-        Cloud::Public => "api://AzureADTokenExchange",
-        Cloud::UsGov => "api://AzureADTokenExchangeUSGov",
-        Cloud::China => "api://AzureADTokenExchangeChina",
-    }
-}
-
-/// A token that somebody else keeps fresh in a file, as Kubernetes does. `azure_identity` would read a file without end for ever.
-#[derive(Debug)]
-struct FileAssertion(PathBuf);
-
-#[async_trait::async_trait]
-impl ClientAssertion for FileAssertion {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let token = files::read_text(&self.0, LARGEST).map_err(|error| {
-            let what = format!("the federated token file `{}` cannot be used: {error}", self.0.display());
-            AzureError::with_message(ErrorKind::Credential, what)
-        })?;
-        Ok(token.trim().to_owned())
-    }
-}
-
-/// Asks GitHub for a token of the running job.
-/// <https://docs.github.com/actions/security-for-github-actions/security-hardening-your-deployments/about-security-hardening-with-openid-connect>
-#[derive(Debug)]
-struct GithubAssertion {
-    url: String,
-    token: Secret,
-    audience: &'static str,
-    wire: Wire,
-}
-
-impl GithubAssertion {
-    async fn ask(&self) -> Result<String, String> {
-        let mut url = Url::parse(&self.url).map_err(|_| "`ACTIONS_ID_TOKEN_REQUEST_URL` is not a URL")?;
-        if url.scheme() != "https" && !is_loopback(&url) {
-            return Err("`ACTIONS_ID_TOKEN_REQUEST_URL` is not `https`".to_owned());
-        }
-        url.query_pairs_mut().append_pair("audience", self.audience);
-        let (client, url) = self.wire.route(&url);
-        let request = client.get(url).bearer_auth(self.token.expose()).header("accept", "application/json");
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| format!("GitHub does not answer ({})", error.without_url()))?;
-        let status = answer.status();
-        if !status.is_success() {
-            return Err(format!("GitHub answered {} to the request for the job's token", status.as_u16()));
-        }
-        let body = answer
-            .bytes_stream()
-            .map_err(|error| format!("GitHub's answer broke off ({})", error.without_url()));
-        let body = whole(body, |what| what).await?;
-        let body: serde_json::Value =
-            serde_json::from_slice(&body).map_err(|_| "GitHub's answer is not JSON")?;
-        let token = body["value"].as_str().ok_or("GitHub's answer holds no token")?;
-        Ok(token.to_owned())
-    }
-}
-
-#[async_trait::async_trait]
-impl ClientAssertion for GithubAssertion {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        self.ask().await.map_err(|what| AzureError::with_message(ErrorKind::Credential, what))
     }
 }
 
@@ -457,17 +279,6 @@ mod tests {
         }
         for status in [404, 410, 429, 500, 503] {
             assert!(matches!(Machine::of(status, b"{}"), Machine::Busy(_)), "{status}");
-        }
-    }
-
-    #[test]
-    fn a_federated_token_is_made_for_its_cloud() {
-        for (cloud, expected) in [
-            (Cloud::Public, "api://AzureADTokenExchange"),
-            (Cloud::UsGov, "api://AzureADTokenExchangeUSGov"),
-            (Cloud::China, "api://AzureADTokenExchangeChina"),
-        ] {
-            assert_eq!(audience(cloud), expected);
         }
     }
 }

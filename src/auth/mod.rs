@@ -3,6 +3,7 @@
 //! In: the chosen credential and the environment. Out: tokens, cached, for scopes. IO: Entra ID, managed identity, the
 //! developer tools. Never shows a token, key or assertion, in `Debug` neither.
 
+mod build;
 mod certificate;
 mod choose;
 mod claims;
@@ -310,7 +311,7 @@ impl Credential {
             Kind::Auto => choose::automatic(settings, &wire).await?,
             kind => (kind, "it was asked for".to_owned()),
         };
-        let credential = entra::build(kind, settings, &wire)?;
+        let credential = build::build(kind, settings, &wire)?;
         tracing::info!(credential = %kind, %why, "signing in");
         let timeout = match kind {
             Kind::AzureCli | Kind::AzureDeveloperCli => settings.tool_timeout,

@@ -32,7 +32,7 @@ use crate::document::{DeclaredList, NamedSecrets};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Weight};
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;

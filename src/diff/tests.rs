@@ -7,7 +7,7 @@ use super::strangers::stranger;
 use super::*;
 use crate::kinds::desired::Hole;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
-use crate::kinds::{self, Compare, Gap, Verdict};
+use crate::kinds::{self, Compare, Gap, Verdict, Weight};
 use crate::spec::variables::VariableInputs;
 
 const RULE: &str =

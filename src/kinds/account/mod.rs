@@ -115,12 +115,9 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
 }
 
-/// The lists that show the accounts of these groups: one group by its own list, several by their subscription's,
-/// and again each by its own where the caller may not list the subscription.
+/// The lists that show the accounts of these groups: their subscription's, which also shows what a stack made in a group that its spec does
+/// not name any more; and each group's own where the caller may not list the subscription.
 fn lists(subscription: &ResourceId, groups: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
-    if groups.len() == 1 {
-        return groups.iter().map(list).collect();
-    }
     if groups.is_empty() {
         return Vec::new();
     }

@@ -52,9 +52,11 @@ fn world() -> (Azure, Folder) {
 fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
     for (what, fault) in troubles() {
         let (azure, folder) = world();
-        let path =
-            format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts?");
-        azure.spoil("GET", &path, fault);
+        // Of the subscription, and of the group, which is asked where the subscription may not be listed.
+        for scope in ["", "/resourceGroups/rg"] {
+            let path = format!("/subscriptions/{SUB}{scope}/providers/Microsoft.CognitiveServices/accounts?");
+            azure.spoil("GET", &path, fault.clone());
+        }
         let run = folder.keyless("plan --format json").exits(1);
         let unknown = run.changes("unknown");
         assert_eq!(unknown.len(), 1, "{what}: {run}");

@@ -182,6 +182,22 @@ fn what_two_stacks_leave_out_on_one_account_is_two_questions() {
 }
 
 #[test]
+fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let one = one_account("team-a", "chat", "");
+    folder.write(
+        "a.yaml",
+        format!("{one}  - {{name: second, resourceGroup: other, customSubDomainName: second, disableLocalAuth: false}}\n"),
+    );
+    folder.keyless("apply a.yaml --yes -q").exits(0);
+    folder.write("a.yaml", &one);
+    let words = ["account second", "it carries the stack's mark outside of its groups and scopes"];
+    folder.keyless("plan a.yaml").exits(0).says(&words);
+    folder.keyless("drift a.yaml").exits(2).says(&words);
+}
+
+#[test]
 fn nobody_at_a_scope_is_something_to_declare() {
     let azure = Azure::start();
     let folder = azure.folder();

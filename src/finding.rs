@@ -70,6 +70,7 @@ codes! {
     NotUtf8 = "not-utf8", "a file holds bytes that are not UTF-8";
     TooLarge = "too-large", "a file is over 64 MiB, nested deeper than 64 levels, holds more than 2,000,000 values or grows too much through aliases";
     NoSpecs = "no-specs", "no spec file was found where one was looked for";
+    UnreadSpec = "unread-spec", "a `.json` file in a folder that holds a spec: folders give their `.yaml` and `.yml` files only";
     YamlSyntax = "yaml-syntax", "a file is not well-formed YAML, or uses a feature specs do without";
     DuplicateKey = "duplicate-key", "a mapping holds a key twice";
     // Structure.
@@ -185,7 +186,7 @@ codes! {
     Disproven = "disproven", "what was to be proven by calling an account is not so";
     Inconclusive = "inconclusive", "what was to be proven by calling an account is not known: it could not be reached, or its answer says nothing certain";
     KeysNotRevoked = "keys-not-revoked", "a key that was not regenerated, or of which that is not known";
-    ReadBack = "read-back", "after a write, a field that nobody declared had changed";
+    ReadBack = "read-back", "what Azure answered to a write is something else than was declared, or a field that nobody declared had changed with it";
 }
 
 impl fmt::Display for Code {

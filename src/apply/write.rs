@@ -11,6 +11,7 @@ use crate::arm::{self, Client};
 use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
+use crate::kinds::role_assignment::twin;
 use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
@@ -136,6 +137,9 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                 let said = format!("Azure answered {}", done.status);
                 return look_again(client, verb, path, &said, DELETED).await;
             }
+            Ok(done) if step.action == StepAction::Delete && matches!(done.status, 200 | 202) => {
+                return seen_gone(client, verb, path).await;
+            }
             Ok(_) => return DELETED,
             Err(error) if error.says_absent() && (unseen && error.effect == arm::Effect::None) => {
                 return gone(&error);
@@ -155,6 +159,32 @@ const DELETED: Written = Written::Done { note: None, outputs: Vec::new() };
 fn gone(error: &arm::Error) -> Written {
     let note = (error.effect == arm::Effect::None).then(|| "it had gone already".to_owned());
     Written::Done { note, outputs: Vec::new() }
+}
+
+/// How long Azure may go on showing what it has deleted, in seconds between reads.
+const LAGS: [u64; 4] = [1, 2, 4, 8];
+
+/// Reads what Azure says that it has deleted: whoever trusts the answer alone leaves a door open where nothing came of it.
+async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
+    let mut lags = LAGS.into_iter();
+    loop {
+        match client.get(path).await {
+            Err(read) if read.says_absent() => return DELETED,
+            // With the role that went, the caller may have lost the right to look.
+            Err(read) => {
+                let note = format!("Azure said that it is deleted; whether it is could not be read: {read}");
+                return Written::Done { note: Some(note), outputs: Vec::new() };
+            }
+            Ok(_) => match lags.next() {
+                Some(lag) if client.pause(Duration::from_secs(lag)).await => {}
+                _ => {
+                    let cause = "Azure said that it is deleted, and it is still there".to_owned();
+                    let hint = "run it again; if it stays, delete it in the portal".to_owned();
+                    return Problem::failed(verb, cause, Some(hint)).into();
+                }
+            },
+        }
+    }
 }
 
 /// Reads what Azure says is not there to be deleted: a 404 may be of something else, such as the address of the operation.
@@ -357,7 +387,10 @@ async fn settled(
         }
         .into()
     };
-    let other = settle::undone(kind, step, body);
+    let mut other = settle::undone(kind, step, body);
+    if kind.is_grant() {
+        other.extend(twin::otherwise(&step.target, sent, body));
+    }
     if !other.is_empty() {
         return problem(
             "Azure took the write and shows something else for",

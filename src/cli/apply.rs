@@ -9,7 +9,7 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Session, block_on, check_beside, refuse};
-use super::show::load;
+use super::show::{holds_plan, load};
 use super::verify::How;
 use super::wish::{Lifts, Rotation, wish};
 use crate::apply::Secrets;
@@ -22,7 +22,7 @@ use crate::text::sanitize::sanitize;
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A saved plan (a `.json` file), then spec files, folders of them, or `-`; with both, only what both say is written
+    /// A saved plan, then spec files, folders of them, or `-`; with both, only what both say is written
     #[arg(value_name = "[PLAN] [SPEC]...", default_value = "specs")]
     paths: Vec<PathBuf>,
     /// Write without asking
@@ -40,8 +40,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let is_plan = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
-    let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().as_ref().is_some_and(is_plan)));
+    let is_plan = |path: &PathBuf| path.extension().is_some_and(|own| own == "json") || holds_plan(path);
+    let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().is_some_and(is_plan)));
     // Read before anything fails: a report must take the place of an old one, and of nothing that the run reads.
     let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
     options.look_at_reports(plan);

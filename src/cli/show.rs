@@ -35,6 +35,19 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Whether a file is a saved plan, whatever it is called; a pipe can be read once only, and is not looked into.
+pub(super) fn holds_plan(path: &std::path::Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        #[serde(rename = "formatVersion")]
+        _format: serde::de::IgnoredAny,
+        #[serde(rename = "changes")]
+        _changes: serde::de::IgnoredAny,
+    }
+    path.is_file()
+        && files::read(path, LARGEST).is_ok_and(|bytes| serde_json::from_slice::<Head>(&bytes).is_ok())
+}
+
 /// Reads a saved plan.
 pub(super) fn load(path: &std::path::Path) -> Result<Plan, Failure> {
     let refused =

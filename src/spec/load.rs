@@ -22,7 +22,8 @@ pub const STDIN: &str = "<stdin>";
 
 /// Loads files, folders and `-`: what could be read, in order, and what could not.
 ///
-/// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones.
+/// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones; of
+/// a spec in JSON, as `export` writes it too, they say that it is not read.
 pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<FileId>, Vec<Finding>) {
     let mut loader = Loader::new(sources, "split it into several specs");
     let mut stdin = Some(stdin);
@@ -126,6 +127,11 @@ impl<'s> Loader<'s> {
                     continue;
                 }
             };
+            if about.is_file() && ends_in(&path, &["json"]) && holds_spec(&path) {
+                let message = format!("`{}` holds a spec and is not read", shown(&path));
+                let hint = "a folder gives its `.yaml` and `.yml` files: rename it to end in `.yaml`, which takes JSON, or move it elsewhere";
+                self.findings.push(Finding::warning(Code::UnreadSpec, message).hint(hint));
+            }
             if !(about.is_dir() || (about.is_file() && wanted)) {
                 continue;
             }
@@ -233,7 +239,24 @@ impl<'s> Loader<'s> {
 }
 
 fn is_spec(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    ends_in(path, &["yaml", "yml"])
+}
+
+/// Whether a file's name ends in one of these, in whatever letter case.
+fn ends_in(path: &Path, endings: &[&str]) -> bool {
+    path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
+}
+
+/// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not.
+fn holds_spec(path: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        #[serde(rename = "version")]
+        _version: serde::de::IgnoredAny,
+        #[serde(rename = "stack")]
+        _stack: serde::de::IgnoredAny,
+    }
+    files::read(path, MAX_BYTES).is_ok_and(|bytes| serde_json::from_slice::<Spec>(&bytes).is_ok())
 }
 
 /// A path as it is shown; what a terminal would obey in it is written out.
@@ -261,8 +284,10 @@ mod tests {
         {
             fs::write(folder.path().join(name), name).unwrap();
         }
+        fs::write(folder.path().join("d.YAML"), "d.YAML").unwrap();
+        fs::write(folder.path().join("e.Yml"), "e.Yml").unwrap();
         let (texts, findings) = load_from(&[folder.path()]);
-        assert_eq!(texts, ["a.yml", "b/x.yaml", "c.yaml"]);
+        assert_eq!(texts, ["a.yml", "b/x.yaml", "c.yaml", "d.YAML", "e.Yml"]);
         assert!(findings.is_empty(), "{findings:?}");
     }
 

@@ -58,6 +58,27 @@ pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Val
     })
 }
 
+/// Whom, to what and where an answer gives otherwise than was sent. Azure writes a role's id in several forms, and its GUID counts.
+pub(crate) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
+    let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();
+    let wanted = |name: &str| sent["properties"][name].as_str().unwrap_or_default();
+    let form = |text: &str| match trailing_guid(text) {
+        Some(guid) => guid.to_string(),
+        None => text.trim_end_matches('/').to_ascii_lowercase(),
+    };
+    let parts = [
+        ("principalId", wanted("principalId")),
+        ("roleDefinitionId", wanted("roleDefinitionId")),
+        ("scope", scope.as_str()),
+    ];
+    let differing = parts.into_iter().filter_map(|(name, wanted)| {
+        let found = answer["properties"][name].as_str()?;
+        let same = wanted.is_empty() || form(found) == form(wanted);
+        (!same).then(|| format!("`{name}` is `{found}`, not `{wanted}`"))
+    });
+    differing.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -84,5 +105,23 @@ mod tests {
         ] {
             assert!(!is(&other), "{other}");
         }
+    }
+
+    #[test]
+    fn an_answer_gives_what_was_sent_in_whatever_form() {
+        const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
+        const ROLE: &str =
+            "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-00000000000";
+        let target = format!("{GROUP}/providers/Microsoft.Authorization/roleAssignments/x");
+        let body = |principal: &str, role: String, scope: &str| json!({"properties": {"principalId": principal, "roleDefinitionId": role, "scope": scope}});
+        let sent = body("aaaa", format!("{GROUP}{ROLE}1"), "");
+        let other = |answer: Value| otherwise(&target, &sent, &answer).join(", ");
+        assert_eq!(other(body("AAAA", format!("{ROLE}1"), &format!("{}/", GROUP.to_uppercase()))), "");
+        assert_eq!(other(json!({"properties": {}})), "");
+        assert_eq!(other(body("bbbb", format!("{ROLE}1"), GROUP)), "`principalId` is `bbbb`, not `aaaa`");
+        let role = other(body("aaaa", format!("{ROLE}2"), GROUP));
+        assert!(role.starts_with("`roleDefinitionId` is "), "{role}");
+        let scope = other(body("aaaa", format!("{ROLE}1"), &format!("{GROUP}2")));
+        assert!(scope.starts_with("`scope` is "), "{scope}");
     }
 }

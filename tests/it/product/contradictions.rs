@@ -66,7 +66,42 @@ fn a_revocation_that_azure_answers_with_nothing_has_failed_while_the_role_is_the
     }
 }
 
-/// A delete takes its two requests, and a 404 one more.
+#[test]
+fn a_revocation_that_azure_calls_done_has_failed_while_the_role_is_there() {
+    let (azure, folder) = one_too_many();
+    azure.spoil("DELETE", "/roleAssignments/", Fault::Answer(200, "application/json", String::new()));
+    let said = "Azure said that it is deleted, and it is still there";
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", said, "1 failed"]);
+    assert_eq!(azure.grants_at(&account("chat")).len(), 2);
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+}
+
+#[test]
+fn a_grant_that_azure_answers_with_another_one_has_failed() {
+    type Edit = fn(&mut Value);
+    let edits: [(&str, Edit); 3] = [
+        ("principalId", |body| body["properties"]["principalId"] = json!(BOB)),
+        ("roleDefinitionId", |body| {
+            body["properties"]["roleDefinitionId"] = json!(
+                "/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+            );
+        }),
+        ("scope", |body| {
+            body["properties"]["scope"] = json!("/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11");
+        }),
+    ];
+    for (name, edit) in edits {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+        azure.spoil("PUT", "/roleAssignments/", Fault::Edit(edit));
+        let run = folder.keyless("apply a.yaml --yes").exits(1);
+        run.says(&["Azure took the write and shows something else", &format!("`{name}` is `"), "1 failed"]);
+    }
+}
+
+/// A delete takes a read before it and one after it.
 #[test]
 fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
     let (azure, folder) = one_too_many();
@@ -76,7 +111,7 @@ fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
         let own = seen.into_iter().filter(|seen| seen.path().contains("/roleAssignments/"));
         own.map(|seen| seen.method).collect::<Vec<_>>()
     };
-    assert_eq!(about(&azure), ["GET", "DELETE"]);
+    assert_eq!(about(&azure), ["GET", "DELETE", "GET"]);
 
     // It goes before the DELETE arrives, and after the read before it.
     let (azure, folder) = one_too_many();

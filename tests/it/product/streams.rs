@@ -196,6 +196,42 @@ fn specs_come_from_files_folders_and_stdin() {
 }
 
 #[test]
+fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", spec());
+    folder.keyless("apply --yes").exits(0);
+    folder.write("specs/b.YAML", one_account("team-b", "talk", "disableLocalAuth: true\n"));
+    folder.keyless("drift").exits(2).says(&["talk", "1 to create"]);
+    std::fs::rename(folder.path().join("specs/b.YAML"), folder.path().join("specs/b.YML")).unwrap();
+    folder.keyless("drift").exits(2).says(&["1 to create"]);
+    std::fs::remove_file(folder.path().join("specs/b.YML")).unwrap();
+    // As `export --format json` writes it; what else is JSON is nobody's spec.
+    let other = r#"{"version": 1, "principals": []}"#;
+    for name in ["specs/a.lock.json", "specs/package.json"] {
+        folder.write(name, other);
+    }
+    folder.keyless("plan --out specs/plan.json --report json=specs/report.json").exits(0);
+    let quiet = folder.keyless("validate").exits(0);
+    assert!(!quiet.stderr.contains("unread-spec") && !quiet.stdout.contains("unread-spec"), "{quiet}");
+    folder.write("specs/more/b.JSON", r#"{"accounts": [], "stack": "team-b", "version": 1}"#);
+    let run = folder.keyless("drift").exits(0);
+    let told = format!("{}{}", run.stdout, run.stderr);
+    for part in ["warning[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
+        assert!(told.contains(part), "{part}: {run}");
+    }
+}
+
+#[test]
+fn a_saved_plan_is_known_by_what_it_holds() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml --out p.plan").exits(0);
+    folder.keyless("apply p.plan --yes").exits(0).says(&["2 done"]);
+}
+
+#[test]
 fn two_stacks_in_one_run_are_both_carried_out_and_stay_apart() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -208,7 +208,7 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     std::fs::remove_file(folder.path().join("specs/b.YML")).unwrap();
     // As `export --format json` writes it; what else is JSON is nobody's spec.
     let other = r#"{"version": 1, "principals": []}"#;
-    for name in ["specs/a.lock.json", "specs/package.json"] {
+    for name in ["specs/old.lock.json", "specs/package.json"] {
         folder.write(name, other);
     }
     folder.keyless("plan --out specs/plan.json --report json=specs/report.json").exits(0);

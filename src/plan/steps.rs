@@ -30,6 +30,8 @@ struct Draft {
     rank: usize,
     /// What it needs an identity's role for, where it is a write of its own for that.
     trust: Option<Trust>,
+    /// Of a revoked assignment: the innermost deleted resource that it stands on or in.
+    falls_with: Option<ResourceId>,
 }
 
 /// The steps of some changes. Changes that write nothing, or nothing that this version knows, have none.
@@ -83,8 +85,7 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
         }
     }
     wait_for_what_is_made(changes, &mut drafts);
-    // What stands on a resource goes before it.
-    deletes.sort_by_key(|draft| std::cmp::Reverse(draft.rank));
+    go_one_after_another(&mut deletes);
     for mut late in late.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| is_before(other, &late));
         let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
@@ -99,9 +100,24 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
     drafts.into_iter().map(|draft| draft.step).collect()
 }
 
+/// Brings deletes into the order in which they can go: what stands on a resource before it, and the assignments on it right before it.
+fn go_one_after_another(deletes: &mut [Draft]) {
+    let resources: Vec<(ResourceId, usize)> =
+        deletes.iter().filter(|draft| !draft.grant).map(|draft| (draft.target.clone(), draft.rank)).collect();
+    for draft in deletes.iter_mut().filter(|draft| draft.grant) {
+        let around = resources.iter().filter(|(target, _)| target.contains(&draft.scope));
+        if let Some((target, rank)) = around.max_by_key(|(_, rank)| *rank) {
+            draft.falls_with = Some(target.clone());
+            draft.rank = *rank;
+        }
+    }
+    deletes.sort_by_key(|draft| (std::cmp::Reverse(draft.rank), !draft.grant));
+}
+
 /// Whether a step comes before one that waits for grants, or before a delete.
 ///
-/// Assignments on what is deleted go first. If Azure refuses that delete after all checks, users are out already; but whether it takes
+/// Assignments on what is deleted go before it, and after all that stands in it: where Azure refuses one of those deletes, the resource
+/// stays, and so do its users. If Azure refuses that delete after all checks, users are out already; but whether it takes
 /// the delete of an assignment whose scope has gone is not known, and one report has a 403 "or the scope is invalid" for ever
 /// (<https://github.com/Azure/azure-service-operator/issues/5009>): what is left then would give access to an account that is restored.
 fn is_before(other: &Draft, late: &Draft) -> bool {
@@ -113,6 +129,11 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
     }
     // Only who can call what stands then has a way in.
     if other.callable && !other.step.last && !late.step.last && late.target.contains(&other.target) {
+        return true;
+    }
+    if let Some(whole) = &late.falls_with
+        && (other.step.last && !other.grant && whole.contains(&other.target))
+    {
         return true;
     }
     let overlapping = other.scope.may_overlap(&late.scope);
@@ -276,7 +297,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)>
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
     let (grant, callable) = (kind.is_grant(), kind.is_callable());
-    Some((index, Draft { step, target, scope, grant, callable, rank, trust: None }))
+    Some((index, Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None }))
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

@@ -130,7 +130,7 @@ impl<'s> Loader<'s> {
             if about.is_file() && ends_in(&path, &["json"]) && holds_spec(&path) {
                 let message = format!("`{}` holds a spec and is not read", shown(&path));
                 let hint = "a folder gives its `.yaml` and `.yml` files: rename it to end in `.yaml`, which takes JSON, or move it elsewhere";
-                self.findings.push(Finding::warning(Code::UnreadSpec, message).hint(hint));
+                self.findings.push(Finding::error(Code::UnreadSpec, message).hint(hint));
             }
             if !(about.is_dir() || (about.is_file() && wanted)) {
                 continue;

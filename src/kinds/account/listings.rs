@@ -2,15 +2,54 @@
 //!
 //! Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{API, list, shape};
+use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
 /// One account.
 #[must_use]
 pub(crate) fn one(id: &ResourceId) -> Query {
     let path = format!("{id}?api-version={API}");
     Query { path, shape: Shape::One, scope: id.clone(), project: shape::project }
+}
+
+/// The lists that show the accounts of these groups: their subscription's, which also shows what a stack made in a group that its
+/// spec names no longer; and each group's own where the caller may not list the subscription.
+pub(super) fn lists(
+    subscription: &ResourceId,
+    groups: &BTreeSet<ResourceId>,
+    snapshot: &Snapshot,
+) -> Vec<Query> {
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let whole = list(subscription);
+    match snapshot.get(&whole) {
+        Some(Answer::Denied(_)) => groups.iter().map(list).collect(),
+        _ => vec![whole],
+    }
+}
+
+/// What is not seen where the groups' own lists had to do.
+pub(super) fn unlisted(
+    groups: &BTreeMap<ResourceId, BTreeSet<ResourceId>>,
+    snapshot: &Snapshot,
+) -> Vec<Finding> {
+    let denied = groups.keys().filter_map(|subscription| match snapshot.get(&list(subscription)) {
+        Some(Answer::Denied(refusal)) => Some((subscription, refusal)),
+        _ => None,
+    });
+    let note = |(subscription, refusal): (&ResourceId, &Refusal)| {
+        let message = format!(
+            "the caller may not list the accounts of `{subscription}`: only those of the named groups were read, and what a stack made in a group that its spec names no longer is not seen"
+        );
+        let hint = refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
+        Finding::note(Code::NotChecked, message).cause(&refusal.message).hint(hint)
+    };
+    denied.map(note).collect()
 }
 
 /// The scopes whose accounts were asked for, each with why they are not all known, if so.

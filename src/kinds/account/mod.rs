@@ -8,6 +8,7 @@ mod shape;
 
 pub(super) use holds::holds_connections;
 pub(crate) use holds::{holds_projects, serves_models};
+use listings::lists;
 pub(crate) use listings::{listings, one};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,19 +116,6 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
 }
 
-/// The lists that show the accounts of these groups: their subscription's, which also shows what a stack made in a group that its spec does
-/// not name any more; and each group's own where the caller may not list the subscription.
-fn lists(subscription: &ResourceId, groups: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
-    if groups.is_empty() {
-        return Vec::new();
-    }
-    let whole = list(subscription);
-    match snapshot.get(&whole) {
-        Some(Answer::Denied(_)) => groups.iter().map(list).collect(),
-        _ => vec![whole],
-    }
-}
-
 impl Kind for Accounts {
     fn name(&self) -> &'static str {
         "accounts"
@@ -219,6 +207,10 @@ impl Kind for Accounts {
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
         targets.iter().filter_map(ResourceId::group).map(|group| list(&group)).collect()
+    }
+
+    fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
+        listings::unlisted(&groups_by_subscription(stacks), snapshot)
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {

@@ -173,8 +173,8 @@ fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
         [
             (StepAction::Create, "other".to_owned(), vec![]),
             (StepAction::Create, grant(1), vec![]),
-            (StepAction::Delete, grant(9), vec![1]),
             (StepAction::Delete, "gpt".to_owned(), vec![1]),
+            (StepAction::Delete, grant(9), vec![1, 2]),
             (StepAction::Delete, "chat".to_owned(), vec![1, 2, 3]),
         ]
     );

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, READER, SUB, account, grants, head, listed, one_account,
+    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, SUB, account, grants, head, listed, one_account,
 };
 
 const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
@@ -195,6 +195,11 @@ fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
     let words = ["account second", "it carries the stack's mark outside of its groups and scopes"];
     folder.keyless("plan a.yaml").exits(0).says(&words);
     folder.keyless("drift a.yaml").exits(2).says(&words);
+    // Who may list the groups alone is told what that leaves out.
+    let path = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?");
+    azure.spoil("GET", &path, Fault::error(403, "AuthorizationFailed", "no right to list accounts"));
+    let note = "a group that its spec names no longer is not seen";
+    folder.keyless("drift a.yaml").exits(0).says(&["note[not-checked]", note, "Reader on the subscription"]);
 }
 
 #[test]

@@ -215,9 +215,9 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     let quiet = folder.keyless("validate").exits(0);
     assert!(!quiet.stderr.contains("unread-spec") && !quiet.stdout.contains("unread-spec"), "{quiet}");
     folder.write("specs/more/b.JSON", r#"{"accounts": [], "stack": "team-b", "version": 1}"#);
-    let run = folder.keyless("drift").exits(0);
+    let run = folder.keyless("drift").exits(1);
     let told = format!("{}{}", run.stdout, run.stderr);
-    for part in ["warning[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
+    for part in ["error[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
         assert!(told.contains(part), "{part}: {run}");
     }
 }

@@ -93,6 +93,19 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         add(&|other| is_grant(other) && other.action != StepAction::Delete && touch(step, other));
         // A key that Azure refuses keeps nobody's keys on.
         add(&|other| !ending(other) && !entrusting(other) && other.target == step.target);
+        // Users go when nothing can keep the resource any more: after all that stands in it.
+        if step.action == StepAction::Delete && is_grant(step) {
+            let goes = |other: &&Step| !is_grant(other) && other.action == StepAction::Delete;
+            let around = steps.iter().filter(goes).map(|other| other.target.to_lowercase());
+            let innermost = around.filter(|target| within(target, &scope(step))).max_by_key(String::len);
+            if let Some(target) = innermost {
+                add(&|other| {
+                    goes(&other)
+                        && other.target.to_lowercase() != target
+                        && within(&other.target.to_lowercase(), &target)
+                });
+            }
+        }
         // What stands on an account goes before it.
         if step.action == StepAction::Delete && !is_grant(step) {
             add(&|other| {

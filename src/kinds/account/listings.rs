@@ -42,14 +42,14 @@ pub(super) fn unlisted(
         Some(Answer::Denied(refusal)) => Some((subscription, refusal)),
         _ => None,
     });
-    let note = |(subscription, refusal): (&ResourceId, &Refusal)| {
+    let warn = |(subscription, refusal): (&ResourceId, &Refusal)| {
         let message = format!(
             "the caller may not list the accounts of `{subscription}`: only those of the named groups were read, and what a stack made in a group that its spec names no longer is not seen"
         );
         let hint = refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
-        Finding::note(Code::NotChecked, message).cause(&refusal.message).hint(hint)
+        Finding::warning(Code::IncompleteRead, message).cause(&refusal.message).hint(hint)
     };
-    denied.map(note).collect()
+    denied.map(warn).collect()
 }
 
 /// The scopes whose accounts were asked for, each with why they are not all known, if so.

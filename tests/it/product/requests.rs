@@ -88,8 +88,8 @@ fn one_account_with_three_assignments_plans_with_few_requests_in_two_waves() {
     folder.write("a.yaml", three_grants());
     folder.keyless("plan a.yaml").exits(0).says(&["4 to create"]);
     let new = azure.take_seen();
-    // Two lists; then soft-deleted accounts, who the principals are, locks, deny assignments, rights, subdomain, offers, policies.
-    assert_eq!(new.len(), 10, "{new:?}");
+    // Two lists; then the group, soft-deleted accounts, who the principals are, locks, deny assignments, rights, subdomain, offers, policies.
+    assert_eq!(new.len(), 11, "{new:?}");
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_seen();
 
@@ -102,7 +102,7 @@ fn one_account_with_three_assignments_plans_with_few_requests_in_two_waves() {
 
     let stacks = load(&three_grants());
     let nothing = waves(&stacks, |_| Answer::found(Vec::new()));
-    assert_eq!(nothing, [2, 8]);
+    assert_eq!(nothing, [2, 9]);
     let account = azure.get(&crate::common::account("chat"));
     let there = waves(&stacks, |query| {
         let found = query.path.contains("CognitiveServices/accounts?");

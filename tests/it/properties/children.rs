@@ -570,8 +570,14 @@ fn answer(query: &Query, live: &BTreeMap<String, Value>, hidden: &BTreeMap<Strin
     if is_list && !live.contains_key(parent) {
         return Answer::Absent { code: "ResourceNotFound".to_owned() };
     }
-    if is_list || path.ends_with("/accounts") {
+    if is_list {
         return Answer::found(below(&path));
+    }
+    // All accounts stand in one group; its subscription's list shows them.
+    if let Some(subscription) = path.strip_suffix("/providers/microsoft.cognitiveservices/accounts") {
+        let list =
+            format!("{subscription}/resourcegroups/rg-a/providers/microsoft.cognitiveservices/accounts");
+        return Answer::found(below(if subscription.contains("/resourcegroups/") { &path } else { &list }));
     }
     Answer::found(Vec::new())
 }

@@ -17,6 +17,7 @@ use crate::document::FindingEntry;
 use crate::document::report::Report;
 use crate::flow::{self, Asked, Decision, Purpose, Wish, pins};
 use crate::render::text;
+use crate::spec::load::holds_spec;
 use crate::text::sanitize::sanitize;
 
 /// Arguments of `apply`.
@@ -40,7 +41,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let is_plan = |path: &PathBuf| path.extension().is_some_and(|own| own == "json") || holds_plan(path);
+    // A plan that is damaged or not there is still meant as one; a spec may be written in JSON.
+    let is_json = |path: &PathBuf| path.extension().is_some_and(|own| own.eq_ignore_ascii_case("json"));
+    let is_plan = |path: &PathBuf| holds_plan(path) || (is_json(path) && !holds_spec(path));
     let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().is_some_and(is_plan)));
     // Read before anything fails: a report must take the place of an old one, and of nothing that the run reads.
     let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));

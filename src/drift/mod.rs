@@ -169,6 +169,8 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
     };
     match what {
         Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
+        // It carries a stack's mark, which anybody can type: who made it tells what is left over from what somebody slipped in.
+        Change::Delete { live: other, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
             Some(live(&other.id, Sort::Appeared, &other.body))
         }

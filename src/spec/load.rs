@@ -248,7 +248,7 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
 }
 
 /// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not.
-fn holds_spec(path: &Path) -> bool {
+pub(crate) fn holds_spec(path: &Path) -> bool {
     #[derive(serde::Deserialize)]
     struct Spec {
         #[serde(rename = "version")]

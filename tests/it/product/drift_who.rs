@@ -90,6 +90,16 @@ fn what_a_resource_says_of_its_own_last_write_takes_no_request() {
 }
 
 #[test]
+fn what_carries_the_stacks_mark_names_who_made_it() {
+    let (azure, folder) = applied();
+    let planted = assignment(&account("chat"), "11111111-1111-4111-8111-111111111111");
+    let mut body = grant(BOB);
+    body["properties"]["description"] = json!("for a while [keyless:team-a]");
+    does(&azure, &mallory(), "PUT", &planted, Some(body));
+    folder.keyless("drift a.yaml").exits(2).says(&["1 to delete", "created by mallory@contoso.com at 20"]);
+}
+
+#[test]
 fn a_grant_made_by_hand_names_who_made_it_though_azure_shows_an_id_only() {
     let (azure, folder) = applied();
     let by_hand = assignment(&account("chat"), "11111111-1111-4111-8111-111111111111");

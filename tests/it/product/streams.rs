@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::common::{ALICE, Azure, BOB, Folder, account, grants, head, one_account};
+use crate::common::{ALICE, Azure, BOB, Folder, SUB, account, grants, head, one_account};
 
 fn spec() -> String {
     one_account("team-a", "chat", &grants(&[ALICE]))
@@ -229,6 +229,14 @@ fn a_saved_plan_is_known_by_what_it_holds() {
     folder.write("a.yaml", spec());
     folder.keyless("plan a.yaml --out p.plan").exits(0);
     folder.keyless("apply p.plan --yes").exits(0).says(&["2 done"]);
+    // What `export` writes in JSON is a spec, whatever its ending.
+    folder
+        .keyless(&format!(
+            "export --subscription {SUB} --resource-group rg --stack team-a --format json --out chat.json"
+        ))
+        .exits(0);
+    folder.keyless("apply chat.json --yes").exits(0).says(&["No changes"]);
+    folder.keyless("apply gone.json --yes").exits(1).complains(&["gone.json"]);
 }
 
 #[test]

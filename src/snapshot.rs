@@ -187,6 +187,20 @@ pub struct Snapshot {
     terms: OnceLock<Terms>,
 }
 
+/// The id of what a list shows twice with different content: neither is to be believed. The same twice is a page that moved.
+fn contradicted(query: &Query, answer: &Answer) -> Option<String> {
+    let Answer::Found(items) = answer else { return None };
+    if !matches!(query.shape, Shape::List | Shape::Children) {
+        return None;
+    }
+    let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
+    items.iter().find_map(|body| {
+        let id = body["id"].as_str()?;
+        let first = seen.insert(id.to_ascii_lowercase(), body)?;
+        (*first != **body).then(|| id.to_owned())
+    })
+}
+
 impl Snapshot {
     /// Stores an answer. A list that is said to be absent could not be read where another answer shows what it hangs on, or something in
     /// that: what stands in the list is not known then.
@@ -194,6 +208,13 @@ impl Snapshot {
         self.roles.take();
         self.terms.take();
         let key = query.key().into_owned();
+        let answer = match contradicted(query, &answer) {
+            Some(id) => Answer::Failed(Refusal {
+                message: format!("GET {key}: Azure shows `{id}` twice, each time otherwise"),
+                hint: Some("run it again: a list may change while its pages are read".to_owned()),
+            }),
+            None => answer,
+        };
         self.absences.remove(&key);
         let shows = |holder: &ResourceId, answer: &Answer| match answer {
             Answer::Found(items) => items.iter().find_map(|body| resource_in(holder, body)),

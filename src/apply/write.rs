@@ -171,9 +171,14 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
         match client.get(path).await {
             Err(read) if read.says_absent() => return DELETED,
             // With the role that went, the caller may have lost the right to look.
-            Err(read) => {
+            Err(read) if read.kind == arm::Kind::Denied => {
                 let note = format!("Azure said that it is deleted; whether it is could not be read: {read}");
                 return Written::Done { note: Some(note), outputs: Vec::new() };
+            }
+            Err(read) => {
+                let cause =
+                    format!("Azure said that it is deleted, and whether it is could not be read: {read}");
+                return Problem::failed(verb, cause, Some("run it again".to_owned())).into();
             }
             Ok(_) => match lags.next() {
                 Some(lag) if client.pause(Duration::from_secs(lag)).await => {}

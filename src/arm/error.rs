@@ -160,9 +160,9 @@ impl Error {
             && !self.has_code("SubscriptionNotFound")
     }
 
-    /// The same, met behind the first page of a list: a list that has begun is there, whatever Azure says of its rest.
+    /// The same, met behind the first page of a list: a list that has begun is there and may be read, whatever Azure says of its rest.
     pub(super) fn on_a_further_page(mut self) -> Self {
-        if self.0.kind == Kind::NotFound {
+        if matches!(self.0.kind, Kind::NotFound | Kind::Denied) {
             self.0.kind = Kind::Invalid;
         }
         self

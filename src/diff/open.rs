@@ -4,23 +4,40 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use super::Change;
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
-use crate::kinds::desired::Desired;
+use crate::kinds::desired::{Desired, Hole};
 use crate::kinds::{Inventory, Kind, Live};
-use crate::snapshot::Refusal;
+use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 
-/// Where something is declared that could be any of the live ones: none of them is deleted.
+/// Where something is declared that could be one of the live ones: what it may be is not deleted.
 #[derive(Debug, Default)]
 pub(super) struct Veiled {
+    /// Kinds of which nothing is known to be undeclared.
     kinds: BTreeSet<&'static str>,
-    scopes: BTreeSet<(&'static str, ResourceId)>,
+    /// What is declared for identities that Azure has and does not show.
+    unseen: Vec<(&'static str, ResourceId, Map<String, Value>)>,
+}
+
+/// Why something live is not deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Veil {
+    /// Somebody is declared whom nobody could make out, which is an error by itself.
+    Open,
+    /// It may be for an identity that is declared and not shown.
+    Unseen,
 }
 
 impl Veiled {
-    pub(super) fn of(desired: &[Desired], inventories: &[(&'static dyn Kind, Inventory)]) -> Self {
+    pub(super) fn of(
+        desired: &[Desired],
+        inventories: &[(&'static dyn Kind, Inventory)],
+        snapshot: &Snapshot,
+    ) -> Self {
         let mut veiled = Self::default();
         for each in desired {
             let unread = |kind: &str, at: &ResourceId| {
@@ -29,17 +46,45 @@ impl Veiled {
             match &each.hole {
                 _ if each.open.is_some() => _ = veiled.kinds.insert(each.kind.name()),
                 Some(hole) if unread(hole.kind, &hole.holder) => _ = veiled.kinds.insert(each.kind.name()),
-                // A holder that is restored may get the identity back that it had.
-                Some(_) => _ = veiled.scopes.insert((each.kind.name(), each.scope.clone())),
-                None => {}
+                Some(hole) if is_there(hole, desired, inventories, snapshot) => {
+                    veiled.unseen.push((each.kind.name(), each.scope.clone(), each.declared.clone()));
+                }
+                // Nothing live can be for an identity that Azure has yet to make.
+                Some(_) | None => {}
             }
         }
         veiled
     }
 
-    pub(super) fn hides(&self, live: &Live) -> bool {
+    pub(super) fn hides(&self, live: &Live) -> Option<Veil> {
         let kind = live.kind.name();
-        self.kinds.contains(kind) || self.scopes.contains(&(kind, live.scope.clone()))
+        if self.kinds.contains(kind) {
+            return Some(Veil::Open);
+        }
+        let may_be = |(name, scope, declared): &&(&str, ResourceId, Map<String, Value>)| {
+            *name == kind && *scope == live.scope && live.kind.may_be(declared, &live.body)
+        };
+        self.unseen.iter().find(may_be).map(|_| Veil::Unseen)
+    }
+}
+
+/// Whether Azure may have the identity already that a hole stands for: what holds it shows that it has one, or is restored and gets back
+/// the one that it had.
+fn is_there(
+    hole: &Hole,
+    desired: &[Desired],
+    inventories: &[(&'static dyn Kind, Inventory)],
+    snapshot: &Snapshot,
+) -> bool {
+    let known = inventories.iter().find(|(kind, _)| kind.name() == hole.kind);
+    match known.and_then(|(_, known)| known.items.get(&hole.key)) {
+        Some(holder) => {
+            let identity = holder.body["identity"]["type"].as_str().unwrap_or_default();
+            identity.to_ascii_lowercase().contains("systemassigned")
+        }
+        None => desired
+            .iter()
+            .any(|each| each.id.contains(&hole.holder) && each.kind.remains(each, snapshot).is_some()),
     }
 }
 

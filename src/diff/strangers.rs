@@ -1,6 +1,7 @@
 //! What there is to say about what no spec declares.
 
 use super::Change;
+use super::Veil;
 use crate::finding::{Code, Finding};
 use crate::kinds::{Gap, Inventory, Kind, Live, Weight};
 use crate::spec::Loaded;
@@ -22,8 +23,8 @@ pub enum Stays {
     Passing,
     /// What is declared is another one that gives the same.
     Twin,
-    /// It may be what is declared, of somebody whom nobody knows yet.
-    Unclear,
+    /// It may be what is declared, of somebody who is not known.
+    Unclear(Veil),
 }
 
 /// A list that could not be read, though nothing that is declared is missing for that: what stands beside it may be drift, and what a stack
@@ -89,9 +90,18 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
 
 /// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
 pub(super) fn kept(change: &Change, inventory: &Inventory, stacks: &[Loaded]) -> Option<Finding> {
-    let Change::Unmanaged { live, stays: Stays::Incomplete, title, .. } = change else { return None };
+    let Change::Unmanaged { live, stays, why, title, .. } = change else { return None };
     let mark = live.kind.mark(&live.body)?;
     let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
+    if *stays == Stays::Unclear(Veil::Unseen) {
+        let message = format!("{title} is no longer declared and is not deleted: it is {why}");
+        let hint = "run it again once the identity is there";
+        let span = owner.document.value_span("/stack");
+        return Some(Finding::error(Code::UnknownState, message).at(span).hint(hint));
+    }
+    if *stays != Stays::Incomplete {
+        return None;
+    }
     let noun = live.kind.noun();
     let message = format!(
         "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::open::Veiled;
 use super::strangers::{kept, stranger};
-use super::{Change, Diff, Known, Stays, passing};
+use super::{Change, Diff, Known, Stays, Veil, passing};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::kinds::{Inventory, Kind, Live, Verdict, Weight};
@@ -14,7 +14,14 @@ use crate::rbac::Catalogue;
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Unmanaged};
 
-const NOBODY_KNOWS: &str = "not declared as far as is known, but a principal is not known";
+/// Why something stays that may be what is declared.
+fn unclear(veil: Veil) -> (Stays, String) {
+    let why = match veil {
+        Veil::Open => "not declared as far as is known, but a principal is not known",
+        Veil::Unseen => "perhaps what is declared, for an identity whose object id Azure does not show",
+    };
+    (Stays::Unclear(veil), why.to_owned())
+}
 
 /// What a stack speaks for: the resource groups it names, and its declared scopes.
 type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
@@ -37,7 +44,7 @@ impl<'a> Undeclared<'a> {
         Self {
             stacks: known.stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect(),
             declared: desired.iter().map(|each| each.key.clone()).collect(),
-            veiled: Veiled::of(desired, &known.inventories),
+            veiled: Veiled::of(desired, &known.inventories, known.snapshot),
             roles: known.snapshot.roles(),
         }
     }
@@ -83,7 +90,7 @@ impl<'a> Undeclared<'a> {
         let (stays, why) = match (owner, mark) {
             // A list of a whole subscription shows what is none of the stacks' business.
             (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
-            (None, _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
+            (None, _) if let Some(veil) = veiled.hides(live) => unclear(veil),
             (None, None) => match spared {
                 Some((Stays::Twin, why)) => (Stays::Twin, why),
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
@@ -96,13 +103,13 @@ impl<'a> Undeclared<'a> {
                 (Stays::Unpruned, "no longer declared, and the stack says `prune: none`".to_owned())
             }
             // However much is read, nothing goes there.
-            (Some(owner), _) if !inside(&owner) && !veiled.hides(live) => {
+            (Some(owner), _) if !inside(&owner) && veiled.hides(live).is_none() => {
                 (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
             }
             (Some(_), _) if inventory.gap_near(&live.scope).is_some() => {
                 (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
             }
-            (Some(_), _) if veiled.hides(live) => (Stays::Unclear, NOBODY_KNOWS.to_owned()),
+            (Some(_), _) if let Some(veil) = veiled.hides(live) => unclear(veil),
             (Some((loaded, _)), _) => {
                 return Some(Change::Delete {
                     live: live.clone(),
@@ -116,7 +123,7 @@ impl<'a> Undeclared<'a> {
         let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
             // What may be what is declared is no drift; that it is not known is an error by itself.
-            _ if veiled.hides(live) => Weight::Listed,
+            _ if veiled.hides(live).is_some() => Weight::Listed,
             // A removed line revokes nothing here, and nobody would hear of it again.
             (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
                 Weight::Drift(loaded.document.value_span("/stack"))

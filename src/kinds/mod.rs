@@ -99,6 +99,10 @@ pub trait Kind: Sync {
     fn sections(&self, _spec: &Spec) -> Vec<Section> {
         Vec::new()
     }
+    /// Whether something live may be what is declared, of which all is known but for whom it is.
+    fn may_be(&self, _declared: &Map<String, Value>, _body: &Value) -> bool {
+        true
+    }
     /// The lists of it that a stack declares, empty ones too, by what they stand in; the file's own stands in nothing.
     fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
         self.sections(&loaded.spec).into_iter().map(|section| Some(section.parent)).collect()

@@ -247,7 +247,8 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
 }
 
-/// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not.
+/// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not; of what is no JSON, because
+/// of a comment for instance, the names of a spec's fields decide.
 pub(crate) fn holds_spec(path: &Path) -> bool {
     #[derive(serde::Deserialize)]
     struct Spec {
@@ -256,7 +257,14 @@ pub(crate) fn holds_spec(path: &Path) -> bool {
         #[serde(rename = "stack")]
         _stack: serde::de::IgnoredAny,
     }
-    files::read(path, MAX_BYTES).is_ok_and(|bytes| serde_json::from_slice::<Spec>(&bytes).is_ok())
+    let Ok(bytes) = files::read(path, MAX_BYTES) else { return false };
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    match serde_json::from_str::<Spec>(text) {
+        Ok(_) => true,
+        Err(error) if error.is_data() => false,
+        Err(_) => ["version", "stack"].iter().all(|name| text.contains(name)),
+    }
 }
 
 /// A path as it is shown; what a terminal would obey in it is written out.

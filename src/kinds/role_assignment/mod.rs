@@ -227,6 +227,10 @@ impl Kind for RoleAssignments {
         queries
     }
 
+    fn may_be(&self, declared: &Map<String, Value>, body: &Value) -> bool {
+        twin::may_be(declared, body)
+    }
+
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = roles::remarks(stacks, snapshot);
         let live = self.inventory(stacks, snapshot);

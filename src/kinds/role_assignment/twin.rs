@@ -58,6 +58,17 @@ pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Val
     })
 }
 
+/// Whether a live assignment gives what is declared for an identity: its role, and to no person or group.
+pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
+    let properties = &body["properties"];
+    let role = |text: &str| trailing_guid(text);
+    let found = properties["roleDefinitionId"].as_str().and_then(role);
+    let kind = properties["principalType"].as_str().unwrap_or_default();
+    let is_other = |other: &str| kind.eq_ignore_ascii_case(other);
+    (found.is_none() || found == role(text(declared, "roleDefinitionId")))
+        && !["User", "Group", "ForeignGroup"].into_iter().any(is_other)
+}
+
 /// Whom, to what and where an answer gives otherwise than was sent. Azure writes a role's id in several forms, and its GUID counts.
 pub(crate) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
     let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();

@@ -266,3 +266,28 @@ fn a_link_to_the_next_page_is_one_in_whatever_letters() {
         assert!(!run.stdout.contains("No changes"), "{name}: {run}");
     }
 }
+
+#[test]
+fn what_a_list_shows_twice_each_time_otherwise_is_not_known() {
+    fn keys_on(list: &mut Value) {
+        let mut first = list["value"][0].clone();
+        first["properties"]["disableLocalAuth"] = json!(false);
+        list["value"].as_array_mut().unwrap().insert(0, first);
+    }
+    fn the_same(list: &mut Value) {
+        let first = list["value"][0].clone();
+        list["value"].as_array_mut().unwrap().insert(0, first);
+    }
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.spoil("GET", "/accounts?", Fault::Edit(keys_on));
+    for command in ["plan a.yaml", "drift a.yaml", "keys status a.yaml"] {
+        folder.keyless(command).exits(1).says(&["twice, each time otherwise"]);
+    }
+    // Pages may move while they are read.
+    azure.heal();
+    azure.spoil("GET", "/accounts?", Fault::Edit(the_same));
+    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+}

@@ -247,3 +247,32 @@ fn nobody_at_a_scope_is_something_to_declare() {
     folder.keyless("apply b.yaml --yes").exits(0);
     folder.keyless("plan b.yaml --detailed-exitcode").exits(0);
 }
+
+#[test]
+fn a_removed_line_is_revoked_though_an_identity_that_the_plan_makes_gets_a_role_there() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let file = |accounts: &str, roles: &str| {
+        format!("{}accounts:\n{accounts}roleAssignments:\n{roles}", head("team-a"))
+    };
+    let chat = "  - {name: chat, identity: None}\n";
+    let reader = |who: &str| format!("  - {{scope: resourceGroup, role: Reader, principals: [{who}]}}\n");
+    let owners =
+        format!("  - {{scope: resourceGroup, role: Owner, principals: [{{id: {ALICE}, type: User}}]}}\n");
+    let old = format!("{owners}{}", reader(&format!("{{id: {BOB}, type: ServicePrincipal}}")));
+    folder.write("a.yaml", file(chat, &old));
+    folder.keyless("apply a.yaml --yes --allow grant").exits(0).says(&["3 done"]);
+    // A new account's identity, and one that an account gets which had none.
+    let made = format!("{chat}  - {{name: second}}\n");
+    let gets = chat.replace("identity: None", "identity: SystemAssigned");
+    for (accounts, who) in [(made.as_str(), "{accountIdentity: second}"), (&gets, "{accountIdentity: chat}")]
+    {
+        folder.write("b.yaml", file(accounts, &reader(who)));
+        let run = folder.keyless("plan b.yaml --format json").exits(0);
+        assert_eq!(run.changes("delete").len(), 2, "{who}: {run}");
+    }
+    folder.keyless("apply b.yaml --yes").exits(0).says(&["0 failed, 0 skipped"]);
+    let left = azure.grants_at(&at("rg"));
+    assert_eq!(left.len(), 1, "{left:?}");
+    folder.keyless("drift b.yaml").exits(0).says(&["No changes"]);
+}

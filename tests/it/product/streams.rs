@@ -220,6 +220,13 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     for part in ["error[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
         assert!(told.contains(part), "{part}: {run}");
     }
+    // What would be read if it were named is no other file because an editor left something in it.
+    let spec = r#"{"accounts": [], "stack": "team-b", "version": 1}"#;
+    for text in [format!("\u{feff}{spec}"), format!("# b\n{spec}"), spec.replace("1}", "1,}"), head("team-b")]
+    {
+        folder.write("specs/more/b.JSON", &text);
+        folder.keyless("validate").exits(1).complains(&["error[unread-spec]"]);
+    }
 }
 
 #[test]

@@ -362,6 +362,20 @@ fn a_list_whose_second_page_is_said_to_be_absent_was_not_read() {
 }
 
 #[test]
+fn a_list_of_accounts_that_breaks_off_is_not_one_that_nobody_may_read() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", closed(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let path = format!("{SUB}/providers/Microsoft.CognitiveServices/accounts");
+    let mut first = azure.get(&path);
+    first["nextLink"] = json!(format!("{}{path}?api-version=2025-06-01&$skiptoken=2", azure.url()));
+    azure.spoil("GET", &format!("{path}?"), Fault::Answer(200, "application/json", first.to_string()));
+    azure.spoil("GET", "skiptoken=2", Fault::denied());
+    folder.keyless("drift a.yaml").exits(1).says(&["AuthorizationFailed", "Drift: not known"]);
+}
+
+#[test]
 fn accounts_that_a_stack_no_longer_declares_are_not_gone_because_nobody_could_list_them() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -367,7 +367,7 @@ fn a_list_of_accounts_that_breaks_off_is_not_one_that_nobody_may_read() {
     let folder = azure.folder();
     folder.write("a.yaml", closed(""));
     folder.keyless("apply a.yaml --yes").exits(0);
-    let path = format!("{SUB}/providers/Microsoft.CognitiveServices/accounts");
+    let path = format!("{}/providers/Microsoft.CognitiveServices/accounts", subscription());
     let mut first = azure.get(&path);
     first["nextLink"] = json!(format!("{}{path}?api-version=2025-06-01&$skiptoken=2", azure.url()));
     azure.spoil("GET", &format!("{path}?"), Fault::Answer(200, "application/json", first.to_string()));

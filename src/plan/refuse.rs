@@ -26,7 +26,13 @@ impl Plan {
                 });
             let Some((change, needed)) = next else { break };
             let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
-            refused.insert(change, format!("it needs {title}, which cannot be done"));
+            let why = match (self.changes.get(change), self.changes.get(needed)) {
+                (Some(gone), Some(heir)) if gone.gives_way_to(heir) => {
+                    format!("stays while {title}, which may take its place, cannot be created")
+                }
+                _ => format!("it needs {title}, which cannot be done"),
+            };
+            refused.insert(change, why);
         }
         for (change, why) in &refused {
             if let Some(change) =

@@ -115,3 +115,87 @@ pub(super) fn double(desired: Desired, first: Span, findings: &mut Vec<Finding>)
     );
     Change::Refused { desired, fields: Vec::new(), why }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::id::Key;
+    use crate::kinds::desired::samples::{GROUP, account, declared, live};
+    use crate::kinds::{self, Gap, KINDS};
+
+    #[test]
+    fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
+        let group = ResourceId::parse(GROUP).unwrap();
+        let elsewhere = ResourceId::parse(&format!("{GROUP}-other")).unwrap();
+        let front = account("front");
+        let mut desired = declared("roleAssignments", &group.provider("x/y", "z"), &group);
+        desired.hole = Some(Hole {
+            field: "principalId",
+            holder: front.clone(),
+            kind: "accounts",
+            key: Key::new("accounts", &[front.as_str()]),
+        });
+        let role = "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000001";
+        desired.declared.insert("roleDefinitionId".to_owned(), json!(role));
+        let refusal = Refusal { message: "no".to_owned(), hint: None };
+        let gap = |scope: &ResourceId| Gap { scope: scope.clone(), refusal: refusal.clone() };
+        let body = |identity: &str| json!({"id": front.as_str(), "identity": {"type": identity}});
+        let holders = |identity: &str| {
+            let front = live("accounts", &front, &group, body(identity));
+            let items = [(front.key.clone(), front)].into_iter().collect();
+            vec![(kinds::by_name("accounts").unwrap(), Inventory { items, ..Inventory::default() })]
+        };
+        // An identity that this plan makes has no role yet; one that is there and not shown may have what is declared for it.
+        let shown = |holders: &[(&'static dyn Kind, Inventory)], role: &str, kind: &str| {
+            let veiled = Veiled::of(std::slice::from_ref(&desired), holders, &Snapshot::default());
+            let body = json!({"properties": {"roleDefinitionId": role, "principalType": kind}});
+            veiled.hides(&live("roleAssignments", &group, &group, body))
+        };
+        let other = role.replace("0001", "0002");
+        for (holders, role, kind, hidden) in [
+            (Vec::new(), role, "ServicePrincipal", false),
+            (holders("None"), role, "ServicePrincipal", false),
+            (holders("SystemAssigned, UserAssigned"), role, "ServicePrincipal", true),
+            (holders("SystemAssigned"), role, "", true),
+            (holders("SystemAssigned"), role, "User", false),
+            (holders("SystemAssigned"), role, "group", false),
+            (holders("SystemAssigned"), &other, "ServicePrincipal", false),
+        ] {
+            assert_eq!(
+                shown(&holders, role, kind),
+                hidden.then_some(Veil::Unseen),
+                "{holders:?} {role} {kind}"
+            );
+        }
+        // Whose list was not read, and where; then what is hidden: at the scope, at another one, of another kind.
+        for (unread, hidden) in [
+            (vec![], [false, false, false]),
+            (vec![("accounts", &group)], [true, true, false]),
+            (vec![("accounts", &elsewhere)], [false, false, false]),
+            (vec![("roleAssignments", &group)], [false, false, false]),
+        ] {
+            let inventories: Vec<(&'static dyn Kind, Inventory)> = KINDS
+                .iter()
+                .map(|kind| {
+                    let of_it = unread.iter().filter(|(name, _)| *name == kind.name());
+                    let gaps = of_it.map(|(_, scope)| gap(scope)).collect();
+                    (*kind, Inventory { gaps, ..Inventory::default() })
+                })
+                .collect();
+            let veiled = Veiled::of(std::slice::from_ref(&desired), &inventories, &Snapshot::default());
+            let hides =
+                |kind, scope: &ResourceId| veiled.hides(&live(kind, scope, scope, Value::Null)).is_some();
+            let found = [
+                hides("roleAssignments", &group),
+                hides("roleAssignments", &elsewhere),
+                hides("accounts", &group),
+            ];
+            assert_eq!(found, hidden, "{unread:?}");
+        }
+        desired.hole = None;
+        let known = Veiled::of(&[desired], &[], &Snapshot::default());
+        assert_eq!(known.hides(&live("roleAssignments", &group, &group, Value::Null)), None);
+    }
+}

@@ -32,7 +32,12 @@ fn assignments() -> Option<(usize, Vec<Value>)> {
         // Later ones replace earlier ones, as in life.
         distinct.insert((text("scope"), text("principalId"), role.to_string()), value);
     }
-    Some((count, distinct.into_values().collect()))
+    // Recordings of several years come together here; one list of Azure shows an id once.
+    let by_id: BTreeMap<String, Value> = distinct
+        .into_values()
+        .map(|value| (value["id"].as_str().unwrap_or_default().to_ascii_lowercase(), value))
+        .collect();
+    Some((count, by_id.into_values().collect()))
 }
 
 /// One spec that declares them all, each at its scope.

@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 use crate::arm::{Client, Interrupt};
 use crate::document::report::{Outcome, Report, Status};
 use crate::document::{FindingEntry, Plan, Requests, Step};
-use crate::kinds::{self, Kind};
 use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::Written;
@@ -126,16 +125,8 @@ impl<'a> Run<'a> {
                 needs.iter().find(lost).map(|need| (index, *need))
             });
             let Some((index, need)) = hopeless else { return };
-            let change = |step: usize| &self.plan.changes[self.plan.steps[step].change];
-            let needed = &change(need).title;
-            let is_grant = kinds::by_name(&self.plan.steps[index].kind).is_some_and(Kind::is_grant);
-            let reason = if !is_grant && change(index).gives_way_to(change(need)) {
-                format!(
-                    "it stays: {needed}, which may take its place, was not made; where Azure has no room for both, delete this one in a run of its own first"
-                )
-            } else {
-                format!("it needs {needed}, which did not succeed")
-            };
+            let needed = &self.plan.changes[self.plan.steps[need].change].title;
+            let reason = format!("it needs {needed}, which did not succeed");
             self.finish(index, Status::Skipped, Some(reason), Vec::new(), progress);
         }
     }

@@ -6,7 +6,7 @@ use super::{Case, Verdict, question, target};
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
-use crate::kinds::{self, account};
+use crate::kinds::account;
 use crate::plan::predict::World;
 use crate::snapshot::{Query, Snapshot};
 
@@ -57,56 +57,26 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             }
             let is_ours = holder(step).is_some_and(|query| case.snapshot.items(&query).next().is_some());
             let title = case.title(step.change);
-            let (message, hint) = if is_ours {
-                let message = format!(
+            let message = if is_ours {
+                format!(
                     "{title} exists by now and has the subdomain `{name}`: it was made while this run was reading"
-                );
-                (message, "run it again: it plans with the account as it is now".to_owned())
-            } else if let Some((whose, hint)) = has_it(case, step, name) {
-                (format!("the subdomain `{name}` of {title} is not available: {whose} has it"), hint)
+                )
             } else {
-                let hint = "choose another `customSubDomainName`: it is unique in all of Azure, and a deleted account keeps its own until it is purged";
-                (format!("the subdomain `{name}` of {title} is not available"), hint.to_owned())
+                format!("the subdomain `{name}` of {title} is not available")
             };
-            let mut verdict =
-                case.refusal(Code::SubdomainTaken, step.change, &["customSubDomainName"], message, hint);
+            let hint = "choose another `customSubDomainName`: it is unique in all of Azure, and a deleted account keeps its own until it is purged";
+            let again = "run it again: it plans with the account as it is now";
+            let hint = if is_ours { again } else { hint };
+            let mut verdict = case.refusal(
+                Code::SubdomainTaken,
+                step.change,
+                &["customSubDomainName"],
+                message,
+                hint.to_owned(),
+            );
             verdict.finding.cause = answer["reason"].as_str().map(|reason| format!("Azure says: {reason}"));
             verdicts.push(verdict);
         }
     }
     verdicts
-}
-
-/// The account of the step's stack that has a subdomain, as far as it was read, and how to make room: an account that the plan deletes, or
-/// one that was deleted. To move an account to another group means both.
-fn has_it(case: &Case<'_>, step: &Step, name: &str) -> Option<(String, String)> {
-    let kind = kinds::by_name("accounts")?;
-    let is = |body: &Value| {
-        let subdomain = body["properties"]["customSubDomainName"].as_str();
-        subdomain.is_some_and(|subdomain| subdomain.eq_ignore_ascii_case(name))
-            && kind.mark(body) == step.owner
-    };
-    let (id, body) =
-        case.world.resources.iter().find(|(id, body)| Some(*id) != target(step).as_ref() && is(body))?;
-    let (account, group) = (id.name(), id.group()?);
-    let whose = format!("account `{account}` of resource group `{}`", group.name());
-    let purge = format!(
-        "`az cognitiveservices account purge --name {account} --resource-group {} --location {}`",
-        group.name(),
-        body["location"].as_str().unwrap_or("…")
-    );
-    let either = "or give the new one another `customSubDomainName`";
-    if id.segment_after("deletedAccounts").is_some() {
-        return Some((
-            format!("{whose}, which is soft-deleted,"),
-            format!("purge that, for good: {purge}; {either}"),
-        ));
-    }
-    let goes = |other: &Step| other.action == StepAction::Delete && target(other).as_ref() == Some(id);
-    case.plan.steps.iter().any(goes).then(|| {
-        let hint = format!(
-            "an account cannot move, and Azure keeps the subdomain of a deleted one: delete it in a run without the new one, purge it, for good ({purge}), then make the new one; {either}, which makes that before the old one goes"
-        );
-        (format!("{whose}, which this plan would delete,"), hint)
-    })
 }

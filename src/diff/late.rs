@@ -1,11 +1,8 @@
 //! What waits until every declared grant stands, and every declared deployment of its account: keys go off once whoever is to call with
 //! a token can.
 
-use std::collections::BTreeSet;
-
 use super::{Change, field};
 use crate::finding::{Code, Finding};
-use crate::id::Key;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, Mutability};
 
@@ -63,11 +60,6 @@ pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
     let mut grants: Vec<&Desired> = missing(changes).filter(|desired| desired.kind.is_grant()).collect();
     grants.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
     grants
-}
-
-/// What specs declare and this plan cannot make where it does not stand.
-pub(super) fn absent(changes: &[Change], stands: impl Fn(&Desired) -> bool) -> BTreeSet<Key> {
-    missing(changes).filter(|desired| !stands(desired)).map(|desired| desired.key.clone()).collect()
 }
 
 /// What specs declare and this plan does not write.

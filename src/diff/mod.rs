@@ -54,8 +54,6 @@ pub struct Diff {
     pub lists: Vec<DeclaredList>,
     /// The secrets that the stacks name.
     pub secrets: Vec<NamedSecrets>,
-    /// What no change makes, of the declared things that do not stand, or of which that is not known.
-    pub absent: BTreeSet<Key>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -99,7 +97,6 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     diff.findings.extend(outside(&diff.changes, stacks));
     let stands = |desired: &Desired| known.inventory(desired.kind).items.contains_key(&desired.key);
     late::hold_back(&mut diff.changes, stands, &mut diff.findings);
-    diff.absent = late::absent(&diff.changes, stands);
     diff
 }
 

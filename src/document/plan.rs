@@ -363,15 +363,6 @@ pub struct Step {
     pub source: Option<Position>,
 }
 
-impl PlannedChange {
-    /// Whether it is a delete, and the other one makes something that may take the place of what goes.
-    #[must_use]
-    pub fn gives_way_to(&self, other: &Self) -> bool {
-        let makes = matches!(other.action, Action::Create | Action::Restore);
-        self.action == Action::Delete && makes && self.kind == other.kind
-    }
-}
-
 impl Plan {
     /// The hash that `fingerprint` should hold. What a reader makes anew, or what only explains, does not count.
     #[must_use]

@@ -7,7 +7,6 @@ mod doomed;
 mod held;
 pub mod predict;
 mod refuse;
-mod replaced;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod saved;
@@ -32,11 +31,10 @@ use crate::source::{Sources, Span};
 /// Makes the plan.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets, absent } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
     let planned = planned(&changes, Some(sources));
     let held = held::deletes(&changes);
     let (doomed, undone) = doomed::deletes(&changes);
-    let replaced = replaced::deletes(&changes, &absent);
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> = findings
         .iter()
@@ -68,7 +66,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         fingerprint: String::new(),
     };
     let held = held.into_iter().map(|(index, (why, _))| (index, why));
-    plan.refuse_all(held.chain(replaced).chain(doomed).collect());
+    plan.refuse_all(held.chain(doomed).collect());
     plan.fingerprint = plan.digest();
     plan
 }

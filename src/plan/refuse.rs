@@ -26,13 +26,7 @@ impl Plan {
                 });
             let Some((change, needed)) = next else { break };
             let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
-            let why = match (self.changes.get(change), self.changes.get(needed)) {
-                (Some(gone), Some(heir)) if gone.gives_way_to(heir) => {
-                    format!("stays while {title}, which may take its place, cannot be created")
-                }
-                _ => format!("it needs {title}, which cannot be done"),
-            };
-            refused.insert(change, why);
+            refused.insert(change, format!("it needs {title}, which cannot be done"));
         }
         for (change, why) in &refused {
             if let Some(change) =

@@ -3,7 +3,7 @@
 //! Pure. Everything follows from the changes, and nothing from the order in which they stand: a file that was edited cannot turn
 //! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands and every deployment in the
 //! account, so that nobody is left without a way in or without the model that their role lets them call; deletes come last, children
-//! before what they stand on, and not at all if a grant or a resource that replaces them failed.
+//! before what they stand on, and not at all if a grant that replaces them failed.
 //! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
 //! waits for it: if Azure refuses it, the rest goes on.
 
@@ -12,7 +12,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::replaced::{Place, outwards};
 use crate::diff::field;
 use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
 use crate::id::ResourceId;
@@ -87,7 +86,6 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
     }
     wait_for_what_is_made(changes, &mut drafts);
     go_one_after_another(&mut deletes);
-    wait_for_heirs(&mut deletes, &drafts);
     for mut late in late.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| is_before(other, &late));
         let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
@@ -114,40 +112,6 @@ fn go_one_after_another(deletes: &mut [Draft]) {
         }
     }
     deletes.sort_by_key(|draft| (std::cmp::Reverse(draft.rank), !draft.grant));
-}
-
-/// Adds to deletes what may take the place of what goes, or of what it goes with: what is made of its kind in the same place, with all
-/// that is made in it.
-fn wait_for_heirs(deletes: &mut [Draft], drafts: &[Draft]) {
-    let place = |draft: &Draft| {
-        let stack = draft.step.owner.as_deref().unwrap_or_default();
-        Place::of(&draft.step.kind, stack, &draft.target)
-    };
-    let made: Vec<(usize, &Draft)> = drafts
-        .iter()
-        .enumerate()
-        .filter(|(_, draft)| matches!(draft.step.action, StepAction::Create | StepAction::Restore))
-        .collect();
-    let places: BTreeMap<&ResourceId, Place> = made
-        .iter()
-        .filter(|(_, draft)| !draft.grant)
-        .map(|(_, draft)| (&draft.target, place(draft)))
-        .collect();
-    let mut heirs: BTreeMap<&Place, Vec<usize>> = BTreeMap::new();
-    for (index, draft) in &made {
-        for place in outwards(&draft.scope).filter_map(|id| places.get(&id)) {
-            heirs.entry(place).or_default().push(*index);
-        }
-    }
-    let gone: BTreeMap<ResourceId, Place> = deletes
-        .iter()
-        .filter(|draft| !draft.grant)
-        .map(|draft| (draft.target.clone(), place(draft)))
-        .collect();
-    for draft in deletes {
-        let places: Vec<&Place> = outwards(&draft.scope).filter_map(|id| gone.get(&id)).collect();
-        draft.step.needs.extend(places.into_iter().filter_map(|place| heirs.get(place)).flatten());
-    }
 }
 
 /// Whether a step comes before one that waits for grants, or before a delete.

@@ -156,7 +156,7 @@ fn keys_wait_for_grants_on_the_account_and_around_it_alone() {
 }
 
 #[test]
-fn deletes_come_last_after_what_replaces_them_and_children_first() {
+fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
     let chat = account("chat");
     let model = chat.child("deployments", "gpt");
     let old =
@@ -173,9 +173,9 @@ fn deletes_come_last_after_what_replaces_them_and_children_first() {
         [
             (StepAction::Create, "other".to_owned(), vec![]),
             (StepAction::Create, grant(1), vec![]),
-            (StepAction::Delete, "gpt".to_owned(), vec![0, 1]),
-            (StepAction::Delete, grant(9), vec![0, 1, 2]),
-            (StepAction::Delete, "chat".to_owned(), vec![0, 1, 2, 3]),
+            (StepAction::Delete, "gpt".to_owned(), vec![1]),
+            (StepAction::Delete, grant(9), vec![1, 2]),
+            (StepAction::Delete, "chat".to_owned(), vec![1, 2, 3]),
         ]
     );
 }

@@ -40,7 +40,6 @@ mod question;
 mod quickstart;
 mod realistic;
 mod refusals;
-mod replacements;
 mod requests;
 mod restored;
 mod roles;

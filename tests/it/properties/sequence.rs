@@ -22,12 +22,6 @@ fn scope(step: &Step) -> String {
     target.split(ASSIGNMENTS).next().unwrap_or_default().to_owned()
 }
 
-/// What a resource stands in, below its account; accounts of all groups stand beside each other.
-fn holder(step: &Step) -> String {
-    let segments: Vec<String> = step.target.to_lowercase().split('/').map(str::to_owned).collect();
-    if step.kind == "accounts" { String::new() } else { segments[..segments.len() - 2].join("/") }
-}
-
 fn touch(one: &Step, other: &Step) -> bool {
     let (one, other) = (scope(one), scope(other));
     let above = |scope: &str| !scope.starts_with("/subscriptions/");
@@ -110,23 +104,6 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
                         && other.target.to_lowercase() != target
                         && within(&other.target.to_lowercase(), &target)
                 });
-            }
-        }
-        // Nothing goes, and nothing of what is in it, before all stands that may take its place.
-        if step.action == StepAction::Delete {
-            let made = |other: &Step| matches!(other.action, StepAction::Create | StepAction::Restore);
-            for gone in steps.iter().filter(|other| other.action == StepAction::Delete && !is_grant(other)) {
-                if !within(&scope(step), &gone.target.to_lowercase()) {
-                    continue;
-                }
-                let heirs = steps.iter().filter(|other| {
-                    made(other)
-                        && (&other.kind, &other.owner) == (&gone.kind, &gone.owner)
-                        && holder(other) == holder(gone)
-                });
-                for heir in heirs {
-                    add(&|other| made(other) && within(&scope(other), &heir.target.to_lowercase()));
-                }
             }
         }
         // What stands on an account goes before it.

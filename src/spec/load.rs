@@ -248,7 +248,7 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
 }
 
 /// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not; of what is no JSON, because
-/// of a comment for instance, the names of a spec's fields decide.
+/// of a comment for instance, the names of a spec's fields decide, and those of what keyless itself writes.
 pub(crate) fn holds_spec(path: &Path) -> bool {
     #[derive(serde::Deserialize)]
     struct Spec {
@@ -263,7 +263,9 @@ pub(crate) fn holds_spec(path: &Path) -> bool {
     match serde_json::from_str::<Spec>(text) {
         Ok(_) => true,
         Err(error) if error.is_data() => false,
-        Err(_) => ["version", "stack"].iter().all(|name| text.contains(name)),
+        Err(_) => {
+            !text.contains("\"formatVersion\"") && ["version", "stack"].iter().all(|name| text.contains(name))
+        }
     }
 }
 

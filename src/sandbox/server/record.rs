@@ -244,7 +244,7 @@ fn redact_fields(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(redact_fields),
-        Value::String(text) if text.contains(['=', '@']) => *text = redact_text(text),
+        Value::String(text) => *text = redact_text(text),
         _ => {}
     }
 }

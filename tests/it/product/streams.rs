@@ -236,6 +236,10 @@ fn a_saved_plan_is_known_by_what_it_holds() {
     folder.write("a.yaml", spec());
     folder.keyless("plan a.yaml --out p.plan").exits(0);
     folder.keyless("apply p.plan --yes").exits(0).says(&["2 done"]);
+    // One that was cut off is still no spec, whatever it says of versions.
+    let whole = std::fs::read_to_string(folder.path().join("p.plan")).unwrap();
+    folder.write("cut.json", format!("{{\"version\": 1,{}", &whole[1..whole.len() / 2]));
+    folder.keyless("apply cut.json --yes").exits(1).complains(&["`cut.json` cannot be used as a plan"]);
     // What `export` writes in JSON is a spec, whatever its ending.
     folder
         .keyless(&format!(

@@ -121,7 +121,7 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, S
             id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(principals::IDENTITY_TYPE))
         };
         if let (Some(id), Some(principal)) =
-            (id.filter(is_identity), body["properties"]["principalId"].as_str())
+            (id.filter(is_identity), principals::object_id(&body["properties"]))
         {
             names.insert(principal.to_ascii_lowercase(), id.name().to_owned());
         }

@@ -14,6 +14,7 @@ use crate::finding::{Code, Finding};
 use crate::kinds::account::{Accounts, FOUNDRY, INFERENCE, OPENAI};
 use crate::kinds::desired::Desired;
 use crate::kinds::{Kind as _, Live, Projects};
+use crate::principals::object_id;
 use crate::snapshot::{Query, Snapshot};
 use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
@@ -154,6 +155,10 @@ impl Taker<'_> {
         self.findings.push(Finding { span: self.span, ..finding });
         None
     }
+
+    fn principal(&mut self, what: &str, identity: &Value) -> Option<String> {
+        object_id(identity).and_then(|id| self.text(what, &Value::from(id)))
+    }
 }
 
 fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> AccountOutputs {
@@ -165,7 +170,7 @@ fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> Acc
     let mut identities: Vec<UserAssigned> = Vec::new();
     for (id, identity) in users.into_iter().flatten() {
         let Some(id) = taker.text("a user-assigned identity", &Value::from(id.as_str())) else { continue };
-        let principal_id = taker.text("the principal id of an identity", &identity["principalId"]);
+        let principal_id = taker.principal("the principal id of an identity", identity);
         let client_id = taker.text("the client id of an identity", &identity["clientId"]);
         identities.push(UserAssigned { id, principal_id, client_id });
     }
@@ -178,7 +183,7 @@ fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> Acc
         inference_endpoint: inference.map(|url| format!("{}/models", url.trim_end_matches('/'))),
         openai_endpoint: taker.text("the OpenAI endpoint", &endpoints[OPENAI]),
         foundry_endpoint: taker.text("the Foundry endpoint", &endpoints[FOUNDRY]),
-        principal_id: taker.text("the principal id", &account.body["identity"]["principalId"]),
+        principal_id: taker.principal("the principal id", &account.body["identity"]),
         user_assigned_identities: identities,
         projects: Vec::new(),
     }
@@ -192,7 +197,7 @@ fn project(desired: &Desired, live: &Live, sources: &Sources, findings: &mut Vec
         source: Some(sources.position(desired.span)),
         id: live.id.to_string(),
         endpoint: taker.text("the endpoint", &live.body["properties"]["endpoints"][FOUNDRY]),
-        principal_id: taker.text("the principal id", &live.body["identity"]["principalId"]),
+        principal_id: taker.principal("the principal id", &live.body["identity"]),
     }
 }
 

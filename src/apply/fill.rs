@@ -9,6 +9,7 @@ use crate::arm::Client;
 use crate::document::{Property, Step};
 use crate::id::ResourceId;
 use crate::kinds;
+use crate::principals::has_own_identity;
 
 /// A step as it is sent: its holes and its secrets filled.
 pub(super) async fn fill<'a>(
@@ -48,8 +49,15 @@ async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (St
         let body = client.get(&path).await.map_err(|error| (error.to_string(), error.hint()))?;
         let value = match hole.property {
             Property::PrincipalId => holder.identity(&body).ok_or_else(|| {
-                let hint = "add `identity: SystemAssigned` to it".to_owned();
-                (format!("`{resource}` has no identity of its own"), Some(hint))
+                let (why, hint) = if has_own_identity(&body) {
+                    let why =
+                        format!("Azure does not show the object id of the identity of `{resource}` yet");
+                    (why, "run it again once Azure shows it")
+                } else {
+                    let why = format!("`{resource}` has no identity of its own");
+                    (why, "add `identity: SystemAssigned` to it")
+                };
+                (why, Some(hint.to_owned()))
             })?,
         };
         filled.patch.insert(hole.field, json!(value));

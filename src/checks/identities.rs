@@ -10,7 +10,8 @@ use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds;
-use crate::plan::predict::{World, has_own_identity, own_principal};
+use crate::plan::predict::World;
+use crate::principals::{has_own_identity, object_id, own_principal};
 use crate::rbac::Catalogue;
 
 /// How many roles are named.
@@ -37,7 +38,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
         for (identity, shown) in
             attached(old).into_iter().filter(|(identity, _)| !kept.contains_key(identity))
         {
-            let holds = held(case, shown["principalId"].as_str(), &roles, "it can no longer use");
+            let holds = held(case, object_id(shown), &roles, "it can no longer use");
             let message = format!(
                 "the plan detaches user-assigned identity `{}` from {title}{holds}{}",
                 identity.name(),

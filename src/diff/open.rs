@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Change;
+use super::{Change, Known};
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
+use crate::kinds::Live;
 use crate::kinds::desired::{Desired, Hole};
-use crate::kinds::{Inventory, Kind, Live};
-use crate::snapshot::{Refusal, Snapshot};
+use crate::principals::has_own_identity;
+use crate::snapshot::Refusal;
 use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::OnSoftDeleted;
 
 /// Where something is declared that could be one of the live ones: what it may be is not deleted.
 #[derive(Debug, Default)]
@@ -33,12 +36,9 @@ pub enum Veil {
 }
 
 impl Veiled {
-    pub(super) fn of(
-        desired: &[Desired],
-        inventories: &[(&'static dyn Kind, Inventory)],
-        snapshot: &Snapshot,
-    ) -> Self {
+    pub(super) fn of(desired: &[Desired], known: &Known<'_>) -> Self {
         let mut veiled = Self::default();
+        let inventories = &known.inventories;
         for each in desired {
             let unread = |kind: &str, at: &ResourceId| {
                 inventories.iter().any(|(each, known)| each.name() == kind && known.gap(at).is_some())
@@ -46,7 +46,7 @@ impl Veiled {
             match &each.hole {
                 _ if each.open.is_some() => _ = veiled.kinds.insert(each.kind.name()),
                 Some(hole) if unread(hole.kind, &hole.holder) => _ = veiled.kinds.insert(each.kind.name()),
-                Some(hole) if is_there(hole, desired, inventories, snapshot) => {
+                Some(hole) if is_there(hole, desired, known) => {
                     veiled.unseen.push((each.kind.name(), each.scope.clone(), each.declared.clone()));
                 }
                 // Nothing live can be for an identity that Azure has yet to make.
@@ -70,21 +70,17 @@ impl Veiled {
 
 /// Whether Azure may have the identity already that a hole stands for: what holds it shows that it has one, or is restored and gets back
 /// the one that it had.
-fn is_there(
-    hole: &Hole,
-    desired: &[Desired],
-    inventories: &[(&'static dyn Kind, Inventory)],
-    snapshot: &Snapshot,
-) -> bool {
-    let known = inventories.iter().find(|(kind, _)| kind.name() == hole.kind);
-    match known.and_then(|(_, known)| known.items.get(&hole.key)) {
-        Some(holder) => {
-            let identity = holder.body["identity"]["type"].as_str().unwrap_or_default();
-            identity.to_ascii_lowercase().contains("systemassigned")
-        }
-        None => desired
-            .iter()
-            .any(|each| each.id.contains(&hole.holder) && each.kind.remains(each, snapshot).is_some()),
+fn is_there(hole: &Hole, desired: &[Desired], known: &Known<'_>) -> bool {
+    let holders = known.inventories.iter().find(|(kind, _)| kind.name() == hole.kind);
+    let is_restored = |each: &Desired| {
+        let restores = |loaded: &Loaded| {
+            loaded.spec.stack == each.stack && loaded.spec.on_soft_deleted == OnSoftDeleted::Restore
+        };
+        known.stacks.iter().any(restores) && each.kind.remains(each, known.snapshot).is_some()
+    };
+    match holders.and_then(|(_, holders)| holders.items.get(&hole.key)) {
+        Some(holder) => has_own_identity(&holder.body),
+        None => desired.iter().any(|each| each.id.contains(&hole.holder) && is_restored(each)),
     }
 }
 
@@ -123,7 +119,8 @@ mod tests {
     use super::*;
     use crate::id::Key;
     use crate::kinds::desired::samples::{GROUP, account, declared, live};
-    use crate::kinds::{self, Gap, KINDS};
+    use crate::kinds::{self, Gap, Inventory, KINDS, Kind};
+    use crate::snapshot::Snapshot;
 
     #[test]
     fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
@@ -148,13 +145,15 @@ mod tests {
             vec![(kinds::by_name("accounts").unwrap(), Inventory { items, ..Inventory::default() })]
         };
         // An identity that this plan makes has no role yet; one that is there and not shown may have what is declared for it.
-        let shown = |holders: &[(&'static dyn Kind, Inventory)], role: &str, kind: &str| {
-            let veiled = Veiled::of(std::slice::from_ref(&desired), holders, &Snapshot::default());
+        let snapshot = Snapshot::default();
+        let among = |inventories| Known { stacks: &[], snapshot: &snapshot, inventories };
+        let shown = |holders: Vec<(&'static dyn Kind, Inventory)>, role: &str, kind: &str| {
+            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(holders));
             let body = json!({"properties": {"roleDefinitionId": role, "principalType": kind}});
             veiled.hides(&live("roleAssignments", &group, &group, body))
         };
         let other = role.replace("0001", "0002");
-        for (holders, role, kind, hidden) in [
+        for (identity, role, kind, hidden) in [
             (Vec::new(), role, "ServicePrincipal", false),
             (holders("None"), role, "ServicePrincipal", false),
             (holders("SystemAssigned, UserAssigned"), role, "ServicePrincipal", true),
@@ -163,11 +162,8 @@ mod tests {
             (holders("SystemAssigned"), role, "group", false),
             (holders("SystemAssigned"), &other, "ServicePrincipal", false),
         ] {
-            assert_eq!(
-                shown(&holders, role, kind),
-                hidden.then_some(Veil::Unseen),
-                "{holders:?} {role} {kind}"
-            );
+            let words = format!("{identity:?} {role} {kind}");
+            assert_eq!(shown(identity, role, kind), hidden.then_some(Veil::Unseen), "{words}");
         }
         // Whose list was not read, and where; then what is hidden: at the scope, at another one, of another kind.
         for (unread, hidden) in [
@@ -184,7 +180,7 @@ mod tests {
                     (*kind, Inventory { gaps, ..Inventory::default() })
                 })
                 .collect();
-            let veiled = Veiled::of(std::slice::from_ref(&desired), &inventories, &Snapshot::default());
+            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(inventories));
             let hides =
                 |kind, scope: &ResourceId| veiled.hides(&live(kind, scope, scope, Value::Null)).is_some();
             let found = [
@@ -195,7 +191,7 @@ mod tests {
             assert_eq!(found, hidden, "{unread:?}");
         }
         desired.hole = None;
-        let known = Veiled::of(&[desired], &[], &Snapshot::default());
+        let known = Veiled::of(&[desired], &among(Vec::new()));
         assert_eq!(known.hides(&live("roleAssignments", &group, &group, Value::Null)), None);
     }
 }

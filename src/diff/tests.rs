@@ -283,7 +283,8 @@ fn only_what_is_ours_and_surely_undeclared_in_our_domain_is_deleted() {
         open.open =
             Some(crate::finding::Open::Unknown(Box::new(Finding::error(Code::PrincipalUnread, message))));
         fate("", "rg-chat", ours, |_, veiled| {
-            *veiled = Veiled::of(std::slice::from_ref(&open), &[], &Snapshot::default());
+            let known = Known { stacks: &[], snapshot: &Snapshot::default(), inventories: Vec::new() };
+            *veiled = Veiled::of(std::slice::from_ref(&open), &known);
         })
     };
     assert_eq!((hidden("accounts").as_str(), hidden("roleAssignments").as_str()), ("U known", "D team-a"));

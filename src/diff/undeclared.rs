@@ -44,7 +44,7 @@ impl<'a> Undeclared<'a> {
         Self {
             stacks: known.stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect(),
             declared: desired.iter().map(|each| each.key.clone()).collect(),
-            veiled: Veiled::of(desired, &known.inventories, known.snapshot),
+            veiled: Veiled::of(desired, known),
             roles: known.snapshot.roles(),
         }
     }

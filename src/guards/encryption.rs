@@ -9,6 +9,7 @@ use super::assignments::Grant;
 use super::{Objection, Rule, accounts};
 use crate::id::{ResourceId, comparable};
 use crate::plan::predict::World;
+use crate::principals::object_id;
 
 /// What an identity must be allowed so that an account can use a key.
 const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
@@ -125,10 +126,10 @@ impl Reader<'_> {
     fn principal<'a>(&self, account: &'a Value) -> Option<&'a str> {
         let identity = &account["identity"];
         match self {
-            Self::Own => identity["principalId"].as_str(),
+            Self::Own => object_id(identity),
             Self::Attached(id) => {
                 let mut attached = identity["userAssignedIdentities"].as_object().into_iter().flatten();
-                attached.find(|(name, _)| name.eq_ignore_ascii_case(id))?.1["principalId"].as_str()
+                object_id(attached.find(|(name, _)| name.eq_ignore_ascii_case(id))?.1)
             }
         }
     }

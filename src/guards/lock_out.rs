@@ -9,6 +9,7 @@ use crate::document::{Action, Plan};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::KINDS;
 use crate::plan::predict::World;
+use crate::principals::own_principal;
 use crate::rbac::{self, Call, Role};
 use crate::snapshot::Body;
 
@@ -286,7 +287,7 @@ fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
 /// The principals of the identities of accounts and of what stands in them, each with the account.
 fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     let own = |(id, body): (&ResourceId, &Body)| {
-        let principal = body["identity"]["principalId"].as_str()?;
+        let principal = own_principal(body)?;
         Some((id.up_to("accounts")?, comparable(principal)))
     };
     before.resources.iter().chain(&after.resources).filter_map(own).collect()

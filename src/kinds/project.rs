@@ -9,6 +9,7 @@ use super::{Compare, Field, Inventory, Kind, Live, Mutability, Section, children
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
+use crate::principals::own_principal;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Spec};
@@ -236,7 +237,7 @@ impl Kind for Projects {
     }
 
     fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
-        body["identity"]["principalId"].as_str()
+        own_principal(body)
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {

@@ -12,7 +12,7 @@ use crate::document::{Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::{self, Unread, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
-use crate::principals;
+use crate::principals::{self, has_own_identity, own_principal};
 use crate::rbac::Terms;
 use crate::snapshot::{Body, Snapshot};
 
@@ -75,9 +75,7 @@ impl World {
             }
             // With a resource its system-assigned identity goes, and the remains of the resource still show it.
             if id.segment_after("deletedAccounts").is_some() {
-                world
-                    .gone
-                    .extend(body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok()));
+                world.gone.extend(own_principal(body).and_then(|id| Uuid::try_parse(id).ok()));
             }
             world.resources.insert(id, body.clone());
         }
@@ -217,19 +215,6 @@ impl World {
         }
         after
     }
-}
-
-/// Whether a resource has a system-assigned identity.
-#[must_use]
-pub fn has_own_identity(body: &Value) -> bool {
-    let kinds = body["identity"]["type"].as_str().unwrap_or_default();
-    kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
-}
-
-/// The principal of a resource's system-assigned identity, as far as Azure shows it.
-#[must_use]
-pub fn own_principal(body: &Value) -> Option<&str> {
-    body["identity"]["principalId"].as_str().filter(|principal| !principal.trim().is_empty())
 }
 
 /// The scopes whose lists of accounts show what is at a scope.

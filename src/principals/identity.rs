@@ -1,7 +1,8 @@
-//! The identity of an account of the same file: read from the live account, or a hole where it does not exist yet.
+//! Identities as Azure shows them, and that of an account of the same file: read from the live account, or a hole where it does not exist yet.
 //!
 //! Pure. Never guesses: an account that nobody gives an identity is an error.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Form, Resolved};
@@ -11,6 +12,26 @@ use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::model::{Account, Identity, IdentityType, PrincipalType};
 
+/// The object id that Azure shows of an identity. While one is being made that is missing, empty or all zeros, which is nobody's.
+#[must_use]
+pub fn object_id(identity: &Value) -> Option<&str> {
+    let shown = identity["principalId"].as_str().filter(|id| !id.trim().is_empty())?;
+    Uuid::try_parse(shown).map_or(true, |id| !id.is_nil()).then_some(shown)
+}
+
+/// The object id of a resource's system-assigned identity, as far as Azure shows it.
+#[must_use]
+pub fn own_principal(body: &Value) -> Option<&str> {
+    object_id(&body["identity"])
+}
+
+/// Whether a resource has a system-assigned identity.
+#[must_use]
+pub fn has_own_identity(body: &Value) -> bool {
+    let kinds = body["identity"]["type"].as_str().unwrap_or_default();
+    kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
+}
+
 /// Whose identity it is: `None` while the account, or its identity, is still to be made.
 pub fn identity_of(
     account: &Account,
@@ -19,8 +40,7 @@ pub fn identity_of(
     span: Span,
 ) -> Result<Option<Resolved>, Open> {
     let Some(body) = snapshot.resource(id) else { return Ok(None) };
-    let object = body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
-    match object {
+    match own_principal(body).and_then(|id| Uuid::try_parse(id).ok()) {
         Some(object) => Ok(Some(Resolved {
             id: object,
             principal_type: PrincipalType::ServicePrincipal,
@@ -28,6 +48,14 @@ pub fn identity_of(
             locked: false,
         })),
         None if is_given_one(account) => Ok(None),
+        None if has_own_identity(body) => {
+            let message = format!(
+                "Azure does not show the object id of the identity of account `{}` yet",
+                account.name
+            );
+            let finding = Finding::error(Code::PrincipalUnread, message).at(span);
+            Err(Open::unknown(finding.hint("run it again once Azure shows it")))
+        }
         None => {
             let form = Form::AccountIdentity(&account.name);
             Err(Open::refused(

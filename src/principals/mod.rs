@@ -19,7 +19,7 @@ use crate::spec::model::{Principal, PrincipalType};
 use crate::text::query::{encoded, quoted};
 
 use crate::spec::lock::Lock;
-pub use identity::identity_of;
+pub use identity::{has_own_identity, identity_of, object_id, own_principal};
 pub use proof::{existence, gone, names, objects, prove, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
@@ -259,7 +259,7 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
         },
         Form::ManagedIdentity(resource) => match answer {
             Some(Answer::Found(items)) => {
-                let id = items.first().and_then(|body| body["properties"]["principalId"].as_str());
+                let id = items.first().and_then(|body| object_id(&body["properties"]));
                 let id = id.and_then(|id| Uuid::try_parse(id).ok());
                 let name = Some(resource.name().to_owned());
                 id.map(|id| Resolved {

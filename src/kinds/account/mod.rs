@@ -22,6 +22,7 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::FieldChange;
 use crate::kinds::desired::{Desired, collect_spans};
+use crate::principals::own_principal;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -443,7 +444,7 @@ impl Kind for Accounts {
     }
 
     fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
-        body["identity"]["principalId"].as_str()
+        own_principal(body)
     }
 
     fn title(&self, body: &Value, _roles: &Catalogue) -> String {

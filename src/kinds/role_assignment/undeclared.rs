@@ -17,6 +17,7 @@ use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{Verdict, Weight, co_manager};
 use crate::kinds::{End, Inventory, Kind as _, Live, Passing, children};
+use crate::principals::own_principal;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
@@ -113,7 +114,7 @@ pub(super) fn is_guarded(body: &serde_json::Value, roles: &Catalogue) -> bool {
 fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
     let mut identities: BTreeMap<ResourceId, BTreeSet<Uuid>> = BTreeMap::new();
     for body in snapshot.bodies() {
-        let principal = body["identity"]["principalId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        let principal = own_principal(body).and_then(|id| Uuid::try_parse(id).ok());
         let Some(principal) = principal else { continue };
         let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
         if let Some(account) = id.and_then(|id| id.up_to("accounts")) {

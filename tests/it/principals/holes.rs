@@ -1,9 +1,9 @@
 //! Roles for the identity of an account that the same plan creates.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::spec;
-use crate::common::{Azure, Fault, account, head, one_account};
+use crate::common::{Azure, CS_USER, Fault, account, assignment, head, one_account, role};
 
 /// Two accounts; the first one's identity may call the second's models, and read the group.
 fn two(role: &str) -> String {
@@ -114,4 +114,79 @@ fn without_its_account_an_identity_gets_nothing_and_loses_nothing() {
     azure.heal();
     folder.write("a.yaml", head("team-a") + "roleAssignments: []\n");
     folder.keyless("plan a.yaml --format json --allow delete-account").exits(0);
+}
+
+/// Shows system-assigned identities as Azure does while it makes them.
+fn being_made(body: &mut Value) {
+    if let Some(items) = body["value"].as_array_mut() {
+        items.iter_mut().for_each(being_made);
+    } else if body["identity"]["principalId"].is_string() {
+        body["identity"]["principalId"] = json!("00000000-0000-0000-0000-000000000000");
+    }
+}
+
+#[test]
+fn an_object_id_of_zeros_is_none() {
+    const UNSHOWN: &str = "Azure does not show the object id of the identity of account `front` yet";
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "front", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", two("Reader"));
+    azure.spoil("GET", "/accounts", Fault::Edit(being_made));
+    // The account has an identity: nobody needs to add one.
+    let plan = folder.keyless("plan a.yaml --format json").exits(1);
+    assert_eq!(plan.findings(), ["principal-unread@11", "principal-unread@14"], "{plan}");
+    assert_eq!(plan.changes("unknown").len(), 2, "{plan}");
+    let plan = folder.keyless("plan a.yaml").exits(1).says(&[UNSHOWN, "run it again once Azure shows it"]);
+    assert!(!plan.stdout.contains("add `identity"), "{plan}");
+    let outputs = folder.keyless("outputs a.yaml --format json");
+    assert_eq!(outputs.json()["accounts"][0]["principalId"], Value::Null, "{outputs}");
+    // An identity that the same spec gives is waited for, and an apply does not take the zeros for it either.
+    folder.write("a.yaml", two("Reader").replace("name: front", "name: front\n    identity: SystemAssigned"));
+    folder.keyless("plan a.yaml").exits(0).says(&["identity of account `front` (known after it is created)"]);
+    folder
+        .keyless("apply a.yaml --yes")
+        .exits(1)
+        .says(&["Azure does not show the object id of the identity of"]);
+    assert!(azure.grants_at(&account("chat")).is_empty());
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(
+        azure.grants_at(&account("chat"))[0]["properties"]["principalId"],
+        identity(&azure, "front").as_str()
+    );
+}
+
+#[test]
+fn only_a_restore_brings_back_an_identity_that_had_a_role() {
+    const OLD: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
+    for (mode, code, gone, why) in [
+        ("restore", 1, 0, "unknown-state@2"),
+        ("purge", 0, 1, ""),
+        // Nothing takes its place there, which is an error by itself.
+        ("fail", 1, 0, "waits-for-grants@2"),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", two("Reader"));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.delete(&account("front"));
+        let spec = two("Reader").replace("stack: team-a", &format!("stack: team-a\nonSoftDeleted: {mode}"));
+        folder.write("a.yaml", spec);
+        for grant in azure.grants_at(&account("chat")) {
+            azure.delete(grant["id"].as_str().unwrap());
+        }
+        let body = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": OLD,
+            "principalType": "ServicePrincipal", "description": "[keyless:team-a]"}});
+        azure.put(&assignment(&account("chat"), OLD), body);
+        let plan = folder.keyless("plan a.yaml --allow purge --format json");
+        let is_old = |change: &&Value| change["id"].as_str().unwrap().ends_with(OLD);
+        assert_eq!(plan.code, code, "{mode}: {plan}");
+        assert_eq!(plan.changes("delete").iter().filter(is_old).count(), gone, "{mode}: {plan}");
+        let findings = plan.findings();
+        for held in ["unknown-state@2", "waits-for-grants@2"] {
+            assert_eq!(findings.iter().any(|finding| finding == held), held == why, "{mode}: {plan}");
+        }
+    }
 }

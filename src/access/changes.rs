@@ -18,72 +18,102 @@ use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
 /// What changes, by account; accounts for which nothing does are left out.
 #[must_use]
 pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
-    // A plan changes no role.
-    let roles = Catalogue::of(before.resources.values());
-    let (old, new) = (assignments(before), assignments(after));
-    let lost = before.identities_lost(after);
-    // Of what stands above subscriptions only a list of the subscription tells where it holds; of what is made there, none yet.
-    let holds = |each: &Assignment<'_>, at: &ResourceId| {
-        let (id, scope) = (&each.id, &each.scope);
-        scope.subscription_id().is_some() || before.reaches(id, scope, at) || before.resource(id).is_none()
+    let comparison = Comparison {
+        before,
+        after,
+        // A plan changes no role.
+        roles: Catalogue::of(before.resources.values()),
+        old: assignments(before),
+        new: assignments(after),
+        lost: before.identities_lost(after),
+        names,
     };
-    let is_account = |id: &&ResourceId| {
-        let scope = id.as_str().to_ascii_lowercase();
-        let parent = scope.rsplit_once('/').map(|(parent, _)| parent.to_owned());
-        parent.is_some_and(|parent| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
-    };
-    let mut changes = Vec::new();
     let ids: BTreeSet<&ResourceId> =
-        before.resources.keys().chain(after.resources.keys()).filter(is_account).collect();
-    for id in ids {
-        let (was, is) = (before.resource(id), after.resource(id));
+        before.resources.keys().chain(after.resources.keys()).filter(|id| is_account(id)).collect();
+    ids.into_iter().filter_map(|id| comparison.of_account(id)).collect()
+}
+
+fn is_account(id: &ResourceId) -> bool {
+    let scope = id.as_str().to_ascii_lowercase();
+    let parent = scope.rsplit_once('/').map(|(parent, _)| parent);
+    parent.is_some_and(|parent| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
+}
+
+/// The two states, and what is looked at in both.
+struct Comparison<'a> {
+    before: &'a World,
+    after: &'a World,
+    roles: Catalogue,
+    old: Vec<Assignment<'a>>,
+    new: Vec<Assignment<'a>>,
+    /// Identities that the plan deletes: what they have is of no use afterwards.
+    lost: BTreeSet<String>,
+    names: &'a BTreeMap<String, String>,
+}
+
+impl Comparison<'_> {
+    fn of_account(&self, id: &ResourceId) -> Option<AccessChange> {
+        let (was, is) = (self.before.resource(id), self.after.resource(id));
         // Nobody can call what is not there, before or after.
-        let who = |of: &[Assignment<'_>]| {
-            let mut found = holders(id, of.iter().filter(|each| holds(each, id)), &roles, names).holders;
-            // Whom the directory does not know could not call before either.
-            let is_gone =
-                |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| before.gone.contains(&id));
-            found.retain(|holder| !is_gone(holder) && ability(holder, &roles) > Ability::None);
-            for through in found.iter_mut().flat_map(|holder| &mut holder.through) {
-                let of = ResourceId::parse(&through.assignment).ok();
-                if let Some(term) = of.and_then(|id| before.terms.ending(&id)) {
-                    through.temporary = true;
-                    through.until = term.until().map(str::to_owned);
-                }
-            }
-            found
-        };
-        let could = was.map(|_| who(&old)).unwrap_or_default();
-        let mut can = is.map(|_| who(&new)).unwrap_or_default();
-        // What an identity has is of no use once the plan has deleted the identity.
-        can.retain(|holder| !lost.contains(&comparable(&holder.id)));
-        let gains = beyond(&can, &could, &roles);
-        let less = beyond(&could, &can, &roles);
+        let could = was.map(|_| self.callers(&self.old, id)).unwrap_or_default();
+        let mut can = is.map(|_| self.callers(&self.new, id)).unwrap_or_default();
+        can.retain(|holder| !self.lost.contains(&comparable(&holder.id)));
+        let gains = beyond(&can, &could, &self.roles);
         let left: BTreeMap<String, &Holder> =
             can.iter().map(|holder| (comparable(&holder.id), holder)).collect();
-        let (restricted, loses): (Vec<Holder>, Vec<Holder>) =
-            less.into_iter().partition(|holder| left.contains_key(&comparable(&holder.id)));
-        // What they could before is no news: what is left to them is.
-        let restricted: Vec<Holder> = restricted
-            .iter()
-            .filter_map(|holder| Some((*left.get(&comparable(&holder.id))?).clone()))
-            .collect();
-        // What is made or brought back with keys on lets in whoever holds one, as if they were turned on.
-        let change = KeysChange { before: was.map(keys), after: is.map(keys) };
-        let lets_in = |keys: Option<Keys>| keys == Some(Keys::Enabled);
-        let keys = (lets_in(change.before) != lets_in(change.after)).then_some(change);
-        if !(gains.is_empty() && loses.is_empty() && restricted.is_empty() && keys.is_none()) {
-            changes.push(AccessChange {
-                account: id.name().to_owned(),
-                id: id.to_string(),
-                gains,
-                loses,
-                restricted,
-                keys,
-            });
+        let (mut restricted, mut loses) = (Vec::new(), Vec::new());
+        for holder in beyond(&could, &can, &self.roles) {
+            match left.get(&comparable(&holder.id)) {
+                // What they could before is no news: what is left to them is.
+                Some(left) => restricted.push((*left).clone()),
+                None => loses.push(holder),
+            }
         }
+        let keys = keys_change(was, is);
+        let is_news = !(gains.is_empty() && loses.is_empty() && restricted.is_empty() && keys.is_none());
+        is_news.then(|| AccessChange {
+            account: id.name().to_owned(),
+            id: id.to_string(),
+            gains,
+            loses,
+            restricted,
+            keys,
+        })
     }
-    changes
+
+    /// Who may call models of an account through some of the assignments, with how long that lasts.
+    fn callers(&self, assignments: &[Assignment<'_>], id: &ResourceId) -> Vec<Holder> {
+        let holding = assignments.iter().filter(|each| self.holds(each, id));
+        let mut found = holders(id, holding, &self.roles, self.names).holders;
+        // Whom the directory does not know could not call before either.
+        let is_gone =
+            |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| self.before.gone.contains(&id));
+        found.retain(|holder| !is_gone(holder) && ability(holder, &self.roles) > Ability::None);
+        for through in found.iter_mut().flat_map(|holder| &mut holder.through) {
+            let of = ResourceId::parse(&through.assignment).ok();
+            if let Some(term) = of.and_then(|id| self.before.terms.ending(&id)) {
+                through.temporary = true;
+                through.until = term.until().map(str::to_owned);
+            }
+        }
+        found
+    }
+
+    /// Whether an assignment holds at an account as far as lists tell. Of what stands above subscriptions only a list of the
+    /// subscription tells where it holds; of what is made there, none yet.
+    fn holds(&self, each: &Assignment<'_>, at: &ResourceId) -> bool {
+        let (id, scope) = (&each.id, &each.scope);
+        scope.subscription_id().is_some()
+            || self.before.reaches(id, scope, at)
+            || self.before.resource(id).is_none()
+    }
+}
+
+/// What is made or brought back with keys on lets in whoever holds one, as if they were turned on.
+fn keys_change(was: Option<&Value>, is: Option<&Value>) -> Option<KeysChange> {
+    let change = KeysChange { before: was.map(keys), after: is.map(keys) };
+    let lets_in = |keys: Option<Keys>| keys == Some(Keys::Enabled);
+    (lets_in(change.before) != lets_in(change.after)).then_some(change)
 }
 
 fn assignments(world: &World) -> Vec<Assignment<'_>> {

@@ -286,6 +286,7 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
     }
 }
 
+/// Lays the patch over what is there and writes that, unless it is as declared already or somebody else's by now.
 async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
     let verb = match step.action {
         StepAction::Create => "create",
@@ -295,34 +296,17 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
     let (mut turns, mut again) = (Turns::default(), false);
     // Read before each try: the patch is laid over what is there.
     loop {
-        let live = match client.get(path).await {
-            // The write would otherwise replace everything with what little there is.
-            Ok(body) if !body["properties"].is_object() => {
-                let cause = "the answer is not a resource of Azure";
-                return Problem::failed(&format!("read before the {verb}"), cause, None).into();
-            }
-            Ok(body) => Some(body),
-            Err(error) if error.says_absent() => None,
-            Err(error) => return unwritten(&format!("read before the {verb}"), &error),
+        let live = match read(client, path, verb).await {
+            Ok(live) => live,
+            Err(end) => return end,
         };
         if let Some(cause) = overtaken(kind, step, live.as_ref()) {
             return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
         }
-        let created = live.as_ref().filter(|_| step.action == StepAction::Create);
-        // Whoever made it keeps it: only `adopt` marks what a stack did not make.
-        if let Some(live) = created.filter(|live| is_unmarked(kind, live)) {
-            let note = "somebody made it meanwhile, as declared: it carries no mark of a stack".to_owned();
-            return Written::Done { note: Some(note), outputs: outputs(kind, live) };
-        }
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
-        let mut body = before.clone();
-        kind.overlay(&mut body, &step.patch);
-        if let Some(stack) = &step.mark {
-            kind.set_mark(&mut body, stack);
-        }
-        if let (true, Some(live)) = (body == before, &live) {
-            let note = Some("it was as declared by then".to_owned());
-            return Written::Done { note, outputs: outputs(kind, live) };
+        let body = declared(kind, step, &before);
+        if let Some(end) = live.as_ref().and_then(|live| needless(kind, step, live, body == before)) {
+            return end;
         }
         let sent = match &live {
             Some(live) if kind.changes_by_patch(live) => {
@@ -347,6 +331,43 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             Err(error) => return unwritten(verb, &error),
         }
     }
+}
+
+/// What is there before a write, or how the step ends if that cannot be read.
+async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, Written> {
+    let attempt = format!("read before the {verb}");
+    match client.get(path).await {
+        // The write would otherwise replace everything with what little there is.
+        Ok(body) if !body["properties"].is_object() => {
+            Err(Problem::failed(&attempt, "the answer is not a resource of Azure", None).into())
+        }
+        Ok(body) => Ok(Some(body)),
+        Err(error) if error.says_absent() => Ok(None),
+        Err(error) => Err(unwritten(&attempt, &error)),
+    }
+}
+
+/// What is to be there after a write: the step's patch and mark, laid over what can be written of what is there.
+fn declared(kind: &dyn Kind, step: &Step, before: &Value) -> Value {
+    let mut body = before.clone();
+    kind.overlay(&mut body, &step.patch);
+    if let Some(stack) = &step.mark {
+        kind.set_mark(&mut body, stack);
+    }
+    body
+}
+
+/// The end of a step that finds its work done.
+fn needless(kind: &dyn Kind, step: &Step, live: &Value, as_declared: bool) -> Option<Written> {
+    // Whoever made it keeps it: only `adopt` marks what a stack did not make.
+    let note = if step.action == StepAction::Create && is_unmarked(kind, live) {
+        "somebody made it meanwhile, as declared: it carries no mark of a stack"
+    } else if as_declared {
+        "it was as declared by then"
+    } else {
+        return None;
+    };
+    Some(Written::Done { note: Some(note.to_owned()), outputs: outputs(kind, live) })
 }
 
 /// Azure tells a key that cannot be read from other mistakes by text alone, and a role takes its time to reach a vault:

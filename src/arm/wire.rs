@@ -56,29 +56,13 @@ pub(super) async fn send(
     reader: Option<super::client::Reader<'_, '_>>,
 ) -> (Outcome, Option<u64>) {
     let id = Uuid::new_v4();
-    let Ok(mut authorization) = HeaderValue::try_from(format!("Bearer {}", token.expose())) else {
+    let Some(authorization) = bearer(token) else {
         let what = "the token holds characters that cannot be sent".to_owned();
         return (Outcome::NoToken { what, advice: None }, None);
     };
-    authorization.set_sensitive(true);
-    let verb = match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Ask | Method::Post => reqwest::Method::POST,
-        Method::Delete => reqwest::Method::DELETE,
-    };
-    let mut request = http
-        .request(verb, url.clone())
+    let request = request(http, method, url, body)
         .header("authorization", authorization)
-        .header("accept", "application/json")
         .header("x-ms-client-request-id", id.to_string());
-    match body {
-        Some(body) => request = request.json(body),
-        // Azure's gateway refuses a POST without a length (411).
-        None if method == Method::Post => request = request.header("content-length", "0"),
-        None => {}
-    }
     let shown = redact(&url[url::Position::BeforePath..]);
     let began = Instant::now();
     let response = match request.send().await {
@@ -95,38 +79,75 @@ pub(super) async fn send(
     let addresses = ["azure-asyncoperation", "location"].iter().filter_map(|name| headers.get(name));
     scrub::learn_address(addresses.flat_map(secret_values));
     tracing::debug!(%method, path = shown, id = %id, status, request = headers.request_id(), elapsed = ?began.elapsed(), "answered");
-    let remaining = Direction::from(method)
-        .headers()
-        .iter()
-        .filter_map(|name| headers.get(name)?.trim().parse::<u64>().ok())
-        .min();
-    let body = match collect(response).await {
+    let remaining = remaining(method, &headers);
+    let done = status == 200 || (method.is_write() && (200..300).contains(&status));
+    match body_of(response, status, reader.filter(|_| done)).await {
+        Ok(body) => (Outcome::Answer(Answer { status, headers, body }), remaining),
+        Err(outcome) => (outcome, remaining),
+    }
+}
+
+/// The header that carries a token; none if the token cannot stand in one.
+fn bearer(token: &Secret) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// A request as it is sent, but for its token and its id.
+fn request(
+    http: &reqwest::Client,
+    method: Method,
+    url: &Url,
+    body: Option<&Value>,
+) -> reqwest::RequestBuilder {
+    let verb = match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Ask | Method::Post => reqwest::Method::POST,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let request = http.request(verb, url.clone()).header("accept", "application/json");
+    match body {
+        Some(body) => request.json(body),
+        // Azure's gateway refuses a POST without a length (411).
+        None if method == Method::Post => request.header("content-length", "0"),
+        None => request,
+    }
+}
+
+/// What Azure says is left of the limits that a method counts against: the least of them.
+fn remaining(method: Method, headers: &Headers) -> Option<u64> {
+    let left = Direction::from(method).headers().into_iter();
+    left.filter_map(|name| headers.get(name)?.trim().parse::<u64>().ok()).min()
+}
+
+/// The body of an answer, which the reader takes if there is one; or why the whole answer is as good as none.
+async fn body_of(
+    response: reqwest::Response,
+    status: u16,
+    reader: Option<super::client::Reader<'_, '_>>,
+) -> Result<Body, Outcome> {
+    let unreadable = |reason| Body::Unreadable { reason, start: None, lasting: true };
+    Ok(match collect(response).await {
         Ok(bytes) if values(&bytes) > MOST_VALUES => {
-            let reason = format!("the body holds over {MOST_VALUES} values");
-            Body::Unreadable { reason, start: None, lasting: true }
+            unreadable(format!("the body holds over {MOST_VALUES} values"))
         }
-        Ok(bytes) => match reader {
-            Some(read) if status == 200 || (method.is_write() && (200..300).contains(&status)) => {
-                match read(&bytes) {
-                    Ok(()) => Body::Taken,
-                    Err(reason) => Body::unreadable(reason, &bytes),
-                }
-            }
-            _ => Body::read(&bytes),
+        Ok(bytes) => match reader.map(|read| read(&bytes)) {
+            None => Body::read(&bytes),
+            Some(Ok(())) => Body::Taken,
+            Some(Err(reason)) => Body::unreadable(reason, &bytes),
         },
-        Err(CollectError::TooLarge) => {
-            let reason = format!("the body is over {} MiB", LARGEST_ANSWER >> 20);
-            Body::Unreadable { reason, start: None, lasting: true }
-        }
+        Err(CollectError::TooLarge) => unreadable(format!("the body is over {} MiB", LARGEST_ANSWER >> 20)),
         // Without its code, a refusal says too little to be believed: a 404 may be of the resource or of what it stands on.
         Err(CollectError::Broken(error)) if error.is_timeout() || is_refusal(status) => {
-            return (broken(&error), remaining);
+            return Err(broken(&error));
         }
         Err(CollectError::Broken(error)) => {
             Body::unreadable(format!("the body is cut off ({})", chain(&error)), b"")
         }
-    };
-    (Outcome::Answer(Answer { status, headers, body }), remaining)
+    })
 }
 
 /// Whether a status ends a call, as its body says why.

@@ -46,66 +46,87 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
 /// What a list of offers has against a new account. A list that shows nothing says nothing.
 fn not_offered(case: &Case<'_>, step: &Step, offers: &[&Value]) -> Option<Verdict> {
     let text = |name: &str| step.patch.get(name).and_then(Value::as_str);
-    let (kind, sku, location) = (text("kind")?, text("sku")?, text("location")?);
-    let is = |offer: &Value, name: &str, value: &str| {
-        offer[name].as_str().is_some_and(|text| text.eq_ignore_ascii_case(value))
-    };
-    let accounts: Vec<&&Value> =
-        offers.iter().filter(|offer| is(offer, "resourceType", "accounts")).collect();
-    if accounts.is_empty() {
+    let wanted = Wanted { kind: text("kind")?, sku: text("sku")?, location: text("location")? };
+    let of_accounts = |offer: &&Value| says(offer, "resourceType", "accounts");
+    let offers: Vec<&Value> = offers.iter().copied().filter(of_accounts).collect();
+    if offers.is_empty() {
         return None;
     }
-    let refusal = |field: &str, message: String, hint: String| {
-        Some(case.refusal(Code::NotOffered, step.change, &[field], message, hint))
+    let Objection { field, message, hint } = match wanted.find(&offers) {
+        Ok(offer) => wanted.closed(offer)?,
+        Err(objection) => objection,
     };
-    let of_kind: Vec<&&&Value> = accounts.iter().filter(|offer| is(offer, "kind", kind)).collect();
-    if of_kind.is_empty() {
-        let kinds = some(accounts.iter().filter_map(|offer| offer["kind"].as_str()));
-        return refusal(
-            "kind",
-            format!("Azure offers this subscription no account of kind `{kind}`"),
-            format!("there are {kinds}"),
-        );
+    Some(case.refusal(Code::NotOffered, step.change, &[field], message, hint))
+}
+
+/// What a new account asks for.
+struct Wanted<'a> {
+    kind: &'a str,
+    sku: &'a str,
+    location: &'a str,
+}
+
+/// Why Azure would refuse it: the field that asks too much.
+struct Objection {
+    field: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl Wanted<'_> {
+    /// The offer that meets all of it, or what no offer meets: the kind, the region or the SKU.
+    fn find<'a>(&self, offers: &[&'a Value]) -> Result<&'a Value, Objection> {
+        let Self { kind, sku, location } = self;
+        let those = |offers: &[&'a Value], fit: &dyn Fn(&Value) -> bool| -> Vec<&'a Value> {
+            offers.iter().copied().filter(|offer| fit(offer)).collect()
+        };
+        let of_kind = those(offers, &|offer| says(offer, "kind", kind));
+        if of_kind.is_empty() {
+            let kinds = some(offers.iter().filter_map(|offer| offer["kind"].as_str()));
+            let message = format!("Azure offers this subscription no account of kind `{kind}`");
+            return Err(Objection { field: "kind", message, hint: format!("there are {kinds}") });
+        }
+        let here = |offer: &Value| regions(offer).iter().any(|region| same_region(region, location));
+        let in_region = those(&of_kind, &here);
+        if in_region.is_empty() {
+            let regions: Vec<String> = of_kind.iter().flat_map(|offer| regions(offer)).collect();
+            let message = format!("kind `{kind}` is not offered in region `{location}`");
+            let hint = format!("it is in {}", some(regions.iter().map(String::as_str)));
+            return Err(Objection { field: "location", message, hint });
+        }
+        in_region.iter().copied().find(|offer| says(offer, "name", sku)).ok_or_else(|| {
+            let skus = some(in_region.iter().filter_map(|offer| offer["name"].as_str()));
+            let message = format!("SKU `{sku}` is not offered for kind `{kind}` in region `{location}`");
+            Objection { field: "sku", message, hint: format!("there are {skus}") }
+        })
     }
-    let places = |offer: &Value| -> Vec<String> {
-        let list = offer["locations"].as_array().into_iter().flatten();
-        list.filter_map(Value::as_str).map(str::to_ascii_lowercase).collect()
-    };
-    let here = |offer: &Value| places(offer).iter().any(|place| same_region(place, location));
-    let in_region: Vec<&&&&Value> = of_kind.iter().filter(|offer| here(offer)).collect();
-    if in_region.is_empty() {
-        let regions: Vec<String> = of_kind.iter().flat_map(|offer| places(offer)).collect();
-        return refusal(
-            "location",
-            format!("kind `{kind}` is not offered in region `{location}`"),
-            format!("it is in {}", some(regions.iter().map(String::as_str))),
-        );
-    }
-    let Some(offer) = in_region.iter().find(|offer| is(offer, "name", sku)) else {
-        let skus = some(in_region.iter().filter_map(|offer| offer["name"].as_str()));
-        return refusal(
-            "sku",
-            format!("SKU `{sku}` is not offered for kind `{kind}` in region `{location}`"),
-            format!("there are {skus}"),
-        );
-    };
-    let restricted = offer["restrictions"].as_array().into_iter().flatten().find(|restriction| {
-        let values = restriction["values"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let mut values = values.chain(
-            restriction["restrictionInfo"]["locations"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str),
-        );
-        values.any(|value| same_region(value, location))
-    })?;
-    let reason = restricted["reasonCode"].as_str().unwrap_or("without a reason");
-    refusal(
-        "sku",
-        format!(
+
+    /// Whether the offer is closed to this subscription in the region.
+    fn closed(&self, offer: &Value) -> Option<Objection> {
+        let Self { kind, sku, location } = self;
+        let names_region = |restriction: &&Value| {
+            let mut regions =
+                texts(&restriction["values"]).chain(texts(&restriction["restrictionInfo"]["locations"]));
+            regions.any(|region| same_region(region, location))
+        };
+        let restricted = offer["restrictions"].as_array()?.iter().find(names_region)?;
+        let reason = restricted["reasonCode"].as_str().unwrap_or("without a reason");
+        let message = format!(
             "SKU `{sku}` of kind `{kind}` is closed to this subscription in region `{location}`: {reason}"
-        ),
-        "choose another region, or ask Azure support to open it".to_owned(),
-    )
+        );
+        let hint = "choose another region, or ask Azure support to open it".to_owned();
+        Some(Objection { field: "sku", message, hint })
+    }
+}
+
+fn says(offer: &Value, name: &str, value: &str) -> bool {
+    offer[name].as_str().is_some_and(|text| text.eq_ignore_ascii_case(value))
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn regions(offer: &Value) -> Vec<String> {
+    texts(&offer["locations"]).map(str::to_ascii_lowercase).collect()
 }

@@ -340,63 +340,65 @@ fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Optio
 fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
     let pointer = problem.pointer.as_str();
     let field = field(pointer).unwrap_or_else(|| "the spec".to_owned());
+    let wrong = |code, message: String| Finding::error(code, message).at(document.span_of(pointer));
+    let invalid = |message| wrong(Code::InvalidValue, message);
     match &problem.kind {
-        Kind::Unknown(names) => {
-            let thing = thing(&document.tree, pointer);
-            for (name, meant) in names.iter().zip(problem.meant(names)) {
-                let message = if may_be_named(pointer, name) {
-                    format!("{thing} has no field `{}`", short(name))
-                } else {
-                    format!("{thing} does not have the field that stands here")
-                };
-                let hint = match meant {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("its fields are {}", listed(problem.known())),
-                };
-                let span = document.key_span(&format!("{pointer}/{}", escape(name)));
-                findings.push(Finding::error(Code::UnknownField, message).at(span).hint(hint));
-            }
-        }
-        Kind::Missing(name) => {
-            let message = format!("{} needs `{name}`", thing(&document.tree, pointer));
-            let finding = Finding::error(Code::MissingField, message).at(document.key_span(pointer));
-            let rule = problem.rule.get("properties").and_then(|fields| fields.get(name));
-            findings.push(match rule.and_then(|rule| about(&format!("`{name}`"), rule)) {
-                Some(about) => finding.hint(about),
-                None => finding,
-            });
-        }
+        Kind::Unknown(names) => findings.extend(unknown(document, problem, names)),
+        Kind::Missing(name) => findings.push(missing(document, problem, name)),
         Kind::TooFew(limit) => {
-            let message = format!(
-                "{field} needs at least {limit} {}",
-                if *limit == 1 { "element" } else { "elements" }
-            );
-            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
+            let elements = if *limit == 1 { "element" } else { "elements" };
+            findings.push(invalid(format!("{field} needs at least {limit} {elements}")));
         }
         Kind::Limit => {
-            let limit = |keyword| problem.rule.get(keyword).map(Value::to_string);
-            let takes = match (limit("minimum"), limit("maximum")) {
-                (Some(min), Some(max)) if min == max => format!("takes {min}"),
-                (Some(min), Some(max)) => format!("takes {min} to {max}"),
-                (Some(min), None) => format!("takes {min} or more"),
-                (None, Some(max)) => format!("takes at most {max}"),
-                (None, None) => "takes another number".to_owned(),
-            };
             let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
-            let message = format!("{field} {takes}, not {value}");
-            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
+            findings.push(invalid(format!("{field} {}, not {value}", limits(problem.rule))));
         }
-        Kind::Other(text) => {
-            let message = format!("{field} is not valid: {text}");
-            findings.push(Finding::error(Code::InvalidValue, message).at(document.span_of(pointer)));
-        }
+        Kind::Other(text) => findings.push(invalid(format!("{field} is not valid: {text}"))),
         // Mismatches were told before; one without any alternative cannot arise from our schema.
-        Kind::Mismatch => {
-            findings.push(
-                Finding::error(Code::WrongType, format!("{field} is not valid"))
-                    .at(document.span_of(pointer)),
-            );
-        }
+        Kind::Mismatch => findings.push(wrong(Code::WrongType, format!("{field} is not valid"))),
+    }
+}
+
+/// The findings about fields that the schema does not know.
+fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Finding> {
+    let pointer = problem.pointer.as_str();
+    let thing = thing(&document.tree, pointer);
+    let finding = |(name, meant): (&String, Option<&str>)| {
+        let message = if may_be_named(pointer, name) {
+            format!("{thing} has no field `{}`", short(name))
+        } else {
+            format!("{thing} does not have the field that stands here")
+        };
+        let hint = match meant {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its fields are {}", listed(problem.known())),
+        };
+        let span = document.key_span(&format!("{pointer}/{}", escape(name)));
+        Finding::error(Code::UnknownField, message).at(span).hint(hint)
+    };
+    names.iter().zip(problem.meant(names)).map(finding).collect()
+}
+
+/// The finding about a field that is not there and has to be.
+fn missing(document: &Document, problem: &Problem, name: &str) -> Finding {
+    let message = format!("{} needs `{name}`", thing(&document.tree, &problem.pointer));
+    let finding = Finding::error(Code::MissingField, message).at(document.key_span(&problem.pointer));
+    let rule = problem.rule.get("properties").and_then(|fields| fields.get(name));
+    match rule.and_then(|rule| about(&format!("`{name}`"), rule)) {
+        Some(about) => finding.hint(about),
+        None => finding,
+    }
+}
+
+/// The numbers that a field takes, in words.
+fn limits(rule: &Value) -> String {
+    let limit = |keyword| rule.get(keyword).map(Value::to_string);
+    match (limit("minimum"), limit("maximum")) {
+        (Some(min), Some(max)) if min == max => format!("takes {min}"),
+        (Some(min), Some(max)) => format!("takes {min} to {max}"),
+        (Some(min), None) => format!("takes {min} or more"),
+        (None, Some(max)) => format!("takes at most {max}"),
+        (None, None) => "takes another number".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
+mod declared;
 mod holds;
 mod listings;
 pub(super) mod remains;
@@ -15,13 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::shape::long_identity;
 use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::FieldChange;
-use crate::kinds::desired::{Desired, collect_spans};
+use crate::kinds::desired::Desired;
 use crate::principals::own_principal;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
@@ -245,71 +245,7 @@ impl Kind for Accounts {
     }
 
     fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
-        let spec = &loaded.spec;
-        let document = &loaded.document;
-        let mut all = Vec::with_capacity(spec.accounts.len());
-        for (index, account) in spec.accounts.iter().enumerate() {
-            let pointer = format!("/accounts/{index}");
-            let id = id_of(spec, account);
-            let mut spans = BTreeMap::new();
-            let mut declared = Map::new();
-            for (name, value) in
-                document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten()
-            {
-                if shape::NOT_FIELDS.contains(&name.as_str()) {
-                    continue;
-                }
-                collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);
-                declared.insert(name.clone(), value.clone());
-            }
-            if !declared.contains_key("location")
-                && let Some(location) = &spec.location
-            {
-                declared.insert("location".to_owned(), json!(location));
-                spans.insert("location".to_owned(), document.value_span("/location"));
-            }
-            if let Some(identity) = declared.get_mut("identity") {
-                long_identity(identity);
-            }
-            let mut defaults = json!({
-                "kind": "AIServices",
-                "sku": "S0",
-                "customSubDomainName": account.name,
-                "disableLocalAuth": true,
-            });
-            if account.identity.is_none() {
-                defaults["identity"] = json!({"systemAssigned": true});
-            }
-            if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
-                defaults["allowProjectManagement"] = json!(true);
-            }
-            let defaults: Map<String, Value> = match defaults {
-                Value::Object(map) => {
-                    map.into_iter().filter(|(name, _)| !declared.contains_key(name)).collect()
-                }
-                _ => Map::new(),
-            };
-            all.push(Desired {
-                kind: &Accounts,
-                stack: spec.stack.clone(),
-                address: address_of(account),
-                title: format!("account {}", account.name),
-                key: key(&id),
-                scope: id.clone(),
-                id,
-                after: Vec::new(),
-                declared,
-                defaults,
-                span: document.value_span(&format!("{pointer}/name")),
-                spans,
-                adopt: spec.adopt,
-                open: None,
-                hole: None,
-                unproven: None,
-                resend: false,
-            });
-        }
-        all
+        declared::desired(loaded)
     }
 
     fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {

@@ -14,7 +14,7 @@ use crate::kinds::account::{groups_of, id_of};
 use crate::principals::{self, Form};
 use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
-use crate::spec::model::{Expected, ExpectedPrincipal, Principal, Spec};
+use crate::spec::model::{CoManager, Expected, ExpectedPrincipal, Principal, Spec};
 use crate::spec::{Loaded, STACK_NAMES, is_stack_name};
 
 /// An assignment that a spec expects.
@@ -48,6 +48,12 @@ impl Expectation<'_> {
     /// Whether it still holds; on a day that nobody told it does not.
     pub(super) fn holds_on(&self, today: Option<Date>) -> bool {
         today.is_some_and(|today| today <= self.until)
+    }
+
+    /// What a listing says of an assignment that it excuses.
+    pub(super) fn excuse(&self) -> String {
+        let whom = if self.locked { " (of whom, by the lock file, unverified)" } else { "" };
+        format!("expected until {}{whom}: {}", self.until, self.reason)
     }
 }
 
@@ -136,72 +142,78 @@ pub(super) fn expectations<'a>(
 
 /// Offline rules.
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
-    let at = |pointer: &str| loaded.document.value_span(pointer);
     for (pointer, entry, _) in entries(&loaded.spec) {
-        findings.extend(roles::slip(&entry.role, at(&format!("{pointer}/role"))));
-        let mut report = |field: &str, code: Code, message: String, hint: &str| {
-            findings.push(Finding::error(code, message).at(at(&format!("{pointer}/{field}"))).hint(hint));
-        };
-        if day(&entry.until).is_none() {
-            let message = format!("`{}` is not a day", entry.until);
-            report(
-                "until",
-                Code::InvalidValue,
-                message,
-                "write the last day on which it is expected: `2026-12-31`",
-            );
-        }
-        if entry.reason.trim().is_empty() {
-            let hint = "say why it may be there: whoever reads the spec should not have to ask";
-            report("reason", Code::InvalidValue, "no reason is given".to_owned(), hint);
-        }
-        match &entry.principal {
-            ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
-                if Uuid::try_parse(id).is_err() {
-                    let hint = "object ids are GUIDs: az ad user show --id NAME --query id";
-                    report("principal", Code::InvalidGuid, format!("`{id}` is not an object id"), hint);
-                }
-            }
-            ExpectedPrincipal::Named(Principal { account_identity: Some(_), .. }) => {
-                let message = "an account's own identity cannot be expected by name".to_owned();
-                let hint = "declare the assignment, or write the identity's object id; inference roles of own identities are no drift";
-                report("principal", Code::InvalidValue, message, hint);
-            }
-            ExpectedPrincipal::Named(named) => {
-                findings.extend(rules::principal_problem(loaded, &format!("{pointer}/principal"), named));
-            }
-        }
+        check_expected(loaded, &pointer, entry, findings);
     }
     for (index, account) in loaded.spec.accounts.iter().enumerate() {
         for (nested, team) in account.co_managed_by.iter().enumerate() {
-            let pointer = format!("/accounts/{index}/coManagedBy/{nested}");
-            let span = at(&format!("{pointer}/stack"));
-            if !is_stack_name(&team.stack) {
-                let message = format!("`{}` cannot name a stack", team.stack);
-                findings.push(Finding::error(Code::InvalidName, message).at(span).hint(STACK_NAMES));
-            } else if team.stack == loaded.spec.stack {
-                let message = format!("`{}` is this file's own stack", team.stack);
-                let hint = "name the stack of the other team";
-                findings.push(Finding::error(Code::InvalidValue, message).at(span).hint(hint));
+            check_team(loaded, &format!("/accounts/{index}/coManagedBy/{nested}"), team, findings);
+        }
+    }
+}
+
+/// What is expected: a role, a day, a reason, and whom.
+fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &mut Vec<Finding>) {
+    let at = |field: &str| loaded.document.value_span(&format!("{pointer}/{field}"));
+    let wrong = |field: &str, code: Code, message: String, hint: &str| {
+        Finding::error(code, message).at(at(field)).hint(hint)
+    };
+    findings.extend(roles::slip(&entry.role, at("role")));
+    if day(&entry.until).is_none() {
+        let message = format!("`{}` is not a day", entry.until);
+        let hint = "write the last day on which it is expected: `2026-12-31`";
+        findings.push(wrong("until", Code::InvalidValue, message, hint));
+    }
+    if entry.reason.trim().is_empty() {
+        let hint = "say why it may be there: whoever reads the spec should not have to ask";
+        findings.push(wrong("reason", Code::InvalidValue, "no reason is given".to_owned(), hint));
+    }
+    match &entry.principal {
+        ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
+            if Uuid::try_parse(id).is_err() {
+                let message = format!("`{id}` is not an object id");
+                let hint = "object ids are GUIDs: az ad user show --id NAME --query id";
+                findings.push(wrong("principal", Code::InvalidGuid, message, hint));
             }
-            for (number, id) in team.by.iter().enumerate() {
-                if Uuid::try_parse(id).is_err() && !id.contains('@') {
-                    let message = format!("`{id}` is neither an object id nor a sign-in name");
-                    let hint = "write who makes the other team's things, as Azure shows it under `createdBy`";
-                    let span = at(&format!("{pointer}/by/{number}"));
-                    findings.push(Finding::error(Code::InvalidGuid, message).at(span).hint(hint));
-                }
-            }
-            for (number, name) in team.roles.iter().enumerate() {
-                let span = at(&format!("{pointer}/roles/{number}"));
-                findings.extend(roles::slip(name, span));
-                if roles::offline(name).is_some_and(rbac::Role::is_guarded) {
-                    let message =
-                        format!("`{name}` is never accepted: the `grant` guard guards it, whoever gives it");
-                    let hint = "remove it, and declare the assignment here";
-                    findings.push(Finding::warning(Code::InvalidValue, message).at(span).hint(hint));
-                }
-            }
+        }
+        ExpectedPrincipal::Named(Principal { account_identity: Some(_), .. }) => {
+            let message = "an account's own identity cannot be expected by name".to_owned();
+            let hint = "declare the assignment, or write the identity's object id; inference roles of own identities are no drift";
+            findings.push(wrong("principal", Code::InvalidValue, message, hint));
+        }
+        ExpectedPrincipal::Named(named) => {
+            findings.extend(rules::principal_problem(loaded, &format!("{pointer}/principal"), named));
+        }
+    }
+}
+
+/// Another team: its stack, who makes its things, and roles of which it may make assignments.
+fn check_team(loaded: &Loaded, pointer: &str, team: &CoManager, findings: &mut Vec<Finding>) {
+    let at = |field: &str| loaded.document.value_span(&format!("{pointer}/{field}"));
+    if !is_stack_name(&team.stack) {
+        let message = format!("`{}` cannot name a stack", team.stack);
+        findings.push(Finding::error(Code::InvalidName, message).at(at("stack")).hint(STACK_NAMES));
+    } else if team.stack == loaded.spec.stack {
+        let message = format!("`{}` is this file's own stack", team.stack);
+        let hint = "name the stack of the other team";
+        findings.push(Finding::error(Code::InvalidValue, message).at(at("stack")).hint(hint));
+    }
+    for (number, id) in team.by.iter().enumerate() {
+        if Uuid::try_parse(id).is_err() && !id.contains('@') {
+            let message = format!("`{id}` is neither an object id nor a sign-in name");
+            let hint = "write who makes the other team's things, as Azure shows it under `createdBy`";
+            let span = at(&format!("by/{number}"));
+            findings.push(Finding::error(Code::InvalidGuid, message).at(span).hint(hint));
+        }
+    }
+    for (number, name) in team.roles.iter().enumerate() {
+        let span = at(&format!("roles/{number}"));
+        findings.extend(roles::slip(name, span));
+        if roles::offline(name).is_some_and(rbac::Role::is_guarded) {
+            let message =
+                format!("`{name}` is never accepted: the `grant` guard guards it, whoever gives it");
+            let hint = "remove it, and declare the assignment here";
+            findings.push(Finding::warning(Code::InvalidValue, message).at(span).hint(hint));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
+use super::{Grant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::finding::Open;
 use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::desired::{Desired, Hole, collect_spans};
@@ -19,84 +19,131 @@ use crate::spec::Loaded;
 
 /// What a stack declares, with names resolved as far as the snapshot goes.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
-    let (spec, document) = (&loaded.spec, &loaded.document);
-    let catalogue = snapshot.roles();
     let mut all = Vec::new();
-    for grant in grants(spec) {
-        let role = roles::resolve(loaded, &grant, snapshot);
+    for grant in grants(&loaded.spec) {
+        let role = role(loaded, &grant, snapshot);
         for (index, principal) in grant.principals.iter().enumerate() {
             let Some(form) = Form::of(principal) else { continue };
-            let at = format!("{}/principals/{index}", grant.pointer);
-            let span = document.value_span(&format!("{at}/{}", form.word()));
-            let who = who(&form, loaded, snapshot, span);
-            let mut declared = Map::new();
-            let mut spans = BTreeMap::new();
-            for name in ["description", "condition", "conditionVersion"] {
-                let pointer = format!("{}/{name}", grant.pointer);
-                if let Some(value) = document.tree.pointer(&pointer) {
-                    collect_spans(document, &pointer, name, value, &mut spans);
-                    declared.insert(name.to_owned(), value.clone());
-                }
-            }
-            if grant.conditional && !grant.explicit_version {
-                declared.insert("conditionVersion".to_owned(), json!("2.0"));
-                spans.insert(
-                    "conditionVersion".to_owned(),
-                    document.value_span(&format!("{}/condition", grant.pointer)),
-                );
-            }
-            // Whoever is not known has a label in place of an id: it is no id, so it meets nothing that is live.
-            let label = form.label();
-            let (id, title, nobody, hole) = match who {
-                Who::Known(who) => {
-                    declared.insert("principalId".to_owned(), json!(who.id));
-                    declared.insert("principalType".to_owned(), json!(who.principal_type.as_str()));
-                    spans.insert("principalType".to_owned(), document.value_span(&format!("{at}/type")));
-                    (who.id.to_string(), who.title(), None, None)
-                }
-                Who::Later(hole) => {
-                    declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
-                    let title = format!("{} (known after it is created)", form.shown());
-                    (label, title, None, Some(hole))
-                }
-                Who::Open(open) => (label, form.shown(), Some(open), None),
-            };
-            // The same holds of a role; its name stands in the title, and its id leads nowhere.
-            let (role, role_label, role_name, open) = match &role {
-                Ok(role) => {
-                    declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, *role)));
-                    (*role, role.to_string(), catalogue.display_name(*role), nobody)
-                }
-                Err(open) => {
-                    let name = grant.role.to_owned();
-                    (Uuid::nil(), roles::label(grant.role), name, Some(open.clone()))
-                }
-            };
-            all.push(Desired {
-                kind: &RoleAssignments,
-                stack: spec.stack.clone(),
-                address: format!("{}/roleAssignments/{role_name}/{}", grant.place, form.label()),
-                title: format!("role assignment {role_name} -> {title} on {}", scope_name(&grant.scope)),
-                id: id_of(&grant.scope, &id, role),
-                key: key(&grant.scope, &id, &role_label),
-                scope: grant.scope.clone(),
-                after: grant.after.clone(),
-                declared,
-                defaults: Map::new(),
-                span: document.value_span(&at),
-                spans,
-                adopt: spec.adopt,
-                open,
-                hole,
-                unproven: match form {
-                    Form::Id(id, _) if loaded.lock.is_none() => Some(id),
-                    _ => None,
-                },
-                resend: false,
-            });
+            let pointer = format!("{}/principals/{index}", grant.pointer);
+            let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
+            let holder = holder(who(&form, loaded, snapshot, span), &form);
+            all.push(assignment(loaded, &grant, &role, &form, holder, &pointer));
         }
     }
     all
+}
+
+/// The role of a grant. Where it is not known its label stands in place of its id: it meets nothing that is live.
+struct Role {
+    id: Uuid,
+    label: String,
+    name: String,
+    open: Option<Open>,
+}
+
+fn role(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Role {
+    match roles::resolve(loaded, grant, snapshot) {
+        Ok(id) => Role { id, label: id.to_string(), name: snapshot.roles().display_name(id), open: None },
+        // Its name stands in the title, and its id leads nowhere.
+        Err(open) => Role {
+            id: Uuid::nil(),
+            label: roles::label(grant.role),
+            name: grant.role.to_owned(),
+            open: Some(open),
+        },
+    }
+}
+
+/// Whom an assignment is for. Where that is not known a label stands in place of the object id: it meets nothing that is live.
+struct Holder {
+    id: String,
+    title: String,
+    /// What is declared of them: `principalId`, `principalType`.
+    declared: Map<String, Value>,
+    open: Option<Open>,
+    hole: Option<Hole>,
+}
+
+fn holder(who: Who, form: &Form<'_>) -> Holder {
+    let mut holder =
+        Holder { id: form.label(), title: form.shown(), declared: Map::new(), open: None, hole: None };
+    match who {
+        Who::Known(known) => {
+            holder.id = known.id.to_string();
+            holder.title = known.title();
+            holder.declared.insert("principalId".to_owned(), json!(known.id));
+            holder.declared.insert("principalType".to_owned(), json!(known.principal_type.as_str()));
+        }
+        Who::Later(hole) => {
+            holder.title = format!("{} (known after it is created)", holder.title);
+            holder.declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
+            holder.hole = Some(hole);
+        }
+        Who::Open(open) => holder.open = Some(open),
+    }
+    holder
+}
+
+/// What a grant says of each of its assignments: description and condition, with their places.
+fn terms(loaded: &Loaded, grant: &Grant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
+    let document = &loaded.document;
+    let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
+    for name in ["description", "condition", "conditionVersion"] {
+        let pointer = format!("{}/{name}", grant.pointer);
+        if let Some(value) = document.tree.pointer(&pointer) {
+            collect_spans(document, &pointer, name, value, &mut spans);
+            declared.insert(name.to_owned(), value.clone());
+        }
+    }
+    if grant.conditional && !grant.explicit_version {
+        let span = document.value_span(&format!("{}/condition", grant.pointer));
+        declared.insert("conditionVersion".to_owned(), json!("2.0"));
+        spans.insert("conditionVersion".to_owned(), span);
+    }
+    (declared, spans)
+}
+
+/// The assignment of a grant's role to one of its principals, which stands at a pointer.
+fn assignment(
+    loaded: &Loaded,
+    grant: &Grant<'_>,
+    role: &Role,
+    form: &Form<'_>,
+    holder: Holder,
+    pointer: &str,
+) -> Desired {
+    let (spec, document) = (&loaded.spec, &loaded.document);
+    let (mut declared, mut spans) = terms(loaded, grant);
+    declared.extend(holder.declared);
+    if declared.contains_key("principalId") {
+        spans.insert("principalType".to_owned(), document.value_span(&format!("{pointer}/type")));
+    }
+    if role.open.is_none() {
+        declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role.id)));
+    }
+    Desired {
+        kind: &RoleAssignments,
+        stack: spec.stack.clone(),
+        address: format!("{}/roleAssignments/{}/{}", grant.place, role.name, form.label()),
+        title: format!("role assignment {} -> {} on {}", role.name, holder.title, scope_name(&grant.scope)),
+        id: id_of(&grant.scope, &holder.id, role.id),
+        key: key(&grant.scope, &holder.id, &role.label),
+        scope: grant.scope.clone(),
+        after: grant.after.clone(),
+        declared,
+        defaults: Map::new(),
+        span: document.value_span(pointer),
+        spans,
+        adopt: spec.adopt,
+        // A role that is not known comes first.
+        open: role.open.clone().or(holder.open),
+        hole: holder.hole,
+        unproven: match form {
+            Form::Id(id, _) if loaded.lock.is_none() => Some(*id),
+            _ => None,
+        },
+        resend: false,
+    }
 }
 
 /// The accounts of a stack that declare a list of their assignments, an empty one too.

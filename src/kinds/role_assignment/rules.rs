@@ -4,76 +4,59 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, accepted, conditions, grants, key, marked, roles, scope_of};
+use super::{DESCRIPTION_LIMIT, Grant, accepted, conditions, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE};
 use crate::rbac;
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Identity, IdentityType, Principal};
+use crate::spec::model::{Account, Identity, IdentityType, Principal, Spec};
 use crate::text::names::nearest;
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
     accepted::check(loaded, findings);
-    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         if scope_of(spec, &assignment.scope).is_none() {
             findings.push(scope_problem(loaded, index, &assignment.scope));
         }
     }
-    // Rules on texts hold wherever the assignment stands, a bad scope or not.
-    let nested = spec.accounts.iter().enumerate().flat_map(|(account, declared)| {
-        declared.role_assignments.iter().enumerate().map(move |(index, assignment)| {
-            let pointer = format!("/accounts/{account}/roleAssignments/{index}");
-            (
-                pointer,
-                assignment.description.as_deref(),
-                assignment.condition.is_some(),
-                assignment.condition_version.as_deref(),
-            )
-        })
-    });
-    let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| {
-        let pointer = format!("/roleAssignments/{index}");
-        (
-            pointer,
-            assignment.description.as_deref(),
-            assignment.condition.is_some(),
-            assignment.condition_version.as_deref(),
-        )
-    });
-    for (pointer, description, conditional, version) in nested.chain(scoped) {
-        texts(loaded, &pointer, description, conditional, version, findings);
-        findings.extend(conditions::check(loaded, &pointer));
+    for texts in texts_of(spec) {
+        texts.check(loaded, findings);
+        findings.extend(conditions::check(loaded, &texts.pointer));
     }
+    let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for grant in grants(spec) {
         findings
             .extend(roles::slip(grant.role, loaded.document.value_span(&format!("{}/role", grant.pointer))));
         findings.extend(roles::without_inference_offline(loaded, &grant));
         for (index, principal) in grant.principals.iter().enumerate() {
             let at = format!("{}/principals/{index}", grant.pointer);
-            let span = loaded.document.value_span(&at);
-            if let Some(finding) = principal_problem(loaded, &at, principal) {
-                findings.push(finding);
-                continue;
-            }
-            let Some(form) = Form::of(principal) else { continue };
-            let (id, role) = (form.label(), roles::label(grant.role));
-            if let Some(first) = seen.insert(key(&grant.scope, &id, &role), span) {
-                let known = Uuid::try_parse(&role).ok().and_then(rbac::by_id);
-                let shown = known.map_or(grant.role, |known| known.name.as_str());
-                let message = format!("{} gets `{shown}` at this scope twice", form.shown());
-                findings.push(
-                    Finding::error(Code::Duplicate, message)
-                        .at(span)
-                        .related(first, "first declared here")
-                        .hint("Azure takes one assignment of a role to a principal at a scope: remove one of the two"),
-                );
-            }
+            let problem = principal_problem(loaded, &at, principal);
+            findings.extend(problem.or_else(|| twice(loaded, &grant, principal, &at, &mut seen)));
         }
     }
+}
+
+/// That a principal gets a role at a scope that it got further up in the file.
+fn twice(
+    loaded: &Loaded,
+    grant: &Grant<'_>,
+    principal: &Principal,
+    at: &str,
+    seen: &mut BTreeMap<Key, Span>,
+) -> Option<Finding> {
+    let span = loaded.document.value_span(at);
+    let form = Form::of(principal)?;
+    let role = roles::label(grant.role);
+    let first = seen.insert(key(&grant.scope, &form.label(), &role), span)?;
+    let known = Uuid::try_parse(&role).ok().and_then(rbac::by_id);
+    let shown = known.map_or(grant.role, |known| known.name.as_str());
+    let message = format!("{} gets `{shown}` at this scope twice", form.shown());
+    let hint = "Azure takes one assignment of a role to a principal at a scope: remove one of the two";
+    let finding = Finding::error(Code::Duplicate, message).at(span);
+    Some(finding.related(first, "first declared here").hint(hint))
 }
 
 fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
@@ -94,51 +77,73 @@ fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
     Finding::error(Code::InvalidId, message).at(span).hint(hint)
 }
 
-fn texts(
-    loaded: &Loaded,
-    pointer: &str,
-    description: Option<&str>,
+/// The texts of a declared assignment, on which rules hold wherever it stands, its scope bad or not.
+struct Texts<'a> {
+    pointer: String,
+    description: Option<&'a str>,
     conditional: bool,
-    version: Option<&str>,
-    findings: &mut Vec<Finding>,
-) {
-    let span = |name: &str| loaded.document.value_span(&format!("{pointer}/{name}"));
-    if let Some(text) = description {
-        if text.to_ascii_lowercase().contains("[keyless:") {
-            findings.push(
-                Finding::error(Code::TypedMark, "`[keyless:…]` is keyless's own mark of ownership")
-                    .at(span("description"))
-                    .hint("remove it: what a stack creates is marked by itself"),
-            );
+    version: Option<&'a str>,
+}
+
+/// Those of each declared assignment: of the accounts' own first, then of the file's.
+fn texts_of(spec: &Spec) -> impl Iterator<Item = Texts<'_>> {
+    let nested = spec.accounts.iter().enumerate().flat_map(|(account, declared)| {
+        declared.role_assignments.iter().enumerate().map(move |(index, assignment)| Texts {
+            pointer: format!("/accounts/{account}/roleAssignments/{index}"),
+            description: assignment.description.as_deref(),
+            conditional: assignment.condition.is_some(),
+            version: assignment.condition_version.as_deref(),
+        })
+    });
+    let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| Texts {
+        pointer: format!("/roleAssignments/{index}"),
+        description: assignment.description.as_deref(),
+        conditional: assignment.condition.is_some(),
+        version: assignment.condition_version.as_deref(),
+    });
+    nested.chain(scoped)
+}
+
+impl Texts<'_> {
+    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
+        let span = |name: &str| loaded.document.value_span(&format!("{}/{name}", self.pointer));
+        if let Some(text) = self.description {
+            description(loaded, text, span("description"), findings);
         }
-        let room =
-            DESCRIPTION_LIMIT - (marked("x", &loaded.spec.stack).chars().count() - 1).min(DESCRIPTION_LIMIT);
-        let length = text.chars().count();
-        if length > room {
-            let message =
-                format!("a description of {length} characters leaves no place for the mark of the stack");
-            findings.push(Finding::error(Code::DescriptionTooLong, message).at(span("description")).hint(
-                format!("Azure takes {DESCRIPTION_LIMIT} characters, the mark included: keep it to {room}"),
-            ));
+        let error =
+            |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
+        match self.version {
+            Some("2.0") if !self.conditional => findings.push(
+                error("a conditionVersion without a condition".to_owned())
+                    .hint("add `condition`, or remove the line"),
+            ),
+            None | Some("2.0") => {}
+            Some(version) => findings.push(
+                error(format!("condition version `{version}` is not accepted by Azure"))
+                    .hint("write \"2.0\", or leave the line out"),
+            ),
         }
     }
-    if let Some(version) = version {
-        if version != "2.0" {
-            findings.push(
-                Finding::error(
-                    Code::ConditionVersion,
-                    format!("condition version `{version}` is not accepted by Azure"),
-                )
-                .at(span("conditionVersion"))
-                .hint("write \"2.0\", or leave the line out"),
-            );
-        } else if !conditional {
-            findings.push(
-                Finding::error(Code::ConditionVersion, "a conditionVersion without a condition")
-                    .at(span("conditionVersion"))
-                    .hint("add `condition`, or remove the line"),
-            );
-        }
+}
+
+/// A description holds no mark of keyless, and leaves room for it.
+fn description(loaded: &Loaded, text: &str, span: Span, findings: &mut Vec<Finding>) {
+    if text.to_ascii_lowercase().contains("[keyless:") {
+        findings.push(
+            Finding::error(Code::TypedMark, "`[keyless:…]` is keyless's own mark of ownership")
+                .at(span)
+                .hint("remove it: what a stack creates is marked by itself"),
+        );
+    }
+    let room =
+        DESCRIPTION_LIMIT - (marked("x", &loaded.spec.stack).chars().count() - 1).min(DESCRIPTION_LIMIT);
+    let length = text.chars().count();
+    if length > room {
+        let message =
+            format!("a description of {length} characters leaves no place for the mark of the stack");
+        findings.push(Finding::error(Code::DescriptionTooLong, message).at(span).hint(format!(
+            "Azure takes {DESCRIPTION_LIMIT} characters, the mark included: keep it to {room}"
+        )));
     }
 }
 

@@ -7,6 +7,7 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::accepted::{Expectation, expectations, names};
@@ -129,6 +130,69 @@ fn may_be_own(live: &Live, role: Option<&Role>) -> bool {
     live.body["properties"]["principalType"] == "ServicePrincipal" && role.is_none_or(Role::is_inference_only)
 }
 
+/// The note that it ends by itself: it was activated for a while that is not over.
+fn running(passing: &Passing) -> Option<String> {
+    let until = &passing.until;
+    (passing.is_activated && passing.is_running())
+        .then(|| format!("activated through Privileged Identity Management for a while: it ends {until}"))
+}
+
+/// The note that it should have ended long ago.
+fn overdue(passing: &Passing) -> Option<String> {
+    let how = if passing.is_activated { "activated" } else { "given" };
+    let until = &passing.until;
+    (passing.end == End::LongPast)
+        .then(|| format!("{how} through Privileged Identity Management until {until}, and live all the same"))
+}
+
+/// What the stacks that are concerned expect.
+enum Weighed<'a> {
+    /// All of them expect it: the expectation that ends first.
+    Excused(&'a Expectation<'a>),
+    /// One does not, or no stack is concerned: which, and what was expected for a while that is over.
+    Unexcused { open: Option<Concern<'a>>, last: Option<&'a Expectation<'a>> },
+}
+
+/// Weighs the expectations that name an assignment. A stack speaks for itself: what another one expects still reaches its own accounts.
+fn weigh<'a>(named: &[&'a Expectation<'a>], concerned: &[Concern<'a>], today: Option<Date>) -> Weighed<'a> {
+    // Of several of a stack the one that holds longest counts, wherever it stands.
+    let latest = |speaks: &dyn Fn(&Expectation<'_>) -> bool| {
+        let own = named.iter().copied().filter(|each| speaks(each));
+        own.max_by_key(|each| (each.until, each.reason))
+    };
+    let of = |concern: &Concern<'_>| latest(&|each| each.stack == concern.stack);
+    let holds = |each: &&Expectation<'_>| each.holds_on(today);
+    let open = concerned.iter().find(|concern| of(concern).is_none_or(|each| !holds(&each)));
+    if let Some(concern) = open {
+        return Weighed::Unexcused { open: Some(*concern), last: of(concern) };
+    }
+    let last = latest(&|_| true);
+    let excuse = if concerned.is_empty() {
+        last.filter(holds)
+    } else {
+        // The first that ends makes it drift.
+        concerned.iter().filter_map(of).min_by_key(|each| (each.until, each.reason))
+    };
+    excuse.map_or(Weighed::Unexcused { open: None, last }, Weighed::Excused)
+}
+
+/// The note that another stack expects it, which counts for nothing in the one that is concerned.
+fn unheard(named: &[&Expectation<'_>], concern: Concern<'_>) -> Option<String> {
+    let stack = concern.stack;
+    let other = named.iter().find(|each| each.stack != stack)?.stack;
+    Some(match concern.ground {
+        Ground::List => format!(
+            "stack `{other}` expects it, and stack `{stack}` declares the list: only `expected` of that stack counts here"
+        ),
+        Ground::Account => format!(
+            "stack `{other}` expects it, and stack `{stack}` declares the account: only `expected` of that stack counts here"
+        ),
+        Ground::Group => format!(
+            "stack `{other}` expects it, and stack `{stack}` names that resource group too and does not"
+        ),
+    })
+}
+
 /// What verdicts go by.
 struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
     stacks: &'a [Loaded],
@@ -164,91 +228,62 @@ pub(super) fn verdicts(
 impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
     fn verdict(&self, live: &Live) -> Verdict {
         let role = role_of(live, self.roles);
-        let guarded = role.is_none_or(Role::is_guarded);
-        if let Some(team) = co_manager(live, self.stacks)
-            && let Some(role) = role.filter(|_| !guarded)
-            && team.roles.iter().any(|name| names(name, role.id, self.roles))
-        {
-            let note = format!("made by stack `{}`, as `coManagedBy` accepts", team.stack);
+        if let Some(note) = self.co_managed(live, role) {
             return Verdict { weight: Weight::CoManaged, note: Some(note) };
         }
-        if self.gone.has(live) {
-            return Verdict::listed(Some("its principal is gone".to_owned()));
-        }
-        let account = live.scope.up_to("accounts");
-        let own = || self.identities.get(account.as_ref()?)?.contains(&principal(live)?).then_some(());
-        if role.is_some_and(Role::is_inference_only) && own().is_some() {
-            let note =
-                "an inference role of the account's own identity or of a project's: services give those";
-            return Verdict::listed(Some(note.to_owned()));
-        }
         let passing = temporary::passing(live, self.snapshot);
-        let running = |passing: &&Passing| passing.is_activated && passing.is_running();
-        if let Some(passing) = passing.as_ref().filter(running) {
-            let note = format!(
-                "activated through Privileged Identity Management for a while: it ends {}",
-                passing.until
-            );
+        let harmless = self.principal_gone(live).or_else(|| self.made_by_service(live, role));
+        if let Some(note) = harmless.or_else(|| running(passing.as_ref()?)) {
             return Verdict::listed(Some(note));
         }
-        let concerned = self.places.concerned(&live.scope, guarded);
         let named: Vec<_> = self.expectations.iter().filter(|each| each.names(live, self.roles)).collect();
-        // Of several of a stack the one that holds longest counts, wherever it stands.
-        let latest = |speaks: &dyn Fn(&Expectation<'_>) -> bool| {
-            let own = named.iter().copied().filter(|each| speaks(each));
-            own.max_by_key(|each| (each.until, each.reason))
+        let concerned = self.places.concerned(&live.scope, role.is_none_or(Role::is_guarded));
+        let (open, last) = match weigh(&named, concerned, self.snapshot.today) {
+            Weighed::Excused(each) => return Verdict::listed(Some(each.excuse())),
+            Weighed::Unexcused { open, last } => (open, last),
         };
-        let holds = |each: &&Expectation<'_>| each.holds_on(self.snapshot.today);
-        // A stack speaks for itself: what another one expects still reaches its own accounts.
-        let of = |concern: &Concern<'_>| latest(&|each| each.stack == concern.stack);
-        let open = concerned.iter().find(|concern| of(concern).is_none_or(|each| !holds(&each)));
-        let (last, excuses) = match open {
-            Some(concern) => (of(concern), None),
-            None if concerned.is_empty() => {
-                let last = latest(&|_| true);
-                (last, last.filter(holds))
-            }
-            // The first that ends makes it drift.
-            None => (None, concerned.iter().filter_map(of).min_by_key(|each| (each.until, each.reason))),
-        };
-        if let Some(holds) = excuses {
-            let whom = if holds.locked { " (of whom, by the lock file, unverified)" } else { "" };
-            return Verdict::listed(Some(format!("expected until {}{whom}: {}", holds.until, holds.reason)));
-        }
-        let unheard = || {
-            let concern = open?;
-            let other = named.iter().find(|each| each.stack != concern.stack)?.stack;
-            let stack = concern.stack;
-            Some(match concern.ground {
-                Ground::List => format!(
-                    "stack `{other}` expects it, and stack `{stack}` declares the list: only `expected` of that stack counts here"
-                ),
-                Ground::Account => format!(
-                    "stack `{other}` expects it, and stack `{stack}` declares the account: only `expected` of that stack counts here"
-                ),
-                Ground::Group => format!(
-                    "stack `{other}` expects it, and stack `{stack}` names that resource group too and does not"
-                ),
-            })
-        };
-        let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         // What did not end when it should have is there for good, as far as anybody can tell.
-        let overdue = passing.filter(|passing| passing.end == End::LongPast).map(|passing| {
-            let how = if passing.is_activated { "activated" } else { "given" };
-            let until = passing.until;
-            format!("{how} through Privileged Identity Management until {until}, and live all the same")
-        });
-        let note = overdue.or(over).or_else(unheard);
-        let Some(Concern { ground, span: place, .. }) = open.copied() else { return Verdict::listed(note) };
+        let overdue = passing.as_ref().and_then(overdue);
+        let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
+        let note = overdue.or(over).or_else(|| unheard(&named, open?));
+        let Some(concern) = open else { return Verdict::listed(note) };
+        let weight = match self.doubt(live, role, concern.ground) {
+            Some(refusal) => Weight::Unknown(concern.span, refusal),
+            None => Weight::Drift(concern.span),
+        };
+        Verdict { weight, note }
+    }
+
+    /// The note that another team made it, as `coManagedBy` accepts for roles that are not guarded.
+    fn co_managed(&self, live: &Live, role: Option<&Role>) -> Option<String> {
+        let team = co_manager(live, self.stacks)?;
+        let role = role.filter(|role| !role.is_guarded())?;
+        let accepted = team.roles.iter().any(|name| names(name, role.id, self.roles));
+        accepted.then(|| format!("made by stack `{}`, as `coManagedBy` accepts", team.stack))
+    }
+
+    /// The note that it gives nothing to anybody.
+    fn principal_gone(&self, live: &Live) -> Option<String> {
+        self.gone.has(live).then(|| "its principal is gone".to_owned())
+    }
+
+    /// The note that a service gave it to the account's own identity or to one of its projects'.
+    fn made_by_service(&self, live: &Live, role: Option<&Role>) -> Option<String> {
+        role.filter(|role| role.is_inference_only())?;
+        let own = self.identities.get(&live.scope.up_to("accounts")?)?;
+        let note = "an inference role of the account's own identity or of a project's: services give those";
+        own.contains(&principal(live)?).then(|| note.to_owned())
+    }
+
+    /// Why it is not known whether it is drift, where all that is known says so.
+    fn doubt(&self, live: &Live, role: Option<&Role>, ground: Ground) -> Option<Refusal> {
         // Beside a list any role is drift; elsewhere it matters what the role permits.
         let unjudged = || self.role_unread(live).filter(|_| ground != Ground::List && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
-        let unread = unread.or_else(|| temporary::endless(live, self.snapshot));
-        let refusal = unread.or_else(|| self.projects_unread(live, role).or_else(unjudged).cloned());
-        match refusal.or_else(|| self.principal_unread(live)) {
-            Some(refusal) => Verdict { weight: Weight::Unknown(place, refusal), note },
-            None => Verdict { weight: Weight::Drift(place), note },
-        }
+        unread
+            .or_else(|| temporary::endless(live, self.snapshot))
+            .or_else(|| self.projects_unread(live, role).or_else(unjudged).cloned())
+            .or_else(|| self.principal_unread(live))
     }
 
     /// Why it is not known whether the principal is gone, and how whoever may not ask settles that.

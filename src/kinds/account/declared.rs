@@ -1,0 +1,85 @@
+//! Accounts as specs declare them.
+//!
+//! Pure. What a spec says nothing of has a default for an account that is created; a live one keeps what it has.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Accounts, address_of, id_of, key, shape};
+use crate::kinds::desired::{Desired, collect_spans};
+use crate::kinds::shape::long_identity;
+use crate::source::Span;
+use crate::spec::Loaded;
+use crate::spec::model::Account;
+
+/// The accounts that a stack declares.
+pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
+    let spec = &loaded.spec;
+    let accounts = spec.accounts.iter().enumerate();
+    let one = |(index, account)| {
+        let pointer = format!("/accounts/{index}");
+        let id = id_of(spec, account);
+        let (declared, spans) = fields(loaded, &pointer);
+        let mut defaults = defaults(account);
+        defaults.retain(|name, _| !declared.contains_key(name));
+        Desired {
+            kind: &Accounts,
+            stack: spec.stack.clone(),
+            address: address_of(account),
+            title: format!("account {}", account.name),
+            key: key(&id),
+            scope: id.clone(),
+            id,
+            after: Vec::new(),
+            declared,
+            defaults,
+            span: loaded.document.value_span(&format!("{pointer}/name")),
+            spans,
+            adopt: spec.adopt,
+            open: None,
+            hole: None,
+            unproven: None,
+            resend: false,
+        }
+    };
+    accounts.map(one).collect()
+}
+
+/// The fields that the spec has of an account, its file's `location` included, with their places.
+fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<String, Span>) {
+    let document = &loaded.document;
+    let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
+    let written = document.tree.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+    for (name, value) in written.filter(|(name, _)| !shape::NOT_FIELDS.contains(&name.as_str())) {
+        collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);
+        declared.insert(name.clone(), value.clone());
+    }
+    if !declared.contains_key("location")
+        && let Some(location) = &loaded.spec.location
+    {
+        declared.insert("location".to_owned(), json!(location));
+        spans.insert("location".to_owned(), document.value_span("/location"));
+    }
+    if let Some(identity) = declared.get_mut("identity") {
+        long_identity(identity);
+    }
+    (declared, spans)
+}
+
+/// What an account gets at its creation where its spec does not say otherwise.
+fn defaults(account: &Account) -> Map<String, Value> {
+    let mut defaults = Map::new();
+    let mut set = |name: &str, value: Value| drop(defaults.insert(name.to_owned(), value));
+    set("kind", json!("AIServices"));
+    set("sku", json!("S0"));
+    set("customSubDomainName", json!(account.name));
+    set("disableLocalAuth", json!(true));
+    if account.identity.is_none() {
+        set("identity", json!({"systemAssigned": true}));
+    }
+    if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
+        set("allowProjectManagement", json!(true));
+    }
+    defaults
+}

@@ -179,16 +179,57 @@ fn selected(mut event: Value, select: Option<&str>) -> Value {
     event
 }
 
+/// One of the two records that Azure shows of an event: its beginning or its end.
 fn shown(world: &World, subscription: &str, key: &str, event: &Event, end: bool) -> Value {
-    let localized = |text: &str| json!({"value": text, "localizedValue": text});
     let id = derived_id(&format!("event:{key}")).to_string();
     let at = Timestamp::from_microsecond(event.at).unwrap_or_default();
     let title = TITLES.iter().find(|(action, _)| action.eq_ignore_ascii_case(&event.action));
     let provider = event.action.split('/').next().unwrap_or_default();
     let verbs = if event.action.ends_with("/action") { 2 } else { 1 };
     let resource_type = event.action.rsplitn(verbs + 1, '/').nth(verbs).unwrap_or_default();
-    let (state, sub) = if end { (status(event), substatus(event.status)) } else { ("Started", Value::Null) };
-    let tenant = &world.state.tenant;
+    let named = |value: &str, shown: &str| json!({"value": value, "localizedValue": shown});
+    let localized = |text: &str| named(text, text);
+    let (name, state, sub) = if end {
+        (named("EndRequest", "End request"), status(event), substatus(event.status))
+    } else {
+        (named("BeginRequest", "Begin request"), "Started", localized(""))
+    };
+    json!({
+        "authorization": {"action": event.action, "scope": event.resource},
+        "caller": if event.kind == "User" { &event.caller } else { &event.object_id },
+        "channels": "Operation",
+        "claims": claims(&world.state.tenant, event),
+        "correlationId": event.correlation_id,
+        "description": "",
+        "eventDataId": id,
+        "eventName": name,
+        "category": localized("Administrative"),
+        "httpRequest": {
+            "clientRequestId": event.client_request_id.as_ref().unwrap_or(&event.correlation_id),
+            "clientIpAddress": "127.0.0.1",
+            "method": event.method,
+            "uri": event.uri,
+        },
+        "id": format!("{}/events/{id}/ticks/{}", event.resource, ticks(event.at)),
+        "level": if event.status < 400 { "Informational" } else { "Error" },
+        "resourceGroupName": group_of(&event.resource),
+        "resourceProviderName": localized(provider),
+        "resourceId": event.resource,
+        "resourceType": localized(resource_type),
+        "operationId": event.correlation_id,
+        "operationName": named(&event.action, title.map_or(event.action.as_str(), |(_, title)| title)),
+        "properties": properties(&world.state.tenant, subscription, event, end),
+        "status": localized(state),
+        "subStatus": sub,
+        "eventTimestamp": seven_digits(at),
+        "submissionTimestamp": seconds(event.at / 1000),
+        "subscriptionId": subscription,
+        "tenantId": world.state.tenant,
+    })
+}
+
+/// What the caller's token said of it.
+fn claims(tenant: &str, event: &Event) -> Value {
     let mut claims = json!({
         "aud": "https://management.core.windows.net/",
         "iss": format!("https://sts.windows.net/{tenant}/"),
@@ -206,7 +247,11 @@ fn shown(world: &World, subscription: &str, key: &str, event: &Event, end: bool)
         claims["appid"] = json!(event.caller);
         claims["idtyp"] = json!("app");
     }
-    let caller = if event.kind == "User" { &event.caller } else { &event.object_id };
+    claims
+}
+
+/// The beginning shows what was sent, the end what came of it.
+fn properties(tenant: &str, subscription: &str, event: &Event, end: bool) -> Value {
     let mut properties = json!({
         "eventCategory": "Administrative",
         "entity": event.resource,
@@ -219,45 +264,7 @@ fn shown(world: &World, subscription: &str, key: &str, event: &Event, end: bool)
     } else if let Some(body) = &event.body {
         properties["requestbody"] = json!(body);
     }
-    json!({
-        "authorization": {"action": event.action, "scope": event.resource},
-        "caller": caller,
-        "channels": "Operation",
-        "claims": claims,
-        "correlationId": event.correlation_id,
-        "description": "",
-        "eventDataId": id,
-        "eventName": if end {
-            json!({"value": "EndRequest", "localizedValue": "End request"})
-        } else {
-            json!({"value": "BeginRequest", "localizedValue": "Begin request"})
-        },
-        "category": localized("Administrative"),
-        "httpRequest": {
-            "clientRequestId": event.client_request_id.as_ref().unwrap_or(&event.correlation_id),
-            "clientIpAddress": "127.0.0.1",
-            "method": event.method,
-            "uri": event.uri,
-        },
-        "id": format!("{}/events/{id}/ticks/{}", event.resource, ticks(event.at)),
-        "level": if event.status < 400 { "Informational" } else { "Error" },
-        "resourceGroupName": group_of(&event.resource),
-        "resourceProviderName": localized(provider),
-        "resourceId": event.resource,
-        "resourceType": localized(resource_type),
-        "operationId": event.correlation_id,
-        "operationName": {
-            "value": event.action,
-            "localizedValue": title.map_or(event.action.as_str(), |(_, title)| title),
-        },
-        "properties": properties,
-        "status": localized(state),
-        "subStatus": if end { sub } else { localized("") },
-        "eventTimestamp": seven_digits(at),
-        "submissionTimestamp": seconds(event.at / 1000),
-        "subscriptionId": subscription,
-        "tenantId": tenant,
-    })
+    properties
 }
 
 /// 100 ns since the year 1.

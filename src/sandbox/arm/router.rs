@@ -182,37 +182,40 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
         (None, ["checkdomainavailability"]) if request.method == Method::POST => {
             domain::check(world, request)
         }
-        (None, ["locations", _, "resourcegroups", _, "deletedaccounts", _]) => {
-            let place = deleted::Place {
-                subscription,
-                location: &target.rest[1],
-                group: &target.rest[3],
-                name: &target.rest[5],
-            };
+        (None, ["checkdomainavailability"]) => not_allowed(request),
+        (None, ["skus"]) => only(request, &Method::GET, || offers::skus(request)),
+        (None, ["locations", _, rest @ ..]) => region(world, request, target, subscription, rest),
+        _ => unknown_type(request, target),
+    }
+}
+
+/// What a subscription has in one region.
+fn region(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    subscription: &str,
+    rest: &[&str],
+) -> Result<Reply, Reply> {
+    let location = &target.rest[1];
+    let is_get = request.method == Method::GET;
+    match rest {
+        ["resourcegroups", _, "deletedaccounts", _] => {
+            let place =
+                deleted::Place { subscription, location, group: &target.rest[3], name: &target.rest[5] };
             match request.method {
                 Method::GET => Ok(deleted::get(world, place)),
                 Method::DELETE => Ok(deleted::purge(world, request, place)),
                 _ => not_allowed(request),
             }
         }
-        (None, ["skus"]) => only(request, &Method::GET, || offers::skus(request)),
-        (None, ["locations", _, "models"]) if request.method == Method::GET => {
-            offers::models(request, &target.rest[1])
+        ["models"] if is_get => offers::models(request, location),
+        ["usages"] if is_get => offers::usages(world, request, subscription, location),
+        ["raicontentfilters", one @ ..] if is_get && one.len() < 2 => {
+            rai_policies::filters(request, subscription, location, target.rest.get(3).map(String::as_str))
         }
-        (None, ["locations", _, "usages"]) if request.method == Method::GET => {
-            offers::usages(world, request, subscription, &target.rest[1])
-        }
-        (None, ["locations", _, "raicontentfilters", one @ ..]) if one.len() < 2 => match request.method {
-            Method::GET => {
-                let name = target.rest.get(3).map(String::as_str);
-                rai_policies::filters(request, subscription, &target.rest[1], name)
-            }
-            _ => not_allowed(request),
-        },
-        (None, ["checkdomainavailability"] | ["locations", _, "models" | "usages"]) => not_allowed(request),
-        (None, ["locations", _, "operationresults", id]) => {
-            only(request, &Method::GET, || operations::poll(world, subscription, id))
-        }
+        ["models" | "usages" | "raicontentfilters"] | ["raicontentfilters", _] => not_allowed(request),
+        ["operationresults", id] => only(request, &Method::GET, || operations::poll(world, subscription, id)),
         _ => unknown_type(request, target),
     }
 }

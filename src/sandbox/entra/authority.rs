@@ -154,51 +154,24 @@ impl Form {
     }
 }
 
+/// The parameter of a form that has to be there.
+fn need<'a>(world: &World, request: &Request, form: &'a Form, name: &str) -> Result<&'a str, Reply> {
+    form.get(name).ok_or_else(|| {
+        let text = format!("The request body must contain the following parameter: '{name}'.");
+        refusal(world, request, 400, "invalid_request", 900_144, &text)
+    })
+}
+
 fn issue(world: &mut World, request: &Request) -> Result<Reply, Reply> {
     let form = Form::read(request);
-    let need = |name: &str| {
-        form.get(name).ok_or_else(|| {
-            let text = format!("The request body must contain the following parameter: '{name}'.");
-            refusal(world, request, 400, "invalid_request", 900_144, &text)
-        })
-    };
-    let grant = need("grant_type")?;
+    let grant = need(world, request, &form, "grant_type")?;
     if grant != "client_credentials" {
         let text = format!("The app requested an unsupported grant type '{grant}'.");
         return Err(refusal(world, request, 400, "unsupported_grant_type", 70003, &text));
     }
-    let client = need("client_id")?.to_lowercase();
-    let audience = match (form.get("resource"), form.get("scope")) {
-        (Some(resource), _) => resource.to_owned(),
-        (None, Some(scope)) => {
-            let Some(resource) = scope.split(' ').find_map(|scope| scope.strip_suffix("/.default")) else {
-                let text = format!(
-                    "The provided value for scope {scope} is not valid. Client credential flows must have a scope \
-                     value with /.default suffixed to the resource identifier (application ID URI)."
-                );
-                return Err(refusal(world, request, 400, "invalid_scope", 1_002_012, &text));
-            };
-            resource.to_owned()
-        }
-        (None, None) => {
-            need("scope")?;
-            String::new()
-        }
-    };
-    let known = directory::by_app_id(world, &client).map(|(id, found)| (id.to_owned(), found.clone()));
-    let (id, principal) = match known {
-        Some(known) => known,
-        None if world.strict => {
-            let tenant = &world.state.tenant;
-            let text = format!(
-                "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if \
-                 the application has not been installed by the administrator of the tenant or consented to by any \
-                 user in the tenant. You may have sent your authentication request to the wrong tenant."
-            );
-            return Err(refusal(world, request, 400, "unauthorized_client", 700_016, &text));
-        }
-        None => first_use(world, &client),
-    };
+    let client = need(world, request, &form, "client_id")?.to_lowercase();
+    let audience = audience(world, request, &form)?;
+    let (id, principal) = application(world, request, &client)?;
     check_proof(world, request, &form, &client, &principal)?;
     let claims = Claims {
         appid: Some(client),
@@ -229,6 +202,39 @@ fn issue(world: &mut World, request: &Request) -> Result<Reply, Reply> {
             })
         },
     ))
+}
+
+/// For whom a token is asked: by the older endpoint's `resource`, or by `scope`.
+fn audience(world: &World, request: &Request, form: &Form) -> Result<String, Reply> {
+    if let Some(resource) = form.get("resource") {
+        return Ok(resource.to_owned());
+    }
+    let scope = need(world, request, form, "scope")?;
+    let resource = scope.split(' ').find_map(|scope| scope.strip_suffix("/.default"));
+    resource.map(str::to_owned).ok_or_else(|| {
+        let text = format!(
+            "The provided value for scope {scope} is not valid. Client credential flows must have a scope \
+             value with /.default suffixed to the resource identifier (application ID URI)."
+        );
+        refusal(world, request, 400, "invalid_scope", 1_002_012, &text)
+    })
+}
+
+/// The object id and the entry of an application. Unless strict, it exists on first use.
+fn application(world: &mut World, request: &Request, client: &str) -> Result<(String, Principal), Reply> {
+    if let Some((id, found)) = directory::by_app_id(world, client) {
+        return Ok((id.to_owned(), found.clone()));
+    }
+    if !world.strict {
+        return Ok(first_use(world, client));
+    }
+    let tenant = &world.state.tenant;
+    let text = format!(
+        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if \
+         the application has not been installed by the administrator of the tenant or consented to by any \
+         user in the tenant. You may have sent your authentication request to the wrong tenant."
+    );
+    Err(refusal(world, request, 400, "unauthorized_client", 700_016, &text))
 }
 
 /// Claims of every token.
@@ -272,6 +278,9 @@ struct Assertion {
     exp: i64,
 }
 
+/// Why an application is not believed: Entra's code and its words.
+type Disbelief = (u32, String);
+
 /// Whether the application authenticated. Unless strict, any credential is enough.
 fn check_proof(
     world: &World,
@@ -280,67 +289,66 @@ fn check_proof(
     client: &str,
     principal: &Principal,
 ) -> Result<(), Reply> {
-    let refuse = |code: u32, text: &str| {
-        let error = if code == 7_000_216 { "invalid_request" } else { "invalid_client" };
-        Err(refusal(
-            world,
-            request,
-            if matches!(code, 7_000_215 | 700_027) { 401 } else { 400 },
-            error,
-            code,
-            text,
-        ))
-    };
-    match (form.get("client_assertion"), form.get("client_secret")) {
+    let proof = match (form.get("client_assertion"), form.get("client_secret")) {
         (Some(sent), _) if form.get("client_assertion_type") == Some(ASSERTION) => {
-            let Some(claims) = token::read::<Assertion>(sent) else {
-                return refuse(50027, "JWT token is invalid or malformed.");
-            };
-            if !world.strict {
-                return Ok(());
-            }
-            if claims.exp <= world.now.as_second() {
-                return refuse(700_024, "Client assertion is not within its valid time range.");
-            }
-            // Signed with a certificate: the application is its own issuer.
-            if claims.iss.eq_ignore_ascii_case(client) && claims.sub.eq_ignore_ascii_case(client) {
-                if certificate::signed(&principal.certificates, sent) {
-                    return Ok(());
-                }
-                let text = "The certificate with identifier used to sign the client assertion is not registered on application.";
-                return refuse(700_027, text);
-            }
-            let fits = principal
-                .federated
-                .iter()
-                .any(|known| known.issuer == claims.iss && known.subject == claims.sub);
-            let audience = claims.aud == json!(EXCHANGE) || claims.aud == json!([EXCHANGE]);
-            if fits && audience {
-                return Ok(());
-            }
-            let text = format!(
-                "No matching federated identity record found for presented assertion subject '{}'. Please check your \
-                 federated identity credential Subject, Audience and Issuer against the presented assertion. \
-                 https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
-                claims.sub
-            );
-            refuse(700_213, &text)
+            check_assertion(world, sent, client, principal)
         }
-        (None, Some(secret)) => {
-            if !world.strict || principal.secrets.contains(&directory::hashed(secret)) {
-                return Ok(());
-            }
-            let text = format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
-                 value, not the client secret ID, for a secret added to app '{client}'."
-            );
-            refuse(7_000_215, &text)
-        }
+        (None, Some(secret)) => check_secret(world, secret, client, principal),
         _ => {
             let text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
-            refuse(7_000_216, text)
+            Err((7_000_216, text.to_owned()))
         }
+    };
+    proof.map_err(|(code, text)| {
+        let error = if code == 7_000_216 { "invalid_request" } else { "invalid_client" };
+        let status = if matches!(code, 7_000_215 | 700_027) { 401 } else { 400 };
+        refusal(world, request, status, error, code, &text)
+    })
+}
+
+/// A token of another issuer, or one that the application signed with a certificate.
+fn check_assertion(world: &World, sent: &str, client: &str, principal: &Principal) -> Result<(), Disbelief> {
+    let Some(claims) = token::read::<Assertion>(sent) else {
+        return Err((50027, "JWT token is invalid or malformed.".to_owned()));
+    };
+    if !world.strict {
+        return Ok(());
     }
+    if claims.exp <= world.now.as_second() {
+        return Err((700_024, "Client assertion is not within its valid time range.".to_owned()));
+    }
+    // Signed with a certificate: the application is its own issuer.
+    if claims.iss.eq_ignore_ascii_case(client) && claims.sub.eq_ignore_ascii_case(client) {
+        if certificate::signed(&principal.certificates, sent) {
+            return Ok(());
+        }
+        let text = "The certificate with identifier used to sign the client assertion is not registered on application.";
+        return Err((700_027, text.to_owned()));
+    }
+    let fits =
+        principal.federated.iter().any(|known| known.issuer == claims.iss && known.subject == claims.sub);
+    let audience = claims.aud == json!(EXCHANGE) || claims.aud == json!([EXCHANGE]);
+    if fits && audience {
+        return Ok(());
+    }
+    let text = format!(
+        "No matching federated identity record found for presented assertion subject '{}'. Please check your \
+         federated identity credential Subject, Audience and Issuer against the presented assertion. \
+         https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
+        claims.sub
+    );
+    Err((700_213, text))
+}
+
+fn check_secret(world: &World, secret: &str, client: &str, principal: &Principal) -> Result<(), Disbelief> {
+    if !world.strict || principal.secrets.contains(&directory::hashed(secret)) {
+        return Ok(());
+    }
+    let text = format!(
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
+         value, not the client secret ID, for a secret added to app '{client}'."
+    );
+    Err((7_000_215, text))
 }
 
 /// Entra's own form of an error.

@@ -80,8 +80,42 @@ fn kept(world: &World, request: &Request, place: Place, status: u16) -> Reply {
 
 /// The result of a PUT: what was sent, checked, with the defaults of the service.
 fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result<Child, Reply> {
+    let mut properties = taken(world, place, sent.properties)?;
+    let (model, version) = model_of(account, &properties)?;
+    let mut shown = json!({"format": model.format, "name": model.name, "version": version});
+    for name in ["source", "sourceAccount"] {
+        if let Some(text) =
+            properties.get("model").and_then(|model| model.get(name)).filter(|text| text.is_string())
+        {
+            shown[name] = text.clone();
+        }
+    }
+    properties.insert(String::from("model"), shown);
+    // A deployment of 2022 has scale settings and no SKU; one with neither counts as `Standard`:
+    // https://github.com/Azure/bicep/issues/16642
+    let sku = match (sent.sku.as_ref(), properties.contains_key("scaleSettings")) {
+        (None, true) => None,
+        (sku, _) => Some(read_sku(world, account, place, model, &version, sku)?),
+    };
+    let name =
+        |sku: Option<&Value>| sku.and_then(|sku| sku.get("name")).and_then(Value::as_str).map(str::to_owned);
+    let under = name(sku.as_ref());
+    let ends = model.ends(&version, under.as_deref());
+    let old = world.state.children.get(&place.key());
+    let same = old.is_some_and(|old| {
+        old.properties.get("model") == properties.get("model") && name(old.sku.as_ref()) == under
+    });
+    // Judged by the sandbox's clock. Other changes to an existing deployment stay possible.
+    if !same && ends.parse::<jiff::Timestamp>().is_ok_and(|ends| ends <= world.now) {
+        return Err(errors::model_deprecated(model.format, model.name, &version, ends));
+    }
+    Ok(Child { name: place.name().to_owned(), sku, tags: sent.tags, properties, ..Child::default() })
+}
+
+/// The properties that the service takes, each of the right type; it drops those that it does not know.
+fn taken(world: &World, place: Place, sent: Map<String, Value>) -> Result<Map<String, Value>, Reply> {
     let mut properties = Map::new();
-    for (name, value) in sent.properties {
+    for (name, value) in sent {
         match (name.as_str(), value) {
             (_, Value::Null) => {}
             // The API description calls the first read-only and lacks the second, but the service accepts both:
@@ -117,35 +151,7 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
             _ => {}
         }
     }
-    let (model, version) = model_of(account, &properties)?;
-    let mut shown = json!({"format": model.format, "name": model.name, "version": version});
-    for name in ["source", "sourceAccount"] {
-        if let Some(text) =
-            properties.get("model").and_then(|model| model.get(name)).filter(|text| text.is_string())
-        {
-            shown[name] = text.clone();
-        }
-    }
-    properties.insert(String::from("model"), shown);
-    // A deployment of 2022 has scale settings and no SKU; one with neither counts as `Standard`:
-    // https://github.com/Azure/bicep/issues/16642
-    let sku = match (sent.sku.as_ref(), properties.contains_key("scaleSettings")) {
-        (None, true) => None,
-        (sku, _) => Some(read_sku(world, account, place, model, &version, sku)?),
-    };
-    let name =
-        |sku: Option<&Value>| sku.and_then(|sku| sku.get("name")).and_then(Value::as_str).map(str::to_owned);
-    let under = name(sku.as_ref());
-    let ends = model.ends(&version, under.as_deref());
-    let old = world.state.children.get(&place.key());
-    let same = old.is_some_and(|old| {
-        old.properties.get("model") == properties.get("model") && name(old.sku.as_ref()) == under
-    });
-    // Judged by the sandbox's clock. Other changes to an existing deployment stay possible.
-    if !same && ends.parse::<jiff::Timestamp>().is_ok_and(|ends| ends <= world.now) {
-        return Err(errors::model_deprecated(model.format, model.name, &version, ends));
-    }
-    Ok(Child { name: place.name().to_owned(), sku, tags: sent.tags, properties, ..Child::default() })
+    Ok(properties)
 }
 
 /// The model that properties name, and its version.

@@ -10,6 +10,7 @@ use crate::document::Plan;
 use crate::files;
 use crate::plan::saved;
 use crate::render::text;
+use crate::text::{decoded, json};
 
 /// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
 const LARGEST: u64 = 512 << 20;
@@ -37,15 +38,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 
 /// Whether a file is a saved plan, whatever it is called; a pipe can be read once only, and is not looked into.
 pub(super) fn holds_plan(path: &std::path::Path) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        #[serde(rename = "formatVersion")]
-        _format: serde::de::IgnoredAny,
-        #[serde(rename = "changes")]
-        _changes: serde::de::IgnoredAny,
-    }
-    path.is_file()
-        && files::read(path, LARGEST).is_ok_and(|bytes| serde_json::from_slice::<Head>(&bytes).is_ok())
+    let is_plan = |bytes: &[u8]| json::holds(&decoded(bytes), &["formatVersion", "changes"]) == Some(true);
+    path.is_file() && files::read(path, LARGEST).is_ok_and(|bytes| is_plan(&bytes))
 }
 
 /// Reads a saved plan.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::files::{self, ReadError};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
+use crate::text::{decoded, json};
 
 /// Largest file in bytes.
 pub const MAX_BYTES: u64 = 64 << 20;
@@ -247,26 +248,15 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
 }
 
-/// Whether a file holds a spec in JSON. Lock files, saved plans, reports and what others put there do not; of what is no JSON, because
-/// of a comment for instance, the names of a spec's fields decide, and those of what keyless itself writes.
+/// Whether a file holds a spec in JSON, or a list of specs. Lock files, saved plans, reports and what others put there do not; of what is no
+/// JSON, because of a comment for instance, the names of a spec's fields decide, and those of what keyless itself writes.
 pub(crate) fn holds_spec(path: &Path) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Spec {
-        #[serde(rename = "version")]
-        _version: serde::de::IgnoredAny,
-        #[serde(rename = "stack")]
-        _stack: serde::de::IgnoredAny,
-    }
     let Ok(bytes) = files::read(path, MAX_BYTES) else { return false };
-    let text = String::from_utf8_lossy(&bytes);
-    let text = text.trim_start_matches('\u{feff}');
-    match serde_json::from_str::<Spec>(text) {
-        Ok(_) => true,
-        Err(error) if error.is_data() => false,
-        Err(_) => {
-            !text.contains("\"formatVersion\"") && ["version", "stack"].iter().all(|name| text.contains(name))
-        }
-    }
+    let text = decoded(&bytes);
+    json::holds(&text, &["version", "stack"]).unwrap_or_else(|| {
+        let text = text.to_ascii_lowercase();
+        !text.contains("\"formatversion\"") && ["version", "stack"].iter().all(|name| text.contains(name))
+    })
 }
 
 /// A path as it is shown; what a terminal would obey in it is written out.

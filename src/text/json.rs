@@ -1,15 +1,32 @@
 //! JSON: tokens of pointers (RFC 6901), members whose case Azure ignores, and documents that name none twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Reads a document in which no object has a name twice: of two values one tool takes the first and another the last.
 pub(crate) fn once(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Once>(text)?;
     serde_json::from_str(text)
+}
+
+/// Whether a document, or an object in a list that it is, has members of all these names, in whatever letter case; `None` of what is no JSON.
+#[must_use]
+#[expect(clippy::zero_sized_map_values, reason = "a set would not read over the values")]
+pub(crate) fn holds(text: &str, names: &[&str]) -> Option<bool> {
+    type Members = BTreeMap<String, IgnoredAny>;
+    let one = serde_json::from_str::<Members>(text).map(|one| vec![one]);
+    let objects = match one {
+        Err(error) if error.is_data() => serde_json::from_str::<Vec<Members>>(text),
+        one => one,
+    };
+    let has = |object: &Members, name: &str| object.keys().any(|own| own.eq_ignore_ascii_case(name));
+    match objects {
+        Ok(objects) => Some(objects.iter().any(|object| names.iter().all(|name| has(object, name)))),
+        Err(error) => error.is_data().then_some(false),
+    }
 }
 
 /// What is read only to see that no name stands there twice.

@@ -7,3 +7,18 @@ pub(crate) mod names;
 pub(crate) mod query;
 pub mod redact;
 pub mod sanitize;
+
+use std::borrow::Cow;
+
+/// The text of a file: UTF-8, or UTF-16 where a byte order mark says so. The mark is no part of it.
+pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+        Cow::Owned(String::from_utf16_lossy(&units))
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8_lossy(rest),
+    }
+}

@@ -220,6 +220,21 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     for part in ["error[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
         assert!(told.contains(part), "{part}: {run}");
     }
+    // Nor for how it was saved, how its names are spelled, or what it stands in.
+    let spec = r#"{"Version": 1, "Stack": "team-b", "accounts": []}"#;
+    let wide = |mark: u16, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        std::iter::once(mark).chain(spec.encode_utf16()).flat_map(bytes).collect()
+    };
+    for bytes in [
+        spec.as_bytes().to_vec(),
+        format!("[{spec}]").into_bytes(),
+        format!("// b\n{spec}").into_bytes(),
+        wide(0xfeff, u16::to_le_bytes),
+        wide(0xfeff, u16::to_be_bytes),
+    ] {
+        std::fs::write(folder.path().join("specs/more/b.JSON"), bytes).unwrap();
+        folder.keyless("validate").exits(1).complains(&["error[unread-spec]"]);
+    }
     // What would be read if it were named is no other file because an editor left something in it.
     let spec = r#"{"accounts": [], "stack": "team-b", "version": 1}"#;
     for text in [format!("\u{feff}{spec}"), format!("# b\n{spec}"), spec.replace("1}", "1,}"), head("team-b")]

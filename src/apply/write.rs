@@ -132,15 +132,17 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
             }
         }
         match client.delete(path).await {
-            // 204 is documented as "does not exist" too, of what a read has just shown.
-            Ok(done) if seen && !matches!(done.status, 200 | 202) => {
+            // What is purged is made anew next, which shows whether its name is free.
+            Ok(done) if matches!(done.status, 200 | 202) => match step.action {
+                StepAction::Purge => return DELETED,
+                _ => return seen_gone(client, verb, path).await,
+            },
+            // 204 is documented as "does not exist" too, and the others as nothing.
+            Ok(done) if done.status == 204 && !seen => return DELETED,
+            Ok(done) => {
                 let said = format!("Azure answered {}", done.status);
                 return look_again(client, verb, path, &said, DELETED).await;
             }
-            Ok(done) if step.action == StepAction::Delete && matches!(done.status, 200 | 202) => {
-                return seen_gone(client, verb, path).await;
-            }
-            Ok(_) => return DELETED,
             Err(error) if error.says_absent() && (unseen && error.effect == arm::Effect::None) => {
                 return gone(&error);
             }
@@ -148,9 +150,16 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                 return look_again(client, verb, path, &error.to_string(), gone(&error)).await;
             }
             Err(error) if turns.again(client, &error).await => {}
+            Err(error) if error.effect == arm::Effect::Unknown && is_absent(client, path).await => {
+                return gone(&error);
+            }
             Err(error) => return unwritten(verb, &error),
         }
     }
+}
+
+async fn is_absent(client: &Client, path: &str) -> bool {
+    client.get(path).await.is_err_and(|read| read.says_absent())
 }
 
 const DELETED: Written = Written::Done { note: None, outputs: Vec::new() };

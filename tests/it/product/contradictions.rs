@@ -77,6 +77,67 @@ fn a_revocation_that_azure_calls_done_has_failed_while_the_role_is_there() {
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
 }
 
+/// Puts faults into the sandbox.
+fn fault(azure: &Azure, faults: Value) {
+    assert_eq!(azure.send("POST", "/_sandbox/faults", Some(faults)).status, 200);
+}
+
+#[test]
+fn a_success_that_is_documented_nowhere_is_looked_at_though_nothing_stood_there_before() {
+    let (azure, folder) = one_too_many();
+    let absent = json!([{"method": "GET", "path": "*/roleAssignments/*", "nth": 1, "status": 404,
+        "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
+    fault(&azure, absent);
+    azure.spoil("DELETE", "/roleAssignments/", Fault::Answer(206, "application/json", "{}".to_owned()));
+    let said = "Azure answered 206; a read right after shows that it still exists";
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", said, "1 failed"]);
+    assert_eq!(azure.grants_at(&account("chat")).len(), 2);
+}
+
+#[test]
+fn a_revocation_that_azure_answers_with_a_fault_is_done_where_the_role_is_gone() {
+    // Whether it goes away with the fault, and whether the fault passes.
+    for (effect, nth) in [(true, json!(1)), (true, Value::Null), (false, Value::Null)] {
+        let (azure, folder) = one_too_many();
+        let mut broken =
+            json!({"method": "DELETE", "path": "*/roleAssignments/*", "status": 500, "effect": effect});
+        if !nth.is_null() {
+            broken["nth"] = nth;
+        }
+        fault(&azure, json!([broken]));
+        let run = folder.keyless("apply a.yaml --yes");
+        let left = azure.grants_at(&account("chat")).len();
+        if effect {
+            assert_eq!(left, 1);
+            run.exits(0).says(&["1 done"]);
+        } else {
+            assert_eq!(left, 2);
+            run.exits(1).says(&["failed to delete", "Azure answered 500", "1 failed"]);
+        }
+    }
+}
+
+#[test]
+fn an_account_that_stays_though_azure_has_ended_its_deletion_has_not_been_deleted() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let two = "accounts:\n  - {name: chat, disableLocalAuth: true}\n";
+    folder.write("a.yaml", format!("{}{two}  - {{name: mail, disableLocalAuth: true}}\n", head("team-a")));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", format!("{}{two}", head("team-a")));
+    // The operation ends well, and nothing has come of it.
+    let ends = format!("{}/operationResults/1?api-version=2026-05-01", azure.url());
+    let accepted = json!([{"method": "DELETE", "path": "*/accounts/mail", "status": 202, "headers": {"location": ends}}]);
+    fault(&azure, accepted);
+    azure.spoil("GET", "/operationResults/1", Fault::Answer(204, "application/json", String::new()));
+    azure.take_seen();
+    let run = folder.keyless("apply a.yaml --yes --allow delete-account").exits(1);
+    run.says(&["failed to delete", "Azure said that it is deleted, and it is still there", "1 failed"]);
+    let seen = azure.take_seen();
+    assert_eq!(seen.iter().filter(|seen| seen.path() == "/operationResults/1").count(), 1);
+    azure.get(&account("mail"));
+}
+
 #[test]
 fn a_grant_that_azure_answers_with_another_one_has_failed() {
     type Edit = fn(&mut Value);
@@ -117,7 +178,7 @@ fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
     let (azure, folder) = one_too_many();
     let gone = json!([{"method": "DELETE", "path": "*/roleAssignments/*", "status": 404, "effect": true,
         "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
-    assert_eq!(azure.send("POST", "/_sandbox/faults", Some(gone)).status, 200);
+    fault(&azure, gone);
     folder.keyless("apply a.yaml --yes").exits(0).complains(&["it had gone already"]);
     assert_eq!(about(&azure), ["GET", "DELETE", "GET"]);
     assert_eq!(azure.grants_at(&account("chat")).len(), 1);
@@ -160,11 +221,13 @@ fn what_is_to_be_purged_and_not_found_has_not_been_purged() {
         one_account("team-a", "chat", "disableLocalAuth: true\n")
             .replace("accounts:", "onSoftDeleted: purge\naccounts:"),
     );
-    for code in ["InvalidResourceType", "ResourceNotFound"] {
+    let not_found = |code| (code, Fault::error(404, code, "It was not found."));
+    let odd = ("Azure answered 203", Fault::Answer(203, "application/json", "{}".to_owned()));
+    for (said, fault) in [not_found("InvalidResourceType"), not_found("ResourceNotFound"), odd] {
         azure.heal();
-        azure.spoil("DELETE", "/deletedAccounts/", Fault::error(404, code, "It was not found."));
+        azure.spoil("DELETE", "/deletedAccounts/", fault);
         let run = folder.keyless("apply a.yaml --yes --allow purge").exits(1);
-        run.says(&["failed to purge", code]);
+        run.says(&["failed to purge", said]);
     }
     azure.heal();
     folder.keyless("apply a.yaml --yes --allow purge").exits(0);

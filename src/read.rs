@@ -77,7 +77,7 @@ pub async fn ask_log(
 
 async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match &query.shape {
-        Shape::List | Shape::Children => client.list(&query.path, query.project).await,
+        Shape::List | Shape::Children | Shape::Schedules => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
         Shape::One | Shape::Directory(_) => {
             client.get(&query.path).await.map(|body| vec![(query.project)(body)])
@@ -86,16 +86,16 @@ async fn ask(client: &Client, query: &Query) -> Answer {
     answer.map_or_else(|error| unanswered(query, &error), Answer::found)
 }
 
-/// The list that a tenant without a license for Privileged Identity Management does not have, and what Azure says then: nothing is
-/// there for a while only. <https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances>
-const UNLICENSED: (&str, &str) = ("/roleAssignmentScheduleInstances?", "AadPremiumLicenseRequired");
+/// What Azure says where a tenant has no license for Privileged Identity Management: nothing is there for a while only.
+/// <https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances>
+const UNLICENSED: &str = "AadPremiumLicenseRequired";
 
 fn unanswered(query: &Query, error: &arm::Error) -> Answer {
     let absent = || Answer::Absent { code: error.code.clone().unwrap_or_default() };
     match error.kind {
         arm::Kind::NotFound if is_absence(query, error) => absent(),
         arm::Kind::Invalid
-            if query.path.contains(UNLICENSED.0) && error.code.as_deref() == Some(UNLICENSED.1) =>
+            if query.shape == Shape::Schedules && error.code.as_deref() == Some(UNLICENSED) =>
         {
             absent()
         }

@@ -40,6 +40,8 @@ pub enum Shape {
     Ask(Value),
     /// A paged list of the children of a resource, which is absent with it.
     Children,
+    /// A paged list of Privileged Identity Management, which may say several things under one id, and which only tenants with a license have.
+    Schedules,
     /// What Microsoft Graph answers to all of these together.
     Directory(Vec<Part>),
 }
@@ -78,7 +80,9 @@ impl Query {
     /// What a list hangs on, so that it is absent with it, where Azure answers this code.
     fn hangs_on(&self, code: &str) -> Option<ResourceId> {
         match self.shape {
-            Shape::List | Shape::Children if code.eq_ignore_ascii_case("ResourceGroupNotFound") => {
+            Shape::List | Shape::Children | Shape::Schedules
+                if code.eq_ignore_ascii_case("ResourceGroupNotFound") =>
+            {
                 self.scope.group()
             }
             Shape::Children => {
@@ -191,8 +195,7 @@ pub struct Snapshot {
 /// say of one assignment is weighed by [`Terms`].
 fn contradicted(query: &Query, answer: &Answer) -> Option<String> {
     let Answer::Found(items) = answer else { return None };
-    let is_weighed = query.path.contains("/roleAssignmentScheduleInstances?");
-    if is_weighed || !matches!(query.shape, Shape::List | Shape::Children) {
+    if !matches!(query.shape, Shape::List | Shape::Children) {
         return None;
     }
     let mut seen: BTreeMap<String, &Value> = BTreeMap::new();

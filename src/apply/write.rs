@@ -11,7 +11,6 @@ use crate::arm::{self, Client};
 use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
-use crate::kinds::role_assignment::twin;
 use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
@@ -423,9 +422,7 @@ async fn settled(
         .into()
     };
     let mut other = settle::undone(kind, step, body);
-    if kind.is_grant() {
-        other.extend(twin::otherwise(&step.target, sent, body));
-    }
+    other.extend(kind.otherwise(&step.target, sent, body));
     if !other.is_empty() {
         return problem(
             "Azure took the write and shows something else for",

@@ -26,7 +26,7 @@ pub use open::Veil;
 use open::{double, unresolved};
 pub(crate) use passing::spared_by_now;
 pub use strangers::Stays;
-use strangers::{left_behind, outside, unread, unread_in_part};
+use strangers::{left_behind, outside, unread};
 use undeclared::Undeclared;
 
 use crate::document::{DeclaredList, NamedSecrets};
@@ -164,7 +164,8 @@ fn gaps(kind: &'static dyn Kind, inventory: &Inventory, stacks: &[Loaded], diff:
     if !diff.changes.iter().any(is_told) {
         diff.findings.extend(inventory.gaps.iter().map(|gap| unread(kind, gap, stacks)));
     }
-    diff.findings.extend(inventory.partial.iter().map(|gap| unread_in_part(kind, gap)));
+    let which = "and accounts were read, and none is deleted on their word";
+    diff.findings.extend(inventory.partial.iter().map(|gap| gap.in_part(kind, which)));
 }
 
 /// What became of a resource on which others stand, where that keeps them from being created.

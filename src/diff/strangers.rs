@@ -40,17 +40,6 @@ pub(super) fn unread(kind: &dyn Kind, gap: &Gap, stacks: &[Loaded]) -> Finding {
     Finding { hint: gap.refusal.hint.clone(), ..finding }
 }
 
-/// That a list was read in part only.
-pub(super) fn unread_in_part(kind: &dyn Kind, gap: &Gap) -> Finding {
-    let message = format!(
-        "the caller may not list the {}s of `{}`: only those of the named groups and accounts were read, and none is deleted on their word",
-        kind.noun(),
-        gap.scope
-    );
-    let hint = gap.refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
-    Finding::warning(Code::IncompleteRead, message).cause(&gap.refusal.message).hint(hint)
-}
-
 /// What there is to say about something undeclared, at the list that it stands beside.
 pub(super) fn stranger(change: &Change) -> Option<Finding> {
     let Change::Unmanaged { live, stays, why, weight, title } = change else { return None };

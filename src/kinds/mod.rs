@@ -48,7 +48,7 @@ use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
 
 use crate::document::PlannedChange;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Body, Query, Refusal, Snapshot};
@@ -202,6 +202,10 @@ pub trait Kind: Sync {
     /// Why it is not known whether a live one is there for a while only, where Azure says two things of it.
     fn contradiction(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Refusal> {
         None
+    }
+    /// What identifies it and is another thing in the answer to a write than what was sent, in words.
+    fn otherwise(&self, _target: &str, _sent: &Value, _answer: &Value) -> Vec<String> {
+        Vec::new()
     }
     /// ARM shape to spec shape, marks left out.
     fn to_spec(&self, body: &Value) -> Value;
@@ -409,6 +413,19 @@ pub struct Gap {
     pub scope: ResourceId,
     /// Why.
     pub refusal: Refusal,
+}
+
+impl Gap {
+    /// That only some of the list was read: which, and what that means.
+    pub(crate) fn in_part(&self, kind: &dyn Kind, which: &str) -> Finding {
+        let message = format!(
+            "the caller may not list the {}s of `{}`: only those of the named groups {which}",
+            kind.noun(),
+            self.scope
+        );
+        let hint = self.refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
+        Finding::warning(Code::IncompleteRead, message).cause(&self.refusal.message).hint(hint)
+    }
 }
 
 impl Inventory {

@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{API, list, shape};
-use crate::finding::{Code, Finding};
+use super::{API, Accounts, list, shape};
+use crate::finding::Finding;
 use crate::id::ResourceId;
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
+use crate::kinds::Gap;
+use crate::snapshot::{Answer, Query, Shape, Snapshot};
 
 /// One account.
 #[must_use]
@@ -38,18 +39,12 @@ pub(super) fn unlisted(
     groups: &BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     snapshot: &Snapshot,
 ) -> Vec<Finding> {
+    let which = "were read, and what a stack made in a group that its spec names no longer is not seen";
     let denied = groups.keys().filter_map(|subscription| match snapshot.get(&list(subscription)) {
-        Some(Answer::Denied(refusal)) => Some((subscription, refusal)),
+        Some(Answer::Denied(refusal)) => Some(Gap { scope: subscription.clone(), refusal: refusal.clone() }),
         _ => None,
     });
-    let warn = |(subscription, refusal): (&ResourceId, &Refusal)| {
-        let message = format!(
-            "the caller may not list the accounts of `{subscription}`: only those of the named groups were read, and what a stack made in a group that its spec names no longer is not seen"
-        );
-        let hint = refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
-        Finding::warning(Code::IncompleteRead, message).cause(&refusal.message).hint(hint)
-    };
-    denied.map(warn).collect()
+    denied.map(|gap| gap.in_part(&Accounts, which)).collect()
 }
 
 /// The scopes whose accounts were asked for, each with why they are not all known, if so.

@@ -270,6 +270,10 @@ impl Kind for RoleAssignments {
         temporary::contradiction(live, snapshot)
     }
 
+    fn otherwise(&self, target: &str, sent: &Value, answer: &Value) -> Vec<String> {
+        twin::otherwise(target, sent, answer)
+    }
+
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
         let at = |target: &ResourceId| match target.subscription_id() {
             Some(subscription) => list(&ResourceId::subscription(subscription)),

@@ -34,7 +34,7 @@ pub(crate) fn at(scope: &ResourceId) -> Query {
 fn within(subscription: &ResourceId) -> Query {
     Query {
         path: format!("{}{LIST}", subscription.as_str().trim_end_matches('/')),
-        shape: Shape::List,
+        shape: Shape::Schedules,
         scope: subscription.clone(),
         project: |body| body,
     }

@@ -70,7 +70,7 @@ pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
 }
 
 /// Whom, to what and where an answer gives otherwise than was sent. Azure writes a role's id in several forms, and its GUID counts.
-pub(crate) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
+pub(super) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
     let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();
     let wanted = |name: &str| sent["properties"][name].as_str().unwrap_or_default();
     let form = |text: &str| match trailing_guid(text) {

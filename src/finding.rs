@@ -127,7 +127,7 @@ codes! {
     SoftDeleted = "soft-deleted", "a soft-deleted account holds the name";
     VersionMoved = "version-moved", "a model's version that Azure moved as the declared upgrade option lets it";
     ForeignMark = "foreign-mark", "a declared thing, or one that a saved plan would write, carries another mark than the stack's";
-    Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, or for declared deployments of the account, and one of them cannot be read or made: keys that are on, a role assignment that is to be revoked";
+    Waiting = "waits-for-grants", "what stays as it is because it waits for declared role assignments, or for declared deployments of the account, and one of them cannot be read or made: keys that are on, a role assignment that is to be revoked; and an account, a project or a deployment that is to be deleted, while anything that its stack declares cannot be read, made or changed";
     StillDeclared = "still-declared", "something declared on or in an account or a project that the same plan deletes, since another line of the run is gone";
     NotOurs = "not-ours", "something that does not carry the stack's mark: a declared thing that removing the line will not revoke or delete, or one that stays while what the stack made in it goes";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal is gone";

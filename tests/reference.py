@@ -379,17 +379,24 @@ class Case:
         listed = [[action, key if isinstance(key, str) else "|".join(key), paths] for key, (action, paths) in self.changes.items()]
         return {"changes": sorted(listed), "guards": sorted(codes)}
     def hold_deletes(self):
-        """No role goes while a declared one near it cannot be made, and no account on which a role stays."""
+        """No role goes while a declared one near it cannot be made, and no account on which a role stays; nor an account, with all
+        that is on it, while its stack declares anything that is not as declared and cannot be made so."""
         grants = {key: fate for key, (fate, _) in self.changes.items() if not isinstance(key, str)}
         missing = [key[0] for key, fate in grants.items() if fate in ("refused", "unknown")]
         near = lambda a, b: within(a, b) or within(b, a) or above_all(a) or above_all(b)
         held = {key for key, fate in grants.items() if fate == "delete" and any(near(key[0], scope) for scope in missing)}
-        for key, (fate, _) in self.changes.items():
-            if isinstance(key, str) and fate == "delete" and any(within(grant[0], key) for grant in held):
-                held = held | {key}
+        stack = lambda key: mark_of((self.accounts if isinstance(key, str) else self.grants)[key])
+        behind = {self.declared[key]["spec"]["stack"] for key, (fate, _) in self.changes.items()
+                  if key in self.declared and fate in ("refused", "unknown")}
+        going = [key for key, (fate, _) in self.changes.items() if fate == "delete"]
+        for key in [key for key in going if isinstance(key, str)]:
+            if stack(key) in behind:
+                held |= {key} | {other for other in going if not isinstance(other, str) and within(other[0], key)}
+            elif any(within(grant[0], key) for grant in held if not isinstance(grant, str)):
+                held |= {key}
         for key in held:
             self.changes[key] = ("refused", [])
-            self.gone[mark_of((self.accounts if isinstance(key, str) else self.grants)[key])] -= 1
+            self.gone[stack(key)] -= 1
     def held_back(self, key, paths):
         """Keys stay on; the rest of the account's fields is written all the same."""
         item, rest = self.declared[key], [path for path in paths if path != "/properties/disableLocalAuth"]

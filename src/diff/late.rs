@@ -62,8 +62,8 @@ pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
     grants
 }
 
-/// What specs declare and this plan does not write.
-fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
+/// What specs declare and this plan cannot read, make or change.
+pub fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
     changes.iter().filter_map(|change| match change {
         Change::Refused { desired, .. } | Change::Unknown { desired, .. } => Some(desired),
         _ => None,

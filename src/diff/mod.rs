@@ -21,7 +21,7 @@ pub use change::Change;
 pub use compare::{equal, field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
-pub use late::missing_grants;
+pub use late::{missing, missing_grants};
 pub use open::Veil;
 use open::{double, unresolved};
 pub(crate) use passing::spared_by_now;

@@ -3,7 +3,8 @@
 use super::Change;
 use super::Veil;
 use crate::finding::{Code, Finding};
-use crate::kinds::{Gap, Inventory, Kind, Live, Weight};
+use crate::id::ResourceId;
+use crate::kinds::{Gap, Kind, Live, Weight};
 use crate::spec::Loaded;
 
 /// Why something that no spec declares is not deleted.
@@ -77,8 +78,18 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
     }
 }
 
+/// What could not be read and keeps something undeclared from being deleted.
+pub(super) struct Unread<'a> {
+    /// The list.
+    pub gap: &'a Gap,
+    /// Whether other lists had to do in its place.
+    pub partial: bool,
+    /// What it would tell of: something that the undeclared thing stands on or in. Otherwise it is a list of its own kind.
+    pub house: Option<(&'static dyn Kind, ResourceId)>,
+}
+
 /// That something which a stack made should go and stays. A removed line is revoked access: whoever removed it must not read "no changes".
-pub(super) fn kept(change: &Change, inventory: &Inventory, stacks: &[Loaded]) -> Option<Finding> {
+pub(super) fn kept(change: &Change, unread: Option<&Unread<'_>>, stacks: &[Loaded]) -> Option<Finding> {
     let Change::Unmanaged { live, stays, why, title, .. } = change else { return None };
     let mark = live.kind.mark(&live.body)?;
     let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
@@ -88,26 +99,29 @@ pub(super) fn kept(change: &Change, inventory: &Inventory, stacks: &[Loaded]) ->
         let span = owner.document.value_span("/stack");
         return Some(Finding::error(Code::UnknownState, message).at(span).hint(hint));
     }
-    if *stays != Stays::Incomplete {
-        return None;
-    }
-    let noun = live.kind.noun();
-    let message = format!(
-        "{title} is no longer declared and is not deleted: not every {noun} could be read, and nothing is deleted on the word of a part"
-    );
-    let gap = inventory.gap_near(&live.scope);
+    let Unread { gap, partial, house } = unread.filter(|_| *stays == Stays::Incomplete)?;
+    let why = match house {
+        Some((kind, id)) => format!(
+            "not every {noun} could be read, and {noun} {} may go with all that is on it and in it",
+            id.name(),
+            noun = kind.noun(),
+        ),
+        None => format!(
+            "not every {} could be read, and nothing is deleted on the word of a part",
+            live.kind.noun()
+        ),
+    };
+    let message = format!("{title} is no longer declared and is not deleted: {why}");
     // A subscription that may not be listed is made whole by a right; what else was in the way says what to do itself.
-    let told = gap.filter(|_| inventory.partial.is_empty()).and_then(|gap| gap.refusal.hint.as_deref());
-    let hint = match told {
+    let hint = match gap.refusal.hint.as_deref().filter(|_| !partial) {
         Some(hint) => format!("{hint}; or delete it by hand"),
-        None if live.kind.is_grant() => {
+        None if live.kind.is_grant() && house.is_none() => {
             "give the caller Reader on the subscription, or delete it by hand".to_owned()
         }
         None => "give the caller Reader where it could not read, or delete it by hand".to_owned(),
     };
     let span = owner.document.value_span("/stack");
-    let finding = Finding::error(Code::IncompleteRead, message).at(span).hint(hint);
-    Some(gap.into_iter().fold(finding, |finding, gap| finding.cause(&gap.refusal.message)))
+    Some(Finding::error(Code::IncompleteRead, message).at(span).hint(hint).cause(&gap.refusal.message))
 }
 
 /// That things stay which a stack made where its spec no longer speaks. Whoever removed the last line about a place must not read

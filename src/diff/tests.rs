@@ -228,7 +228,7 @@ fn weighed(
     let known = Known { stacks: &stacks, snapshot: &Snapshot::default(), inventories: Vec::new() };
     let mut undeclared = Undeclared::beside(&[], &known);
     undeclared.veiled = veiled;
-    let change = undeclared.change(&chat, verdict, None, &inventory);
+    let change = undeclared.change(&chat, verdict, None, inventory.gap_near(&id).is_some());
     let warned = change.as_ref().and_then(stranger).is_some();
     match change {
         None => String::new(),

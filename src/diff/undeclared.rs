@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::open::Veiled;
-use super::strangers::{kept, stranger};
+use super::strangers::{Unread, kept, stranger};
 use super::{Change, Diff, Known, Stays, Veil, passing};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{Inventory, Kind, Live, Verdict, Weight};
+use crate::kinds::{self, Inventory, Kind, Live, Verdict, Weight};
 use crate::rbac::Catalogue;
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Unmanaged};
@@ -42,7 +42,7 @@ impl<'a> Undeclared<'a> {
     /// All that is not one of these.
     pub(super) fn beside(desired: &[Desired], known: &Known<'a>) -> Self {
         Self {
-            stacks: known.stacks.iter().map(|loaded| (loaded, crate::kinds::domain(&loaded.spec))).collect(),
+            stacks: known.stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect(),
             declared: desired.iter().map(|each| each.key.clone()).collect(),
             veiled: Veiled::of(desired, known),
             roles: known.snapshot.roles(),
@@ -65,11 +65,45 @@ impl<'a> Undeclared<'a> {
         for (live, verdict) in strangers.into_iter().zip(verdicts) {
             let meant = self.declared.get(&live.key).and_then(|key| inventory.items.get(key));
             let spared = passing::spared(live, meant, snapshot);
-            if let Some(change) = self.change(live, verdict, spared, inventory) {
-                diff.findings.extend(kept(&change, inventory, stacks).or_else(|| stranger(&change)));
+            let unread = self.unread(live, inventory, known);
+            if let Some(change) = self.change(live, verdict, spared, unread.is_some()) {
+                let kept = kept(&change, unread.as_ref(), stacks);
+                diff.findings.extend(kept.or_else(|| stranger(&change)));
                 diff.changes.push(change);
             }
         }
+    }
+
+    /// What could not be read and keeps something from being deleted: a list of its own kind, or what would tell whether an undeclared
+    /// thing that it stands on or in goes too. Users go with their account, never before it on the word of a part.
+    fn unread<'k>(&self, live: &Live, inventory: &'k Inventory, known: &'k Known<'_>) -> Option<Unread<'k>> {
+        if let Some(gap) = inventory.gap_near(&live.scope) {
+            return Some(Unread { gap, partial: !inventory.partial.is_empty(), house: None });
+        }
+        if known.inventories.iter().all(|(_, inventory)| inventory.gaps.is_empty()) {
+            return None;
+        }
+        let nearest = if live.kind.is_grant() { Some(live.scope.clone()) } else { live.scope.parent() };
+        std::iter::successors(nearest, ResourceId::parent).find_map(|id| {
+            let kind = kinds::by_id(&id)?;
+            let (inventory, key) = (known.inventory(kind), Key::new(kind.name(), &[id.as_str()]));
+            let gap = match inventory.items.get(&key) {
+                _ if self.declared.contains(&key) => None,
+                Some(house) => inventory.gap_near(&id).filter(|_| self.would_go(house, &id)),
+                None => inventory.gap(&id).filter(|_| self.would_go(live, &id)),
+            };
+            Some(Unread { gap: gap?, partial: false, house: Some((kind, id)) })
+        })
+    }
+
+    /// Whether something undeclared at a place goes, if it carries the mark that this one does.
+    fn would_go(&self, marked: &Live, at: &ResourceId) -> bool {
+        let mark = marked.kind.mark(&marked.body);
+        self.stacks.iter().any(|(loaded, domain)| {
+            // Where it is a declared scope, what is declared there keeps it.
+            let inside = domain.0.iter().any(|group| group.contains(at));
+            inside && mark.as_ref() == Some(&loaded.spec.stack) && loaded.spec.prune == Prune::Owned
+        })
     }
 
     /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
@@ -79,7 +113,7 @@ impl<'a> Undeclared<'a> {
         live: &Live,
         verdict: Verdict,
         spared: Option<(Stays, String)>,
-        inventory: &Inventory,
+        unread: bool,
     ) -> Option<Change> {
         let Self { stacks, veiled, roles, .. } = self;
         let mark = live.kind.mark(&live.body);
@@ -106,7 +140,7 @@ impl<'a> Undeclared<'a> {
             (Some(owner), _) if !inside(&owner) && veiled.hides(live).is_none() => {
                 (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
             }
-            (Some(_), _) if inventory.gap_near(&live.scope).is_some() => {
+            (Some(_), _) if unread => {
                 (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
             }
             (Some(_), _) if let Some(veil) = veiled.hides(live) => unclear(veil),

@@ -134,7 +134,7 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
 }
 
 /// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
-pub(super) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
+pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
     let state = body["properties"]["provisioningState"].as_str()?;
     // In any spelling.
     let known = ["Succeeded", "Failed", "Canceled", "Deleting", "Disabled"];

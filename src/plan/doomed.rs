@@ -4,14 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use super::held;
 use crate::diff::Change;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 
 /// The deletes that take with them what some stack of the run declares, by index, each with why; and what to tell at those declarations.
-///
-/// With a delete all of its kind below it stay: half of it would take the users' access and leave the account.
 pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
     let deletes = || {
         changes.iter().enumerate().filter_map(|(index, change)| match change {
@@ -23,10 +22,9 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         .filter(|(_, live, ..)| !live.kind.is_grant())
         .map(|(_, live, stack, title)| (&live.id, (stack, title)))
         .collect();
-    let mut refused = BTreeMap::new();
     let mut findings = Vec::new();
     if gone.is_empty() {
-        return (refused, findings);
+        return (BTreeMap::new(), findings);
     }
     let mut kept: BTreeMap<&ResourceId, String> = BTreeMap::new();
     for desired in changes.iter().filter_map(Change::desired) {
@@ -45,15 +43,7 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         findings.push(Finding::error(Code::StillDeclared, message).at(desired.span).hint(hint));
         kept.entry(id).or_insert_with(|| format!("stays while {} is declared {place} it", desired.title));
     }
-    if !kept.is_empty() {
-        for (index, live, ..) in deletes() {
-            let near = std::iter::successors(Some(live.scope.clone()), ResourceId::parent);
-            if let Some(why) = near.filter_map(|id| kept.get(&id)).last() {
-                refused.insert(index, why.clone());
-            }
-        }
-    }
-    (refused, findings)
+    (held::within(changes, &kept), findings)
 }
 
 /// What a declared thing stands on or in, from the inside out.

@@ -1,24 +1,78 @@
-//! Deletes that wait: nobody's role goes while a declared one that may take its place cannot be made.
+//! Deletes that wait for what is declared: nobody's role goes while a declared one that may take its place cannot be made, and nothing that
+//! people or programs work with goes while anything that its stack declares is missing.
 
 use std::collections::BTreeMap;
 
-use crate::diff::{Change, missing_grants};
+use crate::diff::{Change, missing, missing_grants};
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
+use crate::kinds::desired::Desired;
+use crate::kinds::{self, Kind};
 
-/// The deletes of grants at, above or below the scope of a declared grant that cannot be resolved or made, each with what to tell of it.
+/// Whether it would be missed at once: clients call it, or it works in its own name.
+pub(super) fn serves(kind: &dyn Kind) -> bool {
+    kind.is_callable() || kind.takes_identity()
+}
+
+/// The deletes that wait, by index, each with why; and what there is to tell of them.
 ///
 /// Which of them the missing one was to replace nobody can tell from ids: a line with a mistake in it may be the new name of the old one.
-pub(super) fn deletes(changes: &[Change]) -> BTreeMap<usize, (String, Finding)> {
-    let missing = missing_grants(changes);
-    let held = changes.iter().enumerate().filter_map(|(index, change)| {
-        let Change::Delete { live, span, title, .. } = change else { return None };
-        let near = missing.iter().find(|grant| grant.scope.may_overlap(&live.scope));
-        let grant = near.filter(|_| live.kind.is_grant())?;
-        let why = format!("stays until {} can be made, which may be meant to replace it", grant.title);
-        let finding = Finding::error(Code::Waiting, format!("{title} {why}"))
-            .at(*span)
-            .hint("mend the role assignment that cannot be made; then this one is revoked");
-        Some((index, (why, finding)))
+pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
+    let (mut held, mut findings) = (BTreeMap::new(), Vec::new());
+    let grants = missing_grants(changes);
+    let mut kept = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        let Change::Delete { live, stack, span, title } = change else { continue };
+        let finding = |why: &str| Finding::error(Code::Waiting, format!("{title} {why}")).at(*span);
+        if live.kind.is_grant()
+            && let Some(grant) = grants.iter().find(|grant| grant.scope.may_overlap(&live.scope))
+        {
+            let why = format!("stays until {} can be made, which may be meant to replace it", grant.title);
+            let hint = "mend the role assignment that cannot be made; then this one is revoked";
+            findings.push(finding(&why).hint(hint));
+            held.insert(index, why);
+        }
+        if serves(live.kind)
+            && let Some(wanted) = first_missing(changes, stack)
+        {
+            let why =
+                format!("stays until {} is as declared, which may be meant to take its place", wanted.title);
+            let hint =
+                "mend that first; if this has to make room for it, take it out of the spec for one `apply`";
+            findings.push(finding(&why).hint(hint));
+            kept.insert(&live.id, why);
+        }
+    }
+    let within = within(changes, &kept);
+    held.extend(within);
+    (held, findings)
+}
+
+/// What a stack declares and the plan cannot bring about, or Azure has not finished, always the same one of several.
+fn first_missing<'a>(changes: &'a [Change], stack: &str) -> Option<&'a Desired> {
+    let unfinished = changes.iter().filter_map(|change| match change {
+        Change::NoOp { desired, live }
+        | Change::Adopt { desired, live }
+        | Change::Update { desired, live, .. } => kinds::unsettled(desired, &live.body).map(|_| desired),
+        _ => None,
     });
-    held.collect()
+    let missing = missing(changes).chain(unfinished).filter(|desired| desired.stack == stack);
+    missing.min_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)))
+}
+
+/// The deletes of these resources and of all that stands on and in them, by index, each with why the outermost of them stays: half of it
+/// would take the users' access and leave the account.
+pub(super) fn within(changes: &[Change], kept: &BTreeMap<&ResourceId, String>) -> BTreeMap<usize, String> {
+    let mut stay = BTreeMap::new();
+    if kept.is_empty() {
+        return stay;
+    }
+    for (index, change) in changes.iter().enumerate() {
+        let Change::Delete { live, .. } = change else { continue };
+        let near = std::iter::successors(Some(live.scope.clone()), ResourceId::parent);
+        if let Some(why) = near.filter_map(|id| kept.get(&id)).last() {
+            stay.insert(index, why.clone());
+        }
+    }
+    stay
 }

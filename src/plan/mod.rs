@@ -33,13 +33,13 @@ use crate::source::{Sources, Span};
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
     let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
     let planned = planned(&changes, Some(sources));
-    let held = held::deletes(&changes);
+    let (held, waiting) = held::deletes(&changes);
     let (doomed, undone) = doomed::deletes(&changes);
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> = findings
         .iter()
         .chain(&from_diff)
-        .chain(held.values().map(|(_, finding)| finding))
+        .chain(&waiting)
         .chain(&undone)
         .map(|finding| FindingEntry::new(finding, sources))
         .collect();
@@ -65,8 +65,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         steps,
         fingerprint: String::new(),
     };
-    let held = held.into_iter().map(|(index, (why, _))| (index, why));
-    plan.refuse_all(held.chain(doomed).collect());
+    plan.refuse_all(held.into_iter().chain(doomed).collect());
     plan.fingerprint = plan.digest();
     plan
 }

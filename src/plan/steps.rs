@@ -3,7 +3,8 @@
 //! Pure. Everything follows from the changes, and nothing from the order in which they stand: a file that was edited cannot turn
 //! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands and every deployment in the
 //! account, so that nobody is left without a way in or without the model that their role lets them call; deletes come last, children
-//! before what they stand on, and not at all if a grant that replaces them failed.
+//! before what they stand on, and not at all if a grant that replaces them failed. Accounts, projects and deployments go once all that their
+//! stack declares is there.
 //! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
 //! waits for it: if Azure refuses it, the rest goes on.
 
@@ -12,6 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::held::serves;
 use crate::diff::field;
 use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
 use crate::id::ResourceId;
@@ -32,6 +34,8 @@ struct Draft {
     trust: Option<Trust>,
     /// Of a revoked assignment: the innermost deleted resource that it stands on or in.
     falls_with: Option<ResourceId>,
+    /// Whether it deletes what people or programs work with, or something on or in that.
+    serves: bool,
 }
 
 /// The steps of some changes. Changes that write nothing, or nothing that this version knows, have none.
@@ -102,6 +106,14 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
 
 /// Brings deletes into the order in which they can go: what stands on a resource before it, and the assignments on it right before it.
 fn go_one_after_another(deletes: &mut [Draft]) {
+    let serving: Vec<ResourceId> = deletes
+        .iter()
+        .filter(|draft| kinds::by_name(&draft.step.kind).is_some_and(serves))
+        .map(|draft| draft.target.clone())
+        .collect();
+    for draft in deletes.iter_mut() {
+        draft.serves = serving.iter().any(|target| target.contains(&draft.scope));
+    }
     let resources: Vec<(ResourceId, usize)> =
         deletes.iter().filter(|draft| !draft.grant).map(|draft| (draft.target.clone(), draft.rank)).collect();
     for draft in deletes.iter_mut().filter(|draft| draft.grant) {
@@ -126,6 +138,10 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
     }
     if let Some(trust) = &late.trust {
         return gives(other, late, trust);
+    }
+    // Any of it may be meant to take the place of what goes.
+    if late.serves && !other.step.last && other.step.owner == late.step.owner {
+        return true;
     }
     // Only who can call what stands then has a way in.
     if other.callable && !other.step.last && !late.step.last && late.target.contains(&other.target) {
@@ -297,7 +313,10 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)>
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
     let (grant, callable) = (kind.is_grant(), kind.is_callable());
-    Some((index, Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None }))
+    Some((
+        index,
+        Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None, serves: false },
+    ))
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

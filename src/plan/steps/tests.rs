@@ -173,11 +173,39 @@ fn deletes_come_last_after_the_grants_that_replace_them_and_children_first() {
         [
             (StepAction::Create, "other".to_owned(), vec![]),
             (StepAction::Create, grant(1), vec![]),
-            (StepAction::Delete, "gpt".to_owned(), vec![1]),
-            (StepAction::Delete, grant(9), vec![1, 2]),
-            (StepAction::Delete, "chat".to_owned(), vec![1, 2, 3]),
+            (StepAction::Delete, "gpt".to_owned(), vec![0, 1]),
+            (StepAction::Delete, grant(9), vec![0, 1, 2]),
+            (StepAction::Delete, "chat".to_owned(), vec![0, 1, 2, 3]),
         ]
     );
+}
+
+#[test]
+fn what_serves_goes_once_its_own_stack_is_whole_and_filters_and_other_roles_do_not_wait() {
+    let there = |kind: &str, name: &str| account("there").child(kind, name);
+    let other = Desired { stack: "team-b".to_owned(), ..new_account("other") };
+    for (kind, needs) in
+        [("deployments", vec![0]), ("projects", vec![0]), ("raiPolicies", vec![]), ("connections", vec![])]
+    {
+        let id = there(kind, "x");
+        let role =
+            id.provider("Microsoft.Authorization/roleAssignments", "00000000-0000-4000-8000-000000000009");
+        let elsewhere = account("far")
+            .provider("Microsoft.Authorization/roleAssignments", "00000000-0000-4000-8000-000000000008");
+        let changes = [
+            create(new_account("new")),
+            create(other.clone()),
+            delete(kind, &id, &id),
+            delete("roleAssignments", &role, &id),
+            delete("roleAssignments", &elsewhere, &account("far")),
+        ];
+        let said = said(&changes);
+        let needs_of = |name: &str| &said.iter().find(|(_, target, _)| target == name).unwrap().2;
+        assert_eq!(needs_of(&grant(8)), &Vec::<usize>::new(), "{kind}: {said:?}");
+        assert_eq!(needs_of(&grant(9)), &needs, "{kind}: {said:?}");
+        let whole: Vec<usize> = needs_of("x").iter().copied().filter(|need| *need < 2).collect();
+        assert_eq!(whole, needs, "{kind}: {said:?}");
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod question;
 mod quickstart;
 mod realistic;
 mod refusals;
+mod replacements;
 mod requests;
 mod restored;
 mod roles;

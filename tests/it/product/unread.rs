@@ -469,3 +469,85 @@ fn one_cause_is_told_once_with_all_that_could_not_be_read_for_it() {
         assert!(told(&run.stdout) <= 3, "{what}: {run}");
     }
 }
+
+/// A list that goes on, and whose next page may not be read.
+fn goes_on(list: &mut Value) {
+    list["nextLink"] = json!(format!("/subscriptions/{SUB}/providers/Microsoft.{ACCOUNTS}page=2"));
+}
+
+/// The first of a list once more, otherwise.
+fn contradicts(list: &mut Value) {
+    let items = list["value"].as_array_mut().unwrap();
+    let mut first = items[0].clone();
+    first["properties"]["description"] = json!("another one");
+    items.push(first);
+}
+
+#[test]
+fn users_of_an_account_that_no_spec_declares_stay_while_it_is_not_known_whether_it_goes() {
+    type Spoil = fn(&Azure);
+    let obstacles: [(&str, Spoil); 4] = [
+        ("denied", |azure| azure.spoil("GET", ACCOUNTS, Fault::denied())),
+        ("failed", |azure| azure.spoil("GET", ACCOUNTS, Fault::error(500, "InternalServerError", "no"))),
+        ("one id twice", |azure| azure.spoil("GET", ACCOUNTS, Fault::Edit(contradicts))),
+        ("page 2 denied", |azure| {
+            azure.spoil("GET", ACCOUNTS, Fault::Edit(goes_on));
+            azure.spoil("GET", "page=2", Fault::denied());
+        }),
+    ];
+    for (what, spoil) in obstacles {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        let other = "  - name: other\n    roleAssignments: []\n";
+        let chat = one_account("team-a", "chat", &format!("disableLocalAuth: false\n{}", grants(&[ALICE])));
+        folder.write("a.yaml", format!("{chat}{other}"));
+        folder.keyless("apply a.yaml --yes --allow lock-out").exits(0);
+        folder.write("a.yaml", format!("{}accounts:\n{other}", head("team-a")));
+        azure.take_seen();
+        spoil(&azure);
+        let lifts = "--allow delete-account --allow delete-list --allow lock-out";
+        let run = folder.keyless(&format!("plan a.yaml {lifts}")).exits(1);
+        run.says(&["not every account could be read, and account chat may go with all that is on it"]);
+        folder.keyless(&format!("apply a.yaml --yes {lifts}")).exits(1);
+        assert!(azure.take_writes().is_empty(), "{what}");
+        assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{what}");
+        azure.heal();
+        folder.keyless(&format!("apply a.yaml --yes {lifts}")).exits(0).says(&["2 done"]);
+    }
+}
+
+#[test]
+fn users_of_a_project_that_no_spec_declares_stay_while_it_is_not_known_whether_it_goes() {
+    let projects = |lines: &str| {
+        one_account(
+            "team-a",
+            "chat",
+            &format!("roleAssignments: []\nprojects:{lines}\ndisableLocalAuth: false\n"),
+        )
+    };
+    let scope = format!("{}/projects/p1", account("chat"));
+    let user = |principals: &str| {
+        format!("roleAssignments:\n  - {{scope: {scope}, role: Reader, principals: [{principals}]}}\n")
+    };
+    let alice = format!("{{id: {ALICE}, type: User}}");
+    for page in [false, true] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        folder.write("a.yaml", format!("{}{}", projects(" [{name: p1}]"), user(&alice)));
+        folder.keyless("apply a.yaml --yes").exits(0);
+        folder.write("a.yaml", format!("{}{}", projects(" []"), user("")));
+        azure.take_seen();
+        if page {
+            azure.spoil("GET", "/projects?", Fault::Edit(contradicts));
+        } else {
+            azure.spoil("GET", "/projects?", Fault::denied());
+        }
+        let run = folder.keyless("apply a.yaml --yes --allow delete-project").exits(1);
+        assert!(azure.take_writes().is_empty(), "{run}");
+        let run =
+            run.says(&["not every project could be read, and project p1 may go with all that is on it"]);
+        assert_eq!(azure.grants_at(&scope).len(), 1, "{run}");
+        azure.heal();
+        folder.keyless("apply a.yaml --yes --allow delete-project").exits(0).says(&["2 done"]);
+    }
+}

@@ -505,6 +505,24 @@ impl Case {
                 expected.action = Action::UnmanagedDrift;
             }
         }
+        // What may be meant to take its place comes first; and filters wait for all that is deleted in their account.
+        let unmet = |expected: &Expected| matches!(expected.action, Action::Refused | Action::Unknown);
+        if self.expected.values().any(unmet) {
+            let goes = |key: &String, expected: &Expected| {
+                let serves = ["/deployments/", "/projects/"].iter().any(|list| key.contains(list));
+                serves && expected.action == Action::Delete
+            };
+            let held = self.expected.iter().filter(|(key, expected)| goes(key, expected));
+            let held: BTreeSet<String> = held.map(|(key, _)| key.clone()).collect();
+            let account = |key: &str| key.split('/').take(9).collect::<Vec<_>>().join("/");
+            let near: BTreeSet<String> = held.iter().map(|key| account(key)).collect();
+            for (key, expected) in &mut self.expected {
+                let waits = key.contains("/raipolicies/") && near.contains(&account(key));
+                if expected.action == Action::Delete && (waits || held.contains(key)) {
+                    expected.action = Action::Refused;
+                }
+            }
+        }
     }
 }
 

@@ -215,8 +215,27 @@ fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
         .collect();
     let refused: Vec<&String> = by_action(planned, Action::Refused).collect();
     let above = |scope: &str| !scope.starts_with("/subscriptions/");
+    // No account goes, with all that is on it, while something that its stack declares is not there.
+    let behind = |stack: usize| {
+        let of_stack =
+            |change: &PlannedChange| change.stack.as_deref() == case.specs.trees[stack]["stack"].as_str();
+        let unmet = |change: &PlannedChange| matches!(change.action, Action::Refused | Action::Unknown);
+        let changes = planned.plan.changes.iter().zip(&planned.keys);
+        let mut unmet = changes.filter(|(change, _)| of_stack(change) && unmet(change));
+        let account = |key: &str| case.specs.accounts.iter().any(|account| account.id.to_lowercase() == key);
+        unmet.any(|(_, key)| declared(key) || account(key))
+    };
+    let accounts = case.azure.accounts.iter();
+    let kept: Vec<String> = accounts
+        .filter(|item| matches!(item.label, Label::Leftover { stack, inside: true } if behind(stack)))
+        .map(key_of_item)
+        .filter(|key| refused.contains(&key))
+        .collect();
     let waits = |key: &String| {
         let scope = key.split('|').next().unwrap_or_default();
+        if refused.contains(&key) && kept.iter().any(|account| within(scope, account)) {
+            return true;
+        }
         let near = |other: &str| within(scope, other) || within(other, scope) || above(scope) || above(other);
         refused.contains(&key)
             && missing.iter().any(|other| near(other.split('|').next().unwrap_or_default()))

@@ -93,6 +93,17 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         add(&|other| is_grant(other) && other.action != StepAction::Delete && touch(step, other));
         // A key that Azure refuses keeps nobody's keys on.
         add(&|other| !ending(other) && !entrusting(other) && other.target == step.target);
+        // An account goes, with all that is on it, once everything that its stack declares is there.
+        let goes = |other: &Step| {
+            !is_grant(other)
+                && other.action == StepAction::Delete
+                && within(&scope(step), &other.target.to_lowercase())
+        };
+        if step.action == StepAction::Delete && steps.iter().any(goes) {
+            add(&|other| {
+                other.action != StepAction::Delete && !entrusting(other) && other.owner == step.owner
+            });
+        }
         // Users go when nothing can keep the resource any more: after all that stands in it.
         if step.action == StepAction::Delete && is_grant(step) {
             let goes = |other: &&Step| !is_grant(other) && other.action == StepAction::Delete;

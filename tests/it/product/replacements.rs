@@ -1,0 +1,150 @@
+//! What takes the place of what goes comes first: no account, project or deployment is deleted while something that its stack declares is
+//! missing, however many runs that takes.
+
+use serde_json::{Value, json};
+
+use crate::common::{ALICE, Azure, Fault, Folder, SUB, account, grants, head, one_account};
+
+const LIFTS: &str = "--yes --allow delete-account --allow delete-deployment --allow delete-project";
+
+fn deployment(name: &str) -> String {
+    format!(
+        "deployments:\n  - name: {name}\n    model: {{format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}}\n    sku: {{name: GlobalStandard, capacity: 3}}\n"
+    )
+}
+
+/// An account of the stack under a name, in a group.
+fn in_group(name: &str, group: &str, lines: &str) -> String {
+    one_account("team-a", name, &format!("resourceGroup: {group}\n{lines}"))
+}
+
+fn applied(spec: &str) -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    (azure, folder)
+}
+
+fn deletes(azure: &Azure) -> Vec<String> {
+    let writes = azure.take_writes().into_iter().filter(|seen| seen.method == "DELETE");
+    writes.map(|seen| seen.path().to_owned()).collect()
+}
+
+#[test]
+fn an_account_that_moves_stays_with_its_users_until_the_new_one_is_whole() {
+    let old = one_account("team-a", "chat", &format!("{}{}", grants(&[ALICE]), deployment("gpt")));
+    let (azure, folder) = applied(&old);
+    azure.put(&format!("/subscriptions/{SUB}/resourceGroups/rg-new"), json!({"location": "eastus2"}));
+    let new = in_group("chat-new", "rg-new", &format!("{}{}", grants(&[ALICE]), deployment("gpt")));
+    let near = "/resourceGroups/rg-new/providers/Microsoft.CognitiveServices/accounts/chat-new";
+    // What keeps the new one from being whole, run after run, on one and the same Azure.
+    let gone = new.replace("rg-new", "rg-gone");
+    let (account_fails, models, roles) =
+        (format!("{near}?"), format!("{near}/deployments/gpt?"), format!("{near}/providers/"));
+    let obstacles = [
+        ("resource group `rg-gone` does not exist", &gone, vec![]),
+        ("no such luck", &new, vec![&account_fails]),
+        ("no such luck", &new, vec![&models, &roles]),
+        ("no such luck", &new, vec![&models]),
+        ("no such luck", &new, vec![&models]),
+    ];
+    for (words, spec, failing) in obstacles {
+        folder.write("a.yaml", spec);
+        let no_group =
+            Fault::error(404, "ResourceGroupNotFound", "Resource group 'rg-gone' could not be found.");
+        azure.spoil("GET", "/resourceGroups/rg-gone?", no_group);
+        for part in &failing {
+            azure.spoil("PUT", part, Fault::error(400, "InvalidRequest", "no such luck"));
+        }
+        let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+        assert!(run.stdout.contains(words) || run.stderr.contains(words), "{run}");
+        assert!(deletes(&azure).is_empty(), "{failing:?}: {run}");
+        assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{failing:?}");
+        azure.heal();
+    }
+    folder.write("a.yaml", new);
+    folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(0);
+    assert_eq!(deletes(&azure).len(), 2, "its user, then the account");
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+fn becomes(list: &mut Value, state: &str) {
+    for item in list["value"].as_array_mut().unwrap() {
+        if item["name"] == "new" {
+            item["properties"]["provisioningState"] = json!(state);
+        }
+    }
+}
+
+fn creating(list: &mut Value) {
+    becomes(list, "Creating");
+}
+
+fn failed(list: &mut Value) {
+    becomes(list, "Failed");
+}
+
+#[test]
+fn a_renamed_deployment_stays_until_the_new_one_stands_or_the_spec_drops_that() {
+    let spec = |deployments: &str| {
+        one_account("team-a", "chat", &format!("disableLocalAuth: false\nroleAssignments: []\n{deployments}"))
+    };
+    let (azure, folder) = applied(&spec(&deployment("old")));
+    folder.write("a.yaml", spec(&deployment("new")));
+    azure.spoil("PUT", "/deployments/new?", Fault::error(400, "InsufficientQuota", "no quota is left"));
+    for _ in 0..2 {
+        let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+        run.complains(&["deployment old of chat", "deployment new of chat, which did not succeed"]);
+        assert!(deletes(&azure).is_empty());
+    }
+    // Azure says beforehand that it will not take it.
+    folder.write("a.yaml", spec(&deployment("new").replace("gpt-4o", "gpt-unheard-of")));
+    let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+    run.says(&["it needs deployment new of chat, which cannot be done"]);
+    assert!(deletes(&azure).is_empty());
+    // Azure has not finished it, or has failed to.
+    folder.write("a.yaml", spec(&deployment("new")));
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(3);
+    azure.spoil("DELETE", "/deployments/old?", Fault::error(409, "Conflict", "not now"));
+    folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+    azure.heal();
+    for (state, words) in [("Creating", "Azure is still at work"), ("Failed", "did not complete")] {
+        let edit: fn(&mut Value) = if state == "Creating" { creating } else { failed };
+        azure.spoil("GET", "/deployments?", Fault::Edit(edit));
+        azure.take_seen();
+        let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+        run.says(&[words, "deployment old of chat stays until deployment new of chat is as declared"]);
+        assert!(deletes(&azure).is_empty(), "{state}");
+        azure.heal();
+    }
+    // To make room, the old one goes alone.
+    folder.write("a.yaml", spec("deployments: []\n"));
+    folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(0).says(&["2 done"]);
+    assert_eq!(deletes(&azure).len(), 2);
+}
+
+#[test]
+fn what_a_stack_cannot_make_holds_back_nothing_of_another_stack_and_no_role_elsewhere() {
+    let two = format!(
+        "{}  - name: search\n    disableLocalAuth: false\n    roleAssignments:\n      - role: Reader\n        principals: [{{id: {ALICE}, type: User}}]\n",
+        one_account("team-a", "chat", "disableLocalAuth: false\nroleAssignments: []\n")
+    );
+    let (azure, folder) = applied(&two);
+    folder.write("b.yaml", one_account("team-b", "other", "disableLocalAuth: false\n"));
+    folder.keyless("apply b.yaml --yes").exits(0);
+    folder.write("b.yaml", format!("{}accounts: []\n", head("team-b")));
+    let none = two.split("    roleAssignments:\n      - role").next().unwrap();
+    let none = none.replace("location: eastus2", "location: eastus2\nunmanaged: list");
+    let refused = "        tags: {a: b}\n".trim_start();
+    folder.write("a.yaml", format!("{none}    roleAssignments: []\n    resourceGroup: rg\n    {refused}"));
+    azure.spoil("PATCH", "/accounts/search?", Fault::error(400, "InvalidRequest", "no such luck"));
+    azure.take_seen();
+    folder.keyless(&format!("apply a.yaml b.yaml {LIFTS}")).exits(1);
+    let gone = deletes(&azure);
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    assert!(gone.iter().any(|path| *path == account("other")), "{gone:?}");
+    assert!(gone.iter().any(|path| path.contains("/roleAssignments/")), "{gone:?}");
+}

@@ -9,13 +9,12 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Session, block_on, check_beside, refuse};
-use super::show::{holds_plan, load};
 use super::verify::How;
 use super::wish::{Lifts, Rotation, wish};
 use crate::apply::Secrets;
 use crate::document::FindingEntry;
 use crate::document::report::Report;
-use crate::flow::{self, Asked, Decision, Purpose, Wish, pins};
+use crate::flow::{self, Asked, Decision, Purpose, Wish, pins, saved};
 use crate::render::text;
 use crate::spec::load::holds_spec;
 use crate::text::sanitize::sanitize;
@@ -43,12 +42,12 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     // A plan that is damaged or not there is still meant as one; a spec may be written in JSON.
     let is_json = |path: &PathBuf| path.extension().is_some_and(|own| own.eq_ignore_ascii_case("json"));
-    let is_plan = |path: &PathBuf| holds_plan(path) || (is_json(path) && !holds_spec(path));
+    let is_plan = |path: &PathBuf| saved::holds_plan(path) || (is_json(path) && !holds_spec(path));
     let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().is_some_and(is_plan)));
     // Read before anything fails: a report must take the place of an old one, and of nothing that the run reads.
     let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
     options.look_at_reports(plan);
-    let saved = plan.first().map(|path| load(path)).transpose()?;
+    let saved = plan.first().map(|path| saved::load(path)).transpose()?;
     if let Some(plan) = &saved {
         pins::stacks(&options.stack, plan)?;
     }

@@ -16,7 +16,6 @@ use crate::keys::revoke::revoke;
 use crate::keys::status;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::source::Sources;
 
 /// Arguments of `keys`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +67,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
     };
     let checked = match subscription {
-        Some(_) => Checked { stacks: Vec::new(), findings: Vec::new(), sources: Sources::default() },
+        Some(_) => Checked::default(),
         None => check(options, &specs.specs),
     };
     if checked.has_errors() {

@@ -1,25 +1,15 @@
 //! `keyless lock`: who the specs' names are, written beside them or compared with what stands there.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-
 use super::Exit;
 use super::document::{Document, OutFile, all, json};
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{Session, Specs, block_on, read_specs, refuse};
 use super::specs::diagnostics;
-use crate::files;
-use crate::finding::{Code, Finding, Open};
-use crate::flow::Checked;
-use crate::kinds::role_assignment::{principal_queries, principals_of};
-use crate::source::Sources;
+use crate::finding::Open;
+use crate::flow::{Checked, locks};
 use crate::spec::Loaded;
-use crate::spec::conflict::conflicts;
-use crate::spec::lock::Lock;
-
-/// Largest lock file in bytes.
-const LARGEST: u64 = 64 << 20;
+use std::fmt::Write as _;
 
 /// Arguments of `lock`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +28,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     }
     let mut reads = checked.sources.paths().to_vec();
     let outs = if args.check { Vec::new() } else { outs(options, &checked)? };
-    reads.extend(checked.stacks.iter().filter_map(|loaded| path_of(loaded, &checked.sources)));
+    reads.extend(checked.stacks.iter().filter_map(|loaded| locks::path_of(loaded, &checked.sources)));
     options.look_at_reports(&reads);
     let fresh = block_on(async {
         let session = Session::connect(options).await?;
@@ -58,18 +48,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let mut differences = Vec::new();
     for (loaded, lock) in &locks {
         if args.check {
-            let path = path_of(loaded, &checked.sources);
-            match path.as_deref().map(read).transpose() {
-                Ok(standing) => {
-                    let none = Lock { principals: Vec::new(), ..lock.clone() };
-                    differences.extend(standing.flatten().unwrap_or(none).differences(
-                        lock,
-                        loaded,
-                        &principals_of(&loaded.spec),
-                    ));
-                }
-                Err(problem) => differences.push(problem.at(loaded.document.value_span("/stack"))),
-            }
+            differences.extend(locks::differences(loaded, lock, &checked.sources));
         }
     }
     if !unresolved {
@@ -108,49 +87,15 @@ fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> R
 /// The lock files that may be written: where a name has to be looked up, and where one stands already.
 fn outs(options: &Options, checked: &Checked) -> Result<Vec<Option<OutFile>>, Failure> {
     let out = |loaded: &Loaded| {
-        let Some(path) = path_of(loaded, &checked.sources) else { return Ok(None) };
+        let Some(path) = locks::path_of(loaded, &checked.sources) else { return Ok(None) };
         let stands = std::fs::symlink_metadata(&path).is_ok();
-        if stands && !is_plain(&path).is_ok_and(|plain| plain) {
+        if stands && !locks::is_plain(&path).is_ok_and(|plain| plain) {
             return Err(Failure::new(format!("failed to write `{}`", path.display()))
                 .cause("it is not a regular file")
                 .hint("a lock file is read and written where it stands, through no link: remove it first"));
         }
-        let wanted = stands || !principal_queries(std::slice::from_ref(loaded)).is_empty();
+        let wanted = stands || locks::is_needed(loaded);
         wanted.then(|| OutFile::open(&path, checked.sources.paths(), options)).transpose()
     };
     checked.stacks.iter().map(out).collect()
-}
-
-/// Whether a path names a regular file itself, not a link to one.
-fn is_plain(path: &Path) -> std::io::Result<bool> {
-    std::fs::symlink_metadata(path).map(|about| about.is_file())
-}
-
-/// The lock file of a spec; a spec from stdin has none.
-pub(super) fn path_of(loaded: &Loaded, sources: &Sources) -> Option<PathBuf> {
-    let name = &sources.file(loaded.document.file).name;
-    (name != "<stdin>").then(|| Path::new(name).with_extension("lock.json"))
-}
-
-/// Reads a lock file, if there is one. A link is not followed: it could lead anywhere.
-pub(super) fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
-    let unusable = |cause: String| {
-        let message = format!("lock file `{}` cannot be used", path.display());
-        let hint = "remove it, or write it anew with `keyless lock`";
-        Box::new(Finding::error(Code::LockOutdated, message).cause(cause).hint(hint))
-    };
-    match is_plain(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(error.to_string())),
-        Ok(false) => return Err(unusable("it is not a regular file".to_owned())),
-        Ok(true) => {}
-    }
-    let text = files::read_text(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
-    Lock::parse(&text).map(Some).map_err(|error| match conflicts(&text).first() {
-        Some(conflict) => {
-            let line = 1 + text[..conflict.start].matches('\n').count();
-            unusable(format!("line {line} begins an unresolved merge conflict"))
-        }
-        None => unusable(error.to_string()),
-    })
 }

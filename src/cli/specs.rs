@@ -1,17 +1,14 @@
-//! Specs as every command takes them: read, checked, and refused with all that is wrong.
+//! Specs as every command takes them: from arguments, and refused with all that is wrong. `flow::Checked` reads them.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
 use super::document::Document;
-use super::lock;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
-use crate::flow::{Checked, held_against, pins};
+use crate::flow::Checked;
 use crate::render::diagnostic;
-use crate::source::Sources;
-use crate::spec;
 use crate::spec::variables::VariableInputs;
 
 /// Which specs.
@@ -34,35 +31,18 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 
 /// Like [`check`], for a run that reads other files too.
 pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
-    let mut checked = read_specs(options, paths);
-    // Whether there is a lock file or not, and whether its spec can be read or not.
-    let locks: Vec<PathBuf> =
-        checked.sources.paths().iter().map(|path| path.with_extension("lock.json")).collect();
-    for path in locks.iter().chain(others) {
+    let mut checked = read_specs(options, paths).with_locks();
+    for path in others {
         checked.sources.note(path);
     }
-    for loaded in &mut checked.stacks {
-        let path = lock::path_of(loaded, &checked.sources);
-        match path.as_deref().map(lock::read).transpose() {
-            Ok(found) => loaded.lock = found.flatten(),
-            Err(problem) => checked.findings.push(problem.at(loaded.document.value_span("/stack"))),
-        }
-        checked.findings.extend(held_against(loaded, None));
-    }
-    checked.findings.sort_by_key(|finding| finding.span);
     options.look_at_reports(checked.sources.paths());
     checked
 }
 
 /// Reads and checks specs by themselves.
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
-    let mut sources = Sources::default();
     let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
-    let (stacks, mut findings) = spec::read(paths, &inputs, &mut sources, io::stdin(), crate::kinds::check);
-    findings.extend(pins::other_stacks(&options.stack, &stacks));
-    // Each stage told what it found; a reader goes through the file.
-    findings.sort_by_key(|finding| finding.span);
-    Checked { stacks, findings, sources }
+    Checked::read(paths, io::stdin(), &inputs, &options.stack)
 }
 
 /// Tells what is wrong with specs and ends: nothing is asked of Azure.

@@ -19,9 +19,7 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     // One that is not set is none of this command's business; one that is set must do.
     refuse_unusable_variables(options)?;
-    let mut checked = check(options, &args.specs.specs);
-    checked.findings.extend(crate::kinds::unjudged(&checked.stacks));
-    checked.findings.sort_by_key(|finding| finding.span);
+    let checked = check(options, &args.specs.specs).with_unjudged();
     let entries = checked.entries();
     let failed = checked.has_errors();
     if options.format != Format::Human {

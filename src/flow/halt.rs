@@ -21,6 +21,8 @@ pub(crate) enum Halt {
         /// The addresses that do.
         known: Vec<String>,
     },
+    #[error("`{path}` cannot be used as a plan")]
+    UnusablePlan { path: String, cause: String, hint: &'static str },
     #[error("the plan was made for {made}, and this run goes to {here}")]
     OtherTarget { made: String, here: String },
     #[error(transparent)]
@@ -35,6 +37,7 @@ impl Halt {
         match self {
             Self::NotSignedIn(error) => Some(error.to_string()),
             Self::NoScope { source, .. } => Some(source.to_string()),
+            Self::UnusablePlan { cause, .. } => Some(cause.clone()),
             Self::UnreadStart { refusal, .. } => Some(refusal.message.clone()),
             Self::Interrupted(_)
             | Self::NothingToRotate { .. }
@@ -52,6 +55,7 @@ impl Halt {
                 Some("no connection of these specs has `credentials`".to_owned())
             }
             Self::NothingToRotate { known, .. } => Some(format!("these do: {}", known.join(", "))),
+            Self::UnusablePlan { hint, .. } => Some((*hint).to_owned()),
             Self::OtherTarget { .. } => {
                 Some("apply it where it was made for, or make one for this target".to_owned())
             }

@@ -2,15 +2,17 @@
 //!
 //! [`plan`] is all of it for what specs declare, [`review`] for a plan that was saved. [`decide`] says which of them an `apply` carries out,
 //! and [`execute`] does that. In between the command line shows and asks: nothing here knows of options, terminals or exit codes. Azure is
-//! asked through [`Azure`] alone; every other step is a pure function of the floors below.
+//! asked through [`Azure`] alone, and files are read where a run begins ([`Checked::read`], [`saved::load`]); every other step is a pure
+//! function of the floors below.
 
 mod azure;
 mod clean;
 mod decision;
 mod halt;
+pub(crate) mod locks;
 pub(crate) mod pins;
 mod rotation;
-mod saved;
+pub(crate) mod saved;
 mod specs;
 mod statement;
 mod wish;
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 pub(crate) use azure::Azure;
 pub(crate) use decision::{Asked, Decision};
 pub(crate) use halt::Halt;
-pub(crate) use specs::{Checked, held_against};
+pub(crate) use specs::Checked;
 pub(crate) use wish::{Purpose, Wish};
 
 use crate::apply::{Secrets, apply};
@@ -52,7 +54,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // Specs and lock files name a tenant, and only the caller's token tells which one this is.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
-    findings.extend(stacks.iter().flat_map(|loaded| held_against(loaded, caller.tid)));
+    findings.extend(stacks.iter().flat_map(|loaded| locks::held_against(loaded, caller.tid)));
 
     // snapshot → desired: names are resolved by now, so that each declared resource has its id.
     let mut desired = resolved(&stacks, &snapshot);

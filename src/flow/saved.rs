@@ -1,14 +1,36 @@
-//! What `review` has to know of a saved plan: what it starts from, what is asked about it, and what in it is only its word.
+//! A saved plan: read from its file, and what `review` has to know of it: what it starts from, what is asked about it, and what in it is
+//! only its word.
 //!
-//! Pure.
+//! Pure, but for reading the file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Halt, pins};
 use crate::document::{FindingEntry, Plan, Target};
 use crate::finding::{Code, Severity};
+use crate::plan::saved::parse;
 use crate::snapshot::{Query, Snapshot};
-use crate::{checks, document, kinds};
+use crate::text::{decoded, json};
+use crate::{checks, document, files, kinds};
+
+/// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
+const LARGEST: u64 = 512 << 20;
+
+/// Whether a file is a saved plan, whatever it is called; a pipe can be read once only, and is not looked into.
+pub(crate) fn holds_plan(path: &Path) -> bool {
+    let is_plan = |bytes: &[u8]| json::holds(&decoded(bytes), &["formatVersion", "changes"]) == Some(true);
+    path.is_file() && files::read(path, LARGEST).is_ok_and(|bytes| is_plan(&bytes))
+}
+
+/// Reads a saved plan.
+pub(crate) fn load(path: &Path) -> Result<Plan, Halt> {
+    let unusable = |cause: String, hint| Halt::UnusablePlan { path: path.display().to_string(), cause, hint };
+    let text = files::read_text(path, LARGEST)
+        .map_err(|error| unusable(error.to_string(), "`keyless plan --out FILE` writes one"))?;
+    parse(&text)
+        .map_err(|error| unusable(error.to_string(), "make a new plan with `keyless plan --out FILE`"))
+}
 
 /// Fails where a plan was made for another target than this run's.
 pub(super) fn same_target(plan: &Plan, here: &Target) -> Result<(), Halt> {

@@ -1,21 +1,24 @@
-//! Specs that were read and checked: where the flow begins.
+//! Specs, read and checked: where the flow begins.
 //!
-//! Pure. What there is to say about them is collected on the way; what only the caller's token can tell is added here.
+//! Files are read here, and nothing else is asked. What there is to say is collected on the way; what only the caller's token can tell is
+//! added by [`foreign_tenants`].
 
-use uuid::Uuid;
+use std::io::Read;
+use std::path::PathBuf;
 
+use super::{locks, pins};
 use crate::auth::Claims;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Finding, Severity};
-use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
-use crate::kinds::role_assignment::principals_of;
+use crate::kinds::{self, Kind as _};
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
-use crate::spec::Loaded;
+use crate::spec::variables::VariableInputs;
+use crate::spec::{self, Loaded};
 
 /// Specs that were read and checked.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Checked {
     pub stacks: Vec<Loaded>,
     /// Everything there is to say so far.
@@ -25,6 +28,51 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// Reads and checks specs by themselves; those of a stack to which the run is not pinned are errors.
+    pub(crate) fn read(
+        paths: &[PathBuf],
+        stdin: impl Read,
+        inputs: &VariableInputs,
+        pinned: &[String],
+    ) -> Self {
+        let mut sources = Sources::default();
+        let (stacks, mut findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
+        findings.extend(pins::other_stacks(pinned, &stacks));
+        let mut checked = Self { stacks, findings, sources };
+        checked.in_order_of_files();
+        checked
+    }
+
+    /// Reads the lock files beside the specs, and holds each spec to its own.
+    pub(crate) fn with_locks(mut self) -> Self {
+        // Whether there is a lock file or not, and whether its spec can be read or not.
+        let paths: Vec<PathBuf> = self.sources.paths().iter().map(|path| locks::beside(path)).collect();
+        for path in &paths {
+            self.sources.note(path);
+        }
+        for loaded in &mut self.stacks {
+            match locks::of(loaded, &self.sources) {
+                Ok(lock) => loaded.lock = lock,
+                Err(problem) => self.findings.push(*problem),
+            }
+            self.findings.extend(locks::held_against(loaded, None));
+        }
+        self.in_order_of_files();
+        self
+    }
+
+    /// Adds notes about what specs name and only Azure can judge, for a run that does not ask it.
+    pub(crate) fn with_unjudged(mut self) -> Self {
+        self.findings.extend(kinds::unjudged(&self.stacks));
+        self.in_order_of_files();
+        self
+    }
+
+    /// Each stage told what it found; a reader goes through the file.
+    fn in_order_of_files(&mut self) {
+        self.findings.sort_by_key(|finding| finding.span);
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.errors() > 0
     }
@@ -43,12 +91,6 @@ impl Checked {
     pub(crate) fn entries(&self) -> Vec<FindingEntry> {
         self.findings.iter().map(|finding| FindingEntry::new(finding, &self.sources)).collect()
     }
-}
-
-/// What is wrong with a spec's lock file; of which tenant it has to be is known once somebody has signed in.
-pub(crate) fn held_against(loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding> {
-    let lock = loaded.lock.as_ref();
-    lock.map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), tenant)).unwrap_or_default()
 }
 
 /// Declared tenants that are not the caller's.

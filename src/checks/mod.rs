@@ -112,9 +112,10 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Adds what the answers mean to a plan. Changes that cannot succeed are refused, and with them what needs them.
-pub fn judge(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
-    let verdicts = verdicts(plan, snapshot, unpermitted);
+/// Adds what the answers mean to a plan. Changes that cannot succeed are refused, and with them what needs them. `before` is the state
+/// that the snapshot shows.
+pub fn judge(plan: &mut Plan, snapshot: &Snapshot, before: &World, unpermitted: Severity) {
+    let verdicts = verdicts(plan, snapshot, before, unpermitted);
     for Verdict { finding, refuses } in &verdicts {
         for change in refuses {
             plan.refuse(*change, &finding.message);
@@ -122,34 +123,33 @@ pub fn judge(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
     }
     add(plan, verdicts);
     // What is refused has no consequences.
-    let verdicts = consequences(plan, snapshot);
+    let verdicts = consequences(plan, snapshot, before);
     add(plan, verdicts);
 }
 
 /// Adds what the answers mean to a plan that is carried out whole or not at all.
-pub fn review(plan: &mut Plan, snapshot: &Snapshot, unpermitted: Severity) {
-    let verdicts = verdicts(plan, snapshot, unpermitted);
+pub fn review(plan: &mut Plan, snapshot: &Snapshot, before: &World, unpermitted: Severity) {
+    let verdicts = verdicts(plan, snapshot, before, unpermitted);
     // What was said when the plan was made is said again, if it still holds.
     plan.findings.retain(|finding| !is_verdict(finding));
     add(plan, verdicts);
-    let verdicts = consequences(plan, snapshot);
+    let verdicts = consequences(plan, snapshot, before);
     add(plan, verdicts);
 }
 
-fn verdicts(plan: &Plan, snapshot: &Snapshot, unpermitted: Severity) -> Vec<Verdict> {
+fn verdicts(plan: &Plan, snapshot: &Snapshot, world: &World, unpermitted: Severity) -> Vec<Verdict> {
     if plan.steps.is_empty() {
         return Vec::new();
     }
-    let world = World::of(snapshot);
-    let case = Case { plan, snapshot, world: &world, unpermitted };
+    let case = Case { plan, snapshot, world, unpermitted };
     CHECKS.iter().flat_map(|check| (check.verdicts)(&case)).collect()
 }
 
-fn consequences(plan: &Plan, snapshot: &Snapshot) -> Vec<Verdict> {
+fn consequences(plan: &Plan, snapshot: &Snapshot, before: &World) -> Vec<Verdict> {
     if plan.steps.is_empty() {
         return Vec::new();
     }
-    let world = World::of(snapshot).with_restored(plan);
+    let world = before.with_restored(plan);
     let after = world.after(plan);
     let case = Case { plan, snapshot, world: &world, unpermitted: Severity::Note };
     CONSEQUENCES.iter().flat_map(|consequence| consequence(&case, &after)).collect()

@@ -68,12 +68,12 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // What this run must not write, whoever asks for it; then what Azure would not take: such a change is refused, not tried.
     plan.findings.extend(pins::outside(&wish.within, &plan));
+    let before = World::of(&snapshot);
     if let Some(unpermitted) = wish.purpose.unpermitted() {
-        checks::judge(&mut plan, &snapshot, unpermitted);
+        checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
 
     // Guards come last, on the state that the changes which are left would lead to. They know nothing of how those were found.
-    let before = World::of(&snapshot);
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);
     plan.findings.extend(guards::judge(&plan, &before, caller.oid, wish.allowed));
     plan.findings.sort();
@@ -102,21 +102,22 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     let beside = saved::unread_beside(&snapshot);
 
     // In place of a diff: is everything still as it was when the plan was made? Of one that is not, nothing more is asked.
-    let mut outdated = stale(&plan, &World::of(&snapshot));
+    let mut before = World::of(&snapshot);
+    let mut outdated = stale(&plan, &before);
     let holds = outdated.is_empty();
     if holds {
         azure.ask_more(&|known| saved::raised(&plan, known), &mut snapshot).await?;
+        before = World::of(&snapshot);
         outdated = spared(&plan, &diff::spared_by_now(&plan, &snapshot));
     }
 
     // What the file says besides its writes is somebody's word: it is made anew from live state, or left out and counted.
-    let before = World::of(&snapshot);
     let hearsay = Hearsay::findings_of(&mut plan, saved::is_found_anew);
     let names = saved::names(&plan);
     if holds {
         let foreign = confront(&mut plan, &before);
         plan.findings.extend(foreign);
-        checks::review(&mut plan, &snapshot, Severity::Error);
+        checks::review(&mut plan, &snapshot, &before, Severity::Error);
     }
     plan.findings.extend(outdated);
     plan.findings.extend(beside);

@@ -12,7 +12,6 @@ pub mod document;
 pub(crate) mod files;
 pub mod finding;
 pub mod id;
-pub(crate) mod scrub;
 pub mod source;
 pub mod spec;
 pub mod text;
@@ -43,7 +42,6 @@ pub mod render;
 
 pub mod arm;
 pub mod auth;
-pub mod cloud;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

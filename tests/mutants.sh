@@ -34,7 +34,7 @@ groups=("$@")
 for group in "${groups[@]}"; do
     case $group in
         guards) run guards --lib "guards::" 'src/guards/*.rs' ;;
-        exchange) run exchange --lib "arm::" 'src/arm/exchange.rs' 'src/arm/exchange/*.rs' src/arm/retry.rs ;;
+        exchange) run exchange --lib "arm::" 'src/arm/exchange/*.rs' src/arm/retry.rs ;;
         diff) run diff --lib "diff:: kinds:: desired:: plan::" 'src/diff/*.rs' ;;
         desired) run desired --lib "desired:: diff::" src/kinds/desired.rs ;;
         plan) run plan --lib "plan::" 'src/plan/*.rs' 'src/plan/steps/*.rs' ;;

@@ -12,8 +12,8 @@ use crate::auth::Secret;
 use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::kinds::{self, Compare, Kind};
-use crate::scrub;
 use crate::spec::variables::secret_name;
+use crate::text::scrub;
 
 /// What a secret of the environment begins with.
 const PREFIX: &str = "KEYLESS_SECRET_";

@@ -26,7 +26,7 @@ use super::target::Target;
 use super::wire;
 pub use super::written::Written;
 use crate::auth::Credential;
-use crate::cloud::Endpoint;
+use crate::auth::cloud::Endpoint;
 use crate::text::redact::redact;
 
 /// How a client behaves; the default is for production.

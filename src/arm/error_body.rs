@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::scrub::scrub;
+use crate::text::scrub::scrub;
 
 /// What a body says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use super::clock::Moment;
 use super::exchange::{Answer, Body, Headers, Method, Outcome};
 use super::retry::retry_after;
 use crate::auth::Secret;
-use crate::cloud::Endpoint;
-use crate::scrub;
+use crate::auth::cloud::Endpoint;
 use crate::text::redact::{redact, secret_values};
+use crate::text::scrub;
 
 /// No answer may be larger.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

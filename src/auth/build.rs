@@ -24,9 +24,10 @@ use super::choose::Host;
 use super::entra::{LARGEST, Wire, client_options, whole};
 use super::tools::Shell;
 use super::{AuthError, Kind, SECRET_VARIABLES, Secret, Settings, explain};
-use crate::cloud::Cloud;
+use crate::auth::cloud::Cloud;
+use crate::files;
 use crate::text::loopback::is_loopback;
-use crate::{files, scrub};
+use crate::text::scrub;
 
 /// Makes the credential; asks nobody yet.
 pub(super) fn build(

@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{files, scrub};
+use crate::files;
+use crate::text::scrub;
 
 /// Largest file in bytes; a key with a long chain has some ten thousand.
 const LARGEST: u64 = 1 << 20;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::entra::{Machine, Wire};
 use super::{AuthError, Environment, Settings, build, explain, tools};
-use crate::cloud::Endpoint;
+use crate::auth::cloud::Endpoint;
 
 /// The credentials there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

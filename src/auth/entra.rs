@@ -16,11 +16,11 @@ use futures_util::{Stream, StreamExt as _};
 use url::Url;
 
 use super::{AuthError, Settings, explain};
-use crate::cloud::Cloud;
-use crate::scrub;
+use crate::auth::cloud::Cloud;
 use crate::text::excerpt::first_words;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;
+use crate::text::scrub;
 
 /// The metadata service of Azure's machines; on every one the same link-local address.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::{AuthError, Kind};
-use crate::scrub::scrub;
+use crate::text::scrub::scrub;
 
 /// Entra ID's error codes that have a known way out.
 const BY_CODE: &[(&str, &str)] = &[
@@ -168,7 +168,7 @@ mod tests {
             "AADSTS700213: no match\r\nTrace ID: 1, sent s3cret-of-the-job.",
             "deeper",
         ]);
-        crate::scrub::learn("s3cret-of-the-job");
+        crate::text::scrub::learn("s3cret-of-the-job");
         let AuthError::NoToken { reason, advice, .. } = failure(Kind::GithubOidc, &error) else {
             panic!("another error");
         };

@@ -7,6 +7,7 @@ mod build;
 mod certificate;
 mod choose;
 mod claims;
+pub mod cloud;
 mod entra;
 mod explain;
 mod tools;
@@ -23,8 +24,8 @@ use url::Url;
 pub use choose::{Kind, Skipped};
 pub use claims::Claims;
 
-use crate::cloud::{Cloud, Endpoint};
-use crate::scrub;
+use crate::auth::cloud::{Cloud, Endpoint};
+use crate::text::scrub;
 
 /// A text that is never shown: from the moment it is made, it is taken out of every text for people.
 #[derive(Clone, PartialEq, Eq)]

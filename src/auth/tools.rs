@@ -12,7 +12,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::Environment;
-use crate::scrub;
+use crate::text::scrub;
 
 /// Whether a tool is on PATH.
 pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {

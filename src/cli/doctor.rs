@@ -15,7 +15,7 @@ use super::session::{Session, block_on, target_of};
 use super::specs::check;
 use crate::arm;
 use crate::auth::Claims;
-use crate::cloud::{Cloud, Endpoint};
+use crate::auth::cloud::{Cloud, Endpoint};
 use crate::doctor::rights::{Purpose, judged, needed, places};
 use crate::doctor::{self, Check, Diagnosis, State, probe};
 use crate::document::{Requests, Statement};

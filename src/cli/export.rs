@@ -12,9 +12,9 @@ use crate::export::{Exported, Unexportable, Wanted, export, queries};
 use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
 use crate::render::{diagnostic, export as render, markdown};
-use crate::scrub::holds_secret;
 use crate::source::Sources;
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
+use crate::text::scrub::holds_secret;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::cloud::Cloud;
+use crate::auth::cloud::Cloud;
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]

@@ -12,8 +12,8 @@ use super::Exit;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
-use crate::scrub::{holds_secret, scrub, scrub_lines};
 use crate::text::sanitize::{sanitize, sanitize_screen};
+use crate::text::scrub::{holds_secret, scrub, scrub_lines};
 
 /// Why a command ended early: a message, its causes, and what to do.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use super::options::Options;
 use super::output::Failure;
 use crate::apply::Secrets;
 use crate::auth::Environment;
-use crate::cloud::Endpoint;
-use crate::scrub;
+use crate::auth::cloud::Endpoint;
+use crate::text::scrub;
 
 /// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
 ///

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::document::Plan;
-use crate::scrub::scrub;
+use crate::text::scrub::scrub;
 
 /// Takes the secrets of this run out of everything in a plan that only people read, and takes its fingerprint anew.
 ///

@@ -10,9 +10,9 @@ use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Snippet};
 
 use crate::finding::{Finding, Severity};
-use crate::scrub::{self, REDACTED};
 use crate::source::{FileId, Position, SourceFile, Sources, Span};
 use crate::text::sanitize::{break_commands, push_sanitized, sanitize};
+use crate::text::scrub::{self, REDACTED};
 
 /// Widest part of a line that is shown, in characters.
 const WIDTH: usize = 100;

@@ -1,6 +1,6 @@
 //! What is quoted of an answer that is no JSON.
 
-use crate::scrub::scrub;
+use crate::text::scrub::scrub;
 
 /// How much of a page that is not JSON is quoted.
 const WORDS: usize = 24;
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn no_part_of_a_secret_is_left_by_a_cut_or_by_taking_tags_out() {
         let secret = "pr1vate\"key\"<of>/page&words";
-        crate::scrub::learn(secret);
+        crate::text::scrub::learn(secret);
         for before in 0..310 {
             let page = format!("{}{secret}{secret} after <b>{secret}</b>", "x".repeat(before));
             let words = first_words(page.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The ground floor: what every module needs to know of text. Pure.
+//! The ground floor: what every module needs to know of text. Pure, but for what [`scrub`] knows of the secrets of a run.
 
 pub(crate) mod excerpt;
 pub mod json;
@@ -7,6 +7,7 @@ pub(crate) mod names;
 pub(crate) mod query;
 pub mod redact;
 pub mod sanitize;
+pub(crate) mod scrub;
 
 use std::borrow::Cow;
 

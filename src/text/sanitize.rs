@@ -325,8 +325,8 @@ mod tests {
     #[test]
     fn a_secret_is_found_in_markdown() {
         let secret = "s3cr3t+/key=Ω \"va&lue\"\\n<1>";
-        crate::scrub::learn(secret);
+        crate::text::scrub::learn(secret);
         let text = format!("before {} after", markdown(secret));
-        assert_eq!(crate::scrub::scrub(&text), "before REDACTED after", "{text}");
+        assert_eq!(crate::text::scrub::scrub(&text), "before REDACTED after", "{text}");
     }
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::probe::{Ask, Call, Probe, renamed_limit};
 use super::verdict::Answered;
+use crate::auth::cloud::{Addresses, Cloud};
 use crate::auth::{Claims, Credential};
-use crate::cloud::{Addresses, Cloud};
 
 /// No answer needs to be larger to be judged.
 const LARGEST: usize = 1024 * 1024;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::cloud::{Cloud, takes_data_tokens};
+use crate::auth::cloud::{Cloud, takes_data_tokens};
 use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
 use crate::rbac::{self, Task};
 

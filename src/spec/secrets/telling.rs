@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names_secret;
-use crate::scrub::REDACTED;
+use crate::text::scrub::REDACTED;
 
 /// Parameters of URLs and connection strings that hold secrets and whose names do not say so.
 const PARAMETERS: &[&str] = &["sig", "signature", "sharedaccesssignature", "code"];
@@ -67,7 +67,7 @@ fn token(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = &text[at + 1..];
     let length = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
     let digits = rest[..length].bytes().any(|byte| byte.is_ascii_digit());
-    let long = length >= TOKEN || (length >= crate::scrub::SHORTEST && digits);
+    let long = length >= TOKEN || (length >= crate::text::scrub::SHORTEST && digits);
     (begins && long).then_some(at + 1..at + 1 + length)
 }
 

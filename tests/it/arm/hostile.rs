@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use keyless::arm::{Effect, Kind as Failure};
+use keyless::auth::cloud::Cloud;
 use keyless::auth::{Credential, Kind, Settings};
-use keyless::cloud::Cloud;
 use serde_json::{Value, json};
 
 use super::client;

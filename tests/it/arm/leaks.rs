@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use keyless::auth::cloud::Cloud;
 use keyless::auth::{Credential, Kind, Secret, Settings};
-use keyless::cloud::Cloud;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 

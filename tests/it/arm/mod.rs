@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use keyless::arm::observer::What;
 use keyless::arm::{Client, Event, Interrupt, Limits, Observer, Options};
+use keyless::auth::cloud::Endpoint;
 use keyless::auth::{Credential, Secret};
-use keyless::cloud::Endpoint;
 
 /// The token of these tests.
 const TOKEN: &str = "eyJ0b2tlbiI6InRoYXQgbXVzdCBub3QgbGVhayJ9";

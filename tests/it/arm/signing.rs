@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use keyless::auth::cloud::{Cloud, Endpoint};
 use keyless::auth::{AuthError, Credential, Environment, Kind, Secret, Settings};
-use keyless::cloud::{Cloud, Endpoint};
 use serde_json::{Value, json};
 use url::Url;
 

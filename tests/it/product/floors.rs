@@ -26,10 +26,10 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["snapshot"],
     &["spec"],
     &["document"],
-    &["cloud", "rbac"],
+    &["rbac"],
     &["finding"],
     &["files", "id", "text"],
-    &["scrub", "source"],
+    &["source"],
 ];
 
 /// Modules that stand beside the house: `product::structure` and `sandbox::wings` hold their rules.

@@ -18,8 +18,8 @@ pub(crate) use telling::{is_telling, untold};
 
 use super::tree::{Children, Document, Node};
 use super::variables::{is_reference, secret_name};
-use crate::scrub;
 use crate::text::json::unescape;
+use crate::text::scrub;
 
 /// Words that the name of a secret ends with, alone or as the last of several: `apiKey`, `SHARED_ACCESS_KEY`.
 const WORDS: &[&str] = &[

@@ -131,3 +131,28 @@ fn committed_schemas_are_those_that_the_binary_prints() {
         assert_eq!(committed, printed, "{} is out of date: run `just schema`", file.display());
     }
 }
+
+/// The walk of one role assignment in ARCHITECTURE.md.
+#[test]
+fn every_function_of_the_walk_is_in_its_file() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let walk =
+        text.split("## One role assignment\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let names =
+        |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let rows: Vec<Vec<&str>> = walk
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split(" | ").collect())
+        .collect();
+    assert!(rows.len() > 20, "{walk}");
+    for row in rows {
+        let [file, functions, _] = row.as_slice() else { panic!("{row:?}") };
+        let [file] = names(file).try_into().unwrap();
+        let source = std::fs::read_to_string(root().join("src").join(&file)).unwrap_or_default();
+        for function in names(functions) {
+            let is_there = ["(", "<"].iter().any(|next| source.contains(&format!("fn {function}{next}")));
+            assert!(is_there, "`{file}` has no function `{function}`");
+        }
+    }
+}

@@ -14,3 +14,19 @@ pub(crate) fn lists(stacks: &[Loaded]) -> Vec<DeclaredList> {
     };
     stacks.iter().flat_map(|loaded| KINDS.iter().flat_map(move |kind| of_kind(loaded, *kind))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::children::collection;
+    use crate::spec::sections::section;
+
+    #[test]
+    fn every_kind_has_a_row_in_the_table_of_sections_and_goes_by_its_noun() {
+        for kind in KINDS {
+            let row = section(collection(*kind));
+            let row = row.unwrap_or_else(|| panic!("{kind:?} has no row in spec/sections.rs"));
+            assert_eq!(kind.noun(), row.noun, "{kind:?}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use crate::principals::own_principal;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Spec};
+use crate::spec::sections;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
@@ -107,7 +108,8 @@ impl Kind for Projects {
     }
 
     fn declarable(&self) -> Fields {
-        Fields::of("Project", &["name", "connections"], &[])
+        let not_fields: Vec<&str> = sections::within("projects").chain(["name"]).collect();
+        Fields::of("Project", &not_fields, &[])
     }
 
     fn read_only(&self) -> &'static [&'static str] {
@@ -172,9 +174,10 @@ impl Kind for Projects {
     }
 
     fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
-        // A kind of their own.
-        desired.declared.remove("connections");
-        desired.spans.retain(|path, _| !path.starts_with("connections"));
+        for list in sections::within("projects") {
+            desired.declared.remove(list);
+            desired.spans.retain(|path, _| !path.starts_with(list));
+        }
         if let Some(identity) = desired.declared.get_mut("identity") {
             shape::long_identity(identity);
         }

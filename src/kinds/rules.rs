@@ -11,7 +11,7 @@ use super::shape::MARK;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::source::Span;
-use crate::spec::Loaded;
+use crate::spec::{Loaded, sections};
 use crate::text::json::escape;
 
 /// Tags below a pointer: how many, their names and values, no mark typed in.
@@ -123,7 +123,7 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
                         .at(loaded.document.value_span(&below))
                         .hint("leave the line out to leave the field alone, or write the value you want");
                 findings.push(finding);
-            } else if !is_clearable(name) && name != "connections" {
+            } else if !is_clearable(name) && sections::section(name).is_none() {
                 walk(loaded, &below, noun, child, findings);
             }
         }

@@ -11,6 +11,7 @@ mod names;
 mod scalar;
 mod schema;
 pub(crate) mod secrets;
+pub mod sections;
 pub mod structure;
 pub mod tree;
 pub mod variables;

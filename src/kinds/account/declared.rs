@@ -51,7 +51,8 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
     let written = document.tree.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-    for (name, value) in written.filter(|(name, _)| !shape::NOT_FIELDS.contains(&name.as_str())) {
+    let not_fields = shape::not_fields();
+    for (name, value) in written.filter(|(name, _)| !not_fields.contains(&name.as_str())) {
         collect_spans(document, &format!("{pointer}/{name}"), name, value, &mut spans);
         declared.insert(name.clone(), value.clone());
     }

@@ -167,7 +167,7 @@ impl Kind for Accounts {
     }
 
     fn declarable(&self) -> Fields {
-        Fields::of("Account", shape::NOT_FIELDS, &[])
+        Fields::of("Account", &shape::not_fields(), &[])
     }
 
     fn clears(&self, path: &[String]) -> bool {

@@ -4,20 +4,16 @@ use serde_json::{Map, Value, json};
 
 use crate::kinds::shape::{self, overlay_elements, overlay_identity};
 use crate::kinds::{Trust, cidr, merge};
+use crate::spec::sections;
 use crate::text::json::member;
 
+/// What stands in a declared account and is no field of it, beside the lists of what it holds.
+const NOT_FIELDS: &[&str] = &["name", "resourceGroup", "expected", "coManagedBy"];
+
 /// What stands in a declared account and is no field of it.
-pub(super) const NOT_FIELDS: &[&str] = &[
-    "name",
-    "resourceGroup",
-    "roleAssignments",
-    "expected",
-    "coManagedBy",
-    "raiPolicies",
-    "deployments",
-    "projects",
-    "connections",
-];
+pub(super) fn not_fields() -> Vec<&'static str> {
+    NOT_FIELDS.iter().copied().chain(sections::within("accounts")).collect()
+}
 
 /// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
 pub(super) const READ_ONLY: &[&str] = &[

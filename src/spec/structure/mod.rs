@@ -13,6 +13,7 @@ use serde_json::Value;
 
 pub use super::schema::{published_schema, schema};
 use super::secrets::{is_secret, may_be_named};
+use super::sections;
 use super::tree::Document;
 use crate::finding::{Code, Finding};
 use crate::text::json::escape;
@@ -48,19 +49,13 @@ static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     names
 });
 
-/// Lists whose elements have a name, what one is called, and the fields that may hold its name.
+/// Lists whose elements have a name and are no resources: what one is called, and the fields that may hold its name.
 const NOUNS: &[(&str, &str, &[&str])] = &[
-    ("accounts", "account", &["name"]),
-    ("roleAssignments", "role assignment", &["role"]),
     (
         "principals",
         "principal",
         &["user", "group", "servicePrincipal", "managedIdentity", "accountIdentity", "id"],
     ),
-    ("deployments", "deployment", &["name"]),
-    ("projects", "project", &["name"]),
-    ("connections", "connection", &["name"]),
-    ("raiPolicies", "content filter", &["name"]),
     ("virtualNetworkRules", "virtual network rule", &["id"]),
 ];
 
@@ -465,9 +460,11 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
     let Some((owner, name_of_list)) = element else {
         return format!("`{}`{}", short(&crate::text::json::unescape(last)), of(parent));
     };
-    match NOUNS.iter().find(|(name, ..)| *name == name_of_list) {
+    let row = sections::section(name_of_list).map(|row| (row.noun, row.named_by));
+    let other = || NOUNS.iter().find(|(name, ..)| *name == name_of_list).map(|(_, noun, by)| (*noun, *by));
+    match row.or_else(other) {
         None => format!("an element of `{}`{}", short(name_of_list), of(owner)),
-        Some((_, noun, fields)) => {
+        Some((noun, fields)) => {
             let value = tree.pointer(pointer);
             let name = fields.iter().find_map(|field| value?.get(field)?.as_str());
             match name {

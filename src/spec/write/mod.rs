@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::scalar::{self, Scalar};
+use super::sections::{SECTIONS, section};
 use crate::text::json::escape;
 use crate::text::sanitize::{break_commands, hides, sanitize};
 
@@ -75,18 +76,7 @@ const ORDER: &[&str] = &[
     "metadata",
     "tags",
     "principals",
-    "accounts",
-    "workspaces",
-    "raiPolicies",
-    "deployments",
-    "projects",
-    "connections",
-    "roleAssignments",
 ];
-
-/// Lists whose elements take lines of their own, however short they are.
-const TALL: &[&str] =
-    &["accounts", "workspaces", "roleAssignments", "raiPolicies", "deployments", "projects", "connections"];
 
 /// Up to here a list or mapping of plain values stands on one line.
 const WIDTH: usize = 120;
@@ -142,8 +132,9 @@ impl Writer<'_> {
     fn list(&mut self, items: &[Value], pointer: &str, indent: usize) {
         for (index, item) in items.iter().enumerate() {
             let at = format!("{pointer}/{index}");
+            // Such elements take lines of their own, however short they are.
             let tall = item.as_object().is_some_and(|map| !map.is_empty())
-                && TALL.iter().any(|name| pointer.ends_with(&format!("/{name}")));
+                && pointer.rsplit('/').next().is_some_and(|name| section(name).is_some());
             let short = if tall { None } else { self.short(item, &at, indent + 1) };
             self.comment_above(&at, short.is_some(), indent);
             match item {
@@ -246,10 +237,11 @@ impl Writer<'_> {
 }
 
 fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let order = ORDER.iter().copied().chain(SECTIONS.iter().map(|row| row.name));
     let rank = |name: &str| match name {
         // Of the format, not of a model.
         "version" if map.contains_key("stack") => 0,
-        name => 1 + ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len()),
+        name => 1 + order.clone().position(|known| known == name).unwrap_or(order.clone().count()),
     };
     let mut members: Vec<(&String, &Value)> = map.iter().collect();
     members.sort_by_key(|(name, _)| (rank(name), *name));

@@ -71,6 +71,7 @@ codes! {
     TooLarge = "too-large", "a file is over 64 MiB, nested deeper than 64 levels, holds more than 2,000,000 values or grows too much through aliases";
     NoSpecs = "no-specs", "no spec file was found where one was looked for";
     UnreadSpec = "unread-spec", "a `.json` file in a folder that holds a spec: folders give their `.yaml` and `.yml` files only";
+    SavedPlan = "saved-plan", "a saved plan where a spec is read";
     YamlSyntax = "yaml-syntax", "a file is not well-formed YAML, or uses a feature specs do without";
     DuplicateKey = "duplicate-key", "a mapping holds a key twice";
     // Structure.
@@ -104,7 +105,7 @@ codes! {
     ClientId = "client-id", "an application's client id where its object id belongs";
     NotInteractive = "not-interactive", "`me` where nobody sits at the terminal";
     Duplicate = "duplicate", "the same thing declared twice";
-    UnknownPolicy = "unknown-policy", "a content filter that the file does not declare where it declares all of the account's";
+    UnknownPolicy = "unknown-policy", "a content filter that is neither declared nor in the account";
     PlainSecret = "plain-secret", "a secret that stands in the spec itself: as a key, or in `target` or `metadata` of a connection";
     MissingSecret = "missing-secret", "a secret that is to be sent and that `KEYLESS_SECRET_NAME` does not give";
     KeysEnabled = "keys-enabled", "an account that is declared with API keys on, or has them on where the spec says nothing";

@@ -17,8 +17,8 @@ pub use cause::{Cause, Done, Evidence};
 pub use finding::FindingEntry;
 pub(crate) use hash::hash;
 pub use path::dotted_path;
-pub(crate) use plan::patch;
 pub use plan::*;
+pub(crate) use plan::{is_plan, patch};
 pub use statement::Statement;
 pub use target::{Target, TargetKind};
 

@@ -11,10 +11,16 @@ use super::target::Target;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::source::Position;
-use crate::text::json::member;
+use crate::text::json::{holds, member};
 
 /// The version of a plan. What runs is said once in it: steps, their order and what they wait for follow from the changes.
 pub const PLAN_VERSION: &str = "2.0";
+
+/// Whether a text is a plan in JSON, of whatever version.
+#[must_use]
+pub(crate) fn is_plan(text: &str) -> bool {
+    holds(text, &["formatVersion", "changes"]) == Some(true)
+}
 /// What keyless would do, and all there is to say about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

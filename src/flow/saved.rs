@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Halt, pins};
-use crate::document::{FindingEntry, Plan, Target};
+use crate::document::{FindingEntry, Plan, Target, is_plan};
 use crate::finding::{Code, Severity};
 use crate::plan::saved::parse;
 use crate::snapshot::{Query, Snapshot};
-use crate::text::{decoded, json};
+use crate::text::decoded;
 use crate::{checks, document, files, kinds};
 
 /// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
@@ -19,8 +19,7 @@ const LARGEST: u64 = 512 << 20;
 
 /// Whether a file is a saved plan, whatever it is called; a pipe can be read once only, and is not looked into.
 pub(crate) fn holds_plan(path: &Path) -> bool {
-    let is_plan = |bytes: &[u8]| json::holds(&decoded(bytes), &["formatVersion", "changes"]) == Some(true);
-    path.is_file() && files::read(path, LARGEST).is_ok_and(|bytes| is_plan(&bytes))
+    path.is_file() && files::read(path, LARGEST).is_ok_and(|bytes| is_plan(&decoded(&bytes)))
 }
 
 /// Reads a saved plan.

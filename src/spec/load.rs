@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::document::is_plan;
 use crate::files::{self, ReadError};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
@@ -41,7 +42,21 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
             Ok(_) => loader.file(path),
         }
     }
-    (loader.files, loader.findings)
+    let Loader { sources, mut files, mut findings, .. } = loader;
+    files.retain(|file| {
+        let source = sources.file(*file);
+        let is_spec = !is_plan(&source.text);
+        if !is_spec {
+            let name = &source.name;
+            let message = format!("`{name}` is a saved plan, and no spec");
+            let hint = format!(
+                "`keyless show {name}` shows it, `keyless apply {name}` carries it out; beside specs it comes first"
+            );
+            findings.push(Finding::error(Code::SavedPlan, message).hint(hint));
+        }
+        is_spec
+    });
+    (files, findings)
 }
 
 /// Loads files of variables: what could be read, in order, and what could not. Each is one file; a folder is refused.

@@ -266,6 +266,30 @@ fn a_saved_plan_is_known_by_what_it_holds() {
 }
 
 #[test]
+fn a_saved_plan_given_as_a_spec_is_called_one() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", spec());
+    folder.keyless("plan a.yaml --out plan.json").exits(0);
+    std::fs::create_dir(folder.path().join("specs")).unwrap();
+    std::fs::copy(folder.path().join("plan.json"), folder.path().join("specs/plan.yaml")).unwrap();
+    for command in ["plan plan.json", "drift plan.json", "validate specs", "apply a.yaml plan.json --yes"] {
+        let run = folder.keyless(command).exits(1);
+        let name = if command.ends_with("specs") { "specs/plan.yaml" } else { "plan.json" };
+        let run = run.complains(&[
+            "error[saved-plan]",
+            &format!("`{name}` is a saved plan, and no spec"),
+            "1 error\n",
+        ]);
+        run.complains(&[
+            &format!("`keyless show {name}` shows it"),
+            &format!("`keyless apply {name}` carries it out"),
+        ]);
+    }
+    folder.keyless("apply plan.json a.yaml --yes").exits(0).says(&["2 done"]);
+}
+
+#[test]
 fn two_stacks_in_one_run_are_both_carried_out_and_stay_apart() {
     let azure = Azure::start();
     let folder = azure.folder();

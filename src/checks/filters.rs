@@ -3,9 +3,12 @@
 
 use super::{Case, Verdict, target};
 use crate::document::{Step, StepAction};
+use crate::finding::Code;
+use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::predict::World;
-use crate::snapshot::Query;
+use crate::snapshot::{Answer, Query};
+use crate::text::names::nearest;
 
 fn is_written(step: &Step) -> bool {
     matches!(step.action, StepAction::Create | StepAction::Update)
@@ -56,6 +59,35 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         let account = target(step).and_then(|id| id.parent()).map(|id| id.name().to_owned());
         let unknown = format!("what the content filters of account `{}` stop", account.unwrap_or_default());
         case.items(&query, &unknown, &mut verdicts);
+        if matches!(case.snapshot.get(&query), Some(Answer::Found(_))) {
+            verdicts.extend(missing(case, step));
+        }
     }
     verdicts
+}
+
+/// A deployment with a policy that its account does not have, by the whole list of them, and that no step makes.
+fn missing(case: &Case<'_>, step: &Step) -> Option<Verdict> {
+    let policy = step.patch.get("raiPolicyName")?.as_str().filter(|_| step.kind == "deployments")?;
+    let account = target(step)?.parent()?;
+    let is_there = |id: &ResourceId| case.world.resource(id).is_some();
+    let is_made = |id: &ResourceId| case.plan.steps.iter().filter_map(target).any(|made| made == *id);
+    let id = account.child("raiPolicies", policy);
+    if kinds::is_azures_policy(policy) || is_there(&id) || is_made(&id) {
+        return None;
+    }
+    let message = format!(
+        "{}: account `{}` has no content filter `{policy}`, and no spec of the run declares it",
+        case.title(step.change),
+        account.name()
+    );
+    let names = case.world.resources.keys().filter(|id| id.parent().as_ref() == Some(&account));
+    let names = names.filter(|id| kinds::by_id(id).is_some_and(|kind| kind.name() == "raiPolicies"));
+    let hint = match nearest(policy, names.map(ResourceId::name)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            "declare it under `raiPolicies`, or name one of Azure's own: `Microsoft.DefaultV2`".to_owned()
+        }
+    };
+    Some(case.refusal(Code::UnknownPolicy, step.change, &["raiPolicyName"], message, hint))
 }

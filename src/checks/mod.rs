@@ -166,6 +166,7 @@ const CODES: &[Code] = &[
     Code::Locked,
     Code::NestedResources,
     Code::PolicyInUse,
+    Code::UnknownPolicy,
     Code::MissingPermission,
     Code::SubdomainTaken,
     Code::NameTaken,

@@ -1,5 +1,7 @@
 //! Whether the subdomain that an account would get is free: it is unique in all of Azure, and soft-deleted accounts keep theirs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Case, Verdict, question, target};
@@ -45,8 +47,31 @@ fn holder(step: &Step) -> Option<Query> {
     Some(account::one(&id))
 }
 
-pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+/// What asks for a subdomain that another step of the plan gets: Azure says of both that it is free.
+fn twice(case: &Case<'_>) -> Vec<Verdict> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut verdicts = Vec::new();
+    for step in case.plan.steps.iter().filter(|step| step.kind == "accounts") {
+        let Some(name) = step.patch.get("customSubDomainName").and_then(Value::as_str) else { continue };
+        let first = *seen.entry(name.to_ascii_lowercase()).or_insert(step.change);
+        if first != step.change {
+            let (title, other) = (case.title(step.change), case.title(first));
+            let message = format!("the subdomain `{name}` of {title} is that of {other} in the same plan");
+            let hint = "choose another `customSubDomainName`: it is unique in all of Azure".to_owned();
+            verdicts.push(case.refusal(
+                Code::SubdomainTaken,
+                step.change,
+                &["customSubDomainName"],
+                message,
+                hint,
+            ));
+        }
+    }
+    verdicts
+}
+
+pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
+    let mut verdicts = twice(case);
     for step in &case.plan.steps {
         let Some(query) = claimed(step, &case.plan.steps) else { continue };
         let name = step.patch["customSubDomainName"].as_str().unwrap_or_default();

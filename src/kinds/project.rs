@@ -153,6 +153,12 @@ impl Kind for Projects {
             for (nested, project) in account.projects.iter().flatten().enumerate() {
                 let pointer = format!("/accounts/{index}/projects/{nested}");
                 rules::name(loaded, &pointer, &project.name, self.noun(), 2..=64, findings);
+                if let Some(kind) = account.kind.as_deref().filter(|kind| !account::may_hold_projects(kind)) {
+                    let message = format!("an account of kind `{kind}` has no projects");
+                    let span = loaded.document.value_span(&pointer);
+                    let hint = "declare them in an account of kind AIServices, to which one of kind OpenAI can be upgraded in place";
+                    findings.push(Finding::error(Code::ProjectsNotAllowed, message).at(span).hint(hint));
+                }
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, project.tags.as_ref(), findings);
                 for (name, value) in

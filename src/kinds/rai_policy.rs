@@ -24,7 +24,7 @@ const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters"];
 const FILTER: &[&str] = &["name", "source"];
 
 /// Whether a policy is one of Azure's own.
-pub(super) fn is_azures(name: &str) -> bool {
+pub(crate) fn is_azures(name: &str) -> bool {
     name.get(..10).is_some_and(|prefix| prefix.eq_ignore_ascii_case("Microsoft."))
 }
 

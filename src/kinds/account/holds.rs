@@ -9,6 +9,12 @@ pub(crate) fn serves_models(body: &Value) -> bool {
         .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))
 }
 
+/// Whether projects can stand in accounts of a kind, should their settings allow it:
+/// <https://learn.microsoft.com/azure/ai-foundry/how-to/upgrade-azure-openai>.
+pub(in crate::kinds) fn may_hold_projects(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("AIServices")
+}
+
 /// Whether projects can stand in a live account.
 pub(crate) fn holds_projects(body: &Value) -> bool {
     body["properties"]["allowProjectManagement"] == true

@@ -8,6 +8,7 @@ mod rules;
 mod shape;
 
 pub(super) use holds::holds_connections;
+pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{holds_projects, serves_models};
 use listings::lists;
 pub(crate) use listings::{listings, one};

@@ -61,6 +61,7 @@ struct Check<'a> {
 }
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    subdomains(loaded, findings);
     for (index, account) in loaded.spec.accounts.iter().enumerate() {
         let mut check = Check { loaded, pointer: format!("/accounts/{index}"), account, findings };
         check.names();
@@ -76,6 +77,24 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
+/// No two accounts say that they have one subdomain. What a new account gets where its spec says nothing is judged where that is known.
+fn subdomains(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let mut seen: BTreeMap<String, (Span, &str)> = BTreeMap::new();
+    for (index, account) in loaded.spec.accounts.iter().enumerate() {
+        let Some(name) = account.custom_sub_domain_name.as_deref().filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        let span = loaded.document.value_span(&format!("/accounts/{index}/customSubDomainName"));
+        if let Some((first, other)) = seen.insert(name.to_ascii_lowercase(), (span, &account.name)) {
+            let message =
+                format!("accounts `{other}` and `{}` cannot both have the subdomain `{name}`", account.name);
+            let finding = Finding::error(Code::Duplicate, message).at(span);
+            findings.push(finding.related(first, "first declared here").hint(UNIQUE));
+        }
+    }
+}
+
+const UNIQUE: &str = "choose another `customSubDomainName`: it is unique in all of Azure";
 const NO_BYPASS: &str = "remove the line: only accounts of kind AIServices, OpenAI and TextAnalytics have it";
 
 /// Why an account of a kind has no `bypass`.

@@ -365,3 +365,34 @@ projects:
     );
     folder.keyless("validate a.yaml").exits(1).complains(&["did you mean `strict`?"]);
 }
+
+#[test]
+fn a_content_filter_that_neither_a_spec_nor_the_account_has_is_told_while_planning() {
+    let (azure, folder) = applied(STRICT);
+    // Another stack's spec says nothing of the account's filters: they are as they are.
+    let named = |policy: &str| GPT.replace("    sku", &format!("    raiPolicyName: {policy}\n    sku"));
+    for (policy, near) in [("strct", "did you mean `strict`?"), ("lenient", "declare it under `raiPolicies`")]
+    {
+        write(&folder, &named(policy));
+        let run = folder.keyless("plan a.yaml --allow weakening").exits(1);
+        run.says(&[
+            "error[unknown-policy]",
+            &format!("account `chat` has no content filter `{policy}`"),
+            near,
+            "a.yaml:10",
+        ]);
+        folder.keyless("apply a.yaml --yes --allow weakening").exits(1);
+        assert!(azure.take_writes().is_empty());
+    }
+    // What cannot be listed is not said to be missing.
+    azure.spoil("GET", "/raiPolicies?", Fault::denied());
+    let run = folder.keyless("plan a.yaml --allow weakening");
+    assert!(!run.stdout.contains("unknown-policy"), "{run}");
+    azure.heal();
+    write(&folder, &named("STRICT"));
+    folder.keyless("apply a.yaml --yes --allow weakening").exits(0);
+    // One that the same plan makes is there in time.
+    let other = STRICT.replace("name: strict", "name: other");
+    write(&folder, &(named("other") + &other));
+    folder.keyless("apply a.yaml --yes --allow weakening").exits(0);
+}

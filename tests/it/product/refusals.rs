@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, Fault, Folder, account, assignment, grants, one_account, shared};
+use crate::common::{ALICE, Azure, Fault, Folder, account, assignment, grants, head, one_account, shared};
 
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 const LIFTS: &str = "--yes --allow delete-account --allow delete-project";
@@ -265,6 +265,52 @@ fn a_connections_name_stands_for_one_in_an_account_and_all_its_projects() {
     let answer = azure.send("PUT", &format!("{}/connections/Search", account("chat")), Some(body.clone()));
     assert_eq!(answer.status, 409, "{answer:?}");
     azure.put(&format!("{}/projects/p1/connections/search", account("chat")), body);
+}
+
+#[test]
+fn one_subdomain_is_one_accounts() {
+    let folder = Folder::new();
+    let two = |first: &str, second: &str| {
+        format!("{}accounts:\n  - {{name: one, {first}}}\n  - {{name: two, {second}}}\n", head("team-a"))
+    };
+    folder.write("a.yaml", two("customSubDomainName: chat", "customSubDomainName: CHAT"));
+    assert_eq!(folder.keyless("validate a.yaml --format json").exits(1).findings(), ["duplicate@8"]);
+    let run = folder.keyless("validate a.yaml").exits(1);
+    run.complains(&["accounts `one` and `two` cannot both have the subdomain `CHAT`", "first declared here"]);
+    // What a new account gets by itself is known while planning, and a live one may have any.
+    let azure = Azure::start();
+    let folder = azure.folder();
+    for (first, second, line) in [
+        ("tags: {}", "customSubDomainName: one", 8),
+        ("customSubDomainName: two", "tags: {}", 8),
+        ("resourceGroup: rg-other", "name: one", 8),
+    ] {
+        folder.write("a.yaml", two(first, second).replace("name: two, name: one", "name: one"));
+        let run = folder.keyless("plan a.yaml --format json").exits(1);
+        assert_eq!(run.findings(), [format!("subdomain-taken@{line}")], "{run}");
+        assert_eq!(run.changes("create").len(), 1, "{run}");
+    }
+    azure.make_account("one", &json!({"customSubDomainName": "other", "disableLocalAuth": true}));
+    folder.write("a.yaml", two("tags: {}", "customSubDomainName: one"));
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    assert_eq!(run.changes("create").len(), 1, "{run}");
+}
+
+#[test]
+fn projects_stand_in_accounts_of_one_kind() {
+    let folder = Folder::new();
+    for (kind, expected) in [
+        ("kind: OpenAI\n", &["projects-not-allowed@9"] as &[&str]),
+        ("kind: SpeechServices\n", &["projects-not-allowed@9"]),
+        ("kind: AIServices\n", &[]),
+        ("\n", &[]),
+    ] {
+        folder.write("a.yaml", one_account("team-a", "chat", &format!("{kind}projects: [{{name: main}}]\n")));
+        let run = folder.keyless("validate a.yaml --format json").exits(i32::from(!expected.is_empty()));
+        assert_eq!(run.findings(), expected, "{kind}: {run}");
+    }
+    folder.write("a.yaml", one_account("team-a", "chat", "kind: OpenAI\nprojects: []\n"));
+    folder.keyless("validate a.yaml").exits(0);
 }
 
 #[test]

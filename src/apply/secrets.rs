@@ -52,11 +52,12 @@ impl Secrets {
                     change.and_then(|change| change.fields.iter().find(|field| field.path.join(".") == path));
                 findings.push(FindingEntry {
                     source: field.and_then(|field| field.source.clone()).or_else(|| step.source.clone()),
-                    severity: Severity::Error,
-                    code: Code::MissingSecret.as_str().to_owned(),
-                    message: format!("`{path}` of {title} is to be sent, and there is no secret `{name}`"),
-                    cause: None,
                     hint: Some(format!("put it into {PREFIX}{name}")),
+                    ..FindingEntry::of(
+                        Severity::Error,
+                        Code::MissingSecret,
+                        format!("`{path}` of {title} is to be sent, and there is no secret `{name}`"),
+                    )
                 });
             }
         }

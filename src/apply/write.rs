@@ -49,11 +49,9 @@ impl Problem {
     pub(super) fn at(self, title: &str, step: &Step) -> FindingEntry {
         FindingEntry {
             source: step.source.clone(),
-            severity: self.severity,
-            code: self.code.as_str().to_owned(),
-            message: format!("{} {title}", self.attempt),
             cause: Some(self.cause),
             hint: self.hint,
+            ..FindingEntry::of(self.severity, self.code, format!("{} {title}", self.attempt))
         }
     }
 }

@@ -186,7 +186,7 @@ const CODES: &[Code] = &[
 /// Whether a finding comes from a check of steps.
 #[must_use]
 pub fn is_verdict(finding: &FindingEntry) -> bool {
-    CODES.iter().any(|code| code.as_str() == finding.code)
+    CODES.iter().any(|code| finding.is(*code))
 }
 
 impl Case<'_> {
@@ -205,11 +205,8 @@ impl Case<'_> {
     fn refusal(&self, code: Code, change: usize, path: &[&str], message: String, hint: String) -> Verdict {
         let finding = FindingEntry {
             source: self.place(change, path),
-            severity: Severity::Error,
-            code: code.as_str().to_owned(),
-            message,
-            cause: None,
             hint: Some(hint),
+            ..FindingEntry::of(Severity::Error, code, message)
         };
         Verdict { finding, refuses: vec![change] }
     }
@@ -225,11 +222,8 @@ impl Case<'_> {
     ) -> Verdict {
         let finding = FindingEntry {
             source: self.place(change, path),
-            severity: Severity::Note,
-            code: code.as_str().to_owned(),
-            message,
-            cause: None,
             hint,
+            ..FindingEntry::of(Severity::Note, code, message)
         };
         Verdict { finding, refuses: Vec::new() }
     }
@@ -264,12 +258,9 @@ impl Case<'_> {
     fn items(&self, query: &Query, unknown: &str, verdicts: &mut Vec<Verdict>) -> Vec<&Value> {
         if let Some(refusal) = self.snapshot.get(query).and_then(Answer::refusal) {
             let finding = FindingEntry {
-                source: None,
-                severity: Severity::Note,
-                code: Code::NotChecked.as_str().to_owned(),
-                message: format!("{unknown} is not known"),
                 cause: Some(refusal.message.clone()),
                 hint: refusal.hint.clone(),
+                ..FindingEntry::of(Severity::Note, Code::NotChecked, format!("{unknown} is not known"))
             };
             verdicts.push(Verdict { finding, refuses: Vec::new() });
         }

@@ -90,11 +90,8 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         };
         let finding = FindingEntry {
             source: first.source.clone(),
-            severity: case.unpermitted,
-            code: Code::MissingPermission.as_str().to_owned(),
-            message,
-            cause: None,
             hint: Some(hint.to_owned()),
+            ..FindingEntry::of(case.unpermitted, Code::MissingPermission, message)
         };
         verdicts.push(Verdict { finding, refuses: Vec::new() });
     }

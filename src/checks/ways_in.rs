@@ -268,7 +268,7 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     // The same for everybody, so that it is told once; and not at all where the same was told of the declared ids.
-    let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread.as_str());
+    let told = case.plan.findings.iter().any(|finding| finding.is(Code::PrincipalUnread));
     let unread = principals::unanswered(case.snapshot).filter(|_| !told);
     let gone = unread.map(|refusal| {
         let message = "whether those who can still call models without keys exist is not known: the directory could not be asked";
@@ -287,12 +287,9 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
 
 fn not_known(message: &str, refusal: &Refusal) -> Verdict {
     let finding = FindingEntry {
-        source: None,
-        severity: Severity::Note,
-        code: Code::NotChecked.as_str().to_owned(),
-        message: message.to_owned(),
         cause: Some(refusal.message.clone()),
         hint: refusal.hint.clone(),
+        ..FindingEntry::of(Severity::Note, Code::NotChecked, message)
     };
     Verdict { finding, refuses: Vec::new() }
 }

@@ -45,12 +45,9 @@ impl Failure {
     /// What report files say of it.
     pub(super) fn entry(&self) -> FindingEntry {
         FindingEntry {
-            source: None,
-            severity: Severity::Error,
-            code: self.code.as_str().to_owned(),
-            message: self.message.clone(),
             cause: self.cause.clone(),
             hint: self.hint.clone(),
+            ..FindingEntry::of(Severity::Error, self.code, self.message.clone())
         }
     }
 

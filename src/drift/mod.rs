@@ -21,7 +21,7 @@ use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::Weight;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Refusal, Snapshot};
 
 /// How a live state differs from what is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,24 +134,25 @@ impl Inquiry {
             change.caused_by.clone_from(&subject.cause);
         }
         plan.findings.extend(answers.iter().filter_map(|(query, answer)| match answer {
-            Answer::Unread(refusal) => Some(FindingEntry {
-                source: None,
-                severity: Severity::Note,
-                code: Code::CauseUnread.as_str().to_owned(),
-                message: format!(
-                    "the activity log of {} could not be read: it would tell who caused what differs there",
-                    query.place
-                ),
-                cause: Some(refusal.message.clone()),
-                hint: Some(refusal.hint.clone().unwrap_or_else(|| {
-                    "what differs is as said; the activity log in Azure's portal shows who wrote last"
-                        .to_owned()
-                })),
-            }),
+            Answer::Unread(refusal) => Some(unread(query, refusal)),
             Answer::Read { .. } => None,
         }));
         plan.findings.sort();
         plan.fingerprint = plan.digest();
+    }
+}
+
+/// That a log could not be read.
+fn unread(query: &LogQuery, refusal: &Refusal) -> FindingEntry {
+    let message = format!(
+        "the activity log of {} could not be read: it would tell who caused what differs there",
+        query.place
+    );
+    let hint = "what differs is as said; the activity log in Azure's portal shows who wrote last";
+    FindingEntry {
+        cause: Some(refusal.message.clone()),
+        hint: Some(refusal.hint.clone().unwrap_or_else(|| hint.to_owned())),
+        ..FindingEntry::of(Severity::Note, Code::CauseUnread, message)
     }
 }
 

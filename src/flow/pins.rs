@@ -44,21 +44,19 @@ pub(super) fn outside(within: &Within, plan: &Plan) -> Vec<FindingEntry> {
     let written = plan.changes.iter().filter(|change| change.action.writes());
     let findings = written.filter(|change| !is_inside(change)).map(|change| FindingEntry {
         source: change.source.clone(),
-        severity: Severity::Error,
-        code: Code::OutsideWithin.as_str().to_owned(),
-        message: format!(
-            "{} is outside of {within}, to which this run is pinned: `{}`",
-            change.title, change.id
-        ),
-        cause: None,
         hint: Some("take it out of the spec, or widen `--within`".to_owned()),
+        ..FindingEntry::of(
+            Severity::Error,
+            Code::OutsideWithin,
+            format!("{} is outside of {within}, to which this run is pinned: `{}`", change.title, change.id),
+        )
     });
     findings.collect()
 }
 
 /// Whether a finding tells of a write that is pinned elsewhere.
 pub(super) fn is_outside(finding: &FindingEntry) -> bool {
-    finding.code == Code::OutsideWithin.as_str()
+    finding.is(Code::OutsideWithin)
 }
 
 /// The specs of stacks to which the run is not pinned.

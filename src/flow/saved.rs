@@ -50,13 +50,13 @@ pub(super) fn starting_points(plan: &Plan, snapshot: &Snapshot) -> Result<(), Ha
 /// What could not be read of what stands beside the plan's changes: it writes nothing there, and guards judged without it.
 pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
     let told = snapshot.refusals().map(|refusal| FindingEntry {
-        source: None,
-        severity: Severity::Warning,
-        code: Code::IncompleteRead.as_str().to_owned(),
-        message: "what stands beside the plan's changes could not be read: it was judged without that"
-            .to_owned(),
         cause: Some(refusal.message.clone()),
         hint: refusal.hint.clone(),
+        ..FindingEntry::of(
+            Severity::Warning,
+            Code::IncompleteRead,
+            "what stands beside the plan's changes could not be read: it was judged without that",
+        )
     });
     told.collect()
 }

@@ -39,11 +39,7 @@ fn finding(allow: &Allow, refusals: &[Refusal<'_>]) -> FindingEntry {
         )
     };
     FindingEntry {
-        source: None,
-        severity: Severity::Warning,
-        code: Code::UnusedAllow.as_str().to_owned(),
-        message: format!("`{allow}` lifted nothing: {why}"),
-        cause: None,
         hint: Some(hint),
+        ..FindingEntry::of(Severity::Warning, Code::UnusedAllow, format!("`{allow}` lifted nothing: {why}"))
     }
 }

@@ -13,7 +13,7 @@ use crate::text::sanitize::sanitize;
 pub fn sarif(findings: &[FindingEntry]) -> Value {
     let rules: Vec<Value> = Code::ALL
         .iter()
-        .filter(|code| findings.iter().any(|finding| finding.code == code.as_str()))
+        .filter(|code| findings.iter().any(|finding| finding.is(**code)))
         .map(|code| json!({"id": code.as_str(), "shortDescription": {"text": code.about()}}))
         .collect();
     json!({
@@ -76,11 +76,8 @@ mod tests {
     fn levels_lines_and_places_are_those_of_the_findings() {
         let entry = |severity, code: Code, line| FindingEntry {
             source: Some(Position { file: "specs/a b:c.yaml".to_owned(), line, column: 3 }),
-            severity,
-            code: code.as_str().to_owned(),
-            message: "m".to_owned(),
             cause: Some("see [here](https://x)\u{202e}".to_owned()),
-            hint: None,
+            ..FindingEntry::of(severity, code, "m")
         };
         let document = sarif(&[
             entry(Severity::Error, Code::UnknownField, 7),

@@ -295,11 +295,9 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
         let way_out = if open { "; `--allow-inconclusive` lets it pass" } else { "" };
         Some(FindingEntry {
             source: check.source.clone(),
-            severity,
-            code: code.as_str().to_owned(),
-            message,
             cause: Some(check.message.clone()),
             hint: check.hint().map(|hint| format!("{hint}{way_out}")),
+            ..FindingEntry::of(severity, code, message)
         })
     };
     verification.checks.iter().filter_map(finding).collect()

@@ -235,10 +235,11 @@ fn finding(code: Code, change: &PlannedChange, why: &str) -> FindingEntry {
     let title = format!("{}{}", change.title, called.unwrap_or_default());
     FindingEntry {
         source: change.source.clone(),
-        severity: Severity::Error,
-        code: code.as_str().to_owned(),
-        message: format!("the plan would {} {title}, and {why}", verb(change.action)),
-        cause: None,
         hint: Some("make a new plan, look at it, and apply that".to_owned()),
+        ..FindingEntry::of(
+            Severity::Error,
+            code,
+            format!("the plan would {} {title}, and {why}", verb(change.action)),
+        )
     }
 }

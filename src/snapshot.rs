@@ -271,12 +271,6 @@ impl Snapshot {
         self.answers.values().filter_map(|(_, answer)| answer.refusal())
     }
 
-    /// What could not be read: the path that was asked, and the scope that it speaks about.
-    pub fn refused(&self) -> impl Iterator<Item = (&str, &ResourceId)> {
-        let refused = self.answers.iter().filter(|(_, (_, answer))| answer.refusal().is_some());
-        refused.map(|(path, (scope, _))| (path.as_str(), scope))
-    }
-
     /// The answers to all whose paths begin alike, each with the rest of its path.
     pub fn below(&self, start: &str) -> impl Iterator<Item = (&str, &Answer)> {
         let found = self.answers.range(start.to_owned()..);

@@ -241,12 +241,7 @@ impl Client {
         self.run(Method::Delete, &Target::Own(path), None, None).await.map(Written::from)
     }
 
-    /// Acts, and follows it to its end; counts as a write, also where it only asks.
-    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Written, Error> {
-        self.run(Method::Post, &Target::Own(path), body, None).await.map(Written::from)
-    }
-
-    /// Acts, and looks in what is answered only for whether it holds an error: it may hold a secret, and nothing of it is kept, shown or
+    /// Acts, and follows it to its end; counts as a write. Looks in what is answered only for whether it holds an error: it may hold a secret, and nothing of it is kept, shown or
     /// logged. Of a refusal, status and code are.
     pub async fn post_blindly(&self, path: &str, body: &Value) -> Result<Written, Error> {
         let mut glance = |bytes: &[u8]| {

@@ -25,5 +25,5 @@ pub use error::{Effect, Error, Kind};
 pub(crate) use error_body::carries_error;
 pub use exchange::{Limits, Method};
 pub use interrupt::{Interrupt, Phase};
-pub use observer::{Event, Observer, Silent};
+pub use observer::{Event, Observer};
 pub(crate) use page::is_next_link;

@@ -92,11 +92,3 @@ pub trait Observer: Send + Sync {
     /// Takes one event; must not block.
     fn event(&self, event: &Event);
 }
-
-/// Tells nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn event(&self, _: &Event) {}
-}

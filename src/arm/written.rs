@@ -23,14 +23,6 @@ pub struct Written {
     pub waited: Duration,
 }
 
-impl Written {
-    /// Whether Azure said that it made something new. Role assignments always say so, connections never.
-    #[must_use]
-    pub fn created(&self) -> bool {
-        self.status == 201
-    }
-}
-
 impl From<Done> for Written {
     fn from(done: Done) -> Self {
         Self {

@@ -14,8 +14,6 @@ pub enum Change {
     Create {
         /// What is declared.
         desired: Desired,
-        /// Every value it would get.
-        fields: Vec<FieldChange>,
         /// A soft-deleted resource that is purged first, for good.
         purge: Option<ResourceId>,
     },

@@ -106,7 +106,7 @@ fn walk(kind: &dyn Kind, path: &[String], declared: &Value, live: &Value, change
 
 /// Whether two values mean the same.
 #[must_use]
-pub fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
+pub(super) fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
     let folded = |value: &Value, fold: fn(&str) -> String| value.as_str().map(fold);
     let texts = |fold: fn(&str) -> String| match (folded(declared, fold), folded(live, fold)) {
         (Some(declared), Some(live)) => declared == live,

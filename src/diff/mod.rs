@@ -18,7 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub use change::Change;
-pub use compare::{equal, field, field_changes, values};
+#[cfg(test)]
+use compare::equal;
+pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
 pub use late::{missing, missing_grants};
@@ -195,6 +197,26 @@ fn absent(
         Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
         None => {}
     }
+    let remains = desired.kind.remains(&desired, snapshot);
+    let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);
+    let refused = obstacles
+        .iter()
+        .find(|finding| finding.severity == Severity::Error)
+        .map(|finding| finding.message.clone());
+    findings.extend(obstacles);
+    match (refused, remains, loaded.spec.on_soft_deleted) {
+        (Some(why), ..) => Change::Refused { fields: creation(&desired), desired, why },
+        (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
+        (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
+            Some(why) => Change::Refused { desired, fields: Vec::new(), why },
+            None => Change::Create { desired, purge: Some(remains.id) },
+        },
+        (None, None, _) => Change::Create { desired, purge: None },
+    }
+}
+
+/// Every value that a new resource would get.
+fn creation(desired: &Desired) -> Vec<FieldChange> {
     let mut fields = Vec::new();
     for (values, given) in [(&desired.declared, true), (&desired.defaults, false)] {
         for (name, value) in values {
@@ -211,22 +233,7 @@ fn absent(
             });
         }
     }
-    let remains = desired.kind.remains(&desired, snapshot);
-    let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);
-    let refused = obstacles
-        .iter()
-        .find(|finding| finding.severity == Severity::Error)
-        .map(|finding| finding.message.clone());
-    findings.extend(obstacles);
-    match (refused, remains, loaded.spec.on_soft_deleted) {
-        (Some(why), ..) => Change::Refused { desired, fields, why },
-        (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
-        (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
-            Some(why) => Change::Refused { desired, fields: Vec::new(), why },
-            None => Change::Create { desired, fields, purge: Some(remains.id) },
-        },
-        (None, None, _) => Change::Create { desired, fields, purge: None },
-    }
+    fields
 }
 
 /// A declared resource that is soft-deleted and is to be brought back.

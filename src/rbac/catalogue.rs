@@ -140,9 +140,13 @@ mod tests {
         ];
         let catalogue = Catalogue::of(bodies.iter());
         let role = |id| catalogue.by_id(Uuid::from_u128(id)).unwrap();
-        assert!(role(1).gives_inference() && !role(1).can_write() && !role(1).can_grant());
-        assert!(!role(2).gives_inference() && role(2).can_write() && !role(2).can_grant());
-        assert!(role(3).can_write() && role(3).can_grant());
+        assert!(
+            role(1).gives_inference() && !role(1).can(crate::rbac::powers::WRITE) && !role(1).can_grant()
+        );
+        assert!(
+            !role(2).gives_inference() && role(2).can(crate::rbac::powers::WRITE) && !role(2).can_grant()
+        );
+        assert!(role(3).can(crate::rbac::powers::WRITE) && role(3).can_grant());
     }
 
     #[test]

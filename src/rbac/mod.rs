@@ -19,7 +19,7 @@ pub use calls::{CALLS, Call, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
 use condition::Givable;
-use powers::{GRANT, WRITE};
+use powers::GRANT;
 pub use powers::{POWERS, Power};
 pub use terms::{Term, Terms};
 
@@ -73,12 +73,6 @@ impl Role {
     #[must_use]
     pub fn can_on_data(&self, action: &str) -> bool {
         self.permissions.iter().any(|permission| permission.allows_data(action))
-    }
-
-    /// Whether it lets someone change accounts.
-    #[must_use]
-    pub fn can_write(&self) -> bool {
-        self.can(WRITE)
     }
 
     /// Whether it lets someone give roles to others.

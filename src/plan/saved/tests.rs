@@ -44,7 +44,7 @@ fn grant(scope: &ResourceId, role: &str, principal: Option<&str>) -> Desired {
 }
 
 fn create(desired: Desired, purge: Option<ResourceId>) -> Change {
-    Change::Create { desired, fields: Vec::new(), purge }
+    Change::Create { desired, purge }
 }
 
 /// A new account in place of a purged one, a live one that changes and loses its keys, one that stays, grants, and one that goes.

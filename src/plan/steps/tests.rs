@@ -16,7 +16,7 @@ fn group() -> ResourceId {
 }
 
 fn create(desired: Desired) -> Change {
-    Change::Create { desired, fields: Vec::new(), purge: None }
+    Change::Create { desired, purge: None }
 }
 
 fn new_account(name: &str) -> Desired {
@@ -79,7 +79,7 @@ fn a_role_of_a_new_identity_waits_for_the_account_that_has_it_and_for_no_other()
     });
     let changes = [
         create(new_account("a")),
-        Change::Create { desired: new_account("front"), fields: Vec::new(), purge: Some(purge) },
+        Change::Create { desired: new_account("front"), purge: Some(purge) },
         create(new_account("z")),
         create(role.clone()),
     ];
@@ -231,8 +231,7 @@ fn whatever_is_in_a_new_account_waits_for_it_and_for_what_it_names_and_shares_it
     assert_eq!(lanes[4], grant.id.as_str().to_lowercase(), "assignments are another provider's");
 
     // One that is purged first is waited for once it is made anew, and so is one that is restored.
-    let purged =
-        Change::Create { desired: chat.clone(), fields: Vec::new(), purge: Some(account("deleted")) };
+    let purged = Change::Create { desired: chat.clone(), purge: Some(account("deleted")) };
     let restored = Change::Restore { desired: chat.clone(), fields: Vec::new(), mark: true };
     for (first, expected) in [(purged, vec![vec![], vec![0], vec![1]]), (restored, vec![vec![], vec![0]])] {
         let planned = draft(&[first, create(strict.clone())]);

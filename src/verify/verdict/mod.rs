@@ -33,8 +33,6 @@ pub enum Answered {
     NoAnswer,
     /// There is no token to send.
     NoToken(String),
-    /// The address may not be sent a token: nothing was sent.
-    NotSent(String),
 }
 
 /// What was found out.
@@ -205,7 +203,6 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
         }
         Answered::NoAnswer => return Verdict::inconclusive(Reason::Network, "no answer in time"),
         Answered::NoToken(why) => return Verdict::inconclusive(Reason::Token, why.clone()),
-        Answered::NotSent(why) => return Verdict::inconclusive(Reason::Network, why.clone()),
     };
     if (300..400).contains(&status) {
         let message =

@@ -141,7 +141,6 @@ fn what_did_not_reach_the_account_proves_nothing() {
         (Answered::NoName { host: why(), why: why() }, Reason::Dns),
         (Answered::NoConnection(why()), Reason::Network),
         (Answered::NoAnswer, Reason::Network),
-        (Answered::NotSent(why()), Reason::Network),
         (Answered::NoToken(why()), Reason::Token),
         (Answered::Answer { status: 302, body: Some(json!({"choices": [{}]})) }, Reason::Network),
         (Answered::Answer { status: 200, body: None }, Reason::Network),

@@ -92,9 +92,7 @@ fn plan(diff: Diff, read: &Read) -> Plan {
 /// Paths of the fields that a change shows, with dots.
 fn paths(change: &Change) -> Vec<String> {
     let fields = match change {
-        Change::Update { fields, .. } | Change::Create { fields, .. } | Change::Refused { fields, .. } => {
-            fields.as_slice()
-        }
+        Change::Update { fields, .. } | Change::Refused { fields, .. } => fields.as_slice(),
         _ => &[],
     };
     fields.iter().map(|field| field.path.join("/")).collect()

@@ -58,7 +58,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }
-    confirm::possible(args.yes, "look at `keyless plan`", "apply")?;
+    let before = if saved.is_some() { "look at `keyless show`" } else { "look at `keyless plan`" };
+    confirm::possible(args.yes, before)?;
     let asked = match (saved, checked) {
         (None, Some(specs)) => Asked::Specs(specs),
         (Some(plan), None) => Asked::Saved(plan),

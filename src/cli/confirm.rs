@@ -6,11 +6,11 @@ use super::output::{self, Failure};
 use crate::arm::Interrupt;
 
 /// Fails where nobody could be asked; `before` is what to do first, as in "look at `keyless plan`".
-pub(super) fn possible(yes: bool, before: &str, command: &str) -> Result<(), Failure> {
+pub(super) fn possible(yes: bool, before: &str) -> Result<(), Failure> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    let hint = format!("{before}, then run `keyless {command} --yes`");
+    let hint = format!("{before}, then run this command once more with `--yes`");
     Err(Failure::new("nobody is there to confirm").hint(hint))
 }
 

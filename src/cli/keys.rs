@@ -62,7 +62,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (specs, subscription) = match &args.command {
         Command::Status(args) => (&args.specs, args.subscription.as_ref()),
         Command::Revoke(args) => {
-            confirm::possible(args.yes, "look at `keyless keys status`", "keys revoke")?;
+            confirm::possible(args.yes, "look at `keyless keys status`")?;
             (&args.specs, None)
         }
     };

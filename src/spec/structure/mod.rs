@@ -306,9 +306,8 @@ fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Optio
     let takes = |name| problem.takes.contains(&Takes::Type(name));
     let variable = document.substituted.get(&problem.pointer).map(|substituted| short(&substituted.name));
     match value {
-        Value::Null if takes("array") => {
-            Some("write `[]` if there are to be none, or leave the line out".to_owned())
-        }
+        Value::Null if takes("array") => Some("write `[]` if there are to be none".to_owned()),
+        Value::Null if is_required(&problem.pointer) => Some("give it a value".to_owned()),
         Value::Null => Some("give it a value, or leave the line out".to_owned()),
         Value::String(text) if takes("boolean") => match text.to_ascii_lowercase().as_str() {
             "yes" | "y" | "on" | "true" | "1" => Some("write `true`, without quotes".to_owned()),

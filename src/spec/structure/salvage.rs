@@ -16,7 +16,7 @@ fn placeholder(name: &str, pointer: &str) -> Option<Value> {
         "subscription" => json!("00000000-0000-0000-0000-000000000000"),
         // Two nameless accounts are not the same account.
         "name" => json!(format!("unnamed{}", pointer.replace('/', "-"))),
-        "role" => json!("Reader"),
+        "role" => json!("Cognitive Services User"),
         "principals" => json!([]),
         "scope" => json!("subscription"),
         _ => return None,

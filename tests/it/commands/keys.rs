@@ -133,7 +133,10 @@ fn nothing_is_regenerated_without_a_yes() {
     let old = keys(&azure, "on");
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["on"]));
-    folder.keyless("keys revoke").exits(1).complains(&["nobody is there to confirm", "keys revoke --yes"]);
+    folder.keyless("keys revoke").exits(1).complains(&[
+        "nobody is there to confirm",
+        "look at `keyless keys status`, then run this command once more with `--yes`",
+    ]);
     assert_eq!(keys(&azure, "on"), old);
 }
 

@@ -9,6 +9,7 @@ mod hearsay;
 mod spelled_tests;
 #[cfg(test)]
 mod tests;
+mod withheld;
 
 use std::collections::BTreeMap;
 
@@ -78,7 +79,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
     if plan.fingerprint != plan.digest() || plan.summary != Summary::of(&plan.changes) {
         return Err(SavedError::Fingerprint);
     }
-    if let Some((index, flaw)) = flaws::find(&plan.changes) {
+    if let Some((index, flaw)) = flaws::find(&plan.changes).or_else(|| withheld::find(&plan.changes)) {
         let id = plan.changes[index].id.clone();
         return Err(SavedError::Flaw { place: index + 1, id, flaw });
     }

@@ -50,7 +50,7 @@ pub(super) fn change<'a>(plan: &'a mut Value, action: &str, word: &str) -> &'a m
 }
 
 /// The fingerprint that a change has to start from; whoever forges a plan can work it out too.
-fn base(azure: &Azure, kind: &str, id: &str) -> Value {
+pub(super) fn base(azure: &Azure, kind: &str, id: &str) -> Value {
     let body = writable(kinds::by_name(kind).unwrap(), &azure.get(id));
     let digest = Sha256::digest(body.to_string());
     json!(digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}")))
@@ -260,6 +260,12 @@ fn a_lift_lifts_for_the_resource_that_is_touched_and_for_no_name_in_the_file() {
         chat.as_object_mut().unwrap().remove("mark");
         chat["address"] = json!("accounts/playground");
         chat["title"] = json!("account playground");
+        // Nothing in the file speaks for the account any more.
+        let on_chat = format!("{}/providers/", account("chat"));
+        plan["changes"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|change| !change["id"].as_str().unwrap().starts_with(&on_chat));
     });
     for address in ["accounts/playground", "accounts/chat", &account("front")] {
         let run = folder.keyless(&format!("apply plan.json --yes --allow delete-account:{address}"));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::forged::{base, change, forge, refused};
 use crate::common::{
     ALICE, Azure, BOB, CAROL, Fault, Folder, READER, SUB, account, grants, head, one_account,
 };
@@ -318,4 +319,82 @@ fn a_plan_with_a_name_twice_is_refused_with_the_name() {
     assert!(azure.take_writes().is_empty());
     std::fs::write(&path, text).unwrap();
     folder.keyless("apply plan.json --yes").exits(0);
+}
+
+/// Makes of a change that the plan holds back the delete that earlier versions made of it.
+fn release(azure: &Azure, folder: &Folder, action: &str, word: &str) {
+    forge(folder, |plan| {
+        let held = change(plan, action, word);
+        let text = |name: &str| held[name].as_str().unwrap().to_owned();
+        held["base"] = base(azure, &text("kind"), &text("id"));
+        held["action"] = json!("delete");
+        held["stack"] = json!("team-a");
+        held.as_object_mut().unwrap().remove("reason");
+    });
+}
+
+#[test]
+fn deletes_of_earlier_versions_that_a_fresh_plan_holds_back_are_refused() {
+    let (alice, bob) = (format!("{{id: {ALICE}, type: User}}"), format!("{{id: {BOB}, type: User}}"));
+    let of = |name: &str, principals: &[&str]| {
+        let principals = principals.join(", ");
+        format!(
+            "  - name: {name}\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{principals}]\n"
+        )
+    };
+    let spec = |accounts: &[&str]| head("team-a") + "accounts:\n" + &accounts.concat();
+    // Of a role that does not exist the plan shows no id; an account that cannot be made gives its identity no role.
+    let odd = format!("      - role: Nobody's Role\n        principals: [{alice}]\n");
+    let (lost, identity) = ("  - name: lost\n", "{accountIdentity: lost}");
+    let front = "  - {name: front, disableLocalAuth: true}\n";
+    let on_front = format!(
+        "{}roleAssignments:\n  - {{scope: {}, role: Reader, principals: [{alice}]}}\n",
+        head("team-b"),
+        account("front")
+    );
+    let (two, one) = (of("chat", &[&alice, &bob]), of("chat", &[&alice]));
+    let other = of("chat", &[&alice, identity]);
+    let started = || {
+        let azure = Azure::start();
+        azure.make_account("lost", &json!({"customSubDomainName": "lost"}));
+        azure.delete(&account("lost"));
+        let folder = azure.folder();
+        (azure, folder)
+    };
+    let replaced = "which may be meant to replace it, cannot be made";
+    for (before, after, beside, action, word, why) in [
+        (spec(&[&two]), spec(&[&one, &odd]), "", "unmanaged", BOB, replaced),
+        (spec(&[&two]), spec(&[&other, lost]), "", "refused", BOB, replaced),
+        (spec(&[&one, front]), spec(&[&one, &odd]), "", "refused", "accounts/front", "is not as declared"),
+        (
+            spec(&[&one, front]),
+            spec(&[&one]),
+            on_front.as_str(),
+            "refused",
+            "accounts/front",
+            "is declared on or in it",
+        ),
+    ] {
+        let (azure, folder) = started();
+        folder.write("specs/a.yaml", before);
+        folder.keyless("apply --yes").exits(0);
+        folder.write("specs/a.yaml", after);
+        if !beside.is_empty() {
+            folder.write("specs/b.yaml", beside);
+        }
+        folder.keyless("plan --allow delete-account --out plan.json").exits(1);
+        folder.keyless("show plan.json").exits(0);
+        release(&azure, &folder, action, word);
+        azure.take_seen();
+        let run = folder.keyless("apply plan.json --yes --allow delete-account");
+        refused(&azure, run, 1, &["it goes although", why, "another version of keyless", "make a new plan"]);
+    }
+    // What stands far from the one that is missing goes by a saved plan too.
+    let (azure, folder) = started();
+    folder.write("a.yaml", spec(&[&one, &of("far", &[&alice, &bob])]));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec(&[&other, lost, &of("far", &[&alice])]));
+    folder.keyless("plan a.yaml --out plan.json").exits(1).says(&["1 to delete"]);
+    folder.keyless("apply plan.json --yes").says(&["1 done"]);
+    assert_eq!(azure.grants_at(&account("far")).len(), 1);
 }

@@ -269,34 +269,13 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         return Change::Refused { desired, fields: Vec::new(), why };
     }
     let mut fields = field_changes(desired.kind, &desired.declared, &live.body);
-    for change in &mut fields {
-        change.span = desired.span_of(&change.path);
-    }
+    place(&mut fields, &desired);
     findings.extend(desired.kind.notices(&desired, &live.body));
     let weighed = desired.kind.weigh(&desired, &live.body, &mut fields);
     let (mut refusals, notes): (Vec<Finding>, Vec<Finding>) =
         weighed.into_iter().partition(|finding| finding.severity == Severity::Error);
     findings.extend(notes);
-    for change in &fields {
-        let reason = match change.change {
-            Mutability::Never(reason) => reason,
-            Mutability::OnceSet(reason) if !change.before.is_null() => reason,
-            _ => continue,
-        };
-        let name = change.path.join(".");
-        let message = format!(
-            "`{name}` of {} cannot change from `{}` to `{}`",
-            desired.title,
-            plain(&change.before),
-            plain(&change.after)
-        );
-        refusals.push(
-            Finding::error(Code::ImmutableField, message)
-                .at(change.span.unwrap_or(desired.span))
-                .cause(reason)
-                .hint(format!("write `{}`, or declare another one under a new name", plain(&change.before))),
-        );
-    }
+    refusals.extend(fields.iter().filter_map(|change| immutable(change, &desired)));
     if let Some(first) = refusals.first() {
         let why = first.message.clone();
         findings.extend(refusals);
@@ -304,22 +283,12 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
     }
     if !fields.is_empty() || desired.resend {
         fields.extend(unshown(desired.kind, &desired.declared));
-        for change in &mut fields {
-            change.span = desired.span_of(&change.path);
-        }
+        place(&mut fields, &desired);
     }
     let unmarked = mark.is_none() && desired.kind.takes_mark();
     let adopt = unmarked && desired.adopt;
     if unmarked && !adopt {
-        let stays = if desired.kind.is_grant() { "revoke" } else { "delete" };
-        findings.push(
-            Finding::note(
-                Code::NotOurs,
-                format!("{} is declared, not ours: removing the line will not {stays} it", desired.title),
-            )
-            .at(desired.span)
-            .hint("`adopt: true` marks it as the stack's"),
-        );
+        findings.push(not_ours(&desired));
     }
     let live = live.clone();
     match (fields.is_empty(), adopt) {
@@ -327,6 +296,33 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         (true, true) => Change::Adopt { desired, live },
         (false, adopt) => Change::Update { desired, live, fields, adopt },
     }
+}
+
+/// Notes where each field is declared.
+fn place(fields: &mut [FieldChange], desired: &Desired) {
+    for change in fields {
+        change.span = desired.span_of(&change.path);
+    }
+}
+
+/// That Azure changes a field never, or only once, if so.
+fn immutable(change: &FieldChange, desired: &Desired) -> Option<Finding> {
+    let reason = match change.change {
+        Mutability::Never(reason) => reason,
+        Mutability::OnceSet(reason) if !change.before.is_null() => reason,
+        _ => return None,
+    };
+    let (name, before, after) = (change.path.join("."), plain(&change.before), plain(&change.after));
+    let message = format!("`{name}` of {} cannot change from `{before}` to `{after}`", desired.title);
+    let finding = Finding::error(Code::ImmutableField, message).at(change.span.unwrap_or(desired.span));
+    Some(finding.cause(reason).hint(format!("write `{before}`, or declare another one under a new name")))
+}
+
+/// The note that a stack declares what it does not own.
+fn not_ours(desired: &Desired) -> Finding {
+    let stays = if desired.kind.is_grant() { "revoke" } else { "delete" };
+    let message = format!("{} is declared, not ours: removing the line will not {stays} it", desired.title);
+    Finding::note(Code::NotOurs, message).at(desired.span).hint("`adopt: true` marks it as the stack's")
 }
 
 /// A value as people write it. The order of a list's elements means nothing and is always the same.

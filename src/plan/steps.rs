@@ -40,54 +40,17 @@ struct Draft {
 
 /// The steps of some changes. Changes that write nothing, or nothing that this version knows, have none.
 pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
-    let mut written: Vec<(usize, Draft)> = changes.iter().enumerate().filter_map(undivided).collect();
-    written.sort_by_key(|(_, draft)| draft.rank);
-    let mut drafts: Vec<Draft> = Vec::new();
-    // What waits for grants.
-    let mut late: Vec<Draft> = Vec::new();
-    let mut deletes: Vec<Draft> = Vec::new();
-    for (index, whole) in written {
-        let change = &changes[index];
-        match change.action {
-            Action::Delete => deletes.push(whole),
-            Action::Update => {
-                for (fields, after_grants) in groups(change) {
-                    let mut draft = whole.clone();
-                    draft.step.patch = patch(fields);
-                    if after_grants {
-                        late.push(draft);
-                        continue;
-                    }
-                    let entrusted = entrusted(&mut draft, changes);
-                    // With nothing left there is nothing to write before it, but for a mark that nothing has written yet.
-                    let marked = drafts.iter().any(|other| other.step.change == index);
-                    if !draft.step.patch.is_empty() || (change.mark == Some(Mark::Added) && !marked) {
-                        drafts.push(draft);
-                    }
-                    late.extend(entrusted);
-                }
-            }
-            _ => {
-                if let Some(deleted) = change.purge.as_deref().and_then(|id| ResourceId::parse(id).ok()) {
-                    let mut purge = whole.clone();
-                    purge.step.action = StepAction::Purge;
-                    purge.step.mark = None;
-                    deleted.as_str().clone_into(&mut purge.step.target);
-                    purge.target = deleted;
-                    drafts.push(purge);
-                }
-                let mut draft = whole;
-                draft.step.patch = change.patch();
-                if let Some(mut entrusted) = entrusted(&mut draft, changes) {
-                    entrusted.step.action = StepAction::Update;
-                    entrusted.step.mark = None;
-                    late.push(entrusted);
-                }
-                draft.step.holes.clone_from(&change.holes);
-                drafts.push(draft);
-            }
+    let mut written: Vec<Draft> = changes.iter().enumerate().filter_map(undivided).collect();
+    written.sort_by_key(|draft| draft.rank);
+    let mut turns = Turns::default();
+    for whole in written {
+        match changes[whole.step.change].action {
+            Action::Delete => turns.deletes.push(whole),
+            Action::Update => turns.update(&whole, changes),
+            _ => turns.make(whole, changes),
         }
     }
+    let Turns { early: mut drafts, late, mut deletes } = turns;
     wait_for_what_is_made(changes, &mut drafts);
     go_one_after_another(&mut deletes);
     for mut late in late.into_iter().chain(deletes) {
@@ -102,6 +65,60 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
         draft.step.needs.dedup();
     }
     drafts.into_iter().map(|draft| draft.step).collect()
+}
+
+/// The writes of a plan by when their turn comes.
+#[derive(Default)]
+struct Turns {
+    early: Vec<Draft>,
+    /// What waits for grants.
+    late: Vec<Draft>,
+    deletes: Vec<Draft>,
+}
+
+impl Turns {
+    /// An update is up to three writes: what can be written at once, what waits for grants, and what needs a role of its own identity.
+    fn update(&mut self, whole: &Draft, changes: &[PlannedChange]) {
+        let index = whole.step.change;
+        let change = &changes[index];
+        for (fields, after_grants) in groups(change) {
+            let mut draft = whole.clone();
+            draft.step.patch = patch(fields);
+            if after_grants {
+                self.late.push(draft);
+                continue;
+            }
+            let entrusted = entrusted(&mut draft, changes);
+            // With nothing left there is nothing to write before it, but for a mark that nothing has written yet.
+            let marked = self.early.iter().any(|other| other.step.change == index);
+            if !draft.step.patch.is_empty() || (change.mark == Some(Mark::Added) && !marked) {
+                self.early.push(draft);
+            }
+            self.late.extend(entrusted);
+        }
+    }
+
+    /// What is created or brought back: after the purge of what holds its name, and before what needs a role of its own identity.
+    fn make(&mut self, whole: Draft, changes: &[PlannedChange]) {
+        let change = &changes[whole.step.change];
+        if let Some(deleted) = change.purge.as_deref().and_then(|id| ResourceId::parse(id).ok()) {
+            let mut purge = whole.clone();
+            purge.step.action = StepAction::Purge;
+            purge.step.mark = None;
+            deleted.as_str().clone_into(&mut purge.step.target);
+            purge.target = deleted;
+            self.early.push(purge);
+        }
+        let mut draft = whole;
+        draft.step.patch = change.patch();
+        if let Some(mut entrusted) = entrusted(&mut draft, changes) {
+            entrusted.step.action = StepAction::Update;
+            entrusted.step.mark = None;
+            self.late.push(entrusted);
+        }
+        draft.step.holes.clone_from(&change.holes);
+        self.early.push(draft);
+    }
 }
 
 /// Brings deletes into the order in which they can go: what stands on a resource before it, and the assignments on it right before it.
@@ -285,7 +302,7 @@ fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
 }
 
 /// The one write of a change, before it is taken apart.
-fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)> {
+fn undivided((index, change): (usize, &PlannedChange)) -> Option<Draft> {
     let kind = kinds::by_name(&change.kind).filter(|_| change.action.writes())?;
     let target = ResourceId::parse(&change.id).ok()?;
     let action = match change.action {
@@ -313,10 +330,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<(usize, Draft)>
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
     let (grant, callable) = (kind.is_grant(), kind.is_callable());
-    Some((
-        index,
-        Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None, serves: false },
-    ))
+    Some(Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None, serves: false })
 }
 
 /// The provider allows one write at a time on an account and all below it; role assignments are another provider's.

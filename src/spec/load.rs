@@ -80,6 +80,13 @@ struct Loader<'s> {
     smaller: &'static str,
 }
 
+/// What a folder holds for a run.
+enum Entry {
+    Spec,
+    /// A folder that was not walked so far.
+    Folder,
+}
+
 impl<'s> Loader<'s> {
     fn new(sources: &'s mut Sources, smaller: &'static str) -> Self {
         Self { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new(), smaller }
@@ -128,52 +135,49 @@ impl<'s> Loader<'s> {
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            let path = entry.path();
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let wanted = is_spec(&path);
-            let about = match fs::metadata(&path) {
-                Ok(about) => about,
-                // A link to nowhere matters only where it is called a spec.
-                Err(_) if !wanted => continue,
-                Err(error) => {
-                    self.unreadable(&shown(&path), &error);
-                    continue;
-                }
-            };
-            if about.is_file() && ends_in(&path, &["json"]) && holds_spec(&path) {
-                let message = format!("`{}` holds a spec and is not read", shown(&path));
-                let hint = "a folder gives its `.yaml` and `.yml` files: rename it to end in `.yaml`, which takes JSON, or move it elsewhere";
-                self.findings.push(Finding::error(Code::UnreadSpec, message).hint(hint));
-            }
-            if !(about.is_dir() || (about.is_file() && wanted)) {
-                continue;
-            }
-            let real = match path.canonicalize() {
-                Ok(real) => real,
-                Err(error) => {
-                    self.unreadable(&shown(&path), &error);
-                    continue;
-                }
-            };
-            if link && !real.starts_with(root) {
-                let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
-                // A link called a spec was meant to be read; a linked folder may hold anything.
-                let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
-                let finding = Finding::new(severity, Code::UnreadableFile, message);
-                self.findings.push(
-                    finding.hint("name what it points to on the command line, or copy it into the folder"),
-                );
-                continue;
-            }
-            if about.is_file() {
-                found.push(path);
-            } else if walked.insert(real) {
-                self.walk(&path, root, depth + 1, walked, found);
+            let path = entry.path();
+            match self.entry(&entry, root, walked) {
+                Some(Entry::Spec) => found.push(path),
+                Some(Entry::Folder) => self.walk(&path, root, depth + 1, walked, found),
+                None => {}
             }
         }
+    }
+
+    /// What of a folder is read, and what there is to say about the rest: a spec that cannot be read, or that would go unseen.
+    fn entry(&mut self, entry: &fs::DirEntry, root: &Path, walked: &mut BTreeSet<PathBuf>) -> Option<Entry> {
+        let path = entry.path();
+        let wanted = is_spec(&path);
+        let about = match fs::metadata(&path) {
+            Ok(about) => about,
+            // A link to nowhere matters only where it is called a spec.
+            Err(_) if !wanted => return None,
+            Err(error) => {
+                self.unreadable(&shown(&path), &error);
+                return None;
+            }
+        };
+        if about.is_file() && ends_in(&path, &["json"]) && holds_spec(&path) {
+            let message = format!("`{}` holds a spec and is not read", shown(&path));
+            let hint = "a folder gives its `.yaml` and `.yml` files: rename it to end in `.yaml`, which takes JSON, or move it elsewhere";
+            self.findings.push(Finding::error(Code::UnreadSpec, message).hint(hint));
+        }
+        if !(about.is_dir() || (about.is_file() && wanted)) {
+            return None;
+        }
+        let real = path.canonicalize().map_err(|error| self.unreadable(&shown(&path), &error)).ok()?;
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) && !real.starts_with(root) {
+            let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
+            // A link called a spec was meant to be read; a linked folder may hold anything.
+            let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
+            let hint = "name what it points to on the command line, or copy it into the folder";
+            self.findings.push(Finding::new(severity, Code::UnreadableFile, message).hint(hint));
+            return None;
+        }
+        if about.is_file() { Some(Entry::Spec) } else { walked.insert(real).then_some(Entry::Folder) }
     }
 
     fn file(&mut self, path: &Path) {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::accepted::{Expectation, expectations, names};
 use super::orphans::{self, principal};
-use super::{RoleAssignments, declared, definitions, temporary};
+use super::{RoleAssignments, declared, definitions, is_named_by_keyless, temporary};
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
@@ -193,6 +193,15 @@ fn unheard(named: &[&Expectation<'_>], concern: Concern<'_>) -> Option<String> {
     })
 }
 
+/// The note that it looks like one of keyless's own whose mark is gone: whoever removed its line must hear that nothing was revoked.
+fn lost_mark(live: &Live) -> Option<String> {
+    let lost = RoleAssignments.mark(&live.body).is_none() && is_named_by_keyless(&live.id, &live.body);
+    lost.then(|| {
+        "its name is the one that keyless gives: if a stack made it, somebody took its mark off, and removing its line did not revoke it"
+            .to_owned()
+    })
+}
+
 /// What verdicts go by.
 struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
     stacks: &'a [Loaded],
@@ -245,7 +254,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         // What did not end when it should have is there for good, as far as anybody can tell.
         let overdue = passing.as_ref().and_then(overdue);
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
-        let note = overdue.or(over).or_else(|| unheard(&named, open?));
+        let note = overdue.or(over).or_else(|| unheard(&named, open?)).or_else(|| lost_mark(live));
         let Some(concern) = open else { return Verdict::listed(note) };
         let weight = match self.doubt(live, role, concern.ground) {
             Some(refusal) => Weight::Unknown(concern.span, refusal),

@@ -116,6 +116,27 @@ fn a_removed_line_revokes_what_keyless_made_and_leaves_what_it_did_not() {
 }
 
 #[test]
+fn a_removed_line_of_what_has_lost_its_mark_says_that_it_revoked_nothing() {
+    let (azure, folder) = applied(&[ALICE, BOB], "");
+    let made = azure.grants_at(&account("chat"));
+    let bobs = made.iter().find(|body| body["properties"]["principalId"] == BOB).unwrap();
+    // Somebody writes another description, and the mark goes with the old one.
+    let mut body = json!({"properties": bobs["properties"]});
+    body["properties"]["description"] = json!("for the demo");
+    azure.put(bobs["id"].as_str().unwrap(), body);
+    folder.keyless("plan a.yaml").exits(0).says(&["1 declared and not ours"]);
+    folder.write("a.yaml", spec(&[ALICE], ""));
+    let words = "its name is the one that keyless gives: if a stack made it, somebody took its mark off, and removing its line did not revoke it";
+    folder.keyless("apply a.yaml --yes").exits(0).says(&[words]);
+    folder.keyless("drift a.yaml").exits(2).says(&[words]);
+    // Of what somebody made under another name nothing of that is said.
+    azure.grant(&account("chat"), BY_HAND, READER, CAROL, None);
+    folder.write("a.yaml", spec(&[ALICE, BOB], ""));
+    let run = folder.keyless("drift a.yaml").exits(2);
+    assert!(!run.stdout.contains("took its mark off"), "{run}");
+}
+
+#[test]
 fn the_last_line_of_an_account_revokes_too() {
     let (azure, folder) = applied(&[ALICE], "");
     folder.write("a.yaml", spec(&[], ""));

@@ -274,8 +274,18 @@ pub(crate) fn holds_spec(path: &Path) -> bool {
     let text = decoded(&bytes);
     json::holds(&text, &["version", "stack"]).unwrap_or_else(|| {
         let text = text.to_ascii_lowercase();
-        !text.contains("\"formatversion\"") && ["version", "stack"].iter().all(|name| text.contains(name))
+        !text.contains("\"formatversion\"") && ["version", "stack"].iter().all(|name| has_field(&text, name))
     })
+}
+
+/// Whether a text that is no JSON has a field of this name: the word by itself, in quotes or not, with a colon behind it.
+fn has_field(text: &str, name: &str) -> bool {
+    let is_field = |at: usize| {
+        let before = text[..at].chars().next_back();
+        let behind = text[at + name.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
+        before.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == '-')) && behind.starts_with(':')
+    };
+    text.match_indices(name).any(|(at, _)| is_field(at))
 }
 
 /// A path as it is shown; what a terminal would obey in it is written out.

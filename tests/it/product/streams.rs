@@ -211,6 +211,10 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     for name in ["specs/old.lock.json", "specs/package.json"] {
         folder.write(name, other);
     }
+    folder.write(
+        "specs/launch.json",
+        "// See which version of the stack it is\n{\"version\": \"0.2.0\", \"callStack\": 1}",
+    );
     folder.keyless("plan --out specs/plan.json --report json=specs/report.json").exits(0);
     let quiet = folder.keyless("validate").exits(0);
     assert!(!quiet.stderr.contains("unread-spec") && !quiet.stdout.contains("unread-spec"), "{quiet}");

@@ -67,6 +67,16 @@ fn the_sandbox_imports_nothing_of_what_it_judges() {
 }
 
 #[test]
+fn a_module_with_modules_in_it_is_a_folder() {
+    let all: Vec<String> = sources("src").into_iter().chain(sources("tests")).map(|(name, _)| name).collect();
+    for name in &all {
+        let inside = format!("{}/", name.trim_end_matches(".rs"));
+        let beside = all.iter().any(|other| other.starts_with(&inside));
+        assert!(!beside, "{name} stands beside its folder: it is {inside}mod.rs");
+    }
+}
+
+#[test]
 fn every_module_says_what_it_is_for() {
     for (name, text) in sources("src").into_iter().chain(sources("tests")) {
         let text = text.trim_start();

@@ -199,7 +199,7 @@ pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'
             let list = list.collect();
             ("roleAssignments", refusal(&blindness.assignments).unwrap_or_else(|| found(list)))
         }
-        // Nobody activates a role in these cases; tests/it/product/promises.rs has who does.
+        // Nobody activates a role in these cases; tests/it/product/promises/mod.rs has who does.
         Some("roleAssignmentScheduleInstances") => ("activations", found(Vec::new())),
         // What stands in accounts is another generator's.
         Some("raiPolicies" | "deployments" | "projects" | "connections") => ("children", found(Vec::new())),

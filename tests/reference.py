@@ -390,10 +390,8 @@ class Case:
                   if key in self.declared and fate in ("refused", "unknown")}
         going = [key for key, (fate, _) in self.changes.items() if fate == "delete"]
         for key in [key for key in going if isinstance(key, str)]:
-            if stack(key) in behind:
+            if stack(key) in behind or any(within(grant[0], key) for grant in held if not isinstance(grant, str)):
                 held |= {key} | {other for other in going if not isinstance(other, str) and within(other[0], key)}
-            elif any(within(grant[0], key) for grant in held if not isinstance(grant, str)):
-                held |= {key}
         for key in held:
             self.changes[key] = ("refused", [])
             self.gone[stack(key)] -= 1

@@ -2,7 +2,7 @@
 //! `CannotDeleteResource` as long as there is one.
 //!
 //! <https://github.com/Azure/terraform-provider-azapi/issues/894>. Those of the stack are deletes of their own in the plan and go
-//! first; any other one keeps the account, and then nothing of what goes with it is taken either.
+//! first; any other one keeps the account.
 
 use std::collections::BTreeSet;
 
@@ -76,11 +76,6 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         verdict.finding.source.clone_from(&step.source);
         verdict.finding.cause = cause;
         verdict.finding.hint = hint;
-        // Half of it would take the users' access and leave the account. What needs others comes first, so that each says why itself.
-        let with_it = steps.iter().rev().filter(|other| {
-            other.action == StepAction::Delete && target(other).is_some_and(|id| account.contains(&id))
-        });
-        verdict.refuses = with_it.map(|other| other.change).collect();
         verdicts.push(verdict);
     }
     verdicts

@@ -4,7 +4,7 @@
 use super::{Change, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Mutability};
+use crate::kinds::{self, FieldChange, Mutability};
 
 /// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make, or for such a deployment: whoever it is
 /// for would be left without a way in. The rest is written, since a grant may need it.
@@ -14,8 +14,10 @@ pub(super) fn hold_back(
     findings: &mut Vec<Finding>,
 ) {
     let grants: Vec<Desired> = missing_grants(changes).into_iter().cloned().collect();
-    let callable = missing(changes).filter(|desired| desired.kind.is_callable() && !stands(desired));
+    let absent = missing(changes).filter(|desired| !stands(desired));
+    let callable = absent.chain(unfinished(changes)).filter(|desired| desired.kind.is_callable());
     let callable: Vec<Desired> = callable.cloned().collect();
+    let unfinished: Vec<Desired> = unfinished(changes).cloned().collect();
     if grants.is_empty() && callable.is_empty() {
         return;
     }
@@ -25,16 +27,17 @@ pub(super) fn hold_back(
         // A grant on something in the account counts too.
         let grant = grants.iter().find(|grant| grant.scope.may_overlap(&desired.id));
         let model = || callable.iter().find(|model| desired.id.contains(&model.id));
-        let (every, waited, verb, mend) = match (grant, model()) {
-            (Some(grant), _) => ("role assignment", grant, "resolved", "mend"),
-            (None, Some(model)) => ("deployment of the account", model, "read", "make readable or mend"),
+        let (every, waited, not, mend) = match (grant, model()) {
+            (Some(grant), _) => ("role assignment", grant, "cannot be resolved or made", "mend"),
+            (None, Some(model)) => {
+                let unfinished = unfinished.iter().any(|each| each.key == model.key);
+                let not = if unfinished { "is not finished" } else { "cannot be read or made" };
+                ("deployment of the account", model, not, "make readable or mend")
+            }
             (None, None) => continue,
         };
         let field = late.path.join(".");
-        let why = format!(
-            "`{field}` waits for every declared {every}, and {} cannot be {verb} or made",
-            waited.title
-        );
+        let why = format!("`{field}` waits for every declared {every}, and {} {not}", waited.title);
         let noun = waited.kind.noun();
         findings.push(
             Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
@@ -66,6 +69,16 @@ pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
 pub fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
     changes.iter().filter_map(|change| match change {
         Change::Refused { desired, .. } | Change::Unknown { desired, .. } => Some(desired),
+        _ => None,
+    })
+}
+
+/// What specs declare and is there, and Azure has not finished, or not brought to its end.
+pub fn unfinished(changes: &[Change]) -> impl Iterator<Item = &Desired> {
+    changes.iter().filter_map(|change| match change {
+        Change::NoOp { desired, live }
+        | Change::Adopt { desired, live }
+        | Change::Update { desired, live, .. } => kinds::unsettled(desired, &live.body).map(|_| desired),
         _ => None,
     })
 }

@@ -23,7 +23,7 @@ use compare::equal;
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
-pub use late::{missing, missing_grants};
+pub use late::{missing, missing_grants, unfinished};
 pub use open::Veil;
 use open::{double, unresolved};
 pub(crate) use passing::spared_by_now;

@@ -1,5 +1,7 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -390,6 +392,18 @@ impl Plan {
             told["secrets"] = serde_json::json!(self.secrets);
         }
         super::hash(&told)
+    }
+
+    /// What the stacks declare, and the plan leaves as it is, of which something is deleted: what goes was judged to be replaced, or not to
+    /// be needed, with these there.
+    pub fn relied_on(&self) -> impl Iterator<Item = &PlannedChange> {
+        let deletes = self.changes.iter().filter(|change| change.action == Action::Delete);
+        let stacks: BTreeSet<&str> = deletes.filter_map(|change| change.stack.as_deref()).collect();
+        let stands = move |change: &&PlannedChange| {
+            change.action == Action::Noop
+                && change.stack.as_deref().is_some_and(|stack| stacks.contains(stack))
+        };
+        self.changes.iter().filter(stands)
     }
 
     /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.

@@ -28,11 +28,13 @@ fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> V
     open
 }
 
-/// The lists that show the state around a plan's steps, for judging it again later.
+/// The lists that show the state around a plan's steps, and what its deletes rely on, for judging it again later.
 #[must_use]
 pub fn review(plan: &Plan) -> Vec<Query> {
+    let targets = plan.steps.iter().map(|step| &step.target);
+    let relied_on = plan.relied_on().map(|change| &change.id);
     let targets: Vec<ResourceId> =
-        plan.steps.iter().filter_map(|step| ResourceId::parse(&step.target).ok()).collect();
+        targets.chain(relied_on).filter_map(|id| ResourceId::parse(id).ok()).collect();
     let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
     // What was deleted still says whose it was, and what it let in.
     let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);

@@ -133,6 +133,12 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
     }
 }
 
+/// Whether Azure has brought the last write of something to its end, as far as that is said.
+pub(crate) fn has_succeeded(body: &Value) -> bool {
+    let state = body["properties"]["provisioningState"].as_str();
+    state.is_none_or(|state| state.eq_ignore_ascii_case("Succeeded"))
+}
+
 /// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
 pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
     let state = body["properties"]["provisioningState"].as_str()?;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::held;
 use crate::diff::Change;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -12,24 +11,21 @@ use crate::kinds::desired::Desired;
 
 /// The deletes that take with them what some stack of the run declares, by index, each with why; and what to tell at those declarations.
 pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
-    let deletes = || {
-        changes.iter().enumerate().filter_map(|(index, change)| match change {
-            Change::Delete { live, stack, title, .. } => Some((index, live, stack, title)),
-            _ => None,
-        })
-    };
-    let gone: BTreeMap<&ResourceId, (&String, &String)> = deletes()
-        .filter(|(_, live, ..)| !live.kind.is_grant())
-        .map(|(_, live, stack, title)| (&live.id, (stack, title)))
-        .collect();
-    let mut findings = Vec::new();
-    if gone.is_empty() {
-        return (BTreeMap::new(), findings);
+    let mut gone: BTreeMap<&ResourceId, (usize, &String, &String)> = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        if let Change::Delete { live, stack, title, .. } = change
+            && !live.kind.is_grant()
+        {
+            gone.insert(&live.id, (index, stack, title));
+        }
     }
-    let mut kept: BTreeMap<&ResourceId, String> = BTreeMap::new();
+    let (mut kept, mut findings) = (BTreeMap::new(), Vec::new());
+    if gone.is_empty() {
+        return (kept, findings);
+    }
     for desired in changes.iter().filter_map(Change::desired) {
         // The outermost one: keeping only what stands in it would not keep it.
-        let Some((id, (stack, title))) =
+        let Some((id, (index, stack, title))) =
             around(desired).filter_map(|id| gone.get_key_value(&id).map(|(id, of)| (*id, *of))).last()
         else {
             continue;
@@ -41,9 +37,9 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         );
         let hint = format!("drop this line, or keep {title} in the spec of stack `{stack}`");
         findings.push(Finding::error(Code::StillDeclared, message).at(desired.span).hint(hint));
-        kept.entry(id).or_insert_with(|| format!("stays while {} is declared {place} it", desired.title));
+        kept.entry(index).or_insert_with(|| format!("stays while {} is declared {place} it", desired.title));
     }
-    (held::within(changes, &kept), findings)
+    (kept, findings)
 }
 
 /// What a declared thing stands on or in, from the inside out.

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::diff::{Change, missing, missing_grants};
+use crate::diff::{Change, missing, missing_grants, unfinished};
 use crate::finding::{Code, Finding};
-use crate::id::ResourceId;
+use crate::kinds::Kind;
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, Kind};
 
 /// Whether it would be missed at once: clients call it, or it works in its own name.
 pub(super) fn serves(kind: &dyn Kind) -> bool {
@@ -20,7 +19,6 @@ pub(super) fn serves(kind: &dyn Kind) -> bool {
 pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
     let (mut held, mut findings) = (BTreeMap::new(), Vec::new());
     let grants = missing_grants(changes);
-    let mut kept = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
         let Change::Delete { live, stack, span, title } = change else { continue };
         let finding = |why: &str| Finding::error(Code::Waiting, format!("{title} {why}")).at(*span);
@@ -40,39 +38,14 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
             let hint =
                 "mend that first; if this has to make room for it, take it out of the spec for one `apply`";
             findings.push(finding(&why).hint(hint));
-            kept.insert(&live.id, why);
+            held.insert(index, why);
         }
     }
-    let within = within(changes, &kept);
-    held.extend(within);
     (held, findings)
 }
 
 /// What a stack declares and the plan cannot bring about, or Azure has not finished, always the same one of several.
 fn first_missing<'a>(changes: &'a [Change], stack: &str) -> Option<&'a Desired> {
-    let unfinished = changes.iter().filter_map(|change| match change {
-        Change::NoOp { desired, live }
-        | Change::Adopt { desired, live }
-        | Change::Update { desired, live, .. } => kinds::unsettled(desired, &live.body).map(|_| desired),
-        _ => None,
-    });
-    let missing = missing(changes).chain(unfinished).filter(|desired| desired.stack == stack);
+    let missing = missing(changes).chain(unfinished(changes)).filter(|desired| desired.stack == stack);
     missing.min_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)))
-}
-
-/// The deletes of these resources and of all that stands on and in them, by index, each with why the outermost of them stays: half of it
-/// would take the users' access and leave the account.
-pub(super) fn within(changes: &[Change], kept: &BTreeMap<&ResourceId, String>) -> BTreeMap<usize, String> {
-    let mut stay = BTreeMap::new();
-    if kept.is_empty() {
-        return stay;
-    }
-    for (index, change) in changes.iter().enumerate() {
-        let Change::Delete { live, .. } = change else { continue };
-        let near = std::iter::successors(Some(live.scope.clone()), ResourceId::parent);
-        if let Some(why) = near.filter_map(|id| kept.get(&id)).last() {
-            stay.insert(index, why.clone());
-        }
-    }
-    stay
 }

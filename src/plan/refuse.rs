@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::steps::steps;
-use crate::document::{Action, Plan, Summary};
+use crate::document::{Action, Plan, PlannedChange, Summary};
+use crate::id::ResourceId;
+use crate::kinds;
 
 impl Plan {
-    /// Refuses a change, and with it every change that needs it: their steps go, and their reason says why.
+    /// Refuses a change, and with it every change that needs it, and of a delete the deletes on and in what stays: half of it would take
+    /// the users' access and leave the account. Their steps go, and their reason says why.
     pub fn refuse(&mut self, change: usize, why: &str) {
         self.refuse_all(BTreeMap::from([(change, why.to_owned())]));
     }
@@ -19,14 +22,21 @@ impl Plan {
         loop {
             let lost =
                 |need: &usize| self.steps.get(*need).is_some_and(|step| refused.contains_key(&step.change));
-            let next =
-                self.steps.iter().filter(|step| !refused.contains_key(&step.change)).find_map(|step| {
-                    let need = step.needs.iter().find(|need| lost(need))?;
-                    Some((step.change, self.steps[*need].change))
-                });
-            let Some((change, needed)) = next else { break };
-            let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
-            refused.insert(change, format!("it needs {title}, which cannot be done"));
+            let mut open = self.steps.iter().filter(|step| !refused.contains_key(&step.change));
+            let next = open.find_map(|step| {
+                let need = step.needs.iter().find(|need| lost(need))?;
+                Some((step.change, self.steps[*need].change))
+            });
+            if let Some((change, needed)) = next {
+                let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
+                refused.insert(change, format!("it needs {title}, which cannot be done"));
+                continue;
+            }
+            let inside = self.deletes_on_and_in(&refused);
+            if inside.is_empty() {
+                break;
+            }
+            refused.extend(inside);
         }
         for (change, why) in &refused {
             if let Some(change) =
@@ -43,5 +53,24 @@ impl Plan {
         self.steps = steps(&self.changes);
         self.summary = Summary::of(&self.changes);
         self.fingerprint = self.digest();
+    }
+
+    /// The deletes that are not refused yet, on or in what stays because its own delete is, each with why the outermost of that stays.
+    fn deletes_on_and_in(&self, refused: &BTreeMap<usize, String>) -> BTreeMap<usize, String> {
+        let deletes = |(index, change): (usize, &PlannedChange)| {
+            let kind = kinds::by_name(&change.kind).filter(|_| change.action == Action::Delete)?;
+            let id = ResourceId::parse(&change.id).ok()?;
+            Some((index, if kind.is_grant() { id.scope() } else { id.clone() }, kind.is_grant()))
+        };
+        let deletes: Vec<_> = self.changes.iter().enumerate().filter_map(deletes).collect();
+        let stays = deletes.iter().filter(|(_, _, grant)| !grant);
+        let stays: BTreeMap<&ResourceId, &String> =
+            stays.filter_map(|(index, id, _)| Some((id, refused.get(index)?))).collect();
+        let open = deletes.iter().filter(|(index, ..)| !refused.contains_key(index) && !stays.is_empty());
+        let inside = open.filter_map(|(index, place, _)| {
+            let around = std::iter::successors(Some(place.clone()), ResourceId::parent);
+            Some((*index, (*around.filter_map(|id| stays.get(&id)).last()?).clone()))
+        });
+        inside.collect()
     }
 }

@@ -120,6 +120,23 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         findings
             .insert(id, plan.changes.get(step.change).map(|change| finding(Code::GuardStale, change, &why)));
     }
+    for change in plan.relied_on() {
+        let Ok(id) = ResourceId::parse(&change.id) else { continue };
+        let what = match now.resource(&id) {
+            None => "is not there any more, or not shown",
+            Some(body) if !kinds::has_succeeded(body) => "is not as Azure should have left it",
+            Some(_) => continue,
+        };
+        let message = format!(
+            "`{id}` {what}, and what the plan deletes was to go because that was there as it is declared"
+        );
+        findings.entry(id).or_insert_with(|| {
+            Some(FindingEntry {
+                hint: Some("make a new plan, look at it, and apply that".to_owned()),
+                ..FindingEntry::of(Severity::Error, Code::GuardStale, message)
+            })
+        });
+    }
     findings.into_values().flatten().collect()
 }
 

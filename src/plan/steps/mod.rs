@@ -6,7 +6,7 @@
 //! before what they stand on, and not at all if a grant that replaces them failed. Accounts, projects and deployments go once all that their
 //! stack declares is there.
 //! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
-//! waits for it: if Azure refuses it, the rest goes on.
+//! waits for it but those deletes: if Azure refuses it, the rest goes on.
 
 #[cfg(test)]
 mod tests;
@@ -150,15 +150,15 @@ fn go_one_after_another(deletes: &mut [Draft]) {
 /// the delete of an assignment whose scope has gone is not known, and one report has a 403 "or the scope is invalid" for ever
 /// (<https://github.com/Azure/azure-service-operator/issues/5009>): what is left then would give access to an account that is restored.
 fn is_before(other: &Draft, late: &Draft) -> bool {
+    // Any of it may be meant to take the place of what goes.
+    if late.serves && !other.step.last && other.step.owner == late.step.owner {
+        return true;
+    }
     if other.trust.is_some() {
         return false;
     }
     if let Some(trust) = &late.trust {
         return gives(other, late, trust);
-    }
-    // Any of it may be meant to take the place of what goes.
-    if late.serves && !other.step.last && other.step.owner == late.step.owner {
-        return true;
     }
     // Only who can call what stands then has a way in.
     if other.callable && !other.step.last && !late.step.last && late.target.contains(&other.target) {

@@ -148,3 +148,94 @@ fn what_a_stack_cannot_make_holds_back_nothing_of_another_stack_and_no_role_else
     assert!(gone.iter().any(|path| *path == account("other")), "{gone:?}");
     assert!(gone.iter().any(|path| path.contains("/roleAssignments/")), "{gone:?}");
 }
+
+#[test]
+fn a_saved_plan_deletes_only_while_what_it_left_as_it_was_is_there_and_well() {
+    let whole = |name: &str, deployments: &str| {
+        format!(
+            "  - name: {name}\n    disableLocalAuth: false\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{{id: {ALICE}, type: User}}]\n{deployments}"
+        )
+    };
+    let model = deployment("gpt").replace('\n', "\n    ");
+    let model = format!("    {}", model.trim_end());
+    let (old, new) = (whole("chat", ""), whole("chat-new", &format!("{model}\n")));
+    type Harm = fn(&Azure);
+    let harms: [(&str, Harm); 4] = [
+        ("accounts/chat-new`", |azure| azure.delete(&account("chat-new"))),
+        ("deployments/gpt`", |azure| azure.delete(&format!("{}/deployments/gpt", account("chat-new")))),
+        ("roleAssignments/", |azure| {
+            let grants = azure.grants_at(&account("chat-new"));
+            azure.delete(grants[0]["id"].as_str().unwrap());
+        }),
+        ("is not as Azure should have left it", |azure| {
+            azure.spoil("GET", "/deployments?", Fault::Edit(broken))
+        }),
+    ];
+    for (words, harm) in harms {
+        let (azure, folder) = applied(&format!("{}accounts:\n{old}{new}", head("team-a")));
+        folder.write("a.yaml", format!("{}accounts:\n{new}", head("team-a")));
+        folder.keyless("plan a.yaml --out saved.json").exits(3);
+        azure.take_seen();
+        harm(&azure);
+        let chat = format!("--allow delete-account:{} --allow lock-out", account("chat"));
+        let run = folder.keyless(&format!("apply saved.json --yes {chat}")).exits(3);
+        run.says(&["error[guard-stale]", words, "what the plan deletes was to go because that was there"]);
+        assert!(
+            deletes(&azure).iter().all(|path| !path.contains("/accounts/chat/") && *path != account("chat"))
+        );
+        assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{words}");
+    }
+    // With everything as it was, it goes.
+    let (_azure, folder) = applied(&format!("{}accounts:\n{old}{new}", head("team-a")));
+    folder.write("a.yaml", format!("{}accounts:\n{new}", head("team-a")));
+    folder.keyless("plan a.yaml --out saved.json").exits(3);
+    let lifts = format!("--allow delete-account:{}", account("chat"));
+    folder.keyless(&format!("apply saved.json --yes {lifts}")).exits(0).says(&["2 done"]);
+}
+
+fn broken(list: &mut Value) {
+    for item in list["value"].as_array_mut().unwrap() {
+        item["properties"]["provisioningState"] = json!("Failed");
+    }
+}
+
+#[test]
+fn users_stay_with_what_a_lock_keeps_from_being_deleted() {
+    let lines = "roleAssignments: []\ndisableLocalAuth: false\nprojects:";
+    let scope = format!("{}/projects/p1", account("chat"));
+    let user = |principals: &str| {
+        format!("roleAssignments:\n  - {{scope: {scope}, role: Reader, principals: [{principals}]}}\n")
+    };
+    let alice = format!("{{id: {ALICE}, type: User}}");
+    let (azure, folder) = applied(&format!(
+        "{}{}",
+        one_account("team-a", "chat", &format!("{lines} [{{name: p1}}]")),
+        user(&alice)
+    ));
+    folder.write("a.yaml", format!("{}{}", one_account("team-a", "chat", &format!("{lines} []")), user("")));
+    // On something in the project, which says nothing of the roles on the project itself.
+    let locked = format!("{scope}/connections/search/providers/Microsoft.Authorization/locks/keep");
+    azure.put(&locked, json!({"properties": {"level": "CanNotDelete"}}));
+    azure.take_seen();
+    let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+    let run = run.says(&["cannot delete project p1 of chat while the CanNotDelete lock", "2 refused"]);
+    assert!(deletes(&azure).is_empty(), "{run}");
+    assert_eq!(azure.grants_at(&scope).len(), 1);
+    azure.delete(&locked);
+    folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(0).says(&["2 done"]);
+}
+
+#[test]
+fn the_old_account_stays_while_the_new_one_has_not_got_its_own_key() {
+    let old = one_account("team-a", "chat", "disableLocalAuth: false\n");
+    let (azure, folder) = applied(&old);
+    let key = "encryption:\n  keySource: Microsoft.KeyVault\n  keyVaultProperties: {keyName: k, keyVersion: v1, keyVaultUri: 'https://kv.vault.azure.net'}\n";
+    folder.write("a.yaml", one_account("team-a", "chat-new", &format!("disableLocalAuth: false\n{key}")));
+    azure.take_seen();
+    // Nobody has given its identity a role at the vault.
+    for done in ["1 done, 1 failed, 1 skipped", "0 done, 1 failed, 1 skipped"] {
+        let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
+        run.says(&["cannot access the key", done]);
+        assert!(deletes(&azure).is_empty());
+    }
+}

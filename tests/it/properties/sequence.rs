@@ -100,9 +100,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
                 && within(&scope(step), &other.target.to_lowercase())
         };
         if step.action == StepAction::Delete && steps.iter().any(goes) {
-            add(&|other| {
-                other.action != StepAction::Delete && !entrusting(other) && other.owner == step.owner
-            });
+            add(&|other| other.action != StepAction::Delete && other.owner == step.owner);
         }
         // Users go when nothing can keep the resource any more: after all that stands in it.
         if step.action == StepAction::Delete && is_grant(step) {

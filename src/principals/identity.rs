@@ -19,6 +19,12 @@ pub fn object_id(identity: &Value) -> Option<&str> {
     Uuid::try_parse(shown).map_or(true, |id| !id.is_nil()).then_some(shown)
 }
 
+/// Whether a text can be somebody's object id: a GUID that is not all zeros.
+#[must_use]
+pub fn is_object_id(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok_and(|id| !id.is_nil())
+}
+
 /// The object id of a resource's system-assigned identity, as far as Azure shows it.
 #[must_use]
 pub fn own_principal(body: &Value) -> Option<&str> {

@@ -19,7 +19,7 @@ use crate::spec::model::{Principal, PrincipalType};
 use crate::text::query::{encoded, quoted};
 
 use crate::spec::lock::Lock;
-pub use identity::{has_own_identity, identity_of, object_id, own_principal};
+pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
 pub use proof::{existence, gone, names, objects, prove, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";

@@ -11,7 +11,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::Live;
 use crate::kinds::account::{groups_of, id_of};
-use crate::principals::{self, Form};
+use crate::principals::{self, Form, is_object_id};
 use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{CoManager, Expected, ExpectedPrincipal, Principal, Spec};
@@ -170,7 +170,7 @@ fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &m
     }
     match &entry.principal {
         ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
-            if Uuid::try_parse(id).is_err() {
+            if !is_object_id(id) {
                 let message = format!("`{id}` is not an object id");
                 let hint = "object ids are GUIDs: az ad user show --id NAME --query id";
                 findings.push(wrong("principal", Code::InvalidGuid, message, hint));
@@ -199,7 +199,7 @@ fn check_team(loaded: &Loaded, pointer: &str, team: &CoManager, findings: &mut V
         findings.push(Finding::error(Code::InvalidValue, message).at(at("stack")).hint(hint));
     }
     for (number, id) in team.by.iter().enumerate() {
-        if Uuid::try_parse(id).is_err() && !id.contains('@') {
+        if !is_object_id(id) && !id.contains('@') {
             let message = format!("`{id}` is neither an object id nor a sign-in name");
             let hint = "write who makes the other team's things, as Azure shows it under `createdBy`";
             let span = at(&format!("by/{number}"));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{DESCRIPTION_LIMIT, Grant, accepted, conditions, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
-use crate::principals::{Form, IDENTITY_TYPE};
+use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
 use crate::rbac;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -185,7 +185,7 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
             "a principal with `id` and without `type`".to_owned(),
             "add `type: User`, `Group` or `ServicePrincipal`: without it Azure refuses principals that are still replicating",
         ),
-        (Some(id), Some(_), []) if Uuid::try_parse(id).is_err() => Some(
+        (Some(id), Some(_), []) if !is_object_id(id) => Some(
             Finding::error(Code::InvalidGuid, format!("`{id}` is not an object id"))
                 .at(loaded.document.value_span(&format!("{at}/id")))
                 .hint("object ids are GUIDs: az ad sp show --id APP --query id"),

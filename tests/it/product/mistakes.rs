@@ -211,3 +211,14 @@ fn a_merge_conflict_that_was_left_in_a_file_is_called_that() {
     folder.write("a.lock.json", "{\n<<<<<<< HEAD\n}\n");
     folder.keyless("validate a.yaml").exits(1).complains(&["line 2 begins an unresolved merge conflict"]);
 }
+
+#[test]
+fn nobody_has_an_object_id_of_zeros() {
+    let folder = Folder::new();
+    for id in ["00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000"] {
+        let lines = crate::common::grants(&[&format!("\"{id}\"")]);
+        folder.write("a.yaml", crate::common::one_account("team-a", "chat", &lines));
+        let run = folder.keyless("validate a.yaml --format json").exits(1);
+        assert_eq!(run.findings(), ["invalid-guid@11"], "{run}");
+    }
+}

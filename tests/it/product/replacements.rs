@@ -149,6 +149,8 @@ fn what_a_stack_cannot_make_holds_back_nothing_of_another_stack_and_no_role_else
     assert!(gone.iter().any(|path| path.contains("/roleAssignments/")), "{gone:?}");
 }
 
+type Harm = fn(&Azure);
+
 #[test]
 fn a_saved_plan_deletes_only_while_what_it_left_as_it_was_is_there_and_well() {
     let whole = |name: &str, deployments: &str| {
@@ -159,7 +161,6 @@ fn a_saved_plan_deletes_only_while_what_it_left_as_it_was_is_there_and_well() {
     let model = deployment("gpt").replace('\n', "\n    ");
     let model = format!("    {}", model.trim_end());
     let (old, new) = (whole("chat", ""), whole("chat-new", &format!("{model}\n")));
-    type Harm = fn(&Azure);
     let harms: [(&str, Harm); 4] = [
         ("accounts/chat-new`", |azure| azure.delete(&account("chat-new"))),
         ("deployments/gpt`", |azure| azure.delete(&format!("{}/deployments/gpt", account("chat-new")))),
@@ -168,7 +169,7 @@ fn a_saved_plan_deletes_only_while_what_it_left_as_it_was_is_there_and_well() {
             azure.delete(grants[0]["id"].as_str().unwrap());
         }),
         ("is not as Azure should have left it", |azure| {
-            azure.spoil("GET", "/deployments?", Fault::Edit(broken))
+            azure.spoil("GET", "/deployments?", Fault::Edit(broken));
         }),
     ];
     for (words, harm) in harms {

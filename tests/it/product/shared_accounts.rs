@@ -134,6 +134,7 @@ fn what_could_never_be_accepted_is_told_at_its_line() {
         (team_b().replace("team-b", "team-a"), "invalid-value@15"),
         (team_b().replace("team-b", "Team B"), "invalid-name@15"),
         (team_b().replace(CLIENT, "pipeline"), "invalid-guid@16"),
+        (team_b().replace(CLIENT, "00000000-0000-0000-0000-000000000000"), "invalid-guid@16"),
         (team_b().replace("Services User", "Services Usr"), "unknown-role@17"),
     ] {
         folder.write("a.yaml", spec(&team));

@@ -459,6 +459,11 @@ fn an_expectation_without_a_reason_or_a_day_is_an_error_at_its_line() {
         (format!("{{role: Owner, principal: {BOB}, reason: x, until: 2026-12-31T10:00}}"), "invalid-value@7"),
         ("{role: Owner, principal: bob, reason: x, until: 2999-12-31}".to_owned(), "invalid-guid@7"),
         (
+            "{role: Owner, principal: 00000000-0000-0000-0000-000000000000, reason: x, until: 2999-12-31}"
+                .to_owned(),
+            "invalid-guid@7",
+        ),
+        (
             "{role: Owner, principal: {accountIdentity: chat}, reason: x, until: 2999-12-31}".to_owned(),
             "invalid-value@7",
         ),

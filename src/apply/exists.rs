@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::found::{PLAN_AGAIN, taken_over};
 use super::settle;
-use super::write::{PLAN_AGAIN, Problem, Written, taken_over};
+use super::write::{Problem, Written};
 use crate::arm::{self, Client};
 use crate::document::Step;
 use crate::id::ResourceId;

@@ -4,6 +4,7 @@
 
 mod exists;
 mod fill;
+mod found;
 mod patch;
 mod secrets;
 mod settle;

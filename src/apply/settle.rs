@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::diff::field_changes;
 use crate::document::{Step, dotted_path};
 use crate::kinds::role_assignment::twin;
-use crate::kinds::{FieldChange, Kind, writable};
+use crate::kinds::{Compare, FieldChange, Kind, writable};
 use crate::text::json::spelled;
 
 /// Fields that the step declares and that are something else by now.
@@ -19,6 +19,58 @@ pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> 
 pub(super) fn other(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
     let patch = if kind.is_grant() { twin::whole(&step.patch) } else { step.patch.clone() };
     told(&field_changes(kind, &patch, body))
+}
+
+/// What somebody made has and the step does not declare, where guards judge it and took the creation to have something else.
+pub(super) fn unjudged(kind: &dyn Kind, patch: &Map<String, Value>, body: &Value) -> Vec<String> {
+    let patch = Value::Object(patch.clone());
+    let live = kind.to_spec(body);
+    let mut told = Vec::new();
+    for field in kind.fields() {
+        let Some(guarded) = field.guarded else { continue };
+        let pointer = format!("/{}", field.path);
+        let Some(shown) = live.pointer(&pointer).filter(|shown| !shown.is_null()) else { continue };
+        let unjudged = match patch.pointer(&pointer) {
+            Some(declared) => guarded.whole.then(|| unjudged_members(field.compare, declared, shown)),
+            None => {
+                let is = |json: &&str| equals(kind, field.path, json, body);
+                let expected = field.absent.iter().chain(guarded.shown).any(is);
+                (!expected).then(|| vec![format!("`{}` is `{shown}`", field.path.replace('/', "."))])
+            }
+        };
+        told.extend(unjudged.into_iter().flatten());
+    }
+    told
+}
+
+/// Whether a field is what this JSON says.
+fn equals(kind: &dyn Kind, path: &str, json: &str, body: &Value) -> bool {
+    let value = serde_json::from_str(json).expect("a value in a field table is JSON");
+    let nest = |value: Value, name: &str| Value::Object(Map::from_iter([(name.to_owned(), value)]));
+    match path.rsplit('/').fold(value, nest) {
+        Value::Object(declared) => field_changes(kind, &declared, body).is_empty(),
+        _ => false,
+    }
+}
+
+/// Members of a list's elements that are not declared, where the element itself is.
+fn unjudged_members(compare: Compare, declared: &Value, live: &Value) -> Vec<String> {
+    let Compare::By(identity) = compare else { return Vec::new() };
+    let text = |element: &Value, member: &str| element[member].as_str().unwrap_or_default().to_lowercase();
+    let elements = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut told = Vec::new();
+    for shown in elements(live) {
+        let is = |wanted: &&Value| identity.iter().all(|member| text(wanted, member) == text(&shown, member));
+        let wanted = elements(declared);
+        let Some(wanted) = wanted.iter().find(is) else { continue };
+        for (name, value) in shown.as_object().into_iter().flatten() {
+            if wanted[name.as_str()].is_null() && !value.is_null() {
+                let named: Vec<&str> = identity.iter().filter_map(|member| shown[*member].as_str()).collect();
+                told.push(format!("`{name}` of `{}` is `{value}`", named.join(" ")));
+            }
+        }
+    }
+    told
 }
 
 fn told(changes: &[FieldChange]) -> Vec<String> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::exists::{self, Met};
 use super::fill::fill;
+use super::found::{PLAN_AGAIN, found, is_unmarked, needless, overtaken, taken_over};
 use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
 use crate::document::report::Output;
@@ -214,24 +215,6 @@ async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: W
     }
 }
 
-/// Why what stands there is not the stack's any more, or not yet.
-pub(super) fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
-    if !kind.takes_mark() {
-        return None;
-    }
-    match kind.mark(live) {
-        Some(mark) if Some(&mark) != step.owner.as_ref() => {
-            Some(format!("it carries the mark of stack `{mark}` by now"))
-        }
-        None if step.marked => Some(
-            "its mark has gone since the plan was made, so that it may be somebody else's by now".to_owned(),
-        ),
-        _ => None,
-    }
-}
-
-pub(super) const PLAN_AGAIN: &str = "someone else is at work here: run `plan` again and look";
-
 /// How often a write that met another version of its resource is tried again.
 #[derive(Default)]
 struct Turns(u32);
@@ -252,7 +235,7 @@ impl Turns {
 }
 
 /// The end of a step whose request did not succeed.
-fn unwritten(attempt: &str, error: &arm::Error) -> Written {
+pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> Written {
     if error.kind == arm::Kind::Interrupted && error.effect == arm::Effect::None {
         return Written::NotTried;
     }
@@ -306,13 +289,15 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             Ok(live) => live,
             Err(end) => return end,
         };
-        if let Some(cause) = overtaken(kind, step, live.as_ref()) {
-            return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
+        if let Some((cause, hint)) = overtaken(kind, step, live.as_ref()) {
+            return Problem::failed(verb, cause, Some(hint.to_owned())).into();
         }
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
         let body = declared(kind, step, &before);
-        if let Some(end) = live.as_ref().and_then(|live| needless(kind, step, live, body == before)) {
-            return end;
+        if let Some(live) = &live
+            && let Some(note) = needless(kind, step, live, body == before)
+        {
+            return found(client, kind, step, (path, verb), live, note).await;
         }
         let sent = match &live {
             Some(live) if kind.changes_by_patch(live) => {
@@ -363,42 +348,10 @@ fn declared(kind: &dyn Kind, step: &Step, before: &Value) -> Value {
     body
 }
 
-/// The end of a step that finds its work done.
-fn needless(kind: &dyn Kind, step: &Step, live: &Value, as_declared: bool) -> Option<Written> {
-    // Whoever made it keeps it: only `adopt` marks what a stack did not make.
-    let note = if step.action == StepAction::Create && is_unmarked(kind, live) {
-        "somebody made it meanwhile, as declared: it carries no mark of a stack"
-    } else if as_declared {
-        "it was as declared by then"
-    } else {
-        return None;
-    };
-    Some(Written::Done { note: Some(note.to_owned()), outputs: outputs(kind, live) })
-}
-
 /// Azure tells a key that cannot be read from other mistakes by text alone, and a role takes its time to reach a vault:
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/32855>.
 const UNTRUSTED: &str = "the account's identity needs a role that lets it get, wrap and unwrap the key, such as Key Vault Crypto Service \
      Encryption User; one given a moment ago takes minutes to reach the vault: apply again";
-
-/// Why what is there by now is not what the plan would write over.
-fn overtaken(kind: &dyn Kind, step: &Step, live: Option<&Value>) -> Option<String> {
-    let Some(live) = live else {
-        let has_gone = matches!(step.action, StepAction::Update | StepAction::Restore);
-        return has_gone.then(|| "it has gone since the plan was made".to_owned());
-    };
-    let otherwise = || {
-        let other = settle::other(kind, step, live);
-        let why = "someone created it, otherwise than declared, since the plan was made";
-        (!other.is_empty()).then(|| format!("{why}: {}", other.join(", ")))
-    };
-    taken_over(kind, step, live).or_else(|| (step.action == StepAction::Create).then(otherwise).flatten())
-}
-
-/// Whether what stands there could carry a mark and carries none.
-fn is_unmarked(kind: &dyn Kind, live: &Value) -> bool {
-    kind.takes_mark() && kind.mark(live).is_none()
-}
 
 /// Looks at what Azure says stands there now.
 async fn settled(
@@ -446,6 +399,6 @@ async fn settled(
     )
 }
 
-fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {
+pub(super) fn outputs(kind: &dyn Kind, body: &Value) -> Vec<Output> {
     kind.outputs(body).into_iter().map(|(name, value)| Output { name: name.to_owned(), value }).collect()
 }

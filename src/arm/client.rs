@@ -231,6 +231,15 @@ impl Client {
         self.run(Method::Put, &Target::Once(path), Some(body), None).await.map(Written::from)
     }
 
+    /// Judges what a read has shown by its state, as the answer to a write is judged, and waits as long where Azure is at work on it.
+    /// Gives the resource as it is then.
+    pub async fn settled(&self, path: &str, body: Value) -> Result<Value, Error> {
+        let target = Target::Own(path);
+        let (limits, seed) = (self.0.options.limits.clone(), seed());
+        let start = Exchange::follow_read(path, body, limits, seed, self.0.clock.now());
+        self.drive(Method::Get, &target, None, None, start).await.map(|done| done.body)
+    }
+
     /// Changes parts, and follows it to its end.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Written, Error> {
         self.run(Method::Patch, &Target::Own(path), Some(body), None).await.map(Written::from)
@@ -266,13 +275,28 @@ impl Client {
         }
     }
 
-    /// Drives one exchange.
+    /// Begins an exchange and drives it.
     async fn run(
         &self,
         method: Method,
         target: &Target<'_>,
         body: Option<&Value>,
+        reader: Option<Reader<'_, '_>>,
+    ) -> Result<Done, Error> {
+        let start = if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
+        let (limits, seed) = (self.0.options.limits.clone(), seed());
+        let next = start(method, target.text(), limits, seed, self.0.clock.now());
+        self.drive(method, target, body, reader, next).await
+    }
+
+    /// Drives one exchange.
+    async fn drive(
+        &self,
+        method: Method,
+        target: &Target<'_>,
+        body: Option<&Value>,
         mut reader: Option<Reader<'_, '_>>,
+        mut next: Next,
     ) -> Result<Done, Error> {
         let inner = &*self.0;
         let shown = redact(target.text());
@@ -283,10 +307,7 @@ impl Client {
         if let (Target::Own(_) | Target::Once(_) | Target::Blind(_), Err(_)) = (target, &own) {
             return Err(Error::new(Kind::Invalid, method, shown, "the path cannot stand in a URL"));
         }
-        let seed = Uuid::new_v4().as_u64_pair().0;
         let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
-        let start = if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
-        let mut next = start(method, target.text(), inner.options.limits.clone(), seed, inner.clock.now());
         loop {
             next = match next {
                 Next::Send(exchange, request) => {
@@ -327,6 +348,11 @@ impl Client {
             }
         }
     }
+}
+
+/// What the waits of an exchange are scattered by.
+fn seed() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
 }
 
 impl Inner {

@@ -138,7 +138,9 @@ impl Kind for Connections {
 
     fn fields(&self) -> &'static [Field] {
         const FIELDS: &[Field] = &[
-            Field::new("isSharedToAll", Compare::Equal).absent("false"),
+            // A secret is sent there, whoever says where.
+            Field::new("target", Compare::Equal).guarded(&[]),
+            Field::new("isSharedToAll", Compare::Equal).absent("false").guarded(&[]),
             Field::new("credentials/key", Compare::Unshown),
             Field::new("credentials/clientId", Compare::Unshown),
             Field::new("credentials/resourceId", Compare::Unshown),

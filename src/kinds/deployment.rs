@@ -67,7 +67,7 @@ impl Kind for Deployments {
             // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
             Field::new("model/version", Compare::Equal).change(Mutability::Apart),
             Field::new("sku/name", Compare::IgnoreCase),
-            Field::new("raiPolicyName", Compare::IgnoreCase),
+            Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
             // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>: null is the same.
             Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
         ];

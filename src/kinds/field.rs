@@ -17,6 +17,17 @@ pub struct Field {
     pub absent: Option<&'static str>,
     /// Whether it may change.
     pub change: Mutability,
+    /// What guards take a creation that does not declare it to have; `None` where no guard judges it.
+    pub guarded: Option<Guarded>,
+}
+
+/// What a new resource may show of a field that guards judge and its spec does not declare, beside nothing and what an absent value means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarded {
+    /// As JSON.
+    pub shown: &'static [&'static str],
+    /// Whether members of elements that are declared are judged too, each by itself.
+    pub whole: bool,
 }
 
 /// How two values of a field compare.
@@ -62,12 +73,24 @@ pub enum Mutability {
 impl Field {
     /// A field that compares in its own way and changes in place.
     pub(super) const fn new(path: &'static str, compare: Compare) -> Self {
-        Self { path, compare, absent: None, change: Mutability::InPlace }
+        Self { path, compare, absent: None, change: Mutability::InPlace, guarded: None }
     }
 
     /// Says what an absent live value means.
     pub(super) const fn absent(mut self, json: &'static str) -> Self {
         self.absent = Some(json);
+        self
+    }
+
+    /// Says that guards judge it, and what they take one to have that does not declare it.
+    pub(super) const fn guarded(mut self, shown: &'static [&'static str]) -> Self {
+        self.guarded = Some(Guarded { shown, whole: false });
+        self
+    }
+
+    /// The same, for a list of whose elements guards judge what is not declared too.
+    pub(super) const fn guarded_whole(mut self) -> Self {
+        self.guarded = Some(Guarded { shown: &[], whole: true });
         self
     }
 

@@ -102,7 +102,7 @@ impl Kind for Projects {
         const FIELDS: &[Field] = &[
             Field::new("location", Compare::Location).change(NEVER),
             Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
-            Field::new("identity/userAssigned", Compare::Names).absent("[]"),
+            Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
         ];
         FIELDS
     }

@@ -47,9 +47,9 @@ impl Kind for RaiPolicies {
 
     fn fields(&self) -> &'static [Field] {
         const FIELDS: &[Field] = &[
-            Field::new("mode", Compare::IgnoreCase),
+            Field::new("mode", Compare::IgnoreCase).guarded(&["\"Default\"", "\"Blocking\""]),
             Field::new("basePolicyName", Compare::IgnoreCase),
-            Field::new("contentFilters", Compare::By(FILTER)).absent("[]"),
+            Field::new("contentFilters", Compare::By(FILTER)).absent("[]").guarded_whole(),
         ];
         FIELDS
     }

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::shape::MARK;
+use crate::arm::State;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::source::Span;
@@ -136,17 +137,15 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
 /// Whether Azure has brought the last write of something to its end, as far as that is said.
 pub(crate) fn has_succeeded(body: &Value) -> bool {
     let state = body["properties"]["provisioningState"].as_str();
-    state.is_none_or(|state| state.eq_ignore_ascii_case("Succeeded"))
+    state.is_none_or(|state| State::of(state) == State::Succeeded)
 }
 
 /// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
 pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
     let state = body["properties"]["provisioningState"].as_str()?;
-    // In any spelling.
-    let known = ["Succeeded", "Failed", "Canceled", "Deleting", "Disabled"];
-    match known.into_iter().find(|known| known.eq_ignore_ascii_case(state)).unwrap_or(state) {
-        "Succeeded" => None,
-        "Failed" | "Canceled" => Some(
+    match State::of(state) {
+        State::Succeeded => None,
+        State::Failed => Some(
             Finding::error(
                 Code::ProvisioningFailed,
                 format!("Azure did not complete the last change of {}", desired.title),
@@ -154,8 +153,8 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
             .at(desired.span)
             .hint("the portal's activity log says why; any write to it, such as a changed tag, tries again"),
         ),
-        state @ ("Deleting" | "Disabled") => {
-            let (doing, hint) = if state == "Deleting" {
+        ended @ (State::Deleting | State::Disabled) => {
+            let (doing, hint) = if ended == State::Deleting {
                 ("is deleting", "run it again once that is gone: `plan` shows then what is missing")
             } else {
                 ("has disabled", "it answers nobody; the portal's activity log says why")
@@ -163,7 +162,7 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
             let message = format!("Azure {doing} {}", desired.title);
             Some(Finding::error(Code::ProvisioningFailed, message).at(desired.span).hint(hint))
         }
-        state => Some(
+        State::Going => Some(
             Finding::warning(
                 Code::OperationUnderWay,
                 format!("Azure is still at work on {}: its state is `{state}`", desired.title),

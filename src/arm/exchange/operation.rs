@@ -5,11 +5,14 @@
 
 use serde_json::Value;
 
-use super::{Accepted, Answer, Body, Error, Exchange, Kind, Method, Next, Phase, SignedUrl, Tally};
+use super::{
+    Accepted, Answer, Body, Error, Exchange, Headers, Kind, Limits, Method, Next, Phase, SignedUrl, Tally,
+};
 use crate::arm::clock::Moment;
 use crate::arm::error_body::{self, ErrorBody, is_absence};
 use crate::arm::observer::Why;
 use crate::arm::retry::{Trouble, retry_after};
+use crate::arm::state::State;
 use std::time::Duration;
 
 /// How an operation's address tells that it is over.
@@ -36,19 +39,32 @@ const OPERATION_STATE: &[&str] = &["/status", "/properties/provisioningState"];
 /// A server that says `Retry-After: 0` to polls is not asked without pause.
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
-/// A state that we do not know is not an end.
+/// What the state of an operation means.
 fn progress(state: &str) -> Progress {
-    let is = |word: &str| state.eq_ignore_ascii_case(word);
-    if is("Succeeded") {
-        Progress::Succeeded
-    } else if is("Failed") || is("Canceled") || is("Cancelled") {
-        Progress::Failed
-    } else {
-        Progress::Going
+    match State::of(state) {
+        State::Succeeded => Progress::Succeeded,
+        State::Failed => Progress::Failed,
+        State::Deleting | State::Disabled | State::Going => Progress::Going,
     }
 }
 
 impl Exchange {
+    /// What the state of the resource itself means for this call: who deletes it waits for its end, for anyone else it is none.
+    fn resource_progress(&self, state: &str) -> Progress {
+        match State::of(state) {
+            State::Deleting | State::Disabled if self.method != Method::Delete => Progress::Failed,
+            _ => progress(state),
+        }
+    }
+
+    /// Judges a resource that was read as one that was written, and goes on asking for it while Azure is at work on it.
+    #[must_use]
+    pub fn follow_read(path: &str, body: Value, limits: Limits, seed: u64, now: Moment) -> Next {
+        let exchange = Self { phase: Phase::Resource, ..Self::new(Method::Get, path, limits, seed, now) };
+        let answer = Answer { status: 200, headers: Headers::default(), body: Body::Json(body) };
+        exchange.resource_polled(answer, now)
+    }
+
     /// The call was answered with a success.
     pub(super) fn succeeded(mut self, answer: Answer, now: Moment) -> Next {
         if !self.method.is_write() {
@@ -74,7 +90,7 @@ impl Exchange {
         if let Body::Unreadable { ref reason, lasting, .. } = answer.body {
             return self.unreadable(&answer, reason.clone(), lasting, now);
         }
-        let state = answer.body.state(RESOURCE_STATE).map(progress);
+        let state = answer.body.state(RESOURCE_STATE).map(|state| self.resource_progress(state));
         if let Some(body) = answer.error_in_success().filter(|_| state != Some(Progress::Failed)) {
             self.unclear = true;
             return Next::GiveUp(self.failure(&answer, body, now));
@@ -210,11 +226,12 @@ impl Exchange {
             return self.unreadable(&answer, "the body is empty".to_owned(), false, now);
         }
         let state = answer.body.state(RESOURCE_STATE);
-        if let Some(what) = not_whole(&answer).filter(|_| state.map(progress) != Some(Progress::Failed)) {
+        let progress = state.map(|state| self.resource_progress(state));
+        if let Some(what) = not_whole(&answer).filter(|_| progress != Some(Progress::Failed)) {
             return self.unreadable(&answer, what, false, now);
         }
         self.calm();
-        match (self.method, state.map(progress)) {
+        match (self.method, progress) {
             (Method::Delete, Some(Progress::Going | Progress::Succeeded) | None) => {
                 self.again(&answer, state.unwrap_or("still there"), now)
             }

@@ -149,20 +149,25 @@ impl Kind for Accounts {
             Field::new("location", Compare::Location).change(NEVER),
             Field::new("kind", Compare::IgnoreCase).change(KIND),
             Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
-            Field::new("disableLocalAuth", Compare::Equal).absent("false").change(Mutability::AfterGrants),
-            Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\""),
-            Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\""),
-            Field::new("networkAcls/bypass", Compare::IgnoreCase),
-            Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]"),
-            Field::new("networkAcls/virtualNetworkRules", Compare::By(&["id"])).absent("[]"),
+            Field::new("disableLocalAuth", Compare::Equal)
+                .absent("false")
+                .change(Mutability::AfterGrants)
+                .guarded(&[]),
+            Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\"").guarded(&[]),
+            Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\"").guarded(&[]),
+            Field::new("networkAcls/bypass", Compare::IgnoreCase).guarded(&["\"None\""]),
+            Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]").guarded(&[]),
+            Field::new("networkAcls/virtualNetworkRules", Compare::By(&["id"])).absent("[]").guarded(&[]),
             Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
-            Field::new("identity/userAssigned", Compare::Names).absent("[]"),
+            Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
             Field::new("allowProjectManagement", Compare::Equal).absent("false"),
-            Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false"),
-            Field::new("allowedFqdnList", Compare::Names).absent("[]"),
-            Field::new("encryption/keySource", Compare::IgnoreCase).absent("\"Microsoft.CognitiveServices\""),
+            Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false").guarded(&[]),
+            Field::new("allowedFqdnList", Compare::Names).absent("[]").guarded(&[]),
+            Field::new("encryption/keySource", Compare::IgnoreCase)
+                .absent("\"Microsoft.CognitiveServices\"")
+                .guarded(&[]),
             Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]").change(STORAGE),
-            Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]"),
+            Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]").guarded(&[]),
         ];
         FIELDS
     }

@@ -323,6 +323,31 @@ fn a_step_that_finds_things_as_declared_tells_the_same_outputs() {
     assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
 }
 
+/// Another run's creation is under way when this one looks: what waits for it waits for its end.
+#[test]
+fn a_step_that_finds_a_creation_under_way_waits_for_its_end() {
+    let world = World::with(Options { operation_time: Duration::from_secs(2), ..Options::default() });
+    let folder = world.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let lines = "deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}, sku: {name: GlobalStandard, capacity: 1}}]\n";
+    folder.write("a.yaml", one_account("team-a", "chat", lines));
+    world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/deployments/gpt"), Act::HoldBefore));
+    let going = Going::start(&folder, "apply a.yaml --yes --format json");
+    let held = world.held();
+    let path = format!("{}/deployments/gpt", account("chat"));
+    let body = json!({"sku": {"name": "GlobalStandard", "capacity": 1}, "tags": {"keyless-stack": "team-a"},
+        "properties": {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-08-06"}}});
+    assert!(world.send("PUT", &path, Some(body)).0 < 300);
+    assert_eq!(world.get(&path)["properties"]["provisioningState"], "Creating");
+    world.proxy.take_log();
+    held.release();
+    let run = going.end().exits(0);
+    assert_eq!(run.json()["steps"][0]["reason"], "it was as declared by then", "{run}");
+    assert_eq!(world.get(&path)["properties"]["provisioningState"], "Succeeded");
+    assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
+}
+
 /// Whoever takes the mark off while the service says "try again" has taken the thing over.
 #[test]
 fn a_delete_that_is_tried_again_looks_whose_it_is_by_then() {

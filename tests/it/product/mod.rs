@@ -19,6 +19,7 @@ mod floors;
 mod forged;
 mod forged_fields;
 mod forged_words;
+mod found;
 mod guards;
 mod guards_rights;
 mod guid;

@@ -12,7 +12,7 @@ use crate::document::report::Report;
 use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{Target, WriteError};
 use crate::render::statement::{self, Said};
-use crate::render::{markdown, sarif, text};
+use crate::render::{drift, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document in every format.
@@ -254,12 +254,12 @@ impl Document<'_> {
     fn text(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
-            (ReportFormat::Human, Document::Drift(plan)) => text::drift(plan, options.is_verbose()),
+            (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, options.is_verbose()),
             (ReportFormat::Human, Document::Report(report)) => text::report(report),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
             (ReportFormat::Human, Document::Statement(said)) => said.text(options.is_verbose()),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
-            (ReportFormat::Markdown, Document::Drift(plan)) => markdown::drift(plan),
+            (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
             (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),

@@ -48,6 +48,8 @@ pub enum Change {
     Refused {
         /// What is declared.
         desired: Desired,
+        /// What is there.
+        found: Found,
         /// The fields that differ.
         fields: Vec<FieldChange>,
         /// Why, in a line.
@@ -91,6 +93,17 @@ pub enum Change {
         /// What stood in the way.
         refusal: Refusal,
     },
+}
+
+/// What is live of something declared.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is not there.
+    Nothing,
+    /// It is there.
+    This(Box<Live>),
+    /// Which one is meant is not clear.
+    Unclear,
 }
 
 impl Change {

@@ -1,7 +1,7 @@
 //! What waits until every declared grant stands, and every declared deployment of its account: keys go off once whoever is to call with
 //! a token can.
 
-use super::{Change, field};
+use super::{Change, Found, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Mutability};
@@ -49,7 +49,7 @@ pub(super) fn hold_back(
             *change = if *adopt {
                 Change::Adopt { desired, live: live.clone() }
             } else {
-                Change::Refused { desired, fields: all, why }
+                Change::Refused { desired, found: Found::This(Box::new(live.clone())), fields: all, why }
             };
         } else {
             *fields = all.into_iter().filter(|changed| !waits(&desired, changed)).collect();

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use change::Change;
+pub use change::{Change, Found};
 #[cfg(test)]
 use compare::equal;
 pub use compare::{field, field_changes, values};
@@ -194,7 +194,9 @@ fn absent(
     let holder = desired.hole.as_ref().map(|hole| &hole.key);
     match desired.after.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
         Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
-        Some(Fate::Refused(why)) => return Change::Refused { desired, fields: Vec::new(), why },
+        Some(Fate::Refused(why)) => {
+            return Change::Refused { desired, found: Found::Nothing, fields: Vec::new(), why };
+        }
         None => {}
     }
     let remains = desired.kind.remains(&desired, snapshot);
@@ -205,10 +207,12 @@ fn absent(
         .map(|finding| finding.message.clone());
     findings.extend(obstacles);
     match (refused, remains, loaded.spec.on_soft_deleted) {
-        (Some(why), ..) => Change::Refused { fields: creation(&desired), desired, why },
+        (Some(why), ..) => {
+            Change::Refused { fields: creation(&desired), desired, found: Found::Nothing, why }
+        }
         (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
-            Some(why) => Change::Refused { desired, fields: Vec::new(), why },
+            Some(why) => Change::Refused { desired, found: Found::Nothing, fields: Vec::new(), why },
             None => Change::Create { desired, purge: Some(remains.id) },
         },
         (None, None, _) => Change::Create { desired, purge: None },
@@ -245,7 +249,10 @@ fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Ch
         }
         Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
         Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
-        refused => refused,
+        Change::Refused { desired, fields, why, .. } => {
+            Change::Refused { desired, found: Found::Nothing, fields, why }
+        }
+        other => other,
     }
 }
 
@@ -257,7 +264,7 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
     let refused = refused.map(|finding| finding.message.clone());
     findings.extend(problems);
     match refused {
-        Some(why) => Change::Refused { desired, fields, why },
+        Some(why) => Change::Refused { desired, found: Found::This(Box::new(live)), fields, why },
         None => Change::Update { desired, live, fields, adopt },
     }
 }
@@ -265,8 +272,9 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
 /// A declared resource that is there.
 fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change {
     let mark = desired.kind.mark(&live.body);
+    let there = || Found::This(Box::new(live.clone()));
     if let Some(why) = foreign(&desired, live, findings) {
-        return Change::Refused { desired, fields: Vec::new(), why };
+        return Change::Refused { desired, found: there(), fields: Vec::new(), why };
     }
     let mut fields = field_changes(desired.kind, &desired.declared, &live.body);
     place(&mut fields, &desired);
@@ -279,7 +287,7 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
     if let Some(first) = refusals.first() {
         let why = first.message.clone();
         findings.extend(refusals);
-        return Change::Refused { desired, fields, why };
+        return Change::Refused { desired, found: there(), fields, why };
     }
     if !fields.is_empty() || desired.resend {
         fields.extend(unshown(desired.kind, &desired.declared));

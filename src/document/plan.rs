@@ -222,9 +222,23 @@ pub struct PlannedChange {
     /// What the file from which it was read calls it, where that is more than can be seen from the rest: hearsay.
     #[serde(skip)]
     pub called: Option<String>,
+    /// How what is live differs from what is declared. Only a plan that was just made says that.
+    #[serde(skip)]
+    pub differs: Option<Differs>,
     /// Whether it was read from a file and not yet held against Azure: what its fields were before is hearsay then.
     #[serde(skip)]
     pub unverified: bool,
+}
+
+/// How something live differs from what is declared, whatever can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Differs {
+    /// It is declared and not there.
+    Missing,
+    /// It is there, and not as declared.
+    Changed,
+    /// It is there, and no spec declares it.
+    Extra,
 }
 
 /// A stack's mark on what it writes.

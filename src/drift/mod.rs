@@ -16,7 +16,7 @@ use serde_json::Value;
 use log::Log;
 pub use log::{Answer, Event, LogQuery, PAGES};
 
-use crate::diff::Change;
+use crate::diff::{Change, Found};
 use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -175,6 +175,7 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
             Some(live(&other.id, Sort::Appeared, &other.body))
         }
+        Change::Refused { found: Found::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
             // While it is not known who is meant, neither is the id.
             if desired.hole.is_none() && desired.open.is_none() =>

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diff::{Change, Diff, values};
+use crate::diff::{Change, Diff, Found, values};
 use crate::document::{
-    Action, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange, Property,
-    Requests, Step, Summary, Target, hash,
+    Action, Differs, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange,
+    Property, Requests, Step, Summary, Target, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
@@ -156,7 +156,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             fields: entries(fields),
             ..standing(Action::Update, desired, live)
         },
-        Change::Refused { desired, fields, why } => PlannedChange {
+        Change::Refused { desired, fields, why, .. } => PlannedChange {
             fields: entries(fields),
             reason: Some(why.clone()),
             ..declared(Action::Refused, desired)
@@ -175,10 +175,28 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             PlannedChange { reason: Some(why.clone()), ..undeclared(left_alone(weight), live, title) }
         }
     };
+    planned.differs = differs(change);
     if planned.action.writes() {
         planned.reason = words::reason(&planned);
     }
     planned
+}
+
+/// How what is live differs from what is declared, as far as that is known.
+fn differs(change: &Change) -> Option<Differs> {
+    match change {
+        Change::Create { .. } | Change::Restore { .. } | Change::Refused { found: Found::Nothing, .. } => {
+            Some(Differs::Missing)
+        }
+        Change::Adopt { .. } | Change::Update { .. } | Change::Refused { found: Found::This(_), .. } => {
+            Some(Differs::Changed)
+        }
+        Change::Delete { .. } | Change::Unmanaged { weight: Weight::Drift(_), .. } => Some(Differs::Extra),
+        Change::Refused { found: Found::Unclear, .. }
+        | Change::NoOp { .. }
+        | Change::Unknown { .. }
+        | Change::Unmanaged { .. } => None,
+    }
 }
 
 /// What a spec says of a resource, whatever is live.

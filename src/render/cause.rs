@@ -24,21 +24,25 @@ fn said(cause: &Cause, address: bool) -> String {
             format!("`{name}`, which it was in, was deleted by")
         }
     };
-    let sort = match cause.caller_type.as_deref() {
-        Some("Application") => "application ",
-        Some("ManagedIdentity") => "managed identity ",
-        None if cause.caller_name.is_none() && Uuid::try_parse(&cause.caller).is_ok() => "principal ",
-        _ => "",
-    };
-    let who = match &cause.caller_name {
-        Some(name) => format!("{name} ({})", cause.caller),
-        None => cause.caller.clone(),
-    };
     let when = cause.when.parse::<jiff::Timestamp>();
     let when =
         when.map_or_else(|_| cause.when.clone(), |when| when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let from = cause.client_ip_address.as_ref().filter(|_| address).map(|from| format!("from {from}"));
     let more: Vec<&str> = cause.operation.iter().chain(&from).map(String::as_str).collect();
     let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-    format!("{what} {sort}{who} at {when}{more}")
+    format!("{what} {} at {when}{more}", who(cause))
+}
+
+/// Who it was.
+pub(super) fn who(cause: &Cause) -> String {
+    let sort = match cause.caller_type.as_deref() {
+        Some("Application") => "application ",
+        Some("ManagedIdentity") => "managed identity ",
+        None if cause.caller_name.is_none() && Uuid::try_parse(&cause.caller).is_ok() => "principal ",
+        _ => "",
+    };
+    match &cause.caller_name {
+        Some(name) => format!("{sort}{name} ({})", cause.caller),
+        None => format!("{sort}{}", cause.caller),
+    }
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::access::changes_markdown;
 use super::alike::Alike;
 use super::cause;
-use super::summary::{Found, found, not_read};
-use super::text::{counted as counted_steps, fields, hearsay, label, requests, worded};
+use super::summary::not_read;
+use super::text::{counted as counted_steps, fields, hearsay, label, requests, shown_changes, worded};
 use super::words;
 use crate::document::report::{Report, Status};
 use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
@@ -20,18 +20,7 @@ use crate::text::sanitize::{markdown, markdown_code};
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    titled("keyless plan", plan, &counted(plan))
-}
-
-/// What `drift` found.
-#[must_use]
-pub fn drift(plan: &Plan) -> String {
-    let said = match found(plan) {
-        Found::Nothing => format!("no drift; {}", counted(plan)),
-        Found::Unjudged => format!("not known whether Azure drifted; {}", counted(plan)),
-        Found::Drift => counted(plan),
-    };
-    titled("keyless drift", plan, &said)
+    titled("keyless plan", plan, &counted(plan), &table(plan))
 }
 
 /// Lines of code, between fences that nothing in them can end.
@@ -66,15 +55,19 @@ fn counted(plan: &Plan) -> String {
     if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") }
 }
 
-fn titled(title: &str, plan: &Plan, said: &str) -> String {
+/// A heading, how much of what there is, a table of it, and all else there is to say.
+pub(super) fn titled(title: &str, plan: &Plan, said: &str, table: &str) -> String {
     let mut text = format!("## {title}\n\n");
     let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
-    let mut shown: Vec<&PlannedChange> = plan
-        .changes
-        .iter()
-        .filter(|change| !matches!(change.action, Action::Noop | Action::CoManaged))
-        .collect();
-    shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
+    text.push_str(table);
+    changes_markdown(&mut text, plan);
+    findings(&mut text, &plan.findings);
+    text
+}
+
+fn table(plan: &Plan) -> String {
+    let mut text = String::new();
+    let shown = shown_changes(plan, false);
     if !shown.is_empty() {
         text.push_str(
             "| | resource or field | before | after | declared |\n| --- | --- | --- | --- | --- |\n",
@@ -100,8 +93,6 @@ fn titled(title: &str, plan: &Plan, said: &str) -> String {
             );
         }
     }
-    changes_markdown(&mut text, plan);
-    findings(&mut text, &plan.findings);
     text
 }
 
@@ -133,7 +124,7 @@ fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {
-        words::changed(&field.before, &field.after)
+        words::changed(&field.before, &field.after, words::GOES_AND_COMES)
     };
     match long {
         Some(lines) => {

@@ -6,6 +6,7 @@ mod alike;
 mod cause;
 pub mod diagnostic;
 mod doctor;
+pub mod drift;
 pub mod export;
 mod keys;
 pub mod markdown;

@@ -18,10 +18,9 @@ pub(super) enum Found {
 
 /// Whether a plan shows drift.
 pub(super) fn found(plan: &Plan) -> Found {
-    let counts = &plan.summary;
-    if counts.pending() + counts.unmanaged_drift > 0 {
+    if plan.changes.iter().any(|change| change.differs.is_some()) {
         Found::Drift
-    } else if counts.unmanaged_unknown > 0 || plan.has_errors() || !plan.incomplete.is_empty() {
+    } else if plan.summary.unmanaged_unknown > 0 || plan.has_errors() || !plan.incomplete.is_empty() {
         Found::Unjudged
     } else {
         Found::Nothing
@@ -47,30 +46,6 @@ fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
 /// What lists are that could not be read whole, behind their number.
 pub(super) fn not_read(plan: &Plan) -> &'static str {
     if plan.incomplete.len() == 1 { "list not read whole" } else { "lists not read whole" }
-}
-
-/// The last lines of `drift`: they say "No changes" only where the exit code is 0.
-pub(super) fn drifted(text: &mut String, plan: &Plan) {
-    let counts = &plan.summary;
-    let differs = listed(&[&pending(counts)[..], &[(counts.unmanaged_drift, "undeclared")]].concat());
-    let unread = not_read(plan);
-    let rest = listed(&[
-        (counts.unknown, "unknown"),
-        (counts.refused, "refused"),
-        (counts.unmanaged_unknown, "undeclared and not judged"),
-        (plan.incomplete.len(), unread),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
-        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
-    ]);
-    let head = match found(plan) {
-        Found::Drift => format!("{STRONG}Drift:{STRONG:#} {differs}"),
-        Found::Unjudged => format!("{BAD}Drift:{BAD:#} not known"),
-        Found::Nothing => format!("{GOOD}No changes{GOOD:#}"),
-    };
-    let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
-    let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));
-    target(text, &plan.target);
 }
 
 /// The last lines of `plan`.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::access::changes;
 use super::alike::Alike;
 use super::cause;
-use super::summary::{drifted, listed, summary};
+use super::summary::{listed, summary};
 use super::words;
 use crate::diff::field;
 use crate::document::report::{Outcome, Report, Status, Tally};
@@ -47,41 +47,47 @@ fn look(action: Action) -> (&'static str, Style) {
 }
 
 /// A line of a plan: what it says, plain for measuring and styled for showing, and where that is declared.
-struct Line {
-    plain: String,
-    styled: String,
-    place: Option<Position>,
+pub(super) struct Line {
+    pub(super) plain: String,
+    pub(super) styled: String,
+    pub(super) place: Option<Position>,
     /// Whether the place stands in the column of places; behind a title it follows at once.
-    aligned: bool,
+    pub(super) aligned: bool,
+}
+
+impl Line {
+    /// What is said of the line above it.
+    pub(super) fn quiet(said: &str) -> Self {
+        let styled = format!("      {QUIET}{}{QUIET:#}", sanitize(said));
+        Self { plain: String::new(), styled, place: None, aligned: false }
+    }
 }
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan, verbose: bool) -> String {
-    let mut text = body(plan, verbose);
+    let mut lines = Vec::new();
+    for change in shown_changes(plan, verbose) {
+        planned(&mut lines, change);
+    }
+    let mut text = body(plan, &lines, verbose);
     summary(&mut text, plan);
     text
 }
 
-/// What `drift` found.
-#[must_use]
-pub fn drift(plan: &Plan, verbose: bool) -> String {
-    let mut text = body(plan, verbose);
-    drifted(&mut text, plan);
-    text
-}
-
-fn body(plan: &Plan, verbose: bool) -> String {
+/// The changes that people read of, quiet ones only where asked for.
+pub(super) fn shown_changes(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let quiet = |action| matches!(action, Action::Noop | Action::CoManaged);
     let mut shown: Vec<&PlannedChange> =
         plan.changes.iter().filter(|change| verbose || !quiet(change.action)).collect();
     // As in the spec: what stands on an account follows it. What no spec declares comes last.
     shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
-    let mut lines = Vec::new();
-    for change in shown {
-        planned(&mut lines, change);
-    }
-    let mut text = laid_out(&lines);
+    shown
+}
+
+/// All but the last lines: the changes, who gains and loses, and findings.
+pub(super) fn body(plan: &Plan, lines: &[Line], verbose: bool) -> String {
+    let mut text = laid_out(lines);
     if !text.is_empty() {
         text.push('\n');
     }
@@ -109,16 +115,21 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
     };
     let reason = reason.map(|reason| format!("{weighed}{reason}"));
     let more: Vec<String> = cause::line(change, true).into_iter().chain(hearsay(change)).collect();
-    for reason in reason.iter().chain(&more) {
-        let reason = sanitize(reason);
-        let (plain, styled) = (String::new(), format!("      {QUIET}{reason}{QUIET:#}"));
-        lines.push(Line { plain, styled, place: None, aligned: false });
-    }
-    let fields = fields(change);
+    lines.extend(reason.iter().chain(&more).map(|said| Line::quiet(said)));
+    of_fields(lines, change, fields(change), |field| shown(change, field));
+}
+
+/// Adds the lines of fields: their labels, what is shown of each, and where it is declared.
+pub(super) fn of_fields(
+    lines: &mut Vec<Line>,
+    change: &PlannedChange,
+    fields: Vec<&FieldEntry>,
+    shown: impl Fn(&FieldEntry) -> Vec<words::Line>,
+) {
     let labels: Vec<String> = fields.iter().map(|field| label(&change.kind, field)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     for (field, label) in fields.into_iter().zip(&labels) {
-        for (index, shown) in shown(change, field).iter().enumerate() {
+        for (index, shown) in shown(field).iter().enumerate() {
             let label = if index == 0 { label.as_str() } else { "" };
             let left = format!("      {label:width$}  ");
             lines.push(Line {
@@ -240,7 +251,7 @@ fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::Line> {
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {
-        words::changed(&field.before, &field.after)
+        words::changed(&field.before, &field.after, words::GOES_AND_COMES)
     };
     let short = || {
         let line = |(plain, style): (String, Style)| words::Line {

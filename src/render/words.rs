@@ -103,15 +103,20 @@ pub(super) fn block(value: &Value) -> Option<Vec<Line>> {
     Some(text.lines().map(|line| Line::of(&sanitize(line), Style::new())).collect())
 }
 
+/// What stands before a line of the one value, and before one of the other.
+pub(super) type Signs = [&'static str; 2];
+/// The signs of what goes and of what comes.
+pub(super) const GOES_AND_COMES: Signs = ["-", "+"];
+
 /// How a long value changes; nothing for values that are short, or of another sort.
-pub(super) fn changed(before: &Value, after: &Value) -> Option<Vec<Line>> {
+pub(super) fn changed(before: &Value, after: &Value, signs: Signs) -> Option<Vec<Line>> {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {
-            is_long(&[before, after]).then(|| texts(before, after))
+            is_long(&[before, after]).then(|| texts(before, after, signs))
         }
-        (Value::String(gone), Value::Null) => is_long(&[gone]).then(|| texts(gone, "")),
-        (Value::Null, Value::String(new)) => is_long(&[new]).then(|| texts("", new)),
-        (Value::Array(before), Value::Array(after)) => elements(before, after),
+        (Value::String(gone), Value::Null) => is_long(&[gone]).then(|| texts(gone, "", signs)),
+        (Value::Null, Value::String(new)) => is_long(&[new]).then(|| texts("", new, signs)),
+        (Value::Array(before), Value::Array(after)) => elements(before, after, signs),
         _ => None,
     }
 }
@@ -120,14 +125,14 @@ fn is_long(texts: &[&str]) -> bool {
     texts.iter().any(|text| text.trim_end().contains('\n') || text.chars().count() > LONG)
 }
 
-fn texts(before: &str, after: &str) -> Vec<Line> {
+fn texts(before: &str, after: &str, signs: Signs) -> Vec<Line> {
     let (before, after) = (before.trim_end(), after.trim_end());
     let marked = |text: &str| MARKS.iter().any(|mark| text.contains(mark));
     if before.len() + after.len() > LONGEST || marked(before) || marked(after) {
         let whole = |text: &str, sign: &str, style: Style| -> Vec<Line> {
             text.lines().map(|line| Line::of(&format!("{sign} {}", sanitize(line)), style)).collect()
         };
-        return [whole(before, "-", BAD), whole(after, "+", GOOD)].concat();
+        return [whole(before, signs[0], BAD), whole(after, signs[1], GOOD)].concat();
     }
     let mut lines = vec![(Line::default(), false)];
     for (tag, piece) in pieces(before, after) {
@@ -226,7 +231,7 @@ fn around(lines: &[(Line, bool)]) -> Vec<Line> {
 }
 
 /// Elements that go, come, and change: the last are those that keep their identity.
-fn elements(before: &[Value], after: &[Value]) -> Option<Vec<Line>> {
+fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<Line>> {
     let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
     let mut new: Vec<&Value> = after.iter().filter(|element| !before.contains(element)).collect();
     let mut lines = Vec::new();
@@ -235,7 +240,7 @@ fn elements(before: &[Value], after: &[Value]) -> Option<Vec<Line>> {
         let same = new.iter().position(|each| identity(old).is_some() && identity(old) == identity(each));
         match same {
             Some(at) => {
-                let mut shown = texts(&plain(old), &plain(new.remove(at)));
+                let mut shown = texts(&plain(old), &plain(new.remove(at)), signs);
                 if let Some(first) = shown.first_mut() {
                     let mut line = Line::of("~ ", CHANGED);
                     line.plain.push_str(&first.plain);
@@ -244,13 +249,13 @@ fn elements(before: &[Value], after: &[Value]) -> Option<Vec<Line>> {
                 }
                 changed.extend(shown);
             }
-            None => lines.push(Line::of(&format!("- {}", plain(old)), BAD)),
+            None => lines.push(Line::of(&format!("{} {}", signs[0], plain(old)), BAD)),
         }
     }
     if changed.is_empty() {
         return None;
     }
-    lines.extend(new.into_iter().map(|element| Line::of(&format!("+ {}", plain(element)), GOOD)));
+    lines.extend(new.into_iter().map(|element| Line::of(&format!("{} {}", signs[1], plain(element)), GOOD)));
     lines.extend(changed);
     Some(lines)
 }
@@ -269,7 +274,7 @@ mod tests {
     use super::*;
 
     fn shown(before: &Value, after: &Value) -> Option<Vec<String>> {
-        changed(before, after).map(|lines| lines.into_iter().map(|line| line.plain).collect())
+        changed(before, after, GOES_AND_COMES).map(|lines| lines.into_iter().map(|line| line.plain).collect())
     }
 
     #[test]
@@ -309,7 +314,7 @@ mod tests {
         assert_eq!(shown(&json!(7), &json!("x".repeat(100))), None);
         assert_eq!(shown(&json!(words), &Value::Null), Some(vec![format!("[-{words}-]")]));
         // Without colours the marks say it all.
-        let lines = changed(&json!(words), &json!(after)).unwrap();
+        let lines = changed(&json!(words), &json!(after), GOES_AND_COMES).unwrap();
         assert_eq!(anstream::adapter::strip_str(&lines[0].styled).to_string(), lines[0].plain);
     }
 

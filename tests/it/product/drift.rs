@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, Folder, account, assignment, grants, one_account};
+use crate::common::{ALICE, Azure, BOB, Folder, READER, account, assignment, grants, one_account, role};
 
 const SPEC: &str = "\
 disableLocalAuth: true
@@ -52,7 +52,11 @@ fn drifts(change: impl FnOnce(&Azure), path: &str, before: Value, after: Value, 
     assert_eq!(only_field(&folder), (json!(path), before, after, line(&spec, text)));
     let human = folder.keyless("drift a.yaml").exits(2);
     let place = format!("a.yaml:{}", line(&spec, text));
-    assert!(human.stdout.contains(&place) && human.stdout.contains("1 to update"), "{human}");
+    assert!(
+        human.stdout.contains(&place)
+            && human.stdout.contains("Drift: 1 differs; who: owner@sandbox.invalid"),
+        "{human}"
+    );
     assert!(azure.take_writes().is_empty(), "drift writes nothing");
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
     assert_eq!(azure.take_writes().len(), 1, "one write closes it");
@@ -71,7 +75,10 @@ fn keys_turned_on_by_hand_are_drift() {
 fn keys_turned_on_are_said_in_plain_words() {
     let (azure, folder, _) = applied();
     azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
-    folder.keyless("drift a.yaml").exits(2).says(&["API keys", "enabled -> disabled"]);
+    folder
+        .keyless("drift a.yaml")
+        .exits(2)
+        .says(&["  changed  account chat", "API keys  live: enabled, spec: disabled"]);
 }
 
 #[test]
@@ -134,7 +141,7 @@ fn a_difference_that_a_guard_would_keep_from_being_closed_is_drift_like_any_othe
     let grant = azure.grants_at(&account("chat"))[0]["id"].as_str().unwrap().to_owned();
     azure.delete(&grant);
     folder.keyless("plan a.yaml").exits(3).says(&["error[guard-grant]"]);
-    let run = folder.keyless("drift a.yaml").exits(2).says(&["1 to create"]);
+    let run = folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 missing"]);
     assert!(!run.stdout.contains("guard-grant"), "{run}");
 }
 
@@ -159,9 +166,56 @@ fn a_deleted_account_is_drift_and_the_soft_deleted_one_is_named() {
     let run = folder.keyless("drift a.yaml --format json").exits(1);
     assert_eq!(run.changes("refused")[0]["kind"], "accounts", "{run}");
     assert!(run.findings().contains(&format!("soft-deleted@{}", line(&spec, "name: chat"))), "{run}");
+    // That it is gone is known, though it cannot be made again.
+    let said = "Drift: 2 missing (apply cannot write 2 of these); who: owner@sandbox.invalid";
+    let run = folder.keyless("drift a.yaml").exits(1).says(&[
+        "  missing  account chat",
+        "      apply cannot make it: account chat",
+        said,
+    ]);
+    assert!(!run.stdout.contains("not known"), "{run}");
+    folder.keyless("drift a.yaml --format markdown").exits(1).says(&["| **missing** | **account chat**"]);
     azure.take_seen();
     folder.keyless("apply a.yaml --yes").exits(1);
     assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn drift_says_what_is_live_and_what_the_spec_says_and_never_what_apply_would_do() {
+    let (azure, folder, spec) = applied();
+    let long = "calls the models of the chat account from the nightly batch of the platform team";
+    folder.write("a.yaml", spec.replace("description: calls the models", &format!("description: {long}")));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let grant = azure.grants_at(&account("chat"))[0].clone();
+    let mut changed = json!({"properties": grant["properties"]});
+    changed["properties"]["description"] =
+        json!(format!("{} [keyless:team-a]", long.replace("nightly", "weekly")));
+    azure.put(grant["id"].as_str().unwrap(), changed);
+    let acls =
+        json!({"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.0/24"}, {"value": "192.0.2.1"}]});
+    azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false, "networkAcls": acls}}));
+    let left = json!({"properties": {"roleDefinitionId": role(READER), "principalId": BOB, "principalType": "User", "description": "x [keyless:team-a]"}});
+    azure.put(&assignment(&account("chat"), "11111111-1111-4111-8111-111111111111"), left);
+    let run = folder.keyless("drift a.yaml").exits(2).says(&[
+        "API keys             live: enabled, spec: disabled",
+        "networkAcls.ipRules  spec only: 198.51.100.7",
+        "                           live only: 192.0.2.1",
+        "[-in the spec only-]{+live only+}:",
+        "from the [-nightly-]{+weekly+} batch",
+        "  extra    role assignment Reader",
+        "it carries the mark of stack `team-a`, which no longer declares it",
+        "Drift: 2 differ, 1 extra; who: owner@sandbox.invalid.",
+    ]);
+    for word in ["enabled -> ", "Plan:", "to update", "to delete", "  ~ ", "  - role"] {
+        assert!(!run.stdout.contains(word), "{word}\n{run}");
+    }
+    folder.keyless("drift a.yaml --format markdown").exits(2).says(&[
+        "**2 differ, 1 extra; who&#58; owner&#64;sandbox.invalid.**",
+        "| | resource or field | spec | live | declared |",
+        "| **changed** | **account chat**",
+        "| | API keys | `disabled` | `enabled` |",
+        "| **extra** | **role assignment Reader",
+    ]);
 }
 
 #[test]

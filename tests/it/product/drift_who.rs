@@ -96,7 +96,7 @@ fn what_carries_the_stacks_mark_names_who_made_it() {
     let mut body = grant(BOB);
     body["properties"]["description"] = json!("for a while [keyless:team-a]");
     does(&azure, &mallory(), "PUT", &planted, Some(body));
-    folder.keyless("drift a.yaml").exits(2).says(&["1 to delete", "created by mallory@contoso.com at 20"]);
+    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 extra", "created by mallory@contoso.com at 20"]);
 }
 
 #[test]
@@ -211,7 +211,12 @@ fn a_log_that_may_not_be_read_changes_no_verdict_and_hides_no_change() {
         assert_eq!((&run.json()["summary"], &run.json()["steps"]), (&known["summary"], &known["steps"]));
         assert_eq!(run.findings(), ["cause-unread@0"], "{run}");
         assert!(run.json()["findings"][0]["cause"].as_str().unwrap().contains(why), "{run}");
-        folder.keyless("drift a.yaml").exits(2).says(&["note[cause-unread]", why, "hint: ", "1 to create"]);
+        folder.keyless("drift a.yaml").exits(2).says(&[
+            "note[cause-unread]",
+            why,
+            "hint: ",
+            "Drift: 1 missing; who: not known",
+        ]);
         azure.heal();
     }
 }

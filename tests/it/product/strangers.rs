@@ -135,12 +135,15 @@ fn drift_says_who_made_it_and_when_and_which_list_it_stands_beside() {
     let text = folder.keyless("drift a.yaml").exits(2);
     assert_eq!(text.stdout.matches("created by ").count(), 2, "{text}");
     text.says(&[
-        "Drift: 2 undeclared",
+        "Drift: 2 extra; who: owner@sandbox.invalid",
         "at a.yaml:9",
         "hint: ask that stack's team",
-        "drift: it carries the mark",
+        "      it carries the mark",
     ]);
-    folder.keyless("drift a.yaml --format markdown").exits(2).says(&["2 undeclared", "**undeclared**"]);
+    folder
+        .keyless("drift a.yaml --format markdown")
+        .exits(2)
+        .says(&["**2 extra; who&#58; owner", "| **extra** |"]);
     folder.keyless("plan a.yaml").exits(0).says(&["2 unmanaged (2 of them drift)", "warning[unmanaged]"]);
 }
 
@@ -517,7 +520,8 @@ fn what_lost_its_mark_is_said_to_be_no_longer_ours_and_adopting_puts_it_back() {
             assert!(about, "{run}");
         }
         folder.write("a.yaml", spec("adopt: true\n"));
-        folder.keyless("drift a.yaml").exits(2).says(&["1 to adopt"]);
+        let said = ["Drift: 1 differs", "it does not carry the mark of stack `team-a`"];
+        folder.keyless("drift a.yaml").exits(2).says(&said);
         folder.keyless("apply a.yaml --yes").exits(0).says(&["1 to adopt"]);
         assert_eq!(azure.get(&path)["tags"], json!({"cost": "7", "keyless-stack": "team-a"}));
         folder.write("a.yaml", spec(""));
@@ -569,7 +573,7 @@ fn what_a_stack_made_where_its_spec_no_longer_speaks_is_drift_and_never_no_chang
                 "(1 of them drift)",
             ]);
         }
-        let run = folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+        let run = folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 extra"]);
         assert!(!run.stdout.contains("No changes"), "{run}");
         folder.write("a.yaml", base.replace("resourceGroup:", "unmanaged: list\nresourceGroup:"));
         folder.keyless("drift a.yaml").exits(0);

@@ -202,9 +202,9 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     folder.write("specs/a.yaml", spec());
     folder.keyless("apply --yes").exits(0);
     folder.write("specs/b.YAML", one_account("team-b", "talk", "disableLocalAuth: true\n"));
-    folder.keyless("drift").exits(2).says(&["talk", "1 to create"]);
+    folder.keyless("drift").exits(2).says(&["talk", "Drift: 1 missing"]);
     std::fs::rename(folder.path().join("specs/b.YAML"), folder.path().join("specs/b.YML")).unwrap();
-    folder.keyless("drift").exits(2).says(&["1 to create"]);
+    folder.keyless("drift").exits(2).says(&["Drift: 1 missing"]);
     std::fs::remove_file(folder.path().join("specs/b.YML")).unwrap();
     // As `export --format json` writes it; what else is JSON is nobody's spec.
     let other = r#"{"version": 1, "principals": []}"#;

@@ -276,12 +276,12 @@ fn drift_is_not_known_while_only_some_scopes_can_be_read() {
     );
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", &base);
-    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 extra"]);
     azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{GRANTS}"), Fault::denied());
     let run = folder.keyless("drift a.yaml").exits(1);
     run.says(&["warning[incomplete-read]", "Drift: not known; 1 list not read whole, 2 unchanged"]);
     let run = folder.keyless("drift a.yaml --format markdown").exits(1);
-    run.says(&["not known whether Azure drifted; 2 unchanged, 1 list not read whole"]);
+    run.says(&["not known whether Azure drifted; 1 list not read whole, 2 unchanged"]);
     // Nothing would be written where it could not be read, so `plan` has no more to say than that.
     for command in ["plan a.yaml --detailed-exitcode", "apply a.yaml --yes"] {
         folder.keyless(command).exits(0).says(&["No changes in what could be read; 2 unchanged"]);
@@ -289,7 +289,7 @@ fn drift_is_not_known_while_only_some_scopes_can_be_read() {
     // What differs is told, and that it may not be all.
     folder.write("a.yaml", base.replace("accounts:", "accounts:\n  - name: talk"));
     let run = folder.keyless("drift a.yaml").exits(1);
-    run.says(&["Drift: 1 to create; 1 list not read whole, 2 unchanged"]);
+    run.says(&["Drift: 1 missing; who: not known; 1 list not read whole, 2 unchanged"]);
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn a_list_whose_second_page_is_said_to_be_absent_was_not_read() {
         &assignment(&group("rg"), HAND),
         json!({"properties": {"roleDefinitionId": role(OWNER), "principalId": BOB, "principalType": "User"}}),
     );
-    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 undeclared"]);
+    folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 extra"]);
     let path = format!("{}/providers/Microsoft.Authorization/roleAssignments", group("rg"));
     let mut first = azure.get(&path);
     first["nextLink"] = json!(format!("{}{path}?api-version=2022-04-01&$skiptoken=2", azure.url()));

@@ -1,0 +1,255 @@
+//! What `drift` found, for people: what is live beside what is declared, who did that, and never what `apply` would do.
+//!
+//! Works on the document alone. All text from outside passes through `sanitize` or is escaped as Markdown.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use serde_json::Value;
+
+use super::cause;
+use super::markdown::{self, place};
+use super::summary::{Found, found, listed, not_read};
+use super::text::{
+    BAD, CHANGED, GOOD, Line, QUIET, STRONG, body, fields, label, of_fields, plain, requests, shown_changes,
+    target, worded,
+};
+use super::words;
+use crate::diff::field as row;
+use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
+use crate::kinds::{self, Compare};
+use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
+
+/// What stands before what only one side has.
+const ONLY: words::Signs = ["spec only:", "live only:"];
+/// What the marks around words of a long text mean.
+const LEGEND: &str = "[-in the spec only-]{+live only+}:";
+/// So many people are named in the last line.
+const NAMED: usize = 5;
+
+/// What `drift` found, as text.
+#[must_use]
+pub fn text(plan: &Plan, verbose: bool) -> String {
+    let changes = in_order(plan, verbose);
+    let width = changes.iter().map(|change| look(change).0.len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for change in changes {
+        let ((word, style), title) = (look(change), sanitize(&change.title));
+        lines.push(Line {
+            plain: format!("  {word:width$}  {title}"),
+            styled: format!(
+                "  {style}{word}{style:#}{:1$}  {STRONG}{title}{STRONG:#}",
+                "",
+                width - word.len()
+            ),
+            place: change.source.clone(),
+            aligned: false,
+        });
+        lines.extend(told(change, true).iter().map(|said| Line::quiet(said)));
+        // Of what is missing, its line of the spec says all.
+        let is_told = verbose || change.differs != Some(Differs::Missing);
+        of_fields(&mut lines, change, if is_told { compared(change) } else { Vec::new() }, |field| {
+            sides(&change.kind, field)
+        });
+    }
+    let mut text = body(plan, &lines, verbose);
+    let (style, head, rest) = match found(plan) {
+        Found::Drift => (STRONG, "Drift: ", differing(plan)),
+        Found::Unjudged => (BAD, "Drift: ", "not known".to_owned()),
+        Found::Nothing => (GOOD, "No changes", String::new()),
+    };
+    let rest = [rest].into_iter().chain(beside(plan)).collect::<Vec<_>>().join("; ");
+    let (head, space) = (head.trim_end(), &head[head.trim_end().len()..]);
+    let _ = writeln!(text, "{style}{head}{style:#}{space}{}. {}.", sanitize(&rest), requests(plan.requests));
+    target(&mut text, &plan.target);
+    text
+}
+
+/// What `drift` found, as Markdown.
+#[must_use]
+pub fn markdown(plan: &Plan) -> String {
+    let said = match found(plan) {
+        Found::Drift => differing(plan),
+        Found::Unjudged => "not known whether Azure drifted".to_owned(),
+        Found::Nothing => "no drift".to_owned(),
+    };
+    let said = [said].into_iter().chain(beside(plan)).collect::<Vec<_>>().join("; ");
+    let mut table = String::new();
+    let changes = in_order(plan, false);
+    if !changes.is_empty() {
+        table.push_str("| | resource or field | spec | live | declared |\n| --- | --- | --- | --- | --- |\n");
+    }
+    for change in changes {
+        let (word, title) = (look(change).0, escaped(&change.title));
+        // A comment on a pull request is read by more people than need to know where a request came from.
+        let told = told(change, false).iter().fold(String::new(), |all, said| all + "<br>" + &escaped(said));
+        let _ = writeln!(table, "| **{word}** | **{title}**{told} | | | {} |", place(change.source.as_ref()));
+        if change.differs == Some(Differs::Missing) {
+            continue;
+        }
+        for field in compared(change) {
+            let [spec, live] = cells(&change.kind, field);
+            let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |at| place(Some(at)));
+            let name = escaped(&label(&change.kind, field));
+            let _ = writeln!(table, "| | {name} | {spec} | {live} | {at} |");
+        }
+    }
+    markdown::titled("keyless drift", plan, &escaped(&said), &table)
+}
+
+/// As in the spec, and behind it what is not declared, whoever made it.
+fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
+    let mut changes = shown_changes(plan, verbose);
+    changes.sort_by_key(|change| change.differs == Some(Differs::Extra));
+    changes
+}
+
+/// How a change shows: a word and its style.
+fn look(change: &PlannedChange) -> (&'static str, Style) {
+    match (change.differs, change.action) {
+        (Some(Differs::Missing), _) => ("missing", BAD),
+        (Some(Differs::Changed), _) => ("changed", CHANGED),
+        (Some(Differs::Extra), _) => ("extra", CHANGED),
+        (None, Action::Noop) => ("unchanged", QUIET),
+        (None, Action::CoManaged) => ("shared", QUIET),
+        (None, Action::Unmanaged) => ("unmanaged", QUIET),
+        (None, _) => ("unknown", BAD),
+    }
+}
+
+/// What there is to say of a change besides its fields.
+fn told(change: &PlannedChange, address: bool) -> Vec<String> {
+    let stack = change.stack.as_deref().unwrap_or("?");
+    let given = change.reason.clone();
+    let said = match (change.action, change.differs) {
+        (Action::Refused, Some(differs)) => {
+            let verb = match differs {
+                Differs::Missing => "make",
+                Differs::Changed => "change",
+                Differs::Extra => "delete",
+            };
+            let why = given.map_or_else(String::new, |why| format!(": {why}"));
+            Some(format!("apply cannot {verb} it{why}"))
+        }
+        // Why something could not be read stands among the findings, with what to do. Of what is not there, there is no more to say.
+        (Action::Create, _) if change.purge.is_some() => Some("a soft-deleted one has its name".to_owned()),
+        (Action::Create | Action::Unknown, _) => None,
+        (Action::Restore, _) => Some("it is soft-deleted".to_owned()),
+        (Action::Adopt | Action::Update, _) if change.mark == Some(Mark::Added) => {
+            Some(format!("it does not carry the mark of stack `{stack}`"))
+        }
+        (Action::UnmanagedUnknown, _) => given.map(|why| format!("not known whether it is drift: {why}")),
+        _ => given,
+    };
+    said.into_iter().chain(cause::line(change, address)).collect()
+}
+
+/// The fields that were compared. What Azure never shows is only sent along with a write.
+fn compared(change: &PlannedChange) -> Vec<&FieldEntry> {
+    let kind = kinds::by_name(&change.kind);
+    let is_unshown = |field: &FieldEntry| {
+        kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare == Compare::Unshown)
+    };
+    fields(change).into_iter().filter(|field| !is_unshown(field)).collect()
+}
+
+/// A long value of a field, word by word or element by element: what only the spec has, and what is only live.
+fn long(field: &FieldEntry) -> Option<Vec<words::Line>> {
+    let mut lines = words::changed(&field.after, &field.before, ONLY)?;
+    if lines.iter().any(|line| line.plain.contains("[-") || line.plain.contains("{+")) {
+        lines
+            .insert(0, words::Line { plain: LEGEND.to_owned(), styled: format!("{QUIET}{LEGEND}{QUIET:#}") });
+    }
+    Some(lines)
+}
+
+fn shortened(field: &FieldEntry) -> FieldEntry {
+    let (before, after) = words::shortened(&field.before, &field.after);
+    FieldEntry { before, after, ..field.clone() }
+}
+
+/// The lines that show one field.
+fn sides(kind: &str, field: &FieldEntry) -> Vec<words::Line> {
+    let field = &shortened(field);
+    let line =
+        |plain: String, style: Style| words::Line { styled: format!("{style}{plain}{style:#}"), plain };
+    if let Some(lines) = long(field) {
+        return lines;
+    }
+    if let (Some(live), Some(spec)) = (field.before.as_array(), field.after.as_array()) {
+        let only = |sign: &str, these: &[Value], those: &[Value], style| -> Vec<words::Line> {
+            let only = these.iter().filter(|each| !those.contains(each));
+            only.map(|each| line(format!("{sign} {}", plain(each)), style)).collect()
+        };
+        return [only(ONLY[0], spec, live, BAD), only(ONLY[1], live, spec, GOOD)].concat();
+    }
+    let (live, spec) = (worded(kind, field, &field.before), worded(kind, field, &field.after));
+    vec![line(format!("live: {live}, spec: {spec}"), CHANGED)]
+}
+
+/// The cells for what the spec says and for what is live. How a long value differs stands in the second one.
+fn cells(kind: &str, field: &FieldEntry) -> [String; 2] {
+    let field = &shortened(field);
+    match long(field) {
+        Some(lines) => {
+            let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
+            [String::new(), lines.join("<br>")]
+        }
+        None => [&field.after, &field.before].map(|value| markdown_code(&worded(kind, field, value))),
+    }
+}
+
+/// How much differs in which way, and who did that.
+fn differing(plan: &Plan) -> String {
+    let count = |wanted: Differs| plan.changes.iter().filter(|change| change.differs == Some(wanted)).count();
+    let differ = count(Differs::Changed);
+    let mut said = listed(&[
+        (differ, if differ == 1 { "differs" } else { "differ" }),
+        (count(Differs::Missing), "missing"),
+        (count(Differs::Extra), "extra"),
+    ]);
+    let refused =
+        plan.changes.iter().filter(|change| change.action == Action::Refused && change.differs.is_some());
+    match refused.count() {
+        0 => {}
+        refused => {
+            let _ = write!(said, " (apply cannot write {refused} of these)");
+        }
+    }
+    let callers: BTreeSet<String> =
+        plan.changes.iter().filter_map(|change| Some(cause::who(change.caused_by.as_ref()?))).collect();
+    let unknown = plan.changes.iter().filter(|change| change.cause_unknown.is_some()).count();
+    let mut who: Vec<String> = callers.iter().take(NAMED).cloned().collect();
+    if let Some(more) = callers.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        who.push(format!("{more} more"));
+    }
+    match (who.is_empty(), unknown) {
+        (true, 0) => {}
+        (true, _) => said.push_str("; who: not known"),
+        (false, 0) => {
+            let _ = write!(said, "; who: {}", who.join(", "));
+        }
+        (false, _) => {
+            let _ = write!(said, "; who: {}, not known of {unknown}", who.join(", "));
+        }
+    }
+    said
+}
+
+/// What else there is, which is no drift or could not be judged.
+fn beside(plan: &Plan) -> Option<String> {
+    let counts = &plan.summary;
+    let unclear =
+        plan.changes.iter().filter(|change| change.action == Action::Refused && change.differs.is_none());
+    let rest = listed(&[
+        (counts.unknown + unclear.count(), "unknown"),
+        (counts.unmanaged_unknown, "undeclared and not judged"),
+        (plan.incomplete.len(), not_read(plan)),
+        (counts.noop, "unchanged"),
+        (plan.not_ours(), "declared and not ours"),
+        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
+        (counts.co_managed, "of other teams"),
+    ]);
+    (!rest.is_empty()).then_some(rest)
+}

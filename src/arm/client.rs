@@ -27,6 +27,7 @@ use super::wire;
 pub use super::written::Written;
 use crate::auth::Credential;
 use crate::auth::cloud::Endpoint;
+use crate::text::loopback::is_loopback;
 use crate::text::redact::redact;
 
 /// How a client behaves; the default is for production.
@@ -342,6 +343,7 @@ impl Client {
                 Next::Done(done) => return Ok(done),
                 Next::GiveUp(error) => {
                     let error = if matches!(target, Target::Blind(_)) { error.wordless() } else { error };
+                    let error = self.0.here(error);
                     tracing::debug!(%method, path = shown, %error, "given up");
                     return Err(error);
                 }
@@ -356,6 +358,17 @@ fn seed() -> u64 {
 }
 
 impl Inner {
+    /// What nobody answered on this machine is not due to the network between here and Azure.
+    fn here(&self, error: Error) -> Error {
+        let endpoint = self.endpoint.base();
+        if error.kind != Kind::Network || !is_loopback(endpoint) {
+            return error;
+        }
+        error.advise(format!(
+            "nothing answers at `{endpoint}` on this machine: start it, or correct `--arm-endpoint`"
+        ))
+    }
+
     /// Sends one request, once it may go. A read is dropped at Ctrl-C; a write, and what asks after one (`may_finish`), has the time that
     /// is given to writes.
     async fn send(

@@ -189,6 +189,7 @@ impl Details {
     fn text(&self) -> String {
         let mut text = match (self.kind, self.status) {
             (Kind::OperationFailed, _) => "the operation failed".to_owned(),
+            (Kind::Network, _) if self.advice.is_some() => "no answer".to_owned(),
             (Kind::Network, _) => "no answer from Azure".to_owned(),
             (Kind::Interrupted, _) => "interrupted".to_owned(),
             (Kind::SignIn, _) => "signing in failed".to_owned(),

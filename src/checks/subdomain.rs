@@ -41,6 +41,19 @@ pub(super) fn holders(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     taken.filter_map(holder).collect()
 }
 
+/// The live account that has a subdomain, among those that were read.
+fn holder_of(world: &World, subdomain: &str) -> Option<ResourceId> {
+    let has = |(id, body): &(&ResourceId, &Value)| {
+        let own = body["properties"]["customSubDomainName"].as_str();
+        let is_account = id
+            .resource_type()
+            .is_some_and(|own| own.eq_ignore_ascii_case("Microsoft.CognitiveServices/accounts"));
+        is_account && own.is_some_and(|own| own.eq_ignore_ascii_case(subdomain))
+    };
+    let mut resources = world.resources.iter().map(|(id, body)| (id, &**body));
+    resources.find(has).map(|(id, _)| id.clone())
+}
+
 /// Asks for the account that a step would make.
 fn holder(step: &Step) -> Option<Query> {
     let id = target(step).filter(|_| step.action == StepAction::Create)?;
@@ -91,7 +104,25 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             };
             let hint = "choose another `customSubDomainName`: it is unique in all of Azure, and a deleted account keeps its own until it is purged";
             let again = "run it again: it plans with the account as it is now";
-            let hint = if is_ours { again } else { hint };
+            let known = holder_of(case.world, name).filter(|_| !is_ours);
+            let message = match &known {
+                Some(id) => format!(
+                    "the subdomain `{name}` of {title} is that of account {} in resource group `{}`",
+                    id.name(),
+                    id.group().as_ref().map_or("", ResourceId::name),
+                ),
+                None => message,
+            };
+            let moving = "moving an account to another group means to delete it and to make it again; or is `resourceGroup` mistyped?";
+            let hint = match (is_ours, &known) {
+                (true, _) => again,
+                (false, Some(id))
+                    if target(step).is_some_and(|own| own.name().eq_ignore_ascii_case(id.name())) =>
+                {
+                    moving
+                }
+                (false, _) => hint,
+            };
             let mut verdict = case.refusal(
                 Code::SubdomainTaken,
                 step.change,

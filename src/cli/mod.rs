@@ -35,11 +35,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::apply::Secrets;
 use crate::auth::Environment;
+use crate::text::names::listed;
 
 use document::Document;
 use options::Format;
@@ -193,6 +194,9 @@ fn misused(mut error: clap::Error) -> Exit {
     for (kind, value) in harmless {
         error.insert(kind, value);
     }
+    if let Some(owner) = owner(&error) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![owner]));
+    }
     let mut text = error.render().ansi().to_string();
     // Why a value is refused may repeat it.
     if let Some(why) = error.source().map(ToString::to_string).filter(|why| !why.is_empty()) {
@@ -200,6 +204,30 @@ fn misused(mut error: clap::Error) -> Exit {
     }
     output::aside(&text);
     Exit::Failure
+}
+
+/// Which other commands have an option that this one has not.
+fn owner(error: &clap::Error) -> Option<StyledStr> {
+    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
+        return None;
+    }
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return None };
+    let option = given.split('=').next().unwrap_or_default();
+    let command = Cli::command();
+    let has = |command: &clap::Command| {
+        let long = option.strip_prefix("--");
+        long.is_some() && command.get_arguments().any(|argument| argument.get_long() == long)
+    };
+    let mut owners = Vec::new();
+    for command in command.get_subcommands() {
+        if has(command) {
+            owners.push(command.get_name().to_owned());
+        }
+        let below = command.get_subcommands().filter(|below| has(below));
+        owners.extend(below.map(|below| format!("{} {}", command.get_name(), below.get_name())));
+    }
+    let belongs = || format!("`{option}` belongs to {}", listed(owners.iter().map(String::as_str)));
+    (!owners.is_empty()).then(|| StyledStr::from(belongs()))
 }
 
 /// A tip, which repeats an argument too.

@@ -64,6 +64,9 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
                 (_, true) => {
                     "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
                 }
+                (_, false) if !live.kind.takes_mark() => {
+                    "keyless never deletes it, and a secret in it, if it has one, still works: delete it by hand, or declare it; with `unmanaged: list` nothing undeclared is drift"
+                }
                 (_, false) => "declare it or delete it; with `unmanaged: list` nothing undeclared is drift",
             };
             let message = format!("{title} is live beside what is declared: {why}");

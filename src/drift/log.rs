@@ -277,6 +277,11 @@ pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
         Sort::Appeared => ("who made it is not known", "write to it"),
         Sort::Gone => ("whether somebody deleted it is not known", "delete of it"),
     };
+    if let (Sort::Gone, Some(Answer::Read { whole: true, .. })) = (sort, answer) {
+        return format!(
+            "it is not there, and the activity log shows no {what} in the last {DAYS} days (what happened minutes ago is not in it yet): probably new in the spec"
+        );
+    }
     let why = match answer {
         None => "it is in no subscription, whose activity log could be asked".to_owned(),
         Some(Answer::Unread(_)) => "the activity log could not be read".to_owned(),
@@ -286,9 +291,8 @@ pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
             )
         }
         Some(Answer::Read { whole: true, .. }) => {
-            let never = if sort == Sort::Gone { "; perhaps it was never made" } else { "" };
             format!(
-                "the activity log shows no {what} in the last {DAYS} days, and what happened minutes ago is not in it yet{never}"
+                "the activity log shows no {what} in the last {DAYS} days, and what happened minutes ago is not in it yet"
             )
         }
     };

@@ -68,12 +68,8 @@ impl Lock {
     #[must_use]
     pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[Named<'_>]) -> Vec<Finding> {
         let at = |entry: &Entry| {
-            let declared = named.iter().find_map(|(pointer, principal)| {
-                let form = Form::of(principal)?;
-                let (principal_type, name) = locked_as(&form)?;
-                entry.is(principal_type, &name).then(|| format!("{pointer}/{}", form.word()))
-            });
-            loaded.document.value_span(&declared.unwrap_or_else(|| "/stack".to_owned()))
+            let declared = declared_at(entry, named).unwrap_or_else(|| "/stack".to_owned());
+            loaded.document.value_span(&declared)
         };
         let finding = |entry: &Entry, message: String| {
             Finding::error(Code::LockOutdated, message).at(at(entry)).hint(RENEW)
@@ -92,7 +88,9 @@ impl Lock {
             }
         }
         for then in &self.principals {
-            if !fresh.principals.iter().any(|entry| entry.is(then.principal_type, &then.name)) {
+            // What the spec names and nobody could make out has a finding of its own.
+            let is_named = declared_at(then, named).is_some();
+            if !is_named && !fresh.principals.iter().any(|entry| entry.is(then.principal_type, &then.name)) {
                 findings.push(finding(
                     then,
                     format!("the lock file holds {}, which the spec does not name", then.shown()),
@@ -133,6 +131,28 @@ pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>
             finding(format!("{shown} is `{locked}` in the lock file, and nobody in the directory")).cause(why)
         }
     }
+}
+
+/// Where a spec names whom an entry of a lock file holds.
+fn declared_at(entry: &Entry, named: &[Named<'_>]) -> Option<String> {
+    named.iter().find_map(|(pointer, principal)| {
+        let form = Form::of(principal)?;
+        let (principal_type, name) = locked_as(&form)?;
+        entry.is(principal_type, &name).then(|| format!("{pointer}/{}", form.word()))
+    })
+}
+
+/// That the directory has several of a name that was one person's, or one group's, when the lock file was written.
+pub(super) fn ambiguous(form: &Form<'_>, locked: &Resolved, ids: &[Uuid], why: String) -> Finding {
+    let (shown, id) = (form.shown(), locked.id);
+    let write = format!("write the one that is meant: `{{id: …, type: {}}}`", locked.principal_type.as_str());
+    let (message, hint) = if ids.contains(&id) {
+        let message = format!("{shown} is `{id}` in the lock file, and others have that name now");
+        (message, write.replace('…', &id.to_string()) + " is the one in the lock file")
+    } else {
+        (format!("{shown} is `{id}` in the lock file, and several others have that name now"), write)
+    };
+    Finding::error(Code::LockOutdated, message).cause(why).hint(hint)
 }
 
 fn differs(shown: &str, now: Uuid, locked: Uuid) -> String {

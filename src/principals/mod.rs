@@ -241,6 +241,10 @@ pub fn resolve(
         Err(Open::Unknown(_)) => return Ok(locked),
         Ok(found) if found.id == locked.id => return Ok(found),
         Ok(found) => Ok(found.id),
+        Err(Open::Refused(finding)) if finding.code == Code::PrincipalAmbiguous => {
+            let ids = named_so(form, snapshot);
+            return Err(Open::refused(lock::ambiguous(form, &locked, &ids, finding.message).at(span)));
+        }
         Err(Open::Refused(finding)) => Err(finding.message),
     };
     Err(Open::refused(lock::outdated(form, locked.id, &now).at(span)))
@@ -281,6 +285,13 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
         // Which account that is, only the spec knows: see `identity_of`.
         Form::AccountIdentity(_) => Err(unread(form, None, span)),
     }
+}
+
+/// The ids of all that have a name.
+fn named_so(form: &Form<'_>, snapshot: &Snapshot) -> Vec<Uuid> {
+    let query = form.query();
+    let items = query.iter().flat_map(|query| snapshot.items(query));
+    items.filter_map(|item| item["id"].as_str().and_then(|id| Uuid::try_parse(id).ok())).collect()
 }
 
 /// The one object that a name means.
@@ -344,12 +355,18 @@ fn advice(set: Set, name: &str) -> &'static str {
 fn unread(form: &Form<'_>, answer: Option<&Answer>, span: Span) -> Open {
     let finding =
         Finding::error(Code::PrincipalUnread, format!("{} could not be looked up", form.shown())).at(span);
-    let refusal = answer.and_then(Answer::refusal);
-    let finding = match refusal {
+    let finding = match answer.and_then(Answer::refusal) {
         Some(Refusal { message, .. }) => finding.cause(message),
         None => finding.cause("the answer does not say who it is"),
     };
-    Open::unknown(finding.hint(WITHOUT_GRAPH))
+    // Where nobody answered, that is what to mend first; who may not ask the directory can do without it.
+    let hint = match answer {
+        Some(Answer::Failed(Refusal { hint: Some(hint), .. })) => {
+            format!("{hint}; if only Microsoft Graph does not answer: {WITHOUT_GRAPH}")
+        }
+        _ => WITHOUT_GRAPH.to_owned(),
+    };
+    Open::unknown(finding.hint(hint))
 }
 
 /// The caller, where it is a person at a terminal.

@@ -73,11 +73,33 @@ pub fn read(
     damaged.extend(loaded.iter().cloned());
     if complete {
         let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
-        let untold = |finding: &Finding| finding.span.is_none_or(|span| !told.contains(&span));
+        let (stand_ins, owners) = stand_ins(&damaged);
+        let untold = |finding: &Finding| {
+            finding.span.is_none_or(|span| {
+                let follows = finding.code == Code::MissingField && owners.contains(&span);
+                !told.contains(&span) && !stand_ins.contains(&span) && !follows
+            })
+        };
         findings.extend(check(&damaged).into_iter().filter(untold));
     }
     findings.sort_by_key(place);
     (loaded, capped(&findings))
+}
+
+/// The places of values that a finding speaks about already, and those of principals that they name: these may seem to lack what is there
+/// and wrong.
+fn stand_ins(damaged: &[Loaded]) -> (BTreeSet<Span>, BTreeSet<Span>) {
+    let (mut values, mut owners) = (BTreeSet::new(), BTreeSet::new());
+    for Loaded { document, .. } in damaged {
+        for pointer in &document.reported {
+            values.extend([document.value_span(pointer), document.key_span(pointer)]);
+            let owner = pointer.rsplit_once('/').map_or("", |(owner, _)| owner);
+            if owner.rsplit('/').nth(1) == Some("principals") {
+                owners.insert(document.value_span(owner));
+            }
+        }
+    }
+    (values, owners)
 }
 
 /// Parses a file, and has no excerpt show what is or could be a secret in it.
@@ -159,7 +181,9 @@ fn capped(findings: &[Finding]) -> Vec<Finding> {
 
 /// What can still be read of a document in which something is wrong.
 fn rest_of(mut document: Document) -> Option<Loaded> {
-    document.tree = structure::salvage(&document)?;
+    let (tree, lost) = structure::salvage(&document)?;
+    document.tree = tree;
+    document.reported.extend(lost);
     let spec = model::Spec::deserialize(&document.tree).ok()?;
     Some(Loaded { document, spec, lock: None })
 }

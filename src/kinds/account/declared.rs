@@ -65,6 +65,8 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
     if let Some(identity) = declared.get_mut("identity") {
         long_identity(identity);
     }
+    let name = declared.get("sku").and_then(|sku| sku.get("name")).cloned();
+    declared.extend(name.map(|name| ("sku".to_owned(), name)));
     (declared, spans)
 }
 

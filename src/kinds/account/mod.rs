@@ -173,7 +173,7 @@ impl Kind for Accounts {
     }
 
     fn declarable(&self) -> Fields {
-        Fields::of("Account", &shape::not_fields(), &[])
+        Fields::of("Account", &shape::not_fields(), &[("sku", json!({"type": "string"}))])
     }
 
     fn clears(&self, path: &[String]) -> bool {

@@ -11,7 +11,9 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, cidr, rules};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Identity, NetworkAcls};
+use crate::spec::model::{Account, Identity, NetworkAcls, Sku};
+use crate::spec::sections;
+use crate::spec::structure::EMPTY_SECTION;
 use crate::text::names::nearest;
 
 /// Kinds with their pricing tiers, as listed by the service's own SKU list; kinds without tiers were seen elsewhere.
@@ -62,6 +64,8 @@ struct Check<'a> {
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     subdomains(loaded, findings);
+    let region = loaded.spec.location.as_deref();
+    findings.extend(region.and_then(|region| no_region(region, loaded.document.value_span("/location"))));
     for (index, account) in loaded.spec.accounts.iter().enumerate() {
         let mut check = Check { loaded, pointer: format!("/accounts/{index}"), account, findings };
         check.names();
@@ -131,6 +135,18 @@ pub(super) fn keys_on(desired: &Desired, body: &Value, without_subdomain: bool) 
     Some(Finding::warning(Code::KeysEnabled, message).at(desired.span).hint(hint))
 }
 
+/// That a text cannot be the name of a region.
+fn no_region(location: &str, span: Span) -> Option<Finding> {
+    if is_location(location) {
+        return None;
+    }
+    let finding = Finding::error(Code::InvalidValue, format!("`{location}` is not a region")).at(span);
+    Some(match location.strip_prefix('$') {
+        Some(name) if !name.is_empty() => finding.hint(format!("a variable is written `${{{name}}}`")),
+        _ => finding.hint("write it as in `az account list-locations`, such as `eastus2`"),
+    })
+}
+
 /// Whether a name can be the subdomain of an endpoint.
 pub(super) fn is_subdomain(name: &str) -> bool {
     (2..=64).contains(&name.len())
@@ -181,30 +197,25 @@ impl Check<'_> {
                 GROUP_NAMES,
             );
         }
-        match self.account.location.as_deref().or(spec.location.as_deref()) {
-            None => self.report(
+        if self.account.location.is_none() && spec.location.is_none() {
+            self.report(
                 "",
                 Code::MissingField,
                 format!("account `{name}` has no location"),
                 "set `location` for the file or for the account, such as `eastus2`",
-            ),
-            Some(location) if !is_location(location) => {
-                let below = if self.account.location.is_some() { "/location" } else { "" };
-                self.report(
-                    below,
-                    Code::InvalidValue,
-                    format!("`{location}` is not a region"),
-                    "write it as in `az account list-locations`, such as `eastus2`",
-                );
-            }
-            Some(_) => {}
+            );
         }
+        let own = self.account.location.as_deref();
+        self.findings.extend(own.and_then(|location| no_region(location, self.span("/location"))));
     }
 
     fn nulls(&mut self) {
         let tree = self.loaded.document.tree.pointer(&self.pointer);
         for (name, value) in tree.and_then(Value::as_object).into_iter().flatten() {
-            if value.is_null() && !CLEARABLE.contains(&name.as_str()) {
+            if value.is_null() && sections::section(name).is_some() {
+                let message = format!("`{name}` takes a list, not nothing");
+                self.report(&format!("/{name}"), Code::WrongType, message, EMPTY_SECTION);
+            } else if value.is_null() && !CLEARABLE.contains(&name.as_str()) {
                 self.report(
                     &format!("/{name}"),
                     Code::InvalidValue,
@@ -231,7 +242,7 @@ impl Check<'_> {
             self.findings.push(finding);
             return;
         };
-        let Some(sku) = self.account.sku.as_deref() else { return };
+        let Some(sku) = self.account.sku.as_ref().map(Sku::name) else { return };
         if !skus.is_empty() && !skus.contains(&sku) {
             let hint = match skus {
                 [only] => format!("write `{only}`"),

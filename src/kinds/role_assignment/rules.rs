@@ -12,7 +12,7 @@ use crate::rbac;
 use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, IdentityType, Principal, Spec};
-use crate::text::names::nearest;
+use crate::text::names::{listed, nearest};
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
@@ -172,11 +172,17 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
             "remove `type`",
         ),
         (None, None, [form]) => name_problem(loaded, &format!("{at}/{form}"), principal),
-        (_, _, [first, ..]) => error(
-            Code::InvalidValue,
-            format!("a principal is named in one way, and here are `{first}` and others"),
-            "keep `id` with `type`, and remove the rest",
-        ),
+        (id, _, several @ [_, ..]) => {
+            let mut named: Vec<&str> = several.iter().copied().chain(id.map(|_| "id")).collect();
+            named.sort_unstable();
+            let ways = named.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let with_type = if id.is_some() { "; `id` goes with `type`" } else { "" };
+            error(
+                Code::InvalidValue,
+                format!("a principal is named in one way, and here are {}", listed(named)),
+                &format!("keep one of {ways}{with_type}"),
+            )
+        }
         (None, Some(_), []) => {
             error(Code::MissingField, "a principal with `type` and without `id`".to_owned(), "add `id`")
         }

@@ -399,6 +399,11 @@ impl<'t> Builder<'t> {
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             return self.too_deep(place);
         }
+        if let Some(place) = self.tab_after(start) {
+            let finding = Finding::error(Code::YamlSyntax, "not well-formed YAML: a tab indents this line");
+            self.report(finding.hint("indent with spaces"), place);
+            return Stop;
+        }
         let finding = Finding::error(Code::YamlSyntax, format!("not well-formed YAML: {}", error.kind()));
         let hint = match error.kind() {
             ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
@@ -413,6 +418,20 @@ impl<'t> Builder<'t> {
         };
         self.report(finding.hint(hint), place);
         Stop
+    }
+
+    /// The tab that indents the line of a scan error or the next one: some errors stand where the value before it ends.
+    fn tab_after(&self, error: usize) -> Option<Place> {
+        let line = self.text.get(..error)?.rfind('\n').map_or(0, |end| end + 1);
+        let mut start = line;
+        for text in self.text.get(line..)?.split_inclusive('\n').take(2) {
+            let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
+            if let Some(tab) = text[..indent].find('\t') {
+                return Some(Place { start: start + tab, end: start + tab + 1 });
+            }
+            start += text.len();
+        }
+        None
     }
 
     fn report(&mut self, finding: Finding, place: Place) {

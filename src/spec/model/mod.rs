@@ -107,8 +107,8 @@ pub struct Account {
     pub location: Option<String>,
     /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Cannot be changed later.
     pub kind: Option<String>,
-    /// The pricing tier's name. On creation: `S0`.
-    pub sku: Option<String>,
+    /// The pricing tier's name, as text or as `{name: S0}`. On creation: `S0`.
+    pub sku: Option<Sku>,
     /// The account's own identity. On creation: `SystemAssigned`.
     pub identity: Option<Identity>,
     /// The subdomain of its endpoint, unique in Azure and needed for Entra ID tokens. On creation: the name. Cannot be changed later.
@@ -151,6 +151,34 @@ pub struct Account {
     pub projects: Option<Vec<Project>>,
     /// Connections of the account, shared by its projects. Left out: left alone.
     pub connections: Option<Vec<Connection>>,
+}
+
+/// An account's pricing tier.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Sku {
+    /// The tier's name.
+    Name(String),
+    /// The same as Azure writes it.
+    Long(SkuParts),
+}
+
+/// The long form of an account's `sku`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkuParts {
+    /// The tier's name, such as `S0`.
+    pub name: String,
+}
+
+impl Sku {
+    /// The tier's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) | Self::Long(SkuParts { name }) => name,
+        }
+    }
 }
 
 /// An account's own identity.

@@ -89,7 +89,9 @@ mod tests {
     #[test]
     fn fields_are_known_by_their_exact_names_and_types_wherever_they_stand_and_none_is_needed() {
         static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
-            Fields::of("Account", &["name"], &[("more", json!({"$ref": "#/$defs/PrincipalType"}))])
+            let further =
+                [("more", json!({"$ref": "#/$defs/PrincipalType"})), ("sku", json!({"type": "string"}))];
+            Fields::of("Account", &["name"], &further)
         });
         let misfit = |patch: Value| {
             let misfit = FIELDS.misfit(patch.as_object().unwrap())?;

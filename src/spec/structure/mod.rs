@@ -302,34 +302,6 @@ fn mismatch(document: &Document, problem: &Problem) -> Finding {
     }
 }
 
-fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Option<String> {
-    let takes = |name| problem.takes.contains(&Takes::Type(name));
-    let variable = document.substituted.get(&problem.pointer).map(|substituted| short(&substituted.name));
-    match value {
-        Value::Null if takes("array") => Some("write `[]` if there are to be none".to_owned()),
-        Value::Null if is_required(&problem.pointer) => Some("give it a value".to_owned()),
-        Value::Null => Some("give it a value, or leave the line out".to_owned()),
-        Value::String(text) if takes("boolean") => match text.to_ascii_lowercase().as_str() {
-            "yes" | "y" | "on" | "true" | "1" => Some("write `true`, without quotes".to_owned()),
-            "no" | "n" | "off" | "false" | "0" => Some("write `false`, without quotes".to_owned()),
-            _ => None,
-        },
-        Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
-            format!("put the value of `{name}` in quotes, where it is set")
-        } else {
-            if is_secret(&problem.pointer) {
-                return Some("put it in quotes".to_owned());
-            }
-            let raw = document.raw(&problem.pointer).map_or_else(|| value.to_string(), str::to_owned);
-            format!("put it in quotes: `\"{}\"`", short(&raw))
-        }),
-        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) if takes("array") => {
-            Some("begin each element with `- ` on a line of its own, or write `[a, b]`".to_owned())
-        }
-        _ => None,
-    }
-}
-
 /// The findings about what is not a mismatch.
 fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
     let pointer = problem.pointer.as_str();
@@ -364,6 +336,9 @@ fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Find
             format!("{thing} does not have the field that stands here")
         };
         let hint = match meant {
+            _ if name == "scope" && is_below(pointer, "roleAssignments") => {
+                "these hold at the account; put it under the top-level `roleAssignments`".to_owned()
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its fields are {}", listed(problem.known())),
         };
@@ -371,6 +346,11 @@ fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Find
         Finding::error(Code::UnknownField, message).at(span).hint(hint)
     };
     names.iter().zip(problem.meant(names)).map(finding).collect()
+}
+
+/// Whether a pointer leads to an element of a list of an element of another one.
+fn is_below(pointer: &str, list: &str) -> bool {
+    pointer.split('/').nth_back(1) == Some(list) && pointer.split('/').count() > 3
 }
 
 /// The finding about a field that is not there and has to be.
@@ -475,6 +455,7 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
 }
 
 mod fields;
+mod hints;
 mod part;
 mod required;
 mod salvage;
@@ -482,5 +463,7 @@ mod salvage;
 mod tests;
 
 pub use fields::Fields;
+pub(crate) use hints::EMPTY_SECTION;
+use hints::hint_for_type;
 pub use required::is_required;
 pub(super) use salvage::salvage;

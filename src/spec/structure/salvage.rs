@@ -1,9 +1,15 @@
 //! What is left of a document when its structural problems are taken out, so that the rules can be checked in the same run.
+//!
+//! What is put in instead has a place among those reported, so that no rule speaks of it: one mistake is one finding.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Kind, problems};
 use crate::spec::tree::Document;
+use crate::text::json::{escape, unescape};
 
 /// Rounds of taking out: removing one value can uncover another problem.
 const ROUNDS: usize = 3;
@@ -14,11 +20,15 @@ fn placeholder(name: &str, pointer: &str) -> Option<Value> {
         "version" => json!(1),
         "stack" => json!("unnamed"),
         "subscription" => json!("00000000-0000-0000-0000-000000000000"),
-        // Two nameless accounts are not the same account.
+        // Two nameless accounts are not the same account, and two grants without a role or a scope not the same grant.
         "name" => json!(format!("unnamed{}", pointer.replace('/', "-"))),
-        "role" => json!("Cognitive Services User"),
+        "role" => json!(Uuid::new_v5(&Uuid::NAMESPACE_OID, pointer.as_bytes())),
         "principals" => json!([]),
-        "scope" => json!("subscription"),
+        "scope" => json!(format!(
+            "/subscriptions/{}/resourceGroups/unnamed{}",
+            Uuid::nil(),
+            pointer.replace('/', "-")
+        )),
         _ => return None,
     })
 }
@@ -29,13 +39,14 @@ fn is_scalar(tree: &Value, pointer: &str) -> bool {
 
 /// The tree without what is wrong with it: misspelt fields under their right names, the other wrong values left out.
 ///
-/// Required fields that are not there are made up; `None` where that cannot be done.
-pub(in crate::spec) fn salvage(document: &Document) -> Option<Value> {
+/// Required fields that are not there are made up; `None` where that cannot be done. With it, the places of all that was left out or made up.
+pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<String>)> {
     let mut tree = document.tree.clone();
+    let mut lost = BTreeSet::new();
     for _ in 0..ROUNDS {
         let (wrong, _) = problems(&tree);
         if wrong.is_empty() {
-            return Some(tree);
+            return Some((tree, lost));
         }
         for problem in wrong {
             match &problem.kind {
@@ -44,8 +55,9 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<Value> {
                     let map = tree.pointer_mut(&problem.pointer).and_then(Value::as_object_mut)?;
                     for (name, meant) in names.iter().zip(meant) {
                         let value = map.remove(name);
-                        if let (Some(meant), Some(value)) = (meant, value) {
-                            map.entry(meant).or_insert(value);
+                        match (meant, value) {
+                            (Some(meant), Some(value)) => drop(map.entry(meant).or_insert(value)),
+                            _ => drop(lost.insert(format!("{}/{}", problem.pointer, escape(name)))),
                         }
                     }
                 }
@@ -53,14 +65,23 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<Value> {
                     let value = placeholder(name, &problem.pointer)?;
                     let map = tree.pointer_mut(&problem.pointer).and_then(Value::as_object_mut)?;
                     map.entry(name.clone()).or_insert(value);
+                    lost.insert(format!("{}/{}", problem.pointer, escape(name)));
                 }
                 Kind::Mismatch if problem.takes_text() && is_scalar(&tree, &problem.pointer) => {
                     let value = tree.pointer_mut(&problem.pointer)?;
                     *value = Value::String(value.to_string());
                 }
+                Kind::Mismatch if problem.takes_text() && problem.words().next().is_none() => {
+                    let (parent, name) = problem.pointer.rsplit_once('/')?;
+                    let made_up = placeholder(&unescape(name), parent).filter(Value::is_string);
+                    let made_up = made_up.or_else(|| placeholder("name", &problem.pointer))?;
+                    *tree.pointer_mut(&problem.pointer)? = made_up;
+                    lost.insert(problem.pointer.clone());
+                }
                 _ => {
                     let (parent, name) = problem.pointer.rsplit_once('/')?;
-                    let name = crate::text::json::unescape(name);
+                    let name = unescape(name);
+                    lost.insert(problem.pointer.clone());
                     // Taking out an element would move those behind it away from their places.
                     tree.pointer_mut(parent).and_then(Value::as_object_mut)?.remove(&name);
                 }

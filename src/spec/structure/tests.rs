@@ -121,7 +121,7 @@ fn wrong_types_are_told_in_words_with_what_to_write() {
         (
             "roleAssignments:",
             "`roleAssignments` takes a list, not nothing",
-            "write `[]` if there are to be none",
+            "write `[]` to remove all, or leave the line out",
         ),
     ] {
         let found = account(field);

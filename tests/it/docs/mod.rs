@@ -246,6 +246,7 @@ fn the_page_of_fields_is_current() {
 /// The objects of a spec, in reading order.
 const ORDER: &[&str] = &[
     "Account",
+    "SkuParts",
     "IdentityParts",
     "NetworkAcls",
     "VirtualNetworkRule",
@@ -272,6 +273,7 @@ const ORDER: &[&str] = &[
 fn title(name: &str) -> String {
     match name {
         "Account" => "An account (`accounts`)",
+        "SkuParts" => "The long form of an account's `sku`",
         "IdentityParts" => "The long form of `identity`",
         "NetworkAcls" => "`networkAcls`",
         "VirtualNetworkRule" => "An element of `virtualNetworkRules`",
@@ -365,7 +367,7 @@ fn noun(name: &str) -> &str {
         "VirtualNetworkRule" | "UserOwnedStorage" | "NetworkInjection" | "ContentFilter" => {
             "objects, see below"
         }
-        "IdentityParts" => "an object, see below",
+        "IdentityParts" | "SkuParts" => "an object, see below",
         _ => "object, see below",
     }
 }
@@ -376,6 +378,12 @@ fn collect(definition: &Value, words: &mut Vec<String>) {
     for inner in ["oneOf", "anyOf"].iter().filter_map(|key| definition[*key].as_array()).flatten() {
         match inner["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             Some(name) => words.push(self::words(name)),
+            None if inner["type"] == "string"
+                && inner.get("const").is_none()
+                && inner.get("enum").is_none() =>
+            {
+                words.push("text".to_owned());
+            }
             None => collect(inner, words),
         }
     }

@@ -101,6 +101,21 @@ fn a_lock_file_that_the_directory_contradicts_is_an_error() {
 }
 
 #[test]
+fn a_second_group_of_a_locked_name_is_told_with_the_one_that_the_lock_file_means() {
+    let (azure, folder) = locked();
+    add_group(&azure, OTHER_ML, "ml-developers");
+    let first = format!("group `ml-developers` is `{ML}` in the lock file, and others have that name now");
+    let write =
+        format!("write the one that is meant: `{{id: {ML}, type: Group}}` is the one in the lock file");
+    let run = folder.keyless("plan").exits(1);
+    let run = run.says(&["error[lock-outdated]", &first, OTHER_ML, &write]);
+    assert!(!run.stdout.contains("nobody in the directory"), "{run}");
+    assert!(!run.stdout.contains("run `keyless lock`"), "{run}");
+    let run = folder.keyless("lock --check --format json").exits(1);
+    assert_eq!(run.findings(), ["principal-ambiguous@12"], "the spec does name it: {run}");
+}
+
+#[test]
 fn a_declared_name_that_the_lock_lacks_is_found_without_azure() {
     let (azure, folder) = locked();
     folder.write("specs/a.yaml", spec(&["user: dana@contoso.com", "group: others"]));

@@ -233,7 +233,7 @@ fn what_the_log_does_not_show_is_not_known() {
         1,
         "said of the account, and its project goes with it: {run}"
     );
-    assert!(run.stdout.contains("perhaps it was never made"), "{run}");
+    assert!(run.stdout.contains("probably new in the spec"), "{run}");
     azure.take_seen();
     folder.keyless("plan a.yaml").exits(0);
     folder.keyless("apply a.yaml --yes").exits(0);

@@ -30,6 +30,7 @@ mod lasting;
 mod leaks;
 mod left_out;
 mod lost_identities;
+mod messages;
 mod mistakes;
 mod network;
 mod new_connections;

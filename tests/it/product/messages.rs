@@ -1,0 +1,229 @@
+//! What a message of a wrong spec says: one finding for one mistake, at its line, with what to write instead.
+
+use serde_json::json;
+
+use crate::common::{ALICE, Azure, Folder, SUB, account, head};
+
+/// Lines of a spec, what they are told at which line, and what to write.
+struct Row {
+    lines: &'static str,
+    found: &'static str,
+    says: &'static [&'static str],
+}
+
+const ACCOUNT: &str = "accounts:\n  - name: chat-eu\n";
+
+/// Where the lines that follow the head of a spec begin.
+fn first_line() -> usize {
+    head("team-a").lines().count() + 1
+}
+
+fn assert_row(row: &Row) {
+    let folder = Folder::new();
+    folder.write("a.yaml", format!("{}{}", head("team-a"), row.lines.replace("ALICE", ALICE)));
+    let run = folder.keyless("validate a.yaml --format json").exits(1);
+    // `@+2`: two lines below the first that follows the head.
+    let expected: Vec<String> = row
+        .found
+        .split_whitespace()
+        .map(|found| match found.split_once("@+") {
+            Some((code, below)) => format!("{code}@{}", first_line() + below.parse::<usize>().unwrap()),
+            None => found.to_owned(),
+        })
+        .collect();
+    assert_eq!(run.findings(), expected, "{}: {run}", row.lines);
+    folder.keyless("validate a.yaml").exits(1).complains(row.says);
+}
+
+#[test]
+fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
+    let grant = "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n";
+    for (lines, found, says) in [
+        ("    location: $WHERE\n", "invalid-value@+2", &["a variable is written `${WHERE}`"][..]),
+        ("    deployments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
+        ("    roleAssignments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
+        ("    raiPolicies: ~\n", "wrong-type@+2", &["write `[]` to remove all"]),
+        ("    sku: {nam: S0}\n", "unknown-field@+2", &["did you mean `name`?"]),
+        ("    sku: {name: S9}\n", "invalid-value@+2", &["has no sku `S9`"]),
+        (
+            "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: \"50\"}\n",
+            "wrong-type@+5",
+            &["write `50`, without quotes"],
+        ),
+        (
+            "    roleAssignments:\n      - scope: resourceGroup\n        role: Cognitive Services User\n        principals: []\n",
+            "unknown-field@+3",
+            &["put it under the top-level `roleAssignments`"],
+        ),
+        ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
+        (
+            "    networkAcls:\n      defaultAction: Deny\n    \tbypass: None\n",
+            "yaml-syntax@+4",
+            &["indent with spaces"],
+        ),
+    ] {
+        assert_row(&Row { lines: Box::leak(format!("{ACCOUNT}{lines}").into_boxed_str()), found, says });
+    }
+    for (principal, found, says) in [
+        ("{group: x, user: y@z}", "invalid-value@+5", &["keep one of `group`, `user`"][..]),
+        (
+            "{id: ALICE, type: User, user: y@z}",
+            "invalid-value@+5",
+            &["keep one of `id`, `user`; `id` goes with `type`"],
+        ),
+        ("user:alice@x", "wrong-type@+5", &["put a space after `:`"]),
+        ("{id: ALICE, type: Robot}", "invalid-value@+5", &["not `Robot`"]),
+        ("{id: ALICE, type: [User]}", "wrong-type@+5", &["not a list"]),
+        ("group: [x]", "wrong-type@+5", &["`group` takes text, not a list"]),
+        ("user: {name: x}", "wrong-type@+5", &["`user` takes text, not a mapping"]),
+        ("gruop: x", "unknown-field@+5", &["did you mean `group`?"]),
+        ("wholly: x", "unknown-field@+5", &["its fields are"]),
+        ("group: ${nobody}", "unknown-variable@+5", &["`nobody`"]),
+        ("user: ${nobody}", "unknown-variable@+5", &["`nobody`"]),
+        ("managedIdentity: ${nobody}", "unknown-variable@+5", &["`nobody`"]),
+        ("accountIdentity: ${nobody}", "unknown-variable@+5", &["`nobody`"]),
+    ] {
+        let lines = format!("{ACCOUNT}{grant}          - {principal}\n");
+        assert_row(&Row { lines: Box::leak(lines.into_boxed_str()), found, says });
+    }
+}
+
+#[test]
+fn what_stands_in_for_a_wrong_value_is_no_mistake_of_the_spec() {
+    let group = "resourceGroup: rg";
+    for (wrong, instead, found) in [
+        ("location: eastus2", "location: ${region}", "unknown-variable@5"),
+        ("location: eastus2", "location: a-${region}", "unknown-variable@5"),
+        ("location: eastus2", "location: $LOCATION", "invalid-value@5"),
+        ("location: eastus2", "location: [eastus2]", "wrong-type@5"),
+        ("location: eastus2", "location: {name: eastus2}", "wrong-type@5"),
+        ("location: eastus2", "locatoin: eastus2", "unknown-field@5"),
+        ("location: eastus2", "wholly: eastus2", "unknown-field@5 missing-field@7 missing-field@8"),
+        (group, "resourceGroup: ${gone}", "unknown-variable@4"),
+        (group, "resourceGroup: [rg]", "wrong-type@4"),
+        ("stack: team-a", "stack: ${gone}", "unknown-variable@2"),
+        ("stack: team-a", "stack: [a]", "wrong-type@2"),
+        ("stack: team-a\n", "", "missing-field@1"),
+        (&format!("subscription: {SUB}"), "subscription: ${gone}", "unknown-variable@3"),
+        (&format!("subscription: {SUB}"), "subscription: {a: b}", "wrong-type@3"),
+        (&format!("subscription: {SUB}\n"), "", "missing-field@1"),
+        ("  - name: one", "  - name: [one]", "wrong-type@7"),
+        ("  - name: one", "  - name: ${one}", "unknown-variable@7"),
+        ("role: Reader", "role: [Reader]", "wrong-type@10"),
+        ("role: Reader", "role:", "wrong-type@10"),
+        ("role: Reader", "role: ${role}", "unknown-variable@10"),
+        ("role: Reader", "rol: Reader", "unknown-field@10"),
+        ("scope: resourceGroup\n    role: Reader\n", "scope: resourceGroup\n", "missing-field@10"),
+        ("scope: resourceGroup\n    role: Reader\n", "role: Reader\n", "missing-field@10"),
+        ("scope: resourceGroup", "scope: [resourceGroup]", "wrong-type@10"),
+        ("scope: resourceGroup", "scope: ${scope}", "unknown-variable@10"),
+    ] {
+        let grant = |role: &str, scope: &str| {
+            format!("  - scope: {scope}\n    role: {role}\n    principals: [{{id: {ALICE}, type: User}}]\n")
+        };
+        let spec = format!(
+            "version: 1\nstack: team-a\nsubscription: {SUB}\n{group}\nlocation: eastus2\naccounts:\n  - name: one\n  - name: two\nroleAssignments:\n{}{}{}",
+            grant("Reader", "resourceGroup"),
+            grant("Cognitive Services User", "resourceGroup"),
+            grant("Reader", "subscription"),
+        );
+        assert!(spec.contains(wrong), "`{wrong}`");
+        let folder = Folder::new();
+        folder.write("a.yaml", spec.replacen(wrong, instead, 1));
+        let run = folder.keyless("validate a.yaml --format json").exits(1);
+        let mut codes: Vec<String> = run.findings();
+        let line = |entry: &String| entry.rsplit('@').next().unwrap().to_owned();
+        // Where a line of a grant goes, the finding stands at the grant or at the line itself.
+        if found.ends_with("@10") && !codes.is_empty() {
+            assert!(["10", "11"].contains(&line(&codes[0]).as_str()), "{instead}: {run}");
+            let code = codes[0].split('@').next().unwrap().to_owned();
+            codes[0] = format!("{code}@10");
+        }
+        assert_eq!(codes.join(" "), found, "{instead}: {run}");
+    }
+}
+
+#[test]
+fn an_accounts_sku_is_text_or_a_mapping_with_its_name() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |sku: &str| format!("{}{ACCOUNT}    sku: {sku}\n", head("team-a"));
+    folder.write("a.yaml", spec("{name: S0}"));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["sku", "1 done"]);
+    for sku in ["S0", "{name: S0}", "\n      name: S0"] {
+        folder.write("a.yaml", spec(sku));
+        folder.keyless("validate a.yaml").exits(0);
+        folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    }
+    azure.make_account("by-hand", &json!({}));
+    let export = folder.keyless(&format!("export --subscription {SUB}")).exits(0);
+    export.says(&["    sku: S0\n"]);
+}
+
+#[test]
+fn an_option_of_another_command_is_told_with_that_command() {
+    let folder = Folder::new();
+    let run = folder.keyless("apply --out x").exits(1).complains(&["'--out'", "`--out` belongs to `plan`"]);
+    assert!(!run.stderr.contains("-- --out"), "{run}");
+    folder.keyless("validate --yes").exits(1).complains(&["`--yes` belongs to `apply`"]);
+    folder.keyless("plan --outt x").exits(1).complains(&["a similar argument exists: '--out'"]);
+    folder.keyless("plan --nothing").exits(1);
+}
+
+#[test]
+fn an_account_that_holds_the_subdomain_in_another_group_is_named() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.put(
+        &account("chat-eu").replace("/rg/", "/other/"),
+        json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "properties": {"customSubDomainName": "chat-eu"}}),
+    );
+    azure.make_account("second", &json!({"disableLocalAuth": true}));
+    let moved = format!("{}{ACCOUNT}  - name: second\n", head("team-a"));
+    for (spec, hint) in [
+        (
+            moved.clone(),
+            "moving an account to another group means to delete it and to make it again; or is `resourceGroup` mistyped?",
+        ),
+        (
+            moved.replace("name: chat-eu", "{name: chat, customSubDomainName: chat-eu}"),
+            "choose another `customSubDomainName`",
+        ),
+    ] {
+        folder.write("a.yaml", &spec);
+        folder.keyless("plan a.yaml").exits(1).says(&[
+            "subdomain-taken",
+            "is that of account chat-eu in resource group `other`",
+            hint,
+        ]);
+    }
+}
+
+#[test]
+fn where_nothing_answers_on_this_machine_the_hint_speaks_of_this_machine() {
+    let folder = Folder::at("http://127.0.0.1:9/");
+    let grant = "    roleAssignments: [{role: Reader, principals: [{group: x}]}]\n";
+    folder.write("a.yaml", format!("{}{ACCOUNT}{grant}", head("team-a")));
+    let run = folder
+        .keyless("plan a.yaml")
+        .exits(1)
+        .says(&["principal-unread", "hint: nothing answers at `http://127.0.0.1:9/` on this machine"]);
+    for other in ["hint: write the object id", "DNS", "no answer from Azure"] {
+        assert!(!run.stdout.contains(other), "{other}: {run}");
+    }
+}
+
+#[test]
+fn a_connection_that_no_spec_declares_any_more_is_said_to_stay_with_its_secret() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |list: &str| format!("{}{ACCOUNT}    connections:{list}\n", head("team-a"));
+    let declared = "\n      - {name: search, category: CognitiveSearch, target: \"https://s.search.windows.net\", authType: AAD}";
+    folder.write("a.yaml", spec(declared));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", spec(" []"));
+    folder.keyless("plan a.yaml").exits(0).says(&[
+        "connection search",
+        "keyless never deletes it, and a secret in it, if it has one, still works: delete it by hand",
+    ]);
+}

@@ -72,9 +72,13 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     })
 }
 
+/// Whether it has a secret, or gets one, whatever it says of how it signs in.
 pub(super) fn carries_secret(properties: &Value) -> bool {
     let way = properties["authType"].as_str().unwrap_or_default();
-    !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
+    let mut named = Vec::new();
+    references(&properties["credentials"], &mut named);
+    let key = properties["credentials"]["key"].is_string();
+    key || !named.is_empty() || !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
 }
 
 /// The secrets that a write sends, in words; none where it sends nothing to sign in with.

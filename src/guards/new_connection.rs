@@ -173,14 +173,10 @@ impl<'a> State<'a> {
         if known.goes {
             return is_near || is_alike;
         }
-        let may_be = match (known.names.is_empty(), self.origin) {
-            // Which secret it has is known, and it is not this one.
-            (false, Origin::Specs) => false,
-            // A file's word for it is none to go by.
-            (false, Origin::File) => is_alike,
-            (true, _) => is_alike || known.by_ours || same_host(target(known.properties), new.target()),
-        };
-        is_near && may_be
+        // Which secret it has is known, and it is not this one. A file's word for it is none to go by.
+        let is_another = self.origin == Origin::Specs && !known.names.is_empty();
+        let may_be = is_alike || known.by_ours || same_host(target(known.properties), new.target());
+        is_near && !is_another && may_be
     }
 
     /// Which connections stand in its account nobody could read.

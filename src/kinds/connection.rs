@@ -295,9 +295,12 @@ impl Kind for Connections {
         }
     }
 
-    /// What everybody who may read a connection sees holds no secret.
+    /// What everybody who may read a connection sees holds no secret, and what it signs in with is what its way takes.
     fn misfit(&self, _id: &ResourceId, change: &PlannedChange) -> Option<String> {
         let patch = change.patch();
+        if let Some(flaw) = unfitting(&patch) {
+            return Some(flaw);
+        }
         let target = patch.get("target").map(|value| ("target", value));
         let metadata = patch.get("metadata").and_then(Value::as_object).into_iter().flatten();
         let mut texts = target.into_iter().chain(metadata.map(|(name, value)| (name.as_str(), value)));
@@ -309,6 +312,28 @@ impl Kind for Connections {
         let unshown = path.first().is_some_and(|name| name == "credentials") && value.is_null();
         unshown.then_some(("credentials", "not shown"))
     }
+}
+
+/// What a connection signs in with, and the way that takes it.
+const CREDENTIALS: [(&str, ConnectionAuthType); 3] = [
+    ("key", ConnectionAuthType::ApiKey),
+    ("clientId", ConnectionAuthType::ManagedIdentity),
+    ("resourceId", ConnectionAuthType::ManagedIdentity),
+];
+
+/// What of a patch that was read from a file does not go with its `authType`; a secret goes into `key` alone.
+fn unfitting(patch: &Map<String, Value>) -> Option<String> {
+    let credentials = patch.get("credentials")?;
+    let way = patch.get("authType").and_then(Value::as_str);
+    CREDENTIALS.iter().find_map(|(name, fitting)| {
+        let text = credentials.get(*name)?.as_str()?;
+        let fits = way.is_none_or(|way| way == format!("{fitting:?}"));
+        let misplaced = *fitting == ConnectionAuthType::ManagedIdentity && text.contains("${");
+        if misplaced {
+            return Some(format!("`credentials.{name}` holds no secret"));
+        }
+        (!fits).then(|| format!("`credentials.{name}` goes with `authType: {fitting:?}` only"))
+    })
 }
 
 fn text<'a>(desired: &'a Desired, name: &str) -> &'a str {
@@ -402,12 +427,9 @@ fn check_credentials(
         let span = loaded.document.value_span(&format!("{pointer}/credentials{below}"));
         findings.push(Finding::error(code, message).at(span).hint(hint));
     };
-    let (key, identity) = (ConnectionAuthType::ApiKey, ConnectionAuthType::ManagedIdentity);
-    for (name, value, fitting) in [
-        ("key", &credentials.key, key),
-        ("clientId", &credentials.client_id, identity),
-        ("resourceId", &credentials.resource_id, identity),
-    ] {
+    let key = ConnectionAuthType::ApiKey;
+    let given = [&credentials.key, &credentials.client_id, &credentials.resource_id];
+    for ((name, fitting), value) in CREDENTIALS.into_iter().zip(given) {
         if value.is_some() && auth_type != fitting {
             let below = format!("/{name}");
             let message = format!("`{name}` goes with `authType: {fitting:?}` only");

@@ -2,7 +2,7 @@
 //!
 //! Pure. Nothing is taken from a text that somebody could have written for people.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{DEFINITION, RoleAssignments, scope_name};
@@ -10,6 +10,7 @@ use crate::document::{Action, PlannedChange};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Kind as _, by_id};
 use crate::rbac::Catalogue;
+use crate::rbac::condition::Condition;
 
 /// Who gets which role where; of one that is there already, its name says nothing of that.
 pub(super) fn told(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
@@ -31,12 +32,15 @@ pub(super) fn told(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -
     format!("role assignment {role} -> {who} on {scope}")
 }
 
-/// A new one is named by what it gives, so that the name and the rest cannot say two things.
+/// A new one is named by what it gives, so that the name and the rest cannot say two things; and no text is one that a spec could not hold.
 pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> {
+    let patch = change.patch();
+    if let Some(flaw) = unsayable(&patch) {
+        return Some(flaw);
+    }
     if change.action != Action::Create {
         return None;
     }
-    let patch = change.patch();
     let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
     let is_role = |role: &ResourceId| {
         role.resource_type().is_some_and(|found| found.eq_ignore_ascii_case(DEFINITION))
@@ -55,6 +59,19 @@ pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> 
     }
     (RoleAssignments.named_by(&patch, id) != *id)
         .then(|| "its name is not that of the assignment it describes".to_owned())
+}
+
+/// A condition that Azure could not read, or a mark in a description: a spec with one would have been refused.
+fn unsayable(patch: &Map<String, Value>) -> Option<String> {
+    let text = |name: &str| patch.get(name).and_then(Value::as_str);
+    if text("description").is_some_and(|text| text.to_ascii_lowercase().contains("[keyless:")) {
+        return Some("a mark stands in its description, and no spec says it".to_owned());
+    }
+    if let Some(mistake) = text("condition").and_then(|text| Condition::parse(text).err()) {
+        return Some(format!("its condition cannot be read: {}", mistake.message));
+    }
+    let version = text("conditionVersion").filter(|version| *version != "2.0");
+    version.map(|_| "its condition is not of version 2.0".to_owned())
 }
 
 /// Whether a text is how a plan writes a GUID.

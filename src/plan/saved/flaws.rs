@@ -131,6 +131,10 @@ fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
     if let Some(pair) = paths.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0)) {
         return Some(format!("field `{}` is said twice, or inside of another", shown(pair[1].1)));
     }
+    let is_mark = |path: &[String]| matches!(path, [tags, name] if tags == "tags" && name.eq_ignore_ascii_case(kinds::MARK));
+    if change.fields.iter().any(|field| is_mark(&field.path)) {
+        return Some(format!("tag `{}` is keyless's own mark, and no spec says it", kinds::MARK));
+    }
     let is_identity = |entry: &&FieldEntry| {
         field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Identity)
     };

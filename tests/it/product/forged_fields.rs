@@ -244,3 +244,94 @@ fn a_secret_stands_in_no_plan_itself() {
         folder.with_env("apply a.yaml --yes --allow connection", &secret).exits(0);
     }
 }
+
+fn set(plan: &mut Value, path: &str, edit: impl Fn(&mut Value)) {
+    let fields = change(plan, "create", "leak")["fields"].as_array_mut().unwrap();
+    edit(fields.iter_mut().find(|field| field["path"] == path).unwrap());
+}
+
+fn sign_in_with(plan: &mut Value, way: &str) {
+    set(plan, "authType", |field| field["after"] = json!(way));
+}
+
+type Edit = fn(&mut Value);
+
+#[test]
+fn a_connection_sends_its_secret_in_no_other_way_and_under_no_other_guard() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = |more: &str| {
+        let first = "connections:\n  - {name: openai, category: AzureOpenAI, target: 'https://good.openai.azure.com/', authType: ApiKey, credentials: {key: '${secret.OPENAI}'}}\n";
+        one_account("team-a", "chat", &format!("disableLocalAuth: false\n{first}{more}"))
+    };
+    let leak = "  - {name: leak, category: AzureOpenAI, target: 'https://evil.example.com/', authType: ApiKey, credentials: {key: '${secret.OPENAI}'}}\n";
+    let secret = [("KEYLESS_SECRET_OPENAI", "sk-zq81-very-secret-key-7731")];
+    folder.write("a.yaml", lines(""));
+    folder.with_env("apply a.yaml --yes", &secret).exits(0);
+    folder.write("a.yaml", lines(leak));
+    folder.with_env("plan a.yaml --out plan.json", &secret).exits(3).says(&["error[guard-connection]"]);
+    azure.take_seen();
+    let whole = std::fs::read(folder.path().join("plan.json")).unwrap();
+    let edits: [(Edit, &str); 4] = [
+        (|plan| sign_in_with(plan, "None"), "`credentials.key` goes with `authType: ApiKey` only"),
+        (|plan| sign_in_with(plan, "AAD"), "`credentials.key` goes with `authType: ApiKey` only"),
+        (
+            |plan| {
+                sign_in_with(plan, "ManagedIdentity");
+                set(plan, "credentials.key", |field| field["path"] = json!("credentials.clientId"));
+            },
+            "`credentials.clientId` holds no secret",
+        ),
+        (
+            |plan| set(plan, "credentials.key", |field| field["path"] = json!("credentials.resourceId")),
+            "`credentials.resourceId` holds no secret",
+        ),
+    ];
+    for (edit, words) in edits {
+        folder.write("plan.json", &whole);
+        forge(&folder, edit);
+        let run = folder.with_env("apply plan.json --yes", &secret);
+        refused(&azure, run, 1, &[words]);
+    }
+    // A name that only the file gives the live one says nothing.
+    folder.write("plan.json", &whole);
+    forge(&folder, |plan| plan["secrets"][0]["names"] = json!(["DUMMY"]));
+    let run = folder.with_env("apply plan.json --yes", &secret);
+    refused(&azure, run, 3, &["error[guard-connection]"]);
+}
+
+#[test]
+fn no_mark_and_no_condition_that_a_spec_could_not_hold_is_written() {
+    let (azure, folder) = planned();
+    all_refused(
+        &azure,
+        &folder,
+        &[
+            (
+                |plan| push(change(plan, "update", "chat"), "tags.Keyless-Stack", "team-b"),
+                "accounts/chat",
+                "tag `keyless-stack` is keyless's own mark",
+            ),
+            (
+                |plan| push(change(plan, "create", "front"), "tags.keyless-stack", Value::Null),
+                "accounts/front",
+                "tag `keyless-stack` is keyless's own mark",
+            ),
+            (
+                |plan| push(change(plan, "create", CAROL), "description", "for all [keyless:team-b]"),
+                "roleAssignments/",
+                "a mark stands in its description",
+            ),
+            (
+                |plan| push(change(plan, "create", CAROL), "condition", "((!(ActionMatches{'x'})"),
+                "roleAssignments/",
+                "its condition cannot be read",
+            ),
+            (
+                |plan| push(change(plan, "create", CAROL), "conditionVersion", "1.0"),
+                "roleAssignments/",
+                "its condition is not of version 2.0",
+            ),
+        ],
+    );
+}

@@ -10,7 +10,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-pub use read::{known_names, queries};
+pub use read::queries;
 
 use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
@@ -18,6 +18,7 @@ use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::{self, denial::Denial};
+use crate::principals::known_names;
 use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
 use crate::spec::Loaded;

@@ -1,6 +1,6 @@
 //! What `access` asks of Azure, and where it finds the answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -104,34 +104,4 @@ pub(super) fn directory(
         }
         _ => None,
     }
-}
-
-/// Names of principals by object id in lower case, from whatever the directory said in this run. What only a lock file says is told as that.
-#[must_use]
-pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, String> {
-    let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
-    let locked = locks.flat_map(|lock| &lock.principals);
-    let mut names: BTreeMap<String, String> = locked
-        .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
-        .collect();
-    for body in snapshot.bodies() {
-        // A user-assigned identity is read from Azure itself.
-        let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
-        let is_identity = |id: &ResourceId| {
-            id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(principals::IDENTITY_TYPE))
-        };
-        if let (Some(id), Some(principal)) =
-            (id.filter(is_identity), principals::object_id(&body["properties"]))
-        {
-            names.insert(principal.to_ascii_lowercase(), id.name().to_owned());
-        }
-    }
-    for body in snapshot.bodies().filter(|body| body["properties"].is_null()) {
-        let id = body["id"].as_str().filter(|id| Uuid::try_parse(id).is_ok());
-        let name = body["userPrincipalName"].as_str().or_else(|| body["displayName"].as_str());
-        if let (Some(id), Some(name)) = (id, name) {
-            names.insert(id.to_ascii_lowercase(), name.to_owned());
-        }
-    }
-    names
 }

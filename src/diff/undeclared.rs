@@ -9,7 +9,8 @@ use super::strangers::{Unread, kept, stranger};
 use super::{Change, Diff, Known, Stays, Veil, passing};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, Inventory, Kind, Live, Verdict, Weight};
+use crate::kinds::{self, Called, Inventory, Kind, Live, Verdict, Weight};
+use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Unmanaged};
@@ -36,6 +37,7 @@ pub(super) struct Undeclared<'a> {
     declared: BTreeSet<Key>,
     pub(super) veiled: Veiled,
     roles: &'a Catalogue,
+    names: Names,
 }
 
 impl<'a> Undeclared<'a> {
@@ -46,6 +48,7 @@ impl<'a> Undeclared<'a> {
             declared: desired.iter().map(|each| each.key.clone()).collect(),
             veiled: Veiled::of(desired, known),
             roles: known.snapshot.roles(),
+            names: known_names(known.stacks, known.snapshot),
         }
     }
 
@@ -115,12 +118,12 @@ impl<'a> Undeclared<'a> {
         spared: Option<(Stays, String)>,
         unread: bool,
     ) -> Option<Change> {
-        let Self { stacks, veiled, roles, .. } = self;
+        let Self { stacks, veiled, roles, names, .. } = self;
         let mark = live.kind.mark(&live.body);
         let owner =
             mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
-        let title = live.kind.title(&live.body, roles);
+        let title = live.kind.title(&live.body, &Called { roles, names });
         let (stays, why) = match (owner, mark) {
             // A list of a whole subscription shows what is none of the stacks' business.
             (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::access::known_names;
 use crate::kinds::KINDS;
-use crate::principals;
+use crate::principals::{self, known_names};
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::text::json::escape;
 

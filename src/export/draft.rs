@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{Wanted, left_out, unspoken};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
-use crate::kinds::{self, KINDS, Live, role_assignment};
+use crate::kinds::{self, Called, KINDS, Live, role_assignment};
+use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
@@ -30,11 +31,11 @@ impl Draft {
         let subscription = wanted.subscription.subscription_id().unwrap_or_default();
         let mut tree = json!({"version": 1, "stack": wanted.stack, "subscription": subscription});
         let mut findings = Vec::new();
-        let live: Vec<Live> = live
-            .into_iter()
-            .filter(|live| takes(wanted, live, &Catalogue::default(), &mut findings))
-            .collect();
-        findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &Catalogue::default())));
+        // Accounts are called by nobody's name.
+        let bare = Called { roles: &Catalogue::default(), names: &Names::new() };
+        let live: Vec<Live> =
+            live.into_iter().filter(|live| takes(wanted, live, &bare, &mut findings)).collect();
+        findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &bare)));
         let mut elements: Vec<Map<String, Value>> = live.iter().map(element).collect();
         let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")));
         let location = common(elements.iter().map(|element| element.get("location")?.as_str()));
@@ -62,7 +63,8 @@ impl Draft {
 
     /// What stands in the accounts and who may do what on them, as far as the lists of the round before show it.
     pub(super) fn fill(&mut self, wanted: &Wanted, before: &Loaded, snapshot: &Snapshot) {
-        let roles = snapshot.roles();
+        let names = known_names(&[], snapshot);
+        let called = &Called { roles: snapshot.roles(), names: &names };
         for kind in KINDS {
             let sections = kind.sections(&before.spec);
             if sections.is_empty() && !kind.is_grant() {
@@ -77,18 +79,18 @@ impl Draft {
                 let live: Vec<Live> = near
                     .into_iter()
                     .filter(|live| {
-                        takes(wanted, live, roles, findings)
-                            && lasts(live, snapshot, roles, findings)
-                            && is_first(live, &mut seen, roles, findings)
+                        takes(wanted, live, called, findings)
+                            && lasts(live, snapshot, called, findings)
+                            && is_first(live, &mut seen, called, findings)
                     })
                     .collect();
-                findings.extend(live.iter().flat_map(|live| unspoken::fields(live, roles)));
-                self.grants(wanted, &live, before, roles);
+                findings.extend(live.iter().flat_map(|live| unspoken::fields(live, called)));
+                self.grants(wanted, &live, before, called);
                 continue;
             }
             let live: Vec<Live> =
-                live.filter(|live| takes(wanted, live, roles, &mut self.findings)).collect();
-            self.findings.extend(live.iter().flat_map(|live| unspoken::fields(live, roles)));
+                live.filter(|live| takes(wanted, live, called, &mut self.findings)).collect();
+            self.findings.extend(live.iter().flat_map(|live| unspoken::fields(live, called)));
             for section in sections {
                 let region = self.region(&section.parent);
                 let children = live.iter().filter(|live| live.id.parent().as_ref() == Some(&section.parent));
@@ -143,13 +145,13 @@ impl Draft {
     }
 
     /// Role assignments, those of one role, text and condition at a scope together.
-    fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, roles: &Catalogue) {
+    fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, called: &Called<'_>) {
         let mut grants: BTreeMap<(ResourceId, [String; 3]), Vec<Value>> = BTreeMap::new();
         for assignment in live {
             let spec = assignment.kind.written(&assignment.body);
             let text = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
             let Some(role) = trailing_guid(text("roleDefinitionId")) else { continue };
-            let title = || assignment.kind.title(&assignment.body, roles);
+            let title = || assignment.kind.title(&assignment.body, called);
             if serde_json::from_value::<PrincipalType>(json!(text("principalType"))).is_err() {
                 let why = format!("specs have no principals of type `{}`", text("principalType"));
                 self.findings.push(left_out(&title(), &why));
@@ -164,7 +166,7 @@ impl Draft {
                 continue;
             }
             let texts = [
-                role_assignment::spelled(role, roles),
+                role_assignment::spelled(role, called.roles),
                 text("description").to_owned(),
                 text("condition").to_owned(),
             ];
@@ -234,10 +236,10 @@ fn collections() -> BTreeSet<&'static str> {
 }
 
 /// Whether the stack may declare it: what another stack made is that stack's.
-fn takes(wanted: &Wanted, live: &Live, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+fn takes(wanted: &Wanted, live: &Live, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     match live.kind.mark(&live.body) {
         Some(owner) if owner != wanted.stack => {
-            let title = live.kind.title(&live.body, roles);
+            let title = live.kind.title(&live.body, called);
             let hint = format!("its spec declares it; if that is lost, export it with `--stack {owner}`");
             findings.push(left_out(&title, &format!("it carries the mark of stack `{owner}`")).hint(hint));
             false
@@ -247,10 +249,10 @@ fn takes(wanted: &Wanted, live: &Live, roles: &Catalogue, findings: &mut Vec<Fin
 }
 
 /// Whether it is there for good.
-fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+fn lasts(live: &Live, snapshot: &Snapshot, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     let passing = live.kind.passing(live, snapshot);
     if let Some(passing) = &passing {
-        let title = live.kind.title(&live.body, roles);
+        let title = live.kind.title(&live.body, called);
         let how = if passing.is_activated { "activated it" } else { "gave it" };
         let why = format!("somebody {how} through Privileged Identity Management until {}", passing.until);
         findings.push(left_out(&title, &why));
@@ -259,11 +261,11 @@ fn lasts(live: &Live, snapshot: &Snapshot, roles: &Catalogue, findings: &mut Vec
 }
 
 /// Whether none that gives the same is in the spec already.
-fn is_first(live: &Live, seen: &mut BTreeSet<Key>, roles: &Catalogue, findings: &mut Vec<Finding>) -> bool {
+fn is_first(live: &Live, seen: &mut BTreeSet<Key>, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     let first = seen.insert(live.key.clone());
     if !first {
         let why = format!("`{}` is another one of the same scope, principal and role", live.id);
-        findings.push(left_out(&live.kind.title(&live.body, roles), &why));
+        findings.push(left_out(&live.kind.title(&live.body, called), &why));
     }
     first
 }

@@ -9,8 +9,9 @@ use super::draft::Draft;
 use super::{Unexportable, left_out};
 use crate::diff::{Change, diff};
 use crate::finding::{Code, Finding, Severity};
-use crate::kinds::Weight;
 use crate::kinds::desired::resolved;
+use crate::kinds::{Called, Weight};
+use crate::principals::known_names;
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
@@ -113,7 +114,7 @@ pub(super) fn verdict(
             Change::Delete { live, .. } => {
                 let reason = format!(
                     "{} carries the mark of stack `{}` and would be deleted, since it is not part of this export",
-                    live.kind.title(&live.body, roles),
+                    live.kind.title(&live.body, &Called { roles, names: &known_names(stacks, snapshot) }),
                     loaded.spec.stack
                 );
                 let hint = "export the whole resource group, or under another name with `--stack`";

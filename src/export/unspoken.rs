@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::left_out;
 use crate::finding::Finding;
-use crate::kinds::{Live, MARK, writable};
-use crate::rbac::Catalogue;
+use crate::kinds::{Called, Live, MARK, writable};
 use crate::text::json::spelled;
 
 /// What Azure shows of every connection that nobody set it for.
@@ -26,7 +25,7 @@ fn is_default(path: &[String], value: &Value) -> bool {
 }
 
 /// A finding for each field that an export of a live thing leaves out. Names only: what stands in such a field may be a secret.
-pub(super) fn fields(live: &Live, roles: &Catalogue) -> Vec<Finding> {
+pub(super) fn fields(live: &Live, called: &Called<'_>) -> Vec<Finding> {
     let body = writable(live.kind, &live.body);
     let mut said = Value::Object(Map::new());
     // Both forms: one has what people write, the other the long form of what is written short.
@@ -39,7 +38,7 @@ pub(super) fn fields(live: &Live, roles: &Catalogue) -> Vec<Finding> {
     walk(&body, &said, &mut Vec::new(), &mut found);
     found.sort();
     found.dedup();
-    let title = live.kind.title(&live.body, roles);
+    let title = live.kind.title(&live.body, called);
     let told = |field: &String| left_out(&format!("`{field}` of {title}"), "specs have no such field");
     let superseded = live.kind.superseded().iter().filter_map(|(pointer, why)| {
         let value = live.body.pointer(pointer).filter(|value| !is_empty(value))?;

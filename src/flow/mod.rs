@@ -40,7 +40,7 @@ use crate::plan::saved::{Hearsay, confront, differing, leave_out_idle, spared, s
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::verify::gate::Gate;
-use crate::{access, checks, guards, kinds};
+use crate::{access, checks, guards, kinds, principals};
 
 /// The plan for what specs declare.
 pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Result<Plan, Halt> {
@@ -62,7 +62,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // desired → diff → plan. From here on the plan is all there is: plain data, of which each write follows.
     let diff = diff::diff(&stacks, desired, &snapshot);
-    let names = access::known_names(&stacks, &snapshot);
+    let names = principals::known_names(&stacks, &snapshot);
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind};
+use crate::principals::known_names;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -103,7 +104,15 @@ pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
 /// Everything that the stacks declare, its names resolved by what a snapshot says.
 #[must_use]
 pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
-    KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded, snapshot))).collect()
+    let names = known_names(stacks, snapshot);
+    let desired =
+        KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded, snapshot)));
+    desired
+        .map(|mut desired| {
+            desired.kind.name_principal(&mut desired, &names);
+            desired
+        })
+        .collect()
 }
 
 /// Notes the place of every value below a pointer, by path relative to it.

@@ -52,6 +52,7 @@ pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::principals::Names;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -265,10 +266,12 @@ pub trait Kind: Sync {
     fn leaves_behind(&self, _id: &ResourceId, _remains: &ResourceId) -> bool {
         false
     }
-    /// How people name a live one, its role as these roles are called.
-    fn title(&self, body: &Value, _roles: &Catalogue) -> String {
+    /// How people name a live one, its role and its principal as these are called.
+    fn title(&self, body: &Value, _called: &Called<'_>) -> String {
         children::title(registered(self.name()), body)
     }
+    /// Puts into its title what the principal that it declares by object id is called.
+    fn name_principal(&self, _desired: &mut Desired, _names: &Names) {}
     /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.
     fn is_grant(&self) -> bool {
         false
@@ -315,6 +318,15 @@ pub fn by_id(id: &ResourceId) -> Option<&'static dyn Kind> {
 pub fn is_of(kind: &dyn Kind, id: &ResourceId) -> bool {
     let found = id.resource_type();
     found.is_some_and(|found| kind.types().iter().any(|name| name.eq_ignore_ascii_case(&found)))
+}
+
+/// How roles and principals are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Called<'a> {
+    /// The roles.
+    pub roles: &'a Catalogue,
+    /// The principals.
+    pub names: &'a Names,
 }
 
 /// A live resource.

@@ -4,7 +4,8 @@
 
 use crate::document::{Action, Mark, PlannedChange};
 use crate::id::ResourceId;
-use crate::kinds::{self, Kind};
+use crate::kinds::{self, Called, Kind};
+use crate::principals::Names;
 use crate::rbac::Catalogue;
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ pub(super) fn reason(change: &PlannedChange) -> Option<String> {
 pub(super) fn title(change: &PlannedChange, live: Option<&Value>, roles: &Catalogue) -> Option<String> {
     let (kind, id) = (kinds::by_name(&change.kind)?, ResourceId::parse(&change.id).ok()?);
     Some(match live.filter(|_| kind.is_grant()) {
-        Some(body) => kind.title(body, roles),
+        Some(body) => kind.title(body, &Called { roles, names: &Names::new() }),
         None => kind.told(&id, change, roles),
     })
 }

@@ -5,6 +5,7 @@
 //! read are three different things, and none of them is a principal.
 
 mod identity;
+mod known;
 pub mod lock;
 mod proof;
 
@@ -20,6 +21,7 @@ use crate::text::query::{encoded, quoted};
 
 use crate::spec::lock::Lock;
 pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
+pub use known::{Names, called, known_names};
 pub use proof::{existence, gone, names, objects, prove, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
@@ -191,8 +193,7 @@ impl Resolved {
         let kind = self.principal_type.as_str();
         match &self.name {
             Some(name) if self.locked => format!("{kind} {name} ({}, from lock, unverified)", self.id),
-            Some(name) => format!("{kind} {name} ({})", self.id),
-            None => format!("{kind} {}", self.id),
+            name => called(kind, &self.id.to_string(), name.as_deref()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::document::access::{
 };
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
+use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
 
 /// A plan that changes more accounts than this names the first ones only; JSON has them all.
@@ -96,11 +97,7 @@ fn nobody(account: &AccountAccess) -> &'static str {
 /// A principal in words.
 fn who(holder: &Holder) -> String {
     let Holder { id, kind, name, orphaned, .. } = holder;
-    let kind = if kind.is_empty() { "principal" } else { kind };
-    let mut text = match name {
-        Some(name) => format!("{kind} {name} ({id})"),
-        None => format!("{kind} {id}"),
-    };
+    let mut text = called(kind, id, name.as_deref());
     if *orphaned {
         text.push_str(", orphaned: the directory does not know it");
     } else if kind.ends_with("Group") {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
+use super::{Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -389,7 +389,7 @@ impl Kind for Accounts {
         own_principal(body)
     }
 
-    fn title(&self, body: &Value, _roles: &Catalogue) -> String {
+    fn title(&self, body: &Value, _called: &Called<'_>) -> String {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 

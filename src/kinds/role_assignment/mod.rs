@@ -39,12 +39,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::account::{groups_of, id_of};
-use super::{Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, merge};
+use super::{Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, merge};
 use crate::document::PlannedChange;
 use crate::finding::Finding;
-use crate::id::{Key, ResourceId, trailing_guid};
+use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
-use crate::principals;
+use crate::principals::{self, Names};
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -406,14 +406,24 @@ impl Kind for RoleAssignments {
         }
     }
 
-    fn title(&self, body: &Value, roles: &Catalogue) -> String {
+    fn title(&self, body: &Value, called: &Called<'_>) -> String {
         let properties = &body["properties"];
         let text = |name: &str| properties[name].as_str().unwrap_or("?");
         let role = trailing_guid(text("roleDefinitionId"))
-            .map_or_else(|| "?".to_owned(), |role| roles.display_name(role));
+            .map_or_else(|| "?".to_owned(), |role| called.roles.display_name(role));
         let scope =
             ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
-        format!("role assignment {role} -> {} {} on {scope}", text("principalType"), text("principalId"))
+        let name = called.names.get(&comparable(text("principalId"))).map(String::as_str);
+        let who = principals::called(text("principalType"), text("principalId"), name);
+        format!("role assignment {role} -> {who} on {scope}")
+    }
+
+    fn name_principal(&self, desired: &mut Desired, names: &Names) {
+        let text = |name: &str| desired.declared.get(name).and_then(Value::as_str);
+        let (Some(kind), Some(id)) = (text("principalType"), text("principalId")) else { return };
+        let Some(name) = names.get(&comparable(id)) else { return };
+        let (bare, named) = (principals::called(kind, id, None), principals::called(kind, id, Some(name)));
+        desired.title = desired.title.replace(&format!(" -> {bare} on "), &format!(" -> {named} on "));
     }
 
     fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {

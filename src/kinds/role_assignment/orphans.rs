@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{RoleAssignments, declared};
 use crate::finding::{Code, Finding};
 use crate::id::Key;
-use crate::kinds::{Inventory, Kind as _, Live};
+use crate::kinds::{Called, Inventory, Kind as _, Live};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
@@ -103,7 +103,8 @@ fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {
 pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let asked = doubtful(stacks, live, snapshot);
     let (known, gone) = (known(snapshot), principals::gone(snapshot));
-    let roles = snapshot.roles();
+    let names = principals::known_names(stacks, snapshot);
+    let called = Called { roles: snapshot.roles(), names: &names };
     let declared = declarations(stacks, snapshot);
     let mut findings = Vec::new();
     for live in live.all() {
@@ -113,7 +114,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
         if !is_gone || !can_be_asked_about(live) {
             continue;
         }
-        let title = RoleAssignments.title(&live.body, roles);
+        let title = RoleAssignments.title(&live.body, &called);
         let message = format!("{title} is orphaned: its principal is gone");
         let note = Finding::note(Code::OrphanedAssignment, message);
         findings.push(match declared.get(&live.key) {

@@ -16,7 +16,8 @@ use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
-use crate::kinds::{End, Inventory, Kind as _, Live, Passing};
+use crate::kinds::{Called, End, Inventory, Kind as _, Live, Passing};
+use crate::principals;
 use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -136,7 +137,8 @@ pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
 
 /// What is no longer declared and would go, though it is not known whether it is there for a while only.
 fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
-    let roles = snapshot.roles();
+    let names = principals::known_names(stacks, snapshot);
+    let called = Called { roles: snapshot.roles(), names: &names };
     let mut findings = Vec::new();
     for each in super::undeclared::leaving(stacks, live, snapshot) {
         let Some(refusal) = unread(each, snapshot) else { continue };
@@ -145,7 +147,7 @@ fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Find
         let Some(owner) = owner else { continue };
         let message = format!(
             "whether {}, which is no longer declared, is there for a while only is not known",
-            RoleAssignments.title(&each.body, roles)
+            RoleAssignments.title(&each.body, &called)
         );
         let finding = if contradiction(each, snapshot).is_some() {
             Finding::warning(Code::NotChecked, message)
@@ -159,11 +161,13 @@ fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Find
 
 pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = unasked(stacks, live, snapshot);
-    let (roles, terms) = (snapshot.roles(), snapshot.terms());
+    let names = principals::known_names(stacks, snapshot);
+    let called = Called { roles: snapshot.roles(), names: &names };
+    let terms = snapshot.terms();
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
     let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
     for (live, desired) in meant(stacks, live, snapshot, counts) {
-        let title = || RoleAssignments.title(&live.body, roles);
+        let title = || RoleAssignments.title(&live.body, &called);
         let ending = terms.ending(&live.id);
         if let Some(refusal) =
             unread(live, snapshot).filter(|_| is_doubtful(live, &desired) || ending.is_some())

@@ -202,8 +202,8 @@ fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopt
     let folder = azure.folder();
     let run = export(&folder, "--resource-group rg").exits(0).complains(&[
         "account theirs is left out: it carries the mark of stack `other`",
-        &format!("role assignment Reader -> User {CAROL} on chat is left out: it carries the mark of stack `other`"),
-        &format!("role assignment Cognitive Services User -> User {DAVE} on chat is left out: somebody activated it"),
+        &format!("role assignment Reader -> User user-cccccccc@sandbox.invalid ({CAROL}) on chat is left out: it carries the mark of stack `other`"),
+        &format!("role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is left out: somebody activated it"),
         "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 10 reads, 0 writes.",
     ]);
     assert_eq!(run.stdout, SPEC, "{run}");
@@ -301,7 +301,7 @@ fn what_cannot_be_read_is_never_silently_absent() {
     azure.spoil("GET", "roleAssignmentScheduleInstances", Fault::denied());
     export(&folder, "--resource-group rg").exits(0).says(&[DAVE]).complains(&[
         "note[not-checked]",
-        &format!("whether role assignment Cognitive Services User -> User {DAVE} on chat is there for a while only is not known"),
+        &format!("whether role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is there for a while only is not known"),
     ]);
 }
 

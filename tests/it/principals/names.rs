@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
-use crate::common::{Azure, CS_USER, Fault, SUB, account, head};
+use crate::common::{Azure, CS_USER, Fault, SUB, account, head, one_account};
+
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
 #[test]
 fn users_groups_applications_and_identities_get_their_roles_by_name() {
@@ -231,4 +233,47 @@ fn a_name_that_only_a_saved_plan_says_is_told_as_that() {
     let run = folder.keyless("apply plan.json --yes").exits(0);
     let line = run.stdout.lines().find(|line| line.contains("the monitoring robot")).unwrap();
     assert!(line.contains("the monitoring robot, from the plan, unverified") && line.contains(DANA), "{run}");
+}
+
+#[test]
+fn whomever_the_run_knows_by_name_is_called_so_in_every_title() {
+    let azure = Azure::start();
+    populate(&azure);
+    let folder = azure.folder();
+    let give = |role: &str, who: &str| format!("  - role: {role}\n    principals: [{{{who}}}]\n");
+    let spec =
+        |roles: &[String]| one_account("team-a", "chat", &format!("roleAssignments:\n{}", roles.concat()));
+    let call = give("Cognitive Services User", "user: dana@contoso.com");
+    folder.write("specs/a.yaml", spec(&[call.clone(), give("Reader", "user: dana@contoso.com")]));
+    folder.keyless("apply --yes").exits(0);
+    azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", OWNER, DANA, None);
+    // One is no longer declared, one never was, and one is declared by object id.
+    let by_id = give("Monitoring Reader", &format!("id: {DANA}, type: User"));
+    folder.write("specs/a.yaml", spec(&[call.clone(), by_id]));
+    let dana = format!("User dana@contoso.com ({DANA}) on chat");
+    let [gone, beside, new] =
+        ["Reader", "Owner", "Monitoring Reader"].map(|role| format!("role assignment {role} -> {dana}"));
+    let run = folder.keyless("plan --out plan.json").exits(0).says(&[
+        &format!("  - {gone}"),
+        &format!("  ? {beside}"),
+        &format!("  + {new}"),
+        &format!("warning[unmanaged]: {beside} is live beside what is declared"),
+    ]);
+    assert!(!run.stdout.contains(&format!("User {DANA}")), "{run}");
+    folder.keyless("drift").exits(2).says(&[&format!("extra    {gone}"), &format!("extra    {beside}")]);
+    let escaped = format!("User dana&#64;contoso.com \\({DANA}\\) on chat**");
+    for command in ["plan", "drift"] {
+        let run = folder.keyless(&format!("{command} --format markdown"));
+        assert_eq!(run.stdout.matches(&escaped).count(), 3, "{run}");
+    }
+    // Of a file, names are its word.
+    let shown = folder.keyless("show plan.json").exits(0);
+    shown.says(&[&format!("called \"{gone}\" in the plan, unverified")]);
+    // And of a lock file, where nobody may ask the directory.
+    folder.write("specs/a.yaml", spec(&[call]));
+    folder.keyless("lock").exits(0);
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    let locked =
+        format!("- role assignment Reader -> User dana@contoso.com, from lock, unverified ({DANA}) on chat");
+    folder.keyless("plan").says(&[&locked]);
 }

@@ -9,7 +9,7 @@ use keyless::arm::clock::Moment;
 use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Limits, Next, Outcome, Request};
 use keyless::arm::{Method, retry};
 use keyless::kinds::role_assignment::principals_of;
-use keyless::kinds::{KINDS, review, writable};
+use keyless::kinds::{Called, KINDS, review, writable};
 use keyless::plan::predict::World;
 use keyless::plan::saved;
 use keyless::spec::lock::Lock;
@@ -254,7 +254,10 @@ fn damaged_bodies_of_azure_end_in_a_plan() {
             let _ = writable(*kind, &changed);
             let _ = kind.mark(&changed);
             let _ = (kind.comment(&Value::Object(kind.written(&changed))), kind.may_stand_in(&changed));
-            let _ = kind.title(&changed, &rbac::Catalogue::default());
+            let _ = kind.title(
+                &changed,
+                &Called { roles: &rbac::Catalogue::default(), names: &std::collections::BTreeMap::new() },
+            );
             let _ = kind.outputs(&changed);
             let _ = kind.changes_by_patch(&changed);
             let mut body = changed.clone();

@@ -1,7 +1,7 @@
 //! Bodies that no service would send: nothing panics, and nothing raw is shown.
 
 use keyless::diff::{Change, diff};
-use keyless::kinds::{KINDS, writable};
+use keyless::kinds::{Called, KINDS, writable};
 use keyless::plan::predict::World;
 use keyless::rbac::Catalogue;
 use keyless::render::text;
@@ -133,7 +133,14 @@ fn take(read: &Read, bodies: &[Value]) {
         for body in bodies {
             let spec = kind.to_spec(body);
             assert!(spec.is_object());
-            let (_, _, _) = (kind.mark(body), kind.title(body, &Catalogue::default()), kind.outputs(body));
+            let (_, _, _) = (
+                kind.mark(body),
+                kind.title(
+                    body,
+                    &Called { roles: &Catalogue::default(), names: &std::collections::BTreeMap::new() },
+                ),
+                kind.outputs(body),
+            );
             let mut written = writable(*kind, body);
             kind.overlay(&mut written, spec.as_object().unwrap_or(&Map::new()));
             for patch in bodies.iter().filter_map(Value::as_object) {

@@ -1,0 +1,50 @@
+//! What principals are called, as far as the run knows anyway: one look-up, and one way to say it. Pure.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{IDENTITY_TYPE, object_id};
+use crate::id::ResourceId;
+use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
+
+/// Names of principals by object id in lower case.
+pub type Names = BTreeMap<String, String>;
+
+/// Names from whatever the directory said in this run. What only a lock file says is told as that.
+#[must_use]
+pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
+    let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
+    let locked = locks.flat_map(|lock| &lock.principals);
+    let mut names: Names = locked
+        .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
+        .collect();
+    for body in snapshot.bodies() {
+        // A user-assigned identity is read from Azure itself.
+        let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
+        let is_identity =
+            |id: &ResourceId| id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(IDENTITY_TYPE));
+        if let (Some(id), Some(principal)) = (id.filter(is_identity), object_id(&body["properties"])) {
+            names.insert(principal.to_ascii_lowercase(), id.name().to_owned());
+        }
+    }
+    for body in snapshot.bodies().filter(|body| body["properties"].is_null()) {
+        let id = body["id"].as_str().filter(|id| Uuid::try_parse(id).is_ok());
+        let name = body["userPrincipalName"].as_str().or_else(|| body["displayName"].as_str());
+        if let (Some(id), Some(name)) = (id, name) {
+            names.insert(id.to_ascii_lowercase(), name.to_owned());
+        }
+    }
+    names
+}
+
+/// A principal for people: `User alice@contoso.com (1f0c…)`.
+#[must_use]
+pub fn called(kind: &str, id: &str, name: Option<&str>) -> String {
+    let kind = if kind.is_empty() { "principal" } else { kind };
+    match name {
+        Some(name) => format!("{kind} {name} ({id})"),
+        None => format!("{kind} {id}"),
+    }
+}

@@ -173,7 +173,7 @@ impl Kind for Accounts {
     }
 
     fn declarable(&self) -> Fields {
-        Fields::of("Account", &shape::not_fields(), &[("sku", json!({"type": "string"}))])
+        Fields::of("Account", &shape::not_fields(), &[("sku", json!({"type": ["string", "null"]}))])
     }
 
     fn clears(&self, path: &[String]) -> bool {

@@ -89,8 +89,10 @@ mod tests {
     #[test]
     fn fields_are_known_by_their_exact_names_and_types_wherever_they_stand_and_none_is_needed() {
         static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
-            let further =
-                [("more", json!({"$ref": "#/$defs/PrincipalType"})), ("sku", json!({"type": "string"}))];
+            let further = [
+                ("more", json!({"$ref": "#/$defs/PrincipalType"})),
+                ("sku", json!({"type": ["string", "null"]})),
+            ];
             Fields::of("Account", &["name"], &further)
         });
         let misfit = |patch: Value| {

@@ -3,8 +3,10 @@
 //! A filter stops what is at its threshold or worse, so `Low` stops most and `High` least:
 //! <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter-severity-levels>. What a policy does not list it takes
 //! from its base, as Microsoft's own guides have it, which send an empty list with a base:
-//! <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/use-blocklists>. What Azure does not show counts as stricter where a plan
-//! leaves it, and as weaker where a plan comes to it.
+//! <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/use-blocklists>. What Azure does not show, and a member without a documented
+//! meaning, counts as stricter where a plan leaves it and as weaker where a plan comes to it ([`is_lost`]); a member that is the same on both
+//! sides loses nothing. The mode has a meaning where it is not set: answers are held back until they were looked at, unless somebody chose
+//! otherwise: <https://learn.microsoft.com/azure/foundry/openai/concepts/content-streaming>.
 
 use std::sync::LazyLock;
 
@@ -15,6 +17,8 @@ use crate::plan::predict::World;
 
 /// The policy of a deployment that names none.
 pub(super) const DEFAULT: &str = "Microsoft.DefaultV2";
+/// Filters with degrees of severity, named as [`identity`] has them.
+const GRADED: &[&str] = &["hate", "sexual", "violence", "selfharm"];
 /// Longer chains of bases than anybody has count as not shown.
 const DEEPEST: usize = 8;
 
@@ -98,10 +102,10 @@ impl Effective<'_> {
     /// What it stops no longer once another is in its place, in words.
     pub(super) fn lost(&self, new: &Effective<'_>) -> Vec<String> {
         let mut lost = Vec::new();
-        if !is_late(self.policy) && is_late(new.policy) {
+        if is_lost([self.policy, new.policy].map(waits)) {
             lost.push("answers no longer wait for the filter (mode)".to_owned());
         }
-        for before in self.filters.iter().filter(|filter| stops(filter)) {
+        for before in self.filters.iter().filter(|filter| stops(filter) != Some(false)) {
             let key = identity(before, "name");
             let title = title(before);
             let mut after = new.filters.iter().filter(|filter| identity(filter, "name") == key).peekable();
@@ -130,27 +134,48 @@ impl Effective<'_> {
         let listed = |filter: &&&Value| {
             self.filters.iter().any(|known| identity(known, "name") == identity(filter, "name"))
         };
-        let strictest = |filter: &&Value| stops(filter) && level(filter, usize::MAX) == 0;
+        let strictest = |filter: &&Value| stops(filter) == Some(true) && level(filter, usize::MAX) == 0;
         let lax = new.filters.iter().filter(|filter| !listed(filter)).filter(|filter| !strictest(filter));
         let first = lax.map(|filter| title(filter)).min()?;
         Some(format!("{first} may stop less than in `{base}`, which Azure does not show"))
     }
 }
 
-/// How a filter stops less than another.
+/// A member of two filters or policies, before and after: what it says, and whether that is a yes, a no, or neither.
+type Member<'a> = ([&'a Value; 2], Option<bool>);
+
+/// Whether a yes is lost: the one rule for all members. What says neither yes nor no counts as yes before and as no after.
+fn is_lost([(before, was), (after, is)]: [Member<'_>; 2]) -> bool {
+    before != after && was != Some(false) && is != Some(true)
+}
+
+/// How a filter stops less than another, which may stop something.
 fn weaker(before: &Value, after: &Value) -> Option<String> {
-    let shown = |filter: &Value| filter["severityThreshold"].as_str().unwrap_or("Low").to_owned();
-    if after["enabled"] == false {
-        Some("is disabled".to_owned())
-    } else if !stops(after) {
-        Some("no longer blocks".to_owned())
-    } else if level(after, usize::MAX) > level(before, 0)
-        && !shown(after).eq_ignore_ascii_case(&shown(before))
-    {
-        Some(format!("stops from {} on, and did from {}", shown(after), shown(before)))
-    } else {
-        None
+    let said = |is: Option<bool>, no: &str, unknown: &str| {
+        Some(if is == Some(false) { no } else { unknown }.to_owned())
+    };
+    if is_lost([before, after].map(enabled)) {
+        return said(enabled(after).1, "is disabled", "is no longer known to be enabled");
     }
+    if is_lost([before, after].map(blocks)) {
+        return said(blocks(after).1, "no longer blocks", "is no longer known to block");
+    }
+    let threshold = |filter: &Value| filter["severityThreshold"].as_str().map(str::to_owned);
+    let (had, has) = (threshold(before), threshold(after));
+    let same = match (&had, &has) {
+        (Some(had), Some(has)) => had.eq_ignore_ascii_case(has),
+        (None, None) => true,
+        _ => false,
+    };
+    let unsaid = had.is_some() && has.is_none();
+    if same || !(unsaid || level(after, usize::MAX) > level(before, 0)) {
+        return None;
+    }
+    let had = had.unwrap_or_else(|| "Low".to_owned());
+    Some(match has {
+        Some(has) => format!("stops from {has} on, and did from {had}"),
+        None => format!("does not say from which severity on it stops, and did from {had}"),
+    })
 }
 
 /// Blocklists, or providers of filters, that are no longer asked or no longer block.
@@ -164,7 +189,7 @@ fn detached<'a>(
         let key = identity(before, name);
         let what = match elements(new, list).find(|after| identity(after, name) == key) {
             None => "is detached",
-            Some(after) if before["blocking"] == true && after["blocking"] != true => "no longer blocks",
+            Some(after) if is_lost([before, after].map(blocks)) => "no longer blocks",
             Some(_) => return None,
         };
         let text = |member: &str| before[member].as_str().unwrap_or("?").to_owned();
@@ -172,22 +197,56 @@ fn detached<'a>(
     })
 }
 
-/// Whether a policy lets answers out before it has looked: `Deferred`, of late called `Asynchronous_filter`.
-fn is_late(policy: &Value) -> bool {
-    let mode = policy["properties"]["mode"].as_str().unwrap_or_default();
-    ["Deferred", "Asynchronous_filter"].iter().any(|late| mode.eq_ignore_ascii_case(late))
+/// Whether answers wait until a policy has looked at them: not with `Deferred`, of late called `Asynchronous_filter`.
+fn waits(policy: &Value) -> Member<'_> {
+    let mode = &policy["properties"]["mode"];
+    let is = |words: &[&str]| {
+        mode.as_str().is_some_and(|mode| words.iter().any(|word| mode.eq_ignore_ascii_case(word)))
+    };
+    let waits = if mode.is_null() || is(&["Blocking", "Default"]) {
+        Some(true)
+    } else if is(&["Deferred", "Asynchronous_filter"]) {
+        Some(false)
+    } else {
+        None
+    };
+    ([mode, &Value::Null], waits)
 }
 
 fn elements<'a>(policy: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     policy["properties"][list].as_array().into_iter().flatten()
 }
 
-/// Whether a filter stops anything at all. Newer descriptions have an `action` beside `blocking`, `None` where that decides.
-fn stops(filter: &Value) -> bool {
-    let action = filter["action"].as_str().unwrap_or_default();
-    let is = |words: &[&str]| words.iter().any(|word| action.eq_ignore_ascii_case(word));
-    let blocks = filter["blocking"] == true || is(&["BLOCKING", "HITL", "RETRY"]);
-    filter["enabled"] != false && blocks && !is(&["ANNOTATING"])
+fn enabled(filter: &Value) -> Member<'_> {
+    let enabled = &filter["enabled"];
+    ([enabled, &Value::Null], enabled.as_bool())
+}
+
+/// Whether what is found is withheld. Newer descriptions have an `action` beside `blocking`, `None` where that decides.
+fn blocks(element: &Value) -> Member<'_> {
+    let (blocking, action) = (&element["blocking"], &element["action"]);
+    let is = |words: &[&str]| {
+        action.as_str().is_some_and(|action| words.iter().any(|word| action.eq_ignore_ascii_case(word)))
+    };
+    let blocks = if is(&["BLOCKING", "HITL", "RETRY"]) {
+        Some(true)
+    } else if is(&["ANNOTATING"]) {
+        Some(false)
+    } else if action.is_null() || is(&["None"]) {
+        blocking.as_bool()
+    } else {
+        None
+    };
+    ([blocking, action], blocks)
+}
+
+/// Whether a filter stops anything at all.
+fn stops(filter: &Value) -> Option<bool> {
+    match (enabled(filter).1, blocks(filter).1) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
 }
 
 /// What makes two elements the same: name and source. Azure writes `Protected Material Text` and `protected_material_text`.
@@ -203,8 +262,13 @@ fn title(filter: &Value) -> String {
     format!("`{}` of `{}`", text("name"), text("source"))
 }
 
-/// From which severity on a filter stops; one that does not say stops everything that it finds.
+/// From which severity on a filter stops; one without degrees of severity stops everything that it finds.
 fn level(filter: &Value, unknown: usize) -> usize {
-    let Some(named) = filter["severityThreshold"].as_str() else { return 0 };
-    ["Low", "Medium", "High"].iter().position(|level| level.eq_ignore_ascii_case(named)).unwrap_or(unknown)
+    let named = filter["severityThreshold"].as_str();
+    let position =
+        |named| ["Low", "Medium", "High"].iter().position(|level| level.eq_ignore_ascii_case(named));
+    match named {
+        None if !GRADED.contains(&identity(filter, "name")[0].as_str()) => 0,
+        _ => named.and_then(position).unwrap_or(unknown),
+    }
 }

@@ -1,5 +1,6 @@
 //! What opens a network, weakens a filter or redirects a secret: refused with the flag that lifts exactly that.
 
+mod filters;
 mod rows;
 
 use std::collections::BTreeSet;

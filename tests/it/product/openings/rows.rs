@@ -271,19 +271,16 @@ pub(super) fn protections() -> Vec<Opening> {
             own,
         ),
     ];
+    let [enabled, blocking, threshold] = [
+        "accounts[].raiPolicies[].contentFilters[].enabled",
+        "accounts[].raiPolicies[].contentFilters[].blocking",
+        "accounts[].raiPolicies[].contentFilters[].severityThreshold",
+    ];
     for (field, more) in [
-        (
-            "accounts[].raiPolicies[].contentFilters[].enabled",
-            "enabled: false, blocking: true, severityThreshold: Medium",
-        ),
-        (
-            "accounts[].raiPolicies[].contentFilters[].blocking",
-            "enabled: true, blocking: false, severityThreshold: Medium",
-        ),
-        (
-            "accounts[].raiPolicies[].contentFilters[].severityThreshold",
-            "enabled: true, blocking: true, severityThreshold: High",
-        ),
+        (enabled, "enabled: false, blocking: true, severityThreshold: Medium"),
+        (enabled, "enabled: null, blocking: true, severityThreshold: Medium"),
+        (blocking, "enabled: true, blocking: false, severityThreshold: Medium"),
+        (threshold, "enabled: true, blocking: true, severityThreshold: High"),
     ] {
         all.push(opening("weakening", field, &policy(&hate(ON)), &policy(&hate(more)), own));
     }

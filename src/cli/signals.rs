@@ -60,20 +60,32 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
             }
             (1, phase) => {
                 deadline = Instant::now() + grace;
-                interrupt.trigger();
                 let name = signal.name();
-                output::aside(&match phase {
+                say_soon(match phase {
                     Phase::Writing => format!(
                         "\ninterrupted: {name}; no further step begins, writes in flight have {} s (a second signal ends that)\n",
                         grace.as_secs()
                     ),
                     _ => format!("\ninterrupted: {name}\n"),
                 });
+                interrupt.trigger();
             }
             (2, _) => give_up(interrupt, "at the second signal"),
             _ => std::process::exit(signal.exit()),
         }
     }
+}
+
+/// Says it, and waits for that no longer than a moment: what was interrupted may end the process right away, and a reader that does not
+/// read keeps nobody from interrupting it.
+fn say_soon(text: String) {
+    const MOMENT: Duration = Duration::from_millis(200);
+    let (send, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        output::aside(&text);
+        let _ = send.send(());
+    });
+    let _ = said.recv_timeout(MOMENT);
 }
 
 /// Waits for no write any longer.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Wanted, left_out, unspoken};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
+use crate::kinds::account::is_location;
 use crate::kinds::{self, Called, KINDS, Live, role_assignment};
 use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
@@ -38,7 +39,9 @@ impl Draft {
         findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &bare)));
         let mut elements: Vec<Map<String, Value>> = live.iter().map(element).collect();
         let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")));
-        let location = common(elements.iter().map(|element| element.get("location")?.as_str()));
+        // What is no region is said of each account, so that it is left out and not the whole file.
+        let location = common(elements.iter().map(|element| element.get("location")?.as_str()))
+            .filter(|location| is_location(location));
         for (element, live) in elements.iter_mut().zip(&live) {
             if group.is_none() {
                 element.insert("resourceGroup".to_owned(), json!(live.id.segment_after("resourceGroups")));

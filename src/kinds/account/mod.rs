@@ -12,6 +12,7 @@ pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{holds_projects, serves_models};
 use listings::lists;
 pub(crate) use listings::{listings, one};
+pub(crate) use rules::is_location;
 
 use std::collections::{BTreeMap, BTreeSet};
 

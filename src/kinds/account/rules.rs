@@ -394,6 +394,6 @@ impl Check<'_> {
 const GROUP_NAMES: &str = "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`";
 
 /// Whether it has the form of a region's name.
-fn is_location(name: &str) -> bool {
+pub(crate) fn is_location(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ')
 }

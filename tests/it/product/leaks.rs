@@ -429,10 +429,7 @@ fn what_a_failed_plan_leaves_in_its_file_shows_no_secret() {
     folder.write("a.yaml", crate::common::one_account("team-a", "chat", "tags: {a: b}\n"));
     let secret = "Zx9-search-key-4711";
     folder.with_env("plan a.yaml --out plan.json", &[("KEYLESS_SECRET_SEARCH", secret)]).exits(0);
-    folder.write(
-        "a.yaml",
-        crate::common::one_account("team-a", "chat", &format!("sku: {secret}\n")),
-    );
+    folder.write("a.yaml", crate::common::one_account("team-a", "chat", &format!("sku: {secret}\n")));
     let run = folder.with_env("plan a.yaml --out plan.json", &[("KEYLESS_SECRET_SEARCH", secret)]).exits(1);
     let left = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     assert!(left.contains("\"findings\"") && !left.contains("\"changes\""), "{left}");

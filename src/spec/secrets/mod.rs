@@ -33,10 +33,27 @@ const WORDS: &[&str] = &[
     "credential",
     "credentials",
     "authorization",
+    "passphrase",
+    "pat",
+    "jwt",
 ];
 /// The same where nothing shows where a word begins.
-const JOINED: &[&str] =
-    &["apikey", "accesskey", "accountkey", "sharedkey", "masterkey", "primarykey", "connectionstring"];
+const JOINED: &[&str] = &[
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "sharedkey",
+    "masterkey",
+    "primarykey",
+    "secondarykey",
+    "subscriptionkey",
+    "connectionstring",
+    "connstr",
+    "accesstoken",
+    "sastoken",
+    "clientsecret",
+    "sharedaccesssignature",
+];
 /// Names that end with `key` and stand for a name or a place in data, as databases and search indexes have them.
 const OF_DATA: &[&str] =
     &["partitionkey", "rowkey", "sortkey", "hashkey", "rangekey", "shardkey", "documentkey", "foreignkey"];
@@ -76,13 +93,16 @@ fn holds_secret(name: &str, within: bool) -> bool {
     if within { !OPEN.contains(&name) } else { names_secret(name) }
 }
 
+/// Whether a name is that of a secret: `apiKey`, and `key1` too.
 fn names_secret(name: &str) -> bool {
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let name = if bare.len() < name.len() { bare.trim_end_matches(['_', '-', ' ']) } else { name };
     let lower = name.to_ascii_lowercase();
     let plain = lower.replace(['_', '-', ' '], "");
     if OF_DATA.iter().any(|of_data| plain.ends_with(of_data)) {
         return false;
     }
-    JOINED.iter().any(|joined| lower.ends_with(joined))
+    JOINED.iter().any(|joined| plain.ends_with(joined))
         || WORDS.iter().any(|word| {
             lower.strip_suffix(word).is_some_and(|before| {
                 let start = name.as_bytes().get(before.len()).copied().unwrap_or_default();
@@ -112,6 +132,11 @@ pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize
     if let Some(document) = document {
         walk(&document.places, &document.tree, Within::Open, text, &mut ranges);
     }
+    apart(ranges)
+}
+
+/// Ranges in order, those that overlap made into one.
+fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::new();
     for range in ranges {
@@ -201,6 +226,18 @@ fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec
             let range = node.value.start..node.value.end;
             if !within.is_harmless(&plain) && text.get(range.clone()).is_some() {
                 scrub::learn(&plain);
+                ranges.push(range);
+            }
+        }
+        (_, Value::String(plain)) => {
+            let found = secrets_in(plain);
+            for range in &found {
+                scrub::learn(&plain[range.clone()]);
+            }
+            let range = node.value.start..node.value.end;
+            // As it is written, with escapes or over several lines, it may hide where they stand.
+            let as_it_is = |written: &str| written.contains(plain.as_str());
+            if !found.is_empty() && text.get(range.clone()).is_some_and(|written| !as_it_is(written)) {
                 ranges.push(range);
             }
         }

@@ -34,6 +34,7 @@ mod messages;
 mod mistakes;
 mod network;
 mod new_connections;
+mod open_fields;
 pub(crate) mod openings;
 mod ownership;
 mod promises;

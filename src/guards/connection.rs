@@ -77,8 +77,7 @@ pub(super) fn carries_secret(properties: &Value) -> bool {
     let way = properties["authType"].as_str().unwrap_or_default();
     let mut named = Vec::new();
     references(&properties["credentials"], &mut named);
-    let key = properties["credentials"]["key"].is_string();
-    key || !named.is_empty() || !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
+    !named.is_empty() || !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
 }
 
 /// The secrets that a write sends, in words; none where it sends nothing to sign in with.

@@ -4,12 +4,15 @@
 //! has its answer. Secrets are recognised by where they stand: headers, fields and parameters
 //! with known names. A body that cannot be parsed is not written, because it may hold a secret.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
+use aho_corasick::{AhoCorasick, Input};
 use axum::http::HeaderMap;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -68,6 +71,16 @@ const FIELDS: &[&str] = &[
 ];
 /// Text that precedes a secret in a connection string or a signed URL.
 const MARKERS: &[&str] = &["accountkey=", "password=", "sharedaccesskey=", "sharedaccesssignature=", "sig="];
+/// What is in every body with a secret: the name of its field, or a character before it in a text. A name may be spelled with escapes,
+/// and a line break would end the line of the transcript.
+static SUSPICIOUS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let names = FIELDS.iter().chain(HEADERS).map(|name| format!("\"{name}\""));
+    let signs = ["=", "@", "\\u", "\n", "\r"].map(str::to_owned);
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(names.chain(signs))
+        .unwrap_or_else(|error| unreachable!("the names are few: {error}"))
+});
 /// Parameters that sign the URL of an operation.
 const SIGNATURE: &[&str] = &["t", "c", "s", "h"];
 
@@ -105,25 +118,41 @@ impl Recorder {
     }
 
     pub(crate) fn write(&self, exchange: &Exchange) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(&line(exchange))?;
-        line.push(b'\n');
+        let line = line(exchange)?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&line)?;
         file.flush()
     }
 }
 
-fn line(exchange: &Exchange) -> Value {
+/// The line of an exchange, with its line break.
+fn line(exchange: &Exchange) -> serde_json::Result<Vec<u8>> {
     let fields = [
-        ("method", exchange.method.into()),
-        ("url", redact_text(exchange.url).into()),
-        ("request_headers", redact_headers(exchange.request_headers).into()),
-        ("request_body", redact_body(exchange.request_headers, exchange.request_body)),
-        ("status", exchange.status.into()),
-        ("response_headers", redact_headers(exchange.response_headers).into()),
-        ("response_body", redact_body(exchange.response_headers, exchange.response_body)),
+        ("method", Cow::from(serde_json::to_vec(exchange.method)?)),
+        ("url", serde_json::to_vec(&redact_text(exchange.url))?.into()),
+        ("request_headers", serde_json::to_vec(&redact_headers(exchange.request_headers))?.into()),
+        ("request_body", body(exchange.request_headers, exchange.request_body)?),
+        ("status", serde_json::to_vec(&exchange.status)?.into()),
+        ("response_headers", serde_json::to_vec(&redact_headers(exchange.response_headers))?.into()),
+        ("response_body", body(exchange.response_headers, exchange.response_body)?),
     ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut line = Vec::new();
+    for (name, value) in fields {
+        line.push(if line.is_empty() { b'{' } else { b',' });
+        serde_json::to_writer(&mut line, name)?;
+        line.push(b':');
+        line.extend_from_slice(&value);
+    }
+    line.extend_from_slice(b"}\n");
+    Ok(line)
+}
+
+/// Most bodies hold nothing that looks like a secret: these are written as they are, which takes a tenth of the time.
+fn body<'a>(headers: &HeaderMap, body: &'a [u8]) -> serde_json::Result<Cow<'a, [u8]>> {
+    if !SUSPICIOUS.is_match(Input::new(body)) && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Ok(body.into());
+    }
+    serde_json::to_vec(&redact_body(headers, body)).map(Cow::from)
 }
 
 fn redact_headers(headers: &HeaderMap) -> Map<String, Value> {
@@ -279,6 +308,28 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
+    fn shown(exchange: &Exchange) -> Value {
+        serde_json::from_slice(&line(exchange).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_body_is_written_as_it_is_only_if_nothing_in_it_looks_like_a_secret() {
+        let none = HeaderMap::new();
+        let as_sent = |text: &str| matches!(body(&none, text.as_bytes()), Ok(Cow::Borrowed(_)));
+        assert!(as_sent(r#"{"value":[{"name":"S0","etag":"\"1\""}]}"#));
+        for text in [
+            r#"{"KEY1":"hush"}"#,
+            r#"{"\u006bey1":"hush"}"#,
+            r#"{"target":"https://a.test/?sig=hush"}"#,
+            r#"{"target":"https://me:hush@a.test"}"#,
+            "{\n}",
+            "no JSON",
+            "",
+        ] {
+            assert!(!as_sent(text), "{text}");
+        }
+    }
+
     #[test]
     fn secrets_are_taken_out_of_headers_urls_forms_and_bodies() {
         let sent = headers(&[
@@ -288,7 +339,7 @@ mod tests {
         ]);
         let poll = "https://localhost/subscriptions/s/providers/P/locations/l/operationResults/o?api-version=1&t=hush&c=hush&s=hush&h=hush";
         let answered = headers(&[("azure-asyncoperation", poll)]);
-        let shown = line(&Exchange {
+        let shown = shown(&Exchange {
             method: "POST",
             url: poll,
             request_headers: &sent,
@@ -326,7 +377,7 @@ mod tests {
             "metadata": {"a": "AccountName=n;AccountKey=hush==;EndpointSuffix=e", "b": "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=hush"},
             "note": "signed with sig=hush, se=2",
         }}}]});
-        let shown = line(&Exchange {
+        let shown = shown(&Exchange {
             method: "POST",
             url: "http://localhost/openai/models?api-version=1&api-key=hush&subscription-key=hush",
             request_headers: &none,

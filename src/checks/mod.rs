@@ -186,7 +186,7 @@ const CODES: &[Code] = &[
 /// Whether a finding comes from a check of steps.
 #[must_use]
 pub fn is_verdict(finding: &FindingEntry) -> bool {
-    CODES.iter().any(|code| finding.is(*code))
+    CODES.contains(&finding.code)
 }
 
 impl Case<'_> {

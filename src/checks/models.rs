@@ -391,7 +391,10 @@ mod tests {
             json!({"name": {"value": "OpenAI.GlobalStandard.gpt-4o"}, "currentValue": 30.0, "limit": 100.0});
         snapshot.insert(&home.usages(), Answer::found(vec![usage]));
         let case = Case { plan: &plan, snapshot: &snapshot, world: &world, unpermitted: Severity::Note };
-        verdicts(&case).into_iter().map(|verdict| (verdict.finding.code, verdict.refuses)).collect()
+        verdicts(&case)
+            .into_iter()
+            .map(|verdict| (verdict.finding.code.to_string(), verdict.refuses))
+            .collect()
     }
 
     fn deployment(name: &str, version: &str, sku: &str, capacity: i64) -> Value {

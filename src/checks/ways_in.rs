@@ -268,7 +268,7 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     // The same for everybody, so that it is told once; and not at all where the same was told of the declared ids.
-    let told = case.plan.findings.iter().any(|finding| finding.is(Code::PrincipalUnread));
+    let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread);
     let unread = principals::unanswered(case.snapshot).filter(|_| !told);
     let gone = unread.map(|refusal| {
         let message = "whether those who can still call models without keys exist is not known: the directory could not be asked";

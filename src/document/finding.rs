@@ -1,5 +1,7 @@
 //! A finding as documents hold it: with its place spelled out.
 
+use std::cmp::Ordering;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::source::{Position, Sources};
 
 /// A finding, as people and programs read it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingEntry {
     /// Where in the spec.
@@ -15,8 +17,9 @@ pub struct FindingEntry {
     /// How much it matters.
     pub severity: Severity,
     /// What sort of thing it is; stable between versions.
-    // Text, since a file may be from a version that has other codes: to compare, there is `is`.
-    pub code: String,
+    // Text in the schema: other versions have other codes.
+    #[schemars(with = "String")]
+    pub code: Code,
     /// What there is to say.
     pub message: String,
     /// What Azure answered, or another cause.
@@ -27,18 +30,27 @@ pub struct FindingEntry {
     pub hint: Option<String>,
 }
 
+impl Ord for FindingEntry {
+    /// Documents are in this order: codes go by their text, wherever they stand in the table of codes.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { source, severity, code, message, cause, hint } = self;
+        let other =
+            (&other.source, other.severity, other.code.as_str(), &other.message, &other.cause, &other.hint);
+        (source, *severity, code.as_str(), message, cause, hint).cmp(&other)
+    }
+}
+
+impl PartialOrd for FindingEntry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl FindingEntry {
     /// A finding of this version, without a place, a cause or a hint so far.
     #[must_use]
     pub fn of(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        let (code, message) = (code.as_str().to_owned(), message.into());
-        Self { source: None, severity, code, message, cause: None, hint: None }
-    }
-
-    /// Whether it is of a sort.
-    #[must_use]
-    pub fn is(&self, code: Code) -> bool {
-        self.code == code.as_str()
+        Self { source: None, severity, code, message: message.into(), cause: None, hint: None }
     }
 
     /// A finding with its place spelled out.
@@ -56,13 +68,13 @@ impl FindingEntry {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread];
-        self.severity == Severity::Note && !loud.into_iter().any(|code| self.is(code))
+        self.severity == Severity::Note && !loud.contains(&self.code)
     }
 
     /// Whether a guard says it, about the plan as it is: refusals, what was lifted, and what was lifted for nothing.
     #[must_use]
     pub fn is_judgement(&self) -> bool {
-        Code::ALL.iter().any(|code| code.is_guard() && self.is(*code))
+        self.code.is_guard()
     }
 
     /// Whether a guard refuses the plan.

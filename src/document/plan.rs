@@ -423,7 +423,8 @@ impl Plan {
     /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.
     #[must_use]
     pub fn not_ours(&self) -> usize {
-        let told = |finding: &&FindingEntry| finding.is(Code::NotOurs) && finding.severity == Severity::Note;
+        let told =
+            |finding: &&FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Note;
         self.findings.iter().filter(told).count()
     }
 

@@ -50,10 +50,9 @@ impl Decision {
     fn is_hopeless(&self, finding: &FindingEntry) -> bool {
         const ALWAYS: [Code; 4] =
             [Code::OutsideWithin, Code::TenantMismatch, Code::MissingPermission, Code::MissingSecret];
-        let is = |code: Code| finding.is(code);
         finding.severity == Severity::Error
-            && (ALWAYS.into_iter().any(is)
-                || (self.whole && (is(Code::ForeignMark) || checks::is_verdict(finding))))
+            && (ALWAYS.contains(&finding.code)
+                || (self.whole && (finding.code == Code::ForeignMark || checks::is_verdict(finding))))
     }
 }
 

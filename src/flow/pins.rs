@@ -56,7 +56,7 @@ pub(super) fn outside(within: &Within, plan: &Plan) -> Vec<FindingEntry> {
 
 /// Whether a finding tells of a write that is pinned elsewhere.
 pub(super) fn is_outside(finding: &FindingEntry) -> bool {
-    finding.is(Code::OutsideWithin)
+    finding.code == Code::OutsideWithin
 }
 
 /// The specs of stacks to which the run is not pinned.

@@ -397,9 +397,8 @@ fn what_is_brought_back_is_held_against_what_it_was() {
     let mut plan = super::tests::plan([(&chat(json!({})), "purge")]);
     plan.steps[0].action = StepAction::Restore;
     plan.steps[0].patch.insert("disableLocalAuth".to_owned(), json!(false));
-    let codes: Vec<String> =
-        judge(&plan, &before, None, &[]).into_iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, ["guard-keys-on"]);
+    let codes: Vec<Code> = judge(&plan, &before, None, &[]).into_iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::GuardKeysOn]);
     plan.steps[0].patch.clear();
     assert!(judge(&plan, &before, None, &[]).is_empty());
     let after = before.after(&plan);

@@ -68,11 +68,11 @@ fn a_project_goes_only_past_its_guard_and_what_stands_in_it_is_none() {
             judge(&plan, &before, None, &allowed)
         };
         let found = judged(&["delete-deployment", "delete-account", "delete-project:another"]);
-        let mut refusals = found.iter().filter(|finding| finding.code != "unused-allow");
+        let mut refusals = found.iter().filter(|finding| finding.code != Code::UnusedAllow);
         let messages: Vec<&str> = refusals.clone().map(|finding| finding.message.as_str()).collect();
         assert_eq!(messages, expected.into_iter().collect::<Vec<_>>(), "{below}");
         if let Some(finding) = refusals.next() {
-            assert!(finding.is_refusal() && finding.code == "guard-delete-project");
+            assert!(finding.is_refusal() && finding.code == Code::GuardDeleteProject);
             assert_eq!(finding.hint.as_deref(), Some("if it is meant: --allow delete-project:an-address"));
             assert!(!judged(&["delete-project:an-address"])[0].is_refusal());
         }

@@ -366,12 +366,11 @@ impl<'a> Refusal<'a> {
         let lifted = allowed.iter().any(|allow| self.is_lifted_by(allow));
         let flag = self.flag();
         let Self { objection: Objection { rule, message, cause, instead, .. }, change, .. } = self;
-        let code =
-            RULES.iter().find(|(_, each, _)| *each == rule).map_or("guard", |(.., code)| code.as_str());
+        let row = RULES.iter().find(|(_, each, _)| *each == rule);
         FindingEntry {
             source: change.and_then(|change| change.source.clone()),
             severity: if lifted { Severity::Note } else { Severity::Error },
-            code: code.to_owned(),
+            code: row.expect("each rule has a row").2,
             message,
             cause,
             hint: Some(match instead {

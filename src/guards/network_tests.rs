@@ -261,7 +261,7 @@ fn a_restore_that_opens_is_refused() {
         "publicNetworkAccess": "Disabled", "disableLocalAuth": true, "encryption": {"keySource": "Microsoft.KeyVault"},
         "networkAcls": {"defaultAction": "Deny", "bypass": "None", "ipRules": []}, "deletionDate": "2026-11-01"}});
     let before = World { resources: BTreeMap::from([(id(&deleted), remains.into())]), ..World::default() };
-    let judged = |patch: Value| -> Vec<String> {
+    let judged = |patch: Value| -> Vec<Code> {
         let plan = crate::plan::samples::plan(
             json!([{"action": "restore", "kind": "accounts", "id": CHAT, "address": "accounts/chat", "title": "account chat",
                 "source": null, "fields": []}]),
@@ -273,17 +273,13 @@ fn a_restore_that_opens_is_refused() {
     assert!(judged(json!({})).is_empty());
     assert!(judged(json!({"tags": {"team": "ml"}})).is_empty());
     for (patch, code) in [
-        (json!({"publicNetworkAccess": "Enabled"}), "guard-public-network"),
-        (json!({"networkAcls": {"defaultAction": "Allow"}}), "guard-public-network"),
-        (json!({"networkAcls": {"ipRules": ["20.0.0.0/8"]}}), "guard-network-range"),
-        (json!({"networkAcls": {"bypass": "AzureServices"}}), "guard-network-bypass"),
-        (json!({"disableLocalAuth": false}), "guard-keys-on"),
-        (json!({"encryption": {"keySource": "Microsoft.CognitiveServices"}}), "guard-weakening"),
+        (json!({"publicNetworkAccess": "Enabled"}), Code::GuardPublicNetwork),
+        (json!({"networkAcls": {"defaultAction": "Allow"}}), Code::GuardPublicNetwork),
+        (json!({"networkAcls": {"ipRules": ["20.0.0.0/8"]}}), Code::GuardNetworkRange),
+        (json!({"networkAcls": {"bypass": "AzureServices"}}), Code::GuardNetworkBypass),
+        (json!({"disableLocalAuth": false}), Code::GuardKeysOn),
+        (json!({"encryption": {"keySource": "Microsoft.CognitiveServices"}}), Code::GuardWeakening),
     ] {
-        assert!(
-            judged(patch.clone()).contains(&code.to_owned()),
-            "{patch} {code}: {:?}",
-            judged(patch.clone())
-        );
+        assert!(judged(patch.clone()).contains(&code), "{patch} {code}: {:?}", judged(patch.clone()));
     }
 }

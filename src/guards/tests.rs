@@ -195,7 +195,7 @@ fn a_purge_is_refused_and_lifted_at_the_address_of_the_account() {
     };
     let refused = judged(&["grant", "purge:another"]);
     assert_eq!(refused.len(), 2);
-    assert!(refused[0].is_refusal() && refused[0].code == "guard-purge", "{refused:?}");
+    assert!(refused[0].is_refusal() && refused[0].code == Code::GuardPurge, "{refused:?}");
     assert_eq!(refused[0].hint.as_deref(), Some("if it is meant: --allow 'purge:an address'"));
     for lift in ["purge", "purge:an address"] {
         let lifted = judged(&[lift]);
@@ -214,8 +214,8 @@ fn every_refusal_says_how_to_lift_it() {
     let objection = Objection::at(Rule::KeysOn, &id(CHAT), String::new());
     let found = Refusal::new(&plan, objection).finding(&[]);
     assert_eq!(found.hint, Some(format!("if it is meant: --allow keys-on:{CHAT}")));
-    assert!(!FindingEntry { code: "unknown-field".to_owned(), ..found.clone() }.is_refusal());
-    assert!(FindingEntry { code: "guard-stale".to_owned(), ..found }.is_refusal());
+    assert!(!FindingEntry { code: Code::UnknownField, ..found.clone() }.is_refusal());
+    assert!(FindingEntry { code: Code::GuardStale, ..found }.is_refusal());
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_lift_that_lifts_nothing_says_so_and_names_what_there_is_to_lift() {
     let said = |allowed: &[&str]| {
         let allowed: Vec<Allow> = allowed.iter().map(|text| text.parse().unwrap()).collect();
         let found = judge(&plan, &world(owned.iter().cloned()), None, &allowed);
-        let idle = found.into_iter().filter(|finding| finding.code == "unused-allow");
+        let idle = found.into_iter().filter(|finding| finding.code == Code::UnusedAllow);
         idle.map(|finding| format!("{}; {}", finding.message, finding.hint.unwrap())).collect::<Vec<_>>()
     };
     for useful in ["deletes", "deletes:team-a", "grant"] {
@@ -273,7 +273,7 @@ fn a_file_cannot_make_deletes_a_small_part_by_naming_what_stands_elsewhere() {
     let mut plan = plan(entries);
     declare(&mut plan, None);
     let before = world(owned.iter().chain(&elsewhere).cloned());
-    let refused = |found: Vec<FindingEntry>| found.iter().any(|finding| finding.code == "guard-deletes");
+    let refused = |found: Vec<FindingEntry>| found.iter().any(|finding| finding.code == Code::GuardDeletes);
     assert!(refused(judge_file(&plan, &before, None, &[])));
     assert!(!refused(judge(&plan, &before, None, &[])), "specs of the run are believed");
     // What stands beside them counts if Azure shows the mark, and not because the file says so.
@@ -296,7 +296,7 @@ fn the_tag_of_a_stack_counts_in_whatever_case_it_is_written() {
     let entries =
         accounts.iter().enumerate().map(|(at, body)| (body, if at < 11 { "delete" } else { "noop" }));
     let found = judge(&plan(entries), &world(accounts.iter().cloned()), None, &[]);
-    let deletes = found.iter().find(|finding| finding.code == "guard-deletes").unwrap();
+    let deletes = found.iter().find(|finding| finding.code == Code::GuardDeletes).unwrap();
     assert!(deletes.message.ends_with("the plan deletes 11 of stack `team-a`"), "{}", deletes.message);
 }
 

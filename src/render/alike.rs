@@ -55,16 +55,13 @@ fn answered(cause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::finding::{Code, Severity};
 
     fn finding(message: &str, cause: Option<&str>, hint: Option<&str>) -> FindingEntry {
         FindingEntry {
-            source: None,
-            severity: Severity::Error,
-            code: "unknown-state".to_owned(),
-            message: message.to_owned(),
             cause: cause.map(str::to_owned),
             hint: hint.map(str::to_owned),
+            ..FindingEntry::of(Severity::Error, Code::UnknownState, message)
         }
     }
 

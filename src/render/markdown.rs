@@ -168,7 +168,7 @@ pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
                     text,
                     "- **{}** {} {} {}",
                     finding.severity,
-                    markdown_code(&finding.code),
+                    markdown_code(finding.code.as_str()),
                     markdown(&finding.message),
                     place(finding.source.as_ref())
                 );

@@ -13,7 +13,7 @@ use crate::text::sanitize::sanitize;
 pub fn sarif(findings: &[FindingEntry]) -> Value {
     let rules: Vec<Value> = Code::ALL
         .iter()
-        .filter(|code| findings.iter().any(|finding| finding.is(**code)))
+        .filter(|code| findings.iter().any(|finding| finding.code == **code))
         .map(|code| json!({"id": code.as_str(), "shortDescription": {"text": code.about()}}))
         .collect();
     json!({

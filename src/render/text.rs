@@ -322,7 +322,7 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
                 Severity::Warning => CHANGED,
                 Severity::Note => STRONG,
             };
-            let (severity, code) = (finding.severity, sanitize(&finding.code));
+            let (severity, code) = (finding.severity, finding.code);
             let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
             if let Some(place) = &finding.source {
                 let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));

@@ -2,6 +2,7 @@
 
 use keyless::document::{Plan, Summary};
 use keyless::kinds::{self, writable};
+use keyless::text::sanitize::sanitize_json;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -404,6 +405,27 @@ fn what_was_there_before_is_hearsay_in_a_file_and_read_from_azure_by_apply() {
 }
 
 #[test]
+fn a_finding_of_a_code_that_this_version_does_not_have_is_refused() {
+    let (azure, folder) = planned();
+    let path = folder.path().join("plan.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let read: Plan = serde_json::from_str(&text).unwrap();
+    assert!(!read.findings.is_empty(), "{text}");
+    let again = serde_json::to_string_pretty(&read).unwrap();
+    assert_eq!(sanitize_json(&again) + "\n", text, "a plan that was read is written as it was");
+    forge(&folder, |plan| plan["findings"][0]["code"] = json!("guard-tomorrow\n::error::x"));
+    for command in ["show plan.json", "apply plan.json --yes"] {
+        let said = "this version of keyless has no findings of code `guard-tomorrow\\u{a}::error::x`";
+        refused(
+            &azure,
+            folder.keyless(command),
+            1,
+            &[said, "make a new plan with `keyless plan --out FILE`"],
+        );
+    }
+}
+
+#[test]
 fn no_text_of_a_file_reaches_a_reader_as_it_is() {
     const EVIL: &str = "x\u{1b}[31m\n::error::y\n##vso[task.complete]\u{202e}<img src=z>@all";
     /// Puts it at the end of every text that may be anything.
@@ -419,6 +441,7 @@ fn no_text_of_a_file_reaches_a_reader_as_it_is() {
             "formatVersion",
             "fingerprint",
             "severity",
+            "code",
             "type",
             "keys",
             "before",
@@ -440,7 +463,7 @@ fn no_text_of_a_file_reaches_a_reader_as_it_is() {
     forge(&folder, |plan| {
         plan["incomplete"] = json!([{"scope": "s", "reason": "r"}]);
         let finding = |severity: &str| {
-            json!({"source": {"file": "f", "line": 1, "column": 1}, "severity": severity, "code": "c",
+            json!({"source": {"file": "f", "line": 1, "column": 1}, "severity": severity, "code": "keys-enabled",
             "message": "m", "cause": "c", "hint": "h"})
         };
         plan["findings"] = json!([finding("error"), finding("warning"), finding("note")]);

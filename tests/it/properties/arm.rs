@@ -315,7 +315,8 @@ pub(super) fn key_of_assignment(body: &Value) -> String {
 pub(super) fn guard_codes(plan: &Plan) -> Vec<String> {
     let refusals = plan.findings.iter().filter(|finding| finding.is_refusal());
     let mut codes: Vec<String> = refusals
-        .map(|finding| finding.code.strip_prefix("guard-").unwrap_or(&finding.code).to_owned())
+        .map(|finding| finding.code.as_str())
+        .map(|code| code.strip_prefix("guard-").unwrap_or(code).to_owned())
         .collect();
     codes.sort();
     codes.dedup();

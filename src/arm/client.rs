@@ -358,14 +358,14 @@ fn seed() -> u64 {
 }
 
 impl Inner {
-    /// What nobody answered on this machine is not due to the network between here and Azure.
+    /// Replaces the hint about the network to Azure if the endpoint is on this machine.
     fn here(&self, error: Error) -> Error {
         let endpoint = self.endpoint.base();
         if error.kind != Kind::Network || !is_loopback(endpoint) {
             return error;
         }
         error.advise(format!(
-            "nothing answers at `{endpoint}` on this machine: start it, or correct `--arm-endpoint`"
+            "no answer from `{endpoint}` on this machine: check that it is running, or correct `--arm-endpoint`"
         ))
     }
 

@@ -1,4 +1,4 @@
-//! `keyless apply`: plans or takes a saved plan, shows, asks, writes, reports.
+//! `keyless apply`: makes a plan or loads a saved one, shows it, asks for confirmation, applies it and reports.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,14 @@ use crate::text::sanitize::sanitize;
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A saved plan, then spec files, folders of them, or `-`; with both, only what both say is written
+    /// A saved plan, spec files, folders of specs, or `-` for stdin. With a plan and specs, the plan is applied only if the
+    /// specs still produce the same plan
     #[arg(value_name = "[PLAN] [SPEC]...", default_value = "specs")]
     paths: Vec<PathBuf>,
-    /// Write without asking
+    /// Apply without asking for confirmation
     #[arg(long)]
     yes: bool,
-    /// Before keys go off, see models and projects answer a token; afterwards, see keys refused
+    /// Turn keys off only after models and projects have accepted a token, and check that keys are refused afterwards
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -40,11 +41,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    // A plan that is damaged or not there is still meant as one; a spec may be written in JSON.
+    // A `.json` argument is a plan, even if it is missing or damaged, unless it holds a spec.
     let is_json = |path: &PathBuf| path.extension().is_some_and(|own| own.eq_ignore_ascii_case("json"));
     let is_plan = |path: &PathBuf| saved::holds_plan(path) || (is_json(path) && !holds_spec(path));
     let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().is_some_and(is_plan)));
-    // Read before anything fails: a report must take the place of an old one, and of nothing that the run reads.
+    // Read first: if something fails later, the report must replace an old one, but never a file that the run reads.
     let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
     options.look_at_reports(plan);
     let saved = plan.first().map(|path| saved::load(path)).transpose()?;
@@ -52,13 +53,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         pins::stacks(&options.stack, plan)?;
     }
     if specs.is_empty() && !args.rotation.rotate.is_empty() {
-        return Err(Failure::new("a saved plan says itself which secrets it sends")
-            .hint("give `--rotate` to the `keyless plan` that makes it"));
+        return Err(Failure::new("`--rotate` cannot be used with a saved plan")
+            .hint("pass `--rotate` to the `keyless plan` that creates it"));
     }
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
     }
-    let before = if saved.is_some() { "look at `keyless show`" } else { "look at `keyless plan`" };
+    let before = if saved.is_some() { "check `keyless show`" } else { "check `keyless plan`" };
     confirm::possible(args.yes, before)?;
     let asked = match (saved, checked) {
         (None, Some(specs)) => Asked::Specs(specs),
@@ -84,7 +85,7 @@ async fn carry_out(
 ) -> Result<Exit, Failure> {
     let azure = &session.azure;
     let secrets = Secrets::new(std::env::vars_os());
-    // What is approved at the terminal is judged a second time.
+    // A plan confirmed at the terminal is made and judged again after the answer.
     let again = (!args.yes).then(|| asked.clone());
     let mut decision = flow::decide(azure, asked, wish).await?;
     decision.look_for(&secrets);
@@ -98,14 +99,14 @@ async fn carry_out(
     if decision.whole && !options.quiet {
         output::aside(&text::writes(&decision.plan));
     }
-    let question = format!("Write this to {}?", sanitize(&decision.plan.target.place()));
+    let question = format!("Apply these changes to {}?", sanitize(&decision.plan.target.place()));
     confirm::confirm(args.yes, &question, &azure.interrupt).await?;
     let mut news = Vec::new();
     if let Some(asked) = again {
         let shown = decision.plan;
         decision = flow::decide_again(azure, asked, wish, &shown).await?;
         if decision.is_refused() {
-            output::aside("Azure changed while the question stood:\n");
+            output::aside("Azure changed while waiting for confirmation:\n");
             show(options, &decision.plan)?;
             return Ok(refusal(&decision));
         }
@@ -116,12 +117,12 @@ async fn carry_out(
     let report = flow::execute(azure, &decision.plan, &secrets, gate, news).await;
     let told = Document::Report(&report).write(options);
     told.map_err(|failure| {
-        failure.with_azure("the plan was carried out before that: `keyless plan` shows what is left")
+        failure.with_azure("the plan had already been applied: `keyless plan` shows what is left")
     })?;
     Ok(if succeeded(&report) && !decision.has_errors() { Exit::Success } else { Exit::Failure })
 }
 
-/// Shows what is about to be written: all of it where it ends there, as text where a report will follow.
+/// Shows the plan: in the format asked for if the run ends here, else as text only, because the report follows.
 fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
     let plan = &decision.plan;
     let shown = if plan.steps.is_empty() || decision.is_refused() {
@@ -131,7 +132,7 @@ fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
     } else {
         Ok(())
     };
-    // What nobody could see is not written.
+    // If the plan could not be shown, nothing is written.
     shown.map_err(|failure| failure.with_azure("nothing was written to Azure"))?;
     if !options.quiet {
         output::aside(&text::left_out(&decision.hearsay));
@@ -139,7 +140,7 @@ fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The end of a run that may not write.
+/// Ends a run whose plan was refused.
 fn refusal(decision: &Decision) -> Exit {
     output::aside("refused: nothing was written\n");
     if decision.has_errors() { Exit::Failure } else { Exit::Refused }

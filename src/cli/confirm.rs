@@ -1,42 +1,42 @@
-//! Asking before something is written.
+//! Asks for confirmation before anything is written.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use super::output::{self, Failure};
 use crate::arm::Interrupt;
 
-/// Fails where nobody could be asked; `before` is what to do first, as in "look at `keyless plan`".
+/// Fails if stdin is not a terminal; `before` is what the hint says to do first, such as "check `keyless plan`".
 pub(super) fn possible(yes: bool, before: &str) -> Result<(), Failure> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    let hint = format!("{before}, then run this command once more with `--yes`");
-    Err(Failure::new("nobody is there to confirm").hint(hint))
+    let hint = format!("{before}, then run this command again with `--yes`");
+    Err(Failure::new("cannot ask for confirmation: stdin is not a terminal").hint(hint))
 }
 
 /// Longest answer that is read.
 const LONGEST: u64 = 1024;
 
-/// Asks on the terminal. Only `yes` is yes: an empty line, the end of the input and everything else is no, and so is Ctrl-C.
+/// Asks on the terminal. Only `yes` confirms: an empty line, the end of input, Ctrl-C and everything else do not.
 pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    output::aside(&format!("{} Only `yes` is taken as yes: ", output::one_line(question)));
+    output::aside(&format!("{} Only `yes` will be accepted: ", output::one_line(question)));
     let (send, answer) = tokio::sync::oneshot::channel();
-    // No task of the runtime, which would wait at its end for a line that nobody types any more.
+    // A thread, not a task: the runtime would wait for a task, and so for a line that nobody types, when it shuts down.
     std::thread::spawn(move || send.send(answer_from(io::stdin().lock())));
     let answer = tokio::select! {
         biased;
         () = interrupt.triggered() => {
-            return Err(Failure::interrupted("at the question"));
+            return Err(Failure::interrupted("while waiting for confirmation"));
         }
         answer = answer => answer.unwrap_or_default(),
     };
     if is_yes(&answer) { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
 }
 
-/// The line that was typed. What cannot be read is no answer.
+/// The line that was typed, or nothing if it cannot be read.
 fn answer_from(input: impl io::BufRead) -> Vec<u8> {
     let mut answer = Vec::new();
     match input.take(LONGEST).read_until(b'\n', &mut answer) {
@@ -45,7 +45,7 @@ fn answer_from(input: impl io::BufRead) -> Vec<u8> {
     }
 }
 
-/// Whether an answer is `yes` and ends: half a line may have been meant to go on.
+/// Whether an answer is `yes` with a newline: without one, the line may have been cut off.
 fn is_yes(answer: &[u8]) -> bool {
     answer.strip_suffix(b"\n").is_some_and(|line| line.trim_ascii() == b"yes")
 }

@@ -1,4 +1,4 @@
-//! `keyless doctor`: what stands between here and a plan, looked at one by one.
+//! `keyless doctor`: checks everything that a plan needs, one thing after the other.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ use crate::spec::Loaded;
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Spec files or folders whose needs are checked too; `specs` if there is such a folder
+    /// Spec files or folders whose subscriptions, groups and permissions to check [default: `specs`, if it exists]
     #[arg(value_name = "SPEC")]
     specs: Vec<PathBuf>,
-    /// What the caller is meant to do with them
+    /// What the caller needs permissions for
     #[arg(long = "for", value_enum, default_value_t = Purpose::Apply)]
     purpose: Purpose,
 }
@@ -64,7 +64,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// The specs there are, and what is wrong with them.
+/// The specs, and whether they have errors.
 fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
     let default = [PathBuf::from("specs")];
     let paths = match &args.specs[..] {
@@ -81,11 +81,8 @@ fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
     }
     let broken = Check::broken(
         "specs",
-        format!(
-            "{errors} error{}: what the specs need was not looked at",
-            if errors == 1 { "" } else { "s" }
-        ),
-        "run `keyless validate` for each of them",
+        format!("{errors} error{}: their requirements were not checked", if errors == 1 { "" } else { "s" }),
+        "run `keyless validate` to see them",
     );
     (Vec::new(), Some(broken))
 }
@@ -94,9 +91,9 @@ fn cloud(options: &Options) -> Check {
     match (&options.sandbox, &options.arm_endpoint) {
         (Some(_), _) => Check::ok("cloud", "the sandbox: nothing in Azure changes"),
         (None, Some(url)) => match Endpoint::custom(url) {
-            Ok(endpoint) => Check::ok("cloud", format!("none of Azure's: {}", endpoint.base())),
+            Ok(endpoint) => Check::ok("cloud", format!("custom endpoint: {}", endpoint.base())),
             Err(error) => {
-                Check::broken("cloud", error.to_string(), "give `--arm-endpoint` scheme, host and port")
+                Check::broken("cloud", error.to_string(), "`--arm-endpoint` takes scheme, host and port")
             }
         },
         (None, None) => {
@@ -106,7 +103,7 @@ fn cloud(options: &Options) -> Check {
     }
 }
 
-/// Whether the hosts of a run can be reached, and what their clocks say.
+/// Checks whether the hosts can be reached, and compares their clocks with this machine's.
 async fn network(options: &Options) -> Vec<Check> {
     let hosts: Vec<Url> = match (&options.sandbox, &options.arm_endpoint) {
         (Some(_), _) => Vec::new(),
@@ -134,12 +131,12 @@ async fn network(options: &Options) -> Vec<Check> {
     checks
 }
 
-/// The host of a check of the network that failed.
+/// The host of a failed network check.
 fn broken_host(check: &Check) -> Option<String> {
     check.subject.clone().filter(|_| check.name == "network" && check.state == State::Broken)
 }
 
-/// Everything that only somebody signed in can find out.
+/// Everything that needs a token.
 async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &[String]) -> Vec<Check> {
     let claims = match azure.caller().await {
         Ok(claims) => claims,
@@ -156,9 +153,9 @@ async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &
         if lost(&azure.graph) { doctor::identity(&claims, None) } else { identity(azure, &claims).await }
     };
     if lost(&azure.client) {
-        // It would only be waited for again.
+        // Asking again would only wait again.
         checks.push(doctor::identity(&claims, None));
-        checks.push(Check::unknown("rights", "Azure Resource Manager cannot be reached, and was not asked"));
+        checks.push(Check::unknown("rights", "not checked: Azure Resource Manager cannot be reached"));
         return checks;
     }
     let mut subscriptions: Vec<&str> =
@@ -204,7 +201,7 @@ async fn subscription(azure: &Azure, id: &str, claims: &Claims) -> Check {
     doctor::subscription(id, &told, claims)
 }
 
-/// What the caller may do at a scope, or at the nearest one above that exists.
+/// The caller's permissions at a scope, or at the nearest one above that exists.
 async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Check {
     for place in places(scope) {
         let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
@@ -217,7 +214,7 @@ async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Pu
             Err(error) => return Check::unknown("rights", error.to_string()).of(scope.as_str()),
         }
     }
-    Check::unknown("rights", "neither it nor anything above it was found").of(scope.as_str())
+    Check::unknown("rights", "neither this scope nor any above it was found").of(scope.as_str())
 }
 
 fn failed(name: &str, failure: Failure) -> Check {

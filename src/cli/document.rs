@@ -1,4 +1,4 @@
-//! Results as documents: to stdout in the format asked for, and to report files.
+//! Writes results to stdout in the requested format, and to report files.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::render::statement::{self, Said};
 use crate::render::{drift, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
-/// A document in every format.
+/// A document that can be written in every format.
 pub(super) trait Saying {
     fn text(&self, verbose: bool) -> String;
     fn markdown(&self) -> String;
@@ -49,13 +49,13 @@ pub(super) enum Document<'a> {
     Drift(&'a Plan),
     /// Of `apply`.
     Report(&'a Report),
-    /// Of a command that carries out no plan.
+    /// Of the commands beside `plan`, `apply` and `drift`.
     Statement(&'a dyn Saying),
-    /// Of `validate`, and of every command whose specs are wrong. People have read them on stderr.
+    /// Of `validate`, and of every command whose specs have errors. For people they are printed on stderr.
     Findings(&'a [FindingEntry]),
 }
 
-/// What `--format json` prints where there are findings only.
+/// What `--format json` prints if there are only findings.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings<'a> {
@@ -68,9 +68,9 @@ struct Findings<'a> {
 pub struct ReportFile {
     format: ReportFormat,
     path: PathBuf,
-    /// Looked at once, before the run's work.
+    /// Checked once, before the run starts its work.
     target: Arc<OnceLock<Result<Target, WriteError>>>,
-    /// Set once this run wrote it, or tried to.
+    /// Set once this run has written it, or tried to.
     tried: Arc<OnceLock<()>>,
 }
 
@@ -86,24 +86,22 @@ impl FromStr for ReportFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = text.split_once('=').ok_or("a report is given as FORMAT=FILE")?;
+        let (format, path) = text.split_once('=').ok_or("expected FORMAT=FILE")?;
         let format = match format {
             "human" => ReportFormat::Human,
             "json" => ReportFormat::Json,
             "markdown" => ReportFormat::Markdown,
             "sarif" => ReportFormat::Sarif,
             _ => {
-                return Err(format!(
-                    "no format is called `{format}`; there are human, json, markdown, sarif"
-                ));
+                return Err(format!("unknown format `{format}`: use human, json, markdown or sarif"));
             }
         };
         if path.is_empty() {
-            return Err("a report is given as FORMAT=FILE, and no file is named".to_owned());
+            return Err("expected FORMAT=FILE, but FILE is empty".to_owned());
         }
         if path == "-" {
             return Err(
-                "a report goes into a file, and `-` is none; for stdout use `--format`, for a file of that name `./-`".to_owned()
+                "`-` is not a file: use `--format` for stdout, or `./-` for a file of that name".to_owned()
             );
         }
         Ok(Self { format, path: PathBuf::from(path), target: Arc::default(), tried: Arc::default() })
@@ -111,7 +109,7 @@ impl FromStr for ReportFile {
 }
 
 impl ReportFile {
-    /// Looks whether it can be written, beside what the run reads and other reports.
+    /// Checks whether it can be written without overwriting what the run reads or another report.
     pub(super) fn look(&self, inputs: &[PathBuf], others: &[ReportFile]) {
         self.target.get_or_init(|| Target::open(&self.path, inputs, others.iter().flat_map(Self::target)));
     }
@@ -125,18 +123,18 @@ impl ReportFile {
     }
 }
 
-/// A file of its own option, looked at before the run's work.
+/// The file of `--out`, checked before the run starts its work.
 pub(super) struct OutFile {
     path: PathBuf,
     target: Target,
 }
 
 impl OutFile {
-    /// Looks whether it can be written, beside what the run reads and its reports.
+    /// Checks whether it can be written without overwriting what the run reads or a report.
     pub(super) fn open(path: &Path, inputs: &[PathBuf], options: &Options) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
-            return Err(Failure::new("`-` names no file to write")
-                .hint("for stdout use `--format`; for a file of that name write `./-`"));
+            return Err(Failure::new("`-` is not a file")
+                .hint("use `--format` for stdout, or `./-` for a file of that name"));
         }
         let target = Target::open(
             path,
@@ -147,7 +145,7 @@ impl OutFile {
         Ok(Self { path: path.to_owned(), target })
     }
 
-    /// Whether a file would be lost by the writing.
+    /// Whether writing would replace a file.
     pub(super) fn replaces_something(&self) -> bool {
         self.target.replaces_something()
     }
@@ -160,7 +158,7 @@ impl OutFile {
         save(&self.target, &self.path, text)
     }
 
-    /// Makes sure that what an earlier run left there does not pass for this run's: it says why there is nothing.
+    /// Replaces an earlier run's file with the findings, so that it does not pass for this run's.
     pub(super) fn spoil(&self, findings: &[FindingEntry]) -> Result<(), Failure> {
         if !self.replaces_something() {
             return Ok(());
@@ -168,36 +166,34 @@ impl OutFile {
         self.write(&output::presentable(&json(&Findings { format_version: FORMAT_VERSION, findings })?))
     }
 
-    /// Writes it where nothing is; what has appeared there since the run began stays.
+    /// Writes it as a new file. A file that has appeared there since the run began is kept.
     pub(super) fn write_new(&self, text: &str) -> Result<(), Failure> {
         let bytes = anstream::adapter::strip_str(text).to_string();
         self.target.write_new(bytes.as_bytes()).map_err(|error| unwritten(&self.path, &error))
     }
 }
 
-/// Why a file is not written, and what to do.
+/// Why a file was not written, and what to do.
 fn unwritten(path: &Path, error: &WriteError) -> Failure {
     let failure = Failure::new(format!("failed to write `{}`", path.display())).cause(error);
     match error {
         WriteError::Folder => failure.hint("name a file in it"),
         WriteError::Input | WriteError::Twice => failure.hint("name another file"),
-        WriteError::Appeared => {
-            failure.hint("look at what it is; then name another file, or remove it and run again")
-        }
-        WriteError::NoFolder(_) => failure.hint("make the folder first, or name another"),
-        WriteError::NobodyReads => failure.hint("start its reader first"),
+        WriteError::Appeared => failure.hint("name another file, or remove that one and run again"),
+        WriteError::NoFolder(_) => failure.hint("create the folder first, or name another one"),
+        WriteError::NobodyReads => failure.hint("start the program that reads it first"),
         WriteError::Io(_) => failure,
     }
 }
 
-/// Writes a file: whole, or not at all.
+/// Writes a whole file, or nothing.
 fn save(target: &Target, path: &Path, text: &str) -> Result<(), Failure> {
-    // A terminal's colours have no place in a file.
+    // Files get no colours.
     let text = anstream::adapter::strip_str(text).to_string();
     target.write(text.as_bytes()).map_err(|error| unwritten(path, &error))
 }
 
-/// Takes every result before it fails with the last failure; those before it are told at once.
+/// Evaluates every result, then fails with the last failure. Earlier ones are reported at once.
 pub(super) fn all(results: impl IntoIterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
     let mut last: Option<Failure> = None;
     for failure in results.into_iter().filter_map(Result::err) {
@@ -209,7 +205,7 @@ pub(super) fn all(results: impl IntoIterator<Item = Result<(), Failure>>) -> Res
 }
 
 impl Document<'_> {
-    /// Writes it to the report files and, whatever becomes of those, to stdout in the format asked for.
+    /// Writes it to the report files and to stdout in the requested format, even if a report file fails.
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
         let shown = self.render(options.format.into(), options).and_then(|text| output::rendered(&text));
@@ -221,8 +217,7 @@ impl Document<'_> {
         self.write_into(&options.report, options)
     }
 
-    /// Writes it to those report files that this run has looked at and written nothing into. Of others it is not known whether the run
-    /// reads them.
+    /// Writes it to the report files that were checked and not yet written. An unchecked one might be a file that the run reads.
     pub(super) fn write_unwritten_reports(&self, options: &Options) -> Result<(), Failure> {
         let is_due =
             |report: &&ReportFile| report.tried.get().is_none() && matches!(report.target.get(), Some(Ok(_)));
@@ -241,11 +236,11 @@ impl Document<'_> {
         }))
     }
 
-    /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.
+    /// Renders it without secrets, control characters and lines that a pipeline would take for commands.
     fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
         let text = self.text(format, options)?;
         Ok(match (format, self) {
-            // It is read back. What people read in it was cleaned before its fingerprint was taken.
+            // `apply` reads it back. Its texts were sanitized before the fingerprint was taken.
             (ReportFormat::Json, Document::Plan(_) | Document::Drift(_)) => text,
             _ => output::presentable(&text),
         })
@@ -293,7 +288,7 @@ impl From<Format> for ReportFormat {
     }
 }
 
-/// A document as JSON in which nothing is hidden and no line is a pipeline's command.
+/// A document as JSON, with invisible characters escaped and no line that a pipeline would take for a command.
 pub(super) fn json(document: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::new("failed to write the result as JSON").cause(error))?;

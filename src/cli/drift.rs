@@ -1,4 +1,4 @@
-//! `keyless drift`: whether Azure is as the specs say.
+//! `keyless drift`: compares Azure with the specs.
 
 use super::Exit;
 use super::document::Document;
@@ -22,7 +22,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return refuse(options, &checked);
     }
     let mut plan = compute(options, checked, Purpose::Drift, &Lifts::default(), &Rotation::default())?;
-    // Guards are about closing a difference; that there is one is what is asked here.
+    // Guards judge the writes of a plan, and `drift` writes nothing.
     plan.findings.retain(|finding| !finding.is_refusal());
     Document::Drift(&plan).write(options)?;
     Ok(exit_of_drift(&plan))

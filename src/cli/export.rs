@@ -1,4 +1,4 @@
-//! `keyless export`: live Azure as a spec, proved to plan clean before it is printed.
+//! `keyless export`: a spec for live accounts, checked to plan no changes before it is printed.
 
 use std::path::{Path, PathBuf};
 
@@ -22,19 +22,19 @@ pub(super) struct Args {
     /// The subscription
     #[arg(long, value_name = "GUID", value_parser = keys::subscription)]
     subscription: ResourceId,
-    /// Only what is in this resource group
+    /// Export only this resource group
     #[arg(long, value_name = "NAME", value_parser = group)]
     resource_group: Option<String>,
-    /// Only the account of this name, and what is in it
+    /// Export only the account of this name and its contents
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Write the spec to this new file, if all could be exported, instead of to stdout
+    /// Write the spec to this new file instead of stdout, if everything could be exported
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 fn group(text: &str) -> Result<String, &'static str> {
-    if is_group_name(text) { Ok(text.to_owned()) } else { Err("no resource group can be called so") }
+    if is_group_name(text) { Ok(text.to_owned()) } else { Err("not a valid name of a resource group") }
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -53,17 +53,20 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// A file for the spec. One that is there may be a spec that somebody has written on since.
+/// The file for the spec. An existing file may be an edited spec, so it is not overwritten.
 fn new_file(options: &Options, path: &Path) -> Result<OutFile, Failure> {
     let out = OutFile::open(path, &[], options)?;
     if out.replaces_something() {
-        return Err(Failure::new(format!("`{}` is there already, and is not overwritten", path.display()))
-            .hint("name another file, or remove it first"));
+        return Err(Failure::new(format!(
+            "`{}` already exists, and keyless does not overwrite it",
+            path.display()
+        ))
+        .hint("name another file, or remove it first"));
     }
     Ok(out)
 }
 
-/// The stack's name: as it is given, or what is exported.
+/// The stack's name: `--stack`, or the name of what is exported.
 fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
     let name = match options.stack.as_slice() {
         [] => {
@@ -73,8 +76,8 @@ fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
         }
         [name] => name,
         _ => {
-            return Err(Failure::new("one export is the spec of one stack, and several are named")
-                .hint("give `--stack` once; KEYLESS_STACK may name one too"));
+            return Err(Failure::new("an export declares one stack, but several were given")
+                .hint("give `--stack` once; KEYLESS_STACK counts too"));
         }
     };
     if !is_stack_name(name) {
@@ -92,8 +95,8 @@ async fn tell(
     let (snapshot, _) = session.azure.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
     if holds_secret(&exported.text()) {
-        return Err(Failure::new("the spec would hold a secret of this run, and is not written").hint(
-            "a live value repeats a token or a secret: look for it in the portal, and change the secret",
+        return Err(Failure::new("the spec would contain a secret of this run; nothing was written").hint(
+            "a live value contains a token or a secret: find it in the portal, and change the secret",
         ));
     }
     let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
@@ -103,7 +106,7 @@ async fn tell(
         None => document.write(options),
         Some(out) => {
             let file = if failed { Ok(()) } else { out.write_new(&exported.text()) };
-            // As text it would be the same twice.
+            // Text would only repeat the file.
             let shown = match options.format {
                 Format::Human => document.write_reports(options),
                 Format::Json | Format::Markdown => document.write(options),
@@ -118,10 +121,10 @@ async fn tell(
     written?;
     if let Some(out) = out.filter(|_| failed) {
         return Err(Failure::new(format!(
-            "`{}` was not written: not all could be exported",
+            "`{}` was not written: not everything could be exported",
             out.path().display()
         ))
-        .hint("without `--out`, what could be exported goes to stdout"));
+        .hint("without `--out`, keyless prints what it could export"));
     }
     Ok(if failed { Exit::Failure } else { Exit::Success })
 }
@@ -148,20 +151,20 @@ fn failure(why: Unexportable, quiet: bool) -> Failure {
                 None => failure,
             }
         }
-        Unexportable::NoGroup(_) => failure.hint("az group list --query [].name shows those that there are"),
+        Unexportable::NoGroup(_) => failure.hint("`az group list --query [].name` lists the resource groups"),
         Unexportable::Nothing { findings, .. } => {
             aside(&findings, quiet);
             failure.hint(if findings.is_empty() {
-                "look with: az cognitiveservices account list --subscription ID --output table"
+                "list the accounts with: az cognitiveservices account list --subscription ID --output table"
             } else {
-                "those that are there are left out, as said above"
+                "the accounts that exist were left out, for the reasons above"
             })
         }
         Unexportable::Undeclarable { reason, hint } => failure.cause(reason).hint(hint),
     }
 }
 
-/// The spec as a result.
+/// The spec as a command's result.
 struct Spec<'a> {
     exported: &'a Exported,
     entries: Vec<FindingEntry>,

@@ -7,7 +7,7 @@ use crate::id::arm_guid;
 /// Arguments of `guid`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The arguments of `guid()`; case counts
+    /// The arguments of `guid()`, case-sensitive
     #[arg(required = true, value_name = "PART")]
     parts: Vec<String>,
 }

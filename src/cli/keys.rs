@@ -1,4 +1,4 @@
-//! `keyless keys`: which accounts take API keys, and new keys that nobody knows.
+//! `keyless keys`: lists the accounts that accept API keys, and regenerates keys.
 
 use super::document::Document;
 use super::options::Options;
@@ -26,9 +26,9 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Say which accounts take API keys; exit 2 if one does. No key is read
+    /// List the accounts that accept API keys; exit 2 if there are any. Reads no key
     Status(StatusArgs),
-    /// Regenerate both keys of accounts, so that the old ones are refused. No key is shown or kept
+    /// Regenerate both keys of each account, so that the old ones stop working. Shows and stores no key
     Revoke(RevokeArgs),
 }
 
@@ -36,7 +36,7 @@ enum Command {
 struct StatusArgs {
     #[command(flatten)]
     specs: Specs,
-    /// All accounts of this subscription instead of those of specs
+    /// Check all accounts of this subscription instead of the specs
     #[arg(long, value_name = "GUID", conflicts_with = "specs", value_parser = subscription)]
     subscription: Option<ResourceId>,
 }
@@ -45,16 +45,16 @@ struct StatusArgs {
 struct RevokeArgs {
     #[command(flatten)]
     specs: Specs,
-    /// Only this account of the specs, by its name or address; may be repeated
+    /// Only this account of the specs, by name or address; may be repeated
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
-    /// Regenerate without asking
+    /// Regenerate without asking for confirmation
     #[arg(long)]
     yes: bool,
 }
 
 pub(super) fn subscription(text: &str) -> Result<ResourceId, String> {
-    let id = uuid::Uuid::try_parse(text).map_err(|_| "a subscription is given by its GUID")?;
+    let id = uuid::Uuid::try_parse(text).map_err(|_| "expected the GUID of a subscription")?;
     Ok(ResourceId::subscription(&id.to_string()))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (specs, subscription) = match &args.command {
         Command::Status(args) => (&args.specs, args.subscription.as_ref()),
         Command::Revoke(args) => {
-            confirm::possible(args.yes, "look at `keyless keys status`")?;
+            confirm::possible(args.yes, "check `keyless keys status`")?;
             (&args.specs, None)
         }
     };
@@ -115,20 +115,20 @@ async fn renew(
 ) -> Result<Exit, Failure> {
     let before = checked.clone();
     let mut standing = choose(options, args, session, &mut checked).await?;
-    // Nothing of another tenant's is written.
+    // Accounts of another tenant are never changed.
     if is_elsewhere(&checked) {
         return refuse(options, &checked);
     }
     if !standing.is_empty() {
         let names: Vec<&str> = standing.iter().map(Standing::name).collect();
         let question = format!(
-            "Regenerate both keys of {} in {}? Whoever calls with one of them now is refused from then on.",
+            "Regenerate both keys of {} in {}? Clients that still use one of them will be refused.",
             names.join(", "),
             session.azure.target.place()
         );
         confirm::confirm(args.yes, &question, &session.azure.interrupt).await?;
         if !args.yes {
-            // A question may stand for an hour.
+            // The answer may come after an hour.
             checked = before;
             let now = choose(options, args, session, &mut checked).await?;
             if is_elsewhere(&checked) {
@@ -136,9 +136,11 @@ async fn renew(
             }
             let news = overtaken(&standing, &now);
             if !news.is_empty() {
-                return Err(Failure::new("Azure changed while the question stood; no key was regenerated")
-                    .cause(news.join("; "))
-                    .hint("run it again: it asks about the accounts as they are now"));
+                return Err(Failure::new(
+                    "Azure changed while waiting for confirmation; no key was regenerated",
+                )
+                .cause(news.join("; "))
+                .hint("run it again to see the accounts as they are now"));
             }
             standing = now;
         }
@@ -158,7 +160,7 @@ fn is_elsewhere(checked: &Checked) -> bool {
     checked.findings.iter().any(|finding| finding.code == Code::TenantMismatch)
 }
 
-/// Reads the accounts whose keys are to be regenerated. Fails where one of them is not this run's to touch.
+/// Reads the accounts whose keys are to be regenerated. Fails if this run may not change one of them.
 async fn choose(
     options: &Options,
     args: &RevokeArgs,
@@ -171,7 +173,7 @@ async fn choose(
     }
     let within = Within::parse(&options.within)?;
     if let Some(outside) = standing.iter().find(|account| !within.holds(&account.id)) {
-        let message = format!("{} is outside of {within}, to which this run is pinned", outside.title());
+        let message = format!("{} is outside of `--within` {within}", outside.title());
         return Err(Failure::new(message).hint("name other accounts with `--account`, or widen `--within`"));
     }
     for account in &standing {
@@ -183,13 +185,13 @@ async fn choose(
                 account.title()
             );
             return Err(Failure::new(message)
-                .hint("have that stack's team revoke its keys; or name other accounts with `--account`"));
+                .hint("ask that stack's team to revoke its keys, or name other accounts with `--account`"));
         }
     }
     Ok(standing)
 }
 
-/// What became otherwise of these accounts since they were shown.
+/// What changed on these accounts since they were shown.
 fn overtaken(shown: &[Standing], now: &[Standing]) -> Vec<String> {
     let state = |account: &Standing| {
         let made = account.body["systemData"]["createdAt"].clone();
@@ -199,23 +201,23 @@ fn overtaken(shown: &[Standing], now: &[Standing]) -> Vec<String> {
     for account in shown {
         let title = account.title();
         match now.iter().find(|other| other.id == account.id) {
-            None => news.push(format!("{title} is not there any more, or could not be read")),
+            None => news.push(format!("{title} no longer exists, or could not be read")),
             Some(other) if other.takes_keys() != account.takes_keys() => {
                 let word = if other.takes_keys() { "accepts" } else { "refuses" };
-                news.push(format!("{title} {word} keys by now"));
+                news.push(format!("{title} now {word} keys"));
             }
             Some(other) if state(other) != state(account) => {
-                news.push(format!("{title} was made anew, or carries another mark"));
+                news.push(format!("{title} was recreated, or has another mark"));
             }
             Some(_) => {}
         }
     }
     let new = now.iter().filter(|account| shown.iter().all(|other| other.id != account.id));
-    news.extend(new.map(|account| format!("{} was not there before", account.title())));
+    news.extend(new.map(|account| format!("{} is new", account.title())));
     news
 }
 
-/// The accounts that were asked for; one that no spec declares is a mistake. What is said of the others is left out.
+/// The accounts that were asked for, or an error if no spec declares one. Drops the findings about other accounts.
 fn named(
     standing: Vec<Standing>,
     wanted: &[String],
@@ -226,7 +228,7 @@ fn named(
         if !declared.iter().any(|(address, _)| is(address, name)) {
             let known: Vec<&str> = declared.iter().map(|(address, _)| address.as_str()).collect();
             return Err(Failure::new(format!("no spec declares an account `{name}`"))
-                .hint(format!("declared are {}", known.join(", "))));
+                .hint(format!("declared accounts: {}", known.join(", "))));
         }
     }
     let chosen = |address: &str| wanted.iter().any(|name| is(address, name));
@@ -240,7 +242,7 @@ fn named(
     Ok(standing.into_iter().filter(|account| chosen(&account.address)).collect())
 }
 
-/// Whether an address is that of the account that somebody named.
+/// Whether `name` is this address or its last part.
 fn is(address: &str, name: &str) -> bool {
     address.eq_ignore_ascii_case(name)
         || address.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name))

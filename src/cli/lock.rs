@@ -1,4 +1,4 @@
-//! `keyless lock`: who the specs' names are, written beside them or compared with what stands there.
+//! `keyless lock`: looks up the principals that specs name, and writes lock files or compares with them.
 
 use super::Exit;
 use super::document::{Document, OutFile, all, json};
@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
-    /// Write nothing; exit 2 if the directory says otherwise than the lock files
+    /// Write nothing; exit 2 if the directory disagrees with the lock files
     #[arg(long)]
     check: bool,
 }
@@ -55,7 +55,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         for (out, (_, lock)) in outs.iter().zip(&locks) {
             let Some(out) = out else { continue };
             out.write(&json(lock)?)?;
-            let _ = writeln!(lines, "wrote {}: {} looked up", out.path().display(), lock.principals.len());
+            let count = lock.principals.len();
+            let principals = if count == 1 { "principal" } else { "principals" };
+            let _ = writeln!(lines, "wrote {} ({count} {principals})", out.path().display());
         }
     }
     let differ = !differences.is_empty();
@@ -78,13 +80,13 @@ fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> R
     let said = match (lines.is_empty(), checked.has_errors()) {
         (false, _) => output::result(lines),
         (true, true) => Ok(()),
-        (true, false) if comparing => output::result("the lock files say what the directory says\n"),
-        (true, false) => output::result("no name needs to be looked up\n"),
+        (true, false) if comparing => output::result("the lock files match the directory\n"),
+        (true, false) => output::result("nothing to write: the specs use no names that need a lookup\n"),
     };
     all([reported, said])
 }
 
-/// The lock files that may be written: where a name has to be looked up, and where one stands already.
+/// The lock files to write: of specs that use names, and those that exist already.
 fn outs(options: &Options, checked: &Checked) -> Result<Vec<Option<OutFile>>, Failure> {
     let out = |loaded: &Loaded| {
         let Some(path) = locks::path_of(loaded, &checked.sources) else { return Ok(None) };
@@ -92,7 +94,7 @@ fn outs(options: &Options, checked: &Checked) -> Result<Vec<Option<OutFile>>, Fa
         if stands && !locks::is_plain(&path).is_ok_and(|plain| plain) {
             return Err(Failure::new(format!("failed to write `{}`", path.display()))
                 .cause("it is not a regular file")
-                .hint("a lock file is read and written where it stands, through no link: remove it first"));
+                .hint("keyless follows no links to lock files: remove it first"));
         }
         let wanted = stands || locks::is_needed(loaded);
         wanted.then(|| OutFile::open(&path, checked.sources.paths(), options)).transpose()

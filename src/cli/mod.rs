@@ -1,6 +1,6 @@
 //! The command line: arguments, one file per command, exit codes.
 //!
-//! Results go to stdout, all else to stderr. Whatever happens, the exit code is one of [`Exit`].
+//! Results go to stdout, everything else to stderr. The exit code is always one of [`Exit`].
 
 mod access;
 mod apply;
@@ -51,9 +51,9 @@ pub use options::Options;
 pub enum Exit {
     /// 0: done, or in sync.
     Success,
-    /// 1: failed; wrong usage and wrong specs too.
+    /// 1: failed, including usage errors and invalid specs.
     Failure,
-    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`), or keys are taken (`keys status`).
+    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`), or API keys are enabled (`keys status`).
     Pending,
     /// 3: a guard refused the plan.
     Refused,
@@ -80,41 +80,46 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) or keys taken (keys status), 3 refused by a guard.";
+const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) or API keys enabled (keys status), 3 refused by a guard.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check specs without asking Azure
+    /// Check specs offline
     Validate(validate::Args),
-    /// Show what apply would do
+    /// Show what `apply` would change
     Plan(plan::Args),
-    /// Bring Azure to what the specs say
+    /// Change Azure to match the specs, or apply a saved plan
     Apply(apply::Args),
-    /// Exit 2 if Azure is not as the specs say
-    Drift(drift::Args),
-    /// Who can call the models of the accounts, and through what
-    Access(access::Args),
-    /// Prove by calling them that models answer a token and keys are refused
-    Verify(verify::Args),
-    /// Which accounts take API keys; or make the old keys worthless
-    Keys(keys::Args),
-    /// Endpoints, ids and identities of the accounts, for applications
-    Outputs(outputs::Args),
-    /// Print a spec of what is live, which plans no change
+    /// Report where Azure differs from the specs, and who changed it
     ///
-    /// `--stack NAME` is the stack it declares; left out, it is called as the account or group that is asked for.
+    /// Exits 2 if anything differs.
+    Drift(drift::Args),
+    /// List who can call the models of each account, and through which role
+    Access(access::Args),
+    /// Call the models to prove that they accept tokens and refuse API keys
+    Verify(verify::Args),
+    /// Show which accounts accept API keys, or regenerate the keys
+    Keys(keys::Args),
+    /// Print endpoints, ids and identities of the accounts, for applications
+    Outputs(outputs::Args),
+    /// Write a spec for existing accounts, for which `plan` shows no changes
+    ///
+    /// `--stack NAME` sets the spec's stack. Without it, the stack is named after the exported account or resource group, or
+    /// `exported`.
     Export(export::Args),
-    /// Write down whom the specs name, so that pipelines need not look it up
+    /// Write lock files that map names of principals to object ids
+    ///
+    /// Pipelines can then resolve the names without permissions in Microsoft Graph.
     Lock(lock::Args),
-    /// Say what stands in the way of signing in, reading and writing
+    /// Check connectivity, sign-in and permissions
     Doctor(doctor::Args),
     /// Show a saved plan
     Show(show::Args),
-    /// Print the JSON Schema of what keyless reads or writes
+    /// Print the JSON Schema of specs or of JSON output
     Schema(schema::Args),
-    /// Print what the `guid()` of ARM and Bicep gives for these parts
+    /// Print the GUID that ARM's and Bicep's `guid()` function returns
     Guid(guid::Args),
-    /// An Azure Resource Manager on this machine, for trying things out
+    /// Run a local imitation of Azure Resource Manager
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
@@ -125,7 +130,7 @@ enum Command {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     output::tell_panics();
     Environment::process().learn_secrets();
-    // Each is known from the moment it is read.
+    // Reading them registers them with `scrub`, so that no output shows one.
     drop(Secrets::new(std::env::vars_os()));
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -155,7 +160,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit.unwrap_or_else(|failure| ended(&options, failure)).into()
 }
 
-/// Tells why a command ended early, in report files too: what an earlier run left there must not pass for what this one found.
+/// Reports why a command ended early, in the report files too: an earlier run's report must not pass for this one's.
 fn ended(options: &Options, failure: Failure) -> Exit {
     let entry = [failure.entry()];
     let document = Document::Findings(&entry);
@@ -168,16 +173,16 @@ fn ended(options: &Options, failure: Failure) -> Exit {
     failure.report()
 }
 
-/// Tells how the command line is used, or what is wrong with it.
+/// Prints help or version, or reports a usage error.
 fn misused(mut error: clap::Error) -> Exit {
     // Help and version are results; clap's own exit code for the rest is 2, which here means "changes pending".
     if !error.use_stderr() {
         return output::result(&error.render().ansi().to_string()).map_or(Exit::Failure, |()| Exit::Success);
     }
-    // An argument, and the value of a variable, is repeated on one line.
+    // clap repeats arguments and values of environment variables: sanitize them, each on one line.
     let harmless: Vec<_> = error
         .context()
-        // What is made of the command alone has lines of its own.
+        // The usage text comes from the command alone, and has several lines.
         .filter(|(kind, _)| *kind != ContextKind::Usage)
         .filter_map(|(kind, value)| match value {
             ContextValue::String(text) => Some((kind, ContextValue::String(output::one_line(text)))),
@@ -198,7 +203,7 @@ fn misused(mut error: clap::Error) -> Exit {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![owner]));
     }
     let mut text = error.render().ansi().to_string();
-    // Why a value is refused may repeat it.
+    // The reason why a value is refused may repeat the value.
     if let Some(why) = error.source().map(ToString::to_string).filter(|why| !why.is_empty()) {
         text = text.replace(&why, &output::one_line(&why));
     }
@@ -206,7 +211,7 @@ fn misused(mut error: clap::Error) -> Exit {
     Exit::Failure
 }
 
-/// Which other commands have an option that this one has not.
+/// A tip that names the commands which have an option that this one lacks.
 fn owner(error: &clap::Error) -> Option<StyledStr> {
     if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
         return None;
@@ -230,7 +235,7 @@ fn owner(error: &clap::Error) -> Option<StyledStr> {
     (!owners.is_empty()).then(|| StyledStr::from(belongs()))
 }
 
-/// A tip, which repeats an argument too.
+/// A tip, sanitized: it may repeat an argument.
 fn styled(text: &StyledStr) -> StyledStr {
     StyledStr::from(output::one_line(&text.to_string()))
 }

@@ -1,7 +1,7 @@
 //! Options that every command takes.
 //!
-//! Each has an environment variable, but for those that decide what is changed where: `--sandbox`, `--arm-endpoint`, `--yes`
-//! and `--allow` are said on the command line or not at all.
+//! Most have an environment variable. `--sandbox`, `--arm-endpoint`, `--yes` and `--allow` have none, because they decide what is
+//! changed and where.
 
 use std::path::PathBuf;
 
@@ -17,16 +17,16 @@ use crate::auth::cloud::Cloud;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Options {
-    /// Work on the sandbox inside keyless, with its state in STATE; nothing in Azure changes
+    /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = ".keyless/sandbox.json", conflicts_with = "arm_endpoint"
     )]
     pub sandbox: Option<PathBuf>,
-    /// Work on another Azure Resource Manager than Azure's own, with the token in `KEYLESS_TOKEN`
+    /// Use another Azure Resource Manager endpoint, with the token in `KEYLESS_TOKEN`
     #[arg(long, global = true, value_name = "URL")]
     pub arm_endpoint: Option<String>,
-    /// Azure's cloud
+    /// Azure cloud
     #[arg(long, global = true, value_enum, env = "KEYLESS_CLOUD", hide_env = true, default_value_t = CloudName::Public)]
     pub cloud: CloudName,
     /// How to sign in
@@ -39,31 +39,31 @@ pub struct Options {
         default_value = "auto"
     )]
     pub credential: crate::auth::Kind,
-    /// How results are written
+    /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
     pub format: Format,
-    /// Write the result to a file too, as human, json, markdown or sarif
+    /// Also write the result to a file, as human, json, markdown or sarif
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env = true)]
     pub report: Vec<ReportFile>,
-    /// A value for `${NAME}` in specs
+    /// Set the value of `${NAME}` in specs
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment)]
     pub var: Vec<(String, String)>,
-    /// A YAML file of values for `${NAME}` in specs
+    /// Read values for `${NAME}` in specs from a YAML file
     #[arg(long, global = true, value_name = "FILE", env = "KEYLESS_VAR_FILE", hide_env = true)]
     pub var_file: Vec<PathBuf>,
     /// Refuse specs of any other stack
     #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env = true)]
     pub stack: Vec<String>,
-    /// Refuse changes outside of this scope; given several times, outside of all of them
+    /// Refuse changes outside this scope; repeat it to allow several scopes
     #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env = true)]
     pub within: Vec<String>,
-    /// Requests in flight at most
+    /// Maximum number of concurrent requests
     #[arg(
         long, global = true, value_name = "N", env = "KEYLESS_PARALLELISM", hide_env = true, default_value_t = 16,
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub parallelism: u16,
-    /// How long writes in flight may still take after Ctrl-C, SIGTERM or SIGHUP
+    /// How long to wait for writes in progress after Ctrl-C, SIGTERM or SIGHUP
     #[arg(
         long, global = true, value_name = "SECONDS", env = "KEYLESS_GRACE", hide_env = true, default_value_t = 20,
         value_parser = clap::value_parser!(u16).range(0..=3600)
@@ -115,7 +115,7 @@ pub enum Format {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal that has it
+    /// If the terminal supports it
     Auto,
     /// Always
     Always,
@@ -142,8 +142,8 @@ impl Options {
         tracing_subscriber::registry().with(filter).with(layer).init();
     }
 
-    /// Looks whether the report files can be written; what cannot is told by [`Options::reports_ready`], or when it is written.
-    /// `inputs` are what the run reads.
+    /// Checks whether the report files can be written. [`Options::reports_ready`], or the write itself, reports one that cannot.
+    /// `inputs` are the files that the run reads.
     pub(super) fn look_at_reports(&self, inputs: &[PathBuf]) {
         let inputs = &self.all_inputs(inputs);
         for (index, report) in self.report.iter().enumerate() {

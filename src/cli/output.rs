@@ -1,7 +1,7 @@
-//! The one way out: everything that leaves the process, on stdout, on stderr and in logs, goes through here.
+//! Everything that the process prints, on stdout, on stderr and in logs, goes through here.
 //!
-//! What comes in is rendered already, and its parts were made harmless where they were put together. Here the whole is looked at once more,
-//! because one forgotten place is enough: no secret of the run, no control or invisible character, no line that a pipeline would obey.
+//! The text is already rendered, and its parts were sanitized when they were put together. This module sanitizes the whole text again, in case
+//! one place was missed: no secret of the run, no control or invisible character, no line that a pipeline would take for a command.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub struct Failure {
     message: String,
     cause: Option<String>,
     hint: Option<String>,
-    /// What report files are to call it.
+    /// Its code in report files.
     code: Code,
 }
 
@@ -42,7 +42,7 @@ impl Failure {
         self.code == Code::Interrupted
     }
 
-    /// What report files say of it.
+    /// The finding for report files.
     pub(super) fn entry(&self) -> FindingEntry {
         FindingEntry {
             cause: self.cause.clone(),
@@ -51,33 +51,33 @@ impl Failure {
         }
     }
 
-    /// Adds what lies behind it.
+    /// Adds the cause.
     #[must_use]
     pub fn cause(mut self, cause: impl Display) -> Self {
         self.cause = Some(bounded(cause.to_string()));
         self
     }
 
-    /// Adds what to do.
+    /// Adds a hint: what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(bounded(hint.into()));
         self
     }
 
-    /// Says besides what became of Azure.
+    /// Adds whether Azure was changed.
     #[must_use]
     pub(super) fn with_azure(mut self, state: &str) -> Self {
         self.message = format!("{}; {state}", self.message);
         self
     }
 
-    /// What lies behind it, or else what failed; and what to do.
+    /// The cause, or the message if there is none; and the hint.
     pub(super) fn into_parts(self) -> (String, Option<String>) {
         (self.cause.unwrap_or(self.message), self.hint)
     }
 
-    /// Tells it on stderr.
+    /// Prints it on stderr.
     pub(super) fn report(self) -> Exit {
         let style = anstyle::AnsiColor::Red.on_default().bold();
         let mut text = format!("{style}error{style:#}: {}\n", one_line(&self.message));
@@ -99,12 +99,12 @@ impl From<Halt> for Failure {
     }
 }
 
-/// A text from outside as part of a line.
+/// Text from outside, sanitized, to be part of a line.
 pub(super) fn one_line(text: &str) -> String {
     sanitize(&scrub(text)).into_owned()
 }
 
-/// A rendered text as it may be shown.
+/// A rendered text, sanitized.
 pub(super) fn presentable(text: &str) -> String {
     sanitize_screen(&scrub_lines(text)).into_owned()
 }
@@ -114,33 +114,33 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
     rendered(&presentable(text))
 }
 
-/// Writes a result that programs read back to stdout. Taking a secret out of it would make it another value, so it is not written at all then.
+/// Writes a result for programs to stdout. If it contains a secret, nothing is written: redacting it would change the value.
 pub(super) fn data(text: &str) -> Result<(), Failure> {
     if holds_secret(text) {
-        return Err(Failure::new("the result holds a secret of this run, and is not written").hint(
-            "a live value repeats a token or a secret: look for it in the portal, and change the secret",
+        return Err(Failure::new("the result contains a secret of this run; nothing was printed").hint(
+            "a live value contains a token or a secret: find it in the portal, and change the secret",
         ));
     }
     rendered(text)
 }
 
-/// Writes a result to stdout that is presentable already.
+/// Writes a result that is already sanitized to stdout.
 pub(super) fn rendered(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(sanitize_screen(text).as_bytes()).and_then(|()| out.flush()) {
-        // Whoever reads has seen enough: `keyless plan | head`.
+        // The reader has closed the pipe, as in `keyless plan | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new("failed to write the result").cause(error)),
         Ok(()) => Ok(()),
     }
 }
 
-/// Writes anything that is not the result to stderr. That nobody may be listening there is no reason to stop.
+/// Writes anything that is not the result to stderr. A failure to write is ignored.
 pub(super) fn aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(presentable(text).as_bytes());
 }
 
-/// Where logs go: an event is one line, whatever stands in it.
+/// Writes each log event as one line.
 pub(super) struct Log;
 
 impl<'a> MakeWriter<'a> for Log {
@@ -152,7 +152,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Write for Log {
-    /// Takes one event, whole, as the layer above hands it over.
+    /// Takes one whole event, as `tracing_subscriber` passes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         aside(&format!("{}\n", one_line(text.trim_end_matches('\n'))));
@@ -164,7 +164,7 @@ impl Write for Log {
     }
 }
 
-/// Has a panic tell of itself here too: its message may hold anything.
+/// Reports panics through this module, because their messages may contain secrets.
 pub(super) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

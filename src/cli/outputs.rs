@@ -1,4 +1,4 @@
-//! `keyless outputs`: what applications need to know of the accounts and their projects.
+//! `keyless outputs`: endpoints, ids and identities of accounts and projects, for applications.
 
 use super::Exit;
 use super::document::{Document, all};
@@ -15,7 +15,7 @@ use crate::render::diagnostic;
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
-    /// Print `KEY=value` lines for a pipeline, and nothing at all unless everything could be read
+    /// Print `KEY=value` lines for a pipeline; print nothing if anything is wrong
     #[arg(long)]
     env: bool,
 }

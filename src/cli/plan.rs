@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Save the plan, for `keyless apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit 2 if there is anything to do
+    /// Exit 2 if there are changes to make
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]

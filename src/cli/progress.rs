@@ -1,4 +1,4 @@
-//! Progress on a terminal, and the lines of steps as they end.
+//! Progress on a terminal, and a line for each step as it ends.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,11 @@ use crate::document::report::Outcome;
 use crate::render::text;
 use crate::verify::verdict::Verdict;
 
-/// A spinner that says what is going on; silent where stderr is no terminal.
+/// A spinner that shows what is going on; silent unless stderr is a terminal.
 pub(super) struct Spinner {
     shown: bool,
     quiet: bool,
-    /// The line on the terminal, while there is one: a cleared one does not come back.
+    /// The line on the terminal, if there is one. A cleared bar cannot be shown again, so a new one is made.
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -27,7 +27,7 @@ impl Spinner {
     }
 
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
-        // A panic elsewhere leaves a line on the terminal and nothing worse.
+        // After a panic elsewhere, the worst that can happen is a leftover line on the terminal.
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -52,7 +52,7 @@ impl Spinner {
 }
 
 impl Spinner {
-    /// Something that was just granted or made is not seen yet.
+    /// Says that a new role assignment or resource has not taken effect yet.
     pub(super) fn waiting(&self, title: &str, verdict: &Verdict, elapsed: Duration) {
         let text = format!("waiting for {title} ({} s so far): {}", elapsed.as_secs(), verdict.message);
         self.say(&text);
@@ -86,14 +86,14 @@ impl Progress for Spinner {
     }
 }
 
-/// Waits shorter than this pass without a word.
+/// Shorter waits are not printed.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 impl Observer for Spinner {
     fn event(&self, event: &Event) {
         match &event.what {
             What::Waiting { wait, why } => {
-                // Some of Azure's 307 s have passed by now, and it is still 307 s that it asked for.
+                // Round up: a little of the 307 s that Azure asked for has already passed.
                 let seconds = wait.as_millis().div_ceil(1000);
                 let text = format!("waiting {seconds} s: {why}");
                 self.say(&text);

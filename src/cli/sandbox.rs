@@ -1,4 +1,4 @@
-//! `keyless sandbox`: an Azure Resource Manager on this machine.
+//! `keyless sandbox`: a local imitation of Azure Resource Manager.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(super) struct Args {
 enum Command {
     /// Serve until Ctrl-C, SIGTERM or SIGHUP; prints `listening on URL` first
     Serve(Serve),
-    /// Forget everything
+    /// Delete the sandbox's state
     Reset {
         /// The state file
         #[arg(long, value_name = "FILE", default_value = ".keyless/sandbox.json")]
@@ -34,34 +34,34 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Serve {
-    /// Where to listen; loopback only
+    /// Address to listen on; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// A file that keeps the state; without it, the state ends with the process
+    /// File to keep the state in; without it, the state is lost when the process ends
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Certificate chain in PEM, for HTTPS
+    /// Certificate chain for HTTPS (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Private key in PEM, for HTTPS
+    /// Private key for HTTPS (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Milliseconds that each answer takes longer
+    /// Delay every response by this many milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
-    /// Milliseconds that a long-running operation takes
+    /// Milliseconds that a long-running operation takes to finish
     #[arg(long, value_name = "MS", default_value_t = 0)]
     operation_time: u64,
-    /// Milliseconds until a new role assignment counts when models are called
+    /// Milliseconds until a new role assignment takes effect on calls of models
     #[arg(long, value_name = "MS", default_value_t = 0)]
     role_propagation: u64,
-    /// Whether Azure's documented request limits hold
+    /// Which request limits to apply
     #[arg(long, value_enum, default_value_t = ThrottleName::Off)]
     throttle: ThrottleName,
-    /// Nothing exists before it is created, and tokens are checked
+    /// Check tokens and permissions, and let nothing exist before it is created
     #[arg(long)]
     strict: bool,
-    /// Write every exchange to this file, a JSON line each, without tokens
+    /// Append every request and response to this file as a JSON line, without secrets
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ struct Serve {
 enum ThrottleName {
     /// No limits
     Off,
-    /// As documented
+    /// The limits that Azure documents
     Documented,
 }
 
@@ -107,7 +107,7 @@ async fn listen(serve: &Serve) -> Result<Exit, Failure> {
     signals::listen(&interrupt, Duration::ZERO)?;
     output::result(&format!("listening on {}\n", server.url()))?;
     interrupt.triggered().await;
-    // Whoever asks again does not want to wait for the state to be saved: the journal has it.
+    // A second signal need not wait for the state to be saved: the journal already has it.
     interrupt.enter(Phase::Telling);
     server.stop().await;
     Ok(Exit::Success)

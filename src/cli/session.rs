@@ -1,4 +1,4 @@
-//! What commands share that talk to Azure: the connection that the options name, and the exit code of a plan.
+//! What all commands that talk to Azure share: the connection that the options select, and the exit code of a plan.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -19,16 +19,16 @@ use crate::document::{Plan, Target, TargetKind};
 use crate::flow::{Azure, Checked, Halt};
 use crate::text::redact::redact;
 
-/// A run that has a connection.
+/// A run with a connection.
 pub(super) struct Session {
     pub azure: Azure,
-    /// Shows what goes on.
+    /// Shows progress.
     pub spinner: Arc<Spinner>,
     #[cfg(feature = "sandbox")]
     sandbox: Option<crate::sandbox::Sandbox>,
 }
 
-/// Where requests go, and who sends them.
+/// Where requests go, and with which credential.
 struct Place {
     endpoint: Endpoint,
     graph: Endpoint,
@@ -38,7 +38,7 @@ struct Place {
 }
 
 impl Place {
-    /// A place where Graph stands beside ARM; the real one never gets a token that was handed in.
+    /// A place that serves Graph as well as ARM: the real Graph must never get a token that the user provided for an endpoint.
     fn own(endpoint: Endpoint, credential: Credential) -> Self {
         Self {
             graph: endpoint.clone(),
@@ -60,16 +60,16 @@ impl Place {
 
     #[cfg(not(feature = "sandbox"))]
     async fn sandbox(_: &Path) -> Result<Self, Failure> {
-        Err(Failure::new("this keyless was built without its sandbox"))
+        Err(Failure::new("this build of keyless does not include the sandbox"))
     }
 
     /// An endpoint given by hand.
     fn custom(url: &str) -> Result<Self, Failure> {
         let endpoint = Endpoint::custom(url).map_err(|error| {
-            Failure::new(format!("`--arm-endpoint {}` cannot be used", redact(url))).cause(error)
+            Failure::new(format!("invalid `--arm-endpoint {}`", redact(url))).cause(error)
         })?;
         let token = std::env::var("KEYLESS_TOKEN").map_err(|_| {
-            Failure::new("no token for the endpoint").hint("put one into KEYLESS_TOKEN; a sandbox takes any")
+            Failure::new("no token for the endpoint").hint("set KEYLESS_TOKEN; a sandbox accepts any token")
         })?;
         let credential =
             Credential::from_variable(Secret::new(token), &endpoint).map_err(Halt::NotSignedIn)?;
@@ -89,10 +89,10 @@ impl Place {
 }
 
 impl Session {
-    /// Connects to what the options name.
+    /// Connects to the target that the options select.
     pub(super) async fn connect(options: &Options) -> Result<Self, Failure> {
         options.reports_ready()?;
-        // Twice in one process is harmless: the first provider stays.
+        // A second call in one process fails, which is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         refuse_unusable_variables(options)?;
         let interrupt = Interrupt::default();
@@ -128,7 +128,7 @@ impl Session {
         })
     }
 
-    /// Which credential was taken, and why.
+    /// Which credential was chosen, and why.
     pub(super) fn credential(&self) -> (&'static str, &str) {
         (self.azure.credential.name(), self.azure.credential.why())
     }
@@ -140,7 +140,7 @@ impl Session {
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await;
         }
-        // What is left is to print; a reader that does not read must not hold the process.
+        // Only printing is left; a reader that does not read must not keep the process alive.
         self.azure.interrupt.enter(Phase::Telling);
     }
 }
@@ -179,7 +179,7 @@ async fn start_sandbox(state: &Path) -> Result<crate::sandbox::Sandbox, Failure>
         .map_err(|error| Failure::new("failed to start the sandbox").cause(chain(&error)))
 }
 
-/// An error with what lies behind it: the sandbox's own say what failed, and their sources why.
+/// An error with its sources: the sandbox's errors say what failed, and their sources why.
 #[cfg(feature = "sandbox")]
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
@@ -196,7 +196,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
         .block_on(future)
 }
 
-/// Checks specs, connects, and does a command's work with them.
+/// Checks specs, connects, and runs a command's work with them.
 pub(super) fn over_specs(
     options: &Options,
     specs: &Specs,
@@ -214,7 +214,8 @@ pub(super) fn over_specs(
     })
 }
 
-/// Whether a plan leaves nothing to do and nothing open. What no spec declares is no work for `apply`: only [`exit_of_drift`] counts it.
+/// The exit code of a plan; `pending` is the one for changes to make. Undeclared resources count only in [`exit_of_drift`], since `apply`
+/// does nothing about them.
 pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.has_errors() {
         return Exit::Failure;
@@ -225,9 +226,9 @@ pub(super) fn exit_of(plan: &Plan, pending: Exit) -> Exit {
     if plan.summary.pending() > 0 { pending } else { Exit::Success }
 }
 
-/// Whether Azure is as the specs say.
+/// The exit code of `drift`.
 pub(super) fn exit_of_drift(plan: &Plan) -> Exit {
-    // Of what was not read nobody knows whether it is as the specs say.
+    // What could not be read may differ.
     if plan.summary.unmanaged_unknown > 0 || !plan.incomplete.is_empty() {
         return Exit::Failure;
     }

@@ -1,4 +1,4 @@
-//! `keyless show`: a saved plan, as it was shown when it was made.
+//! `keyless show`: a saved plan, as it was shown when it was created.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::render::text;
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A file that `plan --out` wrote
+    /// A plan saved with `plan --out`
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
 }
@@ -24,7 +24,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if !options.quiet {
         output::aside(&text::writes(&plan));
         output::aside(
-            "what was there before, who changed it, names, what changes nothing, findings and who gains or loses access are as the plan's maker saw them; `keyless apply` reads Azure again\n",
+            "previous values, names, authors, unchanged resources, findings and access changes are what the plan file says, unverified; `keyless apply` reads Azure again\n",
         );
     }
     Ok(Exit::Success)

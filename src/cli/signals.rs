@@ -1,9 +1,9 @@
-//! Ctrl-C, SIGTERM and SIGHUP. The first one ends reads and lets writes in flight have some time; the second ends that time; the third ends
-//! the process.
+//! Ctrl-C, SIGTERM and SIGHUP. The first signal ends reads and gives writes in progress some time to finish; the second ends that time; the
+//! third ends the process.
 //!
 //! GitHub Actions sends SIGINT, 7.5 s later SIGTERM, 2.5 s later SIGKILL; GitLab, Kubernetes and `docker stop` send SIGTERM and later
-//! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. Listened to by a thread of its own: the runtime of a command ends before all is printed, and a signal that is caught by
-//! nobody would do nothing.
+//! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. A separate thread listens for them: the runtime of a
+//! command ends before everything is printed, and from then on it would ignore signals.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::output::{self, Failure};
 use crate::arm::{Interrupt, Phase};
 
-/// How long a signal leaves for what is being told: reports are not cut off by the signal that comes a moment too late.
+/// How long the process may still print after a signal, so that a late one does not cut off the report.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Listens from now on to the end of the process.
+/// Listens until the end of the process.
 pub(super) fn listen(interrupt: &Interrupt, grace: Duration) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new("failed to listen for signals").cause(error);
     let interrupt = interrupt.clone();
@@ -35,7 +35,7 @@ pub(super) fn listen(interrupt: &Interrupt, grace: Duration) -> Result<(), Failu
             }
         });
     });
-    // A signal before the thread listens would end the process without a word.
+    // Wait for the thread: until it listens, a signal would end the process without a message.
     ready.recv().unwrap_or(Ok(())).map_err(failed)
 }
 
@@ -54,7 +54,7 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
         heard += 1;
         match (heard, interrupt.phase()) {
             (_, Phase::Telling) => {
-                // A reader that reads has all of it long before.
+                // Long enough for any reader that is still reading.
                 sleep(LAST_WORDS).await;
                 std::process::exit(signal.exit())
             }
@@ -63,7 +63,7 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
                 let name = signal.name();
                 say_soon(match phase {
                     Phase::Writing => format!(
-                        "\ninterrupted: {name}; no further step begins, writes in flight have {} s (a second signal ends that)\n",
+                        "\ninterrupted: {name}; no further steps will start; waiting up to {} s for writes in progress (a second signal stops waiting)\n",
                         grace.as_secs()
                     ),
                     _ => format!("\ninterrupted: {name}\n"),
@@ -76,8 +76,8 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
     }
 }
 
-/// Says it, and waits for that no longer than a moment: what was interrupted may end the process right away, and a reader that does not
-/// read keeps nobody from interrupting it.
+/// Prints a message, and waits for that only briefly: the process may end right away, and a reader that does not read must not block the
+/// interruption.
 fn say_soon(text: String) {
     const MOMENT: Duration = Duration::from_millis(200);
     let (send, said) = mpsc::channel();
@@ -88,10 +88,10 @@ fn say_soon(text: String) {
     let _ = said.recv_timeout(MOMENT);
 }
 
-/// Waits for no write any longer.
+/// Stops waiting for writes in progress.
 fn give_up(interrupt: &Interrupt, when: &str) {
     if interrupt.phase() == Phase::Writing {
-        output::aside(&format!("not waiting for writes in flight any longer, {when}\n"));
+        output::aside(&format!("no longer waiting for writes in progress, {when}\n"));
     }
     interrupt.expire();
 }
@@ -117,7 +117,7 @@ impl Signal {
         }
     }
 
-    /// As shells say it of a process that a signal has ended.
+    /// The exit code that shells report for a process ended by this signal.
     fn exit(self) -> i32 {
         match self {
             Self::Interrupt => 130,
@@ -133,7 +133,7 @@ impl Signal {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// Nothing under `nohup`.
+    /// `None` under `nohup`.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
@@ -165,7 +165,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the process wants it to outlive its terminal, as `nohup` does. Listening would undo that.
+/// Whether the process was started to outlive its terminal, as with `nohup`. Listening for SIGHUP would undo that.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     use std::io::IsTerminal as _;
@@ -177,7 +177,7 @@ fn ignores_hang_up() -> bool {
     });
     match ignored {
         Some(mask) => mask & HANG_UP != 0,
-        // Where nothing tells: `nohup` leads what would go to a terminal into a file.
+        // Without /proc, guess: `nohup` redirects output from the terminal to a file.
         None => !std::io::stderr().is_terminal(),
     }
 }

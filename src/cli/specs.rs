@@ -1,4 +1,4 @@
-//! Specs as every command takes them: from arguments, and refused with all that is wrong. `flow::Checked` reads them.
+//! Reads specs from arguments, for every command, and reports all their errors. `flow::Checked` does the reading.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use crate::flow::Checked;
 use crate::render::diagnostic;
 use crate::spec::variables::VariableInputs;
 
-/// Which specs.
+/// The specs of a command.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Specs {
-    /// Spec files, folders of them, or `-` for stdin
+    /// Spec files, folders of specs, or `-` for stdin
     #[arg(value_name = "SPEC", default_value = "specs")]
     pub specs: Vec<PathBuf>,
 }
@@ -24,7 +24,7 @@ pub(super) fn diagnostics(checked: &Checked) -> String {
     diagnostic::render(&checked.findings, &checked.sources, true)
 }
 
-/// Reads and checks specs, with the lock files beside them; nothing is asked of Azure. The report files are looked at as well.
+/// Reads and checks specs with the lock files beside them, without asking Azure, and checks the report files.
 pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
     check_beside(options, paths, &[])
 }
@@ -45,7 +45,7 @@ pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
     Checked::read(paths, io::stdin(), &inputs, &options.stack)
 }
 
-/// Tells what is wrong with specs and ends: nothing is asked of Azure.
+/// Reports the errors of specs and ends the run before it asks Azure.
 pub(super) fn refuse(options: &Options, checked: &Checked) -> Result<Exit, Failure> {
     let entries = checked.entries();
     let document = Document::Findings(&entries);

@@ -1,4 +1,4 @@
-//! `keyless validate`: everything that can be said without Azure.
+//! `keyless validate`: everything that can be checked without Azure.
 
 use super::Exit;
 use super::document::{Document, all};
@@ -17,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    // One that is not set is none of this command's business; one that is set must do.
+    // A variable may be missing here, but if it is set, it must be usable.
     refuse_unusable_variables(options)?;
     let checked = check(options, &args.specs.specs).with_unjudged();
     let entries = checked.entries();

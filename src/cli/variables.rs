@@ -1,4 +1,4 @@
-//! Variables of the environment that cannot be used: a run that has one is refused.
+//! Environment variables that cannot be used: a run with one is refused.
 
 use super::options::Options;
 use super::output::Failure;
@@ -7,15 +7,15 @@ use crate::auth::Environment;
 use crate::auth::cloud::Endpoint;
 use crate::text::scrub;
 
-/// Refuses secrets that could not be kept out of what keyless says. To this machine goes no secret: a sandbox takes any token.
+/// Refuses secrets that are too short to redact. A token for a loopback endpoint is not a secret: a sandbox accepts any.
 ///
-/// So are variables that cannot be read: a secret that is not Unicode would count as not set, and nobody would know why.
+/// Also refuses variables that are not UTF-8: they would silently count as not set.
 pub(super) fn refuse_unusable_variables(options: &Options) -> Result<(), Failure> {
     let unreadable = Environment::unreadable();
     if !unreadable.is_empty() {
         let are = if unreadable.len() == 1 { "is" } else { "are" };
-        return Err(Failure::new(format!("`{}` {are} set, and not UTF-8", unreadable.join("`, `")))
-            .hint("set it again: the value holds bytes that are no text, as of a file that was cut or is not text at all"));
+        return Err(Failure::new(format!("`{}` {are} not valid UTF-8", unreadable.join("`, `")))
+            .hint("set it again: the value contains bytes that are not text"));
     }
     let mut short = Secrets::new(std::env::vars_os()).too_short();
     let endpoint = options.arm_endpoint.as_ref().and_then(|url| Endpoint::custom(url).ok());
@@ -26,10 +26,10 @@ pub(super) fn refuse_unusable_variables(options: &Options) -> Result<(), Failure
     match short.as_slice() {
         [] => Ok(()),
         names => Err(Failure::new(format!(
-            "`{}` has fewer than {} characters, and keyless could not keep it out of its output",
+            "`{}` has fewer than {} characters: too short to be redacted reliably",
             names.join("`, `"),
             scrub::SHORTEST
         ))
-        .hint("make a longer one; blanks and `+` do not count")),
+        .hint("use a longer secret; blanks and `+` do not count")),
     }
 }

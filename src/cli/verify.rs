@@ -1,4 +1,4 @@
-//! `keyless verify`: proof by calling, per account, deployment and project.
+//! `keyless verify`: calls every account, deployment and project to prove that tokens work and keys do not.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
-    /// Let pass what could not be found out; what is disproven still fails
+    /// Succeed even if a check is inconclusive; a disproven one still fails
     #[arg(long)]
     allow_inconclusive: bool,
     #[command(flatten)]
@@ -33,10 +33,10 @@ pub(super) struct Args {
 /// How models are called.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct How {
-    /// Call models with another credential, so that the run's own identity needs no data role
+    /// Call models with this credential, so that the run's own identity needs no data role
     #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env = true)]
     pub verify_credential: Option<crate::auth::Kind>,
-    /// How long to wait for what was just granted or made
+    /// How long to wait for new role assignments and resources to take effect
     #[arg(long, value_name = "SECONDS", env = "KEYLESS_VERIFY_WAIT", hide_env = true, default_value_t = 300)]
     verify_wait: u16,
 }
@@ -46,7 +46,7 @@ impl How {
         Duration::from_secs(u64::from(self.verify_wait))
     }
 
-    /// What looks before and after keys go off.
+    /// The checks before and after an account's keys go off.
     pub(super) async fn gate(
         &self,
         options: &Options,
@@ -65,7 +65,7 @@ impl How {
     }
 }
 
-/// The token of a variable, if it holds one.
+/// The token in an environment variable, if it is set.
 fn handed_in(variable: &str) -> Option<Credential> {
     let token = std::env::var(variable).ok().filter(|token| !token.is_empty())?;
     Some(Credential::fixed(Secret::new(token)))
@@ -82,8 +82,8 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
             (credential.map_err(Halt::NotSignedIn)?, cloud, Place::Cloud(cloud))
         }
         (None, Some(_)) => {
-            return Err(Failure::new("`--verify-credential` is for Azure's own clouds")
-                .hint("for another endpoint, put a second token into KEYLESS_VERIFY_TOKEN"));
+            return Err(Failure::new("`--verify-credential` works with Azure's own clouds only")
+                .hint("for another endpoint, set KEYLESS_VERIFY_TOKEN"));
         }
         (None, None) => {
             let credential =
@@ -94,7 +94,7 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
     if !options.quiet && how.verify_credential.is_some() {
         output::aside(&format!("calling models with {}: {}\n", credential.name(), credential.why()));
     }
-    // A token that is handed in is for one audience, and projects have another.
+    // A token from a variable is for one audience, and projects need another.
     let beside = endpoint.cloud().is_none();
     let project = handed_in("KEYLESS_VERIFY_PROJECT_TOKEN").filter(|_| beside);
     let project = project.unwrap_or_else(|| credential.clone());
@@ -103,7 +103,7 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
     Ok((caller, place))
 }
 
-/// Waits as progress.
+/// Shows waits as progress.
 fn told(session: &Session) -> Box<Waiting> {
     let spinner = session.spinner.clone();
     Box::new(move |title, verdict, elapsed| spinner.waiting(title, verdict, elapsed))

@@ -1,4 +1,4 @@
-//! Options that say what a plan may hold: which guards are lifted, which secrets are sent again, where the run is pinned.
+//! Options that decide what a plan may contain: lifted guards, secrets to send again, and pins.
 
 use super::options::Options;
 use super::output::Failure;
@@ -17,7 +17,7 @@ pub(super) struct Lifts {
 /// Whose secrets are sent again.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Rotation {
-    /// Send the secrets of the connection at this address of the spec again, although nothing differs
+    /// Send the secrets of the connection at this address again, even if nothing has changed
     #[arg(long, value_name = "ADDRESS")]
     pub(super) rotate: Vec<String>,
 }

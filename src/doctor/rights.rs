@@ -13,9 +13,9 @@ use crate::spec::Loaded;
 /// For what the caller needs rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Purpose {
-    /// To read
+    /// Reading
     Plan,
-    /// To read and to write
+    /// Reading and writing
     Apply,
 }
 

@@ -131,7 +131,7 @@ impl fmt::Display for Rule {
 /// The help of `--allow`: each rule by name.
 #[must_use]
 pub fn allow_help() -> String {
-    format!("Let a guard pass, everywhere or at one address of the plan; RULE is one of {}", names())
+    format!("Lift a guard, everywhere or at one address of the plan; RULE is one of {}", names())
 }
 
 fn names() -> String {

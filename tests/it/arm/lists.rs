@@ -160,7 +160,7 @@ async fn a_closed_port_is_a_network_error_with_a_hint() {
     assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
     // Of a port on this machine no proxy and no network is to blame.
     let hint = error.hint().unwrap();
-    assert!(hint.contains("nothing answers at") && !hint.contains("proxy"), "{hint}");
+    assert!(hint.contains("no answer from") && !hint.contains("proxy"), "{hint}");
 }
 
 #[tokio::test]

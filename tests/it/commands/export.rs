@@ -469,7 +469,7 @@ fn a_part_of_a_stack_is_not_exported_where_its_plan_would_delete_the_rest() {
     export(&folder, "").exits(1).complains(&[
         "there is no account to export",
         "`--stack team-a`",
-        "left out, as said above",
+        "were left out, for the reasons above",
     ]);
 }
 
@@ -484,8 +484,8 @@ fn an_export_is_of_something_under_a_name_that_can_be_one() {
     export(&folder, "--account chut").exits(1).complains(&["called `chut`"]);
     for (arguments, said) in [
         ("--stack Team", "`Team` cannot name a stack"),
-        ("--stack a --stack b", "several are named"),
-        ("--resource-group a/b", "no resource group can be called so"),
+        ("--stack a --stack b", "several were given"),
+        ("--resource-group a/b", "not a valid name of a resource group"),
     ] {
         let run = export(&folder, arguments).exits(1).complains(&[said]);
         assert_eq!(run.stdout, "", "{arguments}");
@@ -494,7 +494,7 @@ fn an_export_is_of_something_under_a_name_that_can_be_one() {
     folder
         .keyless("export --subscription not-a-guid")
         .exits(1)
-        .complains(&["a subscription is given by its GUID"]);
+        .complains(&["expected the GUID of a subscription"]);
     assert!(azure.take_seen().is_empty());
     export(&folder, "--format markdown --report human=spec.yaml")
         .exits(0)
@@ -535,7 +535,7 @@ fn a_file_that_appears_while_azure_is_read_is_not_overwritten() {
     export(&folder, "--resource-group rg --out new.yaml").exits(1).complains(&[
         "failed to write `new.yaml`",
         "something has been put there since this run began",
-        "name another file, or remove it and run again",
+        "name another file, or remove that one and run again",
     ]);
     assert_eq!(std::fs::read_to_string(APPEARS.get().unwrap()).unwrap(), "precious");
 }

@@ -134,8 +134,8 @@ fn nothing_is_regenerated_without_a_yes() {
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["on"]));
     folder.keyless("keys revoke").exits(1).complains(&[
-        "nobody is there to confirm",
-        "look at `keyless keys status`, then run this command once more with `--yes`",
+        "cannot ask for confirmation: stdin is not a terminal",
+        "check `keyless keys status`, then run this command again with `--yes`",
     ]);
     assert_eq!(keys(&azure, "on"), old);
 }
@@ -226,6 +226,9 @@ fn only_named_accounts_and_none_outside_of_the_pin() {
         .exits(1)
         .complains(&["no spec declares", "accounts/on"]);
     let pin = format!("--within /subscriptions/{SUB}/resourceGroups/elsewhere");
-    folder.keyless(&format!("keys revoke --yes --account other {pin}")).exits(1).complains(&["pinned"]);
+    folder
+        .keyless(&format!("keys revoke --yes --account other {pin}"))
+        .exits(1)
+        .complains(&["is outside of `--within`"]);
     assert_eq!(keys(&azure, "other"), old);
 }

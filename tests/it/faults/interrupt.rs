@@ -295,7 +295,7 @@ fn a_write_in_flight_has_its_time_and_no_more() {
             if let Some(second) = second {
                 going.signal(second);
             }
-            let run = going.end().exits(1).complains(&["not waiting for writes in flight any longer"]);
+            let run = going.end().exits(1).complains(&["no longer waiting for writes in progress"]);
             assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
             assert!(second.is_some() || start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
             let failed = steps(&run, "failed");

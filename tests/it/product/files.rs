@@ -275,7 +275,7 @@ fn a_plan_that_cannot_be_shown_is_not_carried_out_and_it_is_said_what_became_of_
     assert_eq!(azure.take_writes().len(), 0);
     // In JSON the plan is not shown first: what cannot be written is the report.
     let run = into("/dev/full", "apply a.yaml --yes --format json").exits(1);
-    run.complains(&["failed to write the result; the plan was carried out before that", "`keyless plan`"]);
+    run.complains(&["failed to write the result; the plan had already been applied", "`keyless plan`"]);
     assert_eq!(azure.take_writes().len(), 2);
 }
 
@@ -284,11 +284,11 @@ fn a_dash_is_no_file_to_write() {
     let folder = Folder::new();
     folder.write("a.yaml", spec());
     for arguments in ["validate a.yaml --report json=-", "plan a.yaml --report human=- --sandbox=s.json"] {
-        folder.keyless(arguments).exits(1).complains(&["`-` is none", "`--format`", "`./-`"]);
+        folder.keyless(arguments).exits(1).complains(&["`-` is not a file", "`--format`", "`./-`"]);
     }
     let export = format!("export --out - --resource-group g --subscription {SUB} --sandbox=s.json");
     for arguments in ["plan a.yaml --out - --sandbox=s.json", &export] {
-        folder.keyless(arguments).exits(1).complains(&["`-` names no file", "`--format`"]);
+        folder.keyless(arguments).exits(1).complains(&["`-` is not a file", "`--format`"]);
     }
     assert!(!folder.path().join("-").exists());
     folder.keyless("validate a.yaml --report json=./-").exits(0);
@@ -374,7 +374,7 @@ fn an_export_writes_its_file_only_when_all_of_it_could_be_exported() {
     // It may have been edited since.
     let edited = folder.write("live.yaml", "# mine\n");
     azure.take_seen();
-    folder.keyless(&export).exits(1).complains(&["`live.yaml` is there already"]);
+    folder.keyless(&export).exits(1).complains(&["`live.yaml` already exists"]);
     assert!(azure.take_seen().is_empty());
     assert_eq!(fs::read_to_string(edited).unwrap(), "# mine\n");
     let json = folder
@@ -420,8 +420,8 @@ fn a_run_that_fails_leaves_no_file_that_passes_for_its_result() {
     good();
     // Nobody to ask, no token: nothing was found out.
     let run = folder.keyless(&format!("apply a.yaml {reports}")).exits(1);
-    assert!(run.stderr.contains("nobody is there to confirm"), "{run}");
-    told(&["run-failed", "nobody is there to confirm"]);
+    assert!(run.stderr.contains("cannot ask for confirmation: stdin is not a terminal"), "{run}");
+    told(&["run-failed", "cannot ask for confirmation", "stdin is not a terminal"]);
     good();
     let saved = bash(&folder, &format!("unset KEYLESS_TOKEN; keyless plan a.yaml --out plan.json {reports}"))
         .exits(1);

@@ -31,7 +31,7 @@ while True:
         if not data:
             break
         shown += data
-    if not asked and b"is taken as yes" in shown:
+    if not asked and b"Only `yes` will be accepted" in shown:
         asked = True
         if typed.startswith("LATER "):
             # The test does something meanwhile.
@@ -109,13 +109,13 @@ fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
         let start = Instant::now();
         folder.write("r.json", "{}");
         let Some(run) = asked(&folder, "apply a.yaml --report json=r.json", typed) else { return };
-        let run = run.exits(1).says(&["Only `yes` is taken as yes", "nothing was written"]);
+        let run = run.exits(1).says(&["Only `yes` will be accepted", "nothing was written"]);
         assert!(start.elapsed() < Duration::from_secs(30), "{typed}: {:?}", start.elapsed());
         let interrupted = matches!(*typed, r"\x03" | "SIGTERM");
-        assert_eq!(run.stdout.contains("interrupted at the question"), interrupted, "{run}");
+        assert_eq!(run.stdout.contains("interrupted while waiting for confirmation"), interrupted, "{run}");
         let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
         assert_eq!(
-            report.contains("interrupted at the question; nothing was written"),
+            report.contains("interrupted while waiting for confirmation; nothing was written"),
             interrupted,
             "{report}"
         );
@@ -192,7 +192,7 @@ fn what_changed_while_the_question_stood_is_judged_before_anything_is_written() 
         folder.write("a.yaml", spec);
         let command = format!("apply a.yaml {flags}");
         let Some(run) = asked_while(&folder, &command, || meanwhile(&azure)) else { return };
-        let words = [said, "Azure changed while the question stood", "refused: nothing was written"];
+        let words = [said, "Azure changed while waiting for confirmation", "refused: nothing was written"];
         let run = run.exits(exit).says(&words);
         assert!(azure.take_writes().is_empty(), "{name}: {run}");
         // The control: with nobody at work meanwhile the same is written.
@@ -245,16 +245,16 @@ fn keys_are_regenerated_only_of_what_is_still_as_it_was_shown() {
             |azure| _ = azure.patch(&account("chat"), json!({"tags": {"keyless-stack": "team-b"}})),
             "account chat carries the mark of stack `team-b`",
         ),
-        ("it goes", |azure| azure.delete(&account("chat")), "account chat is not there any more"),
+        ("it goes", |azure| azure.delete(&account("chat")), "account chat no longer exists"),
         (
             "its keys go off",
             |azure| _ = azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": true}})),
-            "account chat refuses keys by now",
+            "account chat now refuses keys",
         ),
         (
             "it loses its mark",
             |azure| _ = azure.patch(&account("chat"), json!({"tags": {}})),
-            "account chat was made anew, or carries another mark",
+            "account chat was recreated, or has another mark",
         ),
     ];
     for (name, meanwhile, said) in rows {

@@ -136,10 +136,10 @@ fn a_variable_that_is_no_text_is_named() {
         "KEYLESS_VERIFY_TOKEN",
         "AZURE_CLIENT_SECRET",
     ] {
-        let words = format!("`{name}` is set, and not UTF-8");
+        let words = format!("`{name}` is not valid UTF-8");
         run("plan a.yaml", &[name]).exits(1).complains(&[&words, "set it again"]);
     }
-    let words = "`KEYLESS_TOKEN`, `KEYLESS_VAR_X` are set, and not UTF-8";
+    let words = "`KEYLESS_TOKEN`, `KEYLESS_VAR_X` are not valid UTF-8";
     run("validate a.yaml", &["KEYLESS_VAR_X", "KEYLESS_TOKEN"]).exits(1).complains(&[words]);
     assert!(azure.take_seen().is_empty());
     // What keyless does not look at may hold what it likes.
@@ -334,7 +334,10 @@ fn apply_without_a_terminal_and_without_yes_writes_nothing() {
     let folder = azure.folder();
     folder.write("a.yaml", spec());
     for stdin in ["", "yes\n"] {
-        folder.with_stdin("apply a.yaml", stdin).exits(1).complains(&["nobody is there to confirm", "--yes"]);
+        folder
+            .with_stdin("apply a.yaml", stdin)
+            .exits(1)
+            .complains(&["cannot ask for confirmation: stdin is not a terminal", "--yes"]);
     }
     assert!(azure.take_seen().is_empty());
     // No variable of the environment stands for it.

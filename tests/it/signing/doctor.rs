@@ -132,7 +132,7 @@ fn a_clock_that_is_off_and_a_host_that_does_not_answer_are_said_to_be_so() {
         &format!("BROKEN  network      {ARM}: no answer within 5 s"),
         &format!("BROKEN  network      {GRAPH}: proxy: it does not let the connection through"),
         "hint: check HTTPS_PROXY and NO_PROXY",
-        "unknown rights       Azure Resource Manager cannot be reached, and was not asked",
+        "unknown rights       not checked: Azure Resource Manager cannot be reached",
     ]);
 }
 
@@ -142,7 +142,7 @@ fn a_sandbox_and_an_endpoint_are_looked_at_too() {
     let folder = azure.folder();
     super::write_spec(&folder);
     doctor(&folder, "").exits(0).says(&[
-        "none of Azure's: http://127.0.0.1",
+        "custom endpoint: http://127.0.0.1",
         "credential   token: a token was handed in",
         "rights",
     ]);

@@ -26,22 +26,22 @@ pub const POWERS: &[Power] = &[
     Power {
         actions: &[GRANT],
         words: "give roles to others",
-        how: "gives itself, or anybody, any role at the scope and below",
+        how: "assigns itself, or anybody, any role at the scope and below",
     },
     Power {
         actions: &["Microsoft.Authorization/roleDefinitions/write"],
         words: "change what custom roles permit",
-        how: "adds rights to a role that it already holds",
+        how: "adds permissions to a role that it already has",
     },
     Power {
         actions: &["Microsoft.Authorization/roleAssignmentScheduleRequests/write"],
         words: "give roles for a time (PIM)",
-        how: "an active assignment of any role by a request of Privileged Identity Management",
+        how: "requests an active assignment of any role in Privileged Identity Management",
     },
     Power {
         actions: &["Microsoft.Authorization/roleEligibilityScheduleRequests/write"],
         words: "make others eligible for roles (PIM)",
-        how: "whoever is eligible activates the role later",
+        how: "an eligible principal activates the role later",
     },
     Power {
         actions: &[
@@ -49,7 +49,7 @@ pub const POWERS: &[Power] = &[
             "Microsoft.Authorization/roleManagementPolicyAssignments/write",
         ],
         words: "change how roles are activated (PIM policies)",
-        how: "takes approval, MFA or the time limit off an activation",
+        how: "removes approval, MFA or the time limit from an activation",
     },
     Power {
         actions: &["Microsoft.Authorization/elevateAccess/action"],
@@ -59,7 +59,7 @@ pub const POWERS: &[Power] = &[
     Power {
         actions: &[WRITE],
         words: "change accounts",
-        how: "turns keys on, opens networks, attaches identities, past every guard of keyless",
+        how: "turns keys on, opens networks and attaches identities, past every guard of keyless",
     },
     Power {
         // Azure writes the action with the identity's place in it in roles of its own (Managed Identity Operator), and without elsewhere.
@@ -68,27 +68,27 @@ pub const POWERS: &[Power] = &[
             "Microsoft.ManagedIdentity/userAssignedIdentities/name/assign/action",
         ],
         words: "attach user-assigned identities",
-        how: "code on a resource of its own acts with the identity's roles",
+        how: "its code, on a resource with that identity, acts with the identity's roles",
     },
     Power {
         actions: &["Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write"],
         words: "let outside tokens sign in as a managed identity",
-        how: "a token of its own issuer gets the identity's roles",
+        how: "a token from its own issuer gets the identity's roles",
     },
     Power {
         actions: &["Microsoft.Resources/deploymentScripts/write"],
         words: "run deployment scripts",
-        how: "a script runs as an identity that is attached to it",
+        how: "a script runs as the identity attached to it",
     },
     Power {
         actions: &["Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"],
         words: "give Cosmos DB's own roles",
-        how: "data of the database account, which Azure RBAC does not know",
+        how: "gives access to the data of the database account, outside Azure RBAC",
     },
     Power {
         actions: &["Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/write"],
         words: "change what Cosmos DB's own roles permit",
-        how: "adds data actions to a Cosmos DB role that it already holds",
+        how: "adds data actions to a Cosmos DB role that it already has",
     },
 ];
 

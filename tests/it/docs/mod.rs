@@ -1,6 +1,6 @@
-//! Pages of docs/ that are made from the code, and a check that they are current.
+//! Generates the pages of docs/ that come from the code, and checks that they are current.
 //!
-//! `KEYLESS_BLESS=1 cargo test --test it docs` writes them anew.
+//! `KEYLESS_BLESS=1 cargo test --test it docs` rewrites them.
 
 mod openings;
 
@@ -19,13 +19,13 @@ fn is_current(name: &str, text: &str) {
         std::fs::write(&path, text).expect("docs/ can be written");
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == text, "{name} is not what the code says: KEYLESS_BLESS=1 cargo test --test it docs");
+    assert!(found == text, "{name} is out of date: KEYLESS_BLESS=1 cargo test --test it docs");
 }
 
 #[test]
 fn the_page_of_findings_is_current() {
     let mut page = String::from(
-        "# Findings\n\nEvery message of keyless has a code that stays the same between versions. This page is made from the code.\n\n| code | meaning |\n| --- | --- |\n",
+        "# Findings\n\nEvery finding has a code that does not change between versions. This page is generated from the code.\n\n| code | meaning |\n| --- | --- |\n",
     );
     for code in Code::ALL {
         let _ = writeln!(page, "| `{code}` | {} |", code.about());
@@ -33,11 +33,11 @@ fn the_page_of_findings_is_current() {
     is_current("docs/findings.md", &page);
 }
 
-/// Rights that sound as if somebody could get more with them, and why no guard asks about a role that has no other.
+/// Permissions that sound as if they could be used to gain more, and why the `grant` guard does not cover them.
 const UNGUARDED: &[(&str, &str)] = &[
     (
         "Microsoft.CognitiveServices/accounts/listKeys/action",
-        "a key is worth nothing while keys are off, which `keys-on` guards; Cognitive Services User has this right",
+        "a key does not work while keys are off, and the guard `keys-on` covers turning them on; Cognitive Services User has this permission",
     ),
     ("Microsoft.CognitiveServices/accounts/regenerateKey/action", "as above"),
     (
@@ -46,7 +46,7 @@ const UNGUARDED: &[(&str, &str)] = &[
     ),
     (
         "Microsoft.CognitiveServices/accounts/projects/write",
-        "makes and changes projects in the account; gives no right on it",
+        "creates and changes projects in the account; gives no permission on the account",
     ),
     (
         "Microsoft.CognitiveServices/accounts/deployments/write",
@@ -55,19 +55,19 @@ const UNGUARDED: &[(&str, &str)] = &[
     ("Microsoft.CognitiveServices/accounts/raiPolicies/write", "as above"),
     (
         "Microsoft.CognitiveServices/accounts/privateEndpointConnectionsApproval/action",
-        "approves a private endpoint of one's own network to the account, past its network rules: that opens the network and gives no right on data, for which keys or a role are needed still",
+        "connects the holder's own network to the account, past its network rules; calling models still takes a key or a role",
     ),
     ("Microsoft.CognitiveServices/accounts/privateEndpointConnections/write", "as above"),
     ("Microsoft.CognitiveServices/accounts/privateEndpointConnectionProxies/validate/action", "as above"),
     ("Microsoft.CognitiveServices/accounts/privateEndpointConnectionProxies/write", "as above"),
     (
         "Microsoft.Authorization/roleAssignments/delete",
-        "takes rights away and gives none; `lock-out` guards what a plan takes away",
+        "only removes roles; the guard `lock-out` covers what a plan removes",
     ),
-    ("Microsoft.Authorization/locks/delete", "removes a lock; gives no right"),
+    ("Microsoft.Authorization/locks/delete", "removes a lock; gives no permission"),
     (
         "Microsoft.Authorization/policyAssignments/write",
-        "a policy that deploys acts as an identity of its own, which must have been given roles",
+        "a policy that deploys resources acts as its own identity, which needs roles of its own",
     ),
     (
         "Microsoft.Authorization/classicAdministrators/write",
@@ -75,16 +75,16 @@ const UNGUARDED: &[(&str, &str)] = &[
     ),
     (
         "Microsoft.ManagedServices/registrationAssignments/write",
-        "Azure Lighthouse asks for `roleAssignments/write` besides, which is guarded",
+        "Azure Lighthouse also requires `roleAssignments/write`, which is guarded",
     ),
-    ("Microsoft.Resources/deployments/write", "a deployment acts with the caller's own rights"),
+    ("Microsoft.Resources/deployments/write", "a deployment acts with the caller's own permissions"),
     (
         "Microsoft.ManagedIdentity/userAssignedIdentities/write",
-        "a new identity has no roles until somebody gives it some",
+        "a new identity has no roles until somebody assigns one",
     ),
     (
         "Microsoft.Compute/virtualMachines/runCommand/action",
-        "code on a machine, a web app, a function or a workflow acts as the identity of that resource; keyless does not manage those: keep their identities' roles small",
+        "code on a machine, web app, function or workflow acts as that resource's identity; keyless does not manage those, so give their identities few roles",
     ),
     ("Microsoft.Web/sites/write", "as above"),
     ("Microsoft.Logic/workflows/write", "as above"),
@@ -95,7 +95,7 @@ const UNGUARDED: &[(&str, &str)] = &[
     ),
     (
         "Microsoft.DocumentDB/databaseAccounts/tableRoleAssignments/write",
-        "roles of Cosmos DB's other APIs, which keyless does not manage; Cosmos DB Operator, which agents need, has this right",
+        "roles of Cosmos DB's other APIs, which keyless does not manage; Cosmos DB Operator, which agents need, has this permission",
     ),
     (
         "Microsoft.DocumentDB/databaseAccounts/listKeys/action",
@@ -103,70 +103,73 @@ const UNGUARDED: &[(&str, &str)] = &[
     ),
 ];
 
-/// What the page says beside its tables.
+/// The text of docs/guards.md beside its tables.
 const CONDITIONS: &str = "
 # Conditions
 
-A condition that a plan drops or changes is refused (`guard-condition`), on any role: keyless does not judge whether the new one lets more
-through, a person does. The same role given to the same principal without that condition, above, below or at that scope, counts as dropped.
-So does another role there that gives some of what the condition keeps away from the same principal, such as a call of a model, another
-action on data, or a right of the table above: a swap of *Cognitive Services User* under a condition for *Cognitive Services OpenAI User*
-without.
-Text diffs mark words as `git diff --word-diff` does: `[-gone-]`, `{+new+}`.
+A plan that drops or changes a condition is refused (`guard-condition`), for any role: keyless does not judge whether the new condition allows
+more. These count as dropping it too:
 
-`validate` finds what Azure could not read: brackets, quotes, an operator without a value, with the place inside the condition. Operators,
-functions and attributes that keyless does not know are a note: Azure judges them.
+- the same role for the same principal without the condition, at that scope, above or below it;
+- another role there for the same principal that gives some of what the condition withholds: a call of a model, another data action, or a
+  permission of the table above. An example is replacing *Cognitive Services User* under a condition by *Cognitive Services OpenAI User*
+  without one.
+
+Plans show changed conditions as `git diff --word-diff` does: `[-removed-]`, `{+added+}`.
+
+`validate` reports what Azure could not parse, such as brackets, quotes or an operator without a value, with its position in the condition.
+Operators, functions and attributes that keyless does not know are notes: Azure judges them.
 
 # Lock-outs
 
-With keys off somebody must be left who can call the models: `guard-lock-out` refuses a plan after which no role with inference data actions
-reaches the account. Taking away any role with which some model can be called, whatever is deployed (the list is below), puts that question.
-These do not count as somebody left:
+`guard-lock-out` refuses a plan after which keys of an account are off and nobody has a role that can call its models. The check runs if keys go off, if a
+role that can call some model is removed or gets another condition, or if an identity with such a role is removed. The data actions that count are listed
+below.
 
-- a grant of a role that permits no call of a model that is deployed there. What a model takes Azure shows of its deployment: chat, embeddings,
-  responses (some models take nothing else), completions, images, audio or realtime; of a new deployment the model's name tells. Models of
-  others take the routes of OpenAI and their own alike. Those of Anthropic take `AIServices/providers/action` by what the service answers, and
-  `MaaS/*` by what is documented: whoever has one of the two only, by *Azure AI Developer* for example, may be no way in, and *Cognitive
-  Services OpenAI User* has neither. Where nothing is known to be deployed, only roles that permit chat or embeddings count;
-  where the deployments cannot be listed, only roles that permit chat, embeddings and `MaaS` chat all;
-- a grant under a condition, unless the condition certainly lets a call through that the role permits and a deployed model takes. Where
-  nothing is known to be deployed, it must let chat and embeddings through as far as the role permits them;
-- a grant that ends by itself, wherever it stands and whatever mark it carries, such as a role activated through Privileged Identity
-  Management. Where Azure says two things of one assignment, it ends. Where that could not be read, only what keyless made counts, as its
-  name tells (`keyless guid` of principal, role and scope): it lasts. How long grants hold is asked of the subscription's
-  `roleAssignmentScheduleInstances`, once; of each scope by itself where the subscription's may not be read, or does not name a grant;
-- a grant of a principal that the directory does not know. A directory that may not be read says of nobody that they are gone;
-- the account's own identity and those of its projects, those of the same plan too; another account's or application's identity counts;
-- a system-assigned identity of another account or project that the plan deletes: Azure deletes it with its resource, and when `identity` takes it
-  away. A user-assigned identity that is only detached is still there, and counts;
-- where a spec declares the account's `roleAssignments`, a grant made by hand on the account beside them. What is inherited counts.
+These do not count as somebody who can still call:
 
-Where a grant goes or gets another condition, it may be the way into accounts that the specs do not name: a role on a subscription, on another
-group, or on another team's account. Those accounts are listed then. Of an account that could not be read, keys may be off: the guard refuses
-unless somebody keeps a role there that lasts for certain. For accounts below a management group that always holds, since keyless does not know
-all of them; somebody with a lasting role on that management group or above is enough.
+- **A role that permits no call of a deployed model.**
+  - Azure shows what a deployed model takes: chat, embeddings, responses, completions, images, audio or realtime. For a new deployment, the model's
+    name decides.
+  - Models of other vendors take OpenAI's routes as well as their own. Anthropic models take `AIServices/providers/action` according to the
+    service, and `MaaS/*` according to the documentation. A role with only one of the two, such as *Azure AI Developer*, may not be
+    enough, and *Cognitive Services OpenAI User* has neither.
+  - If no deployment is known, only roles that permit chat or embeddings count. If the deployments cannot be listed, the role must permit chat,
+    embeddings and `MaaS` chat.
+- **A role assignment under a condition**, unless the condition certainly allows a call that the role permits and a deployed model takes. If no
+  deployment is known, it must allow chat and embeddings as far as the role permits them.
+- **A role assignment that ends**, such as a role activated through Privileged Identity Management (PIM), whatever its scope or mark. If Azure
+  contradicts itself about an assignment, it counts as one that ends. If this cannot be read, only assignments that have keyless's own name
+  count as lasting (`keyless guid` of principal, role and scope). keyless reads `roleAssignmentScheduleInstances` once for the
+  subscription. If that is refused or does not name an assignment, it reads each scope.
+- **A principal that no longer exists** in the directory. If the directory cannot be read, every principal counts as existing.
+- **The account's own identity and those of its projects**, including new ones. Identities of other accounts and applications count.
+- **A system-assigned identity that the plan deletes**, with its account or project or by a change of `identity`. A user-assigned
+  identity that is only detached still exists, and counts.
+- **A role assignment made by hand on the account**, if the spec declares the account's `roleAssignments` and not this one. Inherited ones count.
 
-Which accounts a system-assigned identity is a way into follows from the role assignments of the subscriptions that specs name. Where not all of
-those could be read, a plan that deletes such an identity is refused at the account or project that loses it: it may be the last way into an
-account that the caller does not see. That is so for whoever has rights on a resource group only, since a list of that group shows nothing of the groups
-beside it, and asking for one principal's role assignments takes the same right. Have such a plan made by somebody who may list role
-assignments in the subscription (*Reader* may), or lift it at that account or project. In subscriptions that no spec names, role assignments are
-never read. What a stack made in a subscription that no spec names any more is not seen: before the last line of a subscription goes, or
-`subscription:` changes, keep a role there with `principals: []` (or delete the accounts) and apply.
+Removing a role assignment on a subscription or on another resource group, or changing its condition, may lock people out of accounts that no
+spec names. keyless lists and judges those accounts too. If an account cannot be read, its keys may be off, so the guard refuses the plan unless
+somebody keeps a role there that certainly lasts. That is always so for accounts below a management group, because keyless does not know
+all of them; a lasting role on that management group or above is enough.
 
-Roles that somebody is only *eligible* for in Privileged Identity Management are read nowhere: whoever activates one has it as a grant that ends by
-itself, and until then keyless knows nothing of them.
+To know which accounts a system-assigned identity can call, keyless reads the role assignments of the subscriptions that specs name. If
+it cannot read all of them, a plan that deletes such an identity is refused at the account or project that loses it: the identity may be the last way
+into an account that the caller cannot see. This always applies to a caller with permissions on one resource group only. Let somebody make
+that plan who may list the subscription's role assignments (*Reader* may), or lift the guard at that account or project. Role assignments of
+subscriptions that no spec names are never read; see [spec.md](spec.md#what-is-drift) before you remove a subscription from your specs.
 
-The questions behind this are asked where keys go off, such a grant goes or changes, or the identity that has it goes, and at no other time. A plan that takes a right
-with which keyless writes (accounts and what stands in them, role assignments) from the identity that carries it out, or puts it under a
-condition, is refused too; what that identity holds through groups is not known, and what it holds for a while is no right that it keeps.
+Roles for which somebody is only *eligible* in PIM are not read. Once activated, such a role is a role assignment that ends.
 
-An account that is encrypted with a key of its owner's is of no use to anybody once it cannot read the key. A plan is refused that takes
-from it the identity with which it reads the key (its own, or the attached one whose client id stands in `identityClientId`), or from that
-identity the last role that lets it. What a vault's access policies let in keyless does not know: the message says so.
+The guard also refuses a plan that:
 
-What somebody has for a while counts for no guard as had before: giving it for good needs the word of `grant`, and a condition dropped beside
-it that of `condition`.
+- takes a permission with which keyless writes accounts, their contents or role assignments from the caller, or puts it under a condition. Permissions that the
+  caller has through groups are not known, and temporary ones do not count as kept;
+- takes from an account encrypted with a customer-managed key the identity that reads the key (its own, or the one in `identityClientId`), or that
+  identity's last role that permits it. keyless does not know a vault's access policies, and the message says so.
+
+What somebody has temporarily never counts as something that they had before: making it permanent needs `--allow grant`, and dropping the condition
+needs `--allow condition`.
 ";
 
 /// A role that has one right and no other.
@@ -183,7 +186,7 @@ fn the_page_of_rights_is_current() {
         with(action).by_id(id).expect("the role was just put in").is_guarded()
     };
     let mut page = String::from(
-        "# Rights that become more\n\nThis page is made from the code. A plan that gives somebody a role with one of these rights, by a wildcard too, is refused (exit 3,\n`guard-grant`) until `--allow 'grant:ADDRESS'` names it. `notActions` count: what a role excludes it does not give. So is every role at\nsubscription scope or above, and a role whose permissions could not be read.\n\n| right | lets its holder | how that becomes more |\n| --- | --- | --- |\n",
+        "# Guarded roles\n\nThis page is generated from the code. A plan that assigns a role with one of these permissions, also through a wildcard, is refused (exit 3,\n`guard-grant`) unless `--allow 'grant:ADDRESS'` lifts the guard. Permissions that `notActions` excludes do not count. Every role at\nsubscription scope or above is refused too, and so is a role whose permissions could not be read.\n\n| permission | lets its holder | how that leads to more rights |\n| --- | --- | --- |\n",
     );
     for power in POWERS {
         let actions: Vec<String> = power.actions.iter().map(|action| format!("`{action}`")).collect();
@@ -195,27 +198,27 @@ fn the_page_of_rights_is_current() {
         }
     }
     page.push_str(
-        "\nA role that could become more by writing role assignments alone, and whose own condition, or that of the assignment, lets it give roles\nwith inference data actions only, chat or embeddings among them, is a note below a resource group (*Azure AI Project Manager* is such a\nrole). A role with inference data actions on a whole resource group is a note.\n\nNot guarded, and why:\n\n| right | why not |\n| --- | --- |\n",
+        "\nTwo cases are notes, not refusals:\n\n- a role below a resource group whose only guarded permission is to write role assignments, if its own condition, or that of the assignment, limits\n  it to roles that can only call models (such as *Azure AI Project Manager*);\n- a role for calling models on a whole resource group.\n\nNot guarded, and why:\n\n| permission | why not |\n| --- | --- |\n",
     );
     for (action, why) in UNGUARDED {
         assert!(!is_guarded(action), "{action}");
         let _ = writeln!(page, "| `{action}` | {why} |");
     }
     page.push_str(
-        "\nOf the built-in roles that keyless knows offline these need the flag on an account too:\n\n",
+        "\nThese built-in roles need the flag on an account too (roles that keyless does not have built in are judged by what Azure shows):\n\n",
     );
     for role in rbac::builtin().iter().filter(|role| role.is_guarded()) {
         let words: Vec<&str> = role.powers().map(|power| power.words).collect();
         let few = words.len() == 1 && role.can_grant() && matches!(role.givable(), Givable::Only(_));
         let but = if few {
-            ", by its own condition inference roles only: a note below a resource group"
+            ", but its own condition limits it to roles that can only call models: a note below a resource group"
         } else {
             ""
         };
         let _ = writeln!(page, "- *{}*: {}{but}", role.name, words.join(", "));
     }
     page.push_str(CONDITIONS);
-    page.push_str("\nInference data actions, all below `Microsoft.CognitiveServices/accounts/`:\n\n");
+    page.push_str("\n# Data actions\n\nThese data actions call a model. All are below `Microsoft.CognitiveServices/accounts/`:\n\n");
     for action in rbac::CALLS {
         let below =
             action.strip_prefix("Microsoft.CognitiveServices/accounts/").expect("calls are data of accounts");
@@ -228,7 +231,7 @@ fn the_page_of_rights_is_current() {
 fn the_page_of_fields_is_current() {
     let schema = structure::schema();
     let mut page = String::from(
-        "# Fields of a spec\n\nThis page is made from the code; [schema/spec.schema.json](../schema/spec.schema.json) says the same to editors. Names are Azure\nResource Manager's. A field left out is unmanaged: never compared, never reset. A declared list is complete, and its order does not count;\nmaps such as `tags` merge key by key, and `null` removes a key.\n\nLists below an account, a project or a workspace (`deployments`, `raiPolicies`, `projects`, `connections`) are read if and only if they\nstand in the spec. So a line removed from such a list removes what keyless made; to remove the last one, leave `[]`: without the key the\nlist is nobody's, and what is in it stays. Connections are never removed, since Azure has no place for a mark on them.\n\nAn account, a project or a deployment goes last, with the roles on it: once everything that its stack declares is there, since any of that may be\nmeant to take its place. While something cannot be read or made, run after run, they stay and that is an error (`waits-for-grants`). If the old one\nhas to make room for the new one (quota, a name), apply once without the new one.\n\nWhat stands beside a declared list is drift: `drift` exits with 2 and says who made it and when; `plan` shows it, keeps its exit code,\nand `apply` never deletes what keyless did not make. That holds for `roleAssignments` of an account (what is assigned on something in the\naccount counts too) and for the lists above. Accounts that no spec declares, and role assignments on resource groups, above them and on\nother resources, are named only (those above only where the spec declares something there), but for roles that the `grant` guard guards: given in a group of the stack, they are drift. An account\nthat declares no `roleAssignments` leaves those of others on it alone, such roles excepted, and revokes what its stack gave: where the whole list is left out, only with\n`--allow delete-list:ADDRESS`, since a merge may have lost it. `roleAssignments: []` says that nobody is wanted. The same holds for the file's own\n`roleAssignments`; but a role that it gives on an account counts to that account's list, so give it there. `unmanaged: list` names all of this and fails nothing.\n\nNever drift: what is inherited from above · an inference role that the account's or a project's own identity has there (services add\nthose) · assignments whose principal is gone · those that somebody activated through Privileged Identity Management, with their end (a\ntenant without its license has none; where it cannot be read or Azure shows no end, `drift` exits with 1; what is live a day after its\nend is drift; where Azure says two things of one assignment, `drift` exits with 1) · Azure's own content filters · what `expected` names. A stack's `expected` excuses to that stack only: an `Owner` on a group in\nwhich two stacks have accounts reaches both, so it is drift until both expect it.\n\nWhat carries a stack's own mark outside of the groups and scopes that its spec names is drift too: nothing is deleted there, and the last line that\nnamed a place may just have gone. Accounts are seen there with *Reader* on the subscription; without it a warning says that the named groups\nalone were read. To revoke what stands there, keep a role at that `scope` with `principals: []` until it is gone.\n\nWhat a stack made in a subscription that no spec of the run names any more is not seen, accounts and role assignments alike: `plan` and `drift` say\n\"no changes\" and it stays live. Before the last line that names a subscription goes, or `subscription:` changes, keep a role at a scope there with\n`principals: []` (or delete the accounts there) and apply.\n\nA mark of a stack (tag `keyless-stack`, or `[keyless:STACK]` at the end of a description) that is not in the run excuses nothing, since\nanybody can type one. Teams that share an account name each other under `coManagedBy`: what carries the other team's mark is accepted there\nif Azure says that both its maker and its last writer are among `by`, and, of a role assignment, the role is among `roles` and not a guarded\none. `-v` lists what is accepted. Connections have no place for a mark, so they cannot be shared: one team declares them all.\n",
+        "# Fields of a spec\n\nThis page is generated from the code; [schema/spec.schema.json](../schema/spec.schema.json) holds the same for editors. Field names are those of\nAzure Resource Manager. Fields that you leave out are never compared and never reset. A declared list is complete, and its order does not\nmatter. Maps such as `tags` are merged key by key, and `null` removes a key.\n\n`deployments`, `raiPolicies`, `projects` and `connections` are read only if they are in the spec. Removing an element from such a list deletes it\nif keyless created it. To delete the last element, leave `[]`: without the key, the list is not managed and its elements stay.\nConnections are never deleted, because Azure has no field on them for a mark.\n\n## What is deleted, and when\n\nAccounts, projects and deployments are deleted last, together with the roles on them, once everything that the stack still declares exists: any of\nthat may be meant to replace them. While something cannot be read or created, they stay, which is an error in every run (`waits-for-grants`). If\nthe old resource must make room for the new one (quota, a name), apply once without the new one.\n\nAn account without the field `roleAssignments` keeps the assignments that others made on it. What its own stack gave there is revoked, but only with\n`--allow delete-list:ADDRESS`, because a bad merge may have dropped the key. `roleAssignments: []` says that nobody should have a role. The same applies to the file's own `roleAssignments`. A role given there on an account counts towards that account's\nlist, so declare it in the account.\n\n## What is drift\n\nUndeclared elements beside a declared list are drift: `drift` exits 2 and says who created them and when. `plan` lists them without changing\nits exit code, and `apply` never deletes what keyless did not create. This covers the lists above and the `roleAssignments` of an account,\nincluding assignments on something in the account.\n\nThese are only listed and do not fail `drift`:\n\n- accounts that no spec declares;\n- role assignments on resource groups, above them (only if the spec declares something there) and on other resources.\n\nRoles that the `grant` guard covers are the exception: given in a resource group of the stack, they are drift even on an account without\n`roleAssignments`. `unmanaged: list` lists everything of this kind and fails nothing.\n\nNever drift:\n\n- role assignments inherited from above;\n- a role for calling models that the account's or a project's own identity has there, because Azure services add those;\n- role assignments whose principal no longer exists;\n- Azure's own content filters;\n- what `expected` names. It applies to its own stack only: if two stacks have accounts in a resource group, an `Owner` on the group is drift until\n  both expect it;\n- roles activated through Privileged Identity Management (PIM) that have an end. A tenant without a PIM license has none. If this cannot be\n  read, Azure shows no end, or Azure contradicts itself about an assignment, `drift` exits 1. One that still exists a day after its end is\n  drift.\n\nA stack's resources outside of the resource groups and scopes that its spec names are drift too, since the last line that named such a place may\nhave been removed. Nothing is deleted there. Seeing accounts there takes *Reader* on the subscription; without it, a warning says that only the named\ngroups were read. To revoke a stack's roles at such a place, keep a role assignment at that `scope` with `principals: []` until they are gone.\n\nkeyless does not see what a stack created in a subscription that no spec of the run names any more: `plan` and `drift` report no changes, and the\nresources stay. Before you remove the last line that names a subscription, or change `subscription:`, delete the accounts there or apply once\nwith a role assignment there that has `principals: []`.\n\n## Several teams\n\nThe mark of another stack (the tag `keyless-stack`, or `[keyless:STACK]` at the end of a description) excuses nothing if that stack is not part\nof the run, because anybody can type one. Teams that share an account list each other under `coManagedBy`. A resource with the other team's mark\nis accepted if Azure shows that both its creator and its last writer are in `by`. A role assignment must also have a role in `roles` that the\n`grant` guard does not cover. `-v` lists what was accepted. Connections cannot be marked, so one team must declare them all.\n",
     );
     section(&mut page, "The file", &schema);
     let definitions = schema["$defs"].as_object().unwrap();

@@ -1,8 +1,8 @@
-# `just check` is what has to pass before a change goes in.
+# Run `just check` before you submit a change.
 
 default: check
 
-# The quick part of .ci/run, which also holds real clients against the sandbox and runs the long scripts of tests/.
+# The quick part of .ci/run, which also runs real clients against the sandbox and the long scripts of tests/.
 check: test format lint deny
 
 test:
@@ -18,11 +18,11 @@ deny:
     cargo fetch --locked
     tests/deny.sh
 
-# The long tests at full size, with other seeds every time.
+# The long tests at full size, with new seeds each time.
 nightly:
     tests/nightly.sh
 
-# Writes the JSON Schemas anew.
+# Regenerates the JSON Schemas.
 schema:
     cargo run -q -- schema spec > schema/spec.schema.json
     cargo run -q -- schema plan > schema/plan.schema.json

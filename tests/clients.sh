@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them; and, if it is named,
-# the tutorial's program.
+# Runs real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them. With `tutorial`, also the
+# tutorial's program.
 #
 #   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial]
 #
 # Prints a table (client, what, expected, got) and exits 1 if a row is not ok. The clients are installed by package name
-# into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry one line says SKIPPED. Nothing leaves loopback
-# but that installation, and --install does nothing else. --record keeps the traffic as tests/transcripts/*.jsonl, trimmed.
+# into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry it prints SKIPPED. Only the installation uses
+# the network, and --install does nothing else. --record keeps the trimmed traffic as tests/transcripts/*.jsonl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD/tests/clients

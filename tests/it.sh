@@ -2,10 +2,10 @@
 # Runs tests by name, as `cargo test` does:
 #
 #   tests/it.sh lib|it ARGUMENT...
-#   tests/it.sh --path lib|it        prints where the program is
+#   tests/it.sh --path lib|it        prints the program's path
 #
-# KEYLESS_TEST_LIB and KEYLESS_TEST_IT name programs that are built already: cargo is not asked then, whose lock a build beside this
-# one may hold for minutes.
+# KEYLESS_TEST_LIB and KEYLESS_TEST_IT name programs that are already built. cargo is not used then, because a concurrent build may hold its
+# lock for minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Mutation testing of what decides about deletes, access and retries: each changed line must make a test fail.
+# Mutation testing of the code that decides about deletes, access and retries: every mutation must make a test fail.
 # Needs cargo-mutants (cargo install cargo-mutants). `tests/mutants.sh guards` runs one group; without arguments all of them.
-# Survivors are listed at the end; those that are known, with the reason, stand in tests/mutants.txt.
+# Prints the surviving mutations. tests/mutants.txt lists the known ones with their reasons.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 out=${KEYLESS_MUTANTS_OUT:-target/mutants}
 export CARGO_PROFILE_DEV_DEBUG=0 INSTA_UPDATE=no
-# The copy that is mutated stands beside this tree, so that its tests find ../shared.
+# The mutated copy is beside this tree, so that its tests find ../shared.
 TMPDIR=$(cd .. && pwd)
 export TMPDIR
 
@@ -25,7 +25,7 @@ run() {
     local missed="$out/$group/mutants.out/missed.txt"
     [ -f "$missed" ] || { echo "FAILED $group: no result"; return; }
     echo "== $group: $(wc -l <"$out/$group/mutants.out/caught.txt") caught, $(wc -l <"$missed") missed"
-    # The same mutation of a known survivor moves with the lines around it: compare without positions.
+    # Compare without positions, because known survivors move when the lines around them change.
     sed -E 's/:[0-9]+:[0-9]+:/:/' "$missed" | grep -vxF -f <(sed '/^#/d;/^$/d;s/ *#.*//' tests/mutants.txt) || true
 }
 

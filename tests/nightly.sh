@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What takes longer than a change should wait: the long tests of .ci/run at full size, with seeds that are others every night. Prints
-# the first seed; a failure names its own, which repeats it: KEYLESS_FIRST_SEED=N tests/properties.sh.
+# The long tests of .ci/run at full size, with new seeds every night. Prints the first seed. A failure names its seed; to repeat it:
+# KEYLESS_FIRST_SEED=N tests/properties.sh.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export INSTA_UPDATE=no

@@ -3,5 +3,5 @@
 #
 #   tests/tutorial.sh
 #
-# A walk of tests/clients.sh with an environment of its own: azure-ai-inference, azure-identity, openai.
+# One walk of tests/clients.sh, with its own environment: azure-ai-inference, azure-identity, openai.
 exec "$(dirname "$0")/clients.sh" tutorial

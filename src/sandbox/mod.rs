@@ -1,8 +1,8 @@
 //! ARM on loopback: the part of Azure that keyless and its neighbours talk to, for tests,
 //! pipelines and newcomers without a subscription.
 //!
-//! It stands beside the flow and imports nothing of the rest of the crate: what judges a program
-//! must not share its mistakes. How the real service behaves, and where nobody knows, is in docs/sandbox.md.
+//! It is separate from the flow and imports nothing from the rest of the crate, so that it does not share the mistakes of the code
+//! that it tests. docs/sandbox.md says where it differs from Azure, and what is unknown.
 //!
 //! It has wings, and a wing imports only those that stand above it in this list (`tests/it/sandbox/wings.rs` checks it):
 //!
@@ -150,7 +150,7 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The state file holds something else.
+    /// The state file is not a sandbox's.
     #[error("`{}` is not a sandbox's state file", path.display())]
     NotState {
         /// The state file.
@@ -168,7 +168,7 @@ pub enum Error {
     },
 }
 
-/// Forgets what a state file holds. Refused while a sandbox uses it.
+/// Deletes the state in a file. Refused while a sandbox uses it.
 pub fn reset(state: &Path) -> Result<(), Error> {
     state::store::Store::open(state)?.remove()
 }

@@ -1,6 +1,6 @@
 //! `/_sandbox/seed`: a large, plausible subscription from a number.
 //!
-//! Equal numbers give equal resources; what is there already stays. It writes the state directly,
+//! Equal numbers give equal resources; existing resources stay. It writes the state directly,
 //! because a hundred thousand requests would take minutes.
 
 use axum::http::Method;

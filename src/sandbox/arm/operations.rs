@@ -8,7 +8,7 @@ use crate::sandbox::http::{Reply, Request, errors};
 use crate::sandbox::state::world::seconds;
 use crate::sandbox::state::{Operation, World, derived_id};
 
-/// Version in every polling URL, whatever version was called.
+/// The api-version in every polling URL, whichever version was called.
 const POLL_VERSION: &str = "2017-04-18";
 
 /// Adds `Azure-AsyncOperation` to the answer of a write, and `Location` where ARM sends both.

@@ -382,7 +382,7 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     if world.group(subscription, group).is_none() {
         return Err(errors::group_not_found(group));
     }
-    // Only of accounts and projects is known which exist; other resources are taken for granted.
+    // The sandbox knows only which accounts and projects exist, and assumes that other resources do.
     let [_, namespace, kind, name, below @ ..] = rest else { return Ok(()) };
     if !(namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
         && kind.eq_ignore_ascii_case("accounts"))

@@ -1,6 +1,6 @@
 //! Who is in the directory: applications, users, groups and who is in them.
 //!
-//! Unless strict, whoever calls is remembered. Tests put people there with `/_sandbox/directory`, see `admin`.
+//! Unless strict, every caller is added. Tests add principals with `/_sandbox/directory`, see `admin`.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

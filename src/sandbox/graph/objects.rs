@@ -82,8 +82,8 @@ pub(super) fn matches(body: &Map<String, Value>, term: &Term) -> Option<bool> {
     }
 }
 
-/// Unless strict, any id may become a principal by being used; until then nobody knows of what type. Only who asks for
-/// `directoryObject` by name is told: others expect one of the types below it.
+/// Unless strict, any id becomes a principal when it is first used; until then its type is unknown. It is returned only if the caller asks
+/// for `directoryObject` by name, because other callers expect a specific type.
 pub(super) fn stranger(id: &str) -> Map<String, Value> {
     let known = [("@odata.type", json!("#microsoft.graph.directoryObject")), ("id", json!(id))];
     known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

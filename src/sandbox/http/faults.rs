@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Reply, Request, errors, scope};
 
-/// The longest delay: ten minutes, so that no test hangs forever.
+/// Maximum delay, ten minutes, so that no test hangs forever.
 const DELAY_LIMIT: u64 = 600_000;
 
 /// When the connection breaks.
@@ -25,7 +25,7 @@ pub(crate) enum Break {
     After,
 }
 
-/// One fault, as it is sent and listed.
+/// One fault, in the format of requests and lists.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Fault {
@@ -132,7 +132,7 @@ impl Fault {
         method && self.path.as_deref().is_none_or(|pattern| fits(pattern, &path))
     }
 
-    /// Counts a matching request, and tells whether it is hit.
+    /// Counts a matching request, and says whether the fault applies to it.
     fn count(&mut self) -> bool {
         self.matched = self.matched.saturating_add(1);
         let first = self.nth.unwrap_or(1);

@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// A filter made of these pieces in any order, by a seed.
+    /// A random filter of these pieces, by a seed.
     fn jumbled(seed: &mut u64) -> String {
         const PIECES: &[&str] = &[
             "name",

@@ -1,4 +1,4 @@
-//! The sandbox's own view of one exchange: what came in, what goes out.
+//! The sandbox's own types for a request and its reply.
 //!
 //! Everything between `server` and the handlers speaks in these two types, so that
 //! handlers stay free of sockets and clocks. Nothing here knows Azure.
@@ -36,7 +36,7 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Path as it was sent.
+    /// The path as sent.
     pub(crate) path: String,
     /// Path segments, percent-decoded, without empty ones.
     pub(crate) segments: Vec<String>,
@@ -180,7 +180,7 @@ impl Reply {
     }
 }
 
-/// Segments of a path, percent-decoded, without empty ones; bytes that are no text stay readable.
+/// Segments of a path, percent-decoded, without empty ones; invalid UTF-8 is replaced.
 pub(crate) fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|segment| !segment.is_empty()).map(decoded).collect()
 }
@@ -193,7 +193,7 @@ fn decoded(segment: &str) -> String {
         .map_or_else(|| segment.to_owned(), |(name, _)| name.into_owned())
 }
 
-/// JSON text of a value of ours.
+/// JSON text of a value.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     // Invariant: what we serialise has string keys and no failing `Serialize`.
     serde_json::to_string(value).expect("a value of ours is serialisable")
@@ -201,7 +201,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> String {
 
 /// Writes a JSON object field by field, in the order in which ARM writes it.
 ///
-/// Text that is the same in every body (rate limits of a kind are 30 KB) is spliced in as it is.
+/// Text that is the same in every body (rate limits of a kind are 30 KB) is inserted unchanged.
 #[derive(Debug)]
 pub(crate) struct ObjectText(String);
 

@@ -1,8 +1,8 @@
-//! Requests, replies and what every service needs of them: the ground of the sandbox.
+//! Requests, replies, and what every service needs for them: the lowest wing of the sandbox.
 //!
 //! Answers no requests itself. It has requests and replies (`message`), the grammar of ARM paths (`scope`) and of filters
 //! (`filter`), error answers (`errors`), and what can happen to any request: limits (`throttle`), injected faults (`faults`)
-//! and counting (`stats`). Stands on no other wing.
+//! and counting (`stats`). Uses no other wing.
 //!
 //! Unlike Azure, requests are limited only with `--throttle documented`. Error texts are Azure's where they were recorded;
 //! docs/sandbox.md lists those that are ours.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::{HeaderMap, HeaderValue};
 
-/// Why a request is refused, if it is. `named` tells whether the certificate covers a host.
+/// Why a request is refused, or `None`. `named` says whether the certificate covers a host.
 pub(crate) fn refusal(
     headers: &HeaderMap,
     authority: Option<&str>,

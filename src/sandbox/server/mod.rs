@@ -2,7 +2,7 @@
 //!
 //! `running` starts and stops the sandbox and `listen` accepts connections. For each request, `exchange` checks the host
 //! (`gate`), applies faults, asks the service (`services`), saves the change and records the exchange (`record`).
-//! Stands on all other wings; none stands on it.
+//! Uses all other wings; none uses it.
 //!
 //! Unlike Azure, one address serves ARM, Graph, Entra and the data plane, and it must be a loopback address.
 

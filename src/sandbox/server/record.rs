@@ -90,7 +90,7 @@ pub(super) struct Recorder {
     file: Mutex<File>,
 }
 
-/// One exchange, as it is recorded.
+/// One recorded exchange.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exchange<'a> {
     pub(crate) method: &'a str,
@@ -278,7 +278,7 @@ fn redact_fields(value: &mut Value) {
     }
 }
 
-/// Whether a field of this name (lower case) holds a secret.
+/// Whether a field of this name (lower case) is a secret.
 fn is_secret(name: &str) -> bool {
     FIELDS.binary_search(&name).is_ok() || HEADERS.contains(&name)
 }

@@ -217,7 +217,7 @@ impl Rim {
     }
 }
 
-/// What goes to disk next.
+/// The next write to disk.
 enum Unsaved {
     Snapshot { name: String, text: Vec<u8> },
     Lines(Vec<u8>),

@@ -1,4 +1,4 @@
-//! What the sandbox remembers: the state, its clock, the state file and its journal.
+//! The sandbox's state, its clock, the state file and its journal.
 //!
 //! Answers no requests. `State` is plain data (`resources`, `rights`) in tables that know what is unsaved, `World` is the
 //! state of a running sandbox with its clock, and `store` keeps the state on disk. Stands on `http`.

@@ -1,6 +1,6 @@
-//! What the sandbox remembers of resources: plain data, as the state file holds it.
+//! The state of resources: plain data, in the format of the state file.
 //!
-//! No behaviour lives here; the handlers in `arm` read and write it.
+//! No behaviour; the handlers in `arm` read and write it.
 
 use std::collections::BTreeMap;
 

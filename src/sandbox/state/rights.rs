@@ -1,6 +1,6 @@
-//! What the sandbox remembers of principals and their rights: plain data, as the state file holds it.
+//! The state of principals and their permissions: plain data, in the format of the state file.
 //!
-//! No behaviour lives here; `arm::rbac` and `entra` judge by it.
+//! No behaviour; `arm::rbac` and `entra` use it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,7 +85,7 @@ pub(crate) struct Policy {
     pub(crate) value: Value,
 }
 
-/// Comparison of a policy's field; if it holds, the write is denied.
+/// Comparison of a policy's field; if it is true, the write is denied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Operator {

@@ -1,7 +1,7 @@
 //! The state file and its journal: read once, one owner at a time.
 //!
-//! A change appends a line to the journal and syncs it; now and then the whole state is written
-//! anew and the journal begins again. A killed sandbox leaves a snapshot and the changes since,
+//! A change appends a line to the journal and syncs it; now and then the whole state is rewritten
+//! and the journal starts again. A killed sandbox leaves a snapshot and the changes since,
 //! perhaps with a torn last line, which was never answered. The lock is a file of its own because
 //! renaming replaces the locked one.
 
@@ -148,7 +148,7 @@ impl Store {
         journal.file.is_none() || journal.bytes > FOLD.max(journal.snapshot_bytes.saturating_mul(2))
     }
 
-    /// Whether the journal holds anything, or might.
+    /// Whether the journal may have lines.
     pub(crate) fn has_lines(&self) -> bool {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).lines
     }
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// Applies a journal to the snapshot that it belongs to, and tells whether there was anything in it.
+/// Applies a journal to its snapshot, and returns whether it had any lines.
 fn replay(state: &mut State, journal: &[u8]) -> Result<bool, serde_json::Error> {
     // Text after the last line break was cut by a kill, and its request never answered.
     let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &journal[..end]);

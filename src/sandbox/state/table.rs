@@ -1,7 +1,7 @@
-//! Tables of the state, which know what was changed since it was last written down.
+//! Tables of the state, which track what has changed since the last save.
 //!
-//! Reading is a map's; changing goes through here and leaves a mark. A journal line holds what
-//! marked keys have now: their value, or null if they are gone. Knows no file.
+//! They read like a map, and mark each changed key. A journal line has the current value of each marked key, or null if it was
+//! removed. Does not access files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -33,7 +33,7 @@ impl<T> Deref for Table<T> {
     }
 }
 
-/// Marks say what is unsaved, not what is there.
+/// Compares contents only, because marks say what is unsaved.
 impl<T: PartialEq> PartialEq for Table<T> {
     fn eq(&self, other: &Self) -> bool {
         self.items == other.items

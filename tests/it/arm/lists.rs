@@ -76,7 +76,7 @@ async fn a_part_is_asked_for_again_and_its_items_are_not_counted() {
 }
 
 #[tokio::test]
-async fn a_list_that_leads_in_a_circle_or_never_ends_is_an_error_and_not_a_short_list() {
+async fn a_list_whose_pages_form_a_circle_or_never_end_is_an_error() {
     let server = Server::start().await;
     let page =
         |n: u32| answer(200, &[], &json!({"value": [1], "nextLink": format!("{}/p?n={n}", server.base)}));

@@ -86,7 +86,7 @@ fn words(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn recorded_errors_are_read_whole_and_recorded_writes_are_followed_as_they_went() {
+fn recorded_errors_are_parsed_completely_and_recorded_operations_are_followed() {
     let Some(cassettes) = cassettes() else {
         crate::common::skipped("recorded answers: ../shared/recordings is not there");
         return;

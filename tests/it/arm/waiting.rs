@@ -20,7 +20,7 @@ fn interruptible() -> (Options, Interrupt, Arc<Witness>) {
 }
 
 #[tokio::test]
-async fn a_long_retry_after_is_told_to_the_observer_whole_and_ctrl_c_ends_the_wait() {
+async fn a_long_retry_after_is_reported_in_full_and_ctrl_c_ends_the_wait() {
     let server = Server::playing([answer(429, &[("Retry-After", "307")], &Value::Null)]).await;
     let (options, _, witness) = interruptible();
     let error = client_with(&server.base, options, witness.clone()).get(PATH).await.unwrap_err();

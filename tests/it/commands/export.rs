@@ -420,7 +420,7 @@ fn what_a_live_account_lacks_is_told_and_the_rest_of_it_exported() {
 }
 
 #[test]
-fn roles_stand_by_names_that_specs_take_and_principals_that_are_gone_are_marked() {
+fn roles_are_exported_by_name_and_deleted_principals_are_marked() {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
     // The last name would be taken for a slip.
@@ -557,7 +557,7 @@ fn no_live_text_ends_the_code_of_a_comment() {
 }
 
 #[test]
-fn every_live_field_that_specs_do_not_have_is_named_and_nothing_of_it_is_shown() {
+fn live_fields_that_specs_do_not_have_are_named_without_their_values() {
     let azure = Azure::start();
     estate(&azure);
     let folder = azure.folder();

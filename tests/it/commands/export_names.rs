@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::common::{Azure, CS_USER, SUB, account, assignment, role};
 
 #[test]
-fn an_own_identity_is_named_by_its_account_only_where_one_account_has_that_name() {
+fn an_identity_is_exported_by_account_name_only_if_the_name_is_unique() {
     for twice in [false, true] {
         let azure = Azure::start();
         let elsewhere = account("chat").replace("/rg/", "/other/");

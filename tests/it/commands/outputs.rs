@@ -69,7 +69,7 @@ fn lines_for_a_pipeline_hold_nothing_else() {
 }
 
 #[test]
-fn an_account_that_is_absent_is_an_error_and_no_half_set_of_variables_goes_out() {
+fn an_absent_account_is_an_error_and_no_variables_are_printed() {
     let azure = live(&["chat"]);
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat", "gone"]));
@@ -181,7 +181,7 @@ fn a_project_for_which_azure_shows_no_endpoint_has_none() {
 }
 
 #[test]
-fn a_project_that_is_absent_or_unread_is_an_error_and_no_half_set_goes_out() {
+fn an_absent_or_unread_project_is_an_error_and_no_variables_are_printed() {
     let (azure, folder) = with_projects(&["team"]);
     let run = folder.keyless("outputs --format json").exits(1);
     assert_eq!(run.findings(), ["project-absent@11"]);

@@ -257,7 +257,7 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
 }
 
 #[test]
-fn keys_go_off_after_the_grants_were_seen_to_work_and_are_seen_to_be_refused() {
+fn keys_go_off_after_tokens_are_proven_to_work_and_are_proven_to_be_refused() {
     let azure = live(false);
     answers(&azure, "/openai/v1", OK);
     keys_are_off(&azure);

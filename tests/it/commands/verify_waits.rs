@@ -56,7 +56,7 @@ fn age(list: &mut Value) {
 }
 
 #[test]
-fn a_missing_role_is_waited_for_only_where_a_new_grant_would_let_the_caller_in() {
+fn a_missing_role_is_waited_for_only_if_a_new_grant_would_help() {
     let group = account("chat").split("/providers/").next().unwrap().to_owned();
     let one = |scope: &str, guid, principal, kind| {
         let azure = live(true);
@@ -92,7 +92,7 @@ fn a_missing_role_is_waited_for_only_where_a_new_grant_would_let_the_caller_in()
 }
 
 #[test]
-fn a_deployment_that_is_not_known_is_waited_for_only_if_it_was_made_a_moment_ago() {
+fn an_unknown_deployment_is_waited_for_only_if_it_is_new() {
     let azure = live(true);
     keys_are_off(&azure);
     says(&azure, "POST", "/openai/v1", 404, "DeploymentNotFound", "The API deployment does not exist.");

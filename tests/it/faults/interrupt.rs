@@ -353,7 +353,7 @@ fn an_operation_that_azure_has_accepted_is_followed_to_its_end() {
 }
 
 #[test]
-fn a_restore_that_is_interrupted_before_its_settings_is_no_step_that_was_skipped() {
+fn a_restore_interrupted_before_its_settings_is_not_reported_as_skipped() {
     let world = World::start();
     let folder = world.folder();
     let scene = SCENES.iter().find(|scene| scene.name == "restore").unwrap();

@@ -23,7 +23,7 @@ fn said(run: &Run) -> String {
 
 /// What somebody makes while the declared one is on its way, under another name or the same, and what the step says of it.
 #[test]
-fn an_assignment_made_meanwhile_that_is_not_what_is_declared_is_no_success() {
+fn an_assignment_created_meanwhile_that_differs_from_the_declared_one_is_a_failure() {
     let under =
         |lines: &str| grants(&[ALICE]).replace("    principals:", &format!("    {lines}\n    principals:"));
     let private = "condition: \"@Environment[isPrivateLink] BoolEquals true\"";
@@ -88,7 +88,7 @@ fn an_assignment_made_meanwhile_that_is_not_what_is_declared_is_no_success() {
 
 /// The same condition, otherwise set, is what is declared, where it can be read whether it lasts.
 #[test]
-fn an_assignment_made_meanwhile_with_the_declared_condition_is_what_is_declared() {
+fn an_assignment_created_meanwhile_with_the_declared_condition_counts_as_done() {
     for readable in [true, false] {
         let world = World::start();
         let folder = world.folder();
@@ -240,7 +240,7 @@ fn what_another_stack_took_over_meanwhile_is_neither_deleted_nor_written() {
 
 /// What was soft-deleted is gone, and a new account of that name is somebody's.
 #[test]
-fn an_account_made_anew_where_one_was_to_be_restored_is_left_to_whoever_made_it() {
+fn an_account_recreated_instead_of_restored_is_left_to_its_creator() {
     let world = World::start();
     let folder = world.folder();
     let spec = one_account("team-a", "chat", "tags: {a: b}\n");

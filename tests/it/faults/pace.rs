@@ -235,7 +235,7 @@ fn documented() -> (Counter, Counter) {
 }
 
 #[test]
-fn a_thousand_grants_take_what_the_documented_limits_take_and_none_is_refused() {
+fn a_thousand_grants_within_the_documented_limits_are_never_refused() {
     // 200 at once, the other 800 at 10 a second.
     let bound = Duration::from_secs(80);
     for (told, seed) in [Told::Nothing, Told::Remaining].into_iter().zip(0..) {

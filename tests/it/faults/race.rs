@@ -182,7 +182,7 @@ fn sixty_times_two_applies_at_once() {
 }
 
 #[test]
-fn an_account_deleted_during_the_apply_is_told_and_the_next_run_says_what_to_do() {
+fn an_account_deleted_during_the_apply_is_reported_and_the_next_run_says_what_to_do() {
     let world = World::start();
     let folder = world.folder();
     let spec = one_account("team-a", "chat", &grants(&[ALICE, BOB]));

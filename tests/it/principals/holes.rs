@@ -81,7 +81,7 @@ fn a_guard_judges_the_role_before_the_identity_exists() {
 }
 
 #[test]
-fn an_identity_that_an_update_gives_is_waited_for_and_one_that_nobody_gives_is_an_error() {
+fn an_identity_added_by_an_update_is_waited_for_and_a_missing_one_is_an_error() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));

@@ -25,7 +25,7 @@ fn read(folder: &Folder) -> Value {
 }
 
 #[test]
-fn a_lock_file_holds_types_names_and_ids_and_counts_where_the_directory_may_not_be_read() {
+fn a_lock_file_decides_if_the_directory_cannot_be_read() {
     let (azure, folder) = locked();
     let expected = json!({"formatVersion": "1.0", "principals": [
         {"type": "Group", "name": "ml-developers", "id": ML},

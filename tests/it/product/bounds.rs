@@ -199,7 +199,7 @@ fn many_mistakes_in_one_long_line_are_told_without_a_search_of_the_line_for_each
 }
 
 #[test]
-fn what_rules_find_is_told_up_to_a_thousand_and_no_error_is_lost_among_warnings() {
+fn findings_are_limited_to_a_thousand_and_errors_come_first() {
     let folder = Folder::new();
     let account = |lines: &str| one_account("team-a", "chat", lines);
     let rules =

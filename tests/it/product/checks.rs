@@ -98,7 +98,7 @@ fn nothing_about_models_is_asked_where_no_model_is_written() {
 }
 
 #[test]
-fn a_live_account_is_asked_for_its_own_models_which_holds_what_it_was_tuned_to() {
+fn a_live_accounts_own_model_list_includes_its_fine_tuned_models() {
     let (azure, folder) = deployed();
     azure.spoil(
         "GET",
@@ -371,7 +371,7 @@ fn a_list_that_is_not_found_does_not_say_that_nothing_is_in_it() {
 }
 
 #[test]
-fn a_part_of_a_batch_that_is_throttled_is_asked_again_and_in_the_end_given_up() {
+fn a_throttled_part_of_a_batch_is_retried_and_finally_given_up() {
     static LEFT: AtomicUsize = AtomicUsize::new(0);
     /// Throttles every part as often as is left.
     fn throttle(answer: &mut Value) {
@@ -406,7 +406,7 @@ fn a_part_of_a_batch_that_is_throttled_is_asked_again_and_in_the_end_given_up() 
 }
 
 #[test]
-fn an_account_that_another_run_made_meanwhile_is_not_called_somebody_elses() {
+fn an_account_created_by_a_concurrent_run_is_not_reported_as_foreign() {
     fn not_yet(list: &mut serde_json::Value) {
         list["value"] = json!([]);
     }

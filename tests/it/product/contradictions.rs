@@ -31,7 +31,7 @@ fn one_too_many() -> (Azure, Folder) {
 }
 
 #[test]
-fn a_revocation_that_azure_does_not_find_has_failed_while_the_role_is_there() {
+fn a_revocation_answered_with_404_has_failed_if_the_role_still_exists() {
     for code in CODES {
         let (azure, folder) = one_too_many();
         azure.spoil("DELETE", "/roleAssignments/", Fault::error(404, code, "It was not found."));
@@ -51,7 +51,7 @@ fn a_revocation_that_azure_does_not_find_has_failed_while_the_role_is_there() {
 
 /// 204 is documented as "does not exist" of role assignments, and 203 and 206 as nothing.
 #[test]
-fn a_revocation_that_azure_answers_with_nothing_has_failed_while_the_role_is_there() {
+fn a_revocation_answered_with_204_has_failed_if_the_role_still_exists() {
     for (status, body) in [(204, ""), (203, "{}"), (206, r#"{"value": []}"#)] {
         let (azure, folder) = one_too_many();
         azure.spoil(
@@ -83,7 +83,7 @@ fn fault(azure: &Azure, faults: Value) {
 }
 
 #[test]
-fn a_success_that_is_documented_nowhere_is_looked_at_though_nothing_stood_there_before() {
+fn an_undocumented_success_status_is_checked_by_a_read() {
     let (azure, folder) = one_too_many();
     let absent = json!([{"method": "GET", "path": "*/roleAssignments/*", "nth": 1, "status": 404,
         "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
@@ -95,7 +95,7 @@ fn a_success_that_is_documented_nowhere_is_looked_at_though_nothing_stood_there_
 }
 
 #[test]
-fn a_revocation_that_azure_answers_with_a_fault_is_done_where_the_role_is_gone() {
+fn a_revocation_answered_with_an_error_is_done_if_the_role_is_gone() {
     // Whether it goes away with the fault, and whether the fault passes.
     for (effect, nth) in [(true, json!(1)), (true, Value::Null), (false, Value::Null)] {
         let (azure, folder) = one_too_many();
@@ -118,7 +118,7 @@ fn a_revocation_that_azure_answers_with_a_fault_is_done_where_the_role_is_gone()
 }
 
 #[test]
-fn an_account_that_stays_though_azure_has_ended_its_deletion_has_not_been_deleted() {
+fn an_account_that_still_exists_after_its_deletion_ended_was_not_deleted() {
     let azure = Azure::start();
     let folder = azure.folder();
     let two = "accounts:\n  - {name: chat, disableLocalAuth: true}\n";

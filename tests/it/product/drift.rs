@@ -132,7 +132,7 @@ fn a_description_changed_by_hand_is_drift() {
 }
 
 #[test]
-fn a_difference_that_a_guard_would_keep_from_being_closed_is_drift_like_any_other() {
+fn a_difference_that_only_a_guarded_plan_can_fix_is_still_drift() {
     let azure = Azure::start();
     let folder = azure.folder();
     let owner = grants(&[ALICE]).replace("Cognitive Services User", "Owner");
@@ -181,7 +181,7 @@ fn a_deleted_account_is_drift_and_the_soft_deleted_one_is_named() {
 }
 
 #[test]
-fn drift_says_what_is_live_and_what_the_spec_says_and_never_what_apply_would_do() {
+fn drift_shows_live_and_spec_values_and_never_what_apply_would_do() {
     let (azure, folder, spec) = applied();
     let long = "calls the models of the chat account from the nightly batch of the platform team";
     folder.write("a.yaml", spec.replace("description: calls the models", &format!("description: {long}")));

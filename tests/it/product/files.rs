@@ -265,7 +265,7 @@ fn a_report_that_fails_swallows_no_result() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_shown_is_not_carried_out_and_it_is_said_what_became_of_azure() {
+fn a_plan_that_cannot_be_shown_is_not_applied_and_the_error_says_so() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", spec());

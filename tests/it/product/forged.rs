@@ -252,7 +252,7 @@ fn a_plan_of_the_old_format_is_refused() {
 }
 
 #[test]
-fn a_lift_lifts_for_the_resource_that_is_touched_and_for_no_name_in_the_file() {
+fn allow_applies_to_the_resource_id_and_not_to_a_name_in_the_plan_file() {
     let (azure, folder) = planned();
     forge(&folder, |plan| {
         let chat = change(plan, "update", "chat");
@@ -380,7 +380,7 @@ fn what_another_stack_left_behind_is_neither_brought_back_nor_purged() {
 }
 
 #[test]
-fn what_was_there_before_is_hearsay_in_a_file_and_read_from_azure_by_apply() {
+fn previous_values_in_a_plan_file_are_unverified_and_apply_reads_them_from_azure() {
     let azure = Azure::start();
     let folder = azure.folder();
     let lines = "customSubDomainName: chat\nnetworkAcls:\n  defaultAction: Deny\n  ipRules: ";

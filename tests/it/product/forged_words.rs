@@ -35,7 +35,7 @@ fn whitewash(plan: &mut Value) {
 }
 
 #[test]
-fn a_file_that_declares_nothing_does_not_make_a_hand_made_grant_one_to_rely_on() {
+fn a_spec_without_role_assignments_does_not_make_a_hand_made_one_count() {
     let (azure, folder) = last_user();
     let words = ["guard-lock-out", "without the mark of the plan's stack", "--allow lock-out:"];
     refused(&azure, folder.keyless("apply plan.json --yes"), 3, &words);
@@ -72,7 +72,7 @@ fn grants_that_the_plans_stack_made_or_makes_let_its_keys_go_off() {
 }
 
 #[test]
-fn what_writes_nothing_is_not_shown_by_apply_and_shown_as_the_files_word_by_show() {
+fn unchanged_resources_of_a_plan_file_are_hidden_by_apply_and_unverified_in_show() {
     const LIE: &str = "API keys stay on, nobody loses access";
     let (azure, folder) = planned();
     let owner = assignment(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab");

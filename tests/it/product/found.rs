@@ -48,7 +48,7 @@ fn moving(lines: &str) -> (Azure, Folder) {
 }
 
 #[test]
-fn a_deployment_that_came_back_with_its_account_replaces_nothing_while_azure_has_not_completed_it() {
+fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
     for (state, edit) in STATES {
         let (azure, folder) = moving(&format!("{}{GPT}", grants(&[ALICE])));
         azure.spoil("GET", "/accounts/new/deployments/gpt?", Fault::Edit(edit));
@@ -82,7 +82,7 @@ fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
 
 /// A mark, an update and a creation that find their work done: each is judged.
 #[test]
-fn what_somebody_else_has_brought_about_is_done_once_azure_has_completed_it() {
+fn a_resource_created_by_somebody_else_is_done_once_azure_has_completed_it() {
     let lines = |lines: &str| one_account("team-a", "chat", &format!("disableLocalAuth: false\n{lines}"));
     for (state, edit) in STATES {
         let azure = Azure::start();
@@ -136,7 +136,7 @@ fn an_update_of_what_has_failed_is_written() {
 
 /// No other write of the stack's than the one that is judged: the answer of a write that Azure gives up on is an end too.
 #[test]
-fn a_write_whose_answer_shows_that_azure_takes_the_thing_away_or_has_switched_it_off_has_failed() {
+fn a_write_answered_with_deleting_or_disabled_has_failed() {
     for (state, edit) in STATES {
         let azure = Azure::start();
         let folder = azure.folder();
@@ -183,7 +183,7 @@ fn rewrite(azure: &Azure, path: &str, properties: &Value) {
 const JUDGED: &str = "it is there already, with what the spec does not declare and no guard has judged: ";
 
 #[test]
-fn a_deployment_that_comes_back_on_another_filter_than_a_new_one_gets_is_not_made() {
+fn a_deployment_restored_with_another_filter_than_the_default_is_not_done() {
     let lines = format!("{}{GPT}", grants(&[ALICE]));
     let (_azure, folder) = returning(&lines, |azure| {
         azure.put(&format!("{}/raiPolicies/off", account("chat")), off());
@@ -251,7 +251,7 @@ fn a_project_that_is_there_with_an_identity_of_others_is_not_made() {
 
 /// The secret would go to where somebody else has said.
 #[test]
-fn a_connection_that_comes_back_with_a_host_that_nobody_declares_is_sent_no_secret() {
+fn a_connection_restored_with_an_undeclared_host_is_sent_no_secret() {
     let lines = "connections: [{name: search, category: ApiKey, authType: ApiKey, credentials: {key: '${secret.SEARCH}'}}]\n";
     let azure = Azure::start();
     let folder = azure.folder();

@@ -172,7 +172,7 @@ fn a_missing_resource_group_is_a_finding_and_not_a_write() {
 }
 
 #[test]
-fn whether_a_deleted_account_holds_the_name_is_a_note_where_it_may_not_be_asked() {
+fn a_note_says_if_soft_deleted_accounts_may_not_be_listed() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", ""));

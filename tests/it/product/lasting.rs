@@ -99,7 +99,7 @@ fn what_a_stack_adopted_ends_all_the_same() {
 }
 
 #[test]
-fn what_somebody_activated_satisfies_no_declaration_whatever_mark_it_carries() {
+fn an_activated_role_never_satisfies_a_declaration_whatever_its_mark() {
     let (azure, folder) = open();
     let id = for_a_while(&azure, "Activated", &account("chat"), USER, ALICE);
     type_mark(&azure, &id, "[keyless:team-a]");
@@ -210,7 +210,7 @@ fn what_is_adopted_takes_one_question_more_than_what_keyless_made() {
 }
 
 #[test]
-fn an_assignment_made_meanwhile_for_a_while_is_no_success_and_keys_stay_on() {
+fn a_temporary_assignment_created_meanwhile_is_a_failure_and_keys_stay_on() {
     let exists = || Fault::error(409, "RoleAssignmentExists", "The role assignment already exists.");
     let hide = |list: &mut Value| list["value"] = json!([]);
     for (kind, mark) in KINDS.iter().flat_map(|kind| [(kind, None), (kind, Some("[keyless:team-a]"))]) {

@@ -108,7 +108,7 @@ fn a_saved_plan_that_leaves_something_in_the_list_is_applied_as_before() {
 }
 
 #[test]
-fn the_list_of_the_file_and_the_block_of_an_account_that_stays_are_asked_about_too() {
+fn delete_list_covers_the_files_own_list_and_accounts_that_stay() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
@@ -249,7 +249,7 @@ fn nobody_at_a_scope_is_something_to_declare() {
 }
 
 #[test]
-fn a_removed_line_is_revoked_though_an_identity_that_the_plan_makes_gets_a_role_there() {
+fn a_removed_line_is_revoked_even_if_a_new_identity_gets_a_role_at_that_scope() {
     let azure = Azure::start();
     let folder = azure.folder();
     let file = |accounts: &str, roles: &str| {

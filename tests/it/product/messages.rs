@@ -214,7 +214,7 @@ fn where_nothing_answers_on_this_machine_the_hint_speaks_of_this_machine() {
 }
 
 #[test]
-fn a_connection_that_no_spec_declares_any_more_is_said_to_stay_with_its_secret() {
+fn an_undeclared_connection_is_reported_to_stay_with_its_secret() {
     let azure = Azure::start();
     let folder = azure.folder();
     let spec = |list: &str| format!("{}{ACCOUNT}    connections:{list}\n", head("team-a"));

@@ -238,7 +238,7 @@ fn a_mark_outside_of_the_stacks_domain_permits_no_delete() {
 }
 
 #[test]
-fn a_mark_is_no_authorisation_where_a_declared_scope_or_another_stack_makes_it_seen() {
+fn a_mark_alone_authorises_nothing_even_if_a_declared_scope_or_stack_shows_it() {
     let (azure, folder) = applied(&[ALICE], "");
     let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/other");
     azure.grant(&elsewhere, BY_HAND, READER, BOB, Some("bait [keyless:team-a]"));
@@ -401,7 +401,7 @@ fn a_soft_deleted_account_comes_back_only_where_the_spec_says_so() {
 }
 
 #[test]
-fn another_assignment_of_the_principal_is_not_taken_for_the_one_that_azure_refuses_twice() {
+fn another_assignment_of_the_principal_is_not_mistaken_for_the_duplicate() {
     let (azure, folder) = applied(&[], "");
     let exists = || Fault::error(409, "RoleAssignmentExists", "The role assignment already exists.");
     folder.write("a.yaml", spec(&[ALICE], ""));
@@ -415,7 +415,7 @@ fn another_assignment_of_the_principal_is_not_taken_for_the_one_that_azure_refus
 }
 
 #[test]
-fn an_account_without_its_mark_that_outlives_what_is_made_in_it_is_no_secret() {
+fn an_unmarked_account_that_stays_without_its_contents_is_reported() {
     let (azure, folder) = applied(&[ALICE], "");
     let mut body = azure.get(&account("chat"));
     body["tags"] = json!({"cost": "7"});

@@ -144,7 +144,7 @@ fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
 
 /// A question may stand for an hour: what was shown is read and judged again, as a saved plan is.
 #[test]
-fn what_changed_while_the_question_stood_is_judged_before_anything_is_written() {
+fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
     type Meanwhile = fn(&Azure);
     let keys_off = one_account("team-a", "chat", "disableLocalAuth: true\n");
     let without_account = keys_off.split_once("accounts:").unwrap().0.to_owned() + "accounts: []\n";

@@ -93,7 +93,7 @@ fn users_keep_an_account_that_stays_because_its_project_could_not_be_deleted() {
 type Obstacle = (&'static str, fn(&Azure), &'static str);
 
 #[test]
-fn an_account_with_a_project_of_somebody_else_is_refused_in_the_plan_and_nothing_goes() {
+fn deleting_an_account_with_a_foreign_project_is_refused_and_nothing_is_deleted() {
     let obstacles: [Obstacle; 5] = [
         (
             "made by hand",

@@ -87,7 +87,7 @@ fn failed(list: &mut Value) {
 }
 
 #[test]
-fn a_renamed_deployment_stays_until_the_new_one_stands_or_the_spec_drops_that() {
+fn a_renamed_deployment_stays_until_the_new_one_exists_or_is_no_longer_declared() {
     let spec = |deployments: &str| {
         one_account("team-a", "chat", &format!("disableLocalAuth: false\nroleAssignments: []\n{deployments}"))
     };
@@ -127,7 +127,7 @@ fn a_renamed_deployment_stays_until_the_new_one_stands_or_the_spec_drops_that() 
 }
 
 #[test]
-fn what_a_stack_cannot_make_holds_back_nothing_of_another_stack_and_no_role_elsewhere() {
+fn what_a_stack_cannot_make_holds_back_neither_other_stacks_nor_roles_elsewhere() {
     let two = format!(
         "{}  - name: search\n    disableLocalAuth: false\n    roleAssignments:\n      - role: Reader\n        principals: [{{id: {ALICE}, type: User}}]\n",
         one_account("team-a", "chat", "disableLocalAuth: false\nroleAssignments: []\n")
@@ -152,7 +152,7 @@ fn what_a_stack_cannot_make_holds_back_nothing_of_another_stack_and_no_role_else
 type Harm = fn(&Azure);
 
 #[test]
-fn a_saved_plan_deletes_only_while_what_it_left_as_it_was_is_there_and_well() {
+fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() {
     let whole = |name: &str, deployments: &str| {
         format!(
             "  - name: {name}\n    disableLocalAuth: false\n    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{{id: {ALICE}, type: User}}]\n{deployments}"

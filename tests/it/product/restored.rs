@@ -76,7 +76,7 @@ fn attached_identities_come_back_too() {
 }
 
 #[test]
-fn keys_that_come_back_on_let_in_anyone_who_has_one_by_every_way_to_read_the_plan() {
+fn keys_turned_on_by_a_restore_show_as_access_for_anyone_in_every_format() {
     let azure = Azure::start();
     let folder = deleted(&azure, &json!({}));
     folder.write("a.yaml", spec(&format!("tags: {{a: b}}\n{}", grants(&[ALICE]))));
@@ -105,7 +105,7 @@ fn keys_that_come_back_on_let_in_anyone_who_has_one_by_every_way_to_read_the_pla
 }
 
 #[test]
-fn keys_that_are_off_afterwards_let_nobody_in_and_a_delete_takes_the_way_of_keys() {
+fn keys_turned_off_and_deleted_accounts_show_as_lost_access() {
     let azure = Azure::start();
     let folder = deleted(&azure, &json!({}));
     folder.write("a.yaml", spec(&format!("disableLocalAuth: true\n{}", grants(&[ALICE]))));

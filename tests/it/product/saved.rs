@@ -188,7 +188,7 @@ fn a_guard_that_refused_the_plan_is_lifted_when_it_is_applied() {
 }
 
 #[test]
-fn what_a_check_said_when_the_plan_was_made_is_not_said_when_it_no_longer_holds() {
+fn findings_of_a_saved_plan_that_no_longer_apply_are_not_repeated() {
     let (azure, folder) = planned();
     let reader = json!({"value": [{"actions": ["*/read"], "notActions": []}]}).to_string();
     let denied = Fault::Answer(200, "application/json", reader);

@@ -185,7 +185,7 @@ fn what_should_have_ended_and_is_declared_is_named_with_its_remedy() {
 
 /// Beside it nothing can be made: it has the name that the declared one would get.
 #[test]
-fn what_has_keyless_own_name_and_should_have_ended_is_told_and_not_made_again_and_again() {
+fn an_overdue_assignment_with_keyless_own_name_is_reported_and_not_recreated() {
     for past in [activated, assigned] {
         let (azure, folder) = open();
         folder.write("a.yaml", with_keys(true, &grants(&[ALICE])));
@@ -232,7 +232,7 @@ fn asked(azure: &Azure) -> [usize; 2] {
 }
 
 #[test]
-fn schedules_are_asked_once_for_a_subscription_and_by_scope_where_that_is_refused_or_says_too_little() {
+fn schedules_are_read_once_per_subscription_and_by_scope_if_that_is_not_enough() {
     fn first_only(list: &mut Value) {
         items(list).truncate(1);
     }
@@ -281,7 +281,7 @@ fn schedules_are_asked_once_for_a_subscription_and_by_scope_where_that_is_refuse
 
 /// One of two at the group goes: of each account below it matters who is left.
 #[test]
-fn a_way_in_that_goes_for_many_accounts_takes_one_question_about_schedules() {
+fn removing_a_role_on_many_accounts_takes_one_query_for_schedules() {
     let azure = Azure::start();
     let folder = azure.folder();
     let mut accounts = String::new();

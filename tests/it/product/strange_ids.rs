@@ -90,7 +90,7 @@ fn an_assignment_on_something_else_spoils_nothing_whatever_its_id_looks_like() {
 }
 
 #[test]
-fn an_assignment_that_may_be_a_declared_one_is_named_and_nothing_is_done_on_the_word_of_the_list() {
+fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_changes() {
     const HINT: &str = "nothing that this item may be is changed";
     let rows = [
         (

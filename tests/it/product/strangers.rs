@@ -158,7 +158,7 @@ fn with_unmanaged_list_everything_is_named_and_nothing_fails() {
 }
 
 #[test]
-fn where_no_list_is_declared_nothing_is_read_and_only_great_power_is_drift() {
+fn undeclared_lists_are_not_read_and_only_guarded_roles_are_drift() {
     let (azure, folder) = applied(&one_account("team-a", "chat", "disableLocalAuth: true\n"));
     azure.put(&format!("{}/deployments/rogue", account("chat")), gpt(&json!({})));
     let run = folder.keyless("drift a.yaml --format json").exits(0);
@@ -177,7 +177,7 @@ fn where_no_list_is_declared_nothing_is_read_and_only_great_power_is_drift() {
 }
 
 #[test]
-fn beside_no_list_assignments_are_named_and_guarded_roles_are_drift_in_the_stacks_own_groups() {
+fn without_a_declared_list_only_guarded_roles_in_the_stacks_groups_are_drift() {
     let text = format!(
         "{}roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals: [{{id: {ALICE}, type: User}}]\n",
         head("team-a")
@@ -313,7 +313,7 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
 }
 
 #[test]
-fn with_a_lock_file_the_directory_is_asked_about_strangers_and_nobody_else() {
+fn with_a_lock_file_the_directory_is_asked_only_about_undeclared_principals() {
     let (azure, folder) = applied(&spec(""));
     folder.write("a.lock.json", r#"{"formatVersion": "1.0", "principals": []}"#);
     folder.keyless("drift a.yaml").exits(0);
@@ -500,7 +500,7 @@ fn what_azure_makes_itself_is_no_drift_and_its_name_alone_excuses_nothing() {
 }
 
 #[test]
-fn what_lost_its_mark_is_said_to_be_no_longer_ours_and_adopting_puts_it_back() {
+fn a_resource_that_lost_its_mark_is_reported_and_adopt_restores_it() {
     let (azure, folder) = applied(&spec(""));
     let child = |path: &str| format!("{}/{path}", account("chat"));
     for (path, title) in [
@@ -531,7 +531,7 @@ fn what_lost_its_mark_is_said_to_be_no_longer_ours_and_adopting_puts_it_back() {
 }
 
 #[test]
-fn a_declared_list_that_cannot_be_read_is_never_no_changes_even_where_it_is_empty() {
+fn an_unreadable_declared_list_is_never_no_changes_even_if_it_is_empty() {
     let lines = "disableLocalAuth: true\nroleAssignments: []\nraiPolicies: []\ndeployments: []\nprojects: []\nconnections: []\n";
     let (azure, folder) = applied(&one_account("team-a", "chat", lines));
     for part in ["/raiPolicies?", "/deployments?", "/projects?", "/connections?", "/roleAssignments?"] {
@@ -552,7 +552,7 @@ fn a_declared_list_that_cannot_be_read_is_never_no_changes_even_where_it_is_empt
 
 /// The last line that named a scope takes the scope out of the spec, and with it the right to delete there.
 #[test]
-fn what_a_stack_made_where_its_spec_no_longer_speaks_is_drift_and_never_no_changes() {
+fn what_a_stack_made_outside_its_spec_is_drift_and_never_no_changes() {
     let azure = Azure::start();
     let folder = azure.folder();
     let elsewhere = format!("/subscriptions/{SUB}/resourceGroups/rg-data");

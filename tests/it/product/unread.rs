@@ -83,7 +83,7 @@ fn the_last_way_into_an_account_that_shows_no_settings_stays() {
 }
 
 #[test]
-fn of_an_account_that_could_not_be_read_a_way_in_that_lasts_is_enough_and_only_that() {
+fn for_an_unread_account_only_a_lasting_role_prevents_a_lock_out() {
     let world = |left: &str| {
         let azure = Azure::start();
         let folder = azure.folder();
@@ -140,7 +140,7 @@ fn of_an_account_that_could_not_be_read_a_way_in_that_lasts_is_enough_and_only_t
 }
 
 #[test]
-fn a_role_that_goes_under_a_condition_on_an_account_that_could_not_be_read_is_refused() {
+fn putting_a_role_under_a_condition_on_an_unread_account_is_refused() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", closed(&grants(&[ALICE])));
@@ -376,7 +376,7 @@ fn a_list_of_accounts_that_breaks_off_is_not_one_that_nobody_may_read() {
 }
 
 #[test]
-fn accounts_that_a_stack_no_longer_declares_are_not_gone_because_nobody_could_list_them() {
+fn accounts_that_could_not_be_listed_do_not_count_as_gone() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", closed(""));
@@ -484,7 +484,7 @@ fn contradicts(list: &mut Value) {
 }
 
 #[test]
-fn users_of_an_account_that_no_spec_declares_stay_while_it_is_not_known_whether_it_goes() {
+fn users_of_an_undeclared_account_stay_while_its_delete_is_uncertain() {
     type Spoil = fn(&Azure);
     let obstacles: [(&str, Spoil); 4] = [
         ("denied", |azure| azure.spoil("GET", ACCOUNTS, Fault::denied())),
@@ -517,7 +517,7 @@ fn users_of_an_account_that_no_spec_declares_stay_while_it_is_not_known_whether_
 }
 
 #[test]
-fn users_of_a_project_that_no_spec_declares_stay_while_it_is_not_known_whether_it_goes() {
+fn users_of_an_undeclared_project_stay_while_its_delete_is_uncertain() {
     let projects = |lines: &str| {
         one_account(
             "team-a",

@@ -78,7 +78,7 @@ fn losses() -> Vec<(String, String, &'static str, String, &'static str)> {
 }
 
 #[test]
-fn an_identity_that_may_be_a_way_in_where_assignments_could_not_be_read_stays() {
+fn an_identity_that_may_be_a_way_in_stays_if_assignments_could_not_be_read() {
     for (of, after, lifts, address, words) in losses() {
         let (azure, folder, who) = applied(&of);
         folder.write("a.yaml", spec(&after));

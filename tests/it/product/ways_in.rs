@@ -367,7 +367,7 @@ fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
 }
 
 #[test]
-fn whoever_calls_models_by_responses_alone_is_a_way_in_that_does_not_go_unseen() {
+fn a_role_for_responses_alone_counts_as_a_way_to_call_models() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));

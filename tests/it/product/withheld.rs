@@ -65,7 +65,7 @@ fn a_condition_on_all_that_the_role_gives_is_a_lock_out() {
 }
 
 #[test]
-fn who_is_put_under_a_condition_loses_in_the_section_of_who_gains_and_loses() {
+fn a_new_condition_shows_as_lost_access() {
     let azure = Azure::start();
     let folder = azure.folder();
     let spec = |condition: &str| {

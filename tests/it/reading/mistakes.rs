@@ -97,7 +97,7 @@ fn variables_come_from_everywhere_in_their_order() {
 }
 
 #[test]
-fn a_broken_file_of_variables_is_told_once_and_not_again_for_each_reference() {
+fn a_broken_variables_file_is_reported_once_and_not_for_each_reference() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("spec.yaml");
     fs::write(&spec, "version: 1\nstack: ${a}\nsubscription: ${b}\n").unwrap();

@@ -208,7 +208,7 @@ fn a_write_carries_everything_writable_of_a_recorded_child_and_nothing_else() {
 }
 
 #[test]
-fn what_azure_never_shows_is_never_a_difference_and_goes_along_with_what_is() {
+fn what_azure_never_shows_is_never_a_difference_and_is_sent_with_one() {
     let Some(all) = bodies("Microsoft.CognitiveServices/accounts/projects/connections") else { return };
     let kind = kinds::by_name("connections").unwrap();
     let unshown = kind.fields().iter().filter(|field| field.compare == Compare::Unshown).count();

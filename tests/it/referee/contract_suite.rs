@@ -39,7 +39,7 @@ const DELIBERATE: &[Deliberate] = &[
         because: "described as read-only, and taken: https://github.com/Azure/bicep-types-az/issues/2121",
     },
     Deliberate {
-        test: "product.contradictions.a_revocation_that_azure_answers_with_a_fault_is_done_where_the_role_is_gone",
+        test: "product.contradictions.a_revocation_answered_with_an_error_is_done_if_the_role_is_gone",
         path: "/error",
         because: "the test has a gateway answer in place of Azure, without Azure's words",
     },
@@ -49,7 +49,7 @@ const DELIBERATE: &[Deliberate] = &[
         because: "the test makes a filter of which nobody knows whether it blocks",
     },
     Deliberate {
-        test: "product.openings.filters.what_is_unknown_on_both_sides_is_no_loss_and_counts_as_stricter_where_it_is_left",
+        test: "product.openings.filters.unknown_values_on_both_sides_are_no_loss_and_count_as_stricter_when_left",
         path: "/properties/contentFilters/*/action",
         because: "described in a later version than the one that keyless asks for, and read by the guard where it stands",
     },
@@ -59,7 +59,7 @@ const DELIBERATE: &[Deliberate] = &[
         because: "the connection breaks before the answer",
     },
     Deliberate {
-        test: "product.found.a_connection_that_comes_back_with_a_host_that_nobody_declares_is_sent_no_secret",
+        test: "product.found.a_connection_restored_with_an_undeclared_host_is_sent_no_secret",
         path: "/properties/target",
         because: "the test makes a connection without a host",
     },

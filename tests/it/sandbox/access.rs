@@ -213,7 +213,7 @@ async fn scopes(client: &Client, path: &str) -> Vec<String> {
 
 /// As the first example of `Get-AzRoleAssignmentScheduleInstance` shows; who may read, as the list's documentation says.
 #[tokio::test]
-async fn without_a_filter_a_subscriptions_list_of_instances_shows_what_is_below_to_whoever_may_read_it() {
+async fn without_a_filter_a_subscriptions_schedule_instances_include_those_below_it() {
     let (owner, caller) = world().await;
     let in_group = format!("{}/resourceGroups/rg", sub());
     grant(&owner, &in_group, "Reader", APP).await;

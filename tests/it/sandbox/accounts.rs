@@ -93,7 +93,7 @@ async fn patch_of_tags_is_immediate_and_of_network_rules_an_operation() {
 }
 
 #[tokio::test]
-async fn what_a_put_leaves_out_goes_back_to_its_default_but_network_rules_must_be_repeated() {
+async fn fields_left_out_of_a_put_return_to_defaults_but_network_rules_must_be_repeated() {
     let client = Client::new().await;
     let full = json!({
         "customSubDomainName": "chat", "publicNetworkAccess": "Disabled", "disableLocalAuth": true,

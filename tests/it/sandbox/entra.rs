@@ -146,7 +146,7 @@ async fn requests_without_the_needed_parts_are_refused_in_entras_form() {
 }
 
 #[tokio::test]
-async fn strict_takes_known_applications_with_their_secret_or_their_federation_only() {
+async fn strict_accepts_only_known_applications_with_their_secret_or_federation() {
     let client = strict().await;
     let scope = "https://management.azure.com/.default";
     assert_eq!(token(&client, TENANT, &secret("right", scope)).await.body["error_codes"], json!([700_016]));

@@ -160,7 +160,7 @@ async fn a_directory_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn anyone_may_be_someone_unless_strict_for_whoever_asks_for_objects_of_any_type() {
+async fn unless_strict_any_id_is_a_principal_if_objects_of_any_type_are_requested() {
     let client = client().await;
     let stranger = "00000000-0000-0000-0000-00000000000a";
     let asked = json!({"ids": [ALICE, stranger, APP], "types": ["directoryObject"]});

@@ -61,7 +61,7 @@ const PLACES: &[(Variables, &str, &str)] = &[
 
 #[cfg(unix)]
 #[test]
-fn where_a_managed_identity_cannot_be_used_the_azure_cli_is_taken_and_it_is_said_why() {
+fn auto_falls_back_to_azure_cli_if_a_managed_identity_cannot_be_used_and_says_why() {
     let cloud = cloud();
     for (variables, reason, _) in PLACES {
         let (folder, _tools) = with_az(&cloud, variables, "");
@@ -74,7 +74,7 @@ fn where_a_managed_identity_cannot_be_used_the_azure_cli_is_taken_and_it_is_said
 }
 
 #[test]
-fn where_nothing_is_left_each_that_was_passed_over_is_named_with_its_reason() {
+fn if_no_credential_is_left_each_skipped_one_is_named_with_its_reason() {
     let cloud = cloud();
     for (variables, reason, _) in PLACES {
         let bare = cloud.folder(&[&[("PATH", "/nonexistent")], *variables].concat());
@@ -89,7 +89,7 @@ fn where_nothing_is_left_each_that_was_passed_over_is_named_with_its_reason() {
 }
 
 #[test]
-fn a_managed_identity_that_is_asked_for_where_it_cannot_be_used_is_refused_in_words() {
+fn a_requested_managed_identity_that_cannot_be_used_is_refused_with_a_reason() {
     let cloud = cloud();
     for (variables, reason, hint) in PLACES {
         folder(&cloud, variables)
@@ -241,7 +241,7 @@ fn of_two_developer_tools_the_one_that_is_there_is_taken() {
 
 #[cfg(unix)]
 #[test]
-fn an_azure_cli_that_nobody_is_signed_in_to_is_passed_over_where_the_other_tool_is_there() {
+fn an_azure_cli_without_a_sign_in_is_skipped_if_azd_is_installed() {
     let cloud = cloud();
     let signed_out = "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1";
     let expired = "echo 'ERROR: AADSTS700082: The refresh token has expired.' >&2; exit 1";

@@ -180,7 +180,7 @@ fn hears(
 }
 
 #[test]
-fn a_planner_with_the_documented_role_may_ask_everything_and_each_of_its_actions_is_needed() {
+fn the_documented_planner_role_has_exactly_the_actions_that_are_needed() {
     let cloud = estate();
     let actions = documented();
     let sorted: BTreeSet<&String> = actions.iter().collect();

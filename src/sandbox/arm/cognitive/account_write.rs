@@ -1,4 +1,4 @@
-//! Reads the body of a PUT or PATCH of an account, and lays it over what is there.
+//! Reads the body of a PUT or PATCH of an account, and merges it into the existing one.
 //!
 //! Refuses what Azure refuses: wrong types, network rules dropped or without a subdomain, a
 //! subdomain that changes. Does not look at other accounts and changes nothing but its arguments.
@@ -228,7 +228,7 @@ pub(super) fn lay_over(account: &mut Account, write: &Write, mode: Mode, tenant:
     Ok(())
 }
 
-/// From this version on, storage cannot be added after creation. In 2022 it was recorded to work; later nobody saw it.
+/// From this version on, storage cannot be added after creation. In 2022 it was recorded to work; there is no later recording.
 const STORAGE_FIXED: &str = "2023";
 
 /// Refuses user-owned storage that is added or changed after creation.

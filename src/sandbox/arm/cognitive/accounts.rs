@@ -1,7 +1,7 @@
 //! Microsoft.CognitiveServices/accounts: create, read, change, delete, list, keys.
 //!
 //! Which writes are long-running, and with which status and headers, follows recordings
-//! (ARM answers 201, 200 and 202 for them); see docs/sandbox.md for what nobody recorded.
+//! (ARM answers 201, 200 and 202 for them); see docs/sandbox.md for what was never recorded.
 
 use serde_json::{Map, Value, json};
 

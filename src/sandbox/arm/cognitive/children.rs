@@ -1,4 +1,4 @@
-//! What all children of an account or a workspace share: finding one, one write at a time, lists, deletion.
+//! Shared by all children of an account or a workspace: lookup, one write at a time, lists, deletion.
 //!
 //! Each kind (`deployments`, `rai_policies`, ...) reads its own request bodies and writes its own answers.
 
@@ -230,7 +230,7 @@ pub(crate) fn read(request: &Request) -> Result<Sent, Reply> {
 
 /// Which names the children of a kind may have.
 pub(super) struct Names {
-    /// As it stands in paths.
+    /// Its name in paths.
     pub(crate) kind: &'static str,
     pub(crate) length: RangeInclusive<usize>,
     /// Characters allowed besides letters and digits, but not first.

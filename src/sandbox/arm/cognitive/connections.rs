@@ -147,7 +147,7 @@ fn stored(world: &mut World, request: &Request, place: Place, mut properties: Ma
     }
 }
 
-/// Lays what was sent over what is there, without credentials.
+/// Merges the request into the existing connection, without credentials.
 fn read(mut sent: Map<String, Value>, mut kept: Map<String, Value>) -> Result<Map<String, Value>, Reply> {
     let credentials = sent.remove("credentials").unwrap_or_default();
     let was = kept.get("authType").cloned();

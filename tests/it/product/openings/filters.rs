@@ -79,7 +79,7 @@ fn a_new_policy_whose_filters_do_not_say_that_they_are_enabled_is_weaker_than_az
 }
 
 #[test]
-fn what_is_unknown_on_both_sides_is_no_loss_and_counts_as_stricter_where_it_is_left() {
+fn unknown_values_on_both_sides_are_no_loss_and_count_as_stricter_when_left() {
     for (before, after, lost) in [
         // Another member gets stricter, or laxer.
         (

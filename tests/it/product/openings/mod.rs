@@ -53,7 +53,7 @@ fn live(opening: &Opening) -> (Azure, Folder) {
 }
 
 #[test]
-fn each_field_that_opens_something_is_refused_and_its_flag_lifts_exactly_that() {
+fn each_guarded_field_is_refused_and_its_flag_lifts_only_that_guard() {
     for opening in openings() {
         let (azure, folder) = live(&opening);
         let lines = format!("{}{}", opening.after, grants(&[ALICE]));

@@ -112,7 +112,7 @@ fn table(sound: &str, rows: &[Row]) {
 }
 
 #[test]
-fn each_promise_broken_in_turn_is_reported_at_its_line_and_mended_it_applies() {
+fn each_plan_time_check_reports_its_line_and_the_plan_applies_once_fixed() {
     assert!(ROWS.len() >= 25, "{}", ROWS.len());
     table(SPEC, &ROWS[..ROWS.len() / 2]);
 }
@@ -123,7 +123,7 @@ fn each_further_promise_broken_in_turn_is_reported_and_mended_it_applies() {
 }
 
 #[test]
-fn each_promise_of_deployments_broken_in_turn_is_reported_at_its_line_and_mended_it_applies() {
+fn each_deployment_check_reports_its_line_and_the_plan_applies_once_fixed() {
     table(models::SPEC, models::ROWS);
 }
 
@@ -238,7 +238,7 @@ fn a_lock_set_after_the_plan_was_saved_stops_the_saved_plan_whole() {
 }
 
 #[test]
-fn what_would_make_apply_fail_is_shown_to_whoever_reads_the_plan_and_other_notes_are_counted() {
+fn notes_that_would_make_apply_fail_are_shown_and_other_notes_are_counted() {
     let azure = Azure::start();
     let policy = json!({
         "scope": GROUP, "name": "regions", "type": "Microsoft.CognitiveServices/accounts",
@@ -287,7 +287,7 @@ fn a_write_that_a_policy_refuses_names_policy_and_line() {
 }
 
 #[test]
-fn an_activated_assignment_is_neither_taken_for_the_declared_one_nor_adopted() {
+fn an_activated_assignment_is_neither_the_declared_one_nor_adopted() {
     let azure = Azure::start();
     for_an_hour(&azure, "Activated");
     let folder = azure.folder();

@@ -1,8 +1,8 @@
-//! Files (IO): read up to a bound, written whole or not at all.
+//! Files (IO): reading up to a limit, and writing all or nothing.
 //!
-//! What a command line, a folder or the environment names may be anything: a device without end, a pipe to which nobody writes, a link
-//! that somebody else laid. [`read`] and [`open`] say so instead of waiting or reading for ever. A [`Target`] is looked at before the
-//! work whose result it takes: what cannot be written is known before Azure is asked anything.
+//! A path from a command line, a folder or the environment may be anything: an endless device, a pipe that is never written to, a link made
+//! by somebody else. [`read`] and [`open`] report that instead of waiting or reading forever. A [`Target`] is opened before the work whose
+//! result it takes, so that problems are known before Azure is queried.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,17 +10,17 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long a named pipe may take to get a reader.
+/// How long to wait for a reader of a named pipe.
 const READER_WAIT: Duration = Duration::from_secs(10);
-/// Links that lead to one another before they count as a circle.
+/// The maximum length of a chain of links.
 const MAX_LINKS: usize = 40;
 
-/// Why a file is not read.
+/// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error("it is a folder")]
     Folder,
-    #[error("it is a named pipe, which nobody may ever write to")]
+    #[error("it is a named pipe, which may never be written to")]
     NamedPipe,
     #[error("it is over {} MiB", limit >> 20)]
     TooLarge { limit: u64 },
@@ -30,8 +30,8 @@ pub(crate) enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// Opens a file to read it. A named pipe is refused, because opening it waits for a writer; `/dev/fd/63`, as the shell's `<(...)` gives
-/// it, is open already.
+/// Opens a file for reading. A named pipe is refused, because opening it waits for a writer; `/dev/fd/63`, from the shell's `<(...)`, is
+/// already open.
 pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
     let about = fs::metadata(path)?;
     if about.is_dir() {
@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
     Ok(File::open(path)?)
 }
 
-/// The bytes of a file, if there are no more than `limit`.
+/// The bytes of a file, up to a limit.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let file = open(path)?;
     if is_over(&file, limit) { Err(ReadError::TooLarge { limit }) } else { read_all(file, limit) }
@@ -54,12 +54,12 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
     String::from_utf8(read(path, limit)?).map_err(|_| ReadError::NotUtf8)
 }
 
-/// Whether a file is too large to begin with.
+/// Whether a file is larger than the limit.
 pub(crate) fn is_over(file: &File, limit: u64) -> bool {
     file.metadata().is_ok_and(|about| about.is_file() && about.len() > limit)
 }
 
-/// Everything up to the end, if that comes within `limit` bytes.
+/// Reads to the end, up to a limit.
 pub(crate) fn read_all(from: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -70,41 +70,41 @@ pub(crate) fn read_all(from: impl Read, limit: u64) -> Result<Vec<u8>, ReadError
     }
 }
 
-/// Why a file is not written.
+/// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error("it is a folder")]
     Folder,
-    #[error("this run reads it")]
+    #[error("this run also reads it")]
     Input,
-    #[error("this run writes it already")]
+    #[error("this run already writes it")]
     Twice,
-    #[error("something has been put there since this run began")]
+    #[error("it was created since this run started")]
     Appeared,
-    #[error("there is no folder `{}`", .0.display())]
+    #[error("folder `{}` does not exist", .0.display())]
     NoFolder(PathBuf),
-    #[error("it is a pipe that nobody read from within {} s", READER_WAIT.as_secs())]
+    #[error("it is a pipe without a reader for {} s", READER_WAIT.as_secs())]
     NobodyReads,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// A place to write to, found to be one.
+/// A file to write, checked in advance.
 #[derive(Debug)]
 pub(crate) struct Target(Sink);
 
 #[derive(Debug)]
 enum Sink {
-    /// A regular file, or nothing yet: a draft beside it takes its place once it is whole.
+    /// A regular file, or none yet: a complete draft next to it replaces it.
     Replace { real: PathBuf, old: Option<Metadata> },
-    /// A regular file in a folder that takes no draft.
+    /// A regular file in a folder where no draft can be created.
     Rewrite(File),
-    /// A pipe, a terminal, a device: it stays what it is.
+    /// A pipe, a terminal or a device, which is written directly.
     Stream(File),
 }
 
 impl Target {
-    /// Looks at a path and opens what must not be replaced. Refused is a file of `inputs` under whatever name, and one of `others` once more.
+    /// Checks a path and opens what must not be replaced. Refuses files among `inputs`, by any name, and files already in `others`.
     pub(crate) fn open<'a>(
         path: &Path,
         inputs: &[PathBuf],
@@ -113,7 +113,7 @@ impl Target {
         let sink = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let real = destination(path)?;
-                // The run may be about to make it.
+                // The run may be about to create it.
                 if inputs.iter().any(|input| destination(input).is_ok_and(|input| input == real)) {
                     return Err(WriteError::Input);
                 }
@@ -131,7 +131,7 @@ impl Target {
         if others.into_iter().any(taken) { Err(WriteError::Twice) } else { Ok(Self(sink)) }
     }
 
-    /// Whether a file would be lost by the writing.
+    /// Whether writing would overwrite existing content.
     pub(crate) fn replaces_something(&self) -> bool {
         match &self.0 {
             Sink::Replace { old, .. } => old.as_ref().is_some_and(|old| old.len() > 0),
@@ -140,13 +140,13 @@ impl Target {
         }
     }
 
-    /// Writes all of it. A regular file holds what it held until the last byte is on disk, and no draft stays behind. What somebody put
-    /// there since the target was opened is replaced.
+    /// Writes everything. A regular file keeps its content until the last byte is on disk, and no draft remains. A file created since
+    /// opening is replaced.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.place(bytes, false)
     }
 
-    /// The same, but what somebody put there since the target was opened stays, and this is an error.
+    /// The same, but a file created since opening stays, and is an error.
     pub(crate) fn write_new(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.place(bytes, true)
     }
@@ -166,7 +166,7 @@ impl Target {
                     Err(error) if new && error.error.kind() == ErrorKind::AlreadyExists => {
                         return Err(WriteError::Appeared);
                     }
-                    // A file that is mounted by itself, as containers have it, cannot be replaced.
+                    // A file that is mounted by itself, as in containers, cannot be replaced.
                     Err(error) if error.error.kind() == ErrorKind::ResourceBusy => {
                         rewrite(&OpenOptions::new().write(true).open(real)?, bytes)?;
                     }
@@ -178,7 +178,7 @@ impl Target {
     }
 }
 
-/// How what is there already is written.
+/// How to write to an existing file.
 fn existing(path: &Path, about: Metadata, inputs: &[PathBuf]) -> Result<Sink, WriteError> {
     if let Some(stream) = standard_stream(&about) {
         return Ok(Sink::Stream(stream));
@@ -193,7 +193,7 @@ fn existing(path: &Path, about: Metadata, inputs: &[PathBuf]) -> Result<Sink, Wr
         return Ok(Sink::Stream(OpenOptions::new().append(true).open(path)?));
     }
     let real = path.canonicalize()?;
-    // A file that may not be written is not replaced either.
+    // A file without write permission is not replaced either.
     let file = OpenOptions::new().write(true).open(&real)?;
     match draft(&real, Some(&about)) {
         Ok(_) => Ok(Sink::Replace { real, old: Some(about) }),
@@ -204,20 +204,20 @@ fn existing(path: &Path, about: Metadata, inputs: &[PathBuf]) -> Result<Sink, Wr
     }
 }
 
-/// An empty file beside another, under a name that nobody can know before; dropped, it is gone.
+/// An empty file next to another, with an unpredictable name; removed when dropped.
 fn draft(real: &Path, old: Option<&Metadata>) -> io::Result<tempfile::NamedTempFile> {
     let mut draft = tempfile::Builder::new();
     draft.prefix(".keyless-").suffix(".draft").rand_bytes(16);
     #[cfg(unix)]
     {
-        // What takes the place of something is nobody else's until it has its mode; anything new is as open as `umask` says.
+        // A draft that replaces a file is private until it gets that file's mode; a new file follows `umask`.
         let mode = if old.is_some() { 0o600 } else { 0o666 };
         draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     }
     let folder = real.parent().unwrap_or(Path::new("/"));
     draft.tempfile_in(folder).map_err(|error| {
-        // The draft's own name would only puzzle.
-        let what = format!("the folder `{}` takes no new file ({})", folder.display(), error.kind());
+        // The draft's own name would be confusing.
+        let what = format!("cannot create a file in folder `{}` ({})", folder.display(), error.kind());
         io::Error::new(error.kind(), what)
     })
 }
@@ -227,7 +227,7 @@ fn keep_owner_and_mode(file: &File, old: Option<&Metadata>) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        // Only root may give a file away; anybody else's new file is their own.
+        // Only root may change the owner; other users own their new files.
         let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
     }
     let mode: Permissions = old.permissions();
@@ -244,19 +244,19 @@ fn rewrite(file: &File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Where a path without a file leads: links without a target are followed, so that the link stays one.
+/// The destination of a path without a file: broken links are followed, so that they stay links.
 fn destination(path: &Path) -> Result<PathBuf, WriteError> {
     let mut path = path.to_owned();
     let mut links = 0;
     while let Ok(next) = fs::read_link(&path) {
         links += 1;
         if links > MAX_LINKS {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "its links lead in a circle").into());
+            return Err(io::Error::new(ErrorKind::InvalidInput, "its links form a circle").into());
         }
         path = folder_of(&path).join(next);
     }
     let Some(name) = path.file_name() else {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file").into());
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it does not name a file").into());
     };
     let folder = folder_of(&path);
     match folder.canonicalize() {
@@ -270,7 +270,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Opens a pipe or a device. The thread that still waits for a reader ends with the process.
+/// Opens a pipe or a device. A thread that still waits for a reader ends with the process.
 fn open_stream(path: PathBuf) -> Result<File, WriteError> {
     let (send, opened) = mpsc::channel();
     std::thread::spawn(move || send.send(OpenOptions::new().write(true).open(path)));
@@ -280,7 +280,7 @@ fn open_stream(path: PathBuf) -> Result<File, WriteError> {
     }
 }
 
-/// Whether a path names something that this process has open already.
+/// Whether a path names something that this process has already opened.
 fn is_descriptor(path: &Path) -> bool {
     let mut parts = path.components().skip(1).map(Component::as_os_str);
     match parts.next() {
@@ -300,7 +300,7 @@ fn is_pipe(_: &Metadata) -> bool {
     false
 }
 
-/// Stdout or stderr, if that is what a path names. Opened anew it would begin at its first byte, on top of what stands there.
+/// Stdout or stderr, if the path names one. Opening it again would overwrite it from the start.
 #[cfg(unix)]
 fn standard_stream(about: &Metadata) -> Option<File> {
     use std::os::fd::{AsFd as _, BorrowedFd};
@@ -317,7 +317,7 @@ fn standard_stream(_: &Metadata) -> Option<File> {
     None
 }
 
-/// Whether two paths lead to one file, whatever links there are on the way.
+/// Whether two paths lead to the same file, through any links.
 #[cfg(unix)]
 fn is_same(input: &Path, _: &Path, about: &Metadata) -> bool {
     fs::metadata(input).is_ok_and(|input| identity(&input) == identity(about))

@@ -12,11 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::source::Span;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The run cannot do what was asked: exit 1, or 3 from a guard.
+    /// It works, but is probably not what was intended.
     Error,
     /// Works, and probably is not what was meant.
     Warning,
@@ -36,7 +36,7 @@ impl fmt::Display for Severity {
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $about:literal;)*) => {
-        /// The stable code of a finding; the table in docs/findings.md is made from this one.
+        /// The stable code of a finding; the table in docs/findings.md is generated from this.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $(#[doc = $about] $name,)* }
 
@@ -50,13 +50,13 @@ macro_rules! codes {
                 match self { $(Code::$name => $text,)* }
             }
 
-            /// Whether guards say it.
+            /// Whether guards use it.
             #[must_use]
             pub fn is_guard(self) -> bool {
                 self == Code::UnusedAllow || self.as_str().starts_with("guard-")
             }
 
-            /// What the code means, in a line.
+            /// The meaning of the code in one line.
             #[must_use]
             pub fn about(self) -> &'static str {
                 match self { $(Code::$name => $about,)* }
@@ -204,7 +204,7 @@ impl Serialize for Code {
 }
 
 impl<'de> Deserialize<'de> for Code {
-    /// Reads a code. One that this version does not know is an error: what it means for a plan cannot be told.
+    /// Parses a code. An unknown one is an error, since it is not known what it means for a plan.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let known = Code::ALL.iter().find(|code| code.as_str() == text);
@@ -214,14 +214,14 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// Longest part of a text that is left whole, in characters: no id, address or command is longer. Azure takes ids of some 800.
+/// The longest part of a text that is kept whole, in characters; longer than any id, address or command. Azure's ids have up to about 800.
 const LONGEST_PART: usize = 1000;
-/// What is left of a longer one.
+/// What is kept of a longer part.
 const PART_LEFT: usize = 200;
-/// Longest text, however many parts it has.
+/// The longest text, with any number of parts.
 const LONGEST_TEXT: usize = 8000;
 
-/// A text for people in which what somebody else wrote has an end: each part between backticks, and the whole.
+/// Limits text from outside: each part between backticks, and the whole.
 #[must_use]
 pub(crate) fn bounded(text: String) -> String {
     if text.len() <= LONGEST_PART {
@@ -231,7 +231,7 @@ pub(crate) fn bounded(text: String) -> String {
     cut(&parts.join("`"), LONGEST_TEXT, LONGEST_TEXT).into_owned()
 }
 
-/// A text that is longer than `longest`, cut to `left` characters, and how many are missing.
+/// Shortens a text that is longer than `longest` to `left` characters, with the number of missing ones.
 fn cut(text: &str, longest: usize, left: usize) -> Cow<'_, str> {
     if text.len() <= longest || text.char_indices().nth(longest).is_none() {
         return Cow::Borrowed(text);
@@ -240,27 +240,27 @@ fn cut(text: &str, longest: usize, left: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}… (and {} more characters)", &text[..end], text[end..].chars().count()))
 }
 
-/// Something to say, about something, somewhere.
+/// A finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What sort of thing it is; stable between versions.
+    /// Its category; stable between versions.
     pub code: Code,
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
-    /// One lower-case sentence without final period.
+    /// A lower-case sentence without final period.
     pub message: String,
-    /// Where in a spec.
+    /// Its position in a spec.
     pub span: Option<Span>,
-    /// A second place that explains the first, with a label: "first declared here".
+    /// A second position that explains the first, with a label: "first declared here".
     pub related: Option<(Span, String)>,
-    /// What Azure answered, or another cause, in a line.
+    /// Azure's answer, or another cause, in one line.
     pub cause: Option<String>,
-    /// What to do.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
 impl Finding {
-    /// A finding of the given severity, so far without place or hint.
+    /// A finding without position or hint.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
         Self { code, severity, message, span: None, related: None, cause: None, hint: None }
@@ -281,14 +281,14 @@ impl Finding {
         Self::new(Severity::Note, code, message)
     }
 
-    /// Puts it at a place.
+    /// Sets its position.
     #[must_use]
     pub fn at(mut self, span: Span) -> Self {
         self.span = Some(span);
         self
     }
 
-    /// Adds a second place and what is there.
+    /// Adds a second position with a label.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related = Some((span, bounded(label.into())));
@@ -302,7 +302,7 @@ impl Finding {
         self
     }
 
-    /// Adds what to do.
+    /// Adds a remedy.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(bounded(hint.into()));
@@ -310,23 +310,23 @@ impl Finding {
     }
 }
 
-/// Why something that a spec names could not be made out.
+/// Why a name in a spec could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Open {
-    /// What it means was asked, and nobody answered.
+    /// It was queried, without an answer.
     Unknown(Box<Finding>),
-    /// It means nothing, or more than one thing.
+    /// It has no match, or more than one.
     Refused(Box<Finding>),
 }
 
 impl Open {
-    /// Nobody answered.
+    /// There was no answer.
     #[must_use]
     pub fn unknown(finding: Finding) -> Self {
         Self::Unknown(Box::new(finding))
     }
 
-    /// What there is to say about it.
+    /// The finding about it.
     #[must_use]
     pub fn into_finding(self) -> Finding {
         match self {
@@ -334,7 +334,7 @@ impl Open {
         }
     }
 
-    /// It means nothing, or more than one thing.
+    /// It has no match, or more than one.
     #[must_use]
     pub fn refused(finding: Finding) -> Self {
         Self::Refused(Box::new(finding))

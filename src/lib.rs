@@ -1,8 +1,8 @@
 //! keyless: keyless access to Azure AI, as code.
 //!
-//! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report; `flow` is where that can be read. A module
-//! imports only what lies below it: ARCHITECTURE.md shows the floors.
-//! All but loading, reading and applying is pure and synchronous.
+//! Data flows one way: spec → queries → snapshot → desired → diff → plan → apply → report; `flow` contains the whole pipeline. A module
+//! imports only what is below it: ARCHITECTURE.md shows the floors. Everything except loading, reading and applying is pure and
+//! synchronous.
 
 pub mod cli;
 

@@ -1,7 +1,7 @@
-//! What Azure answered: queries as values, their answers, and nothing else.
+//! Azure's answers: queries as values, and their answers.
 //!
-//! Pure. `read` fills a snapshot; `desired`, `diff` and `plan` only look things up in it. Asking for something that was never
-//! queried is a bug of ours, not "absent".
+//! Pure. `read` fills a snapshot; `desired`, `diff` and `plan` only look things up in it. Looking up something that was never queried is a
+//! bug, not "absent".
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -16,58 +16,58 @@ use uuid::Uuid;
 use crate::id::ResourceId;
 use crate::rbac::{Catalogue, Terms};
 
-/// One read of Azure. Two queries that send the same are the same.
+/// One read from Azure. Queries that send the same request are equal.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Path and query string, api-version included.
+    /// Path and query string, including api-version.
     pub path: String,
-    /// One resource, a list followed through all its pages, or a question to the directory.
+    /// The form of the answer.
     pub shape: Shape,
-    /// The scope that the answer speaks about.
+    /// The scope that the answer covers.
     pub scope: ResourceId,
-    /// Takes from each item what is needed; bodies are large and mostly read-only.
+    /// Keeps the needed part of each item; bodies are large and mostly read-only.
     pub project: fn(Value) -> Value,
 }
 
-/// What a query gives.
+/// The form of a query's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// A single resource.
     One,
     /// A paged list.
     List,
-    /// The answer to a POST of this body, which changes nothing.
+    /// The answer to a POST with this body, which changes nothing.
     Ask(Value),
-    /// A paged list of the children of a resource, which is absent with it.
+    /// A paged list of a resource's children, which is absent if the resource is.
     Children,
-    /// A paged list of Privileged Identity Management, which may say several things under one id, and which only tenants with a license have.
+    /// A paged list of Privileged Identity Management, which may have several items with the same id and requires a license.
     Schedules,
-    /// What Microsoft Graph answers to all of these together.
+    /// Microsoft Graph's combined answers to all of these.
     Directory(Vec<Part>),
 }
 
-/// One request to Microsoft Graph, to be sent in a batch with others.
+/// One request to Microsoft Graph, sent in a batch with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its path and query behind the version, percent-encoded.
+    /// Its path and query after the version, percent-encoded.
     pub url: String,
-    /// The body of a POST that only asks; a GET has none.
+    /// The body of a POST that only queries; `None` for a GET.
     pub body: Option<Value>,
 }
 
-/// Who runs keyless, as far as it is known.
+/// The identity that runs keyless, as far as known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Caller {
     /// Object id, from the token.
     pub id: Option<Uuid>,
-    /// Whether it is an application, as the token says.
+    /// Whether it is an application, according to the token.
     pub application: bool,
-    /// Whether a person sits at the terminal.
+    /// Whether a person is at the terminal.
     pub interactive: bool,
 }
 
 impl Query {
-    /// What tells it from others: its path, and what it sends with it. A question to the directory is named by its path alone.
+    /// Its identity: its path and its body. A query to the directory is identified by its path alone.
     fn key(&self) -> Cow<'_, str> {
         match &self.shape {
             Shape::Ask(body) => Cow::Owned(format!("{} {body}", self.path)),
@@ -77,7 +77,7 @@ impl Query {
 }
 
 impl Query {
-    /// What a list hangs on, so that it is absent with it, where Azure answers this code.
+    /// The container whose absence makes the list absent, for this error code.
     fn hangs_on(&self, code: &str) -> Option<ResourceId> {
         match self.shape {
             Shape::List | Shape::Children | Shape::Schedules
@@ -94,8 +94,8 @@ impl Query {
     }
 }
 
-/// The id of what a body shows in a group or a resource, as part of it. Role assignments, locks and the like only point there, and may do
-/// so for a while after it has gone.
+/// The id in a body that is inside a group or resource. Role assignments, locks and the like only refer to it, possibly for a while after
+/// it was deleted.
 fn resource_in(holder: &ResourceId, body: &Body) -> Option<ResourceId> {
     let text = body["id"].as_str()?;
     // Most are elsewhere, and there may be many.
@@ -130,39 +130,39 @@ impl Ord for Query {
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was tried and what Azure answered.
+    /// The request and Azure's answer.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
-/// A projected body in ARM shape, shared by all that look at it: there may be many, and nobody changes one.
+/// A projected body in ARM shape, shared because there may be many and none changes.
 pub type Body = Arc<Value>;
 
-/// What came of a query. Only `Absent` means that a thing is not there.
+/// The result of a query. Only `Absent` means that something does not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The items; for a single resource exactly one.
     Found(Vec<Body>),
-    /// Azure says it is not there; the code tells what exactly is missing.
+    /// Azure says that it does not exist; the code says what exactly is missing.
     Absent {
         /// ARM's error code, such as `ResourceGroupNotFound`.
         code: String,
     },
-    /// The caller may not read it.
+    /// The caller is not allowed to read it.
     Denied(Refusal),
     /// It could not be read.
     Failed(Refusal),
 }
 
 impl Answer {
-    /// What was found.
+    /// An answer with these items.
     #[must_use]
     pub fn found(items: impl IntoIterator<Item = Value>) -> Self {
         Self::Found(items.into_iter().map(Body::new).collect())
     }
 
-    /// The refusal, if there is one.
+    /// The refusal, if any.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -175,24 +175,24 @@ impl Answer {
 /// All answers so far.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// By what was asked, each with the scope that it speaks about.
+    /// The answers by query, each with the scope that it covers.
     answers: BTreeMap<String, (ResourceId, Answer)>,
-    /// The lists that are absent, each with what it hangs on and would be absent with it.
+    /// The absent lists, each with the container whose absence explains it.
     absences: BTreeMap<String, ResourceId>,
-    /// Who asked.
+    /// The identity that ran the queries.
     pub caller: Caller,
-    /// On which day (UTC), where the run said so: without it nothing that holds until some day holds.
+    /// The current day (UTC), if known: otherwise nothing with an end day applies.
     pub today: Option<Date>,
-    /// When it was asked, where the run said so: without it nothing that ends at some time has ended.
+    /// The current time, if known: otherwise nothing with an end time has ended.
     pub now: Option<Timestamp>,
-    /// The role definitions among the answers, once somebody asked for them.
+    /// The role definitions among the answers, computed on first use.
     roles: OnceLock<Catalogue>,
-    /// How long role assignments hold by the answers, once somebody asked for that.
+    /// The durations of role assignments in the answers, computed on first use.
     terms: OnceLock<Terms>,
 }
 
-/// The id of what a list shows twice with different content: neither is to be believed. The same twice is a page that moved. What schedules
-/// say of one assignment is weighed by [`Terms`].
+/// The id of an item that a list contains twice with different content, so that neither can be trusted. Identical items come from shifted
+/// pages. Different schedules of one assignment are handled by [`Terms`].
 fn contradicted(query: &Query, answer: &Answer) -> Option<String> {
     let Answer::Found(items) = answer else { return None };
     if !matches!(query.shape, Shape::List | Shape::Children) {
@@ -207,16 +207,15 @@ fn contradicted(query: &Query, answer: &Answer) -> Option<String> {
 }
 
 impl Snapshot {
-    /// Stores an answer. A list that is said to be absent could not be read where another answer shows what it hangs on, or something in
-    /// that: what stands in the list is not known then.
+    /// Stores an answer. An absent list becomes an unread one if another answer shows its container or something in it.
     pub fn insert(&mut self, query: &Query, answer: Answer) {
         self.roles.take();
         self.terms.take();
         let key = query.key().into_owned();
         let answer = match contradicted(query, &answer) {
             Some(id) => Answer::Failed(Refusal {
-                message: format!("GET {key}: Azure shows `{id}` twice, each time otherwise"),
-                hint: Some("run it again: a list may change while its pages are read".to_owned()),
+                message: format!("GET {key}: Azure shows `{id}` twice with different content"),
+                hint: Some("run the command again: a list may change while its pages are read".to_owned()),
             }),
             None => answer,
         };
@@ -246,22 +245,22 @@ impl Snapshot {
         }
     }
 
-    /// Makes an absence into a list that could not be read, since another answer shows `id`.
+    /// Turns an absence into an unread list, since another answer shows `id`.
     fn contest(&mut self, key: &str, id: &ResourceId) {
         let Some((_, answer)) = self.answers.get_mut(key) else { return };
         let Answer::Absent { code } = &*answer else { return };
-        let message = format!("GET {key}: Azure answered {code}, and shows `{id}` elsewhere");
-        let hint = "run it again: a resource that was just made may not be seen everywhere";
+        let message = format!("GET {key}: Azure answered {code}, but shows `{id}` elsewhere");
+        let hint = "run the command again: a new resource may not be visible everywhere yet";
         *answer = Answer::Failed(Refusal { message, hint: Some(hint.to_owned()) });
     }
 
-    /// The answer to a query, or `None` while it has not been asked.
+    /// The answer to a query, or `None` if it was not run yet.
     #[must_use]
     pub fn get(&self, query: &Query) -> Option<&Answer> {
         self.answers.get(&*query.key()).map(|(_, answer)| answer)
     }
 
-    /// Every answer, with the path that was asked and the scope that it speaks about.
+    /// Every answer, with its path and the scope that it covers.
     pub fn answers(&self) -> impl Iterator<Item = (&str, &ResourceId, &Answer)> {
         self.answers.iter().map(|(path, (scope, answer))| (path.as_str(), scope, answer))
     }
@@ -271,18 +270,18 @@ impl Snapshot {
         self.answers.values().filter_map(|(_, answer)| answer.refusal())
     }
 
-    /// The answers to all whose paths begin alike, each with the rest of its path.
+    /// The answers to all paths with a prefix, each with the rest of its path.
     pub fn below(&self, start: &str) -> impl Iterator<Item = (&str, &Answer)> {
         let found = self.answers.range(start.to_owned()..);
         found.map_while(move |(path, (_, answer))| Some((path.strip_prefix(start)?, answer)))
     }
 
-    /// Everything that was found, whatever was asked.
+    /// Everything that was found, by any query.
     pub fn bodies(&self) -> impl Iterator<Item = &Body> {
         self.shown().map(|(_, body)| body)
     }
 
-    /// The same, each with the scope that was asked about.
+    /// The same, each with the scope that was queried.
     pub fn shown(&self) -> impl Iterator<Item = (&ResourceId, &Body)> {
         self.answers.values().flat_map(|(scope, answer)| {
             let items = match answer {
@@ -298,12 +297,12 @@ impl Snapshot {
         self.roles.get_or_init(|| Catalogue::of(self.bodies()))
     }
 
-    /// How long role assignments hold, as far as Azure has told.
+    /// The durations of role assignments, as far as Azure has shown.
     pub fn terms(&self) -> &Terms {
         self.terms.get_or_init(|| Terms::of(self.bodies().map(AsRef::as_ref)))
     }
 
-    /// The body that bears an id, whatever question it answered.
+    /// The body with an id, from any query.
     #[must_use]
     pub fn resource(&self, id: &ResourceId) -> Option<&Body> {
         self.bodies().find(|body| {
@@ -313,7 +312,7 @@ impl Snapshot {
         })
     }
 
-    /// The items that a query found; none where it found nothing.
+    /// The items that a query found; empty if it found nothing.
     pub fn items(&self, query: &Query) -> impl Iterator<Item = &Body> {
         match self.get(query) {
             Some(Answer::Found(items)) => items.as_slice(),

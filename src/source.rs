@@ -1,6 +1,6 @@
-//! Source files: their text, and places in them.
+//! Source files: their text, and positions in them.
 //!
-//! Loading (the IO) is in `spec::load`; here are plain values. Every later stage carries a [`Span`] and never looks at a file again.
+//! Loading (the IO) is in `spec::load`; these are plain values. Later stages carry a [`Span`] and never read a file again.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One of the files of a run.
+/// A file of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
@@ -24,10 +24,10 @@ pub struct Span {
     pub end: usize,
 }
 
-/// A place as people and editors name it.
+/// A position as people and editors write it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
-    /// The file as it was named on the command line, or `<stdin>`.
+    /// The file as named on the command line, or `<stdin>`.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
@@ -44,41 +44,41 @@ impl fmt::Display for Position {
 /// A loaded file.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// Its name as shown.
+    /// Its displayed name.
     pub name: String,
     /// Its text.
     pub text: String,
     line_starts: Vec<usize>,
-    /// How many characters begin before each block of the text: a line may be as long as its file.
+    /// The number of characters that start before each block of the text: a line may be as long as its file.
     characters: Vec<usize>,
-    /// What is not to be shown of the text: in order, apart from each other.
+    /// The hidden ranges of the text, sorted and not overlapping.
     hidden: Vec<Range<usize>>,
 }
 
-/// Characters are counted in blocks of so many bytes.
+/// Characters are counted in blocks of this many bytes.
 const BLOCK: usize = 1024;
 
-/// How many characters begin in a part of a text.
+/// The number of characters that start in a part of a text.
 fn begins(bytes: &[u8]) -> usize {
-    // All bytes of a character but its first are 10xxxxxx.
+    // All bytes of a character except the first are 10xxxxxx.
     bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 impl SourceFile {
-    /// A line without its break, by its number from 1, and where it begins.
+    /// A line without its line break, by its number from 1, and its offset.
     pub(crate) fn line(&self, number: usize) -> (usize, &str) {
         let start = self.line_starts.get(number - 1).copied().unwrap_or(self.text.len());
         let end = self.line_starts.get(number).map_or(self.text.len(), |next| next - 1);
         (start, &self.text[start..end])
     }
 
-    /// How many characters begin before a byte.
+    /// The number of characters that start before a byte.
     fn characters_before(&self, offset: usize) -> usize {
         let block = offset / BLOCK;
         self.characters[block] + begins(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
-    /// What is not to be shown of a part of the text.
+    /// The hidden ranges in a part of the text.
     pub fn hidden(&self, part: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
         let first = self.hidden.partition_point(|range| range.end <= part.start);
         self.hidden[first..].iter().take_while(move |range| range.start < part.end)
@@ -109,29 +109,29 @@ impl Sources {
         id
     }
 
-    /// Notes a path that is read, or was tried, under whatever name: nothing may be written over it.
+    /// Records a path that is read or was tried, by any name: nothing may be written over it.
     pub fn note(&mut self, path: &Path) {
         self.paths.push(path.to_owned());
     }
 
-    /// All paths that were noted.
+    /// All recorded paths.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// Has nobody shown these parts of a file; they stand in order, apart from each other.
+    /// Hides these ranges of a file; they are sorted and do not overlap.
     pub fn hide(&mut self, id: FileId, ranges: Vec<Range<usize>>) {
         self.files[id.0 as usize].hidden = ranges;
     }
 
-    /// The file of an id that this value gave out.
+    /// The file for an id from this value.
     #[must_use]
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
     }
 
-    /// Where a span begins.
+    /// Where a span starts.
     #[must_use]
     pub fn position(&self, span: Span) -> Position {
         let file = self.file(span.file);

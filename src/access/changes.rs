@@ -1,7 +1,7 @@
-//! Who gains and who loses the way to call models if a plan is carried out.
+//! Who gains and who loses access to models if a plan is applied.
 //!
-//! Judged on the state before and the predicted state after, not on the plan's changes: somebody who has two roles loses nothing
-//! with one of them.
+//! Compares the state before with the predicted state after, not the plan's changes: a principal with two roles loses nothing with one of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use crate::id::{ResourceId, comparable};
 use crate::plan::predict::World;
 use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
 
-/// What changes, by account; accounts for which nothing does are left out.
+/// The changes by account, without accounts that do not change.
 #[must_use]
 pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
     let comparison = Comparison {
         before,
         after,
-        // A plan changes no role.
+        // A plan changes no role definitions.
         roles: Catalogue::of(before.resources.values()),
         old: assignments(before),
         new: assignments(after),
@@ -39,14 +39,14 @@ fn is_account(id: &ResourceId) -> bool {
     parent.is_some_and(|parent| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
 }
 
-/// The two states, and what is looked at in both.
+/// The two states, with what is needed to compare them.
 struct Comparison<'a> {
     before: &'a World,
     after: &'a World,
     roles: Catalogue,
     old: Vec<Assignment<'a>>,
     new: Vec<Assignment<'a>>,
-    /// Identities that the plan deletes: what they have is of no use afterwards.
+    /// Identities that the plan deletes: their roles become useless.
     lost: BTreeSet<String>,
     names: &'a BTreeMap<String, String>,
 }
@@ -54,7 +54,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn of_account(&self, id: &ResourceId) -> Option<AccessChange> {
         let (was, is) = (self.before.resource(id), self.after.resource(id));
-        // Nobody can call what is not there, before or after.
+        // Nobody can call what does not exist, before or after.
         let could = was.map(|_| self.callers(&self.old, id)).unwrap_or_default();
         let mut can = is.map(|_| self.callers(&self.new, id)).unwrap_or_default();
         can.retain(|holder| !self.lost.contains(&comparable(&holder.id)));
@@ -64,7 +64,7 @@ impl Comparison<'_> {
         let (mut restricted, mut loses) = (Vec::new(), Vec::new());
         for holder in beyond(&could, &can, &self.roles) {
             match left.get(&comparable(&holder.id)) {
-                // What they could before is no news: what is left to them is.
+                // What they could call before is no news; what remains is.
                 Some(left) => restricted.push((*left).clone()),
                 None => loses.push(holder),
             }
@@ -81,11 +81,11 @@ impl Comparison<'_> {
         })
     }
 
-    /// Who may call models of an account through some of the assignments, with how long that lasts.
+    /// Who may call an account's models through some of the assignments, and for how long.
     fn callers(&self, assignments: &[Assignment<'_>], id: &ResourceId) -> Vec<Holder> {
         let holding = assignments.iter().filter(|each| self.holds(each, id));
         let mut found = holders(id, holding, &self.roles, self.names).holders;
-        // Whom the directory does not know could not call before either.
+        // A principal that the directory does not know could not call before either.
         let is_gone =
             |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| self.before.gone.contains(&id));
         found.retain(|holder| !is_gone(holder) && ability(holder, &self.roles) > Ability::None);
@@ -99,8 +99,8 @@ impl Comparison<'_> {
         found
     }
 
-    /// Whether an assignment holds at an account as far as lists tell. Of what stands above subscriptions only a list of the
-    /// subscription tells where it holds; of what is made there, none yet.
+    /// Whether an assignment applies to an account as far as lists show. For one above subscriptions only the subscription's list shows
+    /// that; for a new one no list does yet.
     fn holds(&self, each: &Assignment<'_>, at: &ResourceId) -> bool {
         let (id, scope) = (&each.id, &each.scope);
         scope.subscription_id().is_some()
@@ -109,7 +109,7 @@ impl Comparison<'_> {
     }
 }
 
-/// What is made or brought back with keys on lets in whoever holds one, as if they were turned on.
+/// An account created or restored with keys on counts as if its keys were enabled.
 fn keys_change(was: Option<&Value>, is: Option<&Value>) -> Option<KeysChange> {
     let change = KeysChange { before: was.map(keys), after: is.map(keys) };
     let lets_in = |keys: Option<Keys>| keys == Some(Keys::Enabled);
@@ -120,14 +120,14 @@ fn assignments(world: &World) -> Vec<Assignment<'_>> {
     world.resources.values().filter_map(|body| Assignment::of(body)).collect()
 }
 
-/// Whether somebody can call models, by the roles and conditions through which they might.
+/// Whether a principal can call models through its roles and conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ability {
-    /// Conditions keep every call away.
+    /// Conditions deny every call.
     None,
-    /// Whether conditions let calls through depends on what is not known here.
+    /// Whether conditions allow calls cannot be determined here.
     Perhaps,
-    /// At least one call, whatever the circumstances.
+    /// At least one call is allowed in all circumstances.
     Certain,
 }
 
@@ -135,7 +135,7 @@ fn ability(holder: &Holder, roles: &Catalogue) -> Ability {
     best(holder.through.iter(), roles)
 }
 
-/// The same by what does not end by itself.
+/// The same, counting only permanent assignments.
 fn lasting(holder: &Holder, roles: &Catalogue) -> Ability {
     best(holder.through.iter().filter(|through| !through.temporary), roles)
 }
@@ -157,7 +157,7 @@ fn lets(through: &Through, roles: &Catalogue) -> Ability {
         let permitted = |action: &&&str| role.is_some_and(|role| role.can_on_data(action));
         calls.iter().filter(permitted).map(ability).max()
     };
-    // Conditions name the usual calls: what another gets past them is no more than perhaps enough.
+    // Conditions name the usual calls: another call that passes them is at most perhaps enough.
     match best(&USUAL) {
         Some(Ability::None) => best(&CALLS).unwrap_or(Ability::None).min(Ability::Perhaps),
         Some(known) => known,
@@ -165,7 +165,7 @@ fn lets(through: &Through, roles: &Catalogue) -> Ability {
     }
 }
 
-/// Those of the first who are not among the second, or can more than there, or for longer.
+/// The holders in `first` that are not in `second`, or can do more there or for longer.
 fn beyond(first: &[Holder], second: &[Holder], roles: &Catalogue) -> Vec<Holder> {
     let both = |holder: &Holder| (ability(holder, roles), lasting(holder, roles));
     let known: BTreeMap<String, (Ability, Ability)> =

@@ -9,31 +9,31 @@ use crate::id::{ResourceId, comparable, trailing_guid};
 use crate::kinds::role_assignment;
 use crate::rbac::{Catalogue, Role};
 
-/// A role assignment in ARM shape, read as far as it matters here.
+/// The parts of a role assignment's ARM body that matter here.
 pub(super) struct Assignment<'a> {
     pub(super) id: ResourceId,
     pub(super) scope: ResourceId,
     body: &'a Value,
 }
 
-/// What assignments say about one account.
+/// What the assignments say about one account.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Who can call, in the order of their names.
+    /// Who can call, sorted by name.
     pub(super) holders: Vec<Holder>,
-    /// Roles of which nobody knows what they permit, and how many assignments have them.
+    /// Roles with unknown permissions, and how many assignments have them.
     pub(super) unjudged: BTreeMap<String, usize>,
 }
 
 impl<'a> Assignment<'a> {
-    /// Reads a body; anything that is no role assignment gives nothing. The scope stands in the id.
+    /// Parses a body; `None` if it is not a role assignment. The scope comes from the id.
     pub(super) fn of(body: &'a Value) -> Option<Self> {
         let id = ResourceId::parse(body["id"].as_str()?).ok()?;
         let is = id.as_str().to_ascii_lowercase().contains("/microsoft.authorization/roleassignments/");
         is.then(|| Self { scope: id.scope(), id, body })
     }
 
-    /// How its scope stands to an account; nothing where it does not reach it.
+    /// How its scope relates to an account; `None` if it does not apply there.
     pub(super) fn reach(&self, account: &ResourceId) -> Option<Reach> {
         let scope = &self.scope;
         if scope == account {
@@ -43,7 +43,7 @@ impl<'a> Assignment<'a> {
             return Some(Reach::Below);
         }
         if scope.subscription_id().is_none() {
-            // A list of a subscription shows those management groups only that hold it.
+            // A subscription's list shows only the management groups above it.
             return Some(Reach::Above);
         }
         let reach = if scope.group().is_some() { Reach::ResourceGroup } else { Reach::Subscription };
@@ -54,7 +54,7 @@ impl<'a> Assignment<'a> {
         self.body["properties"][name].as_str().unwrap_or_default()
     }
 
-    /// Whether its name tells that it lasts.
+    /// Whether its name shows that it is permanent.
     pub(super) fn is_named_by_keyless(&self) -> bool {
         role_assignment::is_named_by_keyless(&self.id, self.body)
     }
@@ -63,7 +63,7 @@ impl<'a> Assignment<'a> {
         self.text("principalId")
     }
 
-    /// Its role, where it is known; and what to call it.
+    /// Its role, if known, and the role's display name.
     pub(super) fn role<'r>(&self, roles: &'r Catalogue) -> (Option<&'r Role>, String) {
         let definition = self.text("roleDefinitionId");
         match trailing_guid(definition) {

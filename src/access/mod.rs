@@ -1,8 +1,8 @@
-//! Who can call the models of an account, through which role assignment, and whether a key lets anyone in.
+//! Who can call an account's models, through which role assignment, and whether keys are enabled.
 //!
-//! Pure. Takes live accounts and a snapshot of the role assignments around them; `changes` takes the predicted state of a plan
-//! instead. Conditions, deny assignments and the membership of groups are told or named, never evaluated. What could not be
-//! read is an error: it must not look like "nobody".
+//! Pure. Takes live accounts and a snapshot of the role assignments around them; `changes` takes the predicted state of a plan instead.
+//! Conditions, deny assignments and group membership are reported, never evaluated. Anything unread is an error, since it must not look
+//! like "nobody".
 
 pub mod changes;
 mod holders;
@@ -44,7 +44,7 @@ pub fn access(
         let mut principals = found.holders;
         if let Some(known) = &directory {
             for holder in &mut principals {
-                // A group of another tenant stands in no directory that could be asked.
+                // A group from another tenant is in no directory that can be queried.
                 holder.orphaned =
                     !known.contains(&holder.id.to_ascii_lowercase()) && holder.kind != "ForeignGroup";
             }
@@ -67,14 +67,14 @@ pub fn access(
         findings.extend(problems);
     }
     if let Some(refusal) = read::nameless(stacks, standing, snapshot).and_then(Answer::refusal) {
-        let message = "names could not be looked up: principals are shown by their object ids";
+        let message = "could not look up names: principals are shown by their object ids";
         findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
     }
     findings.extend(unchecked(stacks, standing, snapshot));
     (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
 }
 
-/// Says of an assignment whether it ends by itself.
+/// Records whether an assignment is temporary.
 fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
     let Ok(id) = ResourceId::parse(&through.assignment) else { return };
     if let Some(term) = snapshot.terms().ending(&id) {
@@ -87,7 +87,7 @@ fn mark_temporary(through: &mut Through, snapshot: &Snapshot) {
 fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
     let query = read::denials(account);
     let listed = query.iter().flat_map(|query| snapshot.items(query)).filter_map(|body| Denial::of(body));
-    // A list of a subscription shows those management groups only that hold it.
+    // A subscription's list shows only the management groups above it.
     let above = |scope: &ResourceId| scope.subscription_id().is_none() || scope.contains(&account.id);
     let mut denials: Vec<DenyAssignment> = listed
         .filter(|denial| above(&denial.scope))
@@ -97,22 +97,22 @@ fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
     denials
 }
 
-/// What could not be found out and takes nothing from who can call.
+/// What could not be determined, without affecting who can call.
 fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
-    // By scope: what could not be read there is the same for all.
+    // By scope: an unread scope has the same cause for all accounts.
     let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(stacks, standing, snapshot)
         .into_iter()
         .filter_map(|doubt| doubt.unread(snapshot).map(|refusal| (doubt.at, refusal)))
         .collect();
     let temporary = temporary.into_iter().map(|(scope, refusal)| {
-        let message = format!("which role assignments on `{scope}` are there for a while only is not known");
+        let message = format!("could not determine which role assignments on `{scope}` are temporary");
         (message, refusal)
     });
     let mut denials: Vec<_> = standing.iter().filter_map(read::denials).collect();
     denials.sort();
     denials.dedup();
     let denials = denials.into_iter().filter_map(|query| {
-        let message = format!("the deny assignments of `{}` could not be read", query.scope);
+        let message = format!("could not read the deny assignments of `{}`", query.scope);
         Some((message, snapshot.get(&query).and_then(Answer::refusal)?.clone()))
     });
     let unread = temporary.chain(denials);
@@ -121,27 +121,27 @@ fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> V
         .collect()
 }
 
-/// Why the assignments around an account could not be read whole.
+/// Why the assignments around an account could not all be read.
 fn gaps(stacks: &[Loaded], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
-    let message = format!("who can call the models of {} could not be read whole", account.title());
+    let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);
-        let hint = "give the caller Reader on the subscription; what is shown is only what could be read";
+        let hint = "assign the caller the Reader role on the subscription; the result is incomplete";
         Finding { span: account.span, ..finding.hint(hint) }
     };
     role_assignment::gaps_near(stacks, &account.id, snapshot).iter().map(finding).collect()
 }
 
-/// Roles of assignments that reach the account and of which nobody knows what they permit.
+/// Roles with unknown permissions whose assignments apply to the account.
 fn unjudged(account: &Standing, roles: &BTreeMap<String, usize>) -> Vec<Finding> {
     let finding = |(role, count): (&String, &usize)| {
         let holders = if *count == 1 { "1 assignment" } else { &format!("{count} assignments") };
         let message = format!(
-            "role `{role}` could not be read: {holders} of it might let somebody call the models of {}",
+            "could not read role `{role}`: {holders} of it may allow calling the models of {}",
             account.title()
         );
         let finding = Finding::error(Code::RoleUnread, message)
-            .hint("give the caller Reader on the subscription, or look: az role definition list --name GUID");
+            .hint("assign the caller the Reader role on the subscription, or look it up: az role definition list --name GUID");
         Finding { span: account.span, ..finding }
     };
     roles.iter().map(finding).collect()

@@ -1,4 +1,4 @@
-//! What `access` asks of Azure, and where it finds the answers.
+//! What `access` asks Azure, and where to find the answers.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::principals;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
 
-/// What must be read: accounts and assignments; then the roles that only Azure knows; then the names of those who can call.
+/// What must be read: accounts and assignments, then roles that only Azure knows, then the names of those who can call.
 #[must_use]
 pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let answered = |queries: &[Query]| queries.iter().all(|query| snapshot.get(query).is_some());
@@ -45,7 +45,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// The role assignments that let somebody call the models of an account.
+/// The role assignments that allow calling an account's models.
 fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<Assignment<'a>> {
     let roles = snapshot.roles();
     let counts = |each: &Assignment<'_>| {
@@ -55,35 +55,35 @@ fn counted<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) ->
     around(stacks, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
 }
 
-/// Those of which the name does not tell that they last: somebody may have given them for a while.
+/// Assignments whose name does not show that they are permanent: they may be temporary.
 pub(super) fn doubtful(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> BTreeSet<Doubt> {
     let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
     let doubtful = counted.filter(|each| !each.is_named_by_keyless());
     doubtful.map(|each| Doubt { at: each.scope, assignment: each.id }).collect()
 }
 
-/// What lists the deny assignments around an account.
+/// The query for the deny assignments around an account.
 pub(super) fn denials(account: &Standing) -> Option<Query> {
     account.id.subscription_id().map(|id| denial::query(&ResourceId::subscription(id)))
 }
 
 /// Every role assignment that a list around an account shows.
 pub(super) fn around<'a>(stacks: &[Loaded], account: &Standing, snapshot: &'a Snapshot) -> Vec<&'a Value> {
-    // A management group's own list does not say which subscriptions it holds; theirs do.
+    // A management group's own list does not say which subscriptions it contains; the subscriptions' lists do.
     let same = |scope: &ResourceId| scope.subscription_id() == account.id.subscription_id();
     let lists = role_assignment::lists(stacks, snapshot);
     let near = lists.iter().filter(|query| same(&query.scope));
     near.flat_map(|query| snapshot.items(query)).map(AsRef::as_ref).collect()
 }
 
-/// Asks the directory for everyone who can call.
+/// The query for the names of everyone who can call.
 fn names(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Option<Query> {
     let counted = standing.iter().flat_map(|account| counted(stacks, account, snapshot));
     let ids: BTreeSet<Uuid> = counted.filter_map(|each| Uuid::try_parse(each.principal()).ok()).collect();
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
 
-/// What the directory answered, if it was asked.
+/// The directory's answer, if it was queried.
 pub(super) fn nameless<'a>(
     stacks: &[Loaded],
     standing: &[Standing],

@@ -1,7 +1,7 @@
-//! The accounts that a command is about, as they stand in Azure: where `outputs`, `keys`, `access` and `verify` begin.
+//! The live accounts that a command is about: the start of `outputs`, `keys`, `access` and `verify`.
 //!
-//! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; gives live bodies, and a finding for each
-//! declared account that is absent or could not be read: what `apply` would make of it is said as far as it is known.
+//! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; returns live accounts, and a finding for each declared
+//! account that is absent or could not be read, saying what `apply` would do as far as known.
 
 pub mod outputs;
 
@@ -18,9 +18,9 @@ use crate::spec::model::OnSoftDeleted;
 /// A live account.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Its place in the spec, or its id where no spec is asked.
+    /// Its address in the spec, or its id if there is no spec.
     pub address: String,
-    /// Its id as ARM gave it.
+    /// Its id as ARM returned it.
     pub id: ResourceId,
     /// Where it is declared.
     pub span: Option<Span>,
@@ -35,20 +35,20 @@ impl Standing {
         self.id.name()
     }
 
-    /// How people name it.
+    /// Its title.
     #[must_use]
     pub fn title(&self) -> String {
         format!("account {}", self.name())
     }
 
-    /// Whether it takes API keys; a field that is not there means that it does.
+    /// Whether it accepts API keys; a missing field means that it does.
     #[must_use]
     pub fn takes_keys(&self) -> bool {
         self.body["properties"]["disableLocalAuth"].as_bool() != Some(true)
     }
 }
 
-/// The declared accounts that are live, in the order of the specs, and why the others are not among them.
+/// The declared accounts that are live, in the order of the specs, and findings about the others.
 #[must_use]
 pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
     let inventory = Accounts.inventory(stacks, snapshot);
@@ -64,14 +64,14 @@ pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<F
     (standing, findings)
 }
 
-/// What is asked about declared accounts that are absent, once the lists have shown it: whether soft-deleted ones hold their names.
+/// Queries about declared accounts that are absent: whether soft-deleted accounts hold their names.
 #[must_use]
 pub fn about_absent(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let is_listed = Accounts.queries(stacks, snapshot).iter().all(|query| snapshot.get(query).is_some());
     if is_listed { Accounts.follow_ups(stacks, snapshot) } else { Vec::new() }
 }
 
-/// Why something declared cannot be used: it is not there, or that could not be read.
+/// Why a declared resource cannot be used: it does not exist, or could not be read.
 pub(crate) fn not_live(
     desired: &Desired,
     inventory: &Inventory,
@@ -93,10 +93,10 @@ pub(crate) fn not_live(
     let refused = obstacles.iter().find(|obstacle| obstacle.severity == Severity::Error);
     let hint = match (remains, loaded.map(|loaded| loaded.spec.on_soft_deleted), refused) {
         (Some(_), Some(OnSoftDeleted::Restore), None) => {
-            "`keyless apply` restores it, as `onSoftDeleted: restore` says".to_owned()
+            "`keyless apply` restores it, because of `onSoftDeleted: restore`".to_owned()
         }
         (Some(_), Some(OnSoftDeleted::Purge), None) => {
-            "`keyless apply` purges that one for good and creates a new one, as `onSoftDeleted: purge` says; it asks for `--allow purge`".to_owned()
+            "`keyless apply` permanently purges that one and creates a new one, because of `onSoftDeleted: purge`; this requires `--allow purge`".to_owned()
         }
         (Some(_), _, Some(Finding { code: Code::SoftDeleted, hint: Some(hint), .. })) => {
             format!("`keyless apply` does not create it while the deleted one holds the name: {hint}")
@@ -113,19 +113,19 @@ pub(crate) fn not_live(
     Finding::error(absent, message).at(desired.span).hint(hint)
 }
 
-/// What lists all accounts of a subscription.
+/// The query for all accounts of a subscription.
 #[must_use]
 pub fn list(subscription: &ResourceId) -> Query {
     account::list(subscription)
 }
 
-/// All accounts of a subscription by name, and why they could not be read.
+/// All accounts of a subscription by name, or why they could not be read.
 #[must_use]
 pub fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
     let query = list(subscription);
     let mut findings = Vec::new();
     let unread = |cause: &str| {
-        Finding::error(Code::UnknownState, format!("the accounts of `{subscription}` could not be read"))
+        Finding::error(Code::UnknownState, format!("could not read the accounts of `{subscription}`"))
             .cause(cause)
     };
     match snapshot.get(&query) {
@@ -133,7 +133,7 @@ pub fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>,
         Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
             findings.push(Finding { hint: refusal.hint.clone(), ..unread(&refusal.message) });
         }
-        Some(Answer::Absent { .. }) | None => findings.push(unread("Azure does not know it")),
+        Some(Answer::Absent { .. }) | None => findings.push(unread("Azure does not know this subscription")),
     }
     let mut standing: Vec<Standing> = Vec::new();
     for body in snapshot.items(&query) {

@@ -1,6 +1,6 @@
-//! What applications need to know of the accounts and their projects: endpoints, ids, identities. Never a key.
+//! What applications need to know about accounts and projects: endpoints, ids, identities. Never a key.
 //!
-//! Pure. Takes live accounts and a snapshot of their projects; gives the document, and `KEY=value` lines for a pipeline.
+//! Pure. Takes live accounts and a snapshot of their projects; returns the document, and `KEY=value` lines for a pipeline.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
 use crate::text::sanitize::hides;
 
-/// Of all declared accounts.
+/// Outputs of all declared accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outputs {
@@ -28,7 +28,7 @@ pub struct Outputs {
     pub accounts: Vec<AccountOutputs>,
 }
 
-/// Of one account.
+/// Outputs of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountOutputs {
@@ -43,7 +43,7 @@ pub struct AccountOutputs {
     /// Its own endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The endpoint that model inference clients take, `/models` included.
+    /// The endpoint for model inference clients, including `/models`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_endpoint: Option<String>,
     /// The endpoint of the Azure OpenAI API.
@@ -61,7 +61,7 @@ pub struct AccountOutputs {
     pub projects: Vec<ProjectOutputs>,
 }
 
-/// Of one project.
+/// Outputs of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectOutputs {
@@ -73,7 +73,7 @@ pub struct ProjectOutputs {
     pub source: Option<Position>,
     /// Its resource id.
     pub id: String,
-    /// The endpoint that Foundry clients take.
+    /// The endpoint for Foundry clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The object id of its system-assigned identity.
@@ -95,7 +95,7 @@ pub struct UserAssigned {
     pub client_id: Option<String>,
 }
 
-/// What must be read: the accounts, and lists of projects where specs declare some.
+/// The queries: the accounts, and lists of projects where specs declare some.
 #[must_use]
 pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let declared = declared(stacks, snapshot);
@@ -108,8 +108,8 @@ fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
     stacks.iter().flat_map(|loaded| Projects.desired(loaded, snapshot)).collect()
 }
 
-/// What live accounts and their declared projects give. A value with invisible characters is left out and told, and so is a
-/// project that is not there.
+/// The outputs of live accounts and their declared projects. A value with invisible characters is left out and reported, and so is a
+/// project that does not exist.
 #[must_use]
 pub fn outputs(
     stacks: &[Loaded],
@@ -124,7 +124,7 @@ pub fn outputs(
     for desired in declared(stacks, snapshot) {
         let parent = desired.id.parent();
         let Some(at) = standing.iter().position(|account| Some(&account.id) == parent.as_ref()) else {
-            // What there is to say of the account says it.
+            // The account's own finding covers this.
             continue;
         };
         if let Some(live) = inventory.items.get(&desired.key) {
@@ -136,7 +136,7 @@ pub fn outputs(
     (Outputs { accounts }, findings)
 }
 
-/// Takes texts of one resource, and tells of those that are not safe to hand on.
+/// Takes values of one resource, and reports unsafe ones.
 struct Taker<'a> {
     title: String,
     span: Option<Span>,
@@ -149,8 +149,8 @@ impl Taker<'_> {
         if !hides(text) {
             return Some(text.to_owned());
         }
-        let message = format!("{what} of {} holds invisible characters", self.title);
-        let hint = "look at it in Azure: nothing that a pipeline would run is taken from it";
+        let message = format!("{what} of {} contains invisible characters", self.title);
+        let hint = "check it in Azure: keyless does not pass it on, because a pipeline could execute it";
         let finding = Finding::error(Code::UnsafeOutput, message).hint(hint);
         self.findings.push(Finding { span: self.span, ..finding });
         None
@@ -201,7 +201,7 @@ fn project(desired: &Desired, live: &Live, sources: &Sources, findings: &mut Vec
     }
 }
 
-/// Values with a label for people and the end of a variable's name; what is not known is left out.
+/// Known values, each with a label for people and the suffix of a variable's name.
 fn known<'a>(
     optional: impl IntoIterator<Item = (&'static str, &'static str, &'a Option<String>)>,
     id: &'a str,
@@ -211,7 +211,7 @@ fn known<'a>(
 }
 
 impl AccountOutputs {
-    /// The values with a label for people and the end of a variable's name.
+    /// The values, each with a label for people and the suffix of a variable's name.
     #[must_use]
     pub fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
         let optional = [
@@ -226,7 +226,7 @@ impl AccountOutputs {
 }
 
 impl ProjectOutputs {
-    /// The values with a label for people and the end of a variable's name.
+    /// The values, each with a label for people and the suffix of a variable's name.
     #[must_use]
     pub fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
         let optional =
@@ -235,15 +235,16 @@ impl ProjectOutputs {
     }
 }
 
-/// A name as a part of a variable's name: `CHAT_EU`.
+/// A name as part of a variable's name: `CHAT_EU`.
 ///
-/// The word in front of it, `ACCOUNT` or `PROJECT`, keeps an account called `identity` from setting `IDENTITY_ENDPOINT`, by which others sign in.
+/// The prefix, `ACCOUNT` or `PROJECT`, keeps an account called `identity` from setting `IDENTITY_ENDPOINT`, which Azure's clients use to
+/// sign in.
 fn spelled(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     name.chars().map(letter).collect()
 }
 
-/// An address, the beginning of its variables' names, and its values.
+/// An address, the prefix of its variables, and its values.
 type Named<'a> = (&'a str, String, Vec<(&'static str, &'static str, &'a str)>);
 
 impl Outputs {
@@ -264,7 +265,7 @@ impl Outputs {
         })
     }
 
-    /// `KEY=value` lines sorted by key; two resources that would set the same variable are refused.
+    /// `KEY=value` lines sorted by key; two resources that would set the same variable are an error.
     pub fn variables(&self) -> Result<String, Vec<Finding>> {
         let mut lines: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         let mut findings = Vec::new();
@@ -282,7 +283,7 @@ impl Outputs {
             return Err(findings);
         }
         Ok(lines.into_iter().fold(String::new(), |mut text, (key, (_, value))| {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{key}={value}");
             text
         }))

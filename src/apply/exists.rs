@@ -1,5 +1,5 @@
-//! Azure refuses a role assignment because the same stands under another name: whether that one gives what is declared, for how long, and
-//! whether it is still there (IO).
+//! Handles Azure's refusal of a role assignment because the same one exists under another name: whether that one grants what is declared,
+//! for how long, and whether it still exists (IO).
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,15 +14,15 @@ use crate::kinds::Kind;
 use crate::kinds::role_assignment::{self, twin};
 use crate::rbac::{Term, Terms};
 
-/// What stands in the way of an assignment.
+/// The obstacle to an assignment.
 pub(super) enum Met {
-    /// Nothing any more.
+    /// It no longer exists.
     Gone,
-    /// Something, so that the step ends.
+    /// It exists, so the step ends.
     Stands(Written),
 }
 
-/// Finds the assignment of which Azure says that it exists, since it may give what is declared.
+/// Finds the assignment that Azure says exists, since it may grant what is declared.
 pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: &arm::Error) -> Met {
     let failed =
         |cause: String, hint: Option<String>| Met::Stands(Problem::failed("create", cause, hint).into());
@@ -47,7 +47,7 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
     let lasting = same.iter().filter(|body| term_of(body).is_none()).min_by_key(|body| other(body).len());
     let Some(body) = lasting else {
         let ending = same.iter().filter_map(|body| Some((body, term_of(body)?)));
-        // The one that stands longest is in the way longest; of one without an end nobody knows how long.
+        // The one that lasts longest blocks longest; one without an end may block indefinitely.
         let last = ending.max_by_key(|(_, term)| (term.end().is_none(), term.end()));
         let Some((body, term)) = last else { return unexplained() };
         return ends(client, kind, body, term, error).await;
@@ -55,30 +55,32 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
     let what = told(body);
     let other = other(body);
     if other.is_empty() {
-        // What keyless made lasts, as its name tells; anything else may end by itself, and keys may wait for it.
+        // What keyless created is permanent, as its name shows; any other may be temporary, and disabling keys may wait for it.
         let lasts = || id_of(body).is_some_and(|id| role_assignment::is_named_by_keyless(&id, body));
         if let Some(unread) = unread.filter(|_| !lasts()) {
             let cause = format!(
-                "{error}; somebody made {what}, meanwhile, and whether it is there for a while only could not be read: {unread}"
+                "{error}; meanwhile somebody created {what}, and could not determine whether it is temporary: {unread}"
             );
             return failed(cause, Some(PLAN_AGAIN.to_owned()));
         }
-        let note = format!("somebody made it meanwhile: {what}");
+        let note = format!("somebody created it meanwhile: {what}");
         return Met::Stands(Written::Done { note: Some(note), outputs: Vec::new() });
     }
-    let cause =
-        format!("{error}; somebody made {what}, meanwhile, otherwise than declared: {}", other.join(", "));
+    let cause = format!(
+        "{error}; meanwhile somebody created {what}, which differs from the declaration: {}",
+        other.join(", ")
+    );
     failed(cause, Some(PLAN_AGAIN.to_owned()))
 }
 
-/// What ends by itself and is in the way until then. What should have ended is looked for once more: Azure's lists lag behind.
+/// Handles a temporary assignment that blocks until its end. One that should have ended is read again: Azure's lists lag behind.
 async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error: &arm::Error) -> Met {
     let what = told(body);
     let id = body["id"].as_str().unwrap_or("?");
     let until = term.until().map(|end| format!(", until {end}")).unwrap_or_default();
     if term.end().is_none_or(|end| end > Timestamp::now()) {
         let cause = format!(
-            "{error}; it is there for a while only{until}: somebody activated it through Privileged Identity Management, or gave it until then ({what})"
+            "{error}; it is temporary{until}: somebody activated it through Privileged Identity Management, or assigned it with an end ({what})"
         );
         let hint = "apply again once it has ended".to_owned();
         return Met::Stands(Problem::failed("create", cause, Some(hint)).into());
@@ -86,19 +88,18 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
     let path = format!("{id}?api-version={}", kind.api_version());
     let seen = match client.get(&path).await {
         Err(error) if error.says_absent() => return Met::Gone,
-        Err(error) => format!("whether it still stands could not be read: {error}"),
-        Ok(_) => "it still stands".to_owned(),
+        Err(error) => format!("could not read whether it still exists: {error}"),
+        Ok(_) => "it still exists".to_owned(),
     };
-    let cause = format!(
-        "{error}; {what}, is in the way: by Privileged Identity Management it was there{until}, and {seen}"
-    );
+    let cause =
+        format!("{error}; {what}, blocks it: Privileged Identity Management granted it{until}, and {seen}");
     let hint = format!(
-        "wait some minutes and apply again; if it stands then, delete it: az role assignment delete --ids {id}"
+        "wait a few minutes and apply again; if it still exists, delete it: az role assignment delete --ids {id}"
     );
     Met::Stands(Problem::failed("create", cause, Some(hint)).into())
 }
 
-/// Which assignment that is, and who made it.
+/// The assignment's id and its creator.
 fn told(body: &Value) -> String {
     let text = |name: &str| body["properties"][name].as_str();
     let id = body["id"].as_str().unwrap_or("?");
@@ -111,11 +112,11 @@ fn id_of(body: &Value) -> Option<ResourceId> {
     body["id"].as_str().and_then(|id| ResourceId::parse(id).ok())
 }
 
-/// How long the assignments at a scope hold; or why that is not known.
+/// How long the assignments at a scope last, or why that is not known.
 async fn terms(client: &Client, scope: &ResourceId) -> Result<Terms, String> {
     let query = role_assignment::schedule_instances(scope);
     let instances = match client.list(&query.path, query.project).await {
-        // Nobody activates anything there.
+        // Nothing can be activated there.
         Err(error) if error.has_code("AadPremiumLicenseRequired") => Vec::new(),
         listed => listed.map_err(|error| error.to_string())?,
     };

@@ -1,4 +1,4 @@
-//! What a plan could not know, or must not hold: read from the resource that an earlier step has written (IO), and secrets.
+//! Fills in what a plan could not know or must not contain: values of resources that earlier steps wrote (IO), and secrets.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::id::ResourceId;
 use crate::kinds;
 use crate::principals::has_own_identity;
 
-/// A step as it is sent: its holes and its secrets filled.
+/// A step as it is sent, with its holes and secrets filled.
 pub(super) async fn fill<'a>(
     client: &Client,
     step: &'a Step,
@@ -29,13 +29,13 @@ pub(super) async fn fill<'a>(
     Ok(Cow::Owned(step))
 }
 
-/// A step whose holes are filled, with its own name; one without holes as it is. Else why not, and what to do.
+/// A step with its holes filled and its final name; unchanged if it has none. Otherwise why not, and what to do.
 async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (String, Option<String>)> {
     if step.holes.is_empty() {
         return Ok(Cow::Borrowed(step));
     }
     let another_version = |what: &str| {
-        let hint = "the plan is from another version of keyless: make it again".to_owned();
+        let hint = "the plan is from another version of keyless: make a new one".to_owned();
         (format!("`{what}` is not a kind of this version"), Some(hint))
     };
     let kind = kinds::by_name(&step.kind).ok_or_else(|| another_version(&step.kind))?;
@@ -52,9 +52,9 @@ async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (St
                 let (why, hint) = if has_own_identity(&body) {
                     let why =
                         format!("Azure does not show the object id of the identity of `{resource}` yet");
-                    (why, "run it again once Azure shows it")
+                    (why, "retry once Azure shows it")
                 } else {
-                    let why = format!("`{resource}` has no identity of its own");
+                    let why = format!("`{resource}` has no system-assigned identity");
                     (why, "add `identity: SystemAssigned` to it")
                 };
                 (why, Some(hint.to_owned()))

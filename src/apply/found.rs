@@ -1,4 +1,4 @@
-//! What a step finds in its place before it writes: whose it is, whether it is what the plan judged, and whether nothing is left to do (IO).
+//! What a step finds before it writes: who owns it, whether it is what the plan judged, and whether anything is left to do (IO).
 
 use serde_json::Value;
 
@@ -8,28 +8,28 @@ use crate::arm::{self, Client};
 use crate::document::{Step, StepAction};
 use crate::kinds::Kind;
 
-/// Why what stands there is not the stack's any more, or not yet.
+/// Why an existing resource no longer belongs to the stack, or does not yet.
 pub(super) fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<String> {
     if !kind.takes_mark() {
         return None;
     }
     match kind.mark(live) {
         Some(mark) if Some(&mark) != step.owner.as_ref() => {
-            Some(format!("it carries the mark of stack `{mark}` by now"))
+            Some(format!("it now carries the mark of stack `{mark}`"))
         }
-        None if step.marked => Some(
-            "its mark has gone since the plan was made, so that it may be somebody else's by now".to_owned(),
-        ),
+        None if step.marked => {
+            Some("its mark was removed since the plan was made, so it may belong to somebody else".to_owned())
+        }
         _ => None,
     }
 }
 
-pub(super) const PLAN_AGAIN: &str = "someone else is at work here: run `plan` again and look";
+pub(super) const PLAN_AGAIN: &str = "somebody else is making changes: run `plan` again and review it";
 
-/// What is there is judged as it is once a plan has read it.
-const JUDGED_THEN: &str = "run `plan` again, which reads it as it is";
+/// The remedy for an unjudged resource: a new plan reads and judges it.
+const JUDGED_THEN: &str = "run `plan` again, which reads its current state";
 
-/// Why what is there by now is not what the plan would write over, and what to do.
+/// Why an existing resource is not what the plan would overwrite, and what to do.
 pub(super) fn overtaken(
     kind: &dyn Kind,
     step: &Step,
@@ -37,7 +37,7 @@ pub(super) fn overtaken(
 ) -> Option<(String, &'static str)> {
     let Some(live) = live else {
         let has_gone = matches!(step.action, StepAction::Update | StepAction::Restore);
-        return has_gone.then(|| ("it has gone since the plan was made".to_owned(), PLAN_AGAIN));
+        return has_gone.then(|| ("it was deleted since the plan was made".to_owned(), PLAN_AGAIN));
     };
     if let Some(cause) = taken_over(kind, step, live) {
         return Some((cause, PLAN_AGAIN));
@@ -47,16 +47,16 @@ pub(super) fn overtaken(
     }
     let other = settle::other(kind, step, live);
     if !other.is_empty() {
-        let why = "someone created it, otherwise than declared, since the plan was made";
+        let why = "somebody created it since the plan was made, with differences from the declaration";
         return Some((format!("{why}: {}", other.join(", ")), PLAN_AGAIN));
     }
-    // It may have come back with a restored account.
+    // A restored account may have brought it back.
     let unjudged = settle::unjudged(kind, &step.patch, live);
-    let why = "it is there already, with what the spec does not declare and no guard has judged";
+    let why = "it already exists, with settings that the spec does not declare and no guard has judged";
     (!unjudged.is_empty()).then(|| (format!("{why}: {}", unjudged.join(", ")), JUDGED_THEN))
 }
 
-/// Whether what stands there could carry a mark and carries none.
+/// Whether an existing resource could carry a mark but has none.
 pub(super) fn is_unmarked(kind: &dyn Kind, live: &Value) -> bool {
     kind.takes_mark() && kind.mark(live).is_none()
 }
@@ -68,16 +68,16 @@ pub(super) fn needless(
     live: &Value,
     as_declared: bool,
 ) -> Option<&'static str> {
-    // Whoever made it keeps it: only `adopt` marks what a stack did not make.
+    // Its creator keeps it: only `adopt` marks what a stack did not create.
     if step.action == StepAction::Create && is_unmarked(kind, live) {
-        Some("somebody made it meanwhile, as declared: it carries no mark of a stack")
+        Some("somebody created it meanwhile as declared: it carries no mark of a stack")
     } else {
-        as_declared.then_some("it was as declared by then")
+        as_declared.then_some("it was already as declared")
     }
 }
 
-/// The end of a step that finds its work done. Nothing that this step has written was answered for it, so that its state is judged as the
-/// answer to a write would be: what waits for the step may be a delete.
+/// Ends a step that finds its work done. It wrote nothing that Azure answered, so the resource's state is judged like the answer to a
+/// write: a delete may depend on this step.
 pub(super) async fn found(
     client: &Client,
     kind: &dyn Kind,
@@ -91,15 +91,15 @@ pub(super) async fn found(
         Err(error) if error.kind == arm::Kind::Interrupted => return unwritten(verb, &error),
         Err(error) => {
             let cause = format!("{note}, but {error}");
-            let hint = error.hint().unwrap_or_else(|| {
-                "`plan` shows how it stands; the portal's activity log says why".to_owned()
-            });
+            let hint = error
+                .hint()
+                .unwrap_or_else(|| "`plan` shows its state; the portal's activity log shows why".to_owned());
             return Problem::failed(verb, cause, Some(hint)).into();
         }
     };
-    // It may have waited.
+    // Time may have passed.
     let other = settle::undone(kind, step, &live);
-    let changed = || (format!("someone changed it meanwhile: {}", other.join(", ")), PLAN_AGAIN);
+    let changed = || (format!("somebody changed it meanwhile: {}", other.join(", ")), PLAN_AGAIN);
     let overtaken = overtaken(kind, step, Some(&live));
     if let Some((cause, hint)) = overtaken.or_else(|| (!other.is_empty()).then(changed)) {
         return Problem::failed(verb, cause, Some(hint.to_owned())).into();

@@ -1,6 +1,6 @@
-//! Carries out a plan's steps (IO): side by side where lanes and needs allow, reporting each.
+//! Runs a plan's steps (IO): in parallel where lanes and dependencies allow, and reports each.
 //!
-//! A failed step stops what needs it and nothing else. After an interrupt no further step begins; those under way end.
+//! A failed step stops only those that depend on it. After an interrupt no further step starts; running ones finish.
 
 mod exists;
 mod fill;
@@ -22,17 +22,17 @@ use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::Written;
 
-/// Told of what takes time: of reading, and of each step as it begins and ends.
+/// Receives progress: reads, and the start and end of each step.
 pub trait Progress: Send + Sync {
-    /// A step or a read begins.
+    /// A step or read started.
     fn begins(&self, title: &str);
-    /// A step has ended.
+    /// A step ended.
     fn ended(&self, outcome: &Outcome);
-    /// For now nothing goes on that would be worth a word.
+    /// Nothing that takes time is running.
     fn rests(&self);
 }
 
-/// Carries out all steps of a plan; with a gate, keys go off only when models were seen to answer a token.
+/// Runs all steps of a plan; with a gate, keys are disabled only if models were seen to accept a token.
 pub async fn apply(
     plan: &Plan,
     client: &Client,
@@ -59,7 +59,7 @@ pub async fn apply(
         let Some(joined) = tasks.join_next().await else { break };
         match joined {
             Ok((index, target, written)) => run.end(index, target, written, progress),
-            // A step that panics is our bug; its lane stays taken, so that nothing is written on top of it.
+            // A panic in a step is a bug; its lane stays blocked, so nothing overwrites its result.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
@@ -70,11 +70,11 @@ pub async fn apply(
     Report::new(plan, outcomes, run.findings, requests)
 }
 
-/// Where a run stands.
+/// The state of a run.
 struct Run<'a> {
     plan: &'a Plan,
     started: Vec<bool>,
-    /// What each step writes; of some that is known only when they run.
+    /// What each step writes; for some only known when they run.
     targets: Vec<String>,
     outcomes: Vec<Option<Outcome>>,
     lanes: BTreeSet<String>,
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
         self.outcomes[index].as_ref().map(|outcome| outcome.status)
     }
 
-    /// A step that may begin now.
+    /// A step that can start now.
     fn next(&self, interrupted: bool) -> Option<usize> {
         let steps = &self.plan.steps;
         let ended = |index: usize| self.outcomes[index].is_some();
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         if interrupted { None } else { steps.iter().enumerate().find(may_begin).map(|(index, _)| index) }
     }
 
-    /// Skips what needs a step that did not succeed, until nothing more follows from that.
+    /// Skips steps that depend on one that did not succeed, repeatedly.
     fn skip_hopeless(&mut self, progress: &dyn Progress) {
         loop {
             let hopeless = (0..self.plan.steps.len()).find_map(|index| {
@@ -127,16 +127,16 @@ impl<'a> Run<'a> {
             });
             let Some((index, need)) = hopeless else { return };
             let needed = &self.plan.changes[self.plan.steps[need].change].title;
-            let reason = format!("it needs {needed}, which did not succeed");
+            let reason = format!("it depends on {needed}, which did not succeed");
             self.finish(index, Status::Skipped, Some(reason), Vec::new(), progress);
         }
     }
 
-    /// What is left when nothing runs and nothing may begin: only an interrupt leaves anything.
+    /// Skips what is left when nothing runs and nothing can start, which only an interrupt causes.
     fn skip_rest(&mut self, progress: &dyn Progress) {
         for index in 0..self.plan.steps.len() {
             if self.outcomes[index].is_none() {
-                let reason = "interrupted before it began".to_owned();
+                let reason = "interrupted before it started".to_owned();
                 self.finish(index, Status::Skipped, Some(reason), Vec::new(), progress);
             }
         }

@@ -1,7 +1,7 @@
-//! What a PATCH says so that one body becomes another.
+//! The PATCH that turns one body into another.
 //!
-//! Pure. ARM replaces each top-level member that a PATCH holds, and each member of `properties`, and leaves the others alone
-//! (recorded of Azure CLI); of user-assigned identities and tags it takes and drops one by one.
+//! Pure. ARM replaces each top-level member in a PATCH and each member of `properties`, and keeps the others (recorded with the Azure CLI);
+//! user-assigned identities and tags are added and removed one by one.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::kinds::Kind;
 
 const USERS: &str = "userAssignedIdentities";
 
-/// The members that differ, each whole; those that go as their kind says it.
+/// The differing members, each whole; removed ones as their kind specifies.
 pub(super) fn between(kind: &dyn Kind, before: &Value, after: &Value) -> Value {
     let mut body = members(kind, before, after);
     if body.contains_key("properties") {

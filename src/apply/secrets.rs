@@ -1,7 +1,7 @@
-//! Secrets of the environment, and how they get into a request and nowhere else.
+//! Secrets from the environment, which only get into requests.
 //!
-//! Pure: the environment comes in as pairs, and of those only the ones that begin with `KEYLESS_SECRET_` are kept. A plan holds
-//! references; a step is filled when it is sent, in fields that its kind's table marks and in no others.
+//! Pure: takes the environment as pairs and keeps only variables that start with `KEYLESS_SECRET_`. A plan contains references; a step is
+//! filled when it is sent, only in fields that its kind's table marks.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::kinds::{self, Compare, Kind};
 use crate::spec::variables::secret_name;
 use crate::text::scrub;
 
-/// What a secret of the environment begins with.
+/// The prefix of variables with secrets.
 const PREFIX: &str = "KEYLESS_SECRET_";
 
 /// The secrets of a run, by name.
@@ -25,7 +25,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Takes the secrets of an environment; an empty one is none.
+    /// Takes the secrets of an environment; an empty value counts as missing.
     pub fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let values = environment.into_iter().filter_map(|(name, value)| {
             let name = name.to_str()?.strip_prefix(PREFIX)?.to_owned();
@@ -35,7 +35,7 @@ impl Secrets {
         Self { values: values.collect() }
     }
 
-    /// The secrets that a plan would send and that are not there, each at the line that asks for it.
+    /// Findings for secrets that the plan would send but that are missing, at the line that needs each.
     #[must_use]
     pub fn missing(&self, plan: &Plan) -> Vec<FindingEntry> {
         let mut findings = Vec::new();
@@ -52,11 +52,11 @@ impl Secrets {
                     change.and_then(|change| change.fields.iter().find(|field| field.path.join(".") == path));
                 findings.push(FindingEntry {
                     source: field.and_then(|field| field.source.clone()).or_else(|| step.source.clone()),
-                    hint: Some(format!("put it into {PREFIX}{name}")),
+                    hint: Some(format!("set {PREFIX}{name}")),
                     ..FindingEntry::of(
                         Severity::Error,
                         Code::MissingSecret,
-                        format!("`{path}` of {title} is to be sent, and there is no secret `{name}`"),
+                        format!("`{path}` of {title} needs secret `{name}`, which is not set"),
                     )
                 });
             }
@@ -66,7 +66,7 @@ impl Secrets {
         findings
     }
 
-    /// A step's patch with its secrets in it; else the name of one that is not there.
+    /// A step's patch with its secrets filled in, or the name of a missing one.
     pub(super) fn fill(
         &self,
         kind: &dyn Kind,
@@ -85,7 +85,7 @@ impl Secrets {
         }
     }
 
-    /// The variables of secrets that are too short to be kept out of what keyless says.
+    /// The variables whose secrets are too short to be redacted in output.
     #[must_use]
     pub fn too_short(&self) -> Vec<String> {
         let short = self.values.iter().filter(|(_, secret)| scrub::is_too_short(secret.expose()));
@@ -93,7 +93,7 @@ impl Secrets {
     }
 }
 
-/// The secret fields of a patch that hold a reference: pointer and name.
+/// The secret fields of a patch that contain a reference, as pointer and name.
 fn references<'a>(kind: &dyn Kind, patch: &'a Map<String, Value>) -> Vec<(String, &'a str)> {
     let unshown = kind.fields().iter().filter(|field| field.compare == Compare::Unshown);
     let found = unshown.filter_map(|field| {

@@ -1,6 +1,6 @@
-//! What came of a write: whether the declared fields stand, and whether anything else changed with them.
+//! Compares the result of a write: whether the declared fields were written, and whether anything else changed.
 //!
-//! Pure. Texts for people; `write` says what they are about.
+//! Pure. Returns texts for people; `write` adds what they are about.
 
 use serde_json::{Map, Value};
 
@@ -10,18 +10,18 @@ use crate::kinds::role_assignment::twin;
 use crate::kinds::{Compare, FieldChange, Kind, writable};
 use crate::text::json::spelled;
 
-/// Fields that the step declares and that are something else by now.
+/// Declared fields of the step that have another value by now.
 pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
     told(&field_changes(kind, &step.patch, body))
 }
 
-/// Fields in which what somebody made is another thing than the one that the step would make.
+/// Fields in which somebody else's resource differs from the one that the step would create.
 pub(super) fn other(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
     let patch = if kind.is_grant() { twin::whole(&step.patch) } else { step.patch.clone() };
     told(&field_changes(kind, &patch, body))
 }
 
-/// What somebody made has and the step does not declare, where guards judge it and took the creation to have something else.
+/// Undeclared values of somebody else's resource that guards judge, where they assumed another value for the creation.
 pub(super) fn unjudged(kind: &dyn Kind, patch: &Map<String, Value>, body: &Value) -> Vec<String> {
     let patch = Value::Object(patch.clone());
     let live = kind.to_spec(body);
@@ -43,7 +43,7 @@ pub(super) fn unjudged(kind: &dyn Kind, patch: &Map<String, Value>, body: &Value
     told
 }
 
-/// Whether a field is what this JSON says.
+/// Whether a field equals this JSON.
 fn equals(kind: &dyn Kind, path: &str, json: &str, body: &Value) -> bool {
     let value = serde_json::from_str(json).expect("a value in a field table is JSON");
     let nest = |value: Value, name: &str| Value::Object(Map::from_iter([(name.to_owned(), value)]));
@@ -53,7 +53,7 @@ fn equals(kind: &dyn Kind, path: &str, json: &str, body: &Value) -> bool {
     }
 }
 
-/// Members of a list's elements that are not declared, where the element itself is.
+/// Undeclared members of a list's declared elements.
 fn unjudged_members(compare: Compare, declared: &Value, live: &Value) -> Vec<String> {
     let Compare::By(identity) = compare else { return Vec::new() };
     let text = |element: &Value, member: &str| element[member].as_str().unwrap_or_default().to_lowercase();
@@ -80,7 +80,7 @@ fn told(changes: &[FieldChange]) -> Vec<String> {
     changes.iter().map(told).collect()
 }
 
-/// Fields in spec shape that the step did not declare and that differ now from what they were. New ones are the service's defaults.
+/// Undeclared fields, in spec shape, that changed. New ones are the service's defaults.
 pub(super) fn undeclared(kind: &dyn Kind, step: &Step, before: &Value, after: &Value) -> Vec<String> {
     let Value::Object(mut undeclared) = kind.to_spec(before) else { return Vec::new() };
     forget(&mut undeclared, &step.patch);
@@ -92,7 +92,7 @@ pub(super) fn undeclared(kind: &dyn Kind, step: &Step, before: &Value, after: &V
         .collect()
 }
 
-/// Takes out of `fields` what the patch names.
+/// Removes what the patch names from `fields`.
 fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (name, value) in patch {
         let own = spelled(fields, name).to_owned();
@@ -105,8 +105,8 @@ fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
     }
 }
 
-/// What a spec has no word for and was sent back as it was, and that has gone or been switched since. Other values may move by
-/// themselves, and prove nothing.
+/// Members unknown to the spec that were sent back unchanged and have been removed or switched since. Other values may change by themselves
+/// and prove nothing.
 pub(super) fn lost(kind: &dyn Kind, before: &Value, sent: &Value, after: &Value) -> Vec<String> {
     fn walk(path: &mut Vec<String>, sent: &Value, before: &Value, after: &Value, told: &mut Vec<String>) {
         for (name, value) in before.as_object().into_iter().flatten() {
@@ -117,7 +117,7 @@ pub(super) fn lost(kind: &dyn Kind, before: &Value, sent: &Value, after: &Value)
             let found = after.as_object().and_then(|map| map.get(spelled(map, name)));
             match (value, found) {
                 (Value::Object(_), Some(found)) => walk(path, &sent[name.as_str()], value, found, told),
-                (_, None) => told.push(format!("`{}` was `{value}` and has gone", dotted_path(path))),
+                (_, None) => told.push(format!("`{}` was `{value}` and is gone", dotted_path(path))),
                 (Value::Bool(_), Some(found)) if sent[name.as_str()] == *value && found != value => {
                     told.push(format!("`{}` was `{value}` and is `{found}`", dotted_path(path)));
                 }
@@ -156,8 +156,8 @@ mod tests {
             told(json!({"dynamicThrottlingEnabled": false, "modelProviderData": {}, "old": false})),
             [
                 "`properties.dynamicThrottlingEnabled` was `true` and is `false`",
-                "`properties.modelProviderData.industry` was `\"technology\"` and has gone",
-                "`properties.note` was `\"1\"` and has gone",
+                "`properties.modelProviderData.industry` was `\"technology\"` and is gone",
+                "`properties.note` was `\"1\"` and is gone",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! One step: read what is there, lay the patch over it, write, and look at what came of it.
+//! Runs one step: reads the live resource, applies the patch, writes, and checks the result.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::verify::gate::{Gate, Stop};
 
 /// How a write ended.
 pub(super) enum Written {
-    /// The resource stands as declared.
+    /// The resource is as declared.
     Done { note: Option<String>, outputs: Vec<Output> },
-    /// It does not, or nobody knows.
+    /// It is not, or that is not known.
     Failed(Problem),
-    /// Ctrl-C came before anything was sent that could change something.
+    /// Ctrl-C came before any request that changes something.
     NotTried,
 }
 
-/// Something to say about a step; the step gives it a place.
+/// A problem with a step; the step adds its position.
 pub(super) struct Problem {
     code: Code,
     severity: Severity,
-    /// What was attempted, as a verb in front of the resource's title: `create`.
+    /// What was attempted, as a verb that precedes the resource's title: `create`.
     attempt: String,
     pub(super) cause: String,
     hint: Option<String>,
@@ -63,7 +63,7 @@ impl From<Problem> for Written {
     }
 }
 
-/// Carries a step out; beside its end stands what it wrote.
+/// Runs a step; also returns its final target.
 pub(super) async fn write(
     client: &Client,
     step: &Step,
@@ -76,7 +76,7 @@ pub(super) async fn write(
     }
 }
 
-/// A step with a look before and after it, where there is a gate.
+/// Runs a step with verification before and after it, if there is a gate.
 async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written {
     let Some(gate) = gate else { return carry_out(client, step).await };
     let stopped = |attempt: &str, Stop { cause, hint }| Problem::failed(attempt, cause, Some(hint)).into();
@@ -94,7 +94,7 @@ async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written
 
 async fn carry_out(client: &Client, step: &Step) -> Written {
     let Some(kind) = kinds::by_name(&step.kind) else {
-        let hint = "the plan is from another version of keyless: make it again".to_owned();
+        let hint = "the plan is from another version of keyless: make a new one".to_owned();
         return Problem::failed(
             "write",
             format!("`{}` is not a kind of this version", step.kind),
@@ -115,7 +115,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
     let mut turns = Turns::default();
     loop {
         let (mut seen, mut unseen) = (false, false);
-        // What is soft-deleted is purged for its name, whoever made it.
+        // A soft-deleted resource is purged for its name, whoever created it.
         if step.action == StepAction::Delete {
             match client.get(path).await {
                 Ok(live) => {
@@ -124,7 +124,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                     }
                     seen = true;
                 }
-                // A replica that lags behind the list answers so too: the answer to the DELETE has to agree.
+                // A replica that lags behind the list also answers 404, so the answer to the DELETE must agree.
                 Err(error) if error.says_absent() => unseen = true,
                 Err(error) => return unwritten(&format!("read before the {verb} of"), &error),
             }
@@ -135,7 +135,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
                 StepAction::Purge => return DELETED,
                 _ => return seen_gone(client, verb, path).await,
             },
-            // 204 is documented as "does not exist" too, and the others as nothing.
+            // 204 is also documented as "does not exist"; other codes are not documented.
             Ok(done) if done.status == 204 && !seen => return DELETED,
             Ok(done) => {
                 let said = format!("Azure answered {}", done.status);
@@ -162,36 +162,36 @@ async fn is_absent(client: &Client, path: &str) -> bool {
 
 const DELETED: Written = Written::Done { note: None, outputs: Vec::new() };
 
-/// Nothing stands there. Whatever an earlier sending of the same DELETE may have done, this run did.
+/// The resource is gone. If an earlier attempt of the same DELETE had an effect, it was this run's.
 fn gone(error: &arm::Error) -> Written {
-    let note = (error.effect == arm::Effect::None).then(|| "it had gone already".to_owned());
+    let note = (error.effect == arm::Effect::None).then(|| "it was already deleted".to_owned());
     Written::Done { note, outputs: Vec::new() }
 }
 
-/// How long Azure may go on showing what it has deleted, in seconds between reads.
+/// How long Azure may still show a deleted resource, as seconds between reads.
 const LAGS: [u64; 4] = [1, 2, 4, 8];
 
-/// Reads what Azure says that it has deleted: whoever trusts the answer alone leaves a door open where nothing came of it.
+/// Confirms a delete: trusting the answer alone could leave access open if nothing was deleted.
 async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
     let mut lags = LAGS.into_iter();
     loop {
         match client.get(path).await {
             Err(read) if read.says_absent() => return DELETED,
-            // With the role that went, the caller may have lost the right to look.
+            // With the deleted role the caller may have lost the right to read.
             Err(read) if read.kind == arm::Kind::Denied => {
-                let note = format!("Azure said that it is deleted; whether it is could not be read: {read}");
+                let note = format!("Azure reported it as deleted; could not confirm that: {read}");
                 return Written::Done { note: Some(note), outputs: Vec::new() };
             }
             Err(read) => {
-                let cause =
-                    format!("Azure said that it is deleted, and whether it is could not be read: {read}");
-                return Problem::failed(verb, cause, Some("run it again".to_owned())).into();
+                let cause = format!("Azure reported it as deleted, but could not confirm that: {read}");
+                return Problem::failed(verb, cause, Some("run the command again".to_owned())).into();
             }
             Ok(_) => match lags.next() {
                 Some(lag) if client.pause(Duration::from_secs(lag)).await => {}
                 _ => {
-                    let cause = "Azure said that it is deleted, and it is still there".to_owned();
-                    let hint = "run it again; if it stays, delete it in the portal".to_owned();
+                    let cause = "Azure reported it as deleted, but it still exists".to_owned();
+                    let hint =
+                        "run the command again; if it still exists, delete it in the portal".to_owned();
                     return Problem::failed(verb, cause, Some(hint)).into();
                 }
             },
@@ -199,32 +199,32 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
     }
 }
 
-/// Reads what Azure says is not there to be deleted: a 404 may be of something else, such as the address of the operation.
+/// Reads a resource that Azure says does not exist: a 404 may concern something else, such as the URL of the operation.
 async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: Written) -> Written {
     match client.get(path).await {
         Err(read) if read.says_absent() => gone,
         Ok(_) => {
-            let cause = format!("{said}; a read right after shows that it still exists");
-            let hint = "Azure contradicts itself, which may pass: run it again".to_owned();
+            let cause = format!("{said}; but a read shows that it still exists");
+            let hint = "Azure contradicts itself, possibly temporarily: run the command again".to_owned();
             Problem::failed(verb, cause, Some(hint)).into()
         }
         Err(read) => {
-            let cause = format!("{said}; whether it still exists could not be read: {read}");
+            let cause = format!("{said}; could not read whether it still exists: {read}");
             Problem::failed(verb, cause, read.hint()).into()
         }
     }
 }
 
-/// How often a write that met another version of its resource is tried again.
+/// Counts retries of a write that conflicted with another version of its resource.
 #[derive(Default)]
 struct Turns(u32);
 
 impl Turns {
-    /// The service works on what stood below a deleted resource for seconds, at times half a minute:
+    /// The service keeps working on a deleted resource's children for seconds, sometimes half a minute:
     /// <https://github.com/hashicorp/terraform-provider-azurerm/pull/32632>.
     const WAITS: [u64; 7] = [1, 2, 4, 8, 15, 15, 15];
 
-    /// Waits and says whether to read the resource again and to try again; not after Ctrl-C.
+    /// Waits, and returns whether to read the resource and try again; not after Ctrl-C.
     async fn again(&mut self, client: &Client, error: &arm::Error) -> bool {
         let Some(wait) = Self::WAITS.get(self.0 as usize).filter(|_| error.says_outdated()) else {
             return false;
@@ -234,7 +234,7 @@ impl Turns {
     }
 }
 
-/// The end of a step whose request did not succeed.
+/// The result of a step whose request failed.
 pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> Written {
     if error.kind == arm::Kind::Interrupted && error.effect == arm::Effect::None {
         return Written::NotTried;
@@ -242,16 +242,16 @@ pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> Written {
     Problem::failed(attempt, error.to_string(), error.hint()).into()
 }
 
-/// Brings back what was soft-deleted, unless an earlier run has done so, then writes what is declared.
+/// Restores a soft-deleted resource, unless an earlier run did, then writes what is declared.
 async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
     let mut gone = false;
     let mut turns = Turns::default();
-    // It is read before each try: repeated after it took effect, this would be a PUT of a live resource that leaves everything out.
+    // Read before each attempt: repeated after it took effect, this would be a PUT that clears a live resource.
     loop {
         match client.get(path).await {
-            // What was soft-deleted comes back with the mark that it had.
+            // A restored resource has the mark that it had before.
             Ok(live) if !gone && is_unmarked(kind, &live) => {
-                let cause = "someone brought it back or made it anew since the plan was made, and it carries no mark of a stack";
+                let cause = "somebody restored or recreated it since the plan was made, and it carries no mark of a stack";
                 return Problem::failed("restore", cause, Some(PLAN_AGAIN.to_owned())).into();
             }
             Ok(_) => break,
@@ -267,23 +267,23 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
     }
     match put(client, kind, step, path).await {
         Written::NotTried if gone => {
-            let cause = "interrupted once it was back, before what is declared was written";
-            let hint = "run again: what already happened is found and not repeated".to_owned();
+            let cause = "interrupted after the restore, before the declared settings were written";
+            let hint = "run the command again: it does not repeat what was done".to_owned();
             Problem::failed("end the restore of", cause, Some(hint)).into()
         }
         written => written,
     }
 }
 
-/// Lays the patch over what is there and writes that, unless it is as declared already or somebody else's by now.
+/// Applies the patch to the live resource and writes that, unless it is already as declared or belongs to somebody else.
 async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
     let verb = match step.action {
         StepAction::Create => "create",
-        StepAction::Restore => "bring the restored resource to what is declared:",
+        StepAction::Restore => "write the declared settings of the restored resource:",
         _ => "update",
     };
     let (mut turns, mut again) = (Turns::default(), false);
-    // Read before each try: the patch is laid over what is there.
+    // Read before each attempt: the patch is applied to the live state.
     loop {
         let live = match read(client, path, verb).await {
             Ok(live) => live,
@@ -309,7 +309,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             Ok(written) => return settled(client, kind, step, path, [&before, &body], &written.body).await,
             Err(error) if error.has_code("RoleAssignmentExists") => {
                 match exists::judge(client, kind, step, &error).await {
-                    // Once: Azure may go on contradicting itself.
+                    // Only once: Azure may keep contradicting itself.
                     Met::Gone if !std::mem::replace(&mut again, true) => {}
                     Met::Gone => return unwritten(verb, &error),
                     Met::Stands(written) => return written,
@@ -324,11 +324,11 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
     }
 }
 
-/// What is there before a write, or how the step ends if that cannot be read.
+/// The live resource before a write, or how the step ends if it cannot be read.
 async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, Written> {
     let attempt = format!("read before the {verb}");
     match client.get(path).await {
-        // The write would otherwise replace everything with what little there is.
+        // The write would otherwise replace everything with an almost empty body.
         Ok(body) if !body["properties"].is_object() => {
             Err(Problem::failed(&attempt, "the answer is not a resource of Azure", None).into())
         }
@@ -338,7 +338,7 @@ async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, 
     }
 }
 
-/// What is to be there after a write: the step's patch and mark, laid over what can be written of what is there.
+/// The intended body: the step's patch and mark, applied to the writable part of the live one.
 fn declared(kind: &dyn Kind, step: &Step, before: &Value) -> Value {
     let mut body = before.clone();
     kind.overlay(&mut body, &step.patch);
@@ -348,12 +348,12 @@ fn declared(kind: &dyn Kind, step: &Step, before: &Value) -> Value {
     body
 }
 
-/// Azure tells a key that cannot be read from other mistakes by text alone, and a role takes its time to reach a vault:
+/// Only the text of Azure's error shows that a key cannot be read, and a role takes time to reach a vault:
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/32855>.
 const UNTRUSTED: &str = "the account's identity needs a role that lets it get, wrap and unwrap the key, such as Key Vault Crypto Service \
      Encryption User; one given a moment ago takes minutes to reach the vault: apply again";
 
-/// Looks at what Azure says stands there now.
+/// Checks the resource that Azure shows after a write.
 async fn settled(
     client: &Client,
     kind: &dyn Kind,
@@ -376,13 +376,13 @@ async fn settled(
     other.extend(kind.otherwise(&step.target, sent, body));
     if !other.is_empty() {
         return problem(
-            "Azure took the write and shows something else for",
+            "Azure accepted the write but returned a different value for",
             other,
-            "a policy may rewrite it after each write, or someone else wrote at the same time",
+            "a policy may overwrite it after each write, or somebody else wrote at the same time",
         );
     }
     let mut surprises = settle::undeclared(kind, step, before, body);
-    // What the answer to a write leaves out may be shown all the same.
+    // Fields missing from the answer may appear in a read.
     if surprises.is_empty()
         && !settle::lost(kind, before, sent, body).is_empty()
         && let Ok(live) = client.get(path).await
@@ -393,9 +393,9 @@ async fn settled(
         return Written::Done { note: None, outputs: outputs(kind, body) };
     }
     problem(
-        "a field that nobody declared changed with the write of",
+        "an undeclared field changed with the write of",
         surprises,
-        "compare with the portal; `keyless plan` shows whether what is declared still holds",
+        "compare with the portal; `keyless plan` shows whether the declared settings still apply",
     )
 }
 

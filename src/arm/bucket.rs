@@ -1,7 +1,7 @@
-//! Token buckets: staying below Azure's request limits instead of running into them.
+//! Token buckets that stay below Azure's request limits.
 //!
-//! One bucket per subscription and direction, shared by all requests of a run, as Azure counts per subscription and
-//! principal. Starts from the documented sizes and believes Azure's headers over them. Pure: `now` comes from outside.
+//! One bucket per subscription and direction, shared by all requests of a run, since Azure counts per subscription and principal. Starts
+//! from the documented sizes, but Azure's headers take precedence. Pure: `now` is a parameter.
 //! <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::clock::Moment;
 use super::exchange::Method;
 
-/// Which of Azure's counters a request counts on.
+/// The counter of Azure that a request counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// GET.
@@ -31,7 +31,7 @@ impl From<Method> for Direction {
 }
 
 impl Direction {
-    /// Headers that tell how many requests are left.
+    /// Headers with the number of remaining requests.
     #[must_use]
     pub fn headers(self) -> [&'static str; 2] {
         match self {
@@ -50,7 +50,7 @@ impl Direction {
         }
     }
 
-    /// What may be used of the documented 250 + 25/s and 200 + 10/s: all but [`SPARE`] of the size, the whole rate.
+    /// The usable part of the documented 250 + 25/s and 200 + 10/s: the size minus [`SPARE`], and the whole rate.
     fn documented(self) -> (u64, u64) {
         match self {
             Direction::Reads => (250 - SPARE, 25),
@@ -59,22 +59,22 @@ impl Direction {
     }
 }
 
-/// Whether a request may go.
+/// Whether a request may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
     /// Send it; it is counted.
     Granted,
-    /// Ask again then; it is not counted.
+    /// Ask again at that time; it is not counted.
     WaitUntil(Moment),
 }
 
-/// Azure begins to refill when the first request arrives, and requests that left apart arrive together: the difference is
-/// rate × latency, which this covers up to 0.4 s for reads and 1 s for writes.
+/// Azure starts to refill when the first request arrives, and requests sent apart may arrive together: the difference is rate × latency,
+/// which this covers up to 0.4 s for reads and 1 s for writes.
 const SPARE: u64 = 10;
 /// Thousandths of a request, so that refilling needs no fractions.
 const ONE: u64 = 1000;
 
-/// One counter of Azure as we believe it to stand.
+/// An estimate of one of Azure's counters.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     capacity: u64,
@@ -82,7 +82,7 @@ pub struct Bucket {
     level: u64,
     filled_at: Moment,
     in_flight: u64,
-    /// The most that were ever in flight together.
+    /// The highest number of requests in flight so far.
     most: u64,
     closed_until: Moment,
 }
@@ -110,7 +110,7 @@ impl Bucket {
         self.filled_at = self.filled_at.max(now);
     }
 
-    /// Asks for one request.
+    /// Takes one request from the bucket.
     pub fn take(&mut self, now: Moment) -> Permit {
         self.refill(now);
         if now < self.closed_until {
@@ -126,21 +126,21 @@ impl Bucket {
         Permit::WaitUntil(Moment(now.0.saturating_add(missing.div_ceil(self.per_second))))
     }
 
-    /// A granted request has ended; `remaining` is what Azure said is left, the smallest of its headers.
+    /// Records the end of a granted request; `remaining` is the smallest count in Azure's headers.
     pub fn ended(&mut self, remaining: Option<u64>, now: Moment) {
         self.refill(now);
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(remaining) = remaining {
-            // What is still under way, Azure may not have counted yet.
+            // Azure may not have counted requests still in flight.
             let left = remaining.saturating_sub(self.in_flight);
-            // Answers overtake each other: this one may be older than what was heard before, by as many as fly together.
+            // Answers may overtake each other: this one may be older than the last, by as many as are in flight.
             let surely = left.saturating_sub(self.most).saturating_mul(ONE);
             self.level = self.level.min(left.saturating_mul(ONE)).max(surely);
             self.capacity = self.capacity.max(self.level);
         }
     }
 
-    /// Azure refused a request for the whole subscription: nobody needs to try before then.
+    /// Blocks all requests until then: Azure throttles the whole subscription.
     pub fn close(&mut self, until: Moment) {
         self.level = 0;
         self.closed_until = self.closed_until.max(until);
@@ -152,7 +152,7 @@ impl Bucket {
 pub struct Buckets(BTreeMap<(String, Direction), Bucket>);
 
 impl Buckets {
-    /// The bucket for a subscription (empty for requests outside of any) and direction.
+    /// The bucket for a direction and a subscription (empty for requests outside of one).
     pub fn of(&mut self, subscription: &str, direction: Direction, now: Moment) -> &mut Bucket {
         self.0
             .entry((subscription.to_ascii_lowercase(), direction))
@@ -160,7 +160,7 @@ impl Buckets {
     }
 }
 
-/// The subscription that a path counts on.
+/// The subscription that a path counts against.
 #[must_use]
 pub fn subscription_of(path: &str) -> &str {
     let mut segments = path.split(['/', '?']).skip(1);

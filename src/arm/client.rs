@@ -1,7 +1,7 @@
-//! The client: sends what the exchange machine says, within Azure's limits, only to ARM's origin.
+//! The client: sends what the exchange machine requests, within Azure's limits, only to ARM's origin.
 //!
-//! In: method, path with query, body. Out: the value at the end, or an [`Error`]. It never follows a redirect, never
-//! sends a token outside of its endpoint, never logs a token or a signed query.
+//! Input: method, path with query, body. Output: the final value, or an [`Error`]. Never follows a redirect, never sends a token outside of
+//! its endpoint, never logs a token or a signed query.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,10 +30,10 @@ use crate::auth::cloud::Endpoint;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::redact;
 
-/// How a client behaves; the default is for production.
+/// The settings of a client; the default is for production.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many requests are in flight at most.
+    /// The maximum number of requests in flight.
     pub parallelism: usize,
     /// Retries and operations.
     pub limits: Limits,
@@ -41,7 +41,7 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long to wait for a whole answer.
     pub timeout: Duration,
-    /// How many pages a list may have.
+    /// The maximum number of pages of a list.
     pub pages: usize,
     /// Ctrl-C.
     pub interrupt: Interrupt,
@@ -60,10 +60,10 @@ impl Default for Options {
     }
 }
 
-/// Requests sent so far, retries and polls included.
+/// Requests sent so far, including retries and polls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// GET, polls too, and POST that only asks.
+    /// GET, including polls, and POST that only queries.
     pub reads: u64,
     /// PUT, PATCH, POST, DELETE.
     pub writes: u64,
@@ -92,7 +92,7 @@ struct Counters {
     writes: AtomicU64,
 }
 
-/// Reads the body of a success as it comes in.
+/// Reads the body of a success while it is received.
 pub(super) type Reader<'r, 'f> = &'r mut (dyn FnMut(&[u8]) -> Result<(), String> + Send + 'f);
 
 impl std::fmt::Debug for Client {
@@ -113,7 +113,7 @@ impl Client {
         Self::build(endpoint, credential, options, observer, slots, Arc::default())
     }
 
-    /// A client for another service of the same run: it shares the credential, the requests in flight and the counts.
+    /// A client for another service in the same run: shares the credential, the requests in flight and the counts.
     pub fn beside(&self, endpoint: Endpoint) -> Result<Self, Error> {
         let Inner { credential, options, observer, slots, counters, .. } = &*self.0;
         Self::build(
@@ -163,12 +163,12 @@ impl Client {
         Counts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
     }
 
-    /// Reads one thing; `path` holds its query with the api-version.
+    /// Reads one resource; `path` includes the query with the api-version.
     pub async fn get(&self, path: &str) -> Result<Value, Error> {
         self.run(Method::Get, &Target::Own(path), None, None).await.map(|done| done.body)
     }
 
-    /// Reads a list with all its pages; each item is projected as it comes in.
+    /// Reads a list with all its pages; items are projected while they are received.
     pub async fn list<T: Send>(
         &self,
         path: &str,
@@ -184,7 +184,7 @@ impl Client {
         }
     }
 
-    /// Reads a list page by page until there is enough, or so many pages were read; and says whether that was all.
+    /// Reads a list page by page until there is enough or the page limit is reached; returns whether the list is complete.
     pub async fn list_until<T: Send>(
         &self,
         path: &str,
@@ -221,19 +221,19 @@ impl Client {
         }
     }
 
-    /// Creates or replaces, and follows it to its end.
+    /// Creates or replaces, and waits for the end of the operation.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Written, Error> {
         self.run(Method::Put, &Target::Own(path), Some(body), None).await.map(Written::from)
     }
 
-    /// Like [`Client::put`], for a body that must not be sent again once it may have taken effect. What became of it is
-    /// then [`Effect::Unknown`](super::Effect::Unknown).
+    /// Like [`Client::put`], for a body that must not be sent again if it may have taken effect. The result is then
+    /// [`Effect::Unknown`](super::Effect::Unknown).
     pub async fn put_once(&self, path: &str, body: &Value) -> Result<Written, Error> {
         self.run(Method::Put, &Target::Once(path), Some(body), None).await.map(Written::from)
     }
 
-    /// Judges what a read has shown by its state, as the answer to a write is judged, and waits as long where Azure is at work on it.
-    /// Gives the resource as it is then.
+    /// Judges a resource that was read by its state, like the answer to a write, and waits while Azure is changing it. Returns the resource
+    /// at the end.
     pub async fn settled(&self, path: &str, body: Value) -> Result<Value, Error> {
         let target = Target::Own(path);
         let (limits, seed) = (self.0.options.limits.clone(), seed());
@@ -241,28 +241,28 @@ impl Client {
         self.drive(Method::Get, &target, None, None, start).await.map(|done| done.body)
     }
 
-    /// Changes parts, and follows it to its end.
+    /// Changes parts, and waits for the end of the operation.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Written, Error> {
         self.run(Method::Patch, &Target::Own(path), Some(body), None).await.map(Written::from)
     }
 
-    /// Deletes, and follows it to its end. What is not there is [`Kind::NotFound`].
+    /// Deletes, and waits for the end of the operation. A missing resource is [`Kind::NotFound`].
     pub async fn delete(&self, path: &str) -> Result<Written, Error> {
         self.run(Method::Delete, &Target::Own(path), None, None).await.map(Written::from)
     }
 
-    /// Acts, and follows it to its end; counts as a write. Looks in what is answered only for whether it holds an error: it may hold a secret, and nothing of it is kept, shown or
-    /// logged. Of a refusal, status and code are.
+    /// Runs an action, and waits for the end of the operation; counts as a write. The answer may contain a secret: it is only checked for
+    /// an error, and nothing in it is kept, shown or logged except the status and code of a refusal.
     pub async fn post_blindly(&self, path: &str, body: &Value) -> Result<Written, Error> {
         let mut glance = |bytes: &[u8]| {
             wire::learn_texts(bytes);
             let failed = serde_json::from_slice(bytes).is_ok_and(|body| carries_error(&body));
-            if failed { Err("it holds an error".to_owned()) } else { Ok(()) }
+            if failed { Err("it contains an error".to_owned()) } else { Ok(()) }
         };
         self.run(Method::Post, &Target::Blind(path), Some(body), Some(&mut glance)).await.map(Written::from)
     }
 
-    /// Asks something by a POST that changes nothing, and so may be repeated; counts as a read.
+    /// Sends a query by POST, which changes nothing and may be repeated; counts as a read.
     pub async fn ask(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.run(Method::Ask, &Target::Own(path), Some(body), None).await.map(|done| done.body)
     }
@@ -276,7 +276,7 @@ impl Client {
         }
     }
 
-    /// Begins an exchange and drives it.
+    /// Starts an exchange and runs it.
     async fn run(
         &self,
         method: Method,
@@ -290,7 +290,7 @@ impl Client {
         self.drive(method, target, body, reader, next).await
     }
 
-    /// Drives one exchange.
+    /// Runs one exchange.
     async fn drive(
         &self,
         method: Method,
@@ -306,7 +306,7 @@ impl Client {
             Target::Link(link) => inner.origins.check(link),
         };
         if let (Target::Own(_) | Target::Once(_) | Target::Blind(_), Err(_)) = (target, &own) {
-            return Err(Error::new(Kind::Invalid, method, shown, "the path cannot stand in a URL"));
+            return Err(Error::new(Kind::Invalid, method, shown, "the path is not valid in a URL"));
         }
         let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
         loop {
@@ -352,7 +352,7 @@ impl Client {
     }
 }
 
-/// What the waits of an exchange are scattered by.
+/// The seed for jitter in an exchange's waits.
 fn seed() -> u64 {
     Uuid::new_v4().as_u64_pair().0
 }
@@ -369,8 +369,8 @@ impl Inner {
         ))
     }
 
-    /// Sends one request, once it may go. A read is dropped at Ctrl-C; a write, and what asks after one (`may_finish`), has the time that
-    /// is given to writes.
+    /// Sends one request when it is allowed. A read is dropped at Ctrl-C; a write, and polls for one (`may_finish`), get the time reserved
+    /// for writes.
     async fn send(
         &self,
         method: Method,
@@ -384,7 +384,7 @@ impl Inner {
             Ok(url) => url,
             Err(refused) => return Outcome::Refused(refused),
         };
-        // From here to the last line before sending, Ctrl-C means that nothing goes out.
+        // From here until sending, Ctrl-C means that nothing is sent.
         let interrupted = self.stopped(may_finish);
         let ready = async {
             let (flight, slot) = self.pace(method, url.path(), tell).await;
@@ -420,9 +420,10 @@ impl Inner {
         outcome
     }
 
-    /// Waits for a place in flight at which the token bucket grants a request.
+    /// Waits for a free slot for which the token bucket grants a request.
     ///
-    /// The place comes first: a permit that waits for a place would hold although Azure has said meanwhile that less is
+    /// The slot comes first: a permit that waits for a slot would be valid even if Azure has since reported a lower limit. The slot is
+    /// released during a wait, so that other directions and subscriptions continue.
     /// left. It is given back during a wait, so that other directions and subscriptions go on.
     async fn pace<'a>(
         &'a self,
@@ -433,7 +434,7 @@ impl Inner {
         let direction = Direction::from(method);
         let subscription = subscription_of(path).to_owned();
         loop {
-            // Invariant: nobody closes the semaphore.
+            // Invariant: the semaphore is never closed.
             let slot = self.slots.acquire().await.expect("the semaphore is never closed");
             let now = self.clock.now();
             let permit = self.buckets().of(&subscription, direction, now).take(now);
@@ -446,7 +447,7 @@ impl Inner {
                 Permit::WaitUntil(until) => {
                     drop(slot);
                     let wait = until.since(now);
-                    // A fraction of a second is the normal course of a long run, and no news.
+                    // Waits below a second are normal in a long run and not reported.
                     if wait >= Duration::from_secs(1) {
                         tell(What::Waiting { wait, why: Why::Pacing });
                     }
@@ -456,7 +457,7 @@ impl Inner {
         }
     }
 
-    /// Returns at Ctrl-C, or at the end of the time that writes have then.
+    /// Returns at Ctrl-C, or at the end of the time reserved for writes.
     async fn stopped(&self, may_finish: bool) {
         let interrupt = &self.options.interrupt;
         if may_finish { interrupt.expired().await } else { interrupt.triggered().await }
@@ -471,12 +472,12 @@ impl Inner {
     }
 
     fn buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
-        // Buckets are numbers: a panic elsewhere cannot leave them half changed.
+        // Buckets are plain numbers: a panic elsewhere cannot leave them inconsistent.
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A granted request; gives its place back however it ends, also when its future is dropped.
+/// A granted request; releases its slot however it ends, including when its future is dropped.
 struct Flight<'a> {
     inner: &'a Inner,
     subscription: String,

@@ -1,7 +1,7 @@
-//! Moments: time as the pure machines see it, a number handed to them.
+//! Moments: time as the pure machines see it, a number passed to them.
 //!
-//! A [`Clock`] (the only IO here) gives moments that never go back within a run, because it reads the wall clock once and
-//! then counts; so one number serves both for waiting and for comparing with HTTP dates.
+//! A [`Clock`] (the only IO here) returns moments that never go back within a run: it reads the wall clock once and then counts. So one
+//! number serves for waiting and for comparing with HTTP dates.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// The moment that much later.
+    /// The moment after a duration.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// How long from `earlier` to here; nothing if it is not earlier.
+    /// The duration since `earlier`; zero if it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -27,7 +27,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Where moments come from.
+/// The source of moments.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     began: Instant,
@@ -42,7 +42,7 @@ impl Clock {
         Self { began: Instant::now(), origin: Moment(millis(wall)) }
     }
 
-    /// The present moment.
+    /// The current moment.
     #[must_use]
     pub fn now(&self) -> Moment {
         self.origin.after(self.began.elapsed())

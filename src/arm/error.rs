@@ -1,7 +1,7 @@
-//! What went wrong with a request, with everything a person needs to act: what was asked, what Azure answered, whether a
-//! write may have taken effect, and what to do next.
+//! A failed request, with everything a person needs to act: what was requested, what Azure answered, whether a write may have taken effect,
+//! and what to do next.
 //!
-//! Never holds a token or a signed query. Its text is Azure's own, unescaped: renderers escape it.
+//! Never contains a token or a signed query. Its text is Azure's own, unescaped: renderers escape it.
 
 use std::fmt::Write as _;
 use std::ops::Deref;
@@ -17,10 +17,10 @@ use crate::finding::bounded;
 #[error("{}", .0.text())]
 pub struct Error(Box<Details>);
 
-/// What sort of failure it is; code branches on this and on `code`, never on text.
+/// The kind of failure; code branches on this and on `code`, never on text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// 404: it is not there.
+    /// 404: it does not exist.
     NotFound,
     /// 401 or 403.
     Denied,
@@ -28,17 +28,17 @@ pub enum Kind {
     Throttled,
     /// 409 or 412.
     Conflict,
-    /// Another 4xx: the request is not acceptable.
+    /// Another 4xx: the request is invalid.
     Invalid,
     /// 5xx to the last attempt.
     Unavailable,
-    /// No connection, or it broke.
+    /// No connection, or it was interrupted.
     Network,
-    /// An address outside of ARM's origin, or a redirect; nothing was sent there.
+    /// A URL outside of ARM's origin, or a redirect; nothing was sent there.
     Origin,
     /// Ctrl-C while waiting.
     Interrupted,
-    /// A success whose body cannot be read, or is too large.
+    /// A success whose body is invalid or too large.
     Unreadable,
     /// A long-running operation ended as `Failed` or `Canceled`.
     OperationFailed,
@@ -53,30 +53,30 @@ pub enum Kind {
 pub enum Effect {
     /// Nothing changed: refused, or never sent. Reads are always this.
     None,
-    /// It was sent, and what became of it is unknown.
+    /// It was sent, and its effect is unknown.
     Unknown,
-    /// Azure accepted it; how it ends is unknown.
+    /// Azure accepted it; its result is unknown.
     Accepted,
 }
 
-/// The particulars of an [`Error`].
+/// The details of an [`Error`].
 #[derive(Debug, Clone)]
 pub struct Details {
-    /// Its sort.
+    /// The kind of failure.
     pub kind: Kind,
-    /// What was asked.
+    /// The request's method.
     pub method: Method,
-    /// Of what; redacted, and cut: it may be an address that an answer named.
+    /// The request's path, redacted and shortened: it may be a URL from an answer.
     pub path: String,
     /// Azure's status, if it answered.
     pub status: Option<u16>,
     /// ARM's code.
     pub code: Option<String>,
-    /// ARM's message, or what we have to say.
+    /// ARM's message, or keyless's own.
     pub message: Option<String>,
     /// Inner errors.
     pub details: Vec<Detail>,
-    /// Azure's id of the request, for its support.
+    /// Azure's request id, for support.
     pub request_id: Option<String>,
     /// How often the last request was sent.
     pub attempts: u32,
@@ -84,7 +84,7 @@ pub struct Details {
     pub took: Duration,
     /// Whether a write may have changed something.
     pub effect: Effect,
-    /// A next step that whoever made the error knew.
+    /// A remedy known at the place of the error.
     pub advice: Option<String>,
 }
 
@@ -97,7 +97,7 @@ impl Deref for Error {
 }
 
 impl Error {
-    /// An error without an answer of Azure; `message` is a fragment.
+    /// An error without an answer from Azure; `message` is a fragment.
     #[must_use]
     pub fn new(kind: Kind, method: Method, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
@@ -120,14 +120,14 @@ impl Error {
         Self(Box::new(Details { path: bounded(details.path), ..details }))
     }
 
-    /// Adds the next step.
+    /// Adds a remedy.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = Some(advice.into());
         self
     }
 
-    /// Adds ARM's words.
+    /// Adds ARM's error.
     pub(super) fn with_body(mut self, body: ErrorBody) -> Self {
         self.0.code = body.code;
         self.0.message = body.message;
@@ -135,7 +135,7 @@ impl Error {
         self
     }
 
-    /// The same without any text that is not ours: a code stays if it can be nothing else.
+    /// The error without any text from outside; the code stays if it certainly is one.
     pub(super) fn wordless(mut self) -> Self {
         let is_code = |code: &String| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
         let ours = matches!(self.kind, Kind::Network | Kind::Interrupted | Kind::Origin | Kind::SignIn);
@@ -145,14 +145,14 @@ impl Error {
         self
     }
 
-    /// Whether ARM gave this code, at the top or inside.
+    /// Whether ARM returned this code, at any level.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         let inner = self.details.iter().filter_map(|detail| detail.code.as_deref());
         self.code.as_deref().into_iter().chain(inner).any(|found| found.eq_ignore_ascii_case(code))
     }
 
-    /// Whether ARM says that the thing is not there; see [`is_absence`] for which codes do.
+    /// Whether ARM says that the resource does not exist; see [`is_absence`] for the codes.
     #[must_use]
     pub fn says_absent(&self) -> bool {
         self.kind == Kind::NotFound
@@ -160,7 +160,7 @@ impl Error {
             && !self.has_code("SubscriptionNotFound")
     }
 
-    /// The same, met behind the first page of a list: a list that has begun is there and may be read, whatever Azure says of its rest.
+    /// The error on a later page of a list: a list whose first page was read exists and is readable, whatever Azure says about the rest.
     pub(super) fn on_a_further_page(mut self) -> Self {
         if matches!(self.0.kind, Kind::NotFound | Kind::Denied) {
             self.0.kind = Kind::Invalid;
@@ -168,17 +168,16 @@ impl Error {
         self
     }
 
-    /// Whether the write met a version of the resource that is no longer the present one. The service also says so of requests that
-    /// named none, while it still works on what stood below the resource: a 412
-    /// (<https://github.com/hashicorp/terraform-provider-azurerm/issues/32614>), or a 409 `TransientError`
-    /// (<https://github.com/pulumi/pulumi-azure-native/issues/4693>). It was not carried out; read again, then try again.
+    /// Whether the write used an outdated version of the resource. The service also says this about requests without a version while it is
+    /// still changing the resource's children: a 412 (<https://github.com/hashicorp/terraform-provider-azurerm/issues/32614>), or a 409
+    /// `TransientError` (<https://github.com/pulumi/pulumi-azure-native/issues/4693>). Nothing was written; read again, then retry.
     #[must_use]
     pub fn says_outdated(&self) -> bool {
         const CODES: [&str; 2] = ["IfMatchPreconditionFailed", "TransientError"];
         self.status == Some(412) || CODES.iter().any(|code| self.has_code(code))
     }
 
-    /// What to do about it, in a line, if there is something.
+    /// The remedy in one line, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         super::hint::hint(self)
@@ -194,8 +193,8 @@ impl Details {
             (Kind::Interrupted, _) => "interrupted".to_owned(),
             (Kind::SignIn, _) => "signing in failed".to_owned(),
             (Kind::TimedOut, _) => "the operation did not end in time".to_owned(),
-            (Kind::Origin, _) => "an address outside of Azure Resource Manager was refused".to_owned(),
-            (Kind::Unreadable, Some(status)) => format!("Azure answered {status} unreadably"),
+            (Kind::Origin, _) => "refused a URL outside of Azure Resource Manager".to_owned(),
+            (Kind::Unreadable, Some(status)) => format!("Azure's answer with status {status} is unreadable"),
             (Kind::Unreadable, None) => "Azure's answer is unreadable".to_owned(),
             (_, Some(status)) => format!("Azure answered {status}"),
             (_, None) => "the request could not be made".to_owned(),
@@ -215,7 +214,7 @@ impl Details {
             }
             _ = write!(text, "; {detail}");
         }
-        // Our texts are fragments without a final period; Azure's sentences have one.
+        // keyless's texts are fragments without a final period; Azure's sentences have one.
         if text.ends_with('.') && !text.ends_with("..") {
             text.pop();
         }
@@ -231,10 +230,10 @@ impl Details {
         }
         match self.effect {
             Effect::None => {}
-            Effect::Unknown => text.push_str("; whether it took effect is unknown"),
+            Effect::Unknown => text.push_str("; it is unknown whether it took effect"),
             Effect::Accepted => {
                 if self.kind != Kind::OperationFailed {
-                    text.push_str("; Azure had accepted it and its outcome is unknown");
+                    text.push_str("; Azure accepted it, but its result is unknown");
                 }
             }
         }

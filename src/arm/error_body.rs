@@ -1,6 +1,6 @@
-//! Error bodies: from the bytes of an answer that is no success to code, message and details.
+//! Error bodies: from the bytes of a failed answer to code, message and details.
 //!
-//! Takes every form that ARM, resource providers, Graph, Entra and proxies send; loses nothing that has words. Pure.
+//! Accepts every form sent by ARM, resource providers, Graph, Entra and proxies, and keeps all of their text. Pure.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::text::scrub::scrub;
 
-/// What a body says.
+/// The content of an error body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ErrorBody {
     pub code: Option<String>,
@@ -16,14 +16,14 @@ pub(super) struct ErrorBody {
     pub details: Vec<Detail>,
 }
 
-/// One of the inner errors of an answer.
+/// An inner error of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Detail {
     /// ARM's code.
     pub code: Option<String>,
-    /// What it says.
+    /// Its message.
     pub message: Option<String>,
-    /// The field or resource it is about.
+    /// The field or resource that it concerns.
     pub target: Option<String>,
 }
 
@@ -41,10 +41,10 @@ impl fmt::Display for Detail {
     }
 }
 
-/// Inner errors nest; nobody needs more.
+/// The maximum nesting of inner errors.
 const DEPTH: usize = 8;
 
-/// Reads an error body that is JSON: also of a failed operation, whose status is 200.
+/// Parses an error body in JSON, including that of a failed operation, whose status is 200.
 pub(super) fn read_value(value: &Value) -> ErrorBody {
     let mut found = ErrorBody::default();
     match value {
@@ -73,7 +73,7 @@ pub(super) fn read_value(value: &Value) -> ErrorBody {
     found
 }
 
-/// The error in the body of an answer whose status is a success.
+/// The error in the body of a successful answer.
 pub(super) fn in_success(value: &Value) -> Option<ErrorBody> {
     let inner = field(value.as_object()?, &["error", "odata.error", "@odata.error"])?;
     if is_blank(inner) {
@@ -81,12 +81,12 @@ pub(super) fn in_success(value: &Value) -> Option<ErrorBody> {
     }
     let mut found = read_value(value);
     if found.code.is_none() && found.message.is_none() {
-        found.message = Some("the body holds an error without words".to_owned());
+        found.message = Some("the body contains an error without a message".to_owned());
     }
     Some(found)
 }
 
-/// Whether the body of a success holds an error.
+/// Whether the body of a success contains an error.
 pub(crate) fn carries_error(value: &Value) -> bool {
     in_success(value).is_some()
 }
@@ -101,12 +101,12 @@ fn is_blank(value: &Value) -> bool {
     }
 }
 
-/// Codes of a 404 that say nothing about what has the name: of the address, or of a subscription that the caller may just not see.
+/// Codes of a 404 that do not concern the resource itself: they concern the URL, or a subscription that the caller may just not see.
 const OTHERWISE: [&str; 4] =
     ["InvalidResourceNamespace", "InvalidResourceType", "NoRegisteredProviderFound", "SubscriptionNotFound"];
 
-/// Whether a 404 with this code says that the thing is not there. A 404 without a code, or with a number, is a proxy's. Providers have codes
-/// of their own for it: public reports show `UserError` of Machine Learning.
+/// Whether a 404 with this code means that the resource does not exist. A 404 without a code, or with a number, comes from a proxy.
+/// Providers have codes of their own: public reports show `UserError` from Machine Learning.
 pub(super) fn is_absence(code: &str) -> bool {
     let is_a_number = code.bytes().all(|byte| byte.is_ascii_digit());
     !is_a_number && OTHERWISE.iter().all(|other| !other.eq_ignore_ascii_case(code))
@@ -137,7 +137,7 @@ fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
     }
 }
 
-/// Which policy refused it, in `additionalInfo`; the message names it in some answers only.
+/// Adds the policy that denied it, from `additionalInfo`; the message only sometimes names it.
 fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
     let Some(Value::Object(info)) = field(map, &["info"]) else { return };
     let named = |names: &[&str]| words(info, names).map(|name| format!("`{name}`"));
@@ -156,7 +156,7 @@ fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
 }
 
 fn add_detail(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
-    // Microsoft.Web wraps its details once more: {"ErrorEntity": {...}}, and says null where it has nothing.
+    // Microsoft.Web wraps its details again: {"ErrorEntity": {...}}, with null for missing values.
     if let Some(Value::Object(entity)) = field(map, &["errorentity"]) {
         add_detail(entity, details, depth);
         return;
@@ -191,18 +191,18 @@ fn text(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A field as text for people. A code is compared, so it stays as it is until it is shown.
+/// A field as text for people. Codes are compared, so they stay unchanged until shown.
 fn words(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
     text(map, names).map(|text| scrub(&text).into_owned())
 }
 
 impl ErrorBody {
-    /// What it says, in a line.
+    /// Its code and message in one line.
     pub(super) fn words(&self) -> String {
         Detail { code: self.code.clone(), message: self.message.clone(), target: None }.to_string()
     }
 
-    /// Whether it has the code, in any case of letters.
+    /// Whether it has the code, ignoring case.
     pub(super) fn is(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(code))
     }
@@ -271,8 +271,8 @@ mod tests {
         for (body, words) in [
             (r#"{"value":[],"error":{"code":"Partial","message":"m"}}"#, Some("Partial: m")),
             (r#"{"id":"x","Error":"broken"}"#, Some("broken")),
-            (r#"{"@odata.error":{"code":"A"}}"#, Some("the body holds an error without words")),
-            (r#"{"error":{"x":1}}"#, Some("the body holds an error without words")),
+            (r#"{"@odata.error":{"code":"A"}}"#, Some("the body contains an error without a message")),
+            (r#"{"error":{"x":1}}"#, Some("the body contains an error without a message")),
             (r#"{"error":null}"#, None),
             (r#"{"error":{"code":null,"message":""}}"#, None),
             (r#"{"error":[]}"#, None),

@@ -1,13 +1,13 @@
-//! What to do about an error: by ARM's code, else by its kind. Pure; one table.
+//! Remedies for errors: by ARM's code, otherwise by their kind. Pure; one table.
 
 use super::error::{Error, Kind};
 
-/// ARM's codes that have a known way out.
+/// ARM's codes with a known remedy.
 const BY_CODE: &[(&str, &str)] = &[
-    ("ScopeLocked", "a lock on the resource or above forbids this: remove the lock first"),
+    ("ScopeLocked", "a lock on the resource or a parent scope prevents this: remove the lock first"),
     (
         "RequestDisallowedByPolicy",
-        "an Azure Policy forbids this: the message names the assignment; change the spec or ask for an exemption",
+        "Azure Policy denies this: change the spec, or request an exemption from the policy assignment in the message",
     ),
     (
         "MissingSubscriptionRegistration",
@@ -17,7 +17,7 @@ const BY_CODE: &[(&str, &str)] = &[
     ("InvalidSubscriptionId", "check the subscription id in the spec"),
     (
         "InvalidAuthenticationTokenTenant",
-        "the credential belongs to another tenant than the subscription: sign in to that tenant",
+        "the credential belongs to a different tenant than the subscription: sign in to the subscription's tenant",
     ),
     (
         "InvalidAuthenticationTokenAudience",
@@ -26,28 +26,34 @@ const BY_CODE: &[(&str, &str)] = &[
     ("ExpiredAuthenticationToken", "the token has expired: sign in again"),
     ("InvalidAuthenticationToken", "the token is not valid here: sign in again, and check `--cloud`"),
     ("AuthenticationFailed", "sign in again, and check `--cloud`"),
-    ("ResourceGroupNotFound", "create the resource group first, or correct its name"),
+    ("ResourceGroupNotFound", "create the resource group, or correct its name"),
     (
         "PrincipalNotFound",
-        "check the object id and its tenant; a principal made a moment ago can take some minutes, and `type` in the spec shortens that",
+        "check the object id and its tenant; a new principal can take a few minutes to become visible, less if the spec sets `type`",
     ),
     (
         "RoleAssignmentExists",
-        "the same principal already has this role at this scope under another name: run again",
+        "the principal already has this role at this scope through another assignment: run the command again",
     ),
     ("RoleDefinitionDoesNotExist", "check the role's name or GUID"),
     (
         "RoleAssignmentLimitExceeded",
-        "the subscription holds as many role assignments as Azure allows: remove some, or assign to groups",
+        "the subscription has as many role assignments as Azure allows: delete some, or assign roles to groups",
     ),
     (
         "FlagMustBeSetForRestore",
         "a soft-deleted account has this name: set `onSoftDeleted: restore` or `purge`",
     ),
-    ("CustomDomainInUse", "choose another `customSubDomainName`: soft-deleted accounts hold theirs too"),
-    ("InsufficientQuota", "ask for more quota, or lower the capacity"),
-    ("RequestConflict", "another operation holds the parent resource: wait for it, then run again"),
-    ("AccountProvisioningStateInvalid", "another operation holds the account: wait for it, then run again"),
+    ("CustomDomainInUse", "choose another `customSubDomainName`: soft-deleted accounts keep theirs too"),
+    ("InsufficientQuota", "request more quota, or lower the capacity"),
+    (
+        "RequestConflict",
+        "another operation is changing the parent resource: wait for it to finish, then run the command again",
+    ),
+    (
+        "AccountProvisioningStateInvalid",
+        "another operation is changing the account: wait for it to finish, then run the command again",
+    ),
 ];
 
 pub(super) fn hint(error: &Error) -> Option<String> {
@@ -58,7 +64,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
     if error.kind == Kind::Denied
         && let Some(needed) = needed_permission(text)
     {
-        return Some(format!("{needed}; a role granted a moment ago takes some minutes to work"));
+        return Some(format!("{needed}; a new role assignment takes a few minutes to take effect"));
     }
     if let Some((_, hint)) = BY_CODE.iter().find(|(code, _)| error.has_code(code)) {
         return Some((*hint).to_owned());
@@ -72,19 +78,15 @@ pub(super) fn hint(error: &Error) -> Option<String> {
             "Azure limits requests per subscription: try again later, or lower `--parallelism`"
         }
         (Kind::Network, _) if text.contains("certificate") => {
-            "the certificate is not trusted here: a proxy that inspects TLS, and a sandbox, need their authority's certificate (`SSL_CERT_FILE` names it)"
+            "the certificate is not trusted: for a proxy that inspects TLS, or a sandbox, set `SSL_CERT_FILE` to its CA certificate"
         }
         (Kind::Network, _) => {
             "check the network, DNS and proxy (HTTPS_PROXY, NO_PROXY) between here and Azure"
         }
-        (Kind::Unavailable, _) => "Azure has a fault: try again later, and see https://status.azure.com",
-        (Kind::Unreadable, _) => "a proxy may answer in Azure's place: check HTTPS_PROXY",
-        (Kind::Origin, _) => {
-            "do not trust what answered: check the endpoint and any proxy before trying again"
-        }
-        (Kind::Interrupted | Kind::TimedOut, _) => {
-            "run again: what already happened is found and not repeated"
-        }
+        (Kind::Unavailable, _) => "Azure is failing: try again later, and check https://status.azure.com",
+        (Kind::Unreadable, _) => "a proxy may be answering instead of Azure: check HTTPS_PROXY",
+        (Kind::Origin, _) => "do not trust this server: check the endpoint and any proxy before trying again",
+        (Kind::Interrupted | Kind::TimedOut, _) => "run the command again: it does not repeat what was done",
         (Kind::NotFound | Kind::Conflict | Kind::Invalid | Kind::OperationFailed | Kind::SignIn, _) => {
             return None;
         }
@@ -94,7 +96,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
 
 /// "does not have authorization to perform action 'A' over scope 'S'", and the linked form with "permission".
 fn needed_permission(message: &str) -> Option<String> {
-    // The linked form first names what the caller does have.
+    // The linked form first names the caller's existing permissions.
     let start = message.find("does not have")?;
     let rest = &message[start..];
     let (action, rest) = quoted_after(rest, "perform action")?;
@@ -105,7 +107,7 @@ fn needed_permission(message: &str) -> Option<String> {
     })
 }
 
-/// Where a role can be given that counts at a scope: Azure names providers and their locations too, and nobody can be given a role there.
+/// The scope at which a role can be assigned: Azure's errors also name providers and locations, where no role can be assigned.
 fn assignable(scope: &str) -> &str {
     let Some((holder, below)) = scope.rsplit_once("/providers/") else { return scope };
     let mut names = below.split('/').skip(1);
@@ -138,7 +140,7 @@ mod tests {
         let plain = "The client 'a@b' with object id 'o' does not have authorization to perform action 'Microsoft.Authorization/roleAssignments/write' over scope '/subscriptions/s/resourceGroups/g' or the scope is invalid. If access was recently granted, please refresh your credentials.";
         assert_eq!(
             denied("AuthorizationFailed", plain).unwrap(),
-            "the caller needs `Microsoft.Authorization/roleAssignments/write` at `/subscriptions/s/resourceGroups/g`; a role granted a moment ago takes some minutes to work"
+            "the caller needs `Microsoft.Authorization/roleAssignments/write` at `/subscriptions/s/resourceGroups/g`; a new role assignment takes a few minutes to take effect"
         );
         for (scope, place) in [
             (

@@ -1,14 +1,14 @@
-//! Ctrl-C, SIGTERM and SIGHUP as values: no further request begins, reads are dropped, writes in flight get some time.
+//! Ctrl-C, SIGTERM and SIGHUP as values: no further request starts, reads are dropped, running writes get some time.
 //!
-//! Whoever catches a signal calls [`Interrupt::trigger`], and [`Interrupt::expire`] once the time of the writes is over. The client asks before
-//! each request, while it is under way, and during each wait. In return it is told what a signal would meet: [`Interrupt::phase`].
+//! The signal handler calls [`Interrupt::trigger`], and [`Interrupt::expire`] once the time for writes is over. The client checks before
+//! and during each request and during each wait. It also records what a signal would interrupt: [`Interrupt::phase`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::watch;
 
-/// How far an interrupt has come; it never goes back.
+/// The progress of an interrupt, which never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Running,
@@ -16,18 +16,18 @@ enum Stage {
     Over,
 }
 
-/// What a signal would meet.
+/// What a signal would interrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing was written so far.
+    /// Nothing was written yet.
     Reading,
     /// A write may be in flight.
     Writing,
-    /// Nothing is in flight any more: what happened is being told.
+    /// No request is in flight any more: the result is being reported.
     Telling,
 }
 
-/// A flag that is raised at most once, shared by a whole run.
+/// An interrupt flag shared by a whole run.
 #[derive(Debug, Clone)]
 pub struct Interrupt(Arc<Inner>);
 
@@ -45,12 +45,12 @@ impl Default for Interrupt {
 }
 
 impl Interrupt {
-    /// Ends reads and waits, and lets no further request begin.
+    /// Ends reads and waits, and prevents further requests.
     pub fn trigger(&self) {
         self.raise(Stage::Ending);
     }
 
-    /// Ends writes too: whether they took effect is not known then.
+    /// Ends writes too: it is then unknown whether they took effect.
     pub fn expire(&self) {
         self.raise(Stage::Over);
     }
@@ -76,7 +76,7 @@ impl Interrupt {
         self.reached(Stage::Ending).await;
     }
 
-    /// Returns once the time of the writes is over.
+    /// Returns once the time for writes is over.
     pub async fn expired(&self) {
         self.reached(Stage::Over).await;
     }
@@ -84,17 +84,17 @@ impl Interrupt {
     async fn reached(&self, wanted: Stage) {
         let mut stage = self.0.stage.subscribe();
         if stage.wait_for(|stage| *stage >= wanted).await.is_err() {
-            // The sender lives in `self`, so it cannot have gone; waiting for ever is what "never triggered" means.
+            // The sender lives in `self`, so it cannot be gone; waiting forever is what "never triggered" means.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Says what a signal would meet from now on.
+    /// Records what a signal would interrupt from now on.
     pub fn enter(&self, phase: Phase) {
         self.0.phase.store(phase as u8, Ordering::SeqCst);
     }
 
-    /// What a signal would meet.
+    /// What a signal would interrupt.
     #[must_use]
     pub fn phase(&self) -> Phase {
         let phase = self.0.phase.load(Ordering::SeqCst);

@@ -1,8 +1,7 @@
-//! Azure Resource Manager over HTTP: what the reader and the executor stand on.
+//! Azure Resource Manager over HTTP, for reading and applying.
 //!
-//! In: method, path, body. Out: the answer at the end of all retries and long-running operations, or an [`Error`].
-//! `exchange`, `retry`, `origin`, `bucket`, `page` and `error_body` are pure and synchronous; only `client` sends.
-//! Nothing here knows a resource kind, a spec or a plan.
+//! Input: method, path, body. Output: the final answer after retries and long-running operations, or an [`Error`]. `exchange`, `retry`,
+//! `origin`, `bucket`, `page` and `error_body` are pure and synchronous; only `client` sends. Knows no resource kind, spec or plan.
 
 pub mod bucket;
 pub mod client;

@@ -1,16 +1,16 @@
-//! What happens to a request on its way, for progress lines and `-v`.
+//! Events of requests, for progress lines and `-v`.
 //!
-//! Events carry no token and no signed query; they are told in order per request, from any task.
+//! Events contain no token and no signed query; they are in order for each request and may come from any task.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::exchange::Method;
 
-/// Something that happened to one request.
+/// An event of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Method of the call that it belongs to (not of the poll).
+    /// Method of its call (not of a poll).
     pub method: Method,
     /// Path of the call, redacted.
     pub path: String,
@@ -21,7 +21,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// Nothing is sent for that long, and why.
+    /// Nothing is sent for a while.
     Waiting {
         /// How long.
         wait: Duration,
@@ -30,14 +30,14 @@ pub enum What {
     },
     /// The request is sent again.
     Retrying {
-        /// Which attempt comes, from 2.
+        /// The number of the next attempt, starting with 2.
         attempt: u32,
     },
-    /// Azure told the state of a long-running operation.
+    /// Azure reported the state of a long-running operation.
     State {
         /// As Azure spells it: `Creating`.
         state: String,
-        /// When it is asked again.
+        /// The time until the next poll.
         next_poll: Duration,
     },
 }
@@ -45,28 +45,28 @@ pub enum What {
 /// Why nothing is sent for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// Azure said 429, or 503 with a time.
+    /// Azure answered 429, or 503 with a time.
     Throttled {
-        /// Whether the time is Azure's own.
+        /// Whether Azure set the time.
         told: bool,
     },
-    /// A fault that may pass: a status, or a broken connection.
+    /// A temporary failure: a status, or a broken connection.
     Fault {
         /// In a few words.
         what: String,
     },
-    /// Another operation holds the parent resource.
+    /// Another operation is changing the parent resource.
     Conflict,
-    /// A new principal is not known everywhere yet.
+    /// A new principal is not replicated yet.
     PrincipalNotReplicated,
-    /// A resource or operation that was just made cannot be seen yet.
+    /// A new resource or operation is not visible yet.
     NotVisibleYet,
-    /// A long-running operation goes on.
+    /// A long-running operation continues.
     Operation {
         /// Its last state.
         state: String,
     },
-    /// Our own rate limit, which stays below Azure's.
+    /// keyless's own rate limit, which stays below Azure's.
     Pacing,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Why {
             Why::Throttled { told: true } => f.write_str("Azure asked to wait (throttled)"),
             Why::Throttled { told: false } => f.write_str("Azure is throttling"),
             Why::Fault { what } => f.write_str(what),
-            Why::Conflict => f.write_str("another operation is under way on the parent resource"),
+            Why::Conflict => f.write_str("another operation is changing the parent resource"),
             Why::PrincipalNotReplicated => {
                 f.write_str("the principal is not known to Azure yet (a new one takes up to two minutes)")
             }
@@ -87,7 +87,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// Who is told.
+/// Receives events.
 pub trait Observer: Send + Sync {
     /// Takes one event; must not block.
     fn event(&self, event: &Event);

@@ -1,8 +1,7 @@
-//! Where a token may go.
+//! Where a token may be sent.
 //!
-//! In: an address that an answer named (`nextLink`, `Location`, `Azure-AsyncOperation`). Out: the same as a URL that
-//! leads to ARM, or an error that names where it would have led. Pure; whoever sends asks here first, and sends nothing
-//! to anything else. Redirects are never followed.
+//! Input: a URL from an answer (`nextLink`, `Location`, `Azure-AsyncOperation`). Output: the URL if it leads to ARM, otherwise an error
+//! with its origin. Pure; every sender checks here first. Redirects are never followed.
 
 use std::fmt;
 
@@ -10,39 +9,39 @@ use url::Url;
 
 use crate::finding::bounded;
 
-/// The places that get ARM's token: one origin, and the other ARM hosts of its cloud.
+/// The origins that may receive ARM's token: one origin, and the other ARM hosts of its cloud.
 #[derive(Debug, Clone)]
 pub struct Origins {
     home: Url,
     also: &'static [&'static str],
 }
 
-/// An address that gets no request.
+/// A URL that must not receive a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it leads to `{leads_to}` ({reason}), and the token is only for `{home}`; nothing was sent there")]
+#[error("it leads to `{leads_to}` ({reason}), but the token is only for `{home}`; nothing was sent there")]
 pub struct OriginError {
     /// Its origin, without path, query or userinfo.
     pub leads_to: String,
     /// What is wrong.
     pub reason: Reason,
-    /// Where the token belongs.
+    /// The origin that the token is for.
     pub home: String,
 }
 
-/// What is wrong with an address.
+/// What is wrong with a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Not an absolute `https` URL, nor `http` where ARM itself is on loopback.
+    /// Not an absolute `https` URL, nor `http` if ARM itself is on loopback.
     NotAbsolute,
-    /// Another scheme than ARM's.
+    /// A different scheme than ARM's.
     Scheme,
-    /// Another host.
+    /// A different host.
     Host,
-    /// Another port.
+    /// A different port.
     Port,
-    /// It holds a user name or password.
+    /// It contains a user name or password.
     Userinfo,
-    /// Its path climbs with `..`, or holds a backslash or a control character.
+    /// Its path contains `..`, a backslash or a control character.
     Path,
 }
 
@@ -50,26 +49,26 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::NotAbsolute => "not an absolute URL",
-            Reason::Scheme => "another scheme",
-            Reason::Host => "another host",
-            Reason::Port => "another port",
+            Reason::Scheme => "a different scheme",
+            Reason::Host => "a different host",
+            Reason::Port => "a different port",
             Reason::Userinfo => "a user name in the address",
-            Reason::Path => "a path that climbs",
+            Reason::Path => "a path with `..` or invalid characters",
         })
     }
 }
 
 impl Origins {
-    /// `home` is ARM's base URL; `also` are further ARM hosts of the same cloud, on https and the usual port.
+    /// `home` is ARM's base URL; `also` are other ARM hosts of the same cloud, with https and the default port.
     #[must_use]
     pub fn new(home: &Url, also: &'static [&'static str]) -> Self {
         Self { home: home.clone(), also }
     }
 
-    /// Checks an address that an answer named; it comes back with its query as it was.
+    /// Checks a URL from an answer; its query is returned unchanged.
     pub fn check(&self, address: &str) -> Result<Url, OriginError> {
         let refuse = |reason| self.refuse(address, reason);
-        // Parsers repair: they drop tabs, turn `\` into `/` and resolve `..`. What needs repair is refused before.
+        // Parsers normalize URLs: they drop tabs, turn `\` into `/` and resolve `..`. URLs that need this are refused first.
         if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
             return Err(refuse(Reason::Path));
         }
@@ -106,7 +105,7 @@ impl Origins {
         Ok(url)
     }
 
-    /// Puts a path of our own, with its query, behind ARM's base URL.
+    /// Appends one of keyless's own paths, with its query, to ARM's base URL.
     pub fn join(&self, path: &str) -> Result<Url, OriginError> {
         let rooted = path.starts_with('/') && !path.starts_with("//");
         if !rooted || climbs(path) || path.chars().any(|c| c.is_control() || c == '\\' || c == '#') {
@@ -132,7 +131,7 @@ fn climbs(tail: &str) -> bool {
     plain.split('/').any(|segment| segment == "." || segment == "..")
 }
 
-/// Where an address leads, as far as it may be shown: scheme, host, port.
+/// The origin of a URL as far as it may be shown: scheme, host, port.
 #[must_use]
 pub fn origin_of(address: &str) -> String {
     match Url::parse(address) {

@@ -1,6 +1,6 @@
-//! One page of a list: each item is projected as it is read, so that a page of whole bodies never stands in memory.
+//! One page of a list: items are projected while they are parsed, so that a page of complete bodies is never in memory.
 //!
-//! In: bytes and a projection. Out: what the projection kept, and the address of the next page. Pure.
+//! Input: bytes and a projection. Output: the projected items, and the URL of the next page. Pure.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error_body::in_success;
 
-/// No list that Azure gives is longer: a subscription has 4,000 role assignments, and 800 resources of one kind a group.
+/// Azure's lists are shorter: a subscription has up to 4,000 role assignments, and a group up to 800 resources of one kind.
 pub(super) const MOST_ITEMS: usize = 200_000;
 
 /// A page.
@@ -20,13 +20,13 @@ pub(super) struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Whether a field names the next page: `nextLink` (ARM) or `@odata.nextLink` (Graph), in any case of letters.
+/// Whether a field has the URL of the next page: `nextLink` (ARM) or `@odata.nextLink` (Graph), ignoring case.
 pub(crate) fn is_next_link(name: &str) -> bool {
     let name = name.strip_prefix('@').unwrap_or(name).to_ascii_lowercase();
     name.strip_prefix("odata.").unwrap_or(&name) == "nextlink"
 }
 
-/// Reads a page: an object with a `value` list, perhaps the address of the next page, and no error.
+/// Parses a page: an object with a `value` list, optionally the next page's URL, and no error.
 pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<Page<T>, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let page = PageSeed(project, PhantomData)
@@ -56,19 +56,19 @@ impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
         let (mut items, mut next): (_, Option<(String, Option<String>)>) = (None, None);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "value" if items.is_some() => return Err(A::Error::custom("`value` stands there twice")),
+                "value" if items.is_some() => return Err(A::Error::custom("`value` occurs twice")),
                 "value" => items = Some(map.next_value_seed(ItemsSeed(self.0, PhantomData))?),
                 name if name.eq_ignore_ascii_case("value") => {
-                    return Err(A::Error::custom(format!("`{name}` stands where `value` should")));
+                    return Err(A::Error::custom(format!("found `{name}` instead of `value`")));
                 }
                 name if is_next_link(name) => {
                     let link = map.next_value::<Option<String>>()?.filter(|link| !link.is_empty());
                     if let Some((other, first)) = &next {
                         if other.eq_ignore_ascii_case(name) {
-                            return Err(A::Error::custom(format!("`{other}` stands there twice")));
+                            return Err(A::Error::custom(format!("`{other}` occurs twice")));
                         }
                         if *first != link {
-                            let what = format!("`{other}` and `{name}` do not name the same next page");
+                            let what = format!("`{other}` and `{name}` do not contain the same URL");
                             return Err(A::Error::custom(what));
                         }
                     }
@@ -77,13 +77,13 @@ impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
                 name if name.to_ascii_lowercase().ends_with("error") => {
                     let body = Value::Object([(key, map.next_value()?)].into_iter().collect());
                     if let Some(error) = in_success(&body) {
-                        return Err(A::Error::custom(format!("it holds an error: {}", error.words())));
+                        return Err(A::Error::custom(format!("it contains an error: {}", error.words())));
                     }
                 }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        // An answer without its list is not an empty list: on its word things would be deleted.
+        // A missing list is not an empty list: resources would be deleted because of it.
         let items = items.ok_or_else(|| A::Error::missing_field("value"))?;
         Ok(Page { items, next: next.and_then(|(_, link)| link) })
     }

@@ -1,7 +1,7 @@
-//! How long to wait before trying again, and how often.
+//! How long to wait before a retry, and how often to retry.
 //!
-//! A table of patience per sort of trouble, Azure's `Retry-After` in all its forms, and backoff with jitter. Pure: the
-//! moment and the seed come from outside.
+//! A table of limits for each kind of failure, Azure's `Retry-After` in all its forms, and backoff with jitter. Pure: the moment and the
+//! seed are parameters.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use super::clock::Moment;
 use super::exchange::Headers;
 
-/// Sorts of trouble that may pass.
+/// Kinds of temporary failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// 408, 5xx, a broken connection, an unreadable answer.
@@ -21,20 +21,20 @@ pub enum Trouble {
     Conflict,
     /// 400 `PrincipalNotFound`.
     Principal,
-    /// 404 for something that was just accepted.
+    /// 404 for something just accepted.
     NotVisible,
 }
 
-/// How to bear one sort of trouble.
+/// The limits for one kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// How often the request is sent at most.
     pub attempts: u32,
-    /// No new attempt is made later than this after the first trouble.
+    /// The last retry starts no later than this after the first failure.
     pub within: Duration,
-    /// The first wait, about.
+    /// The approximate first wait.
     pub first: Duration,
-    /// The longest wait of our own choosing.
+    /// The longest wait, unless Azure sets one.
     pub longest: Duration,
 }
 
@@ -49,20 +49,20 @@ impl Patience {
     }
 }
 
-/// The limits of an exchange; the default is what DESIGN asks for, tests use smaller ones.
+/// The limits of an exchange; the default is for production, tests use smaller ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// How long a long-running operation may take.
     pub operation: Duration,
-    /// A `Retry-After` beyond this ends the exchange at once, because a pipeline would not see the end of it.
+    /// A longer `Retry-After` ends the exchange at once, because a pipeline would time out first.
     pub longest_retry_after: Duration,
-    /// The second poll comes after this (the first at once); then the wait doubles.
+    /// The time before the second poll (the first is immediate); then it doubles.
     pub poll_first: Duration,
     /// The longest wait between polls.
     pub poll_longest: Duration,
     /// For [`Trouble::Fault`].
     pub fault: Patience,
-    /// For [`Trouble::Throttled`]; its attempts are the bound, since Azure's times are honoured however long.
+    /// For [`Trouble::Throttled`]; limited by attempts, since Azure's waits are respected.
     pub throttled: Patience,
     /// For [`Trouble::Conflict`]: creating a deployment holds its account for minutes.
     pub conflict: Patience,
@@ -90,7 +90,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The patience for a sort of trouble.
+    /// The limits for a kind of failure.
     #[must_use]
     pub fn patience(&self, trouble: Trouble) -> Patience {
         match trouble {
@@ -103,9 +103,9 @@ impl Limits {
     }
 }
 
-/// The wait that Azure asks for, in any of its forms; of several the longest.
+/// The wait that Azure requests, in any of its forms; the longest if there are several.
 ///
-/// An HTTP date counts from the answer's own `Date`, so that a wrong clock here does no harm.
+/// An HTTP date is relative to the answer's own `Date`, so that a wrong local clock has no effect.
 #[must_use]
 pub fn retry_after(headers: &Headers, now: Moment) -> Option<Duration> {
     let millis = ["retry-after-ms", "x-ms-retry-after-ms"]
@@ -128,7 +128,7 @@ fn http_date(text: &str) -> Option<Moment> {
     u64::try_from(timestamp.as_millisecond()).ok().map(Moment)
 }
 
-/// The wait before attempt `attempt + 1`: doubling, capped, its second half random.
+/// The wait before attempt `attempt + 1`: doubling, capped, with a random second half.
 #[must_use]
 pub fn backoff(patience: Patience, attempt: u32, seed: &mut u64) -> Duration {
     let factor = 1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -137,7 +137,7 @@ pub fn backoff(patience: Patience, attempt: u32, seed: &mut u64) -> Duration {
     Duration::from_millis(half + next_random(seed) % (half + 1))
 }
 
-/// splitmix64: small, good enough to keep clients apart, and the same for the same seed.
+/// splitmix64: small, good enough to spread clients, and deterministic.
 fn next_random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *seed;

@@ -1,22 +1,22 @@
-//! What Azure's words for the state of a resource or an operation mean. One table, for writes, for reads and for plans.
+//! The meaning of Azure's states of resources and operations. One table for writes, reads and plans.
 
-/// How far Azure has come with a resource or an operation.
+/// The progress of a resource or operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is over, and well.
+    /// Finished successfully.
     Succeeded,
-    /// It is over, and was not completed.
+    /// Finished without success.
     Failed,
-    /// The resource is on its way out.
+    /// The resource is being deleted.
     Deleting,
-    /// Azure has switched the resource off.
+    /// Azure disabled the resource.
     Disabled,
-    /// It goes on. A state that we do not know is not an end.
+    /// In progress. An unknown state counts as in progress.
     Going,
 }
 
 impl State {
-    /// What a state means, in any spelling.
+    /// The meaning of a state, ignoring case.
     #[must_use]
     pub fn of(text: &str) -> Self {
         const WORDS: [(&str, State); 6] = [

@@ -1,11 +1,11 @@
-//! What a call goes to, and what of its answers may be kept.
+//! The target of a call, and what may be kept of its answers.
 
-/// What a call is about.
+/// The target of a call.
 pub(super) enum Target<'a> {
     Own(&'a str),
-    /// Like `Own`, for a write that must not be repeated once it may have taken effect.
+    /// Like `Own`, for a write that must not be repeated if it may have taken effect.
     Once(&'a str),
-    /// Like `Own`, for a call whose answers may hold a secret, refusals too: none of their words are kept.
+    /// Like `Own`, for a call whose answers, including refusals, may contain a secret: no text of them is kept.
     Blind(&'a str),
     Link(&'a str),
 }

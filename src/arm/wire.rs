@@ -1,6 +1,6 @@
-//! One HTTP request and its answer: where `reqwest` ends and our values begin.
+//! Sends one HTTP request: the boundary between `reqwest` and this module's types.
 //!
-//! Gives an [`Outcome`] for everything that can happen, classed by whether the request may have reached Azure.
+//! Returns an [`Outcome`] for everything that can happen, classified by whether the request may have reached Azure.
 
 use std::error::Error as StdError;
 use std::time::Instant;
@@ -20,14 +20,14 @@ use crate::auth::cloud::Endpoint;
 use crate::text::redact::{redact, secret_values};
 use crate::text::scrub;
 
-/// No answer may be larger.
+/// The maximum size of an answer.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// Nor as many values as this: each takes many times its bytes in memory, and what is compressed costs its sender next to nothing.
+/// The maximum number of values in an answer: each takes many times its size in memory, and compression makes them cheap to send.
 const MOST_VALUES: usize = 2_000_000;
 
 /// The HTTP client for an endpoint.
 pub(super) fn build(endpoint: &Endpoint, options: &Options) -> Result<reqwest::Client, String> {
-    // Fails if one is installed already, which is as good.
+    // Fails if one is already installed, which is fine.
     _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -36,17 +36,17 @@ pub(super) fn build(endpoint: &Endpoint, options: &Options) -> Result<reqwest::C
         .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
         .gzip(true);
     if endpoint.is_loopback() {
-        // HTTP_PROXY would otherwise be asked for 127.0.0.1.
+        // HTTP_PROXY would otherwise be used for 127.0.0.1.
         builder = builder.no_proxy();
     }
     if endpoint.base().scheme() == "http" {
-        // No certificate will be looked at; a machine without any has the sandbox all the same.
+        // No certificate will be checked, so the sandbox works on a machine without any.
         builder = builder.tls_certs_only([]);
     }
-    builder.build().map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))
+    builder.build().map_err(|error| format!("could not set up the HTTP client: {}", chain(&error)))
 }
 
-/// Sends one request; with the outcome comes what Azure says is left of its limits.
+/// Sends one request; also returns the rest of Azure's limits.
 pub(super) async fn send(
     http: &reqwest::Client,
     method: Method,
@@ -57,7 +57,7 @@ pub(super) async fn send(
 ) -> (Outcome, Option<u64>) {
     let id = Uuid::new_v4();
     let Some(authorization) = bearer(token) else {
-        let what = "the token holds characters that cannot be sent".to_owned();
+        let what = "the token contains characters that cannot be sent".to_owned();
         return (Outcome::NoToken { what, advice: None }, None);
     };
     let request = request(http, method, url, body)
@@ -75,7 +75,7 @@ pub(super) async fn send(
     };
     let status = response.status().as_u16();
     let headers = own_headers(response.headers());
-    // Whoever holds such an address may use it; an answer may well repeat it.
+    // Anyone who has such a URL can use it, and an answer may repeat it.
     let addresses = ["azure-asyncoperation", "location"].iter().filter_map(|name| headers.get(name));
     scrub::learn_address(addresses.flat_map(secret_values));
     tracing::debug!(%method, path = shown, id = %id, status, request = headers.request_id(), elapsed = ?began.elapsed(), "answered");
@@ -87,14 +87,14 @@ pub(super) async fn send(
     }
 }
 
-/// The header that carries a token; none if the token cannot stand in one.
+/// The authorization header for a token; `None` if the token has invalid characters.
 fn bearer(token: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// A request as it is sent, but for its token and its id.
+/// A request without its token and id.
 fn request(
     http: &reqwest::Client,
     method: Method,
@@ -117,13 +117,13 @@ fn request(
     }
 }
 
-/// What Azure says is left of the limits that a method counts against: the least of them.
+/// The smallest remaining limit that a method counts against.
 fn remaining(method: Method, headers: &Headers) -> Option<u64> {
     let left = Direction::from(method).headers().into_iter();
     left.filter_map(|name| headers.get(name)?.trim().parse::<u64>().ok()).min()
 }
 
-/// The body of an answer, which the reader takes if there is one; or why the whole answer is as good as none.
+/// The body of an answer, which the reader takes if there is one; or why the answer is useless.
 async fn body_of(
     response: reqwest::Response,
     status: u16,
@@ -132,7 +132,7 @@ async fn body_of(
     let unreadable = |reason| Body::Unreadable { reason, start: None, lasting: true };
     Ok(match collect(response).await {
         Ok(bytes) if values(&bytes) > MOST_VALUES => {
-            unreadable(format!("the body holds over {MOST_VALUES} values"))
+            unreadable(format!("the body contains over {MOST_VALUES} values"))
         }
         Ok(bytes) => match reader.map(|read| read(&bytes)) {
             None => Body::read(&bytes),
@@ -140,7 +140,7 @@ async fn body_of(
             Some(Err(reason)) => Body::unreadable(reason, &bytes),
         },
         Err(CollectError::TooLarge) => unreadable(format!("the body is over {} MiB", LARGEST_ANSWER >> 20)),
-        // Without its code, a refusal says too little to be believed: a 404 may be of the resource or of what it stands on.
+        // A refusal without its code cannot be trusted: a 404 may concern the resource or its parent.
         Err(CollectError::Broken(error)) if error.is_timeout() || is_refusal(status) => {
             return Err(broken(&error));
         }
@@ -150,7 +150,7 @@ async fn body_of(
     })
 }
 
-/// Whether a status ends a call, as its body says why.
+/// Whether a status ends a call, with the reason in its body.
 fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 429)
 }
@@ -160,7 +160,7 @@ enum CollectError {
     Broken(reqwest::Error),
 }
 
-/// The whole body, counted after decompression.
+/// The complete body, with its size limited after decompression.
 async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, CollectError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(CollectError::Broken)? {
@@ -172,7 +172,7 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, CollectErro
     Ok(bytes)
 }
 
-/// How many values a JSON text holds, and at most as many more as it has brackets: each follows a comma or an opening bracket.
+/// The number of values in a JSON text, plus at most the number of its brackets: each value follows a comma or an opening bracket.
 fn values(bytes: &[u8]) -> usize {
     let (mut count, mut quoted, mut escaped) = (0, false, false);
     for byte in bytes {
@@ -187,7 +187,7 @@ fn values(bytes: &[u8]) -> usize {
     count
 }
 
-/// Makes the texts of an answer known that holds secrets, should anything repeat them later.
+/// Registers the texts of an answer that contains secrets, in case anything repeats them later.
 pub(super) fn learn_texts(bytes: &[u8]) {
     if let Ok(Value::Object(answer)) = serde_json::from_slice(bytes) {
         answer.values().filter_map(Value::as_str).for_each(scrub::learn);
@@ -198,7 +198,7 @@ fn own_headers(map: &HeaderMap) -> Headers {
     map.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
 }
 
-/// Sorts a failure by whether the request may have reached Azure, and whether trying again can help.
+/// Classifies a failure by whether the request may have reached Azure, and whether retrying can help.
 fn broken(error: &reqwest::Error) -> Outcome {
     let certificate = is_certificate_error(error);
     let what = if error.is_timeout() {
@@ -210,18 +210,18 @@ fn broken(error: &reqwest::Error) -> Outcome {
     Outcome::Broken { sent: !error.is_connect(), lasting: certificate || error.is_builder(), what }
 }
 
-/// A wrong certificate stays wrong.
+/// An invalid certificate stays invalid.
 fn is_certificate_error(error: &(dyn StdError + 'static)) -> bool {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return matches!(tls, rustls::Error::InvalidCertificate(_));
     }
-    // An `io::Error` hides the error it wraps from `source`, and they wrap each other.
+    // An `io::Error` hides the error it wraps from `source`, and they can be nested.
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     wrapped.is_some_and(|wrapped| is_certificate_error(wrapped))
         || error.source().is_some_and(is_certificate_error)
 }
 
-/// The innermost causes in words; the URL stays out, since its query may be a signature.
+/// The innermost causes in words, without the URL, whose query may be a signature.
 fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut source = error.source();
@@ -241,7 +241,7 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 impl Answer {
-    /// Until when nobody needs to ask anything of this subscription; a single resource's limit does not count.
+    /// Until when no request to this subscription is useful; the limit of a single resource does not count.
     #[must_use]
     pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
         let Body::Json(body) = &self.body else { return None };

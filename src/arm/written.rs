@@ -1,4 +1,4 @@
-//! What is left to say of a write once it has been followed to its end. Plain data.
+//! The result of a write that was followed to its end. Plain data.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::exchange::Done;
 
-/// A write that was followed to its good end.
+/// A write that succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     /// The resource at the end; `Null` after a delete.
     pub body: Value,
-    /// The status that the write itself got.
+    /// The status of the write itself.
     pub status: u16,
-    /// Azure's id of the write.
+    /// Azure's request id of the write.
     pub request_id: Option<String>,
     /// How often it was sent.
     pub attempts: u32,
-    /// How many polls followed; 0 if it was over at once.
+    /// The number of polls; 0 if it was finished at once.
     pub polls: u32,
     /// From the first request to the end.
     pub waited: Duration,

@@ -1,6 +1,6 @@
-//! Each kind of credential, made of what the environment declares for it.
+//! Builds each kind of credential from the environment.
 //!
-//! In: the kind, the settings, and the transport of [`entra`](super::entra). Out: a credential of `azure_identity`. Nobody is asked for a token
+//! Input: the kind, the settings, and the transport of [`entra`](super::entra). Output: a credential of `azure_identity`. Requests no token
 //! yet.
 
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ use crate::files;
 use crate::text::loopback::is_loopback;
 use crate::text::scrub;
 
-/// Makes the credential; asks nobody yet.
+/// Builds the credential without requesting a token.
 pub(super) fn build(
     kind: Kind,
     settings: &Settings,
@@ -44,12 +44,13 @@ pub(super) fn build(
         Kind::AzurePipelines => recipe.azure_pipelines(),
         Kind::ClientSecret => recipe.client_secret(),
         Kind::ClientCertificate => recipe.client_certificate(),
-        // `auto` became another one before.
+        // `auto` was resolved to another kind before.
         Kind::Auto => Err(AuthError::NothingFound { skipped: Vec::new() }),
     }
 }
 
-/// What a credential is made of. Each method asks the environment for what its kind needs, in the order in which people are told of it.
+/// The inputs of a credential. Each method reads what its kind needs from the environment, in the order in which missing variables are
+/// reported.
 struct Recipe<'a> {
     kind: Kind,
     settings: &'a Settings,
@@ -63,7 +64,7 @@ impl Recipe<'_> {
         let found = names.iter().find_map(|name| Some((name, environment.get(name)?)));
         let (name, value) = found.ok_or_else(|| explain::missing(self.kind, &names[..1]))?;
         if SECRET_VARIABLES.contains(name) && scrub::is_too_short(value) {
-            return Err(explain::unusable(self.kind, too_short(name), "make a longer one"));
+            return Err(explain::unusable(self.kind, too_short(name), "use a longer one"));
         }
         Ok(value.to_owned())
     }
@@ -87,7 +88,7 @@ impl Recipe<'_> {
         made.map(|made| made as _).map_err(|error| explain::failure(self.kind, &error))
     }
 
-    /// A developer's own sign-in, with a tool that is started for each token.
+    /// A developer's own sign-in, with a tool that is run for each token.
     fn tool(&self) -> Result<Arc<dyn TokenCredential>, AuthError> {
         let tenant_id = self.settings.tenant.clone();
         let path = self.settings.environment.get("PATH").map(Into::into);
@@ -151,7 +152,7 @@ impl Recipe<'_> {
         ))
     }
 
-    /// A certificate signs an assertion of its own, so that no OpenSSL is needed.
+    /// Signs its own assertion with a certificate, so that OpenSSL is not needed.
     fn client_certificate(&self) -> Result<Arc<dyn TokenCredential>, AuthError> {
         let (tenant, client) = (self.tenant(&["AZURE_TENANT_ID"])?, self.need(&["AZURE_CLIENT_ID"])?);
         let path = PathBuf::from(self.need(&["AZURE_CLIENT_CERTIFICATE_PATH"])?);
@@ -166,10 +167,10 @@ impl Recipe<'_> {
 /// Why a secret that is too short is refused.
 fn too_short(name: &str) -> String {
     let least = scrub::SHORTEST;
-    format!("`{name}` has fewer than {least} characters, and keyless could not keep it out of its output")
+    format!("`{name}` has fewer than {least} characters, so keyless could not redact it from its output")
 }
 
-/// What a federated token must be made for, per cloud.
+/// The audience of federated tokens in a cloud.
 fn audience(cloud: Cloud) -> &'static str {
     match cloud {
         Cloud::Public => "api://AzureADTokenExchange",
@@ -178,7 +179,7 @@ fn audience(cloud: Cloud) -> &'static str {
     }
 }
 
-/// A token that somebody else keeps fresh in a file, as Kubernetes does. `azure_identity` would read a file without end for ever.
+/// A token that something else keeps fresh in a file, as in Kubernetes. `azure_identity` would read an endless file forever.
 #[derive(Debug)]
 struct FileAssertion(PathBuf);
 
@@ -186,14 +187,14 @@ struct FileAssertion(PathBuf);
 impl ClientAssertion for FileAssertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         let token = files::read_text(&self.0, LARGEST).map_err(|error| {
-            let what = format!("the federated token file `{}` cannot be used: {error}", self.0.display());
+            let what = format!("could not use the federated token file `{}`: {error}", self.0.display());
             AzureError::with_message(ErrorKind::Credential, what)
         })?;
         Ok(token.trim().to_owned())
     }
 }
 
-/// Asks GitHub for a token of the running job.
+/// Requests a token for the running job from GitHub.
 /// <https://docs.github.com/actions/security-for-github-actions/security-hardening-your-deployments/about-security-hardening-with-openid-connect>
 #[derive(Debug)]
 struct GithubAssertion {
@@ -215,18 +216,18 @@ impl GithubAssertion {
         let answer = request
             .send()
             .await
-            .map_err(|error| format!("GitHub does not answer ({})", error.without_url()))?;
+            .map_err(|error| format!("no answer from GitHub ({})", error.without_url()))?;
         let status = answer.status();
         if !status.is_success() {
             return Err(format!("GitHub answered {} to the request for the job's token", status.as_u16()));
         }
         let body = answer
             .bytes_stream()
-            .map_err(|error| format!("GitHub's answer broke off ({})", error.without_url()));
+            .map_err(|error| format!("GitHub's answer was cut off ({})", error.without_url()));
         let body = whole(body, |what| what).await?;
         let body: serde_json::Value =
             serde_json::from_slice(&body).map_err(|_| "GitHub's answer is not JSON")?;
-        let token = body["value"].as_str().ok_or("GitHub's answer holds no token")?;
+        let token = body["value"].as_str().ok_or("GitHub's answer contains no token")?;
         Ok(token.to_owned())
     }
 }

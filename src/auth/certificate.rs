@@ -1,8 +1,8 @@
-//! An application's certificate: assertions that its key signs.
+//! An application's certificate: assertions signed with its key.
 //!
-//! In: a PEM file with an RSA key and its certificate. Out: an assertion in the form that Entra ID documents
-//! (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>). Signed with `ring`, because
-//! `azure_identity` would need OpenSSL for it.
+//! Input: a PEM file with an RSA key and its certificate. Output: an assertion in the form documented by Entra ID
+//! (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>). Signed with `ring`, because `azure_identity` would need
+//! OpenSSL.
 
 use std::fmt;
 use std::path::Path;
@@ -27,10 +27,10 @@ use crate::text::scrub;
 /// Largest file in bytes; a key with a long chain has some ten thousand.
 const LARGEST: u64 = 1 << 20;
 
-/// How long an assertion is good for, in seconds; Entra ID advises five to ten minutes.
+/// The lifetime of an assertion in seconds; Entra ID recommends five to ten minutes.
 const LIFETIME: u64 = 600;
 
-/// A certificate with its key, and for whom it speaks.
+/// A certificate with its key, and its application.
 pub(super) struct Certificate {
     key: RsaKeyPair,
     /// SHA-256 of the certificate, in base64url.
@@ -46,7 +46,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Why a file is no certificate with a key, and what to do.
+/// Why a file is not a certificate with a key, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unusable {
     pub(super) reason: String,
@@ -54,16 +54,15 @@ pub(super) struct Unusable {
 }
 
 const BOTH: &str = "put the private key and the certificate into one PEM file";
-const DECRYPT: &str =
-    "take the password off: `openssl pkey -in FILE -out KEY.pem`, with the certificate behind it";
-const CONVERT: &str = "turn it into PEM: `openssl pkcs12 -in FILE.pfx -out FILE.pem -nodes`";
+const DECRYPT: &str = "remove the password: `openssl pkey -in FILE -out KEY.pem`, and append the certificate";
+const CONVERT: &str = "convert it to PEM: `openssl pkcs12 -in FILE.pfx -out FILE.pem -nodes`";
 
 impl Certificate {
     /// Reads the file.
     pub(super) fn load(path: &Path, tenant: &str, client: String, authority: &str) -> Result<Self, Unusable> {
         let file = path.display();
         let bytes = files::read(path, LARGEST).map_err(|error| Unusable {
-            reason: format!("`{file}` cannot be read: {error}"),
+            reason: format!("could not read `{file}`: {error}"),
             advice: "check AZURE_CLIENT_CERTIFICATE_PATH",
         })?;
         learn_key(&bytes);
@@ -97,7 +96,7 @@ impl ClientAssertion for Certificate {
     }
 }
 
-/// Makes the private keys of a PEM file known, so that no text for people shows a line of one.
+/// Registers the private keys of a PEM file, so that no text for people contains one.
 fn learn_key(pem: &[u8]) {
     let pem = String::from_utf8_lossy(pem);
     let mut private = false;
@@ -110,29 +109,31 @@ fn learn_key(pem: &[u8]) {
     }
 }
 
-/// The key of a PEM file, and the thumbprint of the certificate that belongs to it.
+/// The key in a PEM file, and the thumbprint of its certificate.
 fn parse(pem: &[u8]) -> Result<(RsaKeyPair, String), (&'static str, &'static str)> {
     if !contains(pem, b"-----BEGIN ") {
-        return Err(("is no PEM file", CONVERT));
+        return Err(("is not a PEM file", CONVERT));
     }
     if contains(pem, b"ENCRYPTED") {
-        return Err(("holds an encrypted private key", DECRYPT));
+        return Err(("contains an encrypted private key", DECRYPT));
     }
     let key = match PrivateKeyDer::from_pem_slice(pem) {
         Ok(PrivateKeyDer::Pkcs8(key)) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
         Ok(PrivateKeyDer::Pkcs1(key)) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-        Ok(_) => return Err(("holds a private key that is not RSA, and Entra ID takes RSA only", BOTH)),
-        Err(_) => return Err(("holds no private key", BOTH)),
+        Ok(_) => {
+            return Err(("contains a private key that is not RSA, and Entra ID only supports RSA", BOTH));
+        }
+        Err(_) => return Err(("contains no private key", BOTH)),
     };
     let Ok(key) = key else {
         return Err((
-            "holds a private key that is not RSA of 2048 bits or more, which Entra ID asks for",
+            "contains a private key that is not RSA with at least 2048 bits, which Entra ID requires",
             BOTH,
         ));
     };
-    // A certificate holds its public key in the form that `ring` gives.
+    // A certificate contains its public key in the form that `ring` returns.
     let own = CertificateDer::pem_slice_iter(pem).flatten().find(|der| contains(der, key.public().as_ref()));
-    let Some(own) = own else { return Err(("holds no certificate of its private key", BOTH)) };
+    let Some(own) = own else { return Err(("contains no certificate for its private key", BOTH)) };
     Ok((key, URL_SAFE_NO_PAD.encode(Sha256::digest(&own))))
 }
 
@@ -147,17 +148,20 @@ mod tests {
     #[test]
     fn what_is_no_certificate_with_a_key_is_told_apart() {
         for (file, words) in [
-            ("\u{30}\u{82}", "is no PEM file"),
+            ("\u{30}\u{82}", "is not a PEM file"),
             ("-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "an encrypted private key"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no private key"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "contains no private key"),
             ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "that is not RSA, and"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not RSA of 2048 bits"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "not RSA with at least 2048 bits",
+            ),
         ] {
             let (reason, advice) = parse(file.as_bytes()).unwrap_err();
             assert!(reason.contains(words) && !advice.is_empty(), "{file}: {reason}");
         }
         let missing =
             Certificate::load(Path::new("/nonexistent.pem"), "t", "c".to_owned(), "https://x/").unwrap_err();
-        assert!(missing.reason.starts_with("`/nonexistent.pem` cannot be read: "), "{}", missing.reason);
+        assert!(missing.reason.starts_with("could not read `/nonexistent.pem`: "), "{}", missing.reason);
     }
 }

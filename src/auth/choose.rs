@@ -1,4 +1,4 @@
-//! Which credential `auto` takes: what the environment declares, else a managed identity, else the developer tools.
+//! Chooses a credential for `auto`: one that the environment declares, otherwise a managed identity, otherwise a developer tool.
 //!
 //! `declared` is pure; the probe and the search on PATH are the only IO.
 
@@ -9,15 +9,15 @@ use super::entra::{Machine, Wire};
 use super::{AuthError, Environment, Settings, build, explain, tools};
 use crate::auth::cloud::Endpoint;
 
-/// The credentials there are.
+/// The kinds of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Kind {
-    /// Whatever is found; production names one.
+    /// Whatever is found; production should name one.
     #[default]
     Auto,
-    /// Whoever is signed in to the Azure CLI.
+    /// The user who is signed in to the Azure CLI.
     AzureCli,
-    /// Whoever is signed in to the Azure Developer CLI.
+    /// The user who is signed in to the Azure Developer CLI.
     AzureDeveloperCli,
     /// The identity of the machine, container or app.
     ManagedIdentity,
@@ -47,7 +47,7 @@ impl Kind {
         Kind::ClientCertificate,
     ];
 
-    /// As `--credential` takes it.
+    /// Its name for `--credential`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -81,8 +81,8 @@ impl FromStr for Kind {
     }
 }
 
-/// Variables that all must be set for a credential to count as declared; the first row that fits is taken. The first variable of a
-/// row is the one that nothing else sets, so a row without the others was meant, and is told.
+/// The variables that must all be set for a credential to be declared; the first matching row wins. Nothing else sets the first variable of
+/// a row, so a row where only others are missing was intended and is reported.
 const DECLARATIONS: &[(Kind, &[&str])] = &[
     (Kind::ClientSecret, &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
     (Kind::ClientCertificate, &["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
@@ -102,28 +102,28 @@ const DECLARATIONS: &[(Kind, &[&str])] = &[
     ),
 ];
 
-/// Whether a variable is one that declares a credential.
+/// Whether a variable declares a credential.
 pub(super) fn declares(name: &str) -> bool {
     DECLARATIONS.iter().any(|(_, names)| names.contains(&name))
 }
 
-/// Where a process runs, as far as managed identities go.
+/// The environment of the process, as far as managed identities are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Host {
-    /// App Service, Functions, Container Apps, Automation: an endpoint and a header are given.
+    /// App Service, Functions, Container Apps, Automation, which set an endpoint and a header.
     AppService,
     ServiceFabric,
     Arc,
-    /// Azure Machine Learning, and App Service as it was before 2019.
+    /// Azure Machine Learning, and App Service before 2019.
     MachineLearning,
     CloudShell,
-    /// A virtual machine, or any other machine: only its metadata service tells.
+    /// A virtual machine, or any other machine: only its metadata service can tell.
     Machine,
 }
 
 impl Host {
-    /// What the variables say. `azure_identity` 1.0 looks at the same ones in the same order (`get_source` of its
-    /// `managed_identity_credential.rs`), and at whether they are set, not at what they hold.
+    /// Determined from variables: `azure_identity` 1.0 checks the same ones in the same order (`get_source` in
+    /// `managed_identity_credential.rs`), and only whether they are set.
     pub(super) fn of(environment: &Environment) -> Self {
         let set = |name| environment.is_set(name);
         match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
@@ -136,7 +136,7 @@ impl Host {
         }
     }
 
-    /// Why no managed identity can be used here, and what can.
+    /// Why managed identities are not supported here, and an alternative.
     pub(super) fn unsupported(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Host::AppService | Host::Machine => return None,
@@ -146,21 +146,21 @@ impl Host {
             ),
             Host::Arc => (
                 "keyless does not support managed identities of Azure Arc (`IDENTITY_ENDPOINT` and `IMDS_ENDPOINT` are set)",
-                "sign in with `az login` and name `--credential azure-cli`, or use an application",
+                "sign in with `az login` and pass `--credential azure-cli`, or use an application",
             ),
             Host::MachineLearning => (
                 "keyless does not support managed identities of Azure Machine Learning (`MSI_ENDPOINT` and `MSI_SECRET` are set)",
-                "sign in with `az login --identity` and name `--credential azure-cli`, or use an application",
+                "sign in with `az login --identity` and pass `--credential azure-cli`, or use an application",
             ),
             Host::CloudShell => (
                 "keyless does not support the identity of Azure Cloud Shell (`MSI_ENDPOINT` is set)",
-                "name `--credential azure-cli`: Cloud Shell is signed in to it already",
+                "pass `--credential azure-cli`: Cloud Shell is already signed in to it",
             ),
         })
     }
 }
 
-/// A credential that `auto` looked at and did not take.
+/// A credential that `auto` considered but did not choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Which.
@@ -175,12 +175,12 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// A list of them, for a message.
+/// The list for a message.
 pub(super) fn listed(skipped: &[Skipped]) -> String {
     skipped.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The credential that the environment declares, and by what; and those before it that it declares in part only.
+/// The credential that the environment declares, and which variable declares it; and earlier ones that it declares only in part.
 fn declared(environment: &Environment) -> (Option<(Kind, String)>, Vec<Skipped>) {
     let mut skipped = Vec::new();
     for (kind, names) in DECLARATIONS {
@@ -191,14 +191,14 @@ fn declared(environment: &Environment) -> (Option<(Kind, String)>, Vec<Skipped>)
             None => return (Some((*kind, format!("`{}` is set", names[0]))), skipped),
             Some(missing) => skipped.push(Skipped {
                 kind: *kind,
-                reason: format!("`{}` is set, and `{missing}` is not", names[0]),
+                reason: format!("`{}` is set, but `{missing}` is not", names[0]),
             }),
         }
     }
     (None, skipped)
 }
 
-/// Finds a credential and says why it was taken, and which others were not.
+/// Finds a credential; says why it was chosen, and which others were not.
 pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind, String), AuthError> {
     let (found, mut skipped) = declared(&settings.environment);
     let taken = |kind: Kind, why: String, skipped: &[Skipped]| {
@@ -226,14 +226,14 @@ pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind,
     Err(AuthError::NothingFound { skipped })
 }
 
-/// The developer tools, the one that goes first in front.
+/// The developer tools, in order of preference.
 const TOOLS: [(&str, Kind); 2] = [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)];
 
-/// What `az` says where nobody is signed in to it.
+/// The message of `az` if nobody is signed in.
 const SIGNED_OUT: &str = "to setup account";
 
-/// Whether somebody is signed in to a tool, asked only where another could be taken. A tool that fails otherwise, or is slow, is taken and
-/// tells why itself: nobody must sign in as somebody else because a sign-in has expired.
+/// Whether somebody is signed in to a tool, checked only if another tool could be chosen. A tool that is slow or fails otherwise is chosen
+/// and reports its own error: an expired sign-in must not lead to signing in as somebody else.
 async fn is_signed_in(kind: Kind, settings: &Settings, wire: &Wire) -> bool {
     let Ok(credential) = build::build(kind, settings, wire) else { return true };
     let scope = Endpoint::arm(settings.cloud);
@@ -244,7 +244,7 @@ async fn is_signed_in(kind: Kind, settings: &Settings, wire: &Wire) -> bool {
     }
 }
 
-/// Why a managed identity is there to be used, or why none is.
+/// Why a managed identity can be used, or why not.
 async fn managed_identity(settings: &Settings, wire: &Wire) -> Result<String, String> {
     let host = Host::of(&settings.environment);
     if let Some((reason, _)) = host.unsupported() {
@@ -257,7 +257,7 @@ async fn managed_identity(settings: &Settings, wire: &Wire) -> Result<String, St
         Machine::Silent => Err("no metadata service answers".to_owned()),
         Machine::Refuses(words) => Err(format!("the metadata service answers `{words}`")),
         Machine::Identity => Ok("the metadata service has one".to_owned()),
-        // A machine with an identity must not sign in as somebody else because its service is slow today.
+        // A machine with an identity must not sign in as somebody else because its service is slow.
         Machine::Busy(words) => Ok(format!("the metadata service answers, though not now ({words})")),
     }
 }
@@ -280,7 +280,7 @@ mod tests {
                 let (found, skipped) = declared(&environment(&rest));
                 assert_eq!(found, None, "{kind} without {missing}");
                 let told: Vec<Kind> = skipped.iter().map(|skipped| skipped.kind).collect();
-                // Without its first variable nobody meant it.
+                // Without its first variable the row was not intended.
                 let expected = if *missing == names[0] { vec![] } else { vec![*kind] };
                 assert_eq!(told, expected, "{kind} without {missing}");
                 assert!(skipped.iter().all(|skipped| skipped.reason.contains(missing)), "{skipped:?}");

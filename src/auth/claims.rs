@@ -1,4 +1,4 @@
-//! What a token says of its bearer. Read, not verified: only Azure decides what the token is worth.
+//! The contents of a token. Parsed, not verified: only Azure decides whether the token is valid.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Secret;
 
-/// The claims that keyless looks at; a sandbox's token may have none.
+/// The claims that keyless uses; a sandbox's token may have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Claims {
     /// Object id of the caller.
@@ -19,7 +19,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The claims of a token, none if it is not a JSON Web Token.
+    /// The claims of a token; empty if it is not a JSON Web Token.
     #[must_use]
     pub fn of(token: &Secret) -> Self {
         let payload = token.expose().split('.').nth(1).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Azure's clouds, and the endpoint that a run talks to.
+//! Azure's clouds, and the endpoint of a run.
 //!
-//! One table, pure. What asks for tokens takes scopes from here; what sends them takes hosts from here, so that a token
-//! of one cloud or service never goes to another.
+//! One pure table. Scopes for token requests and hosts for sending tokens both come from here, so that a token for one cloud or service
+//! never goes to another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub enum Cloud {
 /// Addresses and scopes of a cloud.
 #[derive(Debug)]
 pub struct Addresses {
-    /// As `--cloud` and output name it.
+    /// Its name for `--cloud` and in output.
     pub name: &'static str,
     /// Microsoft Entra ID.
     pub authority: &'static str,
@@ -33,13 +33,13 @@ pub struct Addresses {
     pub arm: &'static str,
     /// The scope of its tokens.
     pub arm_scope: &'static str,
-    /// Further hosts of ARM in this cloud that its tokens may go to.
+    /// Further ARM hosts in this cloud that may receive its tokens.
     pub arm_hosts: &'static [&'static str],
     /// Microsoft Graph.
     pub graph: &'static str,
     /// The scope of its tokens.
     pub graph_scope: &'static str,
-    /// What hosts of accounts end with; data-plane tokens go nowhere else.
+    /// The suffixes of account hosts; data-plane tokens go nowhere else.
     pub data_suffixes: &'static [&'static str],
     /// The scope for account endpoints.
     pub data_scope: &'static str,
@@ -116,17 +116,17 @@ impl FromStr for Cloud {
     }
 }
 
-/// A cloud or endpoint that cannot be used.
+/// An invalid cloud or endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudError {
-    /// No such cloud.
+    /// No cloud has this name.
     #[error("there is no cloud `{name}`: it is `public`, `usgov` or `china`")]
     Unknown {
         /// As given.
         name: String,
     },
-    /// Not the address of an ARM.
-    #[error("the endpoint `{endpoint}` cannot be used: {reason}")]
+    /// Not a valid ARM endpoint.
+    #[error("could not use the endpoint `{endpoint}`: {reason}")]
     Endpoint {
         /// As given, without userinfo and query.
         endpoint: String,
@@ -135,7 +135,7 @@ pub enum CloudError {
     },
 }
 
-/// The service that a client talks to: where it is and what its tokens are for.
+/// The service that a client talks to: its address and the scope of its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     base: Url,
@@ -165,7 +165,7 @@ impl Endpoint {
         Self { base, scope: scope.to_owned(), cloud: Some(cloud), hosts }
     }
 
-    /// An ARM elsewhere: a sandbox, a test, Azure Stack. Its tokens are asked for itself, never for public ARM.
+    /// Another ARM: a sandbox, a test, Azure Stack. Its tokens are requested for itself, never for public ARM.
     pub fn custom(text: &str) -> Result<Self, CloudError> {
         let refuse = |reason| CloudError::Endpoint {
             endpoint: crate::text::redact::redact(text).split('?').next().unwrap_or_default().to_owned(),
@@ -176,15 +176,15 @@ impl Endpoint {
             return Err(refuse("it has no host"));
         }
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(refuse("it holds a user name"));
+            return Err(refuse("it contains a user name"));
         }
         if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-            return Err(refuse("it has a path or a query; give scheme, host and port only"));
+            return Err(refuse("it has a path or a query; only scheme, host and port are allowed"));
         }
         match base.scheme() {
             "https" => {}
             "http" if is_loopback(&base) => {}
-            "http" => return Err(refuse("`http` is for this machine only; use `https`")),
+            "http" => return Err(refuse("`http` is only allowed on this machine; use `https`")),
             _ => return Err(refuse("it is not `https`")),
         }
         let of_a_cloud = Cloud::ALL.iter().copied().find(|cloud| Self::arm(*cloud).base == base);
@@ -201,7 +201,7 @@ impl Endpoint {
         &self.base
     }
 
-    /// What tokens for it are asked for.
+    /// The scope of its tokens.
     #[must_use]
     pub fn scope(&self) -> &str {
         &self.scope
@@ -213,7 +213,7 @@ impl Endpoint {
         self.cloud
     }
 
-    /// Further hosts that its tokens may go to.
+    /// Further hosts that may receive its tokens.
     #[must_use]
     pub fn hosts(&self) -> &'static [&'static str] {
         self.hosts
@@ -232,7 +232,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Whether a data-plane token may go to this URL: https, and a host below one of the cloud's suffixes.
+/// Whether a data-plane token may be sent to this URL: https, and a host below one of the cloud's suffixes.
 #[must_use]
 pub fn takes_data_tokens(cloud: Cloud, url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };

@@ -1,7 +1,7 @@
-//! The transport of Azure's credentials.
+//! The HTTP transport of Azure's credentials.
 //!
-//! The requests of every credential of `azure_identity` go through [`Wire`], which never
-//! follows a redirect, keeps the metadata service off proxies, and can be pointed at a test server on this machine.
+//! All requests of `azure_identity` credentials go through [`Wire`], which never follows redirects, keeps the metadata service off proxies,
+//! and can be pointed at a test server on this machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;
 use crate::text::scrub;
 
-/// The metadata service of Azure's machines; on every one the same link-local address.
+/// The metadata service of Azure machines, at the same link-local address on each.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
 /// Largest answer or token file in bytes; a token has some thousand.
 pub(super) const LARGEST: u64 = 1 << 20;
 
-/// The HTTP clients of signing in.
+/// The HTTP clients for signing in.
 #[derive(Debug, Clone)]
 pub(super) struct Wire {
     proxied: reqwest::Client,
@@ -38,7 +38,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(settings: &Settings) -> Result<Self, AuthError> {
-        // Fails if one is installed already, which is as good.
+        // Fails if one is already installed, which is fine.
         _ = rustls::crypto::ring::default_provider().install_default();
         let build = |builder: reqwest::ClientBuilder| {
             builder
@@ -55,7 +55,7 @@ impl Wire {
         })
     }
 
-    /// Where a request really goes, and with which client.
+    /// The actual URL of a request, and its client.
     pub(super) fn route(&self, url: &Url) -> (reqwest::Client, Url) {
         let (way, url) = way(url, self.loopback.as_ref());
         let client = match way {
@@ -65,11 +65,11 @@ impl Wire {
         (client.clone(), url)
     }
 
-    /// Whether this machine has a managed identity, asked of its metadata service.
+    /// Whether this machine has a managed identity, according to its metadata service.
     pub(super) async fn machine(&self, settings: &Settings) -> Machine {
         let Ok(url) = Url::parse(METADATA) else { return Machine::Silent };
         let (client, mut url) = self.route(&url);
-        // The service refuses whoever does not send its header, and does so at once. Anything else is not it.
+        // The service immediately refuses requests without its header. Anything else is a different server.
         let probe = client.get(url.clone()).timeout(settings.probe).send().await;
         if !probe.is_ok_and(|answer| answer.status().as_u16() == 400) {
             return Machine::Silent;
@@ -92,7 +92,7 @@ impl Wire {
     }
 }
 
-/// Whether a machine has a managed identity.
+/// Whether a machine has a managed identity, and why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Machine {
     /// There is no metadata service.
@@ -101,26 +101,26 @@ pub(super) enum Machine {
     Identity,
     /// The metadata service says that there is none, or none that may be used.
     Refuses(String),
-    /// The metadata service cannot say just now.
+    /// The metadata service is temporarily unavailable.
     Busy(String),
 }
 
 impl Machine {
-    /// What the answer to a request for a token says.
+    /// Interprets the answer to a token request.
     /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
     fn of(status: u16, body: &[u8]) -> Self {
         let read = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
         if status == 200 {
             return match read["access_token"].as_str() {
                 Some(_) => Machine::Identity,
-                // No words of it: what is no token for us may be one for somebody.
+                // The answer is not quoted: it could be a token for something else.
                 None => Machine::Refuses("200, without a token".to_owned()),
             };
         }
         let said = read["error_description"].as_str().or_else(|| read["error"].as_str());
         let said = said.map(str::to_owned).or_else(|| first_words(body)).unwrap_or_default();
         let words = format!("{status} {said}").trim_end_matches([' ', '.']).to_owned();
-        // What the documentation says to ask again after; in pods a 404 comes from what stands in for the service.
+        // Statuses that should be retried according to the documentation; in pods a 404 comes from a replacement of the service.
         let passing = matches!(status, 404 | 408 | 410 | 429 | 500..=599);
         if passing && !said.to_ascii_lowercase().contains("no azure identity found") {
             Machine::Busy(words)
@@ -137,7 +137,7 @@ enum Way {
     Proxied,
 }
 
-/// The way of a request, and where it goes: no proxy hears of the metadata service, whose answers hold tokens, or of this machine.
+/// How a request is sent, and where: no proxy may see requests to the metadata service, whose answers contain tokens, or to this machine.
 fn way(url: &Url, loopback: Option<&Url>) -> (Way, Url) {
     if let Some(server) = loopback.filter(|_| !is_loopback(url)) {
         let mut moved = server.clone();
@@ -159,7 +159,7 @@ impl HttpClient for Wire {
         let answer = client.execute_request(&request).await?;
         let status = u16::from(answer.status());
         if (300..400).contains(&status) {
-            // Whoever it leads to would get what was sent here.
+            // The redirect's target would get what was sent here.
             let what = format!("the sign-in endpoint answered {status}, a redirect, which is never followed");
             return Err(AzureError::with_message(ErrorKind::Credential, what));
         }
@@ -173,7 +173,7 @@ impl HttpClient for Wire {
     }
 }
 
-/// A body, if it ends within what an answer of a sign-in endpoint can need.
+/// A complete body, if it is small enough for a sign-in endpoint.
 pub(super) async fn whole<B: AsRef<[u8]>, E>(
     body: impl Stream<Item = Result<B, E>>,
     too_large: impl FnOnce(String) -> E,
@@ -189,14 +189,14 @@ pub(super) async fn whole<B: AsRef<[u8]>, E>(
     Ok(bytes)
 }
 
-/// Makes the secrets known that a sign-in is about to send: whatever answers may repeat them.
+/// Registers the secrets in a sign-in request, since answers may repeat them.
 fn learn_form(request: &Request) {
     let Body::Bytes(form) = request.body() else { return };
     let secrets = url::form_urlencoded::parse(form).filter(|(name, _)| is_secret_parameter(name));
     secrets.for_each(|(_, value)| scrub::learn(&value));
 }
 
-/// Entra ID's own words. `azure_identity` 1.0 cannot read them where they hold an escape, and they always do.
+/// Entra ID's own message. `azure_identity` 1.0 cannot parse messages with escapes, which they always contain.
 fn refusal(status: u16, body: &[u8]) -> String {
     let said = serde_json::from_slice::<serde_json::Value>(body)
         .ok()
@@ -207,7 +207,7 @@ fn refusal(status: u16, body: &[u8]) -> String {
     })
 }
 
-/// The options of every credential: the cloud's authority (never one from the environment) and our transport.
+/// The options of every credential: the cloud's authority (never one from the environment) and keyless's transport.
 pub(super) fn client_options(settings: &Settings, wire: &Wire) -> ClientOptions {
     let cloud = match settings.cloud {
         Cloud::Public => CloudConfiguration::AzurePublic,

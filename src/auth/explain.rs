@@ -1,4 +1,4 @@
-//! Failed sign-ins in one line: what went wrong, without secrets, and what to do next. Pure.
+//! Explains failed sign-ins in one line, without secrets, with a remedy. Pure.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::{AuthError, Kind};
 use crate::text::scrub::scrub;
 
-/// Entra ID's error codes that have a known way out.
+/// Entra ID's error codes with a known remedy.
 const BY_CODE: &[(&str, &str)] = &[
     ("AADSTS7000215", "the client secret is wrong: use its value, not its id"),
-    ("AADSTS7000222", "the client secret has expired: make a new one"),
+    ("AADSTS7000222", "the client secret has expired: create a new one"),
     ("AADSTS700016", "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
     ("AADSTS90002", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
     ("AADSTS900023", "no such tenant: check AZURE_TENANT_ID and `--cloud`"),
     (
         "AADSTS700024",
-        "the assertion is out of its time: renew the token that it is made of, and check this machine's clock",
+        "the assertion is not valid at this time: renew the token that it is made from, and check this machine's clock",
     ),
     (
         "AADSTS700027",
@@ -36,24 +36,24 @@ const BY_CODE: &[(&str, &str)] = &[
         "no federated credential of the application has the subject in the message: add one for this repository, branch or environment",
     ),
     ("AADSTS500011", "the tenant does not know this endpoint: check `--arm-endpoint` and `--cloud`"),
-    ("AADSTS50076", "multi-factor authentication is asked for: run `az login` again"),
-    ("AADSTS50079", "multi-factor authentication is asked for: run `az login` again"),
+    ("AADSTS50076", "multi-factor authentication is required: run `az login` again"),
+    ("AADSTS50079", "multi-factor authentication is required: run `az login` again"),
     ("AADSTS70043", "the sign-in has expired: run `az login` again"),
     ("AADSTS700082", "the sign-in has expired: run `az login` again"),
 ];
 
-/// What `azure_core` puts around an error that it does not repeat.
+/// The text of `azure_core` around an error that it does not repeat.
 const NOISE: &str = "non-transport error occurred";
-/// What it calls an error of ours.
+/// Its text for an error of keyless.
 const OURS: &str = "other error error";
 
-/// What usually helps for a credential.
+/// The usual remedy for a credential.
 fn advice(kind: Kind) -> &'static str {
     match kind {
         Kind::AzureCli => {
-            "run `az login` (with `--tenant` for another tenant), or name another `--credential`"
+            "run `az login` (with `--tenant` for another tenant), or choose another `--credential`"
         }
-        Kind::AzureDeveloperCli => "run `azd auth login`, or name another `--credential`",
+        Kind::AzureDeveloperCli => "run `azd auth login`, or choose another `--credential`",
         Kind::ManagedIdentity => {
             "assign a managed identity to this machine or app; for a user-assigned one set AZURE_CLIENT_ID to its client id"
         }
@@ -70,7 +70,7 @@ fn advice(kind: Kind) -> &'static str {
         Kind::ClientCertificate => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PATH, and that the application has the certificate"
         }
-        Kind::Auto => "name another `--credential`",
+        Kind::Auto => "choose another `--credential`",
     }
 }
 
@@ -80,18 +80,18 @@ pub(super) fn missing(kind: Kind, names: &[&str]) -> AuthError {
     AuthError::Missing { credential: kind, missing, advice: advice(kind).to_owned() }
 }
 
-/// An HTTP client that cannot be made.
+/// An HTTP client that cannot be created.
 pub(super) fn no_client(error: &reqwest::Error) -> AuthError {
     let mut deepest: &dyn StdError = error;
     while let Some(cause) = deepest.source() {
         deepest = cause;
     }
     let reason = one_line(&deepest.to_string());
-    // rustls puts its own words before those of others.
+    // rustls prefixes the messages of others.
     AuthError::NoClient { reason: reason.trim_start_matches("unexpected error: ").to_owned() }
 }
 
-/// A credential that the environment names and that is none.
+/// A credential that the environment declares but that cannot be used.
 pub(super) fn unusable(kind: Kind, reason: String, advice: &str) -> AuthError {
     AuthError::Unusable { credential: kind, reason, advice: advice.to_owned() }
 }
@@ -103,9 +103,9 @@ pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
         Kind::AzureCli => "try it by hand: `az account get-access-token`",
         Kind::AzureDeveloperCli => "try it by hand: `azd auth token --output json`",
         Kind::ManagedIdentity => {
-            "the metadata service or identity endpoint of this machine does not answer: try again, or name another `--credential`"
+            "the metadata service or identity endpoint of this machine does not answer: try again, or choose another `--credential`"
         }
-        _ => "check the network and proxy between here and Entra ID, or name another `--credential`",
+        _ => "check the network and proxy between here and Entra ID, or choose another `--credential`",
     };
     AuthError::NoToken { credential: kind, reason, advice: advice.to_owned() }
 }
@@ -140,7 +140,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether `word` stands in `text` and does not go on: `AADSTS70021` is not `AADSTS700213`.
+/// Whether `word` occurs in `text` as a whole: `AADSTS70021` is not `AADSTS700213`.
 fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| !text[at + word.len()..].starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -1,7 +1,7 @@
-//! Who the run is: a credential, and its tokens.
+//! The identity of a run: a credential, and its tokens.
 //!
-//! In: the chosen credential and the environment. Out: tokens, cached, for scopes. IO: Entra ID, managed identity, the
-//! developer tools. Never shows a token, key or assertion, in `Debug` neither.
+//! Input: the chosen credential and the environment. Output: cached tokens for scopes. IO: Entra ID, managed identity, developer tools.
+//! Never shows a token, key or assertion, not even in `Debug`.
 
 mod build;
 mod certificate;
@@ -27,12 +27,12 @@ pub use claims::Claims;
 use crate::auth::cloud::{Cloud, Endpoint};
 use crate::text::scrub;
 
-/// A text that is never shown: from the moment it is made, it is taken out of every text for people.
+/// A secret text: once created, it is removed from every text for people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret.
+    /// Creates and registers a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -64,7 +64,7 @@ pub enum AuthError {
         /// All names.
         known: String,
     },
-    /// The environment lacks what the credential needs.
+    /// The environment lacks something that the credential needs.
     #[error("`{credential}` needs {missing}")]
     Missing {
         /// Which credential.
@@ -74,8 +74,8 @@ pub enum AuthError {
         /// What to do.
         advice: String,
     },
-    /// What the environment names is no credential.
-    #[error("`{credential}` cannot be used: {reason}")]
+    /// What the environment declares is not a valid credential.
+    #[error("could not use `{credential}`: {reason}")]
     Unusable {
         /// Which credential.
         credential: Kind,
@@ -87,23 +87,23 @@ pub enum AuthError {
     /// `auto` found nothing.
     #[error("no credential was found: the environment declares none; skipped {}", choose::listed(skipped))]
     NothingFound {
-        /// What was looked at.
+        /// The credentials that were considered.
         skipped: Vec<Skipped>,
     },
-    /// No request can be sent: a machine without CA certificates, for one.
-    #[error("requests cannot be sent: {reason}")]
+    /// No request can be sent, for example because the machine has no CA certificates.
+    #[error("could not send requests: {reason}")]
     NoClient {
         /// What is wrong.
         reason: String,
     },
-    /// `KEYLESS_TOKEN` with one of Azure's clouds.
-    #[error("`KEYLESS_TOKEN` is for sandboxes and tests, and `{endpoint}` is Azure")]
+    /// `KEYLESS_TOKEN` was set for one of Azure's clouds.
+    #[error("`KEYLESS_TOKEN` is for sandboxes and tests, but `{endpoint}` is Azure")]
     TokenForAzure {
         /// Where it would have gone.
         endpoint: String,
     },
-    /// The credential could not give a token.
-    #[error("`{credential}` gave no token: {reason}")]
+    /// The credential returned no token.
+    #[error("`{credential}` returned no token: {reason}")]
     NoToken {
         /// Which credential.
         credential: Kind,
@@ -115,7 +115,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         Some(match self {
@@ -123,18 +123,18 @@ impl AuthError {
             | AuthError::Unusable { advice, .. }
             | AuthError::NoToken { advice, .. } => advice,
             AuthError::NoClient { .. } => {
-                "install CA certificates (the package is often called `ca-certificates`), or name a file of them with SSL_CERT_FILE"
+                "install CA certificates (the package is often called `ca-certificates`), or set SSL_CERT_FILE to a file of them"
             }
-            AuthError::NothingFound { .. } => "run `az login`, or name one with `--credential`",
+            AuthError::NothingFound { .. } => "run `az login`, or choose one with `--credential`",
             AuthError::TokenForAzure { .. } => {
-                "unset it and sign in with `--credential`, or name a sandbox with `--arm-endpoint`"
+                "unset it and sign in with `--credential`, or set `--arm-endpoint` to a sandbox"
             }
             AuthError::Unknown { .. } => return None,
         })
     }
 }
 
-/// Variables whose values never stand in a text for people.
+/// Variables whose values never appear in a text for people.
 const SECRET_VARIABLES: &[&str] = &[
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
@@ -146,17 +146,17 @@ const SECRET_VARIABLES: &[&str] = &[
     "KEYLESS_TOKEN",
 ];
 
-/// The environment variables that signing in looks at.
+/// The environment variables for signing in.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The variables of this process; those that are not Unicode count as not set.
+    /// The variables of this process; those that are not Unicode count as unset.
     #[must_use]
     pub fn process() -> Self {
         let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             let name = name.into_string().ok()?;
-            // A folder whose name is not Unicode hides none of the others.
+            // One folder that is not Unicode must not hide the others.
             let whole = value.into_string();
             Some(match whole {
                 Ok(value) => (name, value),
@@ -167,7 +167,7 @@ impl Environment {
         std::env::vars_os().filter_map(unicode).collect()
     }
 
-    /// The variables of this process that signing in or keyless itself looks at, and that are not Unicode: set, and of no use.
+    /// The variables of this process that signing in or keyless uses but that are not Unicode, and therefore useless.
     #[must_use]
     pub fn unreadable() -> Vec<String> {
         let looked_at = |name: &str| {
@@ -182,15 +182,15 @@ impl Environment {
         names
     }
 
-    /// Whether a variable is set, be it to nothing.
+    /// Whether a variable is set, even to an empty value.
     fn is_set(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Makes the secrets among them known, so that no text for people shows one.
+    /// Registers the secrets among them, so that no text for people contains one.
     pub fn learn_secrets(&self) {
         SECRET_VARIABLES.iter().filter_map(|name| self.get(name)).for_each(scrub::learn);
-        // The password of a proxy stands in its address.
+        // A proxy's URL may contain its password.
         let proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
         for name in proxies.iter().flat_map(|name| [(*name).to_owned(), name.to_lowercase()]) {
             let proxy = self.get(&name).and_then(|proxy| Url::parse(proxy).ok());
@@ -217,22 +217,22 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// What signing in depends on.
+/// The settings for signing in.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whose authority is asked.
+    /// The cloud whose authority issues tokens.
     pub cloud: Cloud,
     /// The tenant, if the spec declares one.
     pub tenant: Option<String>,
-    /// Variables.
+    /// The environment.
     pub environment: Environment,
     /// How long a token may take.
     pub timeout: Duration,
-    /// How long a developer tool may take: `az` starts Python, and has been seen to need more than eight seconds.
+    /// How long a developer tool may take: `az` starts Python and can take more than eight seconds.
     pub tool_timeout: Duration,
-    /// How long `auto` waits for a managed identity to show itself.
+    /// How long `auto` waits for a managed identity.
     pub probe: Duration,
-    /// For tests: a server on this machine that gets what would go to Entra ID and to the metadata service.
+    /// For tests: a server on this machine that receives requests to Entra ID and the metadata service.
     pub loopback: Option<Url>,
 }
 
@@ -244,7 +244,7 @@ impl Settings {
             cloud,
             tenant: None,
             environment,
-            // With the probe before it, a sign-in that fails has ended after ten seconds, unless a tool is asked.
+            // Including the probe, a failed sign-in ends after ten seconds unless a tool is used.
             timeout: Duration::from_secs(8),
             tool_timeout: Duration::from_secs(30),
             probe: Duration::from_secs(1),
@@ -265,7 +265,7 @@ struct Inner {
 }
 
 enum Source {
-    /// A token that was handed in, for sandboxes and tests.
+    /// A given token, for sandboxes and tests.
     Fixed(Secret),
     Azure {
         kind: Kind,
@@ -273,14 +273,14 @@ enum Source {
     },
 }
 
-/// The last that is known for one scope.
+/// The latest token or error for a scope.
 #[derive(Default)]
 struct Slot {
     token: Option<(Secret, SystemTime)>,
     failure: Option<(AuthError, Instant)>,
 }
 
-/// Tokens are renewed that long before they expire, so that none expires on its way.
+/// How long before its expiry a token is renewed, so that none expires in transit.
 const MARGIN: Duration = Duration::from_mins(5);
 
 impl fmt::Debug for Credential {
@@ -290,7 +290,7 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// A token that was handed in; it serves every scope and is never renewed.
+    /// A given token, used for every scope and never renewed.
     #[must_use]
     pub fn fixed(token: Secret) -> Self {
         Self::with(Source::Fixed(token), "a token was handed in".to_owned(), Duration::from_secs(10))
@@ -325,7 +325,7 @@ impl Credential {
         Self(Arc::new(Inner { source, why, timeout, slots: Mutex::default() }))
     }
 
-    /// Which credential it is, for people.
+    /// The name of the credential.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match &self.0.source {
@@ -334,13 +334,13 @@ impl Credential {
         }
     }
 
-    /// Why it was taken, as a fragment.
+    /// Why it was chosen, as a fragment.
     #[must_use]
     pub fn why(&self) -> &str {
         &self.0.why
     }
 
-    /// A token for a scope: from the cache, or asked for once however many tasks wait.
+    /// A token for a scope, from the cache or requested once, however many tasks wait.
     pub async fn token(&self, scope: &str) -> Result<Secret, AuthError> {
         let (kind, credential) = match &self.0.source {
             Source::Fixed(token) => return Ok(token.clone()),
@@ -354,7 +354,7 @@ impl Credential {
         {
             return Ok(token.clone());
         }
-        // Whoever waited here while another task asked in vain takes that answer, instead of asking in turn.
+        // If another task's request failed while this one waited, its error is used instead of another request.
         if let Some((error, at)) = &slot.failure
             && *at >= asked
         {

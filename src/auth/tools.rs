@@ -1,4 +1,4 @@
-//! The developer tools: looked for on PATH, and run.
+//! Finds the developer tools on PATH and runs them.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,18 +22,18 @@ pub(super) fn is_on_path(tool: &str, environment: &Environment) -> bool {
     std::env::split_paths(path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
 }
 
-/// Makes the tokens known that stand in what a tool prints, whatever it says about them: a failure is told in its words.
+/// Registers tokens in a tool's output, whatever it says about them: its error messages are shown.
 fn learn_tokens(printed: &[u8]) {
-    /// So many, and none longer: what a tool prints is bounded too, but the search for many long secrets is not quick.
+    /// The maximum number of tokens: searching for many long secrets is slow.
     const TOKENS: usize = 16;
     const LONGEST: usize = 64 << 10;
     let text = String::from_utf8_lossy(printed);
     jwts(&text).filter(|token| token.len() <= LONGEST).take(TOKENS).for_each(scrub::learn);
 }
 
-/// What looks like a token of Entra ID: two or three parts in base64, of which the first says that it is JSON.
+/// Texts that look like a token of Entra ID: two or three base64 parts, the first of which starts like JSON.
 fn jwts(text: &str) -> impl Iterator<Item = &str> {
-    /// Shortest part that is no file name.
+    /// The shortest part that is not a file name.
     const PART: usize = 8;
     let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.split(move |c| !inside(c)).filter_map(|word| {
@@ -45,14 +45,14 @@ fn jwts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Makes the token known that a tool prints: `accessToken` of `az`, `token` of `azd`.
+/// Registers the token that a tool prints: `accessToken` of `az`, `token` of `azd`.
 fn learn_token(printed: &[u8]) {
     let Ok(printed) = serde_json::from_slice::<Value>(printed) else { return };
     let tokens = ["accessToken", "token"].iter().filter_map(|name| printed[name].as_str());
     tokens.for_each(scrub::learn);
 }
 
-/// Runs a tool without a terminal, and ends it when nobody waits for it any more.
+/// Runs a tool without a terminal, and kills it when its result is no longer needed.
 #[derive(Debug)]
 pub(super) struct Shell {
     pub path: Option<OsString>,
@@ -66,11 +66,11 @@ impl Executor for Shell {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        // A group of its own, so that it can be ended with all that it has started.
+        // A process group, so that all its processes can be killed.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        // Whatever goes wrong, the tool ends with these two.
+        // Whatever fails, the tool is killed when these two are dropped.
         let mut group = Group::of(&child);
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let status = listen(&mut child, &mut group, &name(program, args), &mut stdout, &mut stderr).await?;
@@ -81,11 +81,11 @@ impl Executor for Shell {
     }
 }
 
-/// How long something that a tool has started may hold its streams after its own end.
+/// How long the output streams of a tool may stay open after it exits.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
-/// Takes what a tool prints, to its end. What it leaves behind may hold its streams for as long as it likes: all that the tool itself
-/// printed is there once it has ended.
+/// Reads a tool's output to its end. Processes that it leaves behind may keep its streams open, but its own output is complete once it has
+/// exited.
 async fn listen(
     child: &mut Child,
     group: &mut Group,
@@ -112,14 +112,14 @@ async fn listen(
         return Ok(status);
     }
     group.end();
-    // What has left the group too is not waited for.
+    // Processes that left the group are not waited for.
     if let Ok(read) = timeout(AFTERWARDS, &mut reading).await {
         read?;
     }
     Ok(status)
 }
 
-/// A tool and what it has started. Ends with the value, unless it is left to itself.
+/// A tool and the processes that it started. Kills them when dropped, unless released.
 struct Group(Option<u32>);
 
 impl Group {
@@ -127,7 +127,7 @@ impl Group {
         Self(child.id())
     }
 
-    /// What holds no stream of the tool any more may go on: `az` sends its telemetry so.
+    /// Processes that no longer hold a stream of the tool may continue: `az` sends telemetry like that.
     fn leave(&mut self) {
         self.0 = None;
     }
@@ -135,7 +135,7 @@ impl Group {
     fn end(&mut self) {
         #[cfg(unix)]
         if let Some(id) = self.0.take().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)) {
-            // None of it may be there any more, and nothing else can be done about another failure.
+            // They may have exited already, and other failures cannot be handled.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }
@@ -147,7 +147,7 @@ impl Drop for Group {
     }
 }
 
-/// What people call a tool that a shell runs: the first word of what the shell is told.
+/// The name of a tool that is run by a shell: the first word of the command.
 fn name(program: &OsStr, args: &[&OsStr]) -> String {
     let told = args.last().and_then(|last| last.to_str()).unwrap_or_default();
     let tool = told.split_whitespace().find(|word| TOOLS.contains(word));
@@ -156,10 +156,10 @@ fn name(program: &OsStr, args: &[&OsStr]) -> String {
 
 const TOOLS: [&str; 2] = ["az", "azd"];
 
-/// No token is longer, nor any complaint.
+/// No token or message is longer.
 const LONGEST: u64 = 1024 * 1024;
 
-/// What a tool prints on one of its streams.
+/// Reads a tool's output from one of its streams.
 async fn printed(tool: &str, stream: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
     if let Some(stream) = stream {
         stream.take(LONGEST + 1).read_to_end(bytes).await?;

@@ -1,4 +1,4 @@
-//! Role assignments: how many a subscription may hold, and deny assignments, which take away what roles give.
+//! Role assignments: the limit per subscription, and deny assignments, which override what roles grant.
 
 use super::{Case, Verdict, subscriptions, target};
 use crate::document::{Step, StepAction};
@@ -8,7 +8,7 @@ use crate::kinds::role_assignment::denial::{self, Denial};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 
-/// Azure's limit for the assignments in a subscription; those of management groups do not count.
+/// Azure's limit of role assignments in a subscription, not counting those of management groups:
 /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits>
 const LIMIT: usize = 4000;
 
@@ -36,7 +36,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         verdicts.extend(too_many(case, &subscription, &inside));
         for body in case.items(
             &denial::query(&subscription),
-            "whether a deny assignment stands against a role",
+            "whether a deny assignment overrides a role",
             &mut verdicts,
         ) {
             let Some(Denial { name, scope }) = Denial::of(body) else { continue };
@@ -44,7 +44,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
                 continue;
             };
             let message = format!(
-                "deny assignment `{name}` on `{scope}` is not evaluated: it may take away what {} gives",
+                "deny assignment `{name}` on `{scope}` is not evaluated: it may override {}",
                 case.title(step.change)
             );
             let hint = "the portal's access control page shows what it denies and to whom".to_owned();
@@ -63,12 +63,12 @@ fn too_many(case: &Case<'_>, subscription: &ResourceId, new: &[&(&Step, Resource
     let room = LIMIT.saturating_sub(live);
     let beyond = new.get(room..).filter(|beyond| !beyond.is_empty())?;
     let message = format!(
-        "subscription `{}` has {live} role assignments, and Azure takes {LIMIT}: of the {} that the plan adds, {} find no room",
+        "subscription `{}` has {live} role assignments and Azure allows {LIMIT}: of the {} that the plan adds, {} exceed the limit",
         subscription.name(),
         new.len(),
         beyond.len()
     );
-    let hint = "give roles to groups instead of to each of their members, or revoke what nobody needs; deletes of a plan come after its grants";
+    let hint = "assign roles to groups instead of individual members, or delete unused assignments first: a plan deletes only after it creates";
     let mut verdict = case.refusal(Code::AssignmentLimit, beyond[0].0.change, &[], message, hint.to_owned());
     verdict.refuses = beyond.iter().map(|(step, _)| step.change).collect();
     Some(verdict)

@@ -1,5 +1,5 @@
-//! Networks that a plan closes to everybody: whoever calls over the public address of the account is shut out, the caller of `apply`
-//! included. No guard refuses that, so it is said.
+//! Networks that a plan closes completely: every caller that uses the public address is locked out, including the caller of `apply`. No
+//! guard refuses that, so a warning says it.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::finding::Code;
 use crate::kinds;
 use crate::plan::predict::World;
 
-/// The fields that close a network, in the order in which they are looked for.
+/// The fields that close a network, in the order in which they are checked.
 const FIELDS: [&[&str]; 4] = [
     &["publicNetworkAccess"],
     &["networkAcls", "defaultAction"],
@@ -21,11 +21,11 @@ const FIELDS: [&[&str]; 4] = [
 pub(super) enum Public {
     /// Everybody.
     Open,
-    /// Whom its rules name.
+    /// Only what its rules name.
     Rules,
-    /// Nobody, since no rule names anybody.
+    /// Nobody: there are no rules.
     NoRules,
-    /// Nobody, whatever its rules say.
+    /// Nobody, whatever the rules say.
     Off,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
             id.name(),
             who_is_left(new, now)
         );
-        let hint = "check that its applications, and the runner of `keyless verify`, reach it another way; private endpoints are made outside of keyless";
+        let hint = "check that its applications, and the runner of `keyless verify`, can reach it another way; keyless does not manage private endpoints";
         verdicts.push(case.warning(Code::ClosedNetwork, change, field, message, Some(hint.to_owned())));
     }
     verdicts

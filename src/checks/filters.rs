@@ -1,5 +1,5 @@
-//! What must be known of content filters before a step: an account's policies, Azure's own among them, where a deployment is made or gets
-//! another one, which guards compare; and the filters that a region has, where a policy is written, which its kind judges at their lines.
+//! What must be known about content filters before a step: an account's policies, including Azure's own, when a deployment is created or
+//! gets another policy, for guards to compare; and the filters a region offers when a policy is written, for the policy's kind to check.
 
 use super::{Case, Verdict, target};
 use crate::document::{Step, StepAction};
@@ -14,7 +14,7 @@ fn is_written(step: &Step) -> bool {
     matches!(step.action, StepAction::Create | StepAction::Update)
 }
 
-/// Whether it depends on what policies stop: of a deployment its first policy or another one, of a policy itself.
+/// Whether a step depends on what policies block: a deployment by its first or a changed policy, a policy by itself.
 fn needs_policies(step: &Step) -> bool {
     is_written(step)
         && match step.kind.as_str() {
@@ -24,7 +24,7 @@ fn needs_policies(step: &Step) -> bool {
         }
 }
 
-/// The list of an account's policies, which Azure answers where the account is there.
+/// The query for an account's policies, which Azure answers if the account exists.
 fn policies(step: &Step, world: &World) -> Option<Query> {
     let account = target(step)?.parent()?;
     world.resource(&account)?;
@@ -57,7 +57,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     for step in steps.iter().filter(|step| needs_policies(step)) {
         let Some(query) = policies(step, case.world) else { continue };
         let account = target(step).and_then(|id| id.parent()).map(|id| id.name().to_owned());
-        let unknown = format!("what the content filters of account `{}` stop", account.unwrap_or_default());
+        let unknown = format!("what the content filters of account `{}` block", account.unwrap_or_default());
         case.items(&query, &unknown, &mut verdicts);
         if matches!(case.snapshot.get(&query), Some(Answer::Found(_))) {
             verdicts.extend(missing(case, step));
@@ -66,7 +66,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     verdicts
 }
 
-/// A deployment with a policy that its account does not have, by the whole list of them, and that no step makes.
+/// Refuses a deployment whose policy is neither in the account's complete list nor created by a step.
 fn missing(case: &Case<'_>, step: &Step) -> Option<Verdict> {
     let policy = step.patch.get("raiPolicyName")?.as_str().filter(|_| step.kind == "deployments")?;
     let account = target(step)?.parent()?;
@@ -77,7 +77,7 @@ fn missing(case: &Case<'_>, step: &Step) -> Option<Verdict> {
         return None;
     }
     let message = format!(
-        "{}: account `{}` has no content filter `{policy}`, and no spec of the run declares it",
+        "{}: account `{}` has no content filter `{policy}`, and no spec in this run declares it",
         case.title(step.change),
         account.name()
     );

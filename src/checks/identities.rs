@@ -1,5 +1,5 @@
-//! Identities that a plan takes from what is live, or deletes with it: whatever the service reads or writes with them stops. No guard refuses
-//! that by itself, so it is said, with the roles that are of no use any more.
+//! Identities that a plan removes from live resources or deletes with them: whatever the service reads or writes as such an identity stops
+//! working. No guard refuses that, so a warning says it and lists the roles that become useless.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::rbac::Catalogue;
 /// How many roles are named.
 const SHOWN: usize = 6;
 
-const UNSHOWN: &str = "Azure does not show its object id, so its roles are not known here";
+const UNSHOWN: &str = "Azure does not show its object id, so its roles could not be determined";
 
 pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
         if has_own_identity(old) && !has_own_identity(new) {
             let own = own_principal(old);
             let message = format!(
-                "the plan removes the system-assigned identity of {title}{}{}; should it get one again, that has another object id and none of these roles",
+                "the plan removes the system-assigned identity of {title}{}{}; a new one would have another object id and none of these roles",
                 held(case, own, &roles, "with it go"),
                 key(old, new, |client| client.is_none()),
             );
@@ -54,7 +54,7 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
     verdicts
 }
 
-/// Identities that go with what is deleted and have roles elsewhere, which the plan leaves, or may have where not all could be read.
+/// Identities deleted along with a resource that have roles elsewhere, or may have them if not all could be read.
 fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
     let deletes = || case.plan.steps.iter().filter(|step| step.action == StepAction::Delete);
     let gone: BTreeSet<ResourceId> = deletes().filter_map(target).collect();
@@ -68,7 +68,7 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
             let message =
                 format!("the plan deletes {title} and with it its system-assigned identity: {UNSHOWN}");
             let hint =
-                "look in the portal, under Identity, what roles it has; made again, it has another object id";
+                "check its roles in the portal, under Identity; if recreated, it gets another object id";
             let warning =
                 || case.warning(Code::IdentityRemoved, step.change, &[], message, Some(hint.to_owned()));
             return has_own_identity(body).then(warning);
@@ -85,15 +85,15 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
         let message = format!(
             "the plan deletes {title} and with it its system-assigned identity ({principal}): {}{limits}",
             match given {
-                0 => "no role of it elsewhere is known".to_owned(),
-                1 => format!("its role {all} is of no use any more"),
-                _ => format!("its roles {all} are of no use any more"),
+                0 => "no roles elsewhere were found".to_owned(),
+                1 => format!("its role {all} becomes useless"),
+                _ => format!("its roles {all} become useless"),
             }
         );
         let hint = if given == 0 {
-            "ask whoever may list all role assignments there (Reader may) what roles it has; made again, it has another object id"
+            "ask someone who can list all role assignments there (Reader is enough) which roles it has; if recreated, it gets another object id"
         } else {
-            "delete those role assignments, or give the roles to whoever takes its place; made again, it has another object id"
+            "delete those role assignments, or assign the roles to its replacement; if recreated, it gets another object id"
         };
         Some(case.warning(Code::IdentityRemoved, step.change, &[], message, Some(hint.to_owned())))
     };
@@ -101,18 +101,18 @@ fn deleted(case: &Case<'_>, after: &World, roles: &Catalogue) -> Vec<Verdict> {
 }
 
 fn warning(case: &Case<'_>, change: usize, path: &[&str], message: String) -> Verdict {
-    let hint = "check what signs in with it (connections, storage, search, a key vault) before it goes; leave the line out to keep it";
+    let hint = "check what uses it to sign in (connections, storage, search, a key vault) before removing it; remove the line from the spec to keep it";
     case.warning(Code::IdentityRemoved, change, path, message, Some(hint.to_owned()))
 }
 
-/// The user-assigned identities of a resource, with what Azure shows of each.
+/// The user-assigned identities of a resource, with what Azure shows about each.
 fn attached(body: &Value) -> BTreeMap<ResourceId, &Value> {
     let identities = body["identity"]["userAssignedIdentities"].as_object();
     let named = identities.into_iter().flatten().filter(|(_, shown)| !shown.is_null());
     named.filter_map(|(id, shown)| Some((ResourceId::parse(id).ok()?, shown))).collect()
 }
 
-/// The roles that an identity has, as far as role assignments were read.
+/// The roles of an identity, as far as role assignments were read.
 fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -> String {
     let Some(principal) = principal else {
         return format!(": {UNSHOWN}");
@@ -120,18 +120,18 @@ fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -
     let mut given: Vec<String> = given(case.world, principal, roles).map(|(_, words)| words).collect();
     let limits = limits(case);
     if given.is_empty() {
-        return format!(" ({principal}): no role of it is known in the subscriptions of the specs{limits}");
+        return format!(" ({principal}): no roles were found in the subscriptions of the specs{limits}");
     }
     let (_, all) = listed(&mut given);
     format!(" ({principal}): {so} {all}{limits}")
 }
 
-/// What to add to what is said of roles, where not all role assignments could be read.
+/// What to add to a statement about roles if not all role assignments could be read.
 fn limits(case: &Case<'_>) -> &'static str {
     if case.world.unread_assignments.is_empty() { "" } else { ", as far as could be read" }
 }
 
-/// The roles of a principal in a state: at which scope, and in words.
+/// The roles of a principal in a state, each as its scope and in words.
 fn given<'w>(
     world: &'w World,
     principal: &'w str,
@@ -152,7 +152,7 @@ fn given<'w>(
     })
 }
 
-/// How many different roles there are, and some of them.
+/// How many different roles there are, and some of them in words.
 fn listed(given: &mut Vec<String>) -> (usize, String) {
     given.sort();
     given.dedup();
@@ -173,7 +173,7 @@ fn place(scope: &ResourceId) -> String {
     }
 }
 
-/// Whether an account that stays encrypted with a key of a vault reads it with this identity, by the client id that it names for that.
+/// Whether an account that stays encrypted with a vault's key reads it as this identity, by the client id that it names for that.
 fn key(old: &Value, new: &Value, is_it: impl Fn(Option<&str>) -> bool) -> &'static str {
     let vault = |body: &Value| {
         let source = body["properties"]["encryption"]["keySource"].as_str();

@@ -1,6 +1,6 @@
-//! Content filters that would be deleted while a deployment uses them. Of such a filter Azure answers 400, on each run.
+//! Content filters that would be deleted while a deployment uses them; Azure answers 400 to that on every run.
 //!
-//! A spec that declares no `deployments` says nothing of the live ones, so the account's list is asked for whatever is declared.
+//! A spec without `deployments` says nothing about live ones, so the account's list is always read.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             account.name()
         );
         let live = case.items(&Deployments::list(&account), &unknown, &mut verdicts);
-        // Which policy each deployment has once all but the deletes of policies is done: those come last.
+        // The policy of each deployment once everything else is done: policies are deleted last.
         let mut used: BTreeMap<ResourceId, &str> = BTreeMap::new();
         for body in live {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
@@ -74,7 +74,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
                 some(users.iter().copied()),
             );
             let hint = format!(
-                "keep the content filter in its spec, or declare {noun} {} with another `raiPolicyName` (or give {them} another one by hand) first",
+                "keep the content filter in its spec, or declare {noun} {} with another `raiPolicyName` (or change {them} by hand) first",
                 some(users.iter().copied()),
             );
             let mut verdict = case.refusal(Code::PolicyInUse, step.change, &[], message, hint);

@@ -1,7 +1,7 @@
-//! Management locks: a `CanNotDelete` lock stops deleting at and below its scope, revoking a role too, and `ReadOnly` stops writing as well.
+//! Management locks: a `CanNotDelete` lock blocks deletes at and below its scope, including those of role assignments; `ReadOnly` blocks
+//! writes as well.
 //!
-//! <https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources>; what a lock refuses is a 409
-//! `ScopeLocked`.
+//! Azure answers 409 `ScopeLocked`: <https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources>.
 
 use super::{Case, Verdict, list, subscriptions, target};
 use crate::document::{Step, StepAction};
@@ -28,7 +28,7 @@ struct Lock {
 impl Lock {
     fn stops(&self, action: StepAction, target: &ResourceId) -> bool {
         match action {
-            // What holds something locked cannot go either.
+            // Whatever contains a locked resource cannot be deleted either.
             StepAction::Delete => self.scope.contains(target) || target.contains(&self.scope),
             StepAction::Create | StepAction::Update | StepAction::Restore => {
                 self.read_only && self.scope.contains(target)
@@ -42,7 +42,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut locks = Vec::new();
     for query in queries(&case.plan.steps, case.world) {
-        for body in case.items(&query, "whether a lock stands in the way", &mut verdicts) {
+        for body in case.items(&query, "whether a lock blocks the plan", &mut verdicts) {
             let level = body["properties"]["level"].as_str().unwrap_or_default();
             let read_only = level.eq_ignore_ascii_case("ReadOnly");
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
@@ -67,7 +67,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             lock.scope
         );
         let hint = format!(
-            "whoever may: az lock delete --ids {}/providers/Microsoft.Authorization/locks/{}",
+            "someone with the right to do so can remove it: az lock delete --ids {}/providers/Microsoft.Authorization/locks/{}",
             lock.scope, lock.name
         );
         let mut verdict = case.refusal(Code::Locked, step.change, &[], message, hint);
@@ -93,7 +93,7 @@ mod tests {
             (&at, at.clone(), true, true),
             (&at, child.clone(), true, true),
             (&at, format!("{chat}{role}"), true, true),
-            // What holds something locked cannot go either, and can be written.
+            // Whatever contains a locked resource cannot be deleted either, but can be written.
             (&child, at.clone(), true, false),
             (&child, child.clone(), true, true),
             (&child, format!("{chat}/projects/main2"), false, false),

@@ -1,9 +1,9 @@
-//! Plan-time promises: what would keep a step from succeeding, found before anything is written.
+//! Plan-time checks: what would make a step fail, found before anything is written.
 //!
-//! Pure. `missing` says what to ask, from the steps that a plan on the state read so far would take; it goes out with the
-//! follow-ups of what is absent. `judge` reads the answers: an error refuses its change, so that nothing is tried that cannot
-//! succeed. What may not be asked is a note. What the plan as it stands then would take from somebody, or bring back, without a field that
-//! says so, is a warning.
+//! Pure. `missing` says what to ask, based on the steps of a plan from what has been read so far; the questions go out together with the
+//! follow-ups about absent resources. `judge` reads the answers: an error refuses its change, so that keyless does not try what cannot
+//! succeed. A check that could not be made is a note. Consequences of the plan that no field shows, such as access lost or settings
+//! restored, are warnings.
 
 mod assignments;
 mod closing;
@@ -38,7 +38,7 @@ use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Position;
 use crate::spec::Loaded;
 
-/// What is asked before a step, and what the answers mean.
+/// What to ask before a step, and what the answers mean.
 struct Check {
     queries: fn(&[Step], &World) -> Vec<Query>,
     verdicts: fn(&Case<'_>) -> Vec<Verdict>,
@@ -53,35 +53,35 @@ const CHECKS: &[Check] = &[
     Check { queries: models::queries, verdicts: models::verdicts },
     Check { queries: filters::queries, verdicts: filters::verdicts },
     Check { queries: in_use::queries, verdicts: in_use::verdicts },
-    // It looks at the lists that the check before it asks for.
+    // It reads the lists that the check before it asks for.
     Check { queries: |_, _| Vec::new(), verdicts: retirement::verdicts },
-    // What it asks follows from what the snapshot shows: see `queries`.
+    // Its questions depend on what the snapshot shows: see `queries`.
     Check { queries: |_, _| Vec::new(), verdicts: names::verdicts },
     Check { queries: policy::queries, verdicts: policy::verdicts },
     Check { queries: assignments::queries, verdicts: assignments::verdicts },
     Check { queries: ways_in::queries, verdicts: ways_in::verdicts },
 ];
 
-/// What a plan has for a consequence that no guard judges. Nothing more is asked for them.
+/// Warnings about consequences of a plan that no guard judges. They need no further queries.
 const CONSEQUENCES: &[fn(&Case<'_>, &World) -> Vec<Verdict>] =
     &[closing::verdicts, identities::verdicts, revived::verdicts];
 
-/// What a check has to go by.
+/// What a check works with.
 struct Case<'a> {
     plan: &'a Plan,
     snapshot: &'a Snapshot,
     world: &'a World,
-    /// How much it matters that the caller may not do what the plan would.
+    /// The severity of a step that the caller has no permission for.
     unpermitted: Severity,
 }
 
-/// What a check has to say, and which changes cannot succeed.
+/// The finding of a check, and the changes that it refuses.
 struct Verdict {
     finding: FindingEntry,
     refuses: Vec<usize>,
 }
 
-/// What a plan on this state has to ask before it can promise anything, less what has been answered.
+/// What a plan on this state must ask before the checks are complete, without what has been answered.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     if !is_settled(stacks, snapshot) {
@@ -93,7 +93,7 @@ pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     open
 }
 
-/// What these steps raise.
+/// What must be asked about these steps.
 #[must_use]
 pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     if steps.is_empty() {
@@ -112,7 +112,7 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Adds what the answers mean to a plan. Changes that cannot succeed are refused, and with them what needs them. `before` is the state
+/// Adds the findings to a plan. Changes that cannot succeed are refused, together with those that depend on them. `before` is the state
 /// that the snapshot shows.
 pub fn judge(plan: &mut Plan, snapshot: &Snapshot, before: &World, unpermitted: Severity) {
     let verdicts = verdicts(plan, snapshot, before, unpermitted);
@@ -122,15 +122,15 @@ pub fn judge(plan: &mut Plan, snapshot: &Snapshot, before: &World, unpermitted: 
         }
     }
     add(plan, verdicts);
-    // What is refused has no consequences.
+    // Refused changes have no consequences.
     let verdicts = consequences(plan, snapshot, before);
     add(plan, verdicts);
 }
 
-/// Adds what the answers mean to a plan that is carried out whole or not at all.
+/// Adds the findings to a plan that is applied as a whole or not at all.
 pub fn review(plan: &mut Plan, snapshot: &Snapshot, before: &World, unpermitted: Severity) {
     let verdicts = verdicts(plan, snapshot, before, unpermitted);
-    // What was said when the plan was made is said again, if it still holds.
+    // Earlier findings are made again if they still apply.
     plan.findings.retain(|finding| !is_verdict(finding));
     add(plan, verdicts);
     let verdicts = consequences(plan, snapshot, before);
@@ -161,7 +161,7 @@ fn add(plan: &mut Plan, verdicts: Vec<Verdict>) {
     plan.findings.dedup();
 }
 
-/// Codes that only checks of steps use.
+/// Codes that only checks use.
 const CODES: &[Code] = &[
     Code::Locked,
     Code::NestedResources,
@@ -183,14 +183,14 @@ const CODES: &[Code] = &[
     Code::RestoredAsItWas,
 ];
 
-/// Whether a finding comes from a check of steps.
+/// Whether a finding comes from a check.
 #[must_use]
 pub fn is_verdict(finding: &FindingEntry) -> bool {
     CODES.contains(&finding.code)
 }
 
 impl Case<'_> {
-    /// Where a field of a change is declared, or the change itself.
+    /// Where a change, or one of its fields, is declared.
     fn place(&self, change: usize, path: &[&str]) -> Option<Position> {
         let change = self.plan.changes.get(change)?;
         let field = change.fields.iter().find(|field| field.path == path);
@@ -228,7 +228,7 @@ impl Case<'_> {
         Verdict { finding, refuses: Vec::new() }
     }
 
-    /// A warning about a change that goes ahead all the same.
+    /// A warning about a change that is made nevertheless.
     fn warning(
         &self,
         code: Code,
@@ -242,7 +242,7 @@ impl Case<'_> {
         verdict
     }
 
-    /// The live resources that a change writes over, by the first step that does: what of them stood before, and what will stand.
+    /// The live resources that a change overwrites, by the first step that does: before and after.
     fn rewritten<'w>(&'w self, after: &'w World) -> BTreeMap<ResourceId, (usize, &'w Value, &'w Value)> {
         let mut rewritten = BTreeMap::new();
         for step in &self.plan.steps {
@@ -254,13 +254,13 @@ impl Case<'_> {
         rewritten
     }
 
-    /// The items that a query found, or a note that says what is not known without them.
+    /// The items that a query found, or a note about what is unknown without them.
     fn items(&self, query: &Query, unknown: &str, verdicts: &mut Vec<Verdict>) -> Vec<&Value> {
         if let Some(refusal) = self.snapshot.get(query).and_then(Answer::refusal) {
             let finding = FindingEntry {
                 cause: Some(refusal.message.clone()),
                 hint: refusal.hint.clone(),
-                ..FindingEntry::of(Severity::Note, Code::NotChecked, format!("{unknown} is not known"))
+                ..FindingEntry::of(Severity::Note, Code::NotChecked, format!("could not determine {unknown}"))
             };
             verdicts.push(Verdict { finding, refuses: Vec::new() });
         }
@@ -282,7 +282,7 @@ fn list(scope: &ResourceId, path: &str, project: fn(Value) -> Value) -> Query {
     }
 }
 
-/// A question that is asked by POST.
+/// A query made with POST.
 fn question(scope: &ResourceId, path: &str, body: Value) -> Query {
     Query { shape: Shape::Ask(body), ..list(scope, path, |body| body) }
 }
@@ -291,13 +291,13 @@ fn target(step: &Step) -> Option<ResourceId> {
     ResourceId::parse(&step.target).ok()
 }
 
-/// Whether two texts name the same region: case and spaces do not count.
+/// Whether two texts name the same region, ignoring case and spaces.
 fn same_region(a: &str, b: &str) -> bool {
     let fold = |text: &str| text.replace(' ', "").to_ascii_lowercase();
     fold(a) == fold(b)
 }
 
-/// A few of many, for a message.
+/// Some of many names, for a message.
 fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 6;
     let names: BTreeSet<&str> = names.collect();

@@ -1,9 +1,8 @@
-//! Model deployments: whether the model can be had with its version and SKU, and whether the quota is enough for all that the
-//! plan adds.
+//! Model deployments: whether the model is available in its version and SKU, and whether the quota covers everything that the plan adds.
 //!
-//! An account that is there is asked for its own list, which holds its fine-tuned models too
-//! (<https://learn.microsoft.com/rest/api/aiservices/accountmanagement/accounts/list-models>); for a new one the list of its region
-//! has to do. Only what a step changes is judged: a deployment goes on with a model that is no longer offered to new ones.
+//! An existing account is asked for its own list, which includes its fine-tuned models
+//! (<https://learn.microsoft.com/rest/api/aiservices/accountmanagement/accounts/list-models>); a new account has to make do with the list
+//! of its region. Only what a step changes is checked: existing deployments keep models that are no longer offered to new ones.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +18,7 @@ use crate::text::names::nearest;
 
 const API: &str = "2025-06-01";
 
-/// The model, its SKU or its capacity is new or another one.
+/// Whether a step sets or changes the model, its SKU or its capacity.
 fn is_deployment(step: &Step) -> bool {
     let written = matches!(step.action, StepAction::Create | StepAction::Update);
     step.kind == "deployments"
@@ -27,13 +26,13 @@ fn is_deployment(step: &Step) -> bool {
         && ["model", "sku"].iter().any(|name| step.patch.contains_key(*name))
 }
 
-/// The account that holds a deployment: what is known of it after the plan.
+/// The account of a deployment, as known after the plan.
 struct Home {
     account: ResourceId,
     subscription: ResourceId,
     location: String,
     kind: Option<String>,
-    /// Whether the account is there, and of the kind that it will be.
+    /// Whether the account exists with the kind that it will have.
     settled: bool,
 }
 
@@ -61,7 +60,7 @@ fn home(step: &Step, steps: &[Step], world: &World) -> Option<Home> {
 }
 
 impl Home {
-    /// The models that can be deployed in it.
+    /// The query for the models that can be deployed in it.
     fn models(&self) -> Query {
         if !self.settled {
             return self.list("models");
@@ -70,7 +69,7 @@ impl Home {
             path: format!("{}/models?api-version={API}", self.account),
             shape: Shape::List,
             scope: self.account.clone(),
-            // As the list of a region has it.
+            // In the format of a region's list.
             project: |body| json!({ "model": body }),
         }
     }
@@ -84,7 +83,7 @@ impl Home {
         }
     }
 
-    /// What lists them.
+    /// The command that lists them.
     fn command(&self) -> String {
         match (self.settled, self.account.segment_after("resourceGroups")) {
             (true, Some(group)) => format!(
@@ -106,7 +105,7 @@ impl Home {
     }
 }
 
-/// The list of models that a deployment's account has, or will have.
+/// The query for the models that a deployment's account has, or will have.
 pub(super) fn list_of(step: &Step, steps: &[Step], world: &World) -> Option<Query> {
     home(step, steps, world).map(|home| home.models())
 }
@@ -150,7 +149,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     verdicts
 }
 
-/// What a deployment will be, what it is, and what a step changes of it.
+/// A deployment before and after, and what a step changes.
 struct Wants<'a> {
     step: &'a Step,
     live: Option<&'a Value>,
@@ -172,12 +171,12 @@ impl<'a> Wants<'a> {
         part.get(name)
     }
 
-    /// What it will be, taking what the plan leaves alone from what is live.
+    /// A field after the plan: from the step, or live if the step leaves it alone.
     fn text(&self, head: &str, name: &str) -> Option<&'a str> {
         self.planned(head, name).or_else(|| self.before(head, name)).and_then(Value::as_str)
     }
 
-    /// Whether the step writes another value than the live one.
+    /// Whether the step changes the live value.
     fn changes(&self, head: &str, name: &str) -> bool {
         let text = |value: Option<&'a Value>| value.and_then(Value::as_str).unwrap_or_default();
         let planned = self.planned(head, name);
@@ -185,13 +184,13 @@ impl<'a> Wants<'a> {
             || planned.is_some_and(|_| !text(planned).eq_ignore_ascii_case(text(self.before(head, name))))
     }
 
-    /// The capacity that the step adds to what is in use of a quota.
+    /// The capacity that the step adds to a quota's usage.
     fn added(&self, usage: &str, home: &Home, models: &[&Value]) -> i64 {
         let capacity = |value: Option<&Value>| value.and_then(Value::as_i64);
         let before = capacity(self.before("sku", "capacity")).unwrap_or(0);
         let after = capacity(self.planned("sku", "capacity")).unwrap_or(before);
         let was = |head, name| self.before(head, name).and_then(Value::as_str);
-        // What it draws on another quota today is no part of this one's use.
+        // Usage of another quota today does not count here.
         let drawn = match (was("model", "name"), was("sku", "name")) {
             (Some(model), Some(sku)) => {
                 let named = of_model(models, home, model, was("model", "format"));
@@ -207,7 +206,7 @@ fn is(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text))
 }
 
-/// The items of a list that an account of this kind can have.
+/// The items of a list that apply to accounts of this kind.
 fn of_kind<'a>(models: &[&'a Value], home: &Home) -> Vec<&'a Value> {
     let fits = |item: &&&Value| match (&home.kind, item["kind"].as_str()) {
         (Some(kind), Some(offered)) => kind.eq_ignore_ascii_case(offered),
@@ -216,7 +215,7 @@ fn of_kind<'a>(models: &[&'a Value], home: &Home) -> Vec<&'a Value> {
     models.iter().filter(fits).copied().collect()
 }
 
-/// Those of them that are a model.
+/// The items that are a certain model.
 fn of_model<'a>(models: &[&'a Value], home: &Home, name: &str, format: Option<&str>) -> Vec<&'a Value> {
     let mut named = of_kind(models, home);
     named.retain(|item| {
@@ -229,12 +228,12 @@ fn skus<'a>(models: &[&'a Value]) -> Vec<&'a Value> {
     models.iter().flat_map(|item| item["model"]["skus"].as_array().into_iter().flatten()).collect()
 }
 
-/// The quota that a SKU of these draws on.
+/// The quota that a SKU of these items uses.
 fn usage_of<'a>(models: &[&'a Value], sku: &str) -> Option<&'a str> {
     skus(models).into_iter().find(|offer| is(&offer["name"], sku))?["usageName"].as_str()
 }
 
-/// The name of the quota that a deployment draws on, or why it cannot be made.
+/// The name of the quota that a deployment uses, or why it cannot be made.
 fn offered(
     case: &Case<'_>,
     wants: &Wants<'_>,
@@ -257,9 +256,9 @@ fn offered(
         let known = all.iter().filter_map(|item| item["model"]["name"].as_str());
         let same = all.iter().find(|item| is(&item["model"]["name"], name));
         let hint = match (same.and_then(|item| item["model"]["format"].as_str()), nearest(name, known)) {
-            (Some(format), _) => format!("there is one of format `{format}`"),
+            (Some(format), _) => format!("its format is `{format}`"),
             (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => format!("{} lists them", home.command()),
+            (None, None) => format!("list them with `{}`", home.command()),
         };
         let format = format.map(|format| format!(" of format `{format}`")).unwrap_or_default();
         let message = format!("{offerer} offers no model `{name}`{format}");
@@ -273,7 +272,7 @@ fn offered(
         let there = some(named.iter().filter_map(|item| item["model"]["version"].as_str()));
         let version = version.unwrap_or_default();
         let message = format!("{offerer} does not offer model `{name}` in version `{version}`");
-        return say(&["model", "version"], Code::NotOffered, message, format!("there are {there}"));
+        return say(&["model", "version"], Code::NotOffered, message, format!("available: {there}"));
     }
     if versioned.is_empty() {
         versioned = named;
@@ -288,7 +287,7 @@ fn offered(
         &["sku", "name"],
         Code::NotOffered,
         format!("{offerer} does not offer model `{name}` with SKU `{sku}`"),
-        format!("there are {}", some(offers.iter().filter_map(|offer| offer["name"].as_str()))),
+        format!("available: {}", some(offers.iter().filter_map(|offer| offer["name"].as_str()))),
     )
 }
 
@@ -310,9 +309,10 @@ fn exceeded(
     }
     let titles = steps.iter().map(|(step, _)| case.title(step.change)).collect::<Vec<_>>().join(", ");
     let message = format!(
-        "the quota `{usage}` in region `{location}` is exceeded: {used} of {limit} are in use, and the plan adds {added} ({titles})"
+        "the quota `{usage}` in region `{location}` is exceeded: {used} of {limit} in use, and the plan adds {added} ({titles})"
     );
-    let hint = "lower `sku.capacity`, free some elsewhere in the subscription, or ask Azure for more quota";
+    let hint =
+        "lower `sku.capacity`, free capacity elsewhere in the subscription, or request more quota from Azure";
     let (first, _) = steps.first()?;
     let mut verdict =
         case.refusal(Code::QuotaExceeded, first.change, &["sku", "capacity"], message, hint.to_owned());
@@ -332,7 +332,7 @@ mod tests {
 
     const ACCOUNT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";
 
-    /// A plan that makes these deployments, each given by its patch.
+    /// A plan that creates these deployments, each given by its patch.
     fn plan(patches: &[Value]) -> Plan {
         let target = Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None };
         let mut plan =

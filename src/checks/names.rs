@@ -1,8 +1,7 @@
-//! Names of new connections that another one has already. A name stands for one connection in an account and all its projects, and of a second
-//! one Azure answers 409.
+//! New connections whose name is taken. A name must be unique among an account and all its projects; Azure answers 409 to a second one.
 //!
-//! Within a spec that is a rule of the spec. What stands in a project that no spec of the run declares, or in a list that a spec leaves out, only
-//! Azure knows: its lists are asked for where a connection is new, and not else.
+//! Within a spec this is one of the spec's rules. Only Azure knows about projects that no spec in this run declares and lists that a spec
+//! leaves out: they are read only for new connections.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use crate::id::ResourceId;
 use crate::kinds;
 use crate::snapshot::{Answer, Query, Snapshot};
 
-/// A connection that a step makes.
+/// A connection that a step creates.
 struct New<'a> {
     id: ResourceId,
     account: ResourceId,
@@ -42,7 +41,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         let is_unread = |list: &&Query| case.snapshot.get(list).and_then(Answer::refusal).is_some();
         if let Some(list) = lists.iter().find(is_unread) {
             let unknown = format!(
-                "whether each new connection of account `{}` has a name of its own there and in all projects",
+                "whether the names of new connections of account `{}` are unique there and in all its projects",
                 account.name()
             );
             case.items(list, &unknown, &mut verdicts);
@@ -61,13 +60,13 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         };
         let (goes, hint) = match case.plan.steps.iter().find(goes) {
             Some(_) => (
-                " until this plan deletes it at its end",
+                ", which this plan deletes only at its end",
                 "apply once without the new connection, then with it; or give it another name",
             ),
-            None => ("", "give it another name, such as the project's name in front"),
+            None => ("", "choose another name, for example prefixed with the project's name"),
         };
         let message = format!(
-            "cannot create {}: {} has a connection `{}`{goes}, and a name stands for one connection in an account and all its projects",
+            "cannot create {}: {} has a connection `{}`{goes}, and a connection's name must be unique in an account and all its projects",
             case.title(each.step.change),
             holder(other),
             other.name(),
@@ -77,7 +76,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     verdicts
 }
 
-/// What a connection stands in.
+/// The parent of a connection, in words.
 fn holder(connection: &ResourceId) -> String {
     let parent = connection.parent().unwrap_or_else(ResourceId::root);
     let noun = kinds::by_id(&parent).map_or("resource", |kind| kind.noun());

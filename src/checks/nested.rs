@@ -1,8 +1,7 @@
-//! What stands in an account that would be deleted. Its deployments go with it, and `guards` names them. Of projects Azure answers 409
-//! `CannotDeleteResource` as long as there is one.
+//! What stands in an account that would be deleted. Its deployments are deleted with it, which `guards` reports. If it has a project, Azure
+//! answers 409 `CannotDeleteResource` (<https://github.com/Azure/terraform-provider-azapi/issues/894>).
 //!
-//! <https://github.com/Azure/terraform-provider-azapi/issues/894>. Those of the stack are deletes of their own in the plan and go
-//! first; any other one keeps the account.
+//! The stack's own projects are deleted by the plan, before the account; any other project blocks the delete.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +16,11 @@ use crate::kinds::{Deployments, project, unplaced_in};
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query};
 
-/// The accounts that steps delete and that can hold something, each with its step.
+/// The accounts that steps delete and that can have children of a kind, with their steps.
 fn deleted<'a>(steps: &'a [Step], world: &World, holds: fn(&Value) -> bool) -> Vec<(ResourceId, &'a Step)> {
     let deletes = steps.iter().filter(|step| step.action == StepAction::Delete && step.kind == "accounts");
     let accounts = deletes.filter_map(|step| Some((target(step)?, step)));
-    // Of an account that cannot hold any, it is not known what the list answers.
+    // It is not known what the list returns for an account that cannot have any.
     accounts.filter(|(id, _)| world.resource(id).is_none_or(holds)).collect()
 }
 
@@ -38,14 +37,14 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         steps.iter().filter(|step| step.action == StepAction::Delete).filter_map(target).collect();
     let mut verdicts = Vec::new();
     for (account, _) in deleted(steps, case.world, serves_models) {
-        let unknown = format!("which deployments go with account `{}`", account.name());
+        let unknown = format!("which deployments are deleted with account `{}`", account.name());
         case.items(&Deployments::list(&account), &unknown, &mut verdicts);
     }
     for (account, step) in deleted(steps, case.world, holds_projects) {
         let title = case.title(step.change);
         let query = project::list(&account);
         let unread = case.snapshot.get(&query).and_then(Answer::refusal).cloned();
-        // What cannot be placed may be a project that stays.
+        // An item that cannot be placed may be a project that stays.
         let unread = unread.or_else(|| unplaced_in(&query, case.snapshot));
         let (message, cause, hint) = match unread {
             Some(refusal) => (
@@ -68,7 +67,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
                 let message = format!(
                     "cannot delete {title}: this plan does not delete its project {names}, and Azure deletes no account that has one"
                 );
-                let hint = "keep the account in its spec, or have whoever made the project delete it";
+                let hint = "keep the account in its spec, or have the owner of the project delete it first";
                 (message, None, Some(hint.to_owned()))
             }
         };

@@ -1,4 +1,4 @@
-//! Whether a new account's kind is offered in its region, with its SKU, to this subscription.
+//! Whether a new account's kind and SKU are available in its region to this subscription.
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     verdicts
 }
 
-/// What a list of offers has against a new account. A list that shows nothing says nothing.
+/// Why a list of offers rules out a new account. An empty list rules out nothing.
 fn not_offered(case: &Case<'_>, step: &Step, offers: &[&Value]) -> Option<Verdict> {
     let text = |name: &str| step.patch.get(name).and_then(Value::as_str);
     let wanted = Wanted { kind: text("kind")?, sku: text("sku")?, location: text("location")? };
@@ -59,14 +59,14 @@ fn not_offered(case: &Case<'_>, step: &Step, offers: &[&Value]) -> Option<Verdic
     Some(case.refusal(Code::NotOffered, step.change, &[field], message, hint))
 }
 
-/// What a new account asks for.
+/// What a new account requests.
 struct Wanted<'a> {
     kind: &'a str,
     sku: &'a str,
     location: &'a str,
 }
 
-/// Why Azure would refuse it: the field that asks too much.
+/// Why Azure would refuse it: the field that cannot be satisfied.
 struct Objection {
     field: &'static str,
     message: String,
@@ -74,7 +74,7 @@ struct Objection {
 }
 
 impl Wanted<'_> {
-    /// The offer that meets all of it, or what no offer meets: the kind, the region or the SKU.
+    /// The matching offer, or the first of kind, region and SKU that no offer matches.
     fn find<'a>(&self, offers: &[&'a Value]) -> Result<&'a Value, Objection> {
         let Self { kind, sku, location } = self;
         let those = |offers: &[&'a Value], fit: &dyn Fn(&Value) -> bool| -> Vec<&'a Value> {
@@ -84,24 +84,24 @@ impl Wanted<'_> {
         if of_kind.is_empty() {
             let kinds = some(offers.iter().filter_map(|offer| offer["kind"].as_str()));
             let message = format!("Azure offers this subscription no account of kind `{kind}`");
-            return Err(Objection { field: "kind", message, hint: format!("there are {kinds}") });
+            return Err(Objection { field: "kind", message, hint: format!("available: {kinds}") });
         }
         let here = |offer: &Value| regions(offer).iter().any(|region| same_region(region, location));
         let in_region = those(&of_kind, &here);
         if in_region.is_empty() {
             let regions: Vec<String> = of_kind.iter().flat_map(|offer| regions(offer)).collect();
             let message = format!("kind `{kind}` is not offered in region `{location}`");
-            let hint = format!("it is in {}", some(regions.iter().map(String::as_str)));
+            let hint = format!("available in {}", some(regions.iter().map(String::as_str)));
             return Err(Objection { field: "location", message, hint });
         }
         in_region.iter().copied().find(|offer| says(offer, "name", sku)).ok_or_else(|| {
             let skus = some(in_region.iter().filter_map(|offer| offer["name"].as_str()));
             let message = format!("SKU `{sku}` is not offered for kind `{kind}` in region `{location}`");
-            Objection { field: "sku", message, hint: format!("there are {skus}") }
+            Objection { field: "sku", message, hint: format!("available: {skus}") }
         })
     }
 
-    /// Whether the offer is closed to this subscription in the region.
+    /// Whether the offer is restricted for this subscription in the region.
     fn closed(&self, offer: &Value) -> Option<Objection> {
         let Self { kind, sku, location } = self;
         let names_region = |restriction: &&Value| {
@@ -110,11 +110,11 @@ impl Wanted<'_> {
             regions.any(|region| same_region(region, location))
         };
         let restricted = offer["restrictions"].as_array()?.iter().find(names_region)?;
-        let reason = restricted["reasonCode"].as_str().unwrap_or("without a reason");
+        let reason = restricted["reasonCode"].as_str().unwrap_or("no reason given");
         let message = format!(
-            "SKU `{sku}` of kind `{kind}` is closed to this subscription in region `{location}`: {reason}"
+            "SKU `{sku}` of kind `{kind}` is not available to this subscription in region `{location}`: {reason}"
         );
-        let hint = "choose another region, or ask Azure support to open it".to_owned();
+        let hint = "choose another region, or ask Azure support for access".to_owned();
         Some(Objection { field: "sku", message, hint })
     }
 }

@@ -1,6 +1,6 @@
-//! The caller's own rights: what it may do at the scope of each step, or at the nearest one above that exists.
+//! The caller's permissions at the scope of each step, or at the nearest existing scope above it.
 //!
-//! Azure names the right to write a resource after its type: `Microsoft.CognitiveServices/accounts/write`.
+//! The action that writes a resource is named after its type: `Microsoft.CognitiveServices/accounts/write`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
     scopes.iter().map(query).collect()
 }
 
-/// The accounts that are not there before the plan.
+/// The accounts that do not exist before the plan.
 fn new_accounts(steps: &[Step]) -> BTreeSet<ResourceId> {
     let makes = |step: &&Step| {
         step.kind == "accounts" && matches!(step.action, StepAction::Create | StepAction::Restore)
@@ -32,19 +32,19 @@ fn new_accounts(steps: &[Step]) -> BTreeSet<ResourceId> {
     steps.iter().filter(makes).filter_map(target).collect()
 }
 
-/// The scope at which the caller's rights count for a step: where it writes, or what is there of the way to it.
+/// The scope at which the caller's permissions count for a step: its target, or the nearest existing parent.
 fn place(step: &Step, new: &BTreeSet<ResourceId>) -> Option<ResourceId> {
     let target = target(step)?;
     if step.action == StepAction::Purge {
         return target.subscription_id().map(ResourceId::subscription);
     }
     let at = if step.kind == "roleAssignments" { target.scope() } else { target.tracked() };
-    // Azure describes this question for what is in a subscription only.
+    // Azure documents this query only for scopes in a subscription.
     at.subscription_id()?;
     if new.contains(&at.tracked()) { at.group() } else { Some(at) }
 }
 
-/// The right that a step needs.
+/// The action that a step needs.
 fn action(step: &Step, target: &ResourceId) -> String {
     let verb = match step.action {
         StepAction::Delete | StepAction::Purge => "delete",
@@ -67,7 +67,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     for ((at, action), steps) in needed {
         let query = query(&at);
         if told.insert(at.clone()) {
-            case.items(&query, &format!("what the caller may do at `{at}`"), &mut verdicts);
+            case.items(&query, &format!("whether the caller has permission at `{at}`"), &mut verdicts);
         }
         let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };
         let permissions: Vec<Permission> =
@@ -84,9 +84,9 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             format!("the caller lacks `{action}` at `{at}`, for {}{more}", case.title(first.change));
         let hint = match case.unpermitted {
             Severity::Error => {
-                "apply as an identity that has it; a role granted a moment ago takes some minutes to work"
+                "apply as an identity that has it; a new role assignment takes a few minutes to take effect"
             }
-            _ => "the identity that applies needs it; whoever only plans does not",
+            _ => "only the identity that applies needs it, not the one that plans",
         };
         let finding = FindingEntry {
             source: first.source.clone(),

@@ -1,7 +1,7 @@
-//! Azure Policy: whether an assignment would refuse what the plan writes. A note, since policies change and exempt; it is never folded
-//! away, and says that the write will fail.
+//! Azure Policy: whether a policy assignment would deny what the plan writes. A note, since policies change and exemptions exist; the note
+//! is never collapsed, and says that the write will fail.
 //!
-//! `checkPolicyRestrictions` tells of deny effects:
+//! `checkPolicyRestrictions` reports deny effects:
 //! <https://learn.microsoft.com/rest/api/policy/policy-restrictions/check-at-resource-group-scope>.
 
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use crate::kinds::{self, writable};
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 
-/// Kinds that policies are written about.
+/// Kinds that policies are commonly written for.
 const KINDS: [&str; 2] = ["accounts", "deployments"];
 
-/// The questions, each with the change it is about: one for each resource, as it would stand after the plan.
+/// The queries, one for each resource as it would be after the plan, with the change.
 fn asked(steps: &[Step], world: &World) -> Vec<(usize, Query)> {
     let mut bodies: BTreeMap<ResourceId, (usize, Value)> = BTreeMap::new();
     for step in steps.iter().filter(|step| matches!(step.action, StepAction::Create | StepAction::Update)) {
@@ -61,7 +61,7 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for (change, query) in asked(&case.plan.steps, case.world) {
-        for answer in case.items(&query, "whether a policy would refuse the plan", &mut verdicts) {
+        for answer in case.items(&query, "whether a policy would deny the plan", &mut verdicts) {
             let evaluations = answer["contentEvaluationResult"]["policyEvaluations"].as_array();
             for evaluation in evaluations.into_iter().flatten() {
                 if evaluation["evaluationResult"] == "NonCompliant" {
@@ -84,7 +84,7 @@ fn refused(case: &Case<'_>, change: usize, evaluation: &Value) -> Verdict {
         .map(|path| path.strip_prefix("properties.").unwrap_or(path).split('.').collect())
         .collect();
     let planned = &case.plan.changes[change].fields;
-    // `sku.name` in Azure's words is `sku` in the spec's.
+    // Azure's `sku.name` is `sku` in the spec.
     let field = fields.iter().find_map(|path| {
         (1..=path.len())
             .rev()
@@ -92,15 +92,20 @@ fn refused(case: &Case<'_>, change: usize, evaluation: &Value) -> Verdict {
             .find(|path| planned.iter().any(|field| field.path == **path))
     });
     let message = format!(
-        "policy assignment `{}` would refuse {}: `keyless apply` will fail there unless the policy changes",
+        "policy assignment `{}` would deny {}: `keyless apply` will fail there unless the policy changes",
         assignment.unwrap_or("without an id"),
         case.title(change)
     );
     let hint = match field {
         Some(path) => {
-            format!("it objects to `{}`; write a value it takes, or have the scope exempted", path.join("."))
+            format!(
+                "it denies this value of `{}`; choose one that it permits, or request an exemption for the scope",
+                path.join(".")
+            )
         }
-        None => "the assignment's definition says what it takes; its owner can exempt the scope".to_owned(),
+        None => {
+            "see the policy definition for what it permits, or request an exemption from its owner".to_owned()
+        }
     };
     case.note(Code::PolicyRefusal, change, field.unwrap_or_default(), message, Some(hint))
 }

@@ -1,8 +1,8 @@
-//! Models past their end: Azure refuses a new deployment of one with `ServiceModelDeprecated`.
+//! Retired models: Azure refuses new deployments of them with `ServiceModelDeprecated`.
 //!
-//! The lists of models say when that is, for each SKU and for the model as a whole. The SKU's own date decides where there is one:
-//! standard deployments of a model can end half a year before global ones (<https://github.com/Azure/azure-dev/issues/7534>). Only
-//! what a step chooses anew is judged: a deployment that is there can be scaled and tagged to its last day.
+//! The lists of models give the date for each SKU and for the model as a whole. The SKU's date wins if there is one: standard deployments
+//! of a model can end half a year before global ones (<https://github.com/Azure/azure-dev/issues/7534>). Only what a step newly chooses is
+//! checked: existing deployments can be scaled and tagged until their last day.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,13 +13,13 @@ use super::{Case, Verdict, models, some, target};
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 
-/// When a model ends under a SKU.
+/// When a model retires under a SKU.
 enum End {
-    /// It does not, or not yet.
+    /// Not at all, or not yet.
     Later,
-    /// It has, on this day.
+    /// Retired, since this day.
     Past(Date),
-    /// The model as a whole has, and the SKU says otherwise.
+    /// Retired as a whole, though not under this SKU.
     Doubtful(Date),
 }
 
@@ -44,7 +44,7 @@ impl End {
     }
 }
 
-/// What a deployment will be: of what a step leaves alone, what is live.
+/// A deployment after the plan: from the step, or live if the step leaves a field alone.
 struct Choice<'a> {
     step: &'a Step,
     live: Option<&'a Value>,
@@ -100,7 +100,7 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
         Some(version) => is(&model["version"], version),
         None => model["isDefaultVersion"] == true,
     };
-    // A list can hold a model once for each kind of account.
+    // A list can contain a model once for each kind of account.
     let mut worst = None;
     for model in named.iter().filter(meant) {
         match End::of(model, sku, now) {
@@ -118,20 +118,21 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
     match end {
         End::Past(end) => {
             let message = format!(
-                "model `{name}` version `{version}` cannot be deployed{what}: Azure ended it on {end}"
+                "model `{name}` version `{version}` cannot be deployed{what}: Azure retired it on {end}"
             );
             let left = named.iter().filter(|model| matches!(End::of(model, sku, now), End::Later));
             let left = some(left.filter_map(|model| model["version"].as_str()));
             let hint = if left.is_empty() {
-                "choose another model: `az cognitiveservices model list` shows when each ends".to_owned()
+                "choose another model: `az cognitiveservices model list` shows when each one retires"
+                    .to_owned()
             } else {
-                format!("there are {left}")
+                format!("available: {left}")
             };
             Some(case.refusal(Code::ModelRetired, step.change, path, message, hint))
         }
         End::Doubtful(end) => {
             let message = format!(
-                "Azure may refuse to deploy model `{name}` version `{version}`: it ended on {end}, though not{what}"
+                "Azure may refuse to deploy model `{name}` version `{version}`: it was retired on {end}, though not{what}"
             );
             Some(case.note(Code::ModelRetired, step.change, path, message, None))
         }
@@ -162,7 +163,7 @@ mod tests {
             (Some(after), Some(after), "later"),
             (Some("soon"), None, "later"),
         ] {
-            // What another SKU has is nothing to this one.
+            // Other SKUs do not matter here.
             let model = json!({
                 "skus": [
                     {"name": "Standard", "deprecationDate": before},

@@ -1,6 +1,7 @@
-//! Soft-deleted accounts that a plan brings back: with all that the spec does not declare as it was, which no field of the plan shows.
+//! Soft-deleted accounts that a plan restores: everything that the spec does not declare comes back as it was, which no field of the plan
+//! shows.
 //!
-//! The list of deleted accounts shows an account's own settings and nothing that stands in it (recorded by the Azure CLI).
+//! The list of deleted accounts shows an account's own settings but not its children (recorded by the Azure CLI).
 
 use serde_json::Value;
 
@@ -18,17 +19,17 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
         let comes = undeclared(&case.plan.changes[step.change], account);
         let comes = if comes.is_empty() { String::new() } else { format!(": {}", comes.join(", ")) };
         let message = format!(
-            "account `{}` comes back as it was deleted, but for what the spec declares{comes}; Azure does not show before the restore which deployments, projects and connections come back with it",
+            "account `{}` comes back with its old settings, except for what the spec declares{comes}; until it is restored, Azure does not show which deployments, projects and connections come back with it",
             id.name()
         );
-        let hint = "declare what shall not come back as it was; once it is back, `keyless export` shows everything in it";
+        let hint = "declare what should not come back as it was; after the restore, `keyless export` shows everything in it";
         let hint = Some(hint.to_owned());
         verdicts.push(case.warning(Code::RestoredAsItWas, step.change, &[], message, hint));
     }
     verdicts
 }
 
-/// What comes back and matters to who gets in, as far as the spec does not declare it.
+/// What comes back undeclared and affects who has access.
 fn undeclared(change: &PlannedChange, account: &Value) -> Vec<String> {
     let declares = |path: &[&str]| change.fields.iter().any(|field| field.path == path);
     let mut comes = Vec::new();

@@ -1,4 +1,4 @@
-//! Whether the subdomain that an account would get is free: it is unique in all of Azure, and soft-deleted accounts keep theirs.
+//! Whether an account's subdomain is available: it is unique in all of Azure, and soft-deleted accounts keep theirs.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use crate::kinds::account;
 use crate::plan::predict::World;
 use crate::snapshot::{Query, Snapshot};
 
-/// The subdomain that a step would claim.
+/// The query for the subdomain that a step would claim.
 fn claimed(step: &Step, steps: &[Step]) -> Option<Query> {
-    // Purging frees it, and a restored account has it already.
+    // Purging frees it, and a restored account already has it.
     let frees = |other: &Step| other.action == StepAction::Purge && other.change == step.change;
     let claims = matches!(step.action, StepAction::Create | StepAction::Update) && !steps.iter().any(frees);
     let name = step.patch.get("customSubDomainName").and_then(Value::as_str)?;
@@ -32,7 +32,7 @@ pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
     steps.iter().filter_map(|step| claimed(step, steps)).collect()
 }
 
-/// Asks for the accounts themselves whose subdomains are taken: another run may have made them since their list was read.
+/// Queries for the accounts whose subdomains are taken: another run may have created them since their list was read.
 pub(super) fn holders(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     let taken = steps.iter().filter(|step| {
         claimed(step, steps)
@@ -41,7 +41,7 @@ pub(super) fn holders(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     taken.filter_map(holder).collect()
 }
 
-/// The live account that has a subdomain, among those that were read.
+/// The live account that has a subdomain, among those read.
 fn holder_of(world: &World, subdomain: &str) -> Option<ResourceId> {
     let has = |(id, body): &(&ResourceId, &Value)| {
         let own = body["properties"]["customSubDomainName"].as_str();
@@ -54,13 +54,13 @@ fn holder_of(world: &World, subdomain: &str) -> Option<ResourceId> {
     resources.find(has).map(|(id, _)| id.clone())
 }
 
-/// Asks for the account that a step would make.
+/// The query for the account that a step would create.
 fn holder(step: &Step) -> Option<Query> {
     let id = target(step).filter(|_| step.action == StepAction::Create)?;
     Some(account::one(&id))
 }
 
-/// What asks for a subdomain that another step of the plan gets: Azure says of both that it is free.
+/// Refuses a subdomain that another step of the plan also claims: Azure reports both as available.
 fn twice(case: &Case<'_>) -> Vec<Verdict> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut verdicts = Vec::new();
@@ -69,7 +69,8 @@ fn twice(case: &Case<'_>) -> Vec<Verdict> {
         let first = *seen.entry(name.to_ascii_lowercase()).or_insert(step.change);
         if first != step.change {
             let (title, other) = (case.title(step.change), case.title(first));
-            let message = format!("the subdomain `{name}` of {title} is that of {other} in the same plan");
+            let message =
+                format!("the subdomain `{name}` of {title} is also that of {other} in the same plan");
             let hint = "choose another `customSubDomainName`: it is unique in all of Azure".to_owned();
             verdicts.push(case.refusal(
                 Code::SubdomainTaken,
@@ -97,13 +98,13 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             let title = case.title(step.change);
             let message = if is_ours {
                 format!(
-                    "{title} exists by now and has the subdomain `{name}`: it was made while this run was reading"
+                    "{title} already exists with the subdomain `{name}`: it was created while this run was reading"
                 )
             } else {
                 format!("the subdomain `{name}` of {title} is not available")
             };
             let hint = "choose another `customSubDomainName`: it is unique in all of Azure, and a deleted account keeps its own until it is purged";
-            let again = "run it again: it plans with the account as it is now";
+            let again = "run the command again to plan with the account as it is now";
             let known = holder_of(case.world, name).filter(|_| !is_ours);
             let message = match &known {
                 Some(id) => format!(
@@ -113,7 +114,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
                 ),
                 None => message,
             };
-            let moving = "moving an account to another group means to delete it and to make it again; or is `resourceGroup` mistyped?";
+            let moving = "moving an account to another resource group means deleting and recreating it; or is `resourceGroup` mistyped?";
             let hint = match (is_ours, &known) {
                 (true, _) => again,
                 (false, Some(id))
@@ -130,7 +131,8 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
                 message,
                 hint.to_owned(),
             );
-            verdict.finding.cause = answer["reason"].as_str().map(|reason| format!("Azure says: {reason}"));
+            verdict.finding.cause =
+                answer["reason"].as_str().map(|reason| format!("Azure answered: {reason}"));
             verdicts.push(verdict);
         }
     }

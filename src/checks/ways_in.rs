@@ -1,7 +1,7 @@
-//! What has to be known before a way in is taken: for which accounts it holds, whether the role assignments that are left end by themselves,
-//! and whether anybody still holds them. Asked only where keys go off, where a grant that lets somebody in goes or changes, or the
-//! identity that has it goes, where somebody loses a grant and has another that may end, and where somebody is given for good what they may have
-//! for a while already. The guards judge it; here the questions are put.
+//! What must be known before access is removed: which accounts a grant applies to, whether the remaining role assignments are temporary,
+//! and whether their principals still exist. Asked only when keys are disabled; when a grant that allows calls is deleted or changed, or
+//! its identity is deleted; when somebody loses a grant and has another that may be temporary; and when somebody is granted permanently
+//! what they may already have temporarily. Guards judge the answers; this module only asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ struct Assignment<'a> {
     id: &'a ResourceId,
     scope: ResourceId,
     properties: &'a Value,
-    /// Whether its name tells that it lasts. What anybody can type, a mark, tells nothing of that.
+    /// Whether its name shows that it is permanent. A mark proves nothing, since anyone can type one.
     lasts: bool,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Assignment<'a> {
         world.resources.iter().filter_map(|(id, body)| Self::of(id, body)).collect()
     }
 
-    /// The question how long it holds, to the list of a scope that shows it.
+    /// The query for its duration, in the list of a scope that shows it.
     fn doubt(&self, at: &ResourceId) -> Doubt {
         Doubt { at: at.clone(), assignment: self.id.clone() }
     }
@@ -50,12 +50,12 @@ impl<'a> Assignment<'a> {
         self.properties[name].as_str().unwrap_or_default()
     }
 
-    /// Who has which role.
+    /// The role and its holder, as a key.
     fn gift(&self) -> (Option<Uuid>, String) {
         (trailing_guid(self.text("roleDefinitionId")), self.text("principalId").to_ascii_lowercase())
     }
 
-    /// Whether it may let its holder call models: of a role that nobody knows anything may be true.
+    /// Whether it may allow its holder to call models; a role with unknown permissions may.
     fn may_call(&self, roles: &Catalogue) -> bool {
         self.gift().0.and_then(|id| roles.by_id(id)).is_none_or(Role::gives_inference)
     }
@@ -69,15 +69,15 @@ impl<'a> Assignment<'a> {
     }
 }
 
-/// What steps do to ways in.
+/// What steps do to the access of accounts.
 struct Risk<'a> {
     /// The state after them.
     after: &'a World,
-    /// Assignments that may let somebody in and go, or get another condition, or whose holder goes.
+    /// Assignments that may allow calls and are deleted, get another condition or lose their principal.
     narrowed: Vec<Assignment<'a>>,
-    /// Those that may let somebody in afterwards.
+    /// Assignments that may allow calls afterwards.
     left: Vec<Assignment<'a>>,
-    /// The accounts, and other scopes that could not be read, for which it matters who is left.
+    /// The accounts, and other scopes that could not be read, whose remaining access matters.
     at: BTreeSet<ResourceId>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Risk<'a> {
         }
         let left = Assignment::all(after);
         let left = left.into_iter().filter(|each| each.may_call(&roles) && !is_lost(each)).collect();
-        // Of what could not be read, as much is asked as of what is known: whoever is left there may be enough.
+        // For unread scopes, as much is asked as for known ones: the remaining grants may be enough.
         let unread = narrowed.iter().map(|each| &each.scope);
         let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
         let at = at_risk(world, after, &narrowed).into_iter().chain(unread).collect();
@@ -109,7 +109,7 @@ fn concerns(steps: &[Step]) -> bool {
     steps.iter().any(|step| ["accounts", "projects", "roleAssignments"].contains(&step.kind.as_str()))
 }
 
-/// The assignments of which it matters how long they hold.
+/// The assignments whose duration matters.
 pub(super) fn doubts(steps: &[Step], world: &World) -> Vec<Doubt> {
     if !concerns(steps) {
         return Vec::new();
@@ -119,7 +119,7 @@ pub(super) fn doubts(steps: &[Step], world: &World) -> Vec<Doubt> {
     doubts.extend(left_to_losers(steps, world, &after));
     let risk = Risk::of(steps, world, &after);
     for account in &risk.at {
-        // What keyless makes lasts. What is there is asked about whatever its name, since an end may be given to what had none.
+        // Assignments that keyless creates are permanent. Existing ones are always checked, since a schedule can be added later.
         let there = risk.near(account).filter(|each| world.resource(each.id).is_some());
         doubts.extend(there.map(|each| each.doubt(account)));
     }
@@ -135,15 +135,15 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     let mut queries: Vec<Query> = risk.narrowed.iter().flat_map(|each| accounts_below(each, world)).collect();
     for account in &risk.at {
         let near = || risk.near(account);
-        // Of what stands in another tenant's directory this one knows nothing.
+        // This directory knows nothing of another tenant's principals.
         let asked = near().filter(|each| !each.says("ForeignGroup"));
-        // Whom the directory does not know loses nothing.
+        // A principal that the directory does not know loses nothing.
         let lost =
             risk.narrowed.iter().filter(|each| lets_in(each, world, account) && !each.says("ForeignGroup"));
         let ids: BTreeSet<Uuid> =
             asked.chain(lost).filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
         queries.extend(ids.into_iter().map(principals::existence));
-        // Which of those who are left can call what is deployed: a spec need not list that.
+        // Which remaining principals can call the deployed models: a spec need not list the deployments.
         if near().next().is_some() && world.resource(account).is_some_and(serves_models) {
             queries.push(Deployments::list(account));
         }
@@ -156,12 +156,12 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     queries
 }
 
-/// Assignments that may let somebody in and go, or get another condition.
+/// Assignments that may allow calls and are deleted or get another condition.
 fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Assignment<'a>> {
     lessened(steps, before).into_iter().filter(|each| each.may_call(roles)).collect()
 }
 
-/// Assignments that go, or get another condition.
+/// Assignments that are deleted or get another condition.
 fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Assignment<'a>> {
     let narrows = |step: &&Step| {
         step.kind == "roleAssignments"
@@ -178,12 +178,12 @@ fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Assignment<'a>> {
     live.filter_map(|(id, body)| Assignment::of(id, body)).collect()
 }
 
-/// Whether an assignment may hold for an account: of what stands above subscriptions that is not always known.
+/// Whether an assignment may apply to an account, which is not always known for one above subscriptions.
 fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
     each.scope.subscription_id().is_none() || each.reaches(world, account)
 }
 
-/// What tells whether those who lose a role assignment keep for good what they have beside it.
+/// The queries that tell whether those who lose a role assignment permanently keep what they have besides.
 fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     let lost = lessened(steps, before);
     if lost.is_empty() {
@@ -197,7 +197,7 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     for each in &lost {
         for other in left.get(&each.gift().1).into_iter().flatten().filter(|other| other.id != each.id) {
-            // What is asked at a scope shows what is inherited there too.
+            // A query at a scope also returns what is inherited there.
             if other.reaches(before, &each.scope) {
                 doubts.push(other.doubt(&each.scope));
             } else if each.reaches(before, &other.scope) {
@@ -208,8 +208,8 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     doubts
 }
 
-/// The lists that show the accounts for which an assignment holds, where they are not known yet: a spec names groups, and what is assigned
-/// above or beside them reaches further.
+/// The lists of accounts that an assignment applies to, if not read yet: a spec names groups, while assignments above or beside them reach
+/// further.
 fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
     let scope = &each.scope;
     if !world.has_unknown_accounts(scope) {
@@ -224,7 +224,7 @@ fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
     }
 }
 
-/// Live accounts without keys after the steps, where keys go off or one of these grants holds, which let somebody in and go or change.
+/// Live accounts without keys after the steps, if keys are disabled or one of the deleted or changed grants applies to them.
 fn at_risk(before: &World, after: &World, narrowed: &[Assignment<'_>]) -> BTreeSet<ResourceId> {
     let keys_off = |body: &Value| body["properties"]["disableLocalAuth"] == true;
     let is_touched = |account: &ResourceId| narrowed.iter().any(|each| lets_in(each, before, account));
@@ -237,7 +237,7 @@ fn at_risk(before: &World, after: &World, narrowed: &[Assignment<'_>]) -> BTreeS
     at_risk.map(|(id, _)| id.clone()).collect()
 }
 
-/// What somebody may have for a while already who is now given it for good, or without a condition.
+/// Assignments that somebody may have temporarily and is now granted permanently or without a condition.
 fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     let written = |step: &&Step| {
         step.kind == "roleAssignments" && matches!(step.action, StepAction::Create | StepAction::Update)
@@ -267,11 +267,11 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
 }
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
-    // The same for everybody, so that it is told once; and not at all where the same was told of the declared ids.
+    // Reported once for everybody, and not at all if the same was reported about declared ids.
     let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread);
     let unread = principals::unanswered(case.snapshot).filter(|_| !told);
     let gone = unread.map(|refusal| {
-        let message = "whether those who can still call models without keys exist is not known: the directory could not be asked";
+        let message = "could not verify that the principals that can still call models without keys exist: the directory could not be queried";
         not_known(message, refusal)
     });
     let steps = &case.plan.steps;
@@ -279,7 +279,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let refused = raised.iter().find_map(|doubt| doubt.unread(case.snapshot));
     let for_good = refused.map(|refusal| {
         let message =
-            "whether those who lose a role assignment and keep another keep it for good is not known";
+            "could not verify that principals that lose one role assignment keep their other one permanently";
         not_known(message, &refusal)
     });
     gone.into_iter().chain(for_good).collect()

@@ -10,104 +10,104 @@ use crate::source::Span;
 /// What would have to happen to one resource.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// It is declared and not there.
+    /// It is declared and does not exist.
     Create {
         /// What is declared.
         desired: Desired,
-        /// A soft-deleted resource that is purged first, for good.
+        /// A soft-deleted resource to purge permanently first.
         purge: Option<ResourceId>,
     },
-    /// It is soft-deleted: it is brought back, then to what is declared.
+    /// It is soft-deleted: it is restored, then changed to what is declared.
     Restore {
         /// What is declared.
         desired: Desired,
-        /// The fields that differ from what it was.
+        /// The fields that differ from its old settings.
         fields: Vec<FieldChange>,
-        /// Whether it carries the stack's mark afterwards.
+        /// Whether it has the stack's mark afterwards.
         mark: bool,
     },
-    /// It is as declared, unmarked, and the stack adopts.
+    /// It is as declared but unmarked, and the stack adopts it.
     Adopt {
         /// What is declared.
         desired: Desired,
-        /// What is there.
+        /// The live resource.
         live: Live,
     },
-    /// It is there and differs.
+    /// It exists and differs.
     Update {
         /// What is declared.
         desired: Desired,
-        /// What is there.
+        /// The live resource.
         live: Live,
         /// The fields that differ.
         fields: Vec<FieldChange>,
-        /// Whether it also gets the stack's mark for the first time.
+        /// Whether it also gets the stack's mark.
         adopt: bool,
     },
-    /// It differs in a way that cannot be closed; the findings say more.
+    /// Its differences cannot be resolved; findings say why.
     Refused {
         /// What is declared.
         desired: Desired,
-        /// What is there.
+        /// The live resource, if any.
         found: Found,
         /// The fields that differ.
         fields: Vec<FieldChange>,
-        /// Why, in a line.
+        /// Why, in one line.
         why: String,
     },
     /// It carries the stack's mark and is no longer declared.
     Delete {
-        /// What is there.
+        /// The live resource.
         live: Live,
-        /// Whose it is.
+        /// The stack that owns it.
         stack: String,
         /// Where that stack is declared.
         span: Span,
-        /// How people name it.
+        /// Its title.
         title: String,
     },
     /// It is as declared.
     NoOp {
         /// What is declared.
         desired: Desired,
-        /// What is there.
+        /// The live resource.
         live: Live,
     },
-    /// It is live, near what is declared, and stays as it is.
+    /// It is live, near declared resources, and stays as it is.
     Unmanaged {
-        /// What is there.
+        /// The live resource.
         live: Live,
         /// Why it stays.
         stays: Stays,
-        /// The same in words, and what else there is to say.
+        /// The reason in words, with anything else worth saying.
         why: String,
-        /// How much that matters.
+        /// How serious it is.
         weight: Weight,
-        /// How people name it.
+        /// Its title.
         title: String,
     },
     /// It could not be read.
     Unknown {
         /// What is declared.
         desired: Desired,
-        /// What stood in the way.
+        /// Why it could not be read.
         refusal: Refusal,
     },
 }
 
-/// What is live of something declared.
+/// What is live for a declared resource.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// It is not there.
+    /// Nothing.
     Nothing,
-    /// It is there.
+    /// This resource.
     This(Box<Live>),
-    /// Which one is meant is not clear.
+    /// It is not clear which resource is meant.
     Unclear,
 }
 
 impl Change {
-    /// What it says is declared.
+    /// Its declared resource, if any.
     #[must_use]
     pub fn desired(&self) -> Option<&Desired> {
         match self {

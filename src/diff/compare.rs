@@ -1,6 +1,6 @@
-//! Two values of a field, and all declared fields of a resource against a live body.
+//! Compares two values of a field, and all declared fields of a resource with a live body.
 //!
-//! Pure. Each kind's field table says what compares otherwise than by equality.
+//! Pure. Each kind's field table lists what is not compared by equality.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::kinds::{Compare, Field, FieldChange, Kind, Mutability, cidr};
 use crate::rbac::Condition;
 use crate::text::json::spelled;
 
-/// Calls back for each value that shows as a line of its own.
+/// Calls back for each value that is shown on a line of its own.
 pub(super) fn leaves(
     kind: &dyn Kind,
     path: &[String],
@@ -29,7 +29,7 @@ pub(super) fn leaves(
     }
 }
 
-/// Calls back for every value that a write would hold, what only identifies the thing, empty maps and `null`s too.
+/// Calls back for every value that a write would contain, including identifying fields, empty maps and `null`s.
 pub fn values(kind: &dyn Kind, declared: &Map<String, Value>, found: &mut impl FnMut(&[String], &Value)) {
     fn walk(kind: &dyn Kind, path: &[String], value: &Value, found: &mut impl FnMut(&[String], &Value)) {
         match (value, field(kind, path)) {
@@ -57,7 +57,7 @@ pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Valu
     changes
 }
 
-/// The declared fields that Azure takes and never shows, as changes: whoever writes something else sends them along.
+/// The declared fields that Azure never shows, as changes: they are sent whenever something else is written.
 pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     for (name, value) in declared {
@@ -71,7 +71,7 @@ pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<Fie
     changes
 }
 
-/// The row of a kind's table for a field.
+/// A field's row in a kind's table.
 #[must_use]
 pub fn field(kind: &dyn Kind, path: &[String]) -> Option<&'static Field> {
     kind.fields().iter().find(|field| field.path.split('/').eq(path.iter().map(String::as_str)))
@@ -137,7 +137,7 @@ pub(super) fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
     }
 }
 
-/// Whether two conditions say the same: white space between their words does not count. What does not parse is compared as text.
+/// Whether two conditions are the same apart from white space between words. What cannot be parsed is compared as text.
 fn same_condition(one: &str, two: &str) -> bool {
     match (Condition::parse(one), Condition::parse(two)) {
         (Ok(one), Ok(two)) => one.tokens() == two.tokens(),
@@ -145,7 +145,7 @@ fn same_condition(one: &str, two: &str) -> bool {
     }
 }
 
-/// Whether two lists hold the same elements by identity, each with the members that are declared of it.
+/// Whether two lists have the same elements by identity, each with its declared members.
 fn same_elements(identity: &[&str], declared: &Value, live: &Value) -> bool {
     let (Some(declared), Some(live)) = (declared.as_array(), live.as_array()) else {
         return declared == live;
@@ -160,7 +160,7 @@ fn same_elements(identity: &[&str], declared: &Value, live: &Value) -> bool {
         })
 }
 
-/// Whether a live element has every member that is declared of it; an absent boolean is false.
+/// Whether a live element has every declared member; an absent boolean is false.
 fn covers(identity: &[&str], declared: &Value, live: &Value) -> bool {
     declared.as_object().into_iter().flatten().all(|(name, wanted)| {
         let found = &live[name.as_str()];

@@ -1,13 +1,13 @@
-//! What waits until every declared grant stands, and every declared deployment of its account: keys go off once whoever is to call with
-//! a token can.
+//! Changes that wait until every declared grant, and every declared deployment of the account, exists: keys are disabled only once clients
+//! can use tokens.
 
 use super::{Change, Found, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Mutability};
 
-/// Leaves out of updates what waits for a grant which a spec declares and this plan cannot make, or for such a deployment: whoever it is
-/// for would be left without a way in. The rest is written, since a grant may need it.
+/// Removes from updates what waits for a declared grant or deployment that this plan cannot create: otherwise its users would lose access.
+/// The rest is written, since a grant may need it.
 pub(super) fn hold_back(
     changes: &mut [Change],
     stands: impl Fn(&Desired) -> bool,
@@ -28,11 +28,11 @@ pub(super) fn hold_back(
         let grant = grants.iter().find(|grant| grant.scope.may_overlap(&desired.id));
         let model = || callable.iter().find(|model| desired.id.contains(&model.id));
         let (every, waited, not, mend) = match (grant, model()) {
-            (Some(grant), _) => ("role assignment", grant, "cannot be resolved or made", "mend"),
+            (Some(grant), _) => ("role assignment", grant, "cannot be resolved or created", "fix"),
             (None, Some(model)) => {
                 let unfinished = unfinished.iter().any(|each| each.key == model.key);
-                let not = if unfinished { "is not finished" } else { "cannot be read or made" };
-                ("deployment of the account", model, not, "make readable or mend")
+                let not = if unfinished { "is not finished" } else { "cannot be read or created" };
+                ("deployment of the account", model, not, "fix access to or repair")
             }
             (None, None) => continue,
         };
@@ -42,7 +42,7 @@ pub(super) fn hold_back(
         findings.push(
             Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
                 .at(late.span.unwrap_or(desired.span))
-                .hint(format!("{mend} the {noun} first; whatever else differs is written all the same")),
+                .hint(format!("{mend} the {noun} first; other differences are written now")),
         );
         let (desired, all) = (desired.clone(), std::mem::take(fields));
         if all.iter().all(|changed| waits(&desired, changed)) {
@@ -57,7 +57,7 @@ pub(super) fn hold_back(
     }
 }
 
-/// The grants which specs declare and this plan cannot make, in an order that does not follow from that of the specs.
+/// The declared grants that this plan cannot create, in an order independent of the specs.
 #[must_use]
 pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
     let mut grants: Vec<&Desired> = missing(changes).filter(|desired| desired.kind.is_grant()).collect();
@@ -65,7 +65,7 @@ pub fn missing_grants(changes: &[Change]) -> Vec<&Desired> {
     grants
 }
 
-/// What specs declare and this plan cannot read, make or change.
+/// The declared resources that this plan cannot read, create or change.
 pub fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
     changes.iter().filter_map(|change| match change {
         Change::Refused { desired, .. } | Change::Unknown { desired, .. } => Some(desired),
@@ -73,7 +73,7 @@ pub fn missing(changes: &[Change]) -> impl Iterator<Item = &Desired> {
     })
 }
 
-/// What specs declare and is there, and Azure has not finished, or not brought to its end.
+/// The declared resources that exist but that Azure has not finished or failed to complete.
 pub fn unfinished(changes: &[Change]) -> impl Iterator<Item = &Desired> {
     changes.iter().filter_map(|change| match change {
         Change::NoOp { desired, live }

@@ -1,6 +1,6 @@
-//! Declared against live: what would have to change.
+//! Compares declared with live resources: what would have to change.
 //!
-//! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, gives changes.
+//! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, returns changes.
 
 mod change;
 mod compare;
@@ -41,16 +41,16 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::OnSoftDeleted;
 
-/// What the comparison gave.
+/// The result of the comparison.
 #[derive(Debug, Clone, Default)]
 pub struct Diff {
-    /// One change for each declared resource and each live one worth naming.
+    /// One change for each declared resource and each live one worth reporting.
     pub changes: Vec<Change>,
-    /// What there is to say about them.
+    /// Findings about them.
     pub findings: Vec<Finding>,
-    /// Lists that could not be read whole.
+    /// Lists that could not be read completely.
     pub incomplete: Vec<(ResourceId, Refusal)>,
-    /// The accounts of which a stack declares all role assignments.
+    /// The accounts for which a stack declares all role assignments.
     pub complete: BTreeSet<ResourceId>,
     /// The lists that the stacks declare.
     pub lists: Vec<DeclaredList>,
@@ -75,7 +75,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     };
     let undeclared = Undeclared::beside(&desired, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
-    // What a parent's fate means for its children, by key.
+    // What happens to a parent, for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
     for wanted in desired {
         if let Some(open) = wanted.open.clone() {
@@ -102,7 +102,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     diff
 }
 
-/// What is live as far as it was read, and the stacks by which it is judged.
+/// The live resources as far as they were read, and the stacks of the run.
 struct Known<'a> {
     stacks: &'a [Loaded],
     snapshot: &'a Snapshot,
@@ -115,7 +115,7 @@ impl Known<'_> {
         &found.expect("every desired resource is of a kind in KINDS").1
     }
 
-    /// What becomes of a declared resource.
+    /// The change of a declared resource.
     fn declared(
         &self,
         wanted: Desired,
@@ -131,7 +131,7 @@ impl Known<'_> {
                 None => absent(wanted, loaded, snapshot, parents, findings),
             };
         };
-        // What would be made beside it needs a name of its own.
+        // A resource created next to it needs another name.
         match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
             Some(passing) => {
                 findings.push(passing::told(&wanted, live, &passing));
@@ -141,7 +141,7 @@ impl Known<'_> {
         }
     }
 
-    /// What a change keeps from being created, if so.
+    /// Whether a change prevents its children from being created, and why.
     fn fate(&self, change: &Change) -> Option<(Key, Fate)> {
         match change {
             Change::Unknown { desired, refusal } => {
@@ -150,7 +150,7 @@ impl Known<'_> {
             Change::Refused { desired, .. }
                 if !self.inventory(desired.kind).items.contains_key(&desired.key) =>
             {
-                let why = format!("{} is not there and cannot be created", desired.title);
+                let why = format!("{} does not exist and cannot be created", desired.title);
                 Some((desired.key.clone(), Fate::Refused(why)))
             }
             _ => None,
@@ -158,7 +158,7 @@ impl Known<'_> {
     }
 }
 
-/// Tells what could not be read of a kind's lists, once.
+/// Reports once what could not be read of a kind's lists.
 fn gaps(kind: &'static dyn Kind, inventory: &Inventory, stacks: &[Loaded], diff: &mut Diff) {
     let all = inventory.gaps.iter().chain(&inventory.partial);
     diff.incomplete.extend(all.map(|gap| (gap.scope.clone(), gap.refusal.clone())));
@@ -166,11 +166,11 @@ fn gaps(kind: &'static dyn Kind, inventory: &Inventory, stacks: &[Loaded], diff:
     if !diff.changes.iter().any(is_told) {
         diff.findings.extend(inventory.gaps.iter().map(|gap| unread(kind, gap, stacks)));
     }
-    let which = "and accounts were read, and none is deleted on their word";
+    let which = "and accounts were read, so none are deleted";
     diff.findings.extend(inventory.partial.iter().map(|gap| gap.in_part(kind, which)));
 }
 
-/// What became of a resource on which others stand, where that keeps them from being created.
+/// What happened to a parent that prevents its children from being created.
 #[derive(Debug, Clone)]
 enum Fate {
     Unknown(Refusal),
@@ -183,7 +183,7 @@ fn unknown(desired: Desired, refusal: &Refusal, findings: &mut Vec<Finding>) -> 
     Change::Unknown { desired, refusal: refusal.clone() }
 }
 
-/// A declared resource that is not there.
+/// A declared resource that does not exist.
 fn absent(
     desired: Desired,
     loaded: &Loaded,
@@ -219,7 +219,7 @@ fn absent(
     }
 }
 
-/// Every value that a new resource would get.
+/// Every value of a new resource.
 fn creation(desired: &Desired) -> Vec<FieldChange> {
     let mut fields = Vec::new();
     for (values, given) in [(&desired.declared, true), (&desired.defaults, false)] {
@@ -240,7 +240,7 @@ fn creation(desired: &Desired) -> Vec<FieldChange> {
     fields
 }
 
-/// A declared resource that is soft-deleted and is to be brought back.
+/// A declared resource that is soft-deleted and will be restored.
 fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Change {
     let ours = desired.kind.mark(&remains.body).is_some();
     match compare(desired, remains, findings) {
@@ -256,7 +256,7 @@ fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Ch
     }
 }
 
-/// The same, unless Azure has said that it would not take it.
+/// The change, or a refusal if Azure has said that it would not accept it.
 fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Change {
     let Change::Update { desired, live, fields, adopt } = change else { return change };
     let problems = desired.kind.unfit(&desired, &fields, snapshot);
@@ -269,7 +269,7 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
     }
 }
 
-/// A declared resource that is there.
+/// A declared resource that exists.
 fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change {
     let mark = desired.kind.mark(&live.body);
     let there = || Found::This(Box::new(live.clone()));
@@ -306,14 +306,14 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
     }
 }
 
-/// Notes where each field is declared.
+/// Records where each field is declared.
 fn place(fields: &mut [FieldChange], desired: &Desired) {
     for change in fields {
         change.span = desired.span_of(&change.path);
     }
 }
 
-/// That Azure changes a field never, or only once, if so.
+/// Reports a change of a field that Azure never changes, or changes only once.
 fn immutable(change: &FieldChange, desired: &Desired) -> Option<Finding> {
     let reason = match change.change {
         Mutability::Never(reason) => reason,
@@ -323,17 +323,20 @@ fn immutable(change: &FieldChange, desired: &Desired) -> Option<Finding> {
     let (name, before, after) = (change.path.join("."), plain(&change.before), plain(&change.after));
     let message = format!("`{name}` of {} cannot change from `{before}` to `{after}`", desired.title);
     let finding = Finding::error(Code::ImmutableField, message).at(change.span.unwrap_or(desired.span));
-    Some(finding.cause(reason).hint(format!("write `{before}`, or declare another one under a new name")))
+    Some(finding.cause(reason).hint(format!("write `{before}`, or declare a new one under another name")))
 }
 
-/// The note that a stack declares what it does not own.
+/// A note that a stack declares a resource that it does not own.
 fn not_ours(desired: &Desired) -> Finding {
     let stays = if desired.kind.is_grant() { "revoke" } else { "delete" };
-    let message = format!("{} is declared, not ours: removing the line will not {stays} it", desired.title);
-    Finding::note(Code::NotOurs, message).at(desired.span).hint("`adopt: true` marks it as the stack's")
+    let message = format!(
+        "{} is declared but not owned by the stack: removing the line will not {stays} it",
+        desired.title
+    );
+    Finding::note(Code::NotOurs, message).at(desired.span).hint("set `adopt: true` to mark it as the stack's")
 }
 
-/// A value as people write it. The order of a list's elements means nothing and is always the same.
+/// A value for messages. The order of a list does not matter and is always the same.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Declared things of which it is not known what they are, or that turned out to be the same: never written, never "no changes".
+//! Declared resources that are unresolved, or that turned out to be duplicates: never written, never "no changes".
 //!
 //! Pure.
 
@@ -17,21 +17,21 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::OnSoftDeleted;
 
-/// Where something is declared that could be one of the live ones: what it may be is not deleted.
+/// Where an unresolved declaration could mean one of the live resources, which are then not deleted.
 #[derive(Debug, Default)]
 pub(super) struct Veiled {
-    /// Kinds of which nothing is known to be undeclared.
+    /// Kinds for which nothing is known to be undeclared.
     kinds: BTreeSet<&'static str>,
-    /// What is declared for identities that Azure has and does not show.
+    /// Resources declared for identities that exist but that Azure does not show.
     unseen: Vec<(&'static str, ResourceId, Map<String, Value>)>,
 }
 
-/// Why something live is not deleted.
+/// Why a live resource is not deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Veil {
-    /// Somebody is declared whom nobody could make out, which is an error by itself.
+    /// A declared principal could not be resolved, which is an error of its own.
     Open,
-    /// It may be for an identity that is declared and not shown.
+    /// It may belong to a declared identity that Azure does not show.
     Unseen,
 }
 
@@ -49,7 +49,7 @@ impl Veiled {
                 Some(hole) if is_there(hole, desired, known) => {
                     veiled.unseen.push((each.kind.name(), each.scope.clone(), each.declared.clone()));
                 }
-                // Nothing live can be for an identity that Azure has yet to make.
+                // Nothing live can belong to an identity that Azure has yet to create.
                 Some(_) | None => {}
             }
         }
@@ -68,8 +68,7 @@ impl Veiled {
     }
 }
 
-/// Whether Azure may have the identity already that a hole stands for: what holds it shows that it has one, or is restored and gets back
-/// the one that it had.
+/// Whether the identity for a hole may already exist: its resource shows that it has one, or is restored with its old one.
 fn is_there(hole: &Hole, desired: &[Desired], known: &Known<'_>) -> bool {
     let holders = known.inventories.iter().find(|(kind, _)| kind.name() == hole.kind);
     let is_restored = |each: &Desired| {
@@ -84,7 +83,7 @@ fn is_there(hole: &Hole, desired: &[Desired], known: &Known<'_>) -> bool {
     }
 }
 
-/// A declared resource that names something which could not be made out.
+/// A declared resource with an unresolved name.
 pub(super) fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Finding>) -> Change {
     match open {
         Open::Unknown(finding) => {
@@ -100,7 +99,7 @@ pub(super) fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Findin
     }
 }
 
-/// Two names that turned out to mean the same.
+/// Two names that turned out to be the same.
 pub(super) fn double(desired: Desired, first: Span, findings: &mut Vec<Finding>) -> Change {
     let why = format!("{} is declared twice, under two names", desired.title);
     findings.push(
@@ -144,7 +143,7 @@ mod tests {
             let items = [(front.key.clone(), front)].into_iter().collect();
             vec![(kinds::by_name("accounts").unwrap(), Inventory { items, ..Inventory::default() })]
         };
-        // An identity that this plan makes has no role yet; one that is there and not shown may have what is declared for it.
+        // A new identity has no role yet; an existing one that is not shown may have the declared one.
         let snapshot = Snapshot::default();
         let among = |inventories| Known { stacks: &[], snapshot: &snapshot, inventories };
         let shown = |holders: Vec<(&'static dyn Kind, Inventory)>, role: &str, kind: &str| {
@@ -165,7 +164,7 @@ mod tests {
             let words = format!("{identity:?} {role} {kind}");
             assert_eq!(shown(identity, role, kind), hidden.then_some(Veil::Unseen), "{words}");
         }
-        // Whose list was not read, and where; then what is hidden: at the scope, at another one, of another kind.
+        // Which list was not read, and where; then what is hidden: at that scope, at another, of another kind.
         for (unread, hidden) in [
             (vec![], [false, false, false]),
             (vec![("accounts", &group)], [true, true, false]),

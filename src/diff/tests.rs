@@ -1,4 +1,4 @@
-//! How two values compare, and what of a declaration shows as a line.
+//! How values compare, and which declared values are shown as lines.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn each_way_of_comparing() {
         (Compare::Location, json!("eastus"), json!("eastus2"), false),
         (Compare::TextToItsEnd, json!("a b"), json!("a b \n"), true),
         (Compare::TextToItsEnd, json!("a b"), json!("a  b"), false),
-        // White space in quotes belongs to what a condition compares with.
+        // White space in quotes is part of the compared value.
         (
             Compare::Condition,
             condition("@Resource[a:b]", " ", "'x'"),
@@ -82,7 +82,7 @@ fn each_way_of_comparing() {
         (by_id, json!([{"id": "/a"}, {"id": "/b"}]), json!([{"id": "/b"}, {"id": "/a"}]), true),
         (by_id, json!([{"id": "/a"}]), json!([{"id": "/b"}]), false),
         (by_id, json!([{"id": "/a"}]), json!([{"id": "/a"}, {"id": "/b"}]), false),
-        // An absent boolean is false, a text may be echoed in another case.
+        // An absent boolean is false, and a text may be returned in another case.
         (by_id, json!([{"id": "/a", "ignore": false}]), json!([{"id": "/a"}]), true),
         (by_id, json!([{"id": "/a", "ignore": true}]), json!([{"id": "/a"}]), false),
         (by_id, json!([{"id": "/a", "ignore": true}]), json!([{"id": "/a", "ignore": true}]), true),
@@ -180,8 +180,8 @@ fn what_has_a_place_for_a_mark_and_none_there_is_declared_and_not_ours() {
     }
 }
 
-/// What becomes of a live account that no spec declares: `D`elete, `U`nmanaged with a word of the reason and `!` where the kind calls that
-/// drift, or nothing.
+/// What happens to an undeclared live account: `D` for delete, `U` for unmanaged with a word of the reason and `!` if it is drift, or
+/// nothing.
 fn fate(
     settings: &str,
     group: &str,
@@ -190,10 +190,10 @@ fn fate(
 ) -> String {
     let listed = weighed(settings, group, mark, &spoil, |_| Weight::Listed);
     let drift = weighed(settings, group, mark, &spoil, Weight::Drift);
-    // What the kind says of it saves nothing from being deleted, and makes nothing deleted.
+    // The kind's verdict neither prevents nor causes a delete.
     assert_eq!(drift.trim_end_matches('!'), listed.trim_end_matches('!'));
-    // What may be what is declared is no drift.
-    assert_eq!(drift.ends_with('!'), listed.starts_with('U') && listed != "U known", "{listed}");
+    // What may be a declared resource is not drift.
+    assert_eq!(drift.ends_with('!'), listed.starts_with('U') && listed != "U resolved", "{listed}");
     listed
 }
 
@@ -287,10 +287,10 @@ fn only_what_is_ours_and_surely_undeclared_in_our_domain_is_deleted() {
             *veiled = Veiled::of(std::slice::from_ref(&open), &known);
         })
     };
-    assert_eq!((hidden("accounts").as_str(), hidden("roleAssignments").as_str()), ("U known", "D team-a"));
+    assert_eq!((hidden("accounts").as_str(), hidden("roleAssignments").as_str()), ("U resolved", "D team-a"));
 }
 
-/// The names of the fields that change, `refused` with the code, or what else comes of it.
+/// The names of the changed fields, `refused` with the code, or the kind of change.
 fn outcome(desired: Desired, body: Value) -> String {
     let live = live(desired.kind.name(), &desired.id, &desired.scope, body);
     let mut findings = Vec::new();
@@ -373,7 +373,7 @@ fn a_secret_goes_along_with_another_change_or_when_it_is_to_be_sent_again() {
     }
 }
 
-/// What `diff` makes of one account and one grant on it; the lists of accounts and of deleted ones hold these.
+/// What `diff` returns for one account and a grant on it, with these lists of live and deleted accounts.
 fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
     let text = "version: 1\nstack: team-a\nsubscription: 7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11\nresourceGroup: rg-chat\n\
         location: eastus2\naccounts:\n- name: chat\n  kind: AIServices\n  roleAssignments:\n  - role: Cognitive Services User\n    \
@@ -427,7 +427,7 @@ fn a_grant_is_made_on_what_is_there_and_not_on_what_cannot_be_made() {
     });
     assert_eq!(whole(&[body("AIServices")], &[]), ["same accounts", "create roleAssignments"]);
     assert_eq!(whole(&[], &[]), ["create accounts", "create roleAssignments"]);
-    // It is there, and differs for good: a grant on it is none the worse.
+    // It exists and differs permanently: that does not affect a grant on it.
     assert_eq!(whole(&[body("OpenAI")], &[]), ["refused accounts", "create roleAssignments"]);
     assert_eq!(whole(&[], &[remains]), ["refused accounts", "refused roleAssignments"]);
 }

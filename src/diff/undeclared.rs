@@ -1,4 +1,4 @@
-//! What becomes of what is live and not declared: ours is deleted, all else is named and stays.
+//! What happens to undeclared live resources: the stack's own are deleted, all others are reported and stay.
 //!
 //! Pure.
 
@@ -15,23 +15,23 @@ use crate::rbac::Catalogue;
 use crate::spec::Loaded;
 use crate::spec::model::{Prune, Unmanaged};
 
-/// Why something stays that may be what is declared.
+/// Why a resource stays that may be a declared one.
 fn unclear(veil: Veil) -> (Stays, String) {
     let why = match veil {
-        Veil::Open => "not declared as far as is known, but a principal is not known",
-        Veil::Unseen => "perhaps what is declared, for an identity whose object id Azure does not show",
+        Veil::Open => "apparently not declared, but a declared principal could not be resolved",
+        Veil::Unseen => "possibly declared, for an identity whose object id Azure does not show",
     };
     (Stays::Unclear(veil), why.to_owned())
 }
 
-/// What a stack speaks for: the resource groups it names, and its declared scopes.
+/// What a stack covers: the resource groups it names, and its declared scopes.
 type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
 
 fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
     groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
 }
 
-/// By what it is judged.
+/// What decides about undeclared resources.
 pub(super) struct Undeclared<'a> {
     stacks: Vec<(&'a Loaded, Domain)>,
     declared: BTreeSet<Key>,
@@ -41,7 +41,7 @@ pub(super) struct Undeclared<'a> {
 }
 
 impl<'a> Undeclared<'a> {
-    /// All that is not one of these.
+    /// Covers everything that is not one of these.
     pub(super) fn beside(desired: &[Desired], known: &Known<'a>) -> Self {
         Self {
             stacks: known.stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect(),
@@ -52,11 +52,11 @@ impl<'a> Undeclared<'a> {
         }
     }
 
-    /// Adds what becomes of what is live of a kind, and what there is to say about that.
+    /// Adds the changes and findings for a kind's live resources.
     pub(super) fn judge(&self, kind: &dyn Kind, inventory: &Inventory, known: &Known<'_>, diff: &mut Diff) {
         let Known { stacks, snapshot, .. } = known;
         let is_declared = |live: &&Live| self.declared.contains(&live.key);
-        // Of what is declared, or was and would go, it matters how long it holds.
+        // For resources that are declared, or would be deleted, it matters how long they last.
         for live in
             inventory.items.values().filter(|live| is_declared(live) || kind.mark(&live.body).is_some())
         {
@@ -77,8 +77,8 @@ impl<'a> Undeclared<'a> {
         }
     }
 
-    /// What could not be read and keeps something from being deleted: a list of its own kind, or what would tell whether an undeclared
-    /// thing that it stands on or in goes too. Users go with their account, never before it on the word of a part.
+    /// What could not be read and prevents a delete: a list of its own kind, or one that shows whether its undeclared parent is deleted
+    /// too. Role assignments are deleted together with their account, never earlier because of a partial list.
     fn unread<'k>(&self, live: &Live, inventory: &'k Inventory, known: &'k Known<'_>) -> Option<Unread<'k>> {
         if let Some(gap) = inventory.gap_near(&live.scope) {
             return Some(Unread { gap, partial: !inventory.partial.is_empty(), house: None });
@@ -99,18 +99,18 @@ impl<'a> Undeclared<'a> {
         })
     }
 
-    /// Whether something undeclared at a place goes, if it carries the mark that this one does.
+    /// Whether an undeclared resource at a scope would be deleted if it has this one's mark.
     fn would_go(&self, marked: &Live, at: &ResourceId) -> bool {
         let mark = marked.kind.mark(&marked.body);
         self.stacks.iter().any(|(loaded, domain)| {
-            // Where it is a declared scope, what is declared there keeps it.
+            // If it is a declared scope, the declarations there keep it.
             let inside = domain.0.iter().any(|group| group.contains(at));
             inside && mark.as_ref() == Some(&loaded.spec.stack) && loaded.spec.prune == Prune::Owned
         })
     }
 
-    /// What becomes of something live that no spec declares: ours is deleted, all else is named. None of those goes that may be what is
-    /// declared and could not be made out.
+    /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
+    /// may mean are never deleted.
     pub(super) fn change(
         &self,
         live: &Live,
@@ -125,7 +125,7 @@ impl<'a> Undeclared<'a> {
         let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
         let title = live.kind.title(&live.body, &Called { roles, names });
         let (stays, why) = match (owner, mark) {
-            // A list of a whole subscription shows what is none of the stacks' business.
+            // A subscription's list shows resources that do not concern the stacks.
             (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
             (None, _) if let Some(veil) = veiled.hides(live) => unclear(veil),
             (None, None) => match spared {
@@ -137,12 +137,13 @@ impl<'a> Undeclared<'a> {
             }
             (Some(_), _) if let Some(spared) = spared => spared,
             (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
-                (Stays::Unpruned, "no longer declared, and the stack says `prune: none`".to_owned())
+                (Stays::Unpruned, "no longer declared, and the stack has `prune: none`".to_owned())
             }
-            // However much is read, nothing goes there.
-            (Some(owner), _) if !inside(&owner) && veiled.hides(live).is_none() => {
-                (Stays::Outside, "it carries the stack's mark outside of its groups and scopes".to_owned())
-            }
+            // However much is read, nothing is deleted there.
+            (Some(owner), _) if !inside(&owner) && veiled.hides(live).is_none() => (
+                Stays::Outside,
+                "it carries the stack's mark but is outside of its groups and scopes".to_owned(),
+            ),
             (Some(_), _) if unread => {
                 (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
             }
@@ -159,9 +160,9 @@ impl<'a> Undeclared<'a> {
         let Verdict { weight, note } = verdict;
         let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
-            // What may be what is declared is no drift; that it is not known is an error by itself.
+            // A resource that may be declared is not drift; that it is unresolved is an error of its own.
             _ if veiled.hides(live).is_some() => Weight::Listed,
-            // A removed line revokes nothing here, and nobody would hear of it again.
+            // Removing the line revokes nothing here, and it would never be reported again.
             (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
                 Weight::Drift(loaded.document.value_span("/stack"))
             }

@@ -1,7 +1,7 @@
-//! What `doctor` found out: one line for each thing that must be well before a plan can be.
+//! The result of `doctor`: one line for each prerequisite of a plan.
 //!
-//! Pure data, and the rules that turn answers into it; `probe` alone does IO, and sends no token. Nothing here holds a
-//! secret: it is made to be pasted into a ticket.
+//! Pure data, and the rules that turn answers into it; only `probe` does IO, without a token. Contains no secrets, so that it can be pasted
+//! into a ticket.
 
 pub mod probe;
 pub mod rights;
@@ -14,28 +14,28 @@ use uuid::Uuid;
 use crate::arm;
 use crate::auth::Claims;
 
-/// How something is.
+/// The state of a prerequisite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// As it should be.
     Ok,
-    /// It could not be found out, and keyless works without it.
+    /// It could not be determined, and keyless works without it.
     Unknown,
-    /// It stands in the way.
+    /// It prevents a plan.
     Broken,
 }
 
-/// One thing that was looked at.
+/// One prerequisite that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// What: `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`.
+    /// One of `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`.
     pub name: String,
-    /// Which one, where there are several: a host, a subscription, a resource group, a scope.
+    /// Which one, if there are several: a host, a subscription, a resource group, a scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// How it is.
+    /// Its state.
     pub state: State,
     /// What was found.
     pub detail: String,
@@ -49,51 +49,51 @@ impl Check {
         Self { name: name.to_owned(), subject: None, state, detail: detail.into(), hint: None }
     }
 
-    /// Something that is well.
+    /// A fulfilled prerequisite.
     #[must_use]
     pub fn ok(name: &str, detail: impl Into<String>) -> Self {
         Self::new(name, State::Ok, detail)
     }
 
-    /// Something that nobody could tell.
+    /// A prerequisite that could not be checked.
     #[must_use]
     pub fn unknown(name: &str, detail: impl Into<String>) -> Self {
         Self::new(name, State::Unknown, detail)
     }
 
-    /// Something that stands in the way, and what to do about it.
+    /// A prerequisite that prevents a plan, with a remedy.
     #[must_use]
     pub fn broken(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..Self::new(name, State::Broken, detail) }
     }
 
-    /// The same, of one of several.
+    /// Names the subject if there are several.
     #[must_use]
     pub fn of(self, subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..self }
     }
 }
 
-/// Everything that was looked at.
+/// Everything that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Diagnosis {
-    /// In the order in which one thing needs the other.
+    /// Ordered so that each one may depend on those before.
     pub checks: Vec<Check>,
 }
 
 impl Diagnosis {
-    /// How many things stand in the way.
+    /// The number of broken prerequisites.
     #[must_use]
     pub fn broken(&self) -> usize {
         self.checks.iter().filter(|check| check.state == State::Broken).count()
     }
 }
 
-/// The tenant of a token, against the one that specs declare.
+/// Compares a token's tenant with the one that specs declare.
 #[must_use]
 pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Check {
     let Some(tenant) = claims.tid else {
-        return Check::unknown("tenant", "the token does not say");
+        return Check::unknown("tenant", "the token does not contain it");
     };
     match declared.iter().find(|declared| **declared != tenant) {
         Some(other) => Check::broken(
@@ -105,11 +105,11 @@ pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Check {
     }
 }
 
-/// Who a token is, with the name that Microsoft Graph has, if it told.
+/// The identity in a token, with its name from Microsoft Graph if available.
 #[must_use]
 pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Check {
     let Some(id) = claims.oid else {
-        return Check::unknown("identity", "the token does not say");
+        return Check::unknown("identity", "the token does not contain it");
     };
     let kind = if claims.is_application() { "application" } else { "user" };
     match told {
@@ -121,21 +121,21 @@ pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Ch
             let why = error.code.clone().unwrap_or_else(|| "no answer".to_owned());
             Check::ok(
                 "identity",
-                format!("{kind} with object id {id}; Microsoft Graph does not say its name ({why})"),
+                format!("{kind} with object id {id}; could not read its name from Microsoft Graph ({why})"),
             )
         }
         None => Check::ok("identity", format!("{kind} with object id {id}")),
     }
 }
 
-/// A subscription, as ARM told of it.
+/// Judges ARM's answer about a subscription.
 #[must_use]
 pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Check {
     let check = match told {
         Err(error) if error.kind == arm::Kind::NotFound => Check::broken(
             "subscription",
-            "the caller sees no such subscription",
-            "check the id in the spec, and that the identity has a role in it; a role given a moment ago takes some minutes",
+            "the caller cannot see this subscription",
+            "check the id in the spec, and that the identity has a role in it; a new role assignment takes a few minutes to take effect",
         ),
         Err(error) => Check::broken("subscription", error.to_string(), hint_of(error)),
         Ok(body) => {
@@ -151,7 +151,7 @@ pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims)
                 ("Enabled" | "Warned", None) => Check::ok("subscription", format!("`{name}`, {state}")),
                 (_, None) => Check::broken(
                     "subscription",
-                    format!("`{name}` is {state}: ARM refuses to write there"),
+                    format!("`{name}` is {state}: Azure refuses writes there"),
                     "see the subscription's overview in the Azure portal",
                 ),
             }
@@ -160,14 +160,14 @@ pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims)
     check.of(id)
 }
 
-/// A resource group that specs name, as ARM told of it. Nothing makes one but its owner: where it is missing, everything in it is refused.
+/// Judges ARM's answer about a resource group that specs name. Only its owner can create it: without it, everything in it is refused.
 #[must_use]
 pub fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Check {
     let check = match told {
         Ok(body) => Check::ok("group", format!("exists, in {}", text(body, "location"))),
         Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Check::broken(
             "group",
-            "does not exist, and keyless creates none",
+            "does not exist, and keyless does not create resource groups",
             format!("check the name in the spec, or create it: az group create --name {name} --location …"),
         ),
         Err(error) => Check::unknown("group", error.to_string()),
@@ -180,5 +180,5 @@ fn text<'b>(body: &'b Value, name: &str) -> &'b str {
 }
 
 fn hint_of(error: &arm::Error) -> String {
-    error.hint().unwrap_or_else(|| "see the checks of the network above".to_owned())
+    error.hint().unwrap_or_else(|| "see the network checks above".to_owned())
 }

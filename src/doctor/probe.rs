@@ -1,7 +1,7 @@
-//! Whether hosts can be reached, and what their clock says (IO).
+//! Checks whether hosts can be reached, and their clock (IO).
 //!
-//! A bare request without a token: whatever a host answers, it was reached. What fails is told apart by where it fails:
-//! the name, the connection, TLS, or a proxy on the way.
+//! Sends a bare request without a token: any answer means that the host was reached. Failures are classified by where they occur: the name,
+//! the connection, TLS, or a proxy.
 
 use std::error::Error as StdError;
 use std::io::{Error as IoError, ErrorKind};
@@ -14,19 +14,19 @@ use crate::text::loopback::is_loopback;
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So far a clock may be off: Entra ID and ARM allow five minutes.
+/// The allowed clock skew: Entra ID and ARM tolerate five minutes.
 const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// What a host answered.
+/// The result for a host.
 #[derive(Debug)]
 pub struct Reached {
-    /// How it went.
+    /// The check of reaching it.
     pub check: Check,
     /// How far this machine's clock is ahead of the host's, in seconds.
     pub ahead: Option<i64>,
 }
 
-/// Asks a host for anything.
+/// Sends any request to a host.
 pub async fn reach(base: &Url) -> Reached {
     let host = base.host_str().unwrap_or_default().to_owned();
     let (answer, ahead) = ask(base).await;
@@ -40,7 +40,7 @@ pub async fn reach(base: &Url) -> Reached {
 type Trouble = (String, &'static str);
 
 async fn ask(base: &Url) -> (Result<u16, Trouble>, Option<i64>) {
-    // Fails if one is installed already, which is as good.
+    // Fails if one is already installed, which is fine.
     _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -73,7 +73,7 @@ fn ahead(date: &str, now: SystemTime) -> Option<i64> {
     Some(ours.as_second() - theirs.as_second())
 }
 
-/// Where a request failed, and what to do.
+/// Where a request failed, and the remedy.
 fn trouble(error: &reqwest::Error) -> Trouble {
     let mut chain: Vec<&(dyn StdError + 'static)> = vec![error];
     while let Some(cause) = chain[chain.len() - 1].source() {
@@ -87,21 +87,18 @@ fn trouble(error: &reqwest::Error) -> Trouble {
         .filter_map(|error| error.downcast_ref::<IoError>())
         .any(|error| matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset));
     if has("dns error") || has("failed to lookup") {
-        return (
-            format!("DNS: the name cannot be resolved ({last})"),
-            "check the name server, and `--cloud`",
-        );
+        return (format!("DNS: could not resolve the name ({last})"), "check the DNS server and `--cloud`");
     }
     if has("tunnel") || has("proxy") {
         return (
-            format!("proxy: it does not let the connection through ({last})"),
+            format!("proxy: it rejects the connection ({last})"),
             "check HTTPS_PROXY and NO_PROXY, and what the proxy allows",
         );
     }
     if has("certificate") || has("tls") || has("handshake") {
         return (
-            format!("TLS: the host is not believed ({last})"),
-            "if a proxy opens TLS, put its CA certificate where SSL_CERT_FILE says; check this machine's clock",
+            format!("TLS: the host's certificate is not trusted ({last})"),
+            "if a proxy intercepts TLS, point SSL_CERT_FILE to its CA certificate; check this machine's clock",
         );
     }
     if error.is_timeout() {
@@ -114,11 +111,11 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     (format!("{what} ({last})"), "check the firewall and the route to the host, and HTTPS_PROXY")
 }
 
-/// This machine's clock, against a host's.
+/// Compares this machine's clock with a host's.
 #[must_use]
 pub fn clock(host: &str, ahead: Option<i64>) -> Check {
     let Some(seconds) = ahead else {
-        return Check::unknown("clock", "no host told the time");
+        return Check::unknown("clock", "no host returned the time");
     };
     let amount = seconds.unsigned_abs();
     if amount <= TOLERANCE.as_secs() {
@@ -128,7 +125,7 @@ pub fn clock(host: &str, ahead: Option<i64>) -> Check {
     Check::broken(
         "clock",
         format!("{} {way} {host}", span(amount)),
-        "set this machine's clock: tokens and assertions hold by it",
+        "set this machine's clock: tokens and assertions depend on it",
     )
 }
 
@@ -151,7 +148,7 @@ mod tests {
             (Some(-300), State::Ok, "within 5 minutes of h"),
             (Some(301), State::Broken, "5 minutes ahead of h"),
             (Some(-90_000), State::Broken, "25 hours behind h"),
-            (None, State::Unknown, "no host told the time"),
+            (None, State::Unknown, "no host returned the time"),
         ] {
             let check = clock("h", ahead);
             assert_eq!((check.state, check.detail.as_str()), (state, words), "{ahead:?}");

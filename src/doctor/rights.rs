@@ -1,6 +1,6 @@
-//! What the caller must be allowed to do for these specs, and what of it is missing.
+//! The permissions that the caller needs for these specs, and which are missing.
 //!
-//! Pure. Azure names the right to read or write a resource after its type: `Microsoft.CognitiveServices/accounts/write`.
+//! Pure. The action to read or write a resource is named after its type: `Microsoft.CognitiveServices/accounts/write`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::kinds::desired::desired;
 use crate::rbac::{Permission, allowed};
 use crate::spec::Loaded;
 
-/// For what the caller needs rights.
+/// What the caller needs permissions for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Purpose {
     /// Reading
@@ -19,7 +19,7 @@ pub enum Purpose {
     Apply,
 }
 
-/// The actions that specs need, by the scope where rights to them count.
+/// The actions that specs need, by the scope at which they must be permitted.
 #[must_use]
 pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<String>> {
     let mut needed: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
@@ -27,13 +27,13 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
         let Some(kind) = desired.id.resource_type() else { continue };
         let verbs: &[&str] = match purpose {
             Purpose::Plan => &["read"],
-            // Revoking what is no longer declared is part of applying.
+            // Applying includes revoking what is no longer declared.
             Purpose::Apply if desired.kind.is_grant() => &["read", "write", "delete"],
             Purpose::Apply => &["read", "write"],
         };
         let actions = needed.entry(desired.scope.tracked()).or_default();
         actions.extend(verbs.iter().map(|verb| format!("{kind}/{verb}")));
-        // Only the subscription's list is known to be whole, and nothing is revoked on the word of a part.
+        // Only the subscription's list is known to be complete, and keyless revokes nothing based on a partial list.
         if let Some(subscription) = desired.scope.subscription_id().filter(|_| desired.kind.is_grant()) {
             needed.entry(ResourceId::subscription(subscription)).or_default().push(format!("{kind}/read"));
         }
@@ -45,7 +45,7 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
     needed
 }
 
-/// Where to ask what the caller may do at a scope: there, and while that does not exist, above.
+/// The scopes at which to query permissions: the scope itself, or if it does not exist, those above.
 #[must_use]
 pub fn places(scope: &ResourceId) -> Vec<ResourceId> {
     let mut places = vec![scope.clone()];
@@ -55,7 +55,7 @@ pub fn places(scope: &ResourceId) -> Vec<ResourceId> {
     places
 }
 
-/// What is missing at a scope, where Azure was asked at `asked`.
+/// What is missing at a scope, if Azure was queried at `asked`.
 #[must_use]
 pub fn judged(
     scope: &ResourceId,
@@ -79,10 +79,10 @@ pub fn judged(
     } else {
         let reader = match purpose {
             Purpose::Plan => {
-                "give the caller Reader there; a role given a moment ago takes some minutes to work"
+                "assign the caller the Reader role there; a new role assignment takes a few minutes to take effect"
             }
             Purpose::Apply => {
-                "give the caller a role with these actions there; one given a moment ago takes some minutes to work. An identity that only plans: `--for plan`"
+                "assign the caller a role with these actions there; a new role assignment takes a few minutes to take effect. For an identity that only plans, use `--for plan`"
             }
         };
         Check::broken("rights", format!("lacks {}{place}", missing.join(", ")), reader)

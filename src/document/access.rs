@@ -1,4 +1,4 @@
-//! Who can call the models of an account, and what a plan changes of that.
+//! Who can call the models of an account, and how a plan changes that.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::Keys;
 use crate::source::Position;
 
-/// What is named and not evaluated.
+/// What is reported but not evaluated.
 pub const NOT_EVALUATED: [&str; 3] = ["conditions", "deny assignments", "membership of groups"];
 
 /// Who can call the models of which account.
@@ -17,7 +17,7 @@ pub const NOT_EVALUATED: [&str; 3] = ["conditions", "deny assignments", "members
 pub struct Access {
     /// The accounts, in the order of the specs.
     pub accounts: Vec<AccountAccess>,
-    /// What could narrow or widen this and was not evaluated.
+    /// What could narrow or widen access but was not evaluated.
     pub not_evaluated: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ pub struct Access {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountAccess {
-    /// Its place in the spec: `accounts/chat-eu`.
+    /// Its address in the spec: `accounts/chat-eu`.
     pub address: String,
     /// Its name.
     pub name: String,
@@ -33,13 +33,13 @@ pub struct AccountAccess {
     pub id: String,
     /// Where it is declared.
     pub source: Option<Position>,
-    /// Whether anyone with a key can call too.
+    /// Whether API keys are enabled, so that anyone with a key can call too.
     pub keys: Keys,
-    /// Whether all role assignments and roles that count could be read.
+    /// Whether all relevant role assignments and roles could be read.
     pub complete: bool,
     /// Who can call with a token.
     pub principals: Vec<Holder>,
-    /// Deny assignments on the account or above it; they may take that away, and are not evaluated.
+    /// Deny assignments on the account or above, which may deny access; they are not evaluated.
     pub deny_assignments: Vec<DenyAssignment>,
 }
 
@@ -49,7 +49,7 @@ pub struct AccountAccess {
 pub struct DenyAssignment {
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its scope.
     pub scope: String,
 }
 
@@ -59,16 +59,16 @@ pub struct DenyAssignment {
 pub struct Holder {
     /// Its object id.
     pub id: String,
-    /// What it is, as the role assignment says: `User`, `Group`, `ServicePrincipal`.
+    /// Its type in the role assignment: `User`, `Group`, `ServicePrincipal`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its name, where the directory or a lock file told it.
+    /// Its name, if the directory or a lock file has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether the directory knows no such principal any more.
+    /// Whether the directory no longer has such a principal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub orphaned: bool,
-    /// Through what it can.
+    /// The role assignments that give it access.
     pub through: Vec<Through>,
 }
 
@@ -76,7 +76,7 @@ pub struct Holder {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Through {
-    /// How the scope stands to the account.
+    /// How the scope relates to the account.
     pub reach: Reach,
     /// The scope.
     pub scope: String,
@@ -86,24 +86,24 @@ pub struct Through {
     pub role_id: String,
     /// The id of the assignment.
     pub assignment: String,
-    /// The condition under which it holds; not evaluated.
+    /// Its condition; not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Whether it ends by itself: somebody activated it through Privileged Identity Management, or gave it for a while.
+    /// Whether it is temporary: activated through Privileged Identity Management, or assigned with an end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub temporary: bool,
-    /// When it ends, where Azure shows that.
+    /// When it ends, if Azure shows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }
 
-/// How the scope of an assignment stands to an account.
+/// How the scope of an assignment relates to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Reach {
     /// The account itself.
     Direct,
-    /// Something in the account: a project.
+    /// A child of the account, such as a project.
     Below,
     /// Its resource group.
     ResourceGroup,
@@ -113,7 +113,7 @@ pub enum Reach {
     Above,
 }
 
-/// What changes for one account.
+/// The changes for one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessChange {
@@ -121,19 +121,19 @@ pub struct AccessChange {
     pub account: String,
     /// Its resource id.
     pub id: String,
-    /// Who can call its models afterwards and could not before, or could for a while only.
+    /// Who can call its models afterwards, and could not before or only temporarily.
     pub gains: Vec<Holder>,
-    /// Who could and cannot any more.
+    /// Who could call them and no longer can.
     pub loses: Vec<Holder>,
-    /// Who could for good and whatever the circumstances, and afterwards only for a while or under a condition: what is left to them.
+    /// Who could call them permanently and unconditionally, and afterwards only temporarily or under a condition: their remaining access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restricted: Vec<Holder>,
-    /// Whether keys are taken before and after, where that changes who can call.
+    /// Whether keys are enabled before and after, if that changes who can call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysChange>,
 }
 
-/// Whether keys are taken before and after; `null` where there is no account.
+/// Whether keys are enabled before and after; `null` if there is no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeysChange {
@@ -143,7 +143,7 @@ pub struct KeysChange {
     pub after: Option<Keys>,
 }
 
-/// The names that changes give to principals, by object id in lower case.
+/// The names of principals in changes, by object id in lower case.
 #[must_use]
 pub fn names(changes: &[AccessChange]) -> BTreeMap<String, String> {
     let holders =

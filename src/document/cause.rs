@@ -1,21 +1,21 @@
-//! Who did what to a resource.
+//! Who changed a resource.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Who did what to a resource, and when.
+/// Who changed a resource, how, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// What was done to it.
+    /// What was done.
     pub done: Done,
-    /// Who did it, as Azure says it: a user principal name, or the id of an application or a principal.
+    /// Who did it, according to Azure: a user principal name, or the id of an application or a principal.
     pub caller: String,
-    /// The caller's name, where an id is all that Azure says and the run knows a name for it.
+    /// The caller's name, if Azure only shows an id and the run knows its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_name: Option<String>,
-    /// What the caller is, where the resource says so: `User`, `Application`, `ManagedIdentity`, `Key`.
+    /// The caller's type, if the resource shows it: `User`, `Application`, `ManagedIdentity`, `Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_type: Option<String>,
     /// When.
@@ -23,16 +23,16 @@ pub struct Cause {
     /// Azure's name of the operation, from the activity log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// The address that the request came from, from the activity log.
+    /// The client's IP address, from the activity log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip_address: Option<String>,
-    /// What finds the event, and all that belongs to it, in the activity log.
+    /// The correlation id of the event in the activity log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// What was deleted, where that is not the resource itself but what it was in.
+    /// The deleted resource, if it was a parent of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// What says so.
+    /// Where this comes from.
     pub evidence: Evidence,
 }
 
@@ -40,15 +40,15 @@ pub struct Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Done {
-    /// It was written: the last write, whichever field that changed.
+    /// It was written: the last write, whichever fields it changed.
     Changed,
-    /// It was made.
+    /// It was created.
     Created,
     /// It was deleted.
     Deleted,
 }
 
-/// What says who did something.
+/// The source of a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Evidence {
@@ -59,7 +59,7 @@ pub enum Evidence {
 }
 
 impl Cause {
-    /// Whether the caller is the object id of anybody: role assignments say no more, and the log calls people by name.
+    /// Whether the caller is an object id: role assignments show no more, while the log has names.
     pub(crate) fn is_nameless(&self) -> bool {
         self.evidence == Evidence::Resource
             && self.caller_type.is_none()

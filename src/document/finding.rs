@@ -1,4 +1,4 @@
-//! A finding as documents hold it: with its place spelled out.
+//! A finding in documents, with its position spelled out.
 
 use std::cmp::Ordering;
 
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{Position, Sources};
 
-/// A finding, as people and programs read it.
+/// A finding in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingEntry {
-    /// Where in the spec.
+    /// Its position in a spec.
     pub source: Option<Position>,
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
     /// What sort of thing it is; stable between versions.
-    // Text in the schema: other versions have other codes.
+    // Text in the schema, since other versions have other codes.
     #[schemars(with = "String")]
     pub code: Code,
-    /// What there is to say.
+    /// The message.
     pub message: String,
-    /// What Azure answered, or another cause.
+    /// Azure's answer, or another cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// What to do.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -53,7 +53,7 @@ impl FindingEntry {
         Self { source: None, severity, code, message: message.into(), cause: None, hint: None }
     }
 
-    /// A finding with its place spelled out.
+    /// A finding with its position spelled out.
     #[must_use]
     pub fn new(finding: &Finding, sources: &Sources) -> Self {
         Self {
@@ -64,14 +64,14 @@ impl FindingEntry {
         }
     }
 
-    /// Whether people may be spared it: a note, unless it tells of what would make `apply` fail, or of what `drift` could not find out.
+    /// Whether it can be omitted: a note, unless it predicts a failure of `apply` or reports what `drift` could not determine.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread];
         self.severity == Severity::Note && !loud.contains(&self.code)
     }
 
-    /// Whether a guard says it, about the plan as it is: refusals, what was lifted, and what was lifted for nothing.
+    /// Whether it is a guard's judgement of the current plan: a refusal, or the effect of an `--allow`.
     #[must_use]
     pub fn is_judgement(&self) -> bool {
         self.code.is_guard()

@@ -1,35 +1,35 @@
-//! API keys: which accounts take them, and what became of revoking them. No key stands here.
+//! API keys: which accounts accept them, and the result of revoking them. Contains no keys.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Position;
 
-/// Which accounts take API keys.
+/// Which accounts accept API keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// How many.
+    /// The number of accounts by state.
     pub summary: Counts,
     /// Each account.
     pub accounts: Vec<AccountKeys>,
 }
 
-/// How many accounts take keys.
+/// The number of accounts by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Accounts that take keys.
+    /// Accounts with keys enabled.
     pub enabled: usize,
-    /// Accounts that refuse them.
+    /// Accounts with keys disabled.
     pub disabled: usize,
 }
 
-/// Whether one account takes keys.
+/// Whether one account accepts keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountKeys {
-    /// Its place in the spec, or its id where no spec is asked.
+    /// Its address in the spec, or its id if there is no spec.
     pub address: String,
     /// Its name.
     pub name: String,
@@ -37,47 +37,47 @@ pub struct AccountKeys {
     pub id: String,
     /// Where it is declared.
     pub source: Option<Position>,
-    /// Whether it takes keys.
+    /// Whether keys are enabled.
     pub keys: Keys,
 }
 
-/// Whether keys are taken.
+/// Whether keys are enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keys {
-    /// Anyone with a key may call.
+    /// Anyone with a key can call.
     Enabled,
     /// Keys are refused.
     Disabled,
 }
 
-/// What became of revoking keys.
+/// The result of revoking keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revocation {
-    /// How many keys ended how.
+    /// The number of keys by result.
     pub summary: Tally,
     /// Each account.
     pub accounts: Vec<AccountRevocation>,
 }
 
-/// How many keys ended how.
+/// The number of keys by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// The old key is worth nothing any more.
+    /// The old key no longer works.
     pub regenerated: usize,
-    /// The old key is as it was.
+    /// The old key is unchanged.
     pub failed: usize,
-    /// Nobody knows.
+    /// The result is unknown.
     pub unknown: usize,
 }
 
-/// What became of one account's keys.
+/// The result for one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountRevocation {
-    /// Its place in the spec.
+    /// Its address in the spec.
     pub address: String,
     /// Its name.
     pub name: String,
@@ -89,33 +89,33 @@ pub struct AccountRevocation {
     pub keys: Vec<KeyOutcome>,
 }
 
-/// What became of one key.
+/// The result for one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyOutcome {
     /// `Key1` or `Key2`.
     pub name: String,
-    /// How it ended.
+    /// The result.
     pub status: KeyStatus,
-    /// What Azure answered, where that is not good.
+    /// Azure's answer, unless it was a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// How regenerating a key ended.
+/// The result of regenerating a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyStatus {
-    /// There is a new one, and the old one is refused.
+    /// The old key was replaced.
     Regenerated,
-    /// The old one is as it was.
+    /// The old key is unchanged.
     Failed,
     /// The answer was lost.
     Unknown,
 }
 
 impl Revocation {
-    /// Puts the accounts together.
+    /// Combines the accounts.
     #[must_use]
     pub fn new(accounts: Vec<AccountRevocation>) -> Self {
         let mut summary = Tally::default();

@@ -1,6 +1,6 @@
 //! Plain data that commands show and save. Versioned, self-contained, without secrets.
 //!
-//! Nothing here reads, judges or decides: `plan` makes plans of changes, `render` shows documents, `cli` writes them.
+//! Does not read, judge or decide: `plan` makes plans of changes, `render` shows documents, `cli` writes them.
 
 pub mod access;
 mod cause;

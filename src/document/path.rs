@@ -1,6 +1,6 @@
-//! Paths of fields as text: names with dots between them; one that itself holds a dot stands in brackets, as a JSON string.
+//! Paths of fields as text: names separated by dots; a name with special characters is in brackets, as a JSON string.
 //!
-//! Pure. Whatever is written is read back as it was, and nothing else is read.
+//! Pure. Every written path is parsed back unchanged, and nothing else is accepted.
 
 use std::fmt::Write as _;
 
@@ -46,7 +46,7 @@ fn parse(text: &str) -> Option<Vec<String>> {
             }
             None => {
                 let (name, tail) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
-                // Without this a text could be read for ever.
+                // Otherwise parsing might not terminate.
                 if name.is_empty() {
                     return None;
                 }

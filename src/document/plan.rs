@@ -15,79 +15,79 @@ use crate::id::ResourceId;
 use crate::source::Position;
 use crate::text::json::{holds, member};
 
-/// The version of a plan. What runs is said once in it: steps, their order and what they wait for follow from the changes.
+/// The format version of a plan. It contains what is executed only once: steps, their order and dependencies follow from the changes.
 pub const PLAN_VERSION: &str = "2.0";
 
-/// Whether a text is a plan in JSON, of whatever version.
+/// Whether a text is a plan in JSON, of any version.
 #[must_use]
 pub(crate) fn is_plan(text: &str) -> bool {
     holds(text, &["formatVersion", "changes"]) == Some(true)
 }
-/// What keyless would do, and all there is to say about it.
+/// What keyless would do, with findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
     /// Version of this format: `2.0`.
     pub format_version: String,
-    /// Where it would happen.
+    /// Where it would be applied.
     pub target: Target,
-    /// How many changes of each sort.
+    /// The number of changes by action.
     pub summary: Summary,
-    /// Every declared resource, and live ones worth naming. They are all that decides what is written.
+    /// Every declared resource, and live ones worth naming. Only they decide what is written.
     pub changes: Vec<PlannedChange>,
-    /// Ids of the accounts of which a spec declares all role assignments: what somebody made there by hand is no way in to rely on.
+    /// Ids of the accounts for which a spec declares all role assignments: assignments made there by hand cannot be relied on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declares_assignments: Vec<String>,
-    /// The secrets that specs name for declared resources, by name: Azure shows of none which one it is.
+    /// The secrets that specs name for declared resources: Azure never shows which secret one uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<NamedSecrets>,
-    /// The lists that the specs declare. No file says that: whatever it said there would be its word alone.
+    /// The lists that the specs declare. They are not saved, since a file could not prove them.
     #[serde(skip)]
     pub lists: Vec<DeclaredList>,
-    /// Who gains and who loses the way to call models, by account.
+    /// Who gains and who loses access to models, by account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessChange>,
-    /// What there is to say, in the order of the spec's lines.
+    /// Findings, in the order of the spec's lines.
     pub findings: Vec<FindingEntry>,
     /// What could not be read.
     pub incomplete: Vec<Incomplete>,
     /// The requests made so far.
     pub requests: Requests,
-    /// The writes, in an order that respects what needs what. They follow from the changes and never stand in a file.
+    /// The writes, ordered by their dependencies. They follow from the changes and are never saved.
     #[serde(skip)]
     pub steps: Vec<Step>,
-    /// Hash of the target and of what the changes write. It shows damage, not authorship.
+    /// Hash of the target and of what the changes write. It detects damage, not forgery.
     pub fingerprint: String,
 }
 
-/// What would happen to a resource.
+/// What happens to a resource.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It is made.
+    /// It is created.
     Create,
-    /// It is brought back from soft deletion.
+    /// It is restored from soft deletion.
     Restore,
     /// Its fields change.
     Update,
-    /// It goes.
+    /// It is deleted.
     Delete,
     /// It gets the stack's mark.
     Adopt,
     /// Nothing.
     #[default]
     Noop,
-    /// Nothing, because what would have to happen cannot; a finding says why.
+    /// Nothing, because the necessary change is impossible; a finding says why.
     Refused,
-    /// Nothing: nobody declares it.
+    /// Nothing: it is not declared.
     Unmanaged,
-    /// Nothing: no spec declares it, beside a declared list or among what is guarded, and that is drift.
+    /// Nothing: it is not declared, and that is drift.
     UnmanagedDrift,
-    /// Nothing: no spec declares it, and what would tell whether that is drift could not be read.
+    /// Nothing: it is not declared, and it could not be determined whether that is drift.
     UnmanagedUnknown,
-    /// Nothing: another team made it, as `coManagedBy` says.
+    /// Nothing: another team created it, as `coManagedBy` permits.
     CoManaged,
-    /// Nobody knows: it could not be read.
+    /// Unknown, because it could not be read.
     Unknown,
 }
 
@@ -99,13 +99,13 @@ impl Action {
     }
 }
 
-/// How many changes of each sort.
+/// The number of changes by action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// To be created.
     pub create: usize,
-    /// To be brought back from soft deletion.
+    /// To be restored from soft deletion.
     pub restore: usize,
     /// To be updated.
     pub update: usize,
@@ -115,19 +115,19 @@ pub struct Summary {
     pub adopt: usize,
     /// As declared.
     pub noop: usize,
-    /// Live and declared by nobody.
+    /// Live but not declared.
     pub unmanaged: usize,
-    /// Of those, the ones that count as drift.
+    /// Those that are drift.
     pub unmanaged_drift: usize,
-    /// Of those, the ones of which it is not known whether they count as drift.
+    /// Those that may be drift.
     #[serde(default)]
     pub unmanaged_unknown: usize,
-    /// Made by another team, as `coManagedBy` says.
+    /// Created by another team, as `coManagedBy` permits.
     #[serde(default)]
     pub co_managed: usize,
     /// Could not be read.
     pub unknown: usize,
-    /// Cannot be brought to what is declared.
+    /// Cannot be changed to what is declared.
     pub refused: usize,
 }
 
@@ -172,7 +172,7 @@ impl Summary {
     }
 }
 
-/// One change: what people read, and all that its writes follow from.
+/// A change, with everything that its writes follow from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlannedChange {
@@ -180,78 +180,78 @@ pub struct PlannedChange {
     pub action: Action,
     /// The kind: `accounts`, `deployments`, `roleAssignments`.
     pub kind: String,
-    /// The resource id; empty where it is not known what is meant. With `holes`, its last segment stands in for a name that
-    /// follows from them.
+    /// The resource id; empty if the declaration is not resolved. With `holes`, its last segment stands in for a name that follows from
+    /// them.
     pub id: String,
-    /// Its place in the spec, or its id where no spec declares it. Read from a file it is the id: no text in a file says what a
-    /// guard is lifted for.
+    /// Its address in the spec, or its id if it is not declared. For a saved plan it is the id, since an address in a file must not decide
+    /// what `--allow` permits.
     pub address: String,
-    /// How people name it. Read from a file it is made anew from the rest.
+    /// Its title. For a saved plan it is recomputed.
     pub title: String,
-    /// The stack that declares it, or whose it was.
+    /// The stack that declares or owned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<String>,
-    /// Whether the stack's mark is written with it.
+    /// Whether it gets the stack's mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-    /// The soft-deleted resource of that name which is purged first, for good.
+    /// The soft-deleted resource with its name that is permanently purged first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge: Option<String>,
-    /// Fields that are not known before other changes of this plan are done.
+    /// Fields that are only known once other changes of this plan are done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<Hole>,
-    /// Resource ids of other changes that it waits for, beyond what follows from ids, holes and fields.
+    /// Resource ids of further changes that it waits for, besides those in its ids, holes and fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// Fingerprint of the live resource that it starts from: of all that a write could overwrite.
+    /// Fingerprint of the live resource that it starts from, covering everything that a write could overwrite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// Where it is declared.
     pub source: Option<Position>,
     /// The fields that are written.
     pub fields: Vec<FieldEntry>,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who did that, from `drift` only: the last that is known to have been done to the resource.
+    /// Who caused it, from `drift` only: the last known operation on the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<Cause>,
-    /// Why it is not known who did that, from `drift` only.
+    /// Why the cause is not known, from `drift` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause_unknown: Option<String>,
-    /// What the file from which it was read calls it, where that is more than can be seen from the rest: hearsay.
+    /// Its title in a saved plan, if that says more than the recomputed one; not verified.
     #[serde(skip)]
     pub called: Option<String>,
-    /// How what is live differs from what is declared. Only a plan that was just made says that.
+    /// How the live state differs from the declaration. Only set in a new plan.
     #[serde(skip)]
     pub differs: Option<Differs>,
-    /// Whether it was read from a file and not yet held against Azure: what its fields were before is hearsay then.
+    /// Whether it comes from a saved plan and has not been compared with Azure: its earlier field values are then not verified.
     #[serde(skip)]
     pub unverified: bool,
 }
 
-/// How something live differs from what is declared, whatever can be done about it.
+/// How the live state differs from the declaration, whatever can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Differs {
-    /// It is declared and not there.
+    /// It is declared but does not exist.
     Missing,
-    /// It is there, and not as declared.
+    /// It exists but differs.
     Changed,
-    /// It is there, and no spec declares it.
+    /// It exists but is not declared.
     Extra,
 }
 
-/// A stack's mark on what it writes.
+/// How a change affects a stack's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// It was not there.
+    /// It is added.
     Added,
-    /// It was, and stays.
+    /// It is already there.
     Kept,
 }
 
-/// A field whose value is read from another resource once that stands.
+/// A field whose value is read from another resource once that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hole {
@@ -259,11 +259,11 @@ pub struct Hole {
     pub field: String,
     /// The id of the other resource.
     pub resource: String,
-    /// What of it the value is.
+    /// The property of the other resource that it takes.
     pub property: Property,
 }
 
-/// What a hole is filled with.
+/// The value that fills a hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Property {
@@ -272,14 +272,14 @@ pub enum Property {
 }
 
 impl PlannedChange {
-    /// The declared change, in spec shape: what the fields become.
+    /// The declared change, in spec shape.
     #[must_use]
     pub fn patch(&self) -> Map<String, Value> {
         patch(&self.fields)
     }
 }
 
-/// Fields as one tree in spec shape.
+/// Fields as a tree in spec shape.
 pub(crate) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map<String, Value> {
     let mut patch = Value::Object(Map::new());
     for field in fields {
@@ -291,7 +291,7 @@ pub(crate) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map
     }
     match patch {
         Value::Object(patch) => patch,
-        // Only a field without a path replaces the whole, and `saved` takes none.
+        // Only a field without a path replaces the whole, which `saved` rejects.
         _ => Map::new(),
     }
 }
@@ -300,13 +300,13 @@ pub(crate) fn patch<'a>(fields: impl IntoIterator<Item = &'a FieldEntry>) -> Map
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldEntry {
-    /// Its path in the spec, name by name.
+    /// Its path in the spec.
     #[serde(with = "super::path")]
     #[schemars(with = "String")]
     pub path: Vec<String>,
     /// The live value.
     pub before: Value,
-    /// The declared value: what is written. `null` clears it.
+    /// The value to write; `null` clears it.
     pub after: Value,
     /// Where it is declared; absent for a default.
     pub source: Option<Position>,
@@ -322,13 +322,13 @@ pub struct Incomplete {
     pub reason: String,
 }
 
-/// How many requests were made.
+/// The number of requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Requests {
-    /// GETs, polling included.
+    /// GETs, including polls.
     pub reads: u64,
-    /// All others.
+    /// All other requests.
     pub writes: u64,
 }
 
@@ -336,48 +336,48 @@ pub struct Requests {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepAction {
-    /// Makes a resource that was absent.
+    /// Creates a resource.
     Create,
-    /// Brings a soft-deleted resource back, then to what is declared.
+    /// Restores a soft-deleted resource, then changes it to what is declared.
     Restore,
-    /// Removes a soft-deleted resource for good.
+    /// Permanently purges a soft-deleted resource.
     Purge,
-    /// Changes one that was there.
+    /// Updates a resource.
     Update,
-    /// Deletes one.
+    /// Deletes a resource.
     Delete,
 }
 
-/// One write. It follows from a change.
+/// One write, which follows from a change.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(test, derive(Deserialize), serde(rename_all = "camelCase"))]
 pub struct Step {
-    /// Which of the changes it carries out, by index.
+    /// The index of its change.
     pub change: usize,
-    /// What it does.
+    /// The kind of write.
     pub action: StepAction,
     /// The kind of its resource.
     pub kind: String,
-    /// The resource it writes. With holes, its last segment stands in for a name that is not known yet.
+    /// The resource to write. With holes, its last segment stands in for a name that is not known yet.
     pub target: String,
     /// The declared change, in spec shape.
     pub patch: Map<String, Value>,
-    /// Fields of the patch that are not known before other steps have run.
+    /// Fields of the patch that are only known once other steps have run.
     #[cfg_attr(test, serde(default))]
     pub holes: Vec<Hole>,
     /// The stack whose mark it writes.
     pub mark: Option<String>,
-    /// The stack that it is for: nothing is written over the mark of another.
+    /// The stack that it belongs to: marks of other stacks are never overwritten.
     #[cfg_attr(test, serde(default))]
     pub owner: Option<String>,
-    /// Whether the stack's mark stood there when the plan was made, and has to stand there still.
+    /// Whether the resource had the stack's mark when the plan was made, and must still have it.
     #[cfg_attr(test, serde(default))]
     pub marked: bool,
-    /// Fingerprint of the live resource it starts from.
+    /// Fingerprint of the live resource that it starts from.
     pub base: Option<String>,
-    /// Steps of one lane never run side by side.
+    /// Steps in the same lane never run concurrently.
     pub lane: String,
-    /// Steps, by index, that must have succeeded.
+    /// The indexes of steps that must succeed first.
     pub needs: Vec<usize>,
     /// Whether it waits until all steps that are not last have ended.
     pub last: bool,
@@ -386,7 +386,7 @@ pub struct Step {
 }
 
 impl Plan {
-    /// The hash that `fingerprint` should hold. What a reader makes anew, or what only explains, does not count.
+    /// The hash for `fingerprint`. Excludes what is recomputed when the plan is read, and what only explains.
     #[must_use]
     pub fn digest(&self) -> String {
         let bare = |change: &PlannedChange| PlannedChange {
@@ -401,15 +401,14 @@ impl Plan {
         let mut told = serde_json::json!({
             "target": self.target, "changes": changes, "declaresAssignments": self.declares_assignments,
         });
-        // Plans from before there were any keep their hash.
+        // Plans without secrets keep the hash of earlier versions.
         if !self.secrets.is_empty() {
             told["secrets"] = serde_json::json!(self.secrets);
         }
         super::hash(&told)
     }
 
-    /// What the stacks declare, and the plan leaves as it is, of which something is deleted: what goes was judged to be replaced, or not to
-    /// be needed, with these there.
+    /// Unchanged declared resources of stacks that delete something: the deletes were judged with these in place.
     pub fn relied_on(&self) -> impl Iterator<Item = &PlannedChange> {
         let deletes = self.changes.iter().filter(|change| change.action == Action::Delete);
         let stacks: BTreeSet<&str> = deletes.filter_map(|change| change.stack.as_deref()).collect();
@@ -420,7 +419,7 @@ impl Plan {
         self.changes.iter().filter(stands)
     }
 
-    /// How many declared things stay when their lines go. Each has a note of its own; that there are some is always said.
+    /// The number of declared resources that stay if their line is removed. Each has a note; the count is always reported.
     #[must_use]
     pub fn not_ours(&self) -> usize {
         let told =
@@ -428,7 +427,7 @@ impl Plan {
         self.findings.iter().filter(told).count()
     }
 
-    /// Whether something is wrong, guards left aside.
+    /// Whether there are errors, apart from guards.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         let wrong = |finding: &FindingEntry| finding.severity == Severity::Error && !finding.is_refusal();
@@ -452,13 +451,13 @@ pub struct NamedSecrets {
     pub names: Vec<String>,
 }
 
-/// A list that a spec declares, an empty one too: what it leaves out is not wanted.
+/// A declared list, including an empty one: what it does not contain is not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredList {
-    /// Whose spec it is.
+    /// The stack that declares it.
     pub stack: String,
     /// The kind of its elements.
     pub kind: &'static str,
-    /// What it stands in, or the scope for which it speaks; nothing for a list of the file itself.
+    /// Its parent, or the scope that it covers; `None` for a top-level list.
     pub within: Option<ResourceId>,
 }

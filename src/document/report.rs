@@ -1,4 +1,4 @@
-//! What became of a plan: one outcome for each step, as data.
+//! The result of applying a plan: one outcome for each step, as data.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 use super::{FindingEntry, Plan, Requests, StepAction, Target};
 use crate::source::Position;
 
-/// What `apply` did.
+/// The result of `apply`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Version of this format: `1.0`.
     pub format_version: String,
-    /// Where it happened.
+    /// Where it was applied.
     pub target: Target,
-    /// How many steps ended how.
+    /// The number of steps by result.
     pub summary: Tally,
     /// Each step, in the plan's order.
     pub steps: Vec<Outcome>,
-    /// What went wrong, and what to do.
+    /// Findings, with remedies.
     pub findings: Vec<FindingEntry>,
-    /// All requests, those of planning included.
+    /// All requests, including those for planning.
     pub requests: Requests,
 }
 
-/// How many steps ended how.
+/// The number of steps by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Written, or found to be as declared by then.
+    /// Written, or already as declared.
     pub done: usize,
-    /// Refused, or of unknown outcome.
+    /// Refused, or the result is unknown.
     pub failed: usize,
     /// Not tried.
     pub skipped: usize,
-    /// Changes of the plan that had no step, because they cannot be made; the plan's findings say why.
+    /// Changes without a step, because they are impossible; the plan's findings say why.
     #[serde(default)]
     pub refused: usize,
     /// Declared resources that could not be read, and so had no step.
@@ -42,37 +42,37 @@ pub struct Tally {
     pub unknown: usize,
 }
 
-/// How one step ended.
+/// The result of one step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// What it was to do.
+    /// The kind of write.
     pub action: StepAction,
-    /// The resource, for people.
+    /// The title of the resource.
     pub title: String,
-    /// Its place in the spec.
+    /// Its address in the spec.
     pub address: String,
     /// Its id.
     pub id: String,
     /// Where it is declared.
     pub source: Option<Position>,
-    /// How it ended.
+    /// The result.
     pub status: Status,
-    /// Why, where that does not go without saying.
+    /// The reason, unless it is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What is worth knowing of the resource now: its endpoint.
+    /// Values worth knowing about the resource, such as its endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It stands as declared.
+    /// The resource is as declared.
     Done,
-    /// It may or may not stand; the reason says what Azure answered.
+    /// The resource may or may not be as declared; the reason contains Azure's answer.
     Failed,
     /// It was not tried.
     Skipped,
@@ -81,25 +81,25 @@ pub enum Status {
 /// A value of a live resource worth printing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// What it is.
+    /// Its label.
     pub name: String,
     /// Its value.
     pub value: String,
 }
 
 impl Tally {
-    /// How much of what.
+    /// The counts, each with a word.
     #[must_use]
     pub fn counted(&self) -> Vec<(usize, &'static str)> {
         let steps = [(self.done, "done"), (self.failed, "failed"), (self.skipped, "skipped")];
-        // What no step was tried for is told where there is some.
+        // These are only listed if there are any.
         let without = [(self.refused, "refused"), (self.unknown, "unknown")];
         steps.into_iter().chain(without.into_iter().filter(|(count, _)| *count > 0)).collect()
     }
 }
 
 impl Report {
-    /// Puts outcomes together.
+    /// Combines the results.
     #[must_use]
     pub fn new(plan: &Plan, steps: Vec<Outcome>, findings: Vec<FindingEntry>, requests: Requests) -> Self {
         let mut summary =

@@ -1,5 +1,4 @@
-//! What a command has to say that only looks, or does something else than carry out a plan: its own part beside what every
-//! document holds. Pure data; `render` shows it.
+//! The document of a command other than `plan` and `apply`: its own part and what every document contains. Pure data; `render` shows it.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,19 +12,19 @@ use crate::finding::Severity;
 pub struct Statement<T> {
     /// Version of this format: `1.0`.
     pub format_version: String,
-    /// Where it holds.
+    /// Where it applies.
     pub target: Target,
-    /// What the command is about.
+    /// The command's own part.
     #[serde(flatten)]
     pub about: T,
-    /// What there is to say, in the order of the spec's lines.
+    /// Findings, in the order of the spec's lines.
     pub findings: Vec<FindingEntry>,
     /// The requests made.
     pub requests: Requests,
 }
 
 impl<T> Statement<T> {
-    /// Puts a document together.
+    /// Combines the parts of a document.
     #[must_use]
     pub fn new(about: T, mut findings: Vec<FindingEntry>, target: Target, requests: Requests) -> Self {
         findings.sort();
@@ -33,7 +32,7 @@ impl<T> Statement<T> {
         Self { format_version: FORMAT_VERSION.to_owned(), target, about, findings, requests }
     }
 
-    /// Whether something is wrong.
+    /// Whether there are errors.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)

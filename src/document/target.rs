@@ -1,20 +1,20 @@
-//! Where a run goes: one of Azure's clouds, the sandbox, or an endpoint given by hand. Plain data and its words.
+//! The target of a run: one of Azure's clouds, the sandbox, or a custom endpoint. Plain data and its words.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a plan holds.
+/// The target of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// Whether it is Azure at all.
+    /// Whether it is Azure.
     pub kind: TargetKind,
     /// Azure's cloud: `public`, `usgov`, `china`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<String>,
-    /// The endpoint of Azure Resource Manager; left out for a sandbox inside keyless, whose port changes.
+    /// The endpoint of Azure Resource Manager; omitted for a sandbox inside keyless, whose port changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -27,7 +27,7 @@ pub enum TargetKind {
     Azure,
     /// The sandbox: nothing in Azure changes.
     Sandbox,
-    /// An endpoint given by hand.
+    /// A custom endpoint.
     Custom,
 }
 

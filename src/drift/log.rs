@@ -1,7 +1,7 @@
-//! Azure's activity log: what is asked of it, and which of its events is the last that did something to a resource.
+//! Azure's activity log: its queries, and which event was the last that changed a resource.
 //!
 //! Pure. The log keeps 90 days and shows an event some minutes after it happened (learn.microsoft.com, "Azure Monitor activity log").
-//! Its events mostly come newest first, which nobody promises (Azure/azure-powershell#4553), so times decide.
+//! Events mostly come newest first, but that is not guaranteed (Azure/azure-powershell#4553), so their times decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,34 +15,32 @@ use crate::id::{ResourceId, is_request_id, trailing_guid};
 use crate::snapshot::Refusal;
 use crate::text::query::{encoded, quoted};
 
-/// How far back it is looked. The log takes no start that is more than 90 days ago, and clocks differ.
+/// How far back to look. The log rejects a start more than 90 days ago, and clocks differ.
 const DAYS: i64 = 89;
-/// How many pages of the log are read at most; each has about 100 KB.
+/// The maximum number of log pages to read, of about 100 KB each.
 pub const PAGES: usize = 20;
-/// How far the end of a write in the log may be from the time that the resource itself gives; in the one recording there is, it ended
-/// four seconds after it began.
+/// How far the end of a write in the log may be from the time on the resource; in the only recording it was four seconds after the start.
 const SAME: SignedDuration = SignedDuration::from_secs(60);
-/// The claims that name whoever made a request, the most readable first. Of an event's claims, in which a whole token stands, no other
-/// is looked at, and none is kept.
+/// The claims that identify the caller, most readable first. An event contains all claims of a token; the others are neither read nor kept.
 const NAMING: [&str; 3] = [
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
     "http://schemas.microsoft.com/identity/claims/objectidentifier",
     "appid",
 ];
-/// Who it was where an event names nobody: it counts all the same.
+/// The caller of an event that names none; the event still counts.
 const NAMELESS: &str = "somebody whom the log does not name";
 
-/// The part of a log that is asked about together.
+/// A part of the log that one query covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// A resource group.
     Group(ResourceId),
-    /// What a provider has in a subscription.
+    /// A provider's resources in a subscription.
     Provider(ResourceId, String),
 }
 
 impl Place {
-    /// Where what was done to a resource is logged. A management group has a log of its own, which is not asked.
+    /// The part that logs operations on a resource. Management groups have their own log, which is not queried.
     pub(super) fn of(id: &ResourceId) -> Option<Self> {
         if let Some(group) = id.group() {
             return Some(Self::Group(group));
@@ -65,24 +63,24 @@ impl fmt::Display for Place {
 /// A question to the activity log.
 #[derive(Debug, Clone)]
 pub struct LogQuery {
-    /// Path and query string, api-version included.
+    /// Path and query string, including api-version.
     pub path: String,
     pub(super) place: Place,
-    /// The resources about which it is asked.
+    /// The resources that it looks for.
     wanted: Vec<Search>,
 }
 
-/// The first time that is asked about.
+/// The start of the queried period.
 pub(super) fn first(now: Timestamp) -> Timestamp {
     now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(now)
 }
 
-/// What is looked for in a log.
+/// What to look for in a log.
 #[derive(Debug, Clone)]
 pub(super) struct Search {
     pub id: ResourceId,
     pub sort: Sort,
-    /// When it was done, where only a name is looked for.
+    /// When it happened, if only the caller's name is missing.
     pub at: Option<Timestamp>,
 }
 
@@ -95,13 +93,13 @@ impl LogQuery {
             }
         };
         let subscription = scope.subscription_id().unwrap_or_default();
-        // Whole seconds: what happens in this one counts.
+        // Whole seconds, inclusive.
         let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ");
         let from = second(first(now));
         let to = second(now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
         let filter = format!("eventTimestamp ge '{from}' and eventTimestamp le '{to}' and {condition}");
-        // No `$select`: `caller` is not among the values that are documented for it
-        // (<https://learn.microsoft.com/azure/azure-monitor/platform/rest-activity-log>). What is not needed is dropped on receipt.
+        // No `$select`: its documented values do not include `caller`
+        // (<https://learn.microsoft.com/azure/azure-monitor/platform/rest-activity-log>). Unneeded values are dropped on receipt.
         let path = format!(
             "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&$filter={}",
             encoded(&filter)
@@ -109,7 +107,7 @@ impl LogQuery {
         Self { path, place, wanted }
     }
 
-    /// Whether these events answer it: all is found, or would have come by now.
+    /// Whether these events answer it: everything was found, or would have been by now.
     #[must_use]
     pub fn is_answered(&self, events: &[Option<Event>]) -> bool {
         let log = Log::of(events.iter().flatten());
@@ -119,21 +117,21 @@ impl LogQuery {
     }
 }
 
-/// What came of a question to the activity log.
+/// The answer of the activity log.
 #[derive(Debug)]
 pub enum Answer {
-    /// What it shows.
+    /// It could be read.
     Read {
-        /// Events that ended something.
+        /// Events that ended an operation.
         events: Vec<Event>,
-        /// Whether these are all, or older ones were left unread.
+        /// Whether these are all events, or older ones were not read.
         whole: bool,
     },
     /// It could not be read.
     Unread(Refusal),
 }
 
-/// The end of an operation, as it is logged.
+/// The logged end of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     resource: ResourceId,
@@ -148,13 +146,13 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Succeeded,
-    /// Begun well, as a 202 is; if it ends otherwise, an event says so. Nobody recorded one.
+    /// Accepted, as with a 202; if it fails later, another event says so. No recording has one.
     Accepted,
     Failed,
 }
 
 impl Event {
-    /// Reads an event, if it ends an operation and says on what and when.
+    /// Parses an event, if it ends an operation and has a resource and a time.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "what a page is projected by takes its items")]
     pub fn read(body: Value) -> Option<Self> {
@@ -206,7 +204,7 @@ impl Event {
     }
 }
 
-/// An id as the rest of keyless writes it: the log leaves the dashes out of some GUIDs at the end.
+/// An id in keyless's form: the log omits the dashes of some GUIDs at the end.
 fn plain(id: &str) -> Option<ResourceId> {
     let name = id.rsplit('/').next().unwrap_or_default();
     let dashless = name.len() == 32;
@@ -216,13 +214,13 @@ fn plain(id: &str) -> Option<ResourceId> {
     }
 }
 
-/// What an id is in, from the nearest on.
+/// The scopes that contain an id, innermost first.
 pub(super) fn around(id: &ResourceId) -> impl Iterator<Item = ResourceId> {
     let text = id.as_str();
     text.rmatch_indices('/').filter_map(|(at, _)| ResourceId::parse(text.get(..at)?).ok())
 }
 
-/// The events that did something, by resource.
+/// The events that changed something, by resource.
 #[derive(Debug)]
 pub(super) struct Log<'a> {
     writes: BTreeMap<&'a ResourceId, Vec<&'a Event>>,
@@ -252,7 +250,7 @@ impl<'a> Log<'a> {
         log
     }
 
-    /// The last event that did to a resource what is seen of it. What is gone may have gone with what it was in.
+    /// The last event that explains a resource's state. A deleted resource may have been deleted with its parent.
     pub(super) fn find(&self, search: &Search) -> Option<&'a Event> {
         let written = || self.writes.get(&search.id).into_iter().flatten().copied();
         match (search.sort, search.at) {
@@ -273,17 +271,17 @@ impl<'a> Log<'a> {
 /// Why it is not known who did something.
 pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
     let (who, what) = match sort {
-        Sort::Changed => ("who changed it is not known", "write to it"),
-        Sort::Appeared => ("who made it is not known", "write to it"),
-        Sort::Gone => ("whether somebody deleted it is not known", "delete of it"),
+        Sort::Changed => ("could not determine who changed it", "write to it"),
+        Sort::Appeared => ("could not determine who created it", "write to it"),
+        Sort::Gone => ("could not determine whether somebody deleted it", "delete of it"),
     };
     if let (Sort::Gone, Some(Answer::Read { whole: true, .. })) = (sort, answer) {
         return format!(
-            "it is not there, and the activity log shows no {what} in the last {DAYS} days (what happened minutes ago is not in it yet): probably new in the spec"
+            "it does not exist, and the activity log shows no {what} in the last {DAYS} days (events of the last minutes may be missing): probably new in the spec"
         );
     }
     let why = match answer {
-        None => "it is in no subscription, whose activity log could be asked".to_owned(),
+        None => "it is not in a subscription, so there is no activity log to query".to_owned(),
         Some(Answer::Unread(_)) => "the activity log could not be read".to_owned(),
         Some(Answer::Read { whole: false, .. }) => {
             format!(
@@ -292,7 +290,7 @@ pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
         }
         Some(Answer::Read { whole: true, .. }) => {
             format!(
-                "the activity log shows no {what} in the last {DAYS} days, and what happened minutes ago is not in it yet"
+                "the activity log shows no {what} in the last {DAYS} days; events of the last minutes may be missing"
             )
         }
     };

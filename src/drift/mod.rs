@@ -1,8 +1,8 @@
-//! Who caused a drift: who last wrote, made or deleted each resource that differs, and when.
+//! Finds who caused drift: who last wrote, created or deleted each resource that differs, and when.
 //!
-//! Pure. What a live body says of its last write comes first and costs no request; for the rest the activity log is asked, by queries
-//! that are values. In: changes, snapshot, the log's answers. Out: a [`Cause`] behind each change, or why there is none. It names
-//! the last write to a resource, which need not be the one that changed the field; and it changes nothing else of the plan.
+//! Pure. What a live body says about its last write comes first and needs no request; for the rest the activity log is queried. Takes
+//! changes, a snapshot and the log's answers; returns a [`Cause`] for each change, or why there is none. It names the last write to a
+//! resource, which need not be the one that changed the field, and changes nothing else in the plan.
 
 mod log;
 #[cfg(test)]
@@ -23,21 +23,21 @@ use crate::id::ResourceId;
 use crate::kinds::Weight;
 use crate::snapshot::{Refusal, Snapshot};
 
-/// How a live state differs from what is declared.
+/// How a live state differs from its declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
-    /// It is there and differs.
+    /// It exists and differs.
     Changed,
-    /// It is there and nobody declares it.
+    /// It exists and is not declared.
     Appeared,
-    /// It is declared and not there.
+    /// It is declared and does not exist.
     Gone,
 }
 
-/// A resource of which it is asked who did that.
+/// A resource whose last change is to be explained.
 #[derive(Debug, Clone)]
 struct Subject {
-    /// Which of the plan's changes, by index.
+    /// The index of the plan's change.
     change: usize,
     id: ResourceId,
     sort: Sort,
@@ -45,7 +45,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// What is left to look for: who it was, or what they are called where the resource only says an id.
+    /// What is left to look for: the caller, or the caller's name if the resource only has an id.
     fn search(&self) -> Option<log::Search> {
         let at = match &self.cause {
             None => None,
@@ -56,7 +56,7 @@ impl Subject {
     }
 }
 
-/// All that is asked about who caused a drift.
+/// All questions about who caused drift.
 #[derive(Debug)]
 pub struct Inquiry {
     subjects: Vec<Subject>,
@@ -65,7 +65,7 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// What there is to ask about these changes; what bodies say is answered at once.
+    /// The questions about these changes; those that bodies answer are answered at once.
     #[must_use]
     pub fn new(changes: &[Change], snapshot: &Snapshot, names: BTreeMap<String, String>) -> Self {
         let subjects =
@@ -79,7 +79,7 @@ impl Inquiry {
         inquiry
     }
 
-    /// The questions to the activity log that are left: one for each resource group, and one for each provider of what stands in none.
+    /// The remaining queries to the activity log: one per resource group, and one per provider for resources outside of groups.
     #[must_use]
     pub fn queries(&self, now: Timestamp) -> Vec<LogQuery> {
         let mut places: BTreeMap<log::Place, Vec<log::Search>> = BTreeMap::new();
@@ -93,7 +93,7 @@ impl Inquiry {
         places.into_iter().map(|(place, wanted)| LogQuery::new(place, wanted, now)).collect()
     }
 
-    /// Writes into a plan's changes what came of it.
+    /// Writes the results into a plan's changes.
     pub fn tell(mut self, answers: &[(LogQuery, Answer)], plan: &mut Plan) {
         let answer = |id: &ResourceId| {
             let place = log::Place::of(id)?;
@@ -126,7 +126,7 @@ impl Inquiry {
             .collect();
         for subject in &self.subjects {
             let Some(change) = plan.changes.get_mut(subject.change) else { continue };
-            // What is missing with all that it was in is said once.
+            // If a parent is missing too, only the parent is reported.
             let within = || log::around(&subject.id).any(|above| unexplained.contains(&above));
             if subject.cause.is_none() && !(subject.sort == Sort::Gone && within()) {
                 change.cause_unknown = Some(log::unknown(subject.sort, answer(&subject.id)));
@@ -142,13 +142,14 @@ impl Inquiry {
     }
 }
 
-/// That a log could not be read.
+/// Reports a log that could not be read.
 fn unread(query: &LogQuery, refusal: &Refusal) -> FindingEntry {
     let message = format!(
-        "the activity log of {} could not be read: it would tell who caused what differs there",
+        "could not read the activity log of {}, which shows who caused the differences there",
         query.place
     );
-    let hint = "what differs is as said; the activity log in Azure's portal shows who wrote last";
+    let hint =
+        "the differences above are complete; the activity log in the Azure portal shows who wrote last";
     FindingEntry {
         cause: Some(refusal.message.clone()),
         hint: Some(refusal.hint.clone().unwrap_or_else(|| hint.to_owned())),
@@ -160,7 +161,7 @@ fn name(cause: &mut Cause, names: &BTreeMap<String, String>) {
     cause.caller_name = names.get(&cause.caller.to_ascii_lowercase()).cloned();
 }
 
-/// What is asked about a change, if it is one that somebody caused in Azure.
+/// The question about a change, if somebody caused it in Azure.
 fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject> {
     let live = |id: &ResourceId, sort, body: &Value| Subject {
         change,
@@ -170,14 +171,14 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
     };
     match what {
         Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
-        // It carries a stack's mark, which anybody can type: who made it tells what is left over from what somebody slipped in.
+        // It carries a stack's mark, which anyone can type: its creator shows whether it is a leftover or was added by somebody else.
         Change::Delete { live: other, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
             Some(live(&other.id, Sort::Appeared, &other.body))
         }
         Change::Refused { found: Found::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
-            // While it is not known who is meant, neither is the id.
+            // While the principal is unresolved, so is the id.
             if desired.hole.is_none() && desired.open.is_none() =>
         {
             Some(match snapshot.resource(&desired.id) {
@@ -189,7 +190,7 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
     }
 }
 
-/// What a resource says of its own last write or of its making: most in `systemData`, role assignments among their properties.
+/// What a resource says about its last write or its creation: mostly in `systemData`, role assignments in their properties.
 fn of_body(body: &Value, done: Done) -> Option<Cause> {
     let (system, properties) = (&body["systemData"], &body["properties"]);
     let (by, at, sort, elder_by, elder_at) = match done {

@@ -14,7 +14,7 @@ fn event(id: &str, operation: &str, status: &str, second: u32, caller: &str) -> 
     })
 }
 
-/// Who it was, as the log has it.
+/// The caller, as the log has it.
 fn who(id: &str, sort: Sort, log: &[Value]) -> Option<String> {
     look(id, sort, None, log)
 }
@@ -115,7 +115,7 @@ fn what_is_gone_may_have_gone_with_what_it_was_in() {
             vec![event(group, above, "Succeeded", 3, "group"), event(ACCOUNT, own, "Succeeded", 2, "own")],
             "group",
         ),
-        // An event of a group's deletion that is about the resource.
+        // An event of a group's deletion that concerns the resource.
         (vec![event(ACCOUNT, above, "Succeeded", 3, "nested")], "nested"),
     ] {
         assert_eq!(who(ACCOUNT, Sort::Gone, &log).as_deref(), Some(expected));

@@ -1,4 +1,4 @@
-//! What people want to know beside the values of an exported spec: who a principal is, where keys are taken. Pure.
+//! Comments on values of an exported spec: the names of principals, and where keys are enabled. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::principals::{self, known_names};
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::text::json::escape;
 
-/// Asks the directory how the principals are called.
+/// The query for the names of principals.
 pub(super) fn names(tree: &Value) -> Option<Query> {
     let mut ids = BTreeSet::new();
     walk(tree, "", &mut |pointer, value| {
@@ -19,7 +19,7 @@ pub(super) fn names(tree: &Value) -> Option<Query> {
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
 
-/// Comments by JSON pointer. Where the directory may not be read there are none about principals.
+/// Comments by JSON pointer. If the directory cannot be read there are none about principals.
 pub(super) fn comments(tree: &Value, snapshot: &Snapshot) -> BTreeMap<String, String> {
     let known = known_names(&[], snapshot);
     let answered = names(tree).is_some_and(|query| matches!(snapshot.get(&query), Some(Answer::Found(_))));

@@ -1,4 +1,4 @@
-//! A spec's tree in the making: live resources as elements of its lists. Pure.
+//! Builds a spec's tree from live resources. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,31 +15,31 @@ use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::model::PrincipalType;
 
-/// A spec's tree, and what did not get into it.
+/// A spec's tree, and findings about what is not in it.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
-    /// In spec shape; lists of children that are empty stand in it, so that they are asked for.
+    /// In spec shape, including empty lists of children, so that they are queried.
     pub tree: Value,
-    /// Why something live is not in it.
+    /// Why live resources are left out.
     pub findings: Vec<Finding>,
     /// The accounts in it.
     live: Vec<Live>,
 }
 
 impl Draft {
-    /// The file down to its accounts.
+    /// A draft with only the accounts.
     pub(super) fn of(wanted: &Wanted, live: Vec<Live>) -> Self {
         let subscription = wanted.subscription.subscription_id().unwrap_or_default();
         let mut tree = json!({"version": 1, "stack": wanted.stack, "subscription": subscription});
         let mut findings = Vec::new();
-        // Accounts are called by nobody's name.
+        // Titles of accounts need no names.
         let bare = Called { roles: &Catalogue::default(), names: &Names::new() };
         let live: Vec<Live> =
             live.into_iter().filter(|live| takes(wanted, live, &bare, &mut findings)).collect();
         findings.extend(live.iter().flat_map(|live| unspoken::fields(live, &bare)));
         let mut elements: Vec<Map<String, Value>> = live.iter().map(element).collect();
         let group = common(live.iter().map(|live| live.id.segment_after("resourceGroups")));
-        // What is no region is said of each account, so that it is left out and not the whole file.
+        // An invalid location stays with its account, so that only the account is left out, not the whole file.
         let location = common(elements.iter().map(|element| element.get("location")?.as_str()))
             .filter(|location| is_location(location));
         for (element, live) in elements.iter_mut().zip(&live) {
@@ -59,12 +59,12 @@ impl Draft {
         Self { tree, findings, live }
     }
 
-    /// How many accounts are in it.
+    /// The number of accounts in it.
     pub(super) fn accounts(&self) -> usize {
         self.tree["accounts"].as_array().map_or(0, Vec::len)
     }
 
-    /// What stands in the accounts and who may do what on them, as far as the lists of the round before show it.
+    /// Adds the children of accounts and the role assignments, as far as the lists of the previous round show.
     pub(super) fn fill(&mut self, wanted: &Wanted, before: &Loaded, snapshot: &Snapshot) {
         let names = known_names(&[], snapshot);
         let called = &Called { roles: snapshot.roles(), names: &names };
@@ -110,13 +110,13 @@ impl Draft {
         }
     }
 
-    /// Puts a list where the round before has one; what that round left out is not there.
+    /// Adds a list if the previous round has it; lists that it left out do not exist.
     fn put(&mut self, before: &Loaded, pointer: &str, elements: Value) {
         let (mut at, mut place) = (&mut self.tree, String::new());
         for token in pointer.split('/').skip(1) {
             place = format!("{place}/{token}");
             let next = if at.is_array() {
-                // Elements are known by their names: places shift where one is left out.
+                // Elements are matched by name: indexes shift when one is left out.
                 let wanted = before.document.tree.pointer(&place).unwrap_or(&Value::Null);
                 let same = |each: &&mut Value| {
                     ["name", "resourceGroup"].iter().all(|member| each[*member] == wanted[*member])
@@ -131,15 +131,15 @@ impl Draft {
         *at = elements;
     }
 
-    /// The region of the account that holds a resource.
+    /// The region of a resource's account.
     fn region(&self, id: &ResourceId) -> Option<Value> {
         let account = id.tracked();
         let live = self.live.iter().find(|live| live.id == account)?;
         live.kind.written(&live.body).remove("location")
     }
 
-    /// Whether a role assignment belongs to what is wanted: it is on an account or in it, on a group unless just one account is
-    /// wanted, or the stack's own.
+    /// Whether a role assignment belongs to the export: it is on an account or its children, on a group unless a single account is
+    /// exported, or the stack's own.
     fn reaches(&self, wanted: &Wanted, before: &Loaded, live: &Live) -> bool {
         let on_account = self.live.iter().any(|account| account.id.contains(&live.scope));
         let on_group =
@@ -147,7 +147,7 @@ impl Draft {
         on_account || on_group || live.kind.mark(&live.body).as_ref() == Some(&wanted.stack)
     }
 
-    /// Role assignments, those of one role, text and condition at a scope together.
+    /// Adds role assignments, grouped by role, text, condition and scope.
     fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, called: &Called<'_>) {
         let mut grants: BTreeMap<(ResourceId, [String; 3]), Vec<Value>> = BTreeMap::new();
         for assignment in live {
@@ -201,7 +201,7 @@ impl Draft {
         }
     }
 
-    /// Who gets a role: the identity of an account of this file by the account's name, anybody else by object id.
+    /// The principal of a role: an account in this file by name, anything else by object id.
     fn principal(&self, id: &str, principal_type: &str) -> Value {
         let is =
             |live: &&Live| live.kind.identity(&live.body).is_some_and(|own| own.eq_ignore_ascii_case(id));
@@ -215,7 +215,7 @@ impl Draft {
         }
     }
 
-    /// Leaves out the lists of children that turned out empty.
+    /// Removes empty lists of children.
     pub(super) fn without_empty_lists(&mut self) {
         fn walk(value: &mut Value, collections: &BTreeSet<&str>) {
             match value {
@@ -238,7 +238,7 @@ fn collections() -> BTreeSet<&'static str> {
     KINDS.iter().flat_map(|kind| kind.types()).filter_map(|name| name.rsplit('/').next()).collect()
 }
 
-/// Whether the stack may declare it: what another stack made is that stack's.
+/// Whether the stack may declare it: what another stack created belongs to that stack.
 fn takes(wanted: &Wanted, live: &Live, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     match live.kind.mark(&live.body) {
         Some(owner) if owner != wanted.stack => {
@@ -251,29 +251,29 @@ fn takes(wanted: &Wanted, live: &Live, called: &Called<'_>, findings: &mut Vec<F
     }
 }
 
-/// Whether it is there for good.
+/// Whether it is permanent.
 fn lasts(live: &Live, snapshot: &Snapshot, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     let passing = live.kind.passing(live, snapshot);
     if let Some(passing) = &passing {
         let title = live.kind.title(&live.body, called);
-        let how = if passing.is_activated { "activated it" } else { "gave it" };
+        let how = if passing.is_activated { "activated it" } else { "assigned it" };
         let why = format!("somebody {how} through Privileged Identity Management until {}", passing.until);
         findings.push(left_out(&title, &why));
     }
     passing.is_none()
 }
 
-/// Whether none that gives the same is in the spec already.
+/// Whether the spec has no duplicate of it yet.
 fn is_first(live: &Live, seen: &mut BTreeSet<Key>, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
     let first = seen.insert(live.key.clone());
     if !first {
-        let why = format!("`{}` is another one of the same scope, principal and role", live.id);
+        let why = format!("`{}` duplicates one with the same scope, principal and role", live.id);
         findings.push(left_out(&live.kind.title(&live.body, called), &why));
     }
     first
 }
 
-/// A live thing as an element of a spec's list, with empty lists of what may stand below it.
+/// A live resource as an element of a spec's list, with empty lists of possible children.
 fn element(live: &Live) -> Map<String, Value> {
     let mut map = live.kind.written(&live.body);
     map.insert("name".to_owned(), json!(live.id.name()));
@@ -298,7 +298,7 @@ fn push(holder: &mut Value, grant: Map<String, Value>) {
     }
 }
 
-/// What all have in common, whatever its case.
+/// The common value of all, ignoring case.
 fn common<'a>(mut all: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     let first = all.next()??;
     all.all(|each| each.is_some_and(|each| each.eq_ignore_ascii_case(first))).then(|| first.to_owned())

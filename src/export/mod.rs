@@ -1,9 +1,9 @@
-//! `export`: live Azure as a spec that plans clean, the flow run backwards.
+//! `export`: live Azure as a spec that plans no changes; the flow in reverse.
 //!
-//! Pure. Takes what is wanted and a snapshot; gives what is still to be asked, and in the end a spec with what is left out of it and
-//! why. The first round knows accounts only; each declares the lists of what the one before it showed, until nothing is new. Before
-//! a spec is given out it is read as any other and compared with the snapshot: whatever would not be "no changes" is taken out of it.
-//! No secret is in it: Azure shows none, and no keys are listed.
+//! Pure. Takes what to export and a snapshot; returns the open queries, and at the end a spec with findings about what is left out. The
+//! first round only knows accounts; each round declares the lists that the previous one revealed, until nothing is new. The final spec is
+//! read like any other and compared with the snapshot: whatever would be a change is removed. It contains no secret: Azure shows none, and
+//! no keys are listed.
 
 mod comments;
 mod draft;
@@ -23,75 +23,75 @@ use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
 use draft::Draft;
 
-/// How many things a message names.
+/// How many resources a message names.
 const NAMED: usize = 5;
-/// Rounds that find something new: accounts, what stands in them, what stands in that, and one to see that this is all.
+/// The maximum number of rounds: accounts, their children, the children of those, and one that finds nothing new.
 const ROUNDS: usize = 6;
 
-/// What is to be exported, and the stack that shall declare it.
+/// What to export, and the stack to declare it.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The subscription.
     pub subscription: ResourceId,
-    /// Only this resource group.
+    /// Only this resource group, if set.
     pub group: Option<String>,
-    /// Only accounts of this name.
+    /// Only accounts with this name, if set.
     pub account: Option<String>,
     /// The stack.
     pub stack: String,
 }
 
-/// A spec made from live Azure.
+/// An exported spec.
 #[derive(Debug, Clone)]
 pub struct Exported {
-    /// The spec; every text in it means itself.
+    /// The spec; its texts are literal.
     pub tree: Value,
-    /// What people want to know beside the values, by JSON pointer.
+    /// Comments by JSON pointer.
     pub comments: BTreeMap<String, String>,
-    /// What is left out, and what could not be found out. An error is something that a spec cannot declare.
+    /// What is left out, and what could not be determined. An error is something that a spec cannot declare.
     pub findings: Vec<Finding>,
-    /// How many resources and role assignments it declares.
+    /// The number of declared resources and role assignments.
     pub declared: usize,
-    /// How many `drift` will report, since they are left out of lists that the spec declares.
+    /// How many resources `drift` will report, because they are left out of declared lists.
     pub beside: usize,
 }
 
 /// Why there is no spec.
 #[derive(Debug, Error)]
 pub enum Unexportable {
-    /// A part of it could not be read.
-    #[error("what is to be exported could not be read whole")]
+    /// Something could not be read.
+    #[error("could not read everything to export")]
     Unread(Refusal),
-    /// The group is not there.
+    /// The group does not exist.
     #[error("resource group `{0}` does not exist")]
     NoGroup(String),
-    /// There is nothing.
+    /// There are no accounts.
     #[error("there is no account to export in `{scope}`{named}")]
     Nothing {
-        /// Where it was looked for.
+        /// Where they were looked for.
         scope: ResourceId,
-        /// Of which name.
+        /// The name that was looked for.
         named: String,
-        /// Why accounts that are there are left out.
+        /// Why existing accounts are left out.
         findings: Vec<Finding>,
     },
-    /// What there is cannot be declared.
-    #[error("what is live cannot be declared as it is")]
+    /// The live state cannot be declared.
+    #[error("a spec cannot declare the live state as it is")]
     Undeclarable {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// What to do.
+        /// The remedy.
         hint: &'static str,
     },
 }
 
 impl Wanted {
-    /// The list that shows the accounts.
+    /// The query for the accounts.
     fn list(&self) -> Query {
         kinds::account::list(&self.scope())
     }
 
-    /// Where everything that is wanted is.
+    /// The scope of the export.
     #[must_use]
     pub fn scope(&self) -> ResourceId {
         let subscription = self.subscription.subscription_id().unwrap_or_default();
@@ -110,29 +110,29 @@ impl Exported {
     }
 }
 
-/// What is still to be asked.
+/// The open queries.
 #[must_use]
 pub fn queries(wanted: &Wanted, snapshot: &Snapshot) -> Vec<Query> {
     if snapshot.get(&wanted.list()).is_none() {
         return vec![wanted.list()];
     }
-    // Whatever more is asked after an error, there will be no spec.
+    // After an error there will be no spec, whatever else is read.
     let Ok((draft, loaded)) = grown(wanted, snapshot) else { return Vec::new() };
     let stacks = std::slice::from_ref(&loaded);
     let mut open = missing(stacks, snapshot);
     if is_settled(stacks, snapshot) {
-        // Nobody comes to it any more.
+        // unreachable: the caller returned above
         open.extend(comments::names(&draft.tree));
     }
     open
 }
 
-/// The spec of what a snapshot shows, once nothing is left to be asked.
+/// The spec for a complete snapshot.
 pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexportable> {
     let (mut draft, loaded) = grown(wanted, snapshot)?;
     let stacks = std::slice::from_ref(&loaded);
     if !missing(stacks, snapshot).is_empty() {
-        let message = "answers raise questions without end".to_owned();
+        let message = "gave up because the answers kept raising new questions".to_owned();
         return Err(Unexportable::Unread(Refusal { message, hint: None }));
     }
     if let Some(gap) = KINDS.iter().flat_map(|kind| kind.inventory(stacks, snapshot).gaps).next() {
@@ -164,11 +164,11 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
     };
     match settle::read(&exported.text()) {
         (Some(printed), _) if printed.document.tree == loaded.document.tree => Ok(exported),
-        _ => Err(settle::undeclarable("the spec reads otherwise with its comments than without")),
+        _ => Err(settle::undeclarable("the spec with comments differs from the spec without")),
     }
 }
 
-/// As much of the spec as a snapshot shows, with the lists in it that are not known yet.
+/// The spec as far as a snapshot shows it, with lists that are not known yet.
 fn grown(wanted: &Wanted, snapshot: &Snapshot) -> Result<(Draft, Loaded), Unexportable> {
     let mut draft = accounts(wanted, snapshot)?;
     let mut loaded = settle::fit(&mut draft)?;
@@ -188,7 +188,7 @@ fn grown(wanted: &Wanted, snapshot: &Snapshot) -> Result<(Draft, Loaded), Unexpo
     Ok((draft, loaded))
 }
 
-/// The accounts alone.
+/// Only the accounts.
 fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable> {
     let list = wanted.list();
     match snapshot.get(&list) {
@@ -204,7 +204,7 @@ fn accounts(wanted: &Wanted, snapshot: &Snapshot) -> Result<Draft, Unexportable>
     let mut live = Vec::new();
     for body in snapshot.items(&list) {
         let Some(id) = placed(body) else {
-            // What is elsewhere for sure is not among what is exported.
+            // Something that is certainly elsewhere does not belong to the export.
             if perhaps_in(body, [&list.scope]).next().is_none() {
                 continue;
             }
@@ -224,20 +224,20 @@ fn nothing(wanted: &Wanted, findings: Vec<Finding>) -> Unexportable {
     Unexportable::Nothing { scope: wanted.scope(), named, findings }
 }
 
-/// That a declared list is complete, and what is left out of it is drift.
+/// Warns that what is left out of a declared list is drift.
 fn beside(titles: &[String]) -> Option<Finding> {
     let (shown, more) = titles.split_at(titles.len().min(NAMED));
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     let message = format!(
-        "`keyless drift` will report what is left out of lists that this spec declares: {}{more}",
+        "`keyless drift` will report resources that are left out of this spec's lists: {}{more}",
         shown.join(", ")
     );
     let hint =
-        "to leave it alone, put `unmanaged: list` into the spec's head, or take the list out of the spec";
+        "to ignore them, set `unmanaged: list` at the top of the spec, or remove the list from the spec";
     (!titles.is_empty()).then(|| Finding::note(Code::Unmanaged, message).hint(hint))
 }
 
-/// That something is left out which a spec needs not, or cannot, hold.
+/// Reports something left out that a spec need not, or cannot, declare.
 fn left_out(what: &str, why: &str) -> Finding {
     Finding::note(Code::LeftOut, format!("{what} is left out: {why}"))
 }

@@ -1,4 +1,4 @@
-//! Makes a draft one that a spec can be: what specs have no place for, and what would not plan clean, is taken out and named. Pure.
+//! Turns a draft into a valid spec: removes and reports what specs cannot express and what would be a change. Pure.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ use crate::spec::write::{literal, to_yaml};
 use crate::spec::{self, Loaded, structure};
 use crate::text::json::unescape;
 
-/// Rounds of taking out: what goes can leave behind something that needed it.
+/// The maximum number of rounds of removing: each can leave something that needed what was removed.
 const ROUNDS: usize = 20;
-/// What is worth saying of a spec that plans clean; everything else the next plan says.
+/// Findings worth reporting about the exported spec; others come with the next plan.
 const TOLD: &[Code] = &[
     Code::IncompleteRead,
     Code::NotChecked,
@@ -32,7 +32,7 @@ const TOLD: &[Code] = &[
     Code::TemporaryAssignment,
 ];
 
-/// Something that cannot stay in a spec: where it stands, and why.
+/// Something that cannot stay in a spec: its position and the reason.
 pub(super) struct Wrong {
     span: Option<Span>,
     severity: Severity,
@@ -40,20 +40,20 @@ pub(super) struct Wrong {
     hint: Option<String>,
 }
 
-/// What a plan of a spec would do.
+/// What a plan for a spec would do.
 #[derive(Default)]
 pub(super) struct Verdict {
-    /// What it would not leave alone.
+    /// What it would change.
     pub wrong: Vec<Wrong>,
-    /// What else there is to say.
+    /// Other findings.
     pub told: Vec<Finding>,
-    /// How many resources it would leave alone.
+    /// How many resources it would leave unchanged.
     pub unchanged: usize,
-    /// What `drift` would report: it stands beside a list of the spec.
+    /// What `drift` would report next to the spec's lists.
     pub beside: Vec<String>,
 }
 
-/// Takes out what a spec cannot hold, and reads the rest.
+/// Removes what a spec cannot contain, and reads the rest.
 pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
     for _ in 0..ROUNDS {
         let text = to_yaml(&literal(&draft.tree), &BTreeMap::new());
@@ -68,17 +68,17 @@ pub(super) fn fit(draft: &mut Draft) -> Result<Loaded, Unexportable> {
         let Some(document) = tree::parse(file, &sources).0 else {
             return Err(undeclarable("it is not YAML"));
         };
-        // Of what specs have no word for, Azure has more than anybody declares: that is no error.
+        // Azure has more fields than specs: an unknown one is not an error here.
         let structure = structure::check(&document);
         let (findings, severity) =
             if structure.is_empty() { (errors, Severity::Error) } else { (structure, Severity::Note) };
         let wrong = findings.into_iter().map(|finding| Wrong::of(finding, severity)).collect();
         draft.leave_out(&document, wrong)?;
     }
-    Err(undeclarable("leaving out what it cannot hold leads to no end"))
+    Err(undeclarable("gave up after 20 rounds of removing unsupported fields"))
 }
 
-/// Reads a spec as any other, with nothing around it that could change what it says.
+/// Reads a spec like any other, without variables or other inputs that could change it.
 pub(super) fn read(text: &str) -> (Option<Loaded>, Vec<Finding>) {
     let mut sources = Sources::default();
     let (loaded, findings) = spec::read(
@@ -91,7 +91,7 @@ pub(super) fn read(text: &str) -> (Option<Loaded>, Vec<Finding>) {
     (loaded.into_iter().next(), findings)
 }
 
-/// What a plan of this spec would do.
+/// What a plan for this spec would do.
 pub(super) fn verdict(
     loaded: &Loaded,
     snapshot: &Snapshot,
@@ -113,7 +113,7 @@ pub(super) fn verdict(
             Change::Unmanaged { .. } => continue,
             Change::Delete { live, .. } => {
                 let reason = format!(
-                    "{} carries the mark of stack `{}` and would be deleted, since it is not part of this export",
+                    "{} carries the mark of stack `{}` and would be deleted, because it is not part of this export",
                     live.kind.title(&live.body, &Called { roles, names: &known_names(stacks, snapshot) }),
                     loaded.spec.stack
                 );
@@ -132,16 +132,16 @@ pub(super) fn verdict(
             Change::Unknown { desired, refusal } => (desired, refusal.message),
             Change::Create { desired, .. }
             | Change::Restore { desired, .. }
-            | Change::Adopt { desired, .. } => (desired, "it is not there as it is declared".to_owned()),
+            | Change::Adopt { desired, .. } => (desired, "it does not exist as declared".to_owned()),
         };
         verdict.wrong.push(Wrong { span: Some(desired.span), severity: Severity::Error, why, hint: None });
     }
     let (errors, others): (Vec<Finding>, Vec<Finding>) =
         diff.findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-    // What says more than the change does comes first.
+    // Findings that say more than the change come first.
     verdict.wrong.splice(0..0, errors.into_iter().map(|finding| Wrong::of(finding, Severity::Error)));
     let told = others.into_iter().filter(|finding| TOLD.contains(&finding.code));
-    // Their titles say what they are about; places would be those of a file that nobody has yet.
+    // Their titles identify the subject; positions would refer to a file that does not exist yet.
     verdict.told = told.map(|finding| Finding { span: None, ..finding }).collect();
     Ok(verdict)
 }
@@ -157,7 +157,7 @@ impl Wrong {
 }
 
 impl Draft {
-    /// Takes out what is wrong at its place in a document of this draft: the field, or where it cannot be without that, the whole.
+    /// Removes what is wrong from this draft: the field, or its parent if the field is required.
     pub(super) fn leave_out(&mut self, document: &Document, wrong: Vec<Wrong>) -> Result<(), Unexportable> {
         let mut places: Vec<(String, Wrong)> = Vec::new();
         for wrong in wrong {
@@ -169,10 +169,10 @@ impl Draft {
                 places.push((place, wrong));
             }
         }
-        // Without what is wrong in it the whole may be right: it has its turn in the next round.
+        // Without its wrong parts the parent may be valid: it is checked again in the next round.
         let inner: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
         places.retain(|(place, _)| !inner.iter().any(|other| is_below(other, place)));
-        // From the end, so that places before what goes stay where they are.
+        // From the end, so that positions before a removed element stay valid.
         places.sort_by_key(|(place, _)| Reverse(order(place)));
         for (place, wrong) in places {
             let what = structure::thing(&self.tree, &place);
@@ -209,7 +209,7 @@ impl Draft {
     }
 }
 
-/// What has to go for a place to go: nothing of the file's head can.
+/// What must be removed to remove a pointer; top-level fields cannot be.
 fn removable(place: &str) -> Option<String> {
     let mut place = place.to_owned();
     while structure::is_required(&place) {
@@ -222,7 +222,7 @@ fn is_below(place: &str, holder: &str) -> bool {
     place.strip_prefix(holder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Places in the order of the document: numbers count as numbers.
+/// Sorts pointers in document order: numbers as numbers.
 fn order(place: &str) -> Vec<(usize, String)> {
     place.split('/').map(|token| (token.parse().unwrap_or_default(), token.to_owned())).collect()
 }

@@ -1,6 +1,7 @@
-//! What of a live thing specs have no place for, so that an export can name it. Pure.
+//! The fields of a live resource that specs cannot express, so that an export reports them. Pure.
 //!
-//! What a spec says of a thing is laid over nothing, in ARM shape; whatever is live and may be written and does not come back is left out.
+//! The spec's fields are applied to an empty body in ARM shape; whatever is live and writable but missing in the result is left out of the
+//! export.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use crate::finding::Finding;
 use crate::kinds::{Called, Live, MARK, writable};
 use crate::text::json::spelled;
 
-/// What Azure shows of every connection that nobody set it for.
+/// Values that Azure shows on every connection by default.
 const DEFAULTS: &[(&str, &str)] = &[
     ("peRequirement", "NotRequired"),
     ("peStatus", "NotApplicable"),
@@ -19,16 +20,16 @@ const DEFAULTS: &[(&str, &str)] = &[
 fn is_default(path: &[String], value: &Value) -> bool {
     let [.., holder, name] = path else { return false };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    // Who publishes a model follows from the model.
+    // The publisher of a model follows from the model.
     (holder == "model" && name == "publisher")
         || holder == "properties" && DEFAULTS.iter().any(|(known, default)| name == known && text == *default)
 }
 
-/// A finding for each field that an export of a live thing leaves out. Names only: what stands in such a field may be a secret.
+/// A finding for each field that an export leaves out. Only names: the value may be a secret.
 pub(super) fn fields(live: &Live, called: &Called<'_>) -> Vec<Finding> {
     let body = writable(live.kind, &live.body);
     let mut said = Value::Object(Map::new());
-    // Both forms: one has what people write, the other the long form of what is written short.
+    // Both forms: the short one of people, and the long form of what is written short.
     for spec in [Value::Object(live.kind.written(&live.body)), live.kind.to_spec(&body)] {
         let Value::Object(mut patch) = spec else { continue };
         patch.retain(|name, value| name != "identity" || value.is_object());
@@ -62,7 +63,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Goes through both at once; `properties` is no word of specs, and the mark is keyless's own.
+/// Walks both together; `properties` is not a level in specs, and the mark is keyless's own.
 fn walk(live: &Value, said: &Value, path: &mut Vec<String>, found: &mut Vec<String>) {
     if is_empty(live) || path.last().is_some_and(|name| is_mark(name)) {
         return;
@@ -81,7 +82,7 @@ fn walk(live: &Value, said: &Value, path: &mut Vec<String>, found: &mut Vec<Stri
             }
         }
         (Value::Array(items), Value::Array(others)) => {
-            // Their order may differ: a member counts as said where any element says it.
+            // Their order may differ: a member counts as expressed if any element has it.
             let has = |name: &String| others.iter().any(|other| !other[name.as_str()].is_null());
             for item in items.iter().filter_map(Value::as_object) {
                 for (name, value) in item {
@@ -129,7 +130,7 @@ mod tests {
         });
         assert_eq!(found(&live, &said), ["plan", "deep.b.c", "gone", "list.more", "off", "sku.tier"]);
         assert_eq!(found(&live, &live), [""; 0]);
-        // A mark alone is nothing that a spec leaves out.
+        // A mark alone does not count as left out.
         assert_eq!(found(&json!({"tags": {"Keyless-Stack": "x"}}), &json!({})), [""; 0]);
         assert_eq!(found(&json!({"properties": {"a": 1}}), &json!({})), ["a"]);
         let default =

@@ -1,4 +1,4 @@
-//! Azure as one run reaches it: who asks, through which clients, and what a signal does to that (IO).
+//! The connection to Azure for one run: the caller, the clients, and interrupts (IO).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,31 +15,31 @@ use crate::drift::{Answer, LogQuery};
 use crate::read;
 use crate::snapshot::{Caller, Query, Snapshot};
 
-/// How long `drift` waits for the activity log: Azure may ask to come back much later.
+/// How long `drift` waits for the activity log; Azure may ask to retry much later.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What is still to be asked, given what is known.
+/// The queries still open, given a snapshot.
 pub(crate) type Wanted<'a> = dyn Fn(&Snapshot) -> Vec<Query> + Sync + 'a;
 
-/// A connection, and what goes with it.
+/// A connection with its settings.
 pub(crate) struct Azure {
-    /// Asks Azure Resource Manager, and writes there.
+    /// For Azure Resource Manager: reads and writes.
     pub client: Client,
-    /// Asks Microsoft Graph.
+    /// For Microsoft Graph.
     pub graph: Client,
     pub credential: Credential,
     /// Ends waits on Ctrl-C.
     pub interrupt: Interrupt,
     /// Where requests go.
     pub target: Target,
-    /// Whether a person sits at the terminal.
+    /// Whether a person is at the terminal.
     pub interactive: bool,
-    /// Is told what goes on.
+    /// Receives progress.
     pub progress: Arc<dyn Progress>,
 }
 
 impl Azure {
-    /// Who the caller is, as its token says. Fails where no token can be had, before anything else is asked.
+    /// The caller according to its token. Fails before any other request if no token can be obtained.
     pub(crate) async fn caller(&self) -> Result<Claims, Halt> {
         let token = tokio::select! {
             biased;
@@ -49,7 +49,7 @@ impl Azure {
         token.map(|token| Claims::of(&token)).map_err(Halt::NotSignedIn)
     }
 
-    /// Reads what is wanted, and says who asked.
+    /// Reads what is wanted, and returns the caller too.
     pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<(Snapshot, Claims), Halt> {
         let claims = self.caller().await?;
         let mut snapshot = Snapshot::default();
@@ -61,12 +61,12 @@ impl Azure {
         Ok((snapshot, claims))
     }
 
-    /// Reads what is wanted beyond what a snapshot knows.
+    /// Reads what is wanted and not in the snapshot yet.
     pub(super) async fn ask_more(&self, wanted: &Wanted<'_>, snapshot: &mut Snapshot) -> Result<(), Halt> {
         self.ask("reading Azure", wanted, snapshot).await
     }
 
-    /// The same, called something else: it fails after a signal, since what was read then is not all there is.
+    /// The same with another progress title. Fails after a signal, since the snapshot is then incomplete.
     pub(super) async fn ask(
         &self,
         what: &str,
@@ -83,7 +83,7 @@ impl Azure {
         if self.interrupt.is_triggered() { Err(Halt::Interrupted("while reading")) } else { Ok(()) }
     }
 
-    /// Asks the activity log. What could not be read of it is an answer too.
+    /// Queries the activity log. A failure to read it is an answer too.
     pub(super) async fn ask_log(&self, queries: Vec<LogQuery>) -> Vec<(LogQuery, Answer)> {
         if !queries.is_empty() {
             self.progress.begins("reading the activity log");

@@ -1,6 +1,6 @@
-//! Takes the secrets of a run out of its plan.
+//! Removes a run's secrets from its plan.
 //!
-//! Pure, but for the secrets that a run knows: `scrub` holds those.
+//! Pure, apart from the secrets that `scrub` holds for the run.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::document::Plan;
 use crate::text::scrub::scrub;
 
-/// Takes the secrets of this run out of everything in a plan that only people read, and takes its fingerprint anew.
+/// Removes this run's secrets from everything in a plan that only people read, and recomputes its fingerprint.
 ///
-/// What is executed, compared or read back stays as it is: ids, addresses, declared values.
+/// What is executed, compared or read back stays unchanged: ids, addresses, declared values.
 pub(super) fn clean(plan: &mut Plan) {
     for change in &mut plan.changes {
         text(&mut change.title);
@@ -42,11 +42,11 @@ fn text(text: &mut String) {
     *text = scrub(text).into_owned();
 }
 
-/// Each text in something that holds nothing but texts for people.
+/// Cleans each text in a value that contains only texts for people.
 fn all<T: Serialize + DeserializeOwned>(part: &mut T) {
     let Ok(mut tree) = serde_json::to_value(&*part) else { return };
     values(&mut tree);
-    // A word that is no text, such as the name of an alternative, is no secret.
+    // Values other than text, such as enum names, are not secrets.
     if let Ok(clean) = serde_json::from_value(tree) {
         *part = clean;
     }

@@ -1,4 +1,4 @@
-//! What `apply` is asked to carry out, and whether it may.
+//! What `apply` should run, and whether it may.
 //!
 //! Pure.
 
@@ -9,28 +9,28 @@ use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::plan::saved::{Hearsay, differing};
 
-/// What is to be carried out.
+/// What `apply` was asked to run.
 #[derive(Clone)]
 pub(crate) enum Asked {
     /// What specs declare.
     Specs(Checked),
-    /// What a file says was approved.
+    /// A saved plan that was approved.
     Saved(Plan),
-    /// What specs declare, provided that it is what a file says was approved.
+    /// What specs declare, if it equals a saved plan that was approved.
     Both(Plan, Checked),
 }
 
-/// What is about to be carried out.
+/// What is about to run.
 pub(crate) struct Decision {
     pub plan: Plan,
-    /// What is left out of a plan from a file.
+    /// What is left out of a saved plan.
     pub hearsay: Hearsay,
-    /// Whether somebody approved all of it together: part of it is nobody's intention then.
+    /// Whether it was approved as a whole, so that running only a part is not intended.
     pub whole: bool,
 }
 
 impl Decision {
-    /// Adds which secrets the plan would send and this run does not have.
+    /// Adds findings for secrets that the plan would send and this run does not have.
     pub(crate) fn look_for(&mut self, secrets: &Secrets) {
         let missing = secrets.missing(&self.plan);
         self.plan.findings.extend(missing);
@@ -41,12 +41,12 @@ impl Decision {
         self.plan.has_errors() || self.hearsay.errors
     }
 
-    /// Whether nothing of it may be written.
+    /// Whether nothing may be written.
     pub(crate) fn is_refused(&self) -> bool {
         self.plan.is_refused() || self.plan.findings.iter().any(|finding| self.is_hopeless(finding))
     }
 
-    /// Whether a finding says that the run must not write at all, or that part of what is carried out whole or not at all cannot succeed.
+    /// Whether a finding forbids all writes, or means that part of an all-or-nothing plan cannot succeed.
     fn is_hopeless(&self, finding: &FindingEntry) -> bool {
         const ALWAYS: [Code; 4] =
             [Code::OutsideWithin, Code::TenantMismatch, Code::MissingPermission, Code::MissingSecret];
@@ -56,7 +56,7 @@ impl Decision {
     }
 }
 
-/// In what a plan differs by now from the one that was shown and approved.
+/// The differences between the plan that was shown and approved and the current one.
 pub(super) fn overtaken(shown: &Plan, now: &Plan) -> Vec<FindingEntry> {
     let hint = "run `keyless apply` again: it shows the plan as it is now";
     let told = differing(shown, now).into_iter();

@@ -1,4 +1,4 @@
-//! Why the flow ended before there was a plan: nothing was written then.
+//! Why the flow ended without a plan; nothing was written.
 
 use super::pins::Foreign;
 use crate::auth::AuthError;
@@ -10,29 +10,29 @@ use crate::snapshot::Refusal;
 pub(crate) enum Halt {
     #[error("failed to sign in")]
     NotSignedIn(#[source] AuthError),
-    /// By a signal; says when that was.
+    /// By a signal, with the phase it interrupted.
     #[error("interrupted {0}; nothing was written")]
     Interrupted(&'static str),
     #[error("`--within {given}` is not a scope")]
     NoScope { given: String, source: ResourceIdError },
-    #[error("`--rotate {address}` names nothing that holds a secret")]
+    #[error("`--rotate {address}` does not name a resource with a secret")]
     NothingToRotate {
         address: String,
-        /// The addresses that do.
+        /// The addresses that have one.
         known: Vec<String>,
     },
-    #[error("`{path}` cannot be used as a plan")]
+    #[error("could not use `{path}` as a plan")]
     UnusablePlan { path: String, cause: String, hint: &'static str },
-    #[error("the plan was made for {made}, and this run goes to {here}")]
+    #[error("the plan was made for {made}, but this run targets {here}")]
     OtherTarget { made: String, here: String },
     #[error(transparent)]
     OtherStack(Foreign),
-    #[error("could not read what the plan starts from: it would write {title}; nothing was written")]
+    #[error("could not read the current state of {title}, which the plan would write; nothing was written")]
     UnreadStart { title: String, refusal: Refusal },
 }
 
 impl Halt {
-    /// What lies behind it.
+    /// Its cause.
     pub(crate) fn cause(&self) -> Option<String> {
         match self {
             Self::NotSignedIn(error) => Some(error.to_string()),
@@ -46,7 +46,7 @@ impl Halt {
         }
     }
 
-    /// What to do about it.
+    /// Its remedy.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NotSignedIn(error) => error.hint().map(str::to_owned),
@@ -54,14 +54,16 @@ impl Halt {
             Self::NothingToRotate { known, .. } if known.is_empty() => {
                 Some("no connection of these specs has `credentials`".to_owned())
             }
-            Self::NothingToRotate { known, .. } => Some(format!("these do: {}", known.join(", "))),
+            Self::NothingToRotate { known, .. } => {
+                Some(format!("resources with a secret: {}", known.join(", ")))
+            }
             Self::UnusablePlan { hint, .. } => Some((*hint).to_owned()),
             Self::OtherTarget { .. } => {
-                Some("apply it where it was made for, or make one for this target".to_owned())
+                Some("apply it to the target it was made for, or make a plan for this target".to_owned())
             }
             Self::OtherStack(foreign) => Some(foreign.hint()),
             Self::UnreadStart { refusal, .. } => {
-                let hint = refusal.hint.as_deref().unwrap_or("see that it can be read");
+                let hint = refusal.hint.as_deref().unwrap_or("make sure that it can be read");
                 Some(format!("{hint}; then apply the plan again"))
             }
         }

@@ -1,4 +1,4 @@
-//! Lock files: read where they stand beside their specs, held against these, and compared with what the directory says.
+//! Lock files: read from beside their specs, checked against them, and compared with the directory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,41 +16,41 @@ use crate::spec::lock::Lock;
 /// Largest lock file in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// Where the lock file of the spec at a path stands.
+/// The path of the lock file for a spec.
 pub(super) fn beside(spec: &Path) -> PathBuf {
     spec.with_extension("lock.json")
 }
 
-/// The lock file of a spec; a spec from stdin has none.
+/// The path of a spec's lock file; a spec from stdin has none.
 pub(crate) fn path_of(loaded: &Loaded, sources: &Sources) -> Option<PathBuf> {
     let name = &sources.file(loaded.document.file).name;
     (name != "<stdin>").then(|| beside(Path::new(name)))
 }
 
-/// Whether a spec has names for a lock file to hold.
+/// Whether a spec has names that need a lock file.
 pub(crate) fn is_needed(loaded: &Loaded) -> bool {
     !principal_queries(std::slice::from_ref(loaded)).is_empty()
 }
 
-/// Whether a path names a regular file itself, not a link to one.
+/// Whether a path is a regular file itself, not a link.
 pub(crate) fn is_plain(path: &Path) -> io::Result<bool> {
     std::fs::symlink_metadata(path).map(|about| about.is_file())
 }
 
-/// What the lock file of a spec holds, if there is one.
+/// The lock file of a spec, if there is one.
 pub(super) fn of(loaded: &Loaded, sources: &Sources) -> Result<Option<Lock>, Box<Finding>> {
     let read = path_of(loaded, sources).as_deref().map(read).transpose();
     let at_stack = |problem: Box<Finding>| Box::new(problem.at(loaded.document.value_span("/stack")));
     read.map(Option::flatten).map_err(at_stack)
 }
 
-/// What is wrong with a spec's lock file; of which tenant it has to be is known once somebody has signed in.
+/// Problems with a spec's lock file. Its tenant can only be checked after sign-in.
 pub(super) fn held_against(loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding> {
     let lock = loaded.lock.as_ref();
     lock.map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), tenant)).unwrap_or_default()
 }
 
-/// In what the lock file of a spec differs from one made just now, or why that cannot be said.
+/// How a spec's lock file differs from a new one, or why that is not known.
 pub(crate) fn differences(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> Vec<Finding> {
     match of(loaded, sources) {
         Ok(standing) => {
@@ -62,11 +62,11 @@ pub(crate) fn differences(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> V
     }
 }
 
-/// Reads a lock file, if there is one. A link is not followed: it could lead anywhere.
+/// Reads a lock file, if there is one. Links are not followed, since they could lead anywhere.
 fn read(path: &Path) -> Result<Option<Lock>, Box<Finding>> {
     let unusable = |cause: String| {
-        let message = format!("lock file `{}` cannot be used", path.display());
-        let hint = "remove it, or write it anew with `keyless lock`";
+        let message = format!("could not use lock file `{}`", path.display());
+        let hint = "remove it, or recreate it with `keyless lock`";
         Box::new(Finding::error(Code::LockOutdated, message).cause(cause).hint(hint))
     };
     match is_plain(path) {

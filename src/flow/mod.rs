@@ -1,9 +1,9 @@
 //! The flow, to be read from top to bottom: spec → queries → snapshot → desired → diff → plan → checks → guards → apply → report.
 //!
-//! [`plan`] is all of it for what specs declare, [`review`] for a plan that was saved. [`decide`] says which of them an `apply` carries out,
-//! and [`execute`] does that. In between the command line shows and asks: nothing here knows of options, terminals or exit codes. Azure is
-//! asked through [`Azure`] alone, and files are read where a run begins ([`Checked::read`], [`saved::load`]); every other step is a pure
-//! function of the floors below.
+//! [`plan`] runs all of it for specs, [`review`] for a saved plan. [`decide`] chooses which one an `apply` runs, and [`execute`] runs it.
+//! In between, the command line shows the plan and asks: nothing here knows about options, terminals or exit codes. Azure is queried only
+//! through [`Azure`], and files are read only at the start ([`Checked::read`], [`saved::load`]); every other step is a pure function of the
+//! floors below.
 
 mod azure;
 mod clean;
@@ -44,64 +44,65 @@ use crate::{access, checks, guards, kinds, principals};
 
 /// The plan for what specs declare.
 pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Result<Plan, Halt> {
-    // A wish that the specs cannot grant is a mistake on the command line: it is told before Azure is asked anything.
+    // A wish that the specs cannot satisfy is a usage error, reported before any request to Azure.
     rotation::mark(&mut desired(&specs.stacks), wish.rotate)?;
 
-    // spec → queries → snapshot. An answer may raise the next question, so what is open is worked out anew until nothing is.
+    // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (snapshot, caller) = azure.read(&open).await?;
     let Checked { stacks, mut findings, sources } = specs;
 
-    // Specs and lock files name a tenant, and only the caller's token tells which one this is.
+    // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
     findings.extend(stacks.iter().flat_map(|loaded| locks::held_against(loaded, caller.tid)));
 
-    // snapshot → desired: names are resolved by now, so that each declared resource has its id.
+    // snapshot → desired: names are resolved now, so each declared resource has its id.
     let mut desired = resolved(&stacks, &snapshot);
     rotation::mark(&mut desired, wish.rotate)?;
 
-    // desired → diff → plan. From here on the plan is all there is: plain data, of which each write follows.
+    // desired → diff → plan. From here on, the plan is plain data from which every write follows.
     let diff = diff::diff(&stacks, desired, &snapshot);
     let names = principals::known_names(&stacks, &snapshot);
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
 
-    // What this run must not write, whoever asks for it; then what Azure would not take: such a change is refused, not tried.
+    // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
     let before = World::of(&snapshot);
     if let Some(unpermitted) = wish.purpose.unpermitted() {
         checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
 
-    // Guards come last, on the state that the changes which are left would lead to. They know nothing of how those were found.
+    // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);
     plan.findings.extend(guards::judge(&plan, &before, caller.oid, wish.allowed));
     plan.findings.sort();
 
-    // Who caused what differs. It decides nothing, so it is asked once everything is decided.
+    // Who caused the differences. This decides nothing, so it comes last.
     if let Some(inquiry) = inquiry {
         let answers = azure.ask_log(inquiry.queries(Timestamp::now())).await;
         inquiry.tell(&answers, &mut plan);
         plan.requests = azure.requests();
     }
 
-    // Whatever was read may repeat a secret of this run: nothing leaves before it was looked through.
+    // Anything read may repeat one of this run's secrets, so the plan is cleaned before it leaves.
     clean::clean(&mut plan);
     Ok(plan)
 }
 
-/// A saved plan judged anew: on live state as it is now, by this run's lifts and pins. What nothing but the file says is left out.
+/// Judges a saved plan again: against the current live state, with this run's `--allow` flags and pins. What only the file claims is left
+/// out.
 pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Result<(Plan, Hearsay), Halt> {
     let mut plan = saved;
-    // Approved for one target is not approved for another.
+    // Approval for one target does not apply to another.
     saved::same_target(&plan, &azure.target)?;
 
-    // plan → queries → snapshot: no spec says what to read, so it is what stands where the plan writes, and around that.
+    // plan → queries → snapshot: without specs, reads the targets of the plan and their surroundings.
     let (mut snapshot, caller) = azure.read(&|_| kinds::review(&plan)).await?;
     saved::starting_points(&plan, &snapshot)?;
     let beside = saved::unread_beside(&snapshot);
 
-    // In place of a diff: is everything still as it was when the plan was made? Of one that is not, nothing more is asked.
+    // Instead of a diff: checks that everything is still as it was when the plan was made. If not, nothing more is queried.
     let mut before = World::of(&snapshot);
     let mut outdated = stale(&plan, &before);
     let holds = outdated.is_empty();
@@ -111,7 +112,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
         outdated = spared(&plan, &diff::spared_by_now(&plan, &snapshot));
     }
 
-    // What the file says besides its writes is somebody's word: it is made anew from live state, or left out and counted.
+    // What else the file says is only a claim: it is recomputed from live state, or left out and counted.
     let hearsay = Hearsay::findings_of(&mut plan, saved::is_found_anew);
     let names = saved::names(&plan);
     if holds {
@@ -123,7 +124,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     plan.findings.extend(beside);
     plan.findings.extend(pins::outside(&wish.within, &plan));
 
-    // Guards as for a fresh plan, except that what the file calls declared counts for nothing.
+    // Guards as for a new plan, except that the file's claims about declarations do not count.
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);
     plan.findings.extend(guards::judge_file(&plan, &before, caller.oid, wish.allowed));
     plan.findings.sort();
@@ -134,7 +135,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     Ok((plan, hearsay))
 }
 
-/// What an `apply` carries out: what specs ask for now, a saved plan, or what both say.
+/// What an `apply` runs: what specs require now, a saved plan, or a saved plan confirmed by specs.
 pub(crate) async fn decide(azure: &Azure, asked: Asked, wish: &Wish<'_>) -> Result<Decision, Halt> {
     match asked {
         Asked::Specs(specs) => {
@@ -144,7 +145,7 @@ pub(crate) async fn decide(azure: &Azure, asked: Asked, wish: &Wish<'_>) -> Resu
             let (plan, hearsay) = review(azure, saved, wish).await?;
             Ok(Decision { plan, hearsay, whole: true })
         }
-        // What runs is what the specs ask for now; the file only says what was approved.
+        // What specs require now is run; the file only says what was approved.
         Asked::Both(saved, specs) => {
             let mut fresh = plan(azure, specs, wish).await?;
             saved::same_target(&saved, &azure.target)?;
@@ -154,7 +155,7 @@ pub(crate) async fn decide(azure: &Azure, asked: Asked, wish: &Wish<'_>) -> Resu
     }
 }
 
-/// The same once more, after a question that may have stood for an hour: what was shown and approved is what runs, or nothing does.
+/// Decides again after a prompt that may have been open for an hour: only what was shown and approved may run.
 pub(crate) async fn decide_again(
     azure: &Azure,
     asked: Asked,
@@ -167,7 +168,7 @@ pub(crate) async fn decide_again(
     Ok(now)
 }
 
-/// plan → apply → report. `news` is what the plan did not say yet when it was approved.
+/// plan → apply → report. `news` are findings made after the plan was approved.
 pub(crate) async fn execute(
     azure: &Azure,
     plan: &Plan,
@@ -175,7 +176,7 @@ pub(crate) async fn execute(
     gate: Option<Gate>,
     news: Vec<FindingEntry>,
 ) -> Report {
-    // A signal ends reads at once; a write in flight gets time to end, and what was written is told whatever comes.
+    // A signal ends reads at once; a running write gets time to finish, and everything written is reported.
     azure.interrupt.enter(Phase::Writing);
     let gate = gate.map(Arc::new);
     let mut report = apply(plan, &azure.client, secrets, &azure.interrupt, &*azure.progress, gate).await;
@@ -185,7 +186,7 @@ pub(crate) async fn execute(
     report
 }
 
-/// What is still to be asked: what shows the state of everything declared, then what the steps raise that a plan on it would take.
+/// The open queries: first the state of everything declared, then what the steps of a plan on it need.
 fn queries(stacks: &[Loaded], known: &Snapshot, purpose: Purpose) -> Vec<Query> {
     let mut open = kinds::missing(stacks, known);
     if purpose.unpermitted().is_some() {

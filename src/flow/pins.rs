@@ -1,4 +1,4 @@
-//! `--within` and `--stack`: what a run that is pinned must not change, whether its plan is fresh or comes from a file.
+//! `--within` and `--stack`: what a pinned run must not change, for new and saved plans.
 //!
 //! Pure.
 
@@ -10,7 +10,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::spec::Loaded;
 
-/// The scopes of `--within`: as they were given, and what they mean. Without any, everything is within.
+/// The scopes of `--within`, as given and as ids. If there are none, nothing is excluded.
 #[derive(Debug, Default)]
 pub(crate) struct Within(Vec<(String, ResourceId)>);
 
@@ -35,7 +35,7 @@ impl fmt::Display for Within {
     }
 }
 
-/// Writes of a plan that are in none of the scopes to which the run is pinned: deletes and what carries no mark too.
+/// Findings for writes outside of every scope that the run is pinned to, including deletes and unmarked resources.
 pub(super) fn outside(within: &Within, plan: &Plan) -> Vec<FindingEntry> {
     if within.0.is_empty() {
         return Vec::new();
@@ -44,22 +44,22 @@ pub(super) fn outside(within: &Within, plan: &Plan) -> Vec<FindingEntry> {
     let written = plan.changes.iter().filter(|change| change.action.writes());
     let findings = written.filter(|change| !is_inside(change)).map(|change| FindingEntry {
         source: change.source.clone(),
-        hint: Some("take it out of the spec, or widen `--within`".to_owned()),
+        hint: Some("remove it from the spec, or widen `--within`".to_owned()),
         ..FindingEntry::of(
             Severity::Error,
             Code::OutsideWithin,
-            format!("{} is outside of {within}, to which this run is pinned: `{}`", change.title, change.id),
+            format!("this run is pinned to {within}, and {} is outside: `{}`", change.title, change.id),
         )
     });
     findings.collect()
 }
 
-/// Whether a finding tells of a write that is pinned elsewhere.
+/// Whether a finding reports a write outside of the pinned scopes.
 pub(super) fn is_outside(finding: &FindingEntry) -> bool {
     finding.code == Code::OutsideWithin
 }
 
-/// The specs of stacks to which the run is not pinned.
+/// Findings for specs of stacks that the run is not pinned to.
 pub(crate) fn other_stacks(pinned: &[String], stacks: &[Loaded]) -> Vec<Finding> {
     let others = stacks.iter().filter(|loaded| !pinned.is_empty() && !pinned.contains(&loaded.spec.stack));
     let findings = others.map(|loaded| {
@@ -67,30 +67,30 @@ pub(crate) fn other_stacks(pinned: &[String], stacks: &[Loaded]) -> Vec<Finding>
         let message = format!("this run is pinned to stack `{to}`, not `{stack}`");
         Finding::error(Code::StackMismatch, message)
             .at(loaded.document.value_span("/stack"))
-            .hint("give the spec of the pinned stack only, or add `--stack` for this one")
+            .hint("pass only the spec of the pinned stack, or add `--stack` for this one")
     });
     findings.collect()
 }
 
-/// How a plan from a file is not of the stacks to which the run is pinned.
+/// Why a saved plan does not belong to the stacks that the run is pinned to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error("the plan writes {title} for stack `{stack}`, and this run is pinned to stack `{pinned}`")]
     Writes { title: String, stack: String, pinned: String },
-    #[error("the plan is of stack `{stacks}`, and this run is pinned to stack `{pinned}`")]
+    #[error("the plan is for stack `{stacks}`, and this run is pinned to stack `{pinned}`")]
     Whole { stacks: String, pinned: String },
 }
 
 impl Foreign {
     pub(super) fn hint(&self) -> String {
         match self {
-            Self::Writes { stack, .. } => format!("add `--stack {stack}` if it is meant"),
-            Self::Whole { .. } => "give the plan that was made for the pinned stack".to_owned(),
+            Self::Writes { stack, .. } => format!("if this is intended, add `--stack {stack}`"),
+            Self::Whole { .. } => "pass the plan that was made for the pinned stack".to_owned(),
         }
     }
 }
 
-/// Fails where a plan from a file writes for a stack to which the run is not pinned, or is about other stacks altogether.
+/// Fails if a saved plan writes for a stack that the run is not pinned to, or concerns only other stacks.
 pub(crate) fn stacks(pinned: &[String], plan: &Plan) -> Result<(), Halt> {
     if pinned.is_empty() {
         return Ok(());

@@ -14,10 +14,10 @@ use crate::snapshot::{Query, Snapshot};
 use crate::text::decoded;
 use crate::{checks, document, files, kinds};
 
-/// Largest saved plan in bytes; one of a hundred thousand changes has about half of it.
+/// Largest saved plan in bytes; one with a hundred thousand changes has about half of that.
 const LARGEST: u64 = 512 << 20;
 
-/// Whether a file is a saved plan, whatever it is called; a pipe can be read once only, and is not looked into.
+/// Whether a file is a saved plan, whatever its name; a pipe can be read only once, so it is not inspected.
 pub(crate) fn holds_plan(path: &Path) -> bool {
     path.is_file() && files::read(path, LARGEST).is_ok_and(|bytes| is_plan(&decoded(&bytes)))
 }
@@ -47,7 +47,7 @@ pub(super) fn starting_points(plan: &Plan, snapshot: &Snapshot) -> Result<(), Ha
     Err(Halt::UnreadStart { title: title.to_owned(), refusal })
 }
 
-/// What could not be read of what stands beside the plan's changes: it writes nothing there, and guards judged without it.
+/// Findings for unread resources next to the plan's changes: it writes nothing there, and guards judged without them.
 pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
     let told = snapshot.refusals().map(|refusal| FindingEntry {
         cause: Some(refusal.message.clone()),
@@ -55,13 +55,13 @@ pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
         ..FindingEntry::of(
             Severity::Warning,
             Code::IncompleteRead,
-            "what stands beside the plan's changes could not be read: it was judged without that",
+            "could not read everything next to the plan's changes: the plan was judged without it",
         )
     });
     told.collect()
 }
 
-/// What the plan's steps raise, given what is known: first which accounts there are, then who is left in them.
+/// The queries that the plan's steps need, given a snapshot: first which accounts exist, then who remains in them.
 pub(super) fn raised(plan: &Plan, known: &Snapshot) -> Vec<Query> {
     let mut raised = checks::queries(&plan.steps, known);
     raised.extend(kinds::review_secrets(plan, known));
@@ -69,12 +69,12 @@ pub(super) fn raised(plan: &Plan, known: &Snapshot) -> Vec<Query> {
     raised
 }
 
-/// Whether guards, pins or checks said it when the plan was made: they say it again, if it still holds.
+/// Whether a finding came from guards, pins or checks, which make it again if it still applies.
 pub(super) fn is_found_anew(finding: &FindingEntry) -> bool {
     finding.is_judgement() || pins::is_outside(finding) || checks::is_verdict(finding)
 }
 
-/// What the file calls principals, each with a word that it is the file's.
+/// The file's names for principals, each labelled as the file's.
 pub(super) fn names(plan: &Plan) -> BTreeMap<String, String> {
     let told = |name: &str| match name.strip_suffix(", from lock, unverified") {
         Some(name) => format!("{name}, from the plan and there from lock, unverified"),

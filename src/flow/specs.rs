@@ -1,7 +1,6 @@
-//! Specs, read and checked: where the flow begins.
+//! Reads and checks specs: the start of the flow.
 //!
-//! Files are read here, and nothing else is asked. What there is to say is collected on the way; what only the caller's token can tell is
-//! added by [`foreign_tenants`].
+//! Reads only files. Findings are collected on the way; [`foreign_tenants`] adds those that need the caller's token.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -21,14 +20,14 @@ use crate::spec::{self, Loaded};
 #[derive(Clone, Default)]
 pub(crate) struct Checked {
     pub stacks: Vec<Loaded>,
-    /// Everything there is to say so far.
+    /// All findings so far.
     pub findings: Vec<Finding>,
-    /// The files, for places.
+    /// The files, for positions.
     pub sources: Sources,
 }
 
 impl Checked {
-    /// Reads and checks specs by themselves; those of a stack to which the run is not pinned are errors.
+    /// Reads and checks specs on their own; specs of stacks that the run is not pinned to are errors.
     pub(crate) fn read(
         paths: &[PathBuf],
         stdin: impl Read,
@@ -43,9 +42,9 @@ impl Checked {
         checked
     }
 
-    /// Reads the lock files beside the specs, and holds each spec to its own.
+    /// Reads the lock files beside the specs, and checks each spec against its own.
     pub(crate) fn with_locks(mut self) -> Self {
-        // Whether there is a lock file or not, and whether its spec can be read or not.
+        // Whether or not a lock file exists, and whether or not its spec could be read.
         let paths: Vec<PathBuf> = self.sources.paths().iter().map(|path| locks::beside(path)).collect();
         for path in &paths {
             self.sources.note(path);
@@ -61,14 +60,14 @@ impl Checked {
         self
     }
 
-    /// Adds notes about what specs name and only Azure can judge, for a run that does not ask it.
+    /// Adds notes about names that only Azure can verify, for a run that does not connect to it.
     pub(crate) fn with_unjudged(mut self) -> Self {
         self.findings.extend(kinds::unjudged(&self.stacks));
         self.in_order_of_files();
         self
     }
 
-    /// Each stage told what it found; a reader goes through the file.
+    /// Sorts findings by file: stages add them in turn, but people read file by file.
     fn in_order_of_files(&mut self) {
         self.findings.sort_by_key(|finding| finding.span);
     }
@@ -81,7 +80,7 @@ impl Checked {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
     }
 
-    /// The address of each declared account, and where it stands.
+    /// The address of each declared account, and its position.
     pub(crate) fn accounts(&self) -> Vec<(String, Span)> {
         let desired = self.stacks.iter().flat_map(|loaded| Accounts.desired(loaded, &Snapshot::default()));
         desired.map(|desired| (desired.address, desired.span)).collect()
@@ -93,7 +92,7 @@ impl Checked {
     }
 }
 
-/// Declared tenants that are not the caller's.
+/// Errors for declared tenants other than the caller's.
 pub(super) fn foreign_tenants(stacks: &[Loaded], claims: &Claims) -> Vec<Finding> {
     stacks.iter().filter_map(|loaded| foreign_tenant(loaded, claims)).collect()
 }

@@ -1,4 +1,4 @@
-//! What commands read that make no plan: the accounts of specs or of a subscription as they stand, and whom specs name.
+//! What commands other than plans read: the live accounts of specs or of a subscription, and the principals that specs name.
 
 use super::specs::foreign_tenants;
 use super::{Azure, Checked, Halt};
@@ -14,7 +14,7 @@ use crate::spec::Loaded;
 use crate::spec::lock::Lock;
 
 impl Azure {
-    /// Reads what a command wants to know of these specs; what there is to say about that goes among their findings.
+    /// Reads what a command needs about these specs, and adds findings about it.
     pub(crate) async fn look(
         &self,
         checked: &mut Checked,
@@ -31,13 +31,13 @@ impl Azure {
         Ok((snapshot, standing))
     }
 
-    /// The declared accounts as they stand.
+    /// The declared accounts that are live.
     pub(crate) async fn accounts(&self, checked: &mut Checked) -> Result<Vec<Standing>, Halt> {
         let accounts = |stacks: &[Loaded], snapshot: &Snapshot| Accounts.queries(stacks, snapshot);
         self.look(checked, accounts).await.map(|(_, standing)| standing)
     }
 
-    /// All accounts of a subscription, with everything there is to say about that.
+    /// All accounts of a subscription, with findings.
     pub(crate) async fn listed(
         &self,
         subscription: &ResourceId,
@@ -46,7 +46,7 @@ impl Azure {
         Ok(accounts::listed(subscription, &snapshot))
     }
 
-    /// Looks up whom the stacks name, for a lock file of each; lock files that stand there do not count.
+    /// Looks up the principals that stacks name, for their new lock files; existing lock files are ignored.
     pub(crate) async fn look_up(&self, stacks: &[Loaded]) -> Result<Vec<(Lock, Vec<Open>)>, Halt> {
         let caller = self.caller().await?;
         let mut snapshot = Snapshot::default();
@@ -57,7 +57,7 @@ impl Azure {
             .collect())
     }
 
-    /// A document of this run.
+    /// Wraps the result of a command as a document.
     pub(crate) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
         Statement::new(about, checked.entries(), self.target.clone(), self.requests())
     }

@@ -1,44 +1,44 @@
-//! What a run asks of the flow beyond its specs or its plan.
+//! A run's options for the flow, besides its specs or plan.
 
 use super::pins::Within;
 use crate::finding::Severity;
 use crate::guards::Allow;
 
-/// What is wished.
+/// A run's options.
 #[derive(Debug)]
 pub(crate) struct Wish<'a> {
     pub purpose: Purpose,
-    /// Where something may be written.
+    /// Where the run may write.
     pub within: Within,
-    /// Which guards are lifted.
+    /// The guards that are lifted.
     pub allowed: &'a [Allow],
     /// The addresses whose secrets are sent again.
     pub rotate: &'a [String],
 }
 
-/// What a plan is made for.
+/// The purpose of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be looked at.
+    /// To show it.
     Plan,
-    /// To be carried out at once.
+    /// To apply it at once.
     Apply,
     /// To show what differs.
     Drift,
 }
 
 impl Purpose {
-    /// How much it matters that the caller may not do what the plan would; `None` where nobody is going to, and nothing is asked about steps.
+    /// The severity of missing permissions; `None` if nothing will be applied, so that steps need no queries.
     pub(super) fn unpermitted(self) -> Option<Severity> {
         match self {
-            // Whoever plans in a pull request need not be the one who applies.
+            // The identity that plans in a pull request need not be the one that applies.
             Self::Plan => Some(Severity::Note),
             Self::Apply => Some(Severity::Error),
             Self::Drift => None,
         }
     }
 
-    /// Whether it is asked who caused what differs.
+    /// Whether to find out who caused the differences.
     pub(super) fn explains(self) -> bool {
         self == Self::Drift
     }

@@ -23,7 +23,7 @@ fn delegating(roles: &str) -> String {
     )
 }
 
-/// Objections and notes, each with its rule.
+/// Objections and notes, each prefixed with its rule.
 fn said(before: &[Value], after: &[Value], declared: &Declared) -> (Vec<String>, Vec<String>) {
     let (before, after) = (world(before.iter().cloned()), world(after.iter().cloned()));
     let said = rights(&before, &after, None, declared);
@@ -65,7 +65,7 @@ fn every_right_that_becomes_more_is_guarded_alone_and_by_wildcard_and_not_where_
             assert!(
                 judged(&json!([{"actions": [action], "notActions": [action.to_lowercase()]}])).is_empty()
             );
-            // What one permission excludes another gives.
+            // One permission excludes what the other grants.
             let both = json!([{"actions": ["*"], "notActions": ["*"]}, {"actions": [action]}]);
             assert_eq!(judged(&both).len(), 1, "{action}");
             assert!(
@@ -379,7 +379,7 @@ fn the_caller_is_not_put_under_a_condition() {
     let never = "@Resource[x] StringEquals 'y'";
     let found = judged(&[owner()], &[under(owner(), never)]);
     assert!(found.len() == 1 && found[0].contains("under a condition"), "{found:?}");
-    // What is not known is nothing to rely on, and what stays as it was is no loss.
+    // Unknown grants cannot be relied on, and an unchanged grant is no loss.
     assert_eq!(judged(&[owner(), unknown.clone()], std::slice::from_ref(&unknown)).len(), 1);
     assert!(judged(std::slice::from_ref(&unknown), std::slice::from_ref(&unknown)).is_empty());
     assert!(judged(&[under(owner(), never)], &[under(owner(), never)]).is_empty());
@@ -422,7 +422,7 @@ fn a_flag_can_be_copied_to_a_shell_whatever_the_names() {
     }
 }
 
-/// Which of all built-in roles are guarded, as read by eye: each of these gives one of the rights of the table.
+/// The guarded ones among all built-in roles, checked by eye: each grants one of the rights in the table.
 #[test]
 fn the_right_built_in_roles_are_guarded() {
     let path =

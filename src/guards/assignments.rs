@@ -10,7 +10,7 @@ use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
 
-/// Whether a principal is there to use what it is given.
+/// Whether a principal still exists to use what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     There,
@@ -20,27 +20,28 @@ pub(super) enum Presence {
     Deleted,
 }
 
-/// A role assignment.
+/// A role assignment, parsed for guards.
 pub(super) struct Grant<'a> {
     pub(super) id: &'a ResourceId,
-    /// It stands in the assignment's own id.
+    /// Taken from the assignment's id.
     pub(super) scope: ResourceId,
     pub(super) principal: &'a str,
-    /// The same to compare by, in whatever form the assignment spells the GUID.
+    /// The principal in a form that compares equal however the assignment spells the GUID.
     pub(super) holder_id: String,
     pub(super) role: Option<&'a Role>,
     pub(super) role_id: String,
-    /// Without white space around it; empty where there is none.
+    /// Trimmed; empty if there is none.
     condition: &'a str,
     version: Option<&'a str>,
-    /// Whether it ends by itself, as far as schedules were asked about.
+    /// Whether it expires, as far as its schedules were read.
     pub(super) ends: bool,
-    /// Whether it lasts even where schedules could not be read: keyless makes it or made it, as its name tells, or what could be read does.
+    /// Whether it is permanent even if schedules could not be read: keyless creates it, its name shows that keyless created it, or what was
+    /// read says so.
     pub(super) lasts: bool,
     pub(super) presence: Presence,
-    /// The resource whose own identity its principal will be, where that is not known yet.
+    /// The resource whose identity will be the principal, if the principal is not known yet.
     pub(super) holder: Option<&'a ResourceId>,
-    /// What the assignment says that its principal is.
+    /// The `principalType` of the assignment.
     kind: Option<&'a str>,
 }
 
@@ -49,7 +50,7 @@ pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a
     world.resources.iter().filter_map(|(id, body)| grant(world, id, body, roles)).collect()
 }
 
-/// All role assignments of the state after a plan: those of identities that the plan deletes stay, and give nobody anything.
+/// All role assignments after a plan. Those of identities that the plan deletes remain, but grant nothing.
 pub(super) fn grants_after<'a>(before: &World, after: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
     let lost = before.identities_lost(after);
     let mut grants = grants(after, roles);
@@ -61,7 +62,7 @@ pub(super) fn grants_after<'a>(before: &World, after: &'a World, roles: &'a Cata
     grants
 }
 
-/// Grants by who holds them, and by what they give to whom: a state may hold tens of thousands.
+/// Grants indexed by holder, and by role and holder: a state may have tens of thousands.
 pub(super) struct ByGift<'g> {
     gifts: BTreeMap<(String, String), Vec<&'g Grant<'g>>>,
     holders: BTreeMap<String, Vec<&'g Grant<'g>>>,
@@ -77,12 +78,12 @@ impl<'g> ByGift<'g> {
         by_gift
     }
 
-    /// The grants of the same principal, of any role and wherever that is.
+    /// Grants to the same principal: any role, any scope.
     pub(super) fn of_holder(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
         self.holders.get(&grant.holder_id).map_or(&[], Vec::as_slice)
     }
 
-    /// The grants that give the same role to the same principal, wherever that is.
+    /// Grants of the same role to the same principal, at any scope.
     pub(super) fn alike(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
         self.gifts.get(&grant.gift()).map_or(&[], Vec::as_slice)
     }
@@ -117,9 +118,9 @@ fn grant<'a>(
     })
 }
 
-/// Whether an assignment has the name that keyless gives, made of who has which role where. No mark tells that it lasts, since `adopt`
-/// writes one onto anything and anybody can type one; what Privileged Identity Management makes for a while it names otherwise, as far as
-/// is known. Worked out here a second time on purpose.
+/// Whether an assignment has the name that keyless derives from role, principal and scope. A mark does not prove that an assignment is
+/// permanent: `adopt` writes one onto any assignment, and anyone can type one. As far as is known, Privileged Identity Management names its
+/// temporary assignments differently. Duplicated from the planner on purpose.
 fn is_named_by_keyless(id: &ResourceId, properties: &Value) -> bool {
     let text = |name: &str| properties[name].as_str().unwrap_or_default();
     let (Some(role), Some(scope)) = (trailing_guid(text("roleDefinitionId")), scope_of(id)) else {
@@ -139,27 +140,27 @@ fn scope_of(id: &ResourceId) -> Option<ResourceId> {
 }
 
 impl Grant<'_> {
-    /// Whether it holds there, inherited from a management group too.
+    /// Whether it applies there, including by inheritance from a management group.
     pub(super) fn reaches(&self, world: &World, at: &ResourceId) -> bool {
         world.reaches(self.id, &self.scope, at)
     }
 
-    /// Whether two grants are the same, whatever their GUIDs.
+    /// Whether two grants have the same role, principal and scope, whatever their ids.
     pub(super) fn is(&self, other: &Grant<'_>) -> bool {
         self.scope == other.scope && self.role_id == other.role_id && self.holder_id == other.holder_id
     }
 
-    /// The role, and who has it.
+    /// The role and its holder, as a key.
     fn gift(&self) -> (String, String) {
         (self.role_id.clone(), self.holder_id.clone())
     }
 
-    /// Whether it is something to go by that this was there before: what ends by itself is not, nor what may for all that could be read.
+    /// Whether it existed before as a permanent grant: not one that expires, nor one that may expire because schedules could not be read.
     pub(super) fn was_lasting(&self, before: &World, at: &ResourceId) -> bool {
         !self.ends && (self.lasts || before.unscheduled.why(at).is_none())
     }
 
-    /// Whether its principal may be the identity of an application, or of something in an account.
+    /// Whether its principal may be the identity of an application or of something in an account.
     pub(super) fn is_for_a_service(&self) -> bool {
         self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case("ServicePrincipal"))
     }
@@ -168,14 +169,14 @@ impl Grant<'_> {
         !self.condition.is_empty()
     }
 
-    /// Whether the other holds at least whenever this does, as far as their conditions go.
+    /// Whether the other grant allows at least as much, as far as their conditions tell.
     pub(super) fn is_kept_by(&self, other: &Grant<'_>) -> bool {
         !other.is_conditional() || self.has_condition_of(other)
     }
 
-    /// Whether what this gives at a scope is still given after a plan: by itself, or by another that gives the same for good, with no more of a
-    /// condition than before. What ends by itself, or is for somebody who is gone, keeps no other; to an identity that the plan deletes nothing
-    /// is given any more.
+    /// Whether what this grants at a scope is still granted after a plan: by itself, or by another permanent grant of the same role whose
+    /// condition is no stricter than before. A grant that expires or whose principal is gone replaces no other, and an identity that the
+    /// plan deletes keeps nothing.
     pub(super) fn is_kept(&self, before: &World, at: &ResourceId, new: &[Grant<'_>]) -> bool {
         let stays = |now: &Grant<'_>| now.id == self.id || now.is_lasting(before, at);
         new.iter().any(|now| {
@@ -183,12 +184,12 @@ impl Grant<'_> {
         })
     }
 
-    /// Whether it is something to go by at a scope: for somebody who is there, and for good as far as is known.
+    /// Whether it can be relied on at a scope: its principal exists and, as far as is known, it does not expire.
     pub(super) fn is_lasting(&self, before: &World, at: &ResourceId) -> bool {
         self.presence == Presence::There && self.was_lasting(before, at)
     }
 
-    /// Whether both have the same condition; white space does not count.
+    /// Whether both have the same condition, ignoring white space.
     pub(super) fn has_condition_of(&self, other: &Grant<'_>) -> bool {
         if self.condition == other.condition {
             return true;
@@ -199,8 +200,8 @@ impl Grant<'_> {
         }
     }
 
-    /// Whether its role permits one of the calls that the models of an account need, and its condition certainly lets that one through. Where
-    /// it is not known what is deployed, the condition must let every usual call through that the role permits: any could be the one.
+    /// Whether its role permits one of the calls that the account's models need and its condition certainly allows that call. If the
+    /// deployed models are unknown, the condition must allow every usual call that the role permits.
     pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<Call>>) -> bool {
         let Some(role) = self.role else { return false };
         let lets = |action: &&str| self.never_withholds(action);
@@ -213,25 +214,25 @@ impl Grant<'_> {
         }
     }
 
-    /// Whether its condition lets an action through whatever is asked; where there is none, it does.
+    /// Whether its condition always allows an action, or it has none.
     pub(super) fn never_withholds(&self, action: &str) -> bool {
         let lets = |condition: Condition| condition.always_lets(action);
         !self.is_conditional() || Condition::parse(self.condition).is_ok_and(lets)
     }
 
-    /// Whether its condition keeps an action away whatever is asked.
+    /// Whether its condition never allows an action.
     pub(super) fn always_withholds(&self, action: &str) -> bool {
         let withholds = |condition: Condition| condition.never_lets(action);
         self.is_conditional() && Condition::parse(self.condition).is_ok_and(withholds)
     }
 
-    /// The roles that its holder may give, by its own condition and by that of its role.
+    /// The roles that its holder can assign, limited by its own condition and the role's.
     pub(super) fn givable(&self, role: &Role) -> Givable {
         let condition = Some(self.condition).filter(|condition| !condition.is_empty());
         role.givable().and(rbac::givable(condition, self.version))
     }
 
-    /// The role's name, or its id where it is not known.
+    /// The role's name, or its id if unknown.
     pub(super) fn role_name(&self) -> &str {
         self.role.map_or(self.role_id.as_str(), |role| role.name.as_str())
     }

@@ -1,4 +1,4 @@
-//! Guards of what stands in an account: projects that go, content filters that stop less.
+//! Guards for what stands in an account: projects that are deleted, content filters that are weakened.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,10 @@ fn a_project_goes_only_past_its_guard_and_what_stands_in_it_is_none() {
         assert_eq!(messages, expected.into_iter().collect::<Vec<_>>(), "{below}");
         if let Some(finding) = refusals.next() {
             assert!(finding.is_refusal() && finding.code == Code::GuardDeleteProject);
-            assert_eq!(finding.hint.as_deref(), Some("if it is meant: --allow delete-project:an-address"));
+            assert_eq!(
+                finding.hint.as_deref(),
+                Some("if this is intended: --allow delete-project:an-address")
+            );
             assert!(!judged(&["delete-project:an-address"])[0].is_refusal());
         }
     }
@@ -91,7 +94,7 @@ fn a_filter_that_stops_less_is_refused_and_one_that_stops_as_much_or_more_is_not
     let states = [(true, true), (true, false), (false, true), (false, false)];
     for old in states {
         for new in states {
-            // A higher threshold is no loss where nothing was stopped.
+            // A higher threshold is no loss if the filter blocked nothing.
             let (before, after) = (policy(old.0, old.1, "Low"), policy(new.0, new.1, "Low"));
             let found = said(&[(STRICT, before)], &[(STRICT, after)]);
             let weaker = old == (true, true) && new != (true, true);
@@ -105,7 +108,7 @@ fn a_filter_that_stops_less_is_refused_and_one_that_stops_as_much_or_more_is_not
     for (after, words) in [
         (policy(false, true, "Medium"), "is disabled"),
         (policy(true, false, "Medium"), "no longer blocks"),
-        (policy(true, true, "High"), "stops from High on, and did from Medium"),
+        (policy(true, true, "High"), "blocks from High on, previously from Medium"),
         (json!({"mode": "Blocking", "contentFilters": []}), "is gone"),
         (json!({"mode": "Blocking"}), "is gone"),
     ] {
@@ -127,13 +130,13 @@ fn filters_are_the_same_by_name_and_source_without_case_and_in_any_order() {
         found,
         ["the plan weakens content filter `strict` of `chat`: `Hate` of `Completion` no longer blocks"]
     );
-    // One that says no threshold stops all that it finds.
+    // A filter without a threshold blocks everything it detects.
     let high = json!({"contentFilters": [
         {"name": "Hate", "source": "Prompt", "blocking": true, "severityThreshold": "High"},
         filter("Hate", "Completion", true),
     ]});
     assert_eq!(said(&[(STRICT, both.clone())], &[(STRICT, high)]).len(), 1);
-    // A new policy takes nothing away, and neither does one that goes: Azure keeps what a deployment names.
+    // A new policy removes nothing, nor does a deleted one: Azure keeps a policy that a deployment names.
     assert!(said(&[], &[(STRICT, both.clone())]).is_empty());
     assert!(said(&[(STRICT, both)], &[]).is_empty());
 }
@@ -165,7 +168,7 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
         (Some("strict"), Some("other"), Some(policy(true, true, "Medium")), false),
         (Some("strict"), Some("other"), Some(policy(true, true, "High")), true),
         (Some("strict"), Some("other"), Some(policy(false, true, "Low")), true),
-        // What Azure does not show counts as stricter when it is left; one that names none has its default.
+        // What Azure does not show counts as stricter before the plan; a deployment that names no policy has the default.
         (Some("Microsoft.DefaultV2"), Some("strict"), None, true),
         (None, Some("strict"), None, true),
         (None, None, None, false),
@@ -177,7 +180,7 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
         let found = said(&before, &after);
         assert_eq!(!found.is_empty(), refused, "{from:?} -> {to:?}: {found:?}");
     }
-    // A policy that nobody has read is not known to be replaced.
+    // Whether a policy that was not read is being replaced is unknown.
     let found = said(
         &[(at, deployment(Some("strict")))],
         &[(at, deployment(Some("other"))), (other, policy(true, true, "Low"))],
@@ -185,18 +188,18 @@ fn a_deployment_keeps_its_filter_or_gets_one_that_stops_as_much() {
     assert_eq!(
         found,
         [
-            "the plan moves deployment `gpt` of `chat` from content filter `strict` to `other`, which is not known to stop as much: Azure does not show what `strict` stops"
+            "the plan moves deployment `gpt` of `chat` from content filter `strict` to `other`, which may block less: Azure does not show what `strict` blocks"
         ]
     );
-    // One that keeps its policy keeps what it had, whether or not anybody has read that; unless the plan makes what it names.
+    // A deployment that keeps its policy loses nothing, read or not, unless the plan creates the policy it names.
     let kept = || (at, deployment(Some("strict")));
     assert!(said(&[kept()], &[(at, deployment(Some("Strict")))]).is_empty());
     assert_eq!(said(&[kept()], &[kept(), (STRICT, policy(true, true, "Low"))]).len(), 1);
-    // What goes with its deployment is the other guard's.
+    // Policies deleted along with their deployment are the other guard's business.
     assert!(said(&[strict(), kept()], &[strict()]).is_empty());
 }
 
-/// Azure's own default, as its list shows it.
+/// Azure's default policy, as its list shows it.
 fn shown_default() -> (&'static str, Value) {
     let mut filters = vec![
         json!({"name": "Jailbreak", "source": "Prompt", "enabled": true, "blocking": true}),
@@ -211,7 +214,7 @@ fn shown_default() -> (&'static str, Value) {
     )
 }
 
-/// An own policy with a base, and filters of some names.
+/// A custom policy with a base and the filters given.
 fn based(base: &str, filters: &[(&str, bool, &str)]) -> Value {
     let filter = |(name, on, level): &(&str, bool, &str)| json!({"name": name, "source": "Prompt", "enabled": on, "blocking": on, "severityThreshold": level});
     json!({"mode": "Blocking", "basePolicyName": base, "contentFilters": filters.iter().map(filter).collect::<Vec<_>>()})
@@ -227,7 +230,7 @@ fn a_new_deployment_is_measured_against_azures_default() {
         (Some("Microsoft.Nil"), None, true),
         (Some("Microsoft.Default"), None, true),
         (Some("own"), None, true),
-        // What a policy does not list it takes from its base.
+        // A policy inherits from its base what it does not list.
         (Some("own"), Some(based(default, &[])), false),
         (Some("own"), Some(based("MICROSOFT.DEFAULTV2", &[("Hate", true, "Low")])), false),
         (Some("own"), Some(based(default, &[("Hate", true, "High")])), true),
@@ -246,12 +249,12 @@ fn a_new_deployment_is_measured_against_azures_default() {
     assert_eq!(
         said(&[shown_default(), (own, policy(false, false, "Low"))], &after),
         [
-            "the plan makes deployment `gpt` of `chat` with content filter `own`, which, measured against `Microsoft.DefaultV2`, stops less: `Jailbreak` of `Prompt` is gone; `Hate` of `Prompt` is disabled; `Violence` of `Prompt` is gone"
+            "the plan creates deployment `gpt` of `chat` with content filter `own`, which, measured against `Microsoft.DefaultV2`, blocks less: `Jailbreak` of `Prompt` is gone; `Hate` of `Prompt` is disabled; `Violence` of `Prompt` is gone"
         ]
     );
 }
 
-/// An account that does not exist yet shows nothing: Azure's own policies are then what its documentation says.
+/// A new account shows no policies yet, so Azure's documented defaults stand in for them.
 #[test]
 fn a_new_account_is_measured_by_what_azure_documents_of_its_own() {
     let (at, own) = ("deployments/gpt", "raiPolicies/own");
@@ -280,7 +283,7 @@ fn another_base_policy_or_one_that_is_not_shown_may_stop_less() {
         (based("Microsoft.DefaultV2", &[]), based(unshown, &[]), true),
         (based(unshown, &[]), based("Microsoft.DefaultV2", &[]), true),
         (based(unshown, &[]), based(&unshown.to_lowercase(), &[]), false),
-        // Of a base that is not shown, the strictest there is takes nothing away.
+        // If the base is not shown, only the strictest settings certainly lose nothing.
         (based(unshown, &[]), based(unshown, &[("Hate", true, "Low")]), false),
         (based(unshown, &[]), based(unshown, &[("Hate", true, "Medium")]), true),
         (based(unshown, &[("Hate", true, "Low")]), based(unshown, &[]), true),
@@ -302,7 +305,7 @@ fn names_that_azure_spells_in_several_ways_are_one_filter_and_unknown_words_are_
         said(&[(STRICT, before.clone())], &[(STRICT, with(json!([text("protected_material_text", true)])))])
             .is_empty()
     );
-    // Of two of one name the weaker counts.
+    // If two filters have the same name, the weaker one counts.
     let twice = with(json!([text("Protected Material Text", true), text("protected_material_text", false)]));
     assert_eq!(said(&[(STRICT, before)], &[(STRICT, twice)]).len(), 1);
     let level = |level: &str| {
@@ -310,7 +313,7 @@ fn names_that_azure_spells_in_several_ways_are_one_filter_and_unknown_words_are_
     };
     assert_eq!(said(&[(STRICT, level("High"))], &[(STRICT, level("Severe"))]).len(), 1);
     assert_eq!(said(&[(STRICT, level("Severe"))], &[(STRICT, level("High"))]).len(), 1);
-    // What stays as it is, known or not, is no loss.
+    // An unchanged filter is no loss, known or not.
     assert!(said(&[(STRICT, level("Severe"))], &[(STRICT, level("severe"))]).is_empty());
     let action = |action: &str| {
         with(json!([{"name": "Hate", "source": "Prompt", "blocking": true, "action": action}]))
@@ -337,7 +340,7 @@ fn blocklists_defender_and_ones_own_key_are_not_taken_away() {
     let defender = |state: &str| ("defenderForAISettings/Default", json!({ "state": state }));
     assert_eq!(
         said(&[defender("Enabled")], &[defender("Disabled")]),
-        ["the plan turns Defender for AI of account `chat` off"]
+        ["the plan disables Defender for AI of account `chat`"]
     );
     assert!(said(&[defender("Disabled")], &[defender("Enabled")]).is_empty());
     let account = |properties: Value| {

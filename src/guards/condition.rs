@@ -1,7 +1,7 @@
-//! Conditions of role assignments that a plan drops, changes, or gets around.
+//! Conditions of role assignments that a plan drops, changes or works around.
 //!
-//! A condition is not evaluated here: whether another one lets more through, a person says. It counts as got around by another role too,
-//! where that gives some of what the condition keeps away.
+//! A condition is not evaluated here: whether the new one allows more is for a person to decide. Another role that grants some of what the
+//! condition withholds counts as a way around it too.
 
 use super::assignments::{ByGift, Grant};
 use super::{Objection, Rule};
@@ -13,20 +13,20 @@ pub(super) fn objections(before: &World, old: &ByGift<'_>, new: &[Grant<'_>]) ->
     new.iter().filter_map(message).map(object).collect()
 }
 
-/// How a grant lets its principal do what a condition kept from it, if so.
+/// How a grant allows its principal what a condition withheld, if it does.
 fn weakened(before: &World, old: &ByGift<'_>, grant: &Grant<'_>) -> Option<String> {
     let (role, principal, scope) = (grant.role_name(), grant.principal, &grant.scope);
     let like_it = old.alike(grant);
     let had = |was: &&&Grant<'_>| {
         was.reaches(before, scope)
             && (!was.is_conditional() || was.has_condition_of(grant))
-            // What somebody has for a while only gives nothing that lasts.
+            // A temporary grant gives nothing permanent.
             && (was.id == grant.id || was.was_lasting(before, scope))
     };
     if like_it.iter().any(|was| had(&was)) {
         return None;
     }
-    // Nor does it keep anything from anybody.
+    // Nor does it withhold anything.
     let counts = |was: &Grant<'_>| was.is_conditional() || was.was_lasting(before, scope);
     if like_it.iter().any(|was| was.is(grant) && counts(was)) {
         let verb = if grant.is_conditional() { "changes" } else { "drops" };
@@ -34,7 +34,7 @@ fn weakened(before: &World, old: &ByGift<'_>, grant: &Grant<'_>) -> Option<Strin
             "the plan {verb} the condition under which {principal} has `{role}` on `{scope}`"
         ));
     }
-    // The same role above, below or here without that condition would undo it.
+    // The same role above, below or at this scope without the condition would defeat it.
     let meets = |was: &&&Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);
     let around = like_it.iter().find(|was| meets(was) && counts(was) && !was.has_condition_of(grant));
     let Some(around) = around else { return swapped(before, old.of_holder(grant), grant) };
@@ -46,7 +46,7 @@ fn weakened(before: &World, old: &ByGift<'_>, grant: &Grant<'_>) -> Option<Strin
     Some(format!("the plan gives {principal} `{role}` on `{scope}` {how} it has it on `{}`", around.scope))
 }
 
-/// How a grant gives its principal some of what a condition on another role keeps from it, if so.
+/// How a grant gives its principal part of what a condition on another role withholds, if it does.
 fn swapped(before: &World, theirs: &[&Grant<'_>], grant: &Grant<'_>) -> Option<String> {
     let (role, scope) = (grant.role?, &grant.scope);
     let meets = |was: &Grant<'_>| was.reaches(before, scope) || scope.contains(&was.scope);

@@ -1,8 +1,8 @@
-//! Connections that carry a secret: where it goes, and which one.
+//! Connections that carry a secret: where the secret is sent, and which secret.
 //!
-//! Azure never shows a secret, nor which one a connection has. So a write that sends one to a live connection may send another than
-//! the one it has, and needs a word. Two writes do not: the first one, which makes the connection, and one that sends the secret and
-//! changes nothing else, which only `--rotate` asks for. A new name is no way around it: `new_connection` judges those.
+//! Azure never shows a secret, nor which one a connection uses. A write that sends a secret to a live connection may therefore replace it
+//! with another, and must be allowed. Two writes need no permission: creating the connection, and sending only the secret, which happens
+//! only with `--rotate`. Renaming a connection does not get around this: `new_connection` covers new names.
 
 use serde_json::{Map, Value};
 use url::{Origin, Url};
@@ -13,9 +13,9 @@ use crate::id::ResourceId;
 use crate::plan::predict::World;
 use crate::spec::secrets::untold;
 
-/// Ways to sign in that need no secret; of any other, Azure's newer ones too, it is not known that it does not.
+/// Ways to sign in that need no secret. Any other, including ones Azure adds later, may need one.
 const WITHOUT: [&str; 3] = ["AAD", "None", "ManagedIdentity"];
-/// What has connections.
+/// Resource types of connections.
 const TYPES: [&str; 3] = [
     "Microsoft.CognitiveServices/accounts/connections",
     "Microsoft.CognitiveServices/accounts/projects/connections",
@@ -40,7 +40,7 @@ pub(super) fn is_connection(id: &ResourceId) -> bool {
     found.is_some_and(|found| TYPES.iter().any(|name| name.eq_ignore_ascii_case(&found)))
 }
 
-/// What of a live connection's secret changes its way.
+/// How a plan changes the use of a live connection's secret.
 fn redirected(old: &Value, new: &Value) -> Option<String> {
     let had = carries_secret(old);
     let sent = secrets(new);
@@ -50,7 +50,7 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     let secret = sent.clone().unwrap_or_else(|| "its secret".to_owned());
     let (from, to) = (target(old), target(new));
     if !same_host(from, to) {
-        // Azure shows a target to every reader; a signature or password in it is not repeated all the same.
+        // Azure shows targets to every reader, but a signature or password in one is still not repeated.
         let (from, to) = (untold("target", from), untold("target", to));
         return Some(format!("sends {secret} of {{connection}} to another host: `{from}` -> `{to}`"));
     }
@@ -72,7 +72,7 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     })
 }
 
-/// Whether it has a secret, or gets one, whatever it says of how it signs in.
+/// Whether it has or gets a secret, regardless of its `authType`.
 pub(super) fn carries_secret(properties: &Value) -> bool {
     let way = properties["authType"].as_str().unwrap_or_default();
     let mut named = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn carries_secret(properties: &Value) -> bool {
     !named.is_empty() || !WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(way))
 }
 
-/// The secrets that a write sends, in words; none where it sends nothing to sign in with.
+/// The secrets that a write sends, in words; `None` if it sends no credentials.
 pub(super) fn secrets(properties: &Value) -> Option<String> {
     let credentials = &properties["credentials"];
     if credentials.is_null() {
@@ -104,8 +104,8 @@ pub(super) fn target(properties: &Value) -> &str {
     properties["target"].as_str().unwrap_or_default()
 }
 
-/// Whether two targets are the same host, by the rules that a client reads a URL with: scheme, host and port count, and neither user
-/// names, case, the scheme's own port nor the spelling of an international name does. What is no URL is compared as it is written.
+/// Whether two targets are the same host as a client parses the URL: scheme, host and port count; user names, case, the scheme's default
+/// port and the spelling of an international name do not. A target that is not a URL is compared as text.
 pub(super) fn same_host(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -117,7 +117,7 @@ pub(super) fn same_host(one: &str, other: &str) -> bool {
     }
 }
 
-/// The origin of a URL; none where clients could read different hosts in it.
+/// The origin of a URL; `None` if clients could disagree about the host.
 fn origin(target: &str) -> Option<Origin> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
     let url = Url::parse(target).ok().filter(|_| !target.contains(odd))?;
@@ -125,7 +125,7 @@ fn origin(target: &str) -> Option<Origin> {
     origin.is_tuple().then_some(origin)
 }
 
-/// The members that differ, but for what signs in.
+/// The members that differ, apart from the credentials.
 fn changed(old: &Value, new: &Value) -> Vec<String> {
     let empty = Map::new();
     let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));

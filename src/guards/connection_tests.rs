@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-/// A plan that lists nothing.
+/// An empty plan.
 fn quiet() -> Plan {
     crate::plan::samples::plan(json!([]), json!([]))
 }
@@ -42,7 +42,7 @@ fn live(way: &str, target: &str) -> Value {
     json!({"category": "CognitiveSearch", "authType": way, "target": target, "credentials": null, "metadata": {"ApiType": "Azure"}})
 }
 
-/// The same once a plan has sent a secret.
+/// The same after a plan has sent a secret.
 fn sent(target: &str, secret: &str) -> Value {
     let mut properties = live("ApiKey", target);
     properties["credentials"] = json!({"key": format!("${{secret.{secret}}}")});
@@ -69,9 +69,9 @@ fn a_secret_that_goes_to_another_host_is_refused() {
             "the plan sends `${{secret.SEARCH}}` of connection `search` to another host: `{HOST}` -> `{target}`"
         );
         assert_eq!(found, [expected], "{target}");
-        // Azure may keep the key of a write that has none.
+        // Azure may keep the key when a write has none.
         assert_eq!(said(&live("ApiKey", HOST), &live("ApiKey", target)).len(), 1, "{target}");
-        // Without a secret nothing is sent to anybody.
+        // Without a secret, nothing is disclosed.
         assert!(said(&live("AAD", HOST), &live("AAD", target)).is_empty(), "{target}");
         assert!(said(&live("ApiKey", HOST), &live("AAD", target)).is_empty(), "{target}");
     }
@@ -93,7 +93,7 @@ fn the_same_host_may_be_written_otherwise() {
     ] {
         let found = said(&live("ApiKey", one), &live("ApiKey", other));
         assert!(found.is_empty(), "{one} {other}: {found:?}");
-        // Another spelling comes with a secret that Azure does not show.
+        // A different spelling comes with a secret that Azure does not show.
         let found = said(&live("ApiKey", one), &sent(other, "SEARCH"));
         assert_eq!(found.len(), 1, "{one} {other}");
         assert!(
@@ -116,9 +116,9 @@ fn a_secret_that_may_be_another_is_refused_and_a_rotation_is_not() {
             "the plan sends `${secret.OTHER}` to connection `search` with a change of `metadata`, and Azure does not show whether that is the secret it has"
         ]
     );
-    // Nothing but the secret: this is what `--rotate` asks for.
+    // Only the secret changes: this is what `--rotate` does.
     assert!(said(&live("ApiKey", HOST), &sent(HOST, "SEARCH")).is_empty());
-    // A connection that had none, which might have been moved to this host before.
+    // A connection without a secret, which may have been pointed at this host earlier.
     for way in ["AAD", "None", "ManagedIdentity"] {
         let found = said(&live(way, HOST), &sent(HOST, "SEARCH"));
         let expected = format!(
@@ -126,9 +126,9 @@ fn a_secret_that_may_be_another_is_refused_and_a_rotation_is_not() {
         );
         assert_eq!(found, [expected]);
     }
-    // Ways to sign in that this version does not know may carry one.
+    // Unknown ways to sign in may carry a secret.
     assert_eq!(said(&live("OAuth2", HOST), &live("OAuth2", "https://evil.example/")).len(), 1);
-    // An identity is no secret.
+    // An identity is not a secret.
     let mut identity = live("ManagedIdentity", "https://evil.example/");
     identity["credentials"] = json!({"clientId": "x", "resourceId": "y"});
     assert!(said(&live("ManagedIdentity", HOST), &identity).is_empty());
@@ -146,7 +146,7 @@ fn connections_of_projects_and_hubs_count_too_and_new_ones_do_not() {
     let id = format!("{HUB}/connections/search");
     let (before, after) = (at(&id, &live("ApiKey", HOST)), at(&id, &sent("https://evil.example/", "SEARCH")));
     assert_eq!(objections(&before, &after).len(), 1);
-    // Something else with a target is no connection.
+    // Another resource with a target is not a connection.
     let id = format!("{ACCOUNT}/others/search");
     assert!(
         objections(&at(&id, &live("ApiKey", HOST)), &at(&id, &sent("https://evil.example/", "S"))).is_empty()

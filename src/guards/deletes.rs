@@ -1,4 +1,4 @@
-//! How much a plan deletes, and whether anybody meant it: limits for each stack, and lists that a spec leaves out.
+//! How much a plan deletes, and whether that was intended: limits for each stack, and lists that a spec leaves out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::predict::World;
 
-/// The steps that do something, each with what it does that to.
+/// The steps with an action, each with its target.
 fn targets(plan: &Plan, action: StepAction) -> impl Iterator<Item = (&Step, ResourceId)> {
     let steps = plan.steps.iter().filter(move |step| step.action == action);
     steps.filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)))
@@ -22,16 +22,16 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
     let owner_of = |id: &ResourceId| before.resource(id).and_then(owner);
     let places: BTreeSet<(Option<&str>, ResourceId)> =
         targets(plan, StepAction::Delete).map(|(_, id)| (owner_of(&id), place(&id))).collect();
-    // A file can name whatever carries the mark somewhere as the stack's own: only what stands beside what goes counts.
+    // A plan file could claim resources marked elsewhere as the stack's own: only those next to what is deleted count.
     let counts = |stack, id| origin == Origin::Specs || places.contains(&(stack, place(id)));
-    // Marks that somebody planted outside of what a stack speaks for must not make its deletes look few.
+    // Marks planted outside the stack's resource groups must not make its deletes look few.
     let known: BTreeSet<ResourceId> = plan
         .changes
         .iter()
         .filter(|change| !change.action.is_undeclared())
         .filter_map(|change| ResourceId::parse(&change.id).ok())
         .collect();
-    // By stack, and what carries no mark apart: the kinds without a place for one.
+    // By stack. Resources without a mark are counted apart: some kinds have no place for one.
     let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
     for (id, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
         let stack = owner(body);
@@ -53,13 +53,15 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
             objections.push(Objection::at(Rule::DeleteProject, &id, message));
         } else if let Some(account) = child_of(&id, "deployments") {
             let message =
-                format!("the plan deletes deployment `{}`: whoever calls it on `{account}` fails", id.name());
+                format!("the plan deletes deployment `{}`: calls to it on `{account}` will fail", id.name());
             objections.push(Objection::at(Rule::DeleteDeployment, &id, message));
         }
     }
     for (step, id) in targets(plan, StepAction::Purge) {
-        let message =
-            format!("the plan purges the soft-deleted account `{}`: nothing brings it back then", id.name());
+        let message = format!(
+            "the plan purges the soft-deleted account `{}`: it cannot be recovered afterwards",
+            id.name()
+        );
         let account = plan.changes.get(step.change).and_then(|change| ResourceId::parse(&change.id).ok());
         objections.push(Objection::at(Rule::Purge, &account.unwrap_or(id), message));
     }
@@ -77,12 +79,12 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
     objections
 }
 
-/// Where something stands: its resource group, or the scope above groups that it is on.
+/// Where a resource is: its resource group, or the scope above resource groups.
 fn place(id: &ResourceId) -> ResourceId {
     id.group().unwrap_or_else(|| id.scope())
 }
 
-/// The deployments that go with an account, as far as they were read.
+/// The deployments deleted along with an account, as far as they were read.
 fn with_deployments(before: &World, account: &ResourceId) -> String {
     let stands =
         |id: &&ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
@@ -90,20 +92,20 @@ fn with_deployments(before: &World, account: &ResourceId) -> String {
         before.resources.keys().filter(stands).map(|id| format!("`{}`", id.name())).collect();
     match names.as_slice() {
         [] if before.unlisted_deployments.contains_key(account) => {
-            " and with it its deployments, which could not be listed: whoever calls one fails".to_owned()
+            " and its deployments, which could not be listed: calls to them will fail".to_owned()
         }
         [] => String::new(),
-        [one] => format!(" and with it its deployment {one}: whoever calls it fails"),
-        all => format!(" and with it its deployments {}: whoever calls them fails", all.join(", ")),
+        [one] => format!(" and its deployment {one}: calls to it will fail"),
+        all => format!(" and its deployments {}: calls to them will fail", all.join(", ")),
     }
 }
 
-/// Whose resources.
+/// The owner of the resources, in words.
 fn of(stack: Option<&str>) -> String {
     stack.map_or_else(|| "without a mark".to_owned(), |stack| format!("of stack `{stack}`"))
 }
 
-/// A list of a spec from which a plan deletes: whose it is, of which kind, and what it stands in; the file's own stands in nothing.
+/// A list of a spec from which a plan deletes: its stack, its kind and its parent; a top-level list has no parent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct List<'a> {
     stack: &'a str,
@@ -112,7 +114,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The list in which something would be declared that goes; nothing where what it stands in goes too, or where another rule asks.
+    /// The list that would declare a deleted resource; `None` if its parent is deleted too, or if another rule applies.
     fn of(step: &'a Step, id: &ResourceId, stack: &'a str, gone: &BTreeSet<ResourceId>) -> Option<Self> {
         if is_account(id) || ["projects", "deployments"].iter().any(|list| child_of(id, list).is_some()) {
             return None;
@@ -125,7 +127,7 @@ impl<'a> List<'a> {
         Some(Self { stack, kind: &step.kind, within })
     }
 
-    /// Whether something live would be declared in it.
+    /// Whether a live resource belongs to it.
     fn holds(&self, id: &ResourceId, body: &Value) -> bool {
         let is_in_it = match (&self.within, is_assignment(id)) {
             (within, true) if self.kind == "roleAssignments" => match within {
@@ -142,16 +144,16 @@ impl<'a> List<'a> {
     }
 }
 
-/// Deletes that perhaps nobody meant: a spec that leaves a list out says nothing of its elements, and all of them go that the stack
-/// made. `[]` says that none is wanted.
+/// Deletes that may be unintended: if a spec leaves a list out, everything in it that the stack created is deleted. Writing `[]` confirms
+/// that.
 ///
-/// Of a plan that was read from a file nothing tells what its specs declare. There a list counts as left out if nothing in it that the stack
-/// made would be left.
+/// A plan read from a file does not prove what its specs declare. Its lists count as left out if nothing that the stack created would
+/// remain in them.
 pub(super) fn left_out(plan: &Plan, before: &World, after: &World, origin: Origin) -> Vec<Objection> {
     let gone: BTreeSet<ResourceId> = targets(plan, StepAction::Delete).map(|(_, id)| id).collect();
     let mut lists: BTreeMap<List<'_>, usize> = BTreeMap::new();
     for (step, id) in targets(plan, StepAction::Delete) {
-        // What carries no mark is no stack's to delete.
+        // Resources without a mark belong to no stack.
         let Some(stack) = before.resource(&id).and_then(owner) else { continue };
         if let Some(list) = List::of(step, &id, stack, &gone) {
             *lists.entry(list).or_default() += 1;
@@ -172,7 +174,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
     let noun = kinds::by_name(list.kind).map_or("resource", |kind| kind.noun());
     let them = if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
     let (whose, go) = (of(Some(list.stack)), if count == 1 { "goes" } else { "go" });
-    // Another stack's spec may declare the account: its list is none of this stack's.
+    // Another stack's spec may declare the account, so its list does not belong to this one.
     let is_declared = |id: &ResourceId| {
         let is = |change: &&PlannedChange| {
             change.stack.as_deref() == Some(list.stack)

@@ -44,7 +44,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         let expected: Vec<String> =
             (!said.is_empty()).then(|| format!("delete-list: {said}")).into_iter().collect();
         assert_eq!(messages(found), expected, "{what}");
-        // Of a file nothing is believed: what counts is whether anything of the stack's is left there.
+        // A plan file is not trusted: what counts is whether anything of the stack's remains there.
         let found = left_out(&plan, &before, &before.after(&plan), Origin::File);
         assert_eq!(found.len(), usize::from(spec != "delete"), "{what}");
         let kept = given(
@@ -54,7 +54,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         let before = world(deleted.iter().chain([&account, &kept]).cloned());
         assert!(left_out(&plan, &before, &before.after(&plan), Origin::File).is_empty(), "{what}");
     }
-    // Another stack's list says nothing, and what another stack has there does not stay for this one.
+    // Another stack's list and resources do not count for this one.
     let mut plan = plan(two.iter().map(|body| (body, "delete")).chain([(&account, "noop")]));
     plan.lists.push(DeclaredList {
         stack: "team-b".to_owned(),

@@ -1,6 +1,6 @@
-//! Accounts that could not read the key any more with which they are encrypted: nobody can use such an account.
+//! Accounts that would lose access to the key they are encrypted with, which makes them unusable.
 //!
-//! What a vault's access policies let in is not known here.
+//! The access policies of key vaults are not read.
 
 use serde_json::Value;
 use url::Url;
@@ -11,7 +11,7 @@ use crate::id::{ResourceId, comparable};
 use crate::plan::predict::World;
 use crate::principals::object_id;
 
-/// What an identity must be allowed so that an account can use a key.
+/// The data action an identity needs so that an account can use a key.
 const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
 
 pub(super) fn objections(
@@ -27,14 +27,14 @@ pub(super) fn objections(
         let account = id.name();
         if reader.is_of(was) && !reader.is_of(is) {
             let message = format!(
-                "the plan takes {} from account `{account}`, which reads its encryption key with it: nobody could use the account",
+                "the plan takes {} from account `{account}`, which reads its encryption key with it: the account would become unusable",
                 reader.words()
             );
             objections.push(Objection::at(Rule::LockOut, id, message));
             continue;
         }
         let Some(principal) = reader.principal(was).map(comparable) else { continue };
-        // A role of which nothing is known might let it read the key, and is none to rely on.
+        // A role with unknown permissions may allow reading the key, but cannot be relied on.
         let is_its = |grant: &&Grant<'_>| grant.holder_id == principal && key.may_be_below(&grant.scope);
         let opened =
             |grant: &&Grant<'_>| is_its(grant) && grant.role.is_none_or(|role| role.can_on_data(UNWRAP));
@@ -47,7 +47,7 @@ pub(super) fn objections(
         let lost = old.iter().filter(opened).find(|grant| !grant.is_kept(before, &grant.scope, new));
         let Some(lost) = lost.filter(|_| !new.iter().any(|grant| opens(&grant))) else { continue };
         let message = format!(
-            "the plan takes `{}` on `{}` from {} of account `{account}`, which reads its encryption key with it: unless an access policy of the vault lets it in, nobody could use the account",
+            "the plan takes `{}` on `{}` from {} of account `{account}`, which reads its encryption key with it: unless an access policy of the vault allows it, the account would become unusable",
             lost.role_name(),
             lost.scope.name(),
             reader.words()
@@ -57,11 +57,11 @@ pub(super) fn objections(
     objections
 }
 
-/// A key of the customer's, with which an account is encrypted.
+/// A customer-managed key that encrypts an account.
 struct Key<'a> {
     vault: String,
     name: &'a str,
-    /// The client id of the identity that reads it, where that is not the account's own.
+    /// The client id of the identity that reads it, unless that is the account's own identity.
     client: Option<&'a str>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Key<'a> {
         })
     }
 
-    /// Who reads it, by what is attached to an account; nothing where no identity there has its client id.
+    /// The identity that reads it, among those attached to an account; `None` if none has that client id.
     fn reader<'b>(&self, account: &'b Value) -> Option<Reader<'b>> {
         let Some(client) = self.client.map(comparable) else { return Some(Reader::Own) };
         let mut attached = account["identity"]["userAssignedIdentities"].as_object().into_iter().flatten();
@@ -94,7 +94,7 @@ impl<'a> Key<'a> {
         attached.find(|(_, body)| is(body)).map(|(id, _)| Reader::Attached(id))
     }
 
-    /// Whether what is given at a scope may be given on this key. Its URI names the vault and not where that stands.
+    /// Whether an assignment at a scope may apply to this key. The key's URI names the vault but not its scope.
     fn may_be_below(&self, scope: &ResourceId) -> bool {
         let vault = scope.tracked();
         match vault.resource_type().map(|name| name.to_ascii_lowercase()).as_deref() {

@@ -1,4 +1,5 @@
-//! Grants that a merged line should not make by itself: of roles that could become more, and wherever everything is below.
+//! Grants that a merged pull request should not make on its own: roles that allow privilege escalation, and assignments that cover
+//! everything below a scope.
 
 use super::assignments::{ByGift, Grant};
 use super::{Objection, Rule};
@@ -10,7 +11,7 @@ use crate::rbac::{Catalogue, POWERS, Role};
 /// How many rights a message names.
 const NAMED: usize = 3;
 
-/// What there is to say of new grants: objections, and what is worth a note only.
+/// The results for new grants: objections and notes.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) objections: Vec<Objection>,
@@ -20,7 +21,7 @@ pub(super) struct Said {
 pub(super) fn judge(before: &World, old: &ByGift<'_>, new: &[Grant<'_>], roles: &Catalogue) -> Said {
     let mut said = Said::default();
     for grant in new {
-        // The same grant under another GUID gives nobody anything, unless that one ends by itself; a changed condition is another guard's.
+        // The same grant under another GUID gives nothing new, unless the old one expires; changed conditions are another guard's business.
         let had = |was: &Grant<'_>| was.id == grant.id || was.was_lasting(before, &grant.scope);
         if old.alike(grant).iter().any(|was| was.is(grant) && had(was)) {
             continue;
@@ -28,12 +29,12 @@ pub(super) fn judge(before: &World, old: &ByGift<'_>, new: &[Grant<'_>], roles: 
         let objection = |message: String| Objection::at(Rule::Grant, grant.id, message);
         let gives = format!("the plan gives {} `{}`", grant.principal, grant.role_name());
         let scope = &grant.scope;
-        // Whatever the role is: everything is below.
+        // At such a scope every role counts, since it covers everything below.
         let high = scope.group().is_none();
         let on = if high { format!("on all of `{scope}`") } else { format!("on `{scope}`") };
         let Some(role) = grant.role else {
             said.objections.push(objection(format!(
-                "{gives} {on}, a role that this version does not know: it might let its holder get more"
+                "{gives} {on}, a role that this version does not know: it might allow privilege escalation"
             )));
             continue;
         };
@@ -49,7 +50,7 @@ pub(super) fn judge(before: &World, old: &ByGift<'_>, new: &[Grant<'_>], roles: 
             said.objections.push(objection(format!("{gives} {on}")));
         } else if role.gives_inference() && scope.group().as_ref() == Some(scope) {
             said.notes.push(objection(format!(
-                "{gives} on the whole resource group `{}`: on every account in it, later ones too",
+                "{gives} on the whole resource group `{}`: on every account in it, including future ones",
                 scope.name()
             )));
         }
@@ -61,7 +62,7 @@ fn is_below_a_group(scope: &ResourceId) -> bool {
     scope.group().is_some_and(|group| group != *scope)
 }
 
-/// What a guarded role lets one do, in words.
+/// What a guarded role allows, in words.
 fn powers(role: &Role) -> String {
     let words: Vec<&str> = role.powers().map(|power| power.words).collect();
     match words.as_slice() {
@@ -71,10 +72,10 @@ fn powers(role: &Role) -> String {
     }
 }
 
-/// The roles that a grant lets its holder give, where those let others call models and nothing else, and where giving them is all that could
-/// become more.
+/// The roles that a grant lets its holder assign, if all of those only allow calling models and assigning them is the role's only guarded
+/// right.
 fn only_inference(grant: &Grant<'_>, role: &Role, roles: &Catalogue) -> Option<String> {
-    // The table begins with the right to write assignments, which is all that such a condition speaks of.
+    // The table starts with the right to write assignments, the only one that such a condition limits.
     if !role.powers().eq(POWERS.first()) {
         return None;
     }

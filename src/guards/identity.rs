@@ -1,4 +1,4 @@
-//! User-assigned identities that a live account, or anything that belongs to one, would newly have.
+//! User-assigned identities that would be newly attached to a live account, or to something in one.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::plan::predict::World;
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in &after.resources {
-        // Whoever has rights in a live account can use what stands in it, and what is new there too.
+        // Whoever has rights in a live account can use what stands in it, including new resources.
         let account = id.up_to("accounts").filter(|account| account != id);
         let (known, whose) = match (before.resource(id), account) {
             (Some(old), _) => (attached(old), format!("`{}`", id.name())),
@@ -30,7 +30,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     objections
 }
 
-/// The user-assigned identities of a resource; whatever its type says, since what a type switches off today another switches on.
+/// The user-assigned identities of a resource, even if its `type` disables them: another change of the type enables them.
 fn attached(body: &Value) -> BTreeSet<ResourceId> {
     let identities = body["identity"]["userAssignedIdentities"].as_object();
     let names = identities.into_iter().flatten().filter(|(_, value)| !value.is_null());

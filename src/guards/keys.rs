@@ -1,4 +1,4 @@
-//! Keys that would work again.
+//! API keys that would be enabled again.
 
 use serde_json::Value;
 
@@ -9,14 +9,14 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, new) in accounts(after) {
         if was(before, after, id).is_some_and(keys_off) && !keys_off(new) {
-            let message = format!("the plan turns the API keys of account `{}` on", id.name());
+            let message = format!("the plan enables the API keys of account `{}`", id.name());
             objections.push(Objection::at(Rule::KeysOn, id, message));
         }
     }
     objections
 }
 
-/// Whether keys are refused; a missing field means they are not.
+/// Whether keys are disabled; a missing field means that they are enabled.
 pub(super) fn keys_off(body: &Value) -> bool {
     body["properties"]["disableLocalAuth"].as_bool() == Some(true)
 }

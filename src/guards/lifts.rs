@@ -1,15 +1,15 @@
-//! Lifts that lifted nothing: a mistyped address must not read like a guard that was passed.
+//! `--allow` flags that matched nothing: a mistyped address must not look like a guard that passed.
 //!
-//! Pure. A rule without address is a standing permission, and silent where it is not needed.
+//! Pure. A rule without an address is a standing permission and gets no warning when unused.
 
 use super::{Allow, Refusal};
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
 
-/// How many flags of other addresses are named.
+/// How many flags for other addresses are listed.
 const SHOWN: usize = 3;
 
-/// What there is to say of each lift with an address that met no refusal.
+/// A warning for each addressed flag that matched no refusal.
 pub(super) fn idle(allowed: &[Allow], refusals: &[Refusal<'_>]) -> Vec<FindingEntry> {
     let idle = allowed.iter().filter(|allow| {
         allow.address.is_some() && !refusals.iter().any(|refusal| refusal.is_lifted_by(allow))
@@ -29,17 +29,17 @@ fn finding(allow: &Allow, refusals: &[Refusal<'_>]) -> FindingEntry {
     flags.sort();
     flags.dedup();
     let (why, hint) = if flags.is_empty() {
-        (format!("`{rule}` refuses nothing in this plan"), "leave it out".to_owned())
+        (format!("guard `{rule}` refuses nothing in this plan"), "remove the flag".to_owned())
     } else {
         let more = if flags.len() > SHOWN { ", …" } else { "" };
         let listed = flags.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
         (
-            format!("`{rule}` refuses nothing at that address"),
-            format!("what it refuses is lifted by {listed}{more}"),
+            format!("guard `{rule}` refuses nothing at that address"),
+            format!("to allow what it does refuse: {listed}{more}"),
         )
     };
     FindingEntry {
         hint: Some(hint),
-        ..FindingEntry::of(Severity::Warning, Code::UnusedAllow, format!("`{allow}` lifted nothing: {why}"))
+        ..FindingEntry::of(Severity::Warning, Code::UnusedAllow, format!("`{allow}` has no effect: {why}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Plans after which nobody could call the models of an account, or the caller could not write any more.
+//! Plans that leave nobody able to call an account's models, or take the caller's own rights to write.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +13,22 @@ use crate::principals::own_principal;
 use crate::rbac::{self, Call, Role};
 use crate::snapshot::Body;
 
-/// What specs say of role assignments, as plain data of the plan.
+/// What specs declare about role assignments, as plain data of the plan.
 ///
-/// An assignment that somebody made by hand on an account whose assignments a spec declares is drift, and goes as soon as somebody cleans
-/// up: it is no way in to rely on. The plan tells which those are by its changes, which list each undeclared assignment on a declared
-/// account; that is data of the plan document, and nothing of how the planner judged it. Of a file nothing of that is believed: there an
-/// assignment on an account is one to rely on if it carries the mark of a stack for which the plan writes.
+/// An assignment made by hand on an account whose list a spec declares is drift, and will be removed in a cleanup: it cannot be relied on.
+/// The plan's changes list every undeclared assignment on a declared account; this uses that data and none of the planner's judgement. A
+/// plan file is not trusted for this: there, an assignment on an account counts only if it carries the mark of a stack that the plan writes
+/// for.
 #[derive(Default)]
 pub(super) struct Declared {
     undeclared: BTreeSet<ResourceId>,
     complete: BTreeSet<ResourceId>,
-    /// The assignments with such a mark, where the plan was read from a file and no specs say what is declared.
+    /// The assignments with such a mark, if the plan was read from a file without specs.
     marked: Option<BTreeSet<ResourceId>>,
 }
 
 impl Declared {
-    /// What a plan says that was read from a file, with the state after it.
+    /// For a plan read from a file, with the state after it.
     pub(super) fn of_file(plan: &Plan, after: &World) -> Self {
         let written = plan.changes.iter().filter(|change| change.action.writes());
         let stacks: BTreeSet<&str> = written.filter_map(|change| change.stack.as_deref()).collect();
@@ -37,9 +37,9 @@ impl Declared {
         Self { marked: Some(ours.map(|(id, _)| id.clone()).collect()), ..Self::default() }
     }
 
-    /// What a plan says that was made of specs.
+    /// For a plan made from specs.
     pub(super) fn of(plan: &Plan) -> Self {
-        // What another team made, as `coManagedBy` says, is nothing that somebody cleans up.
+        // What `coManagedBy` says another team created is not cleaned up.
         let strange = |action: Action| action.is_undeclared() && action != Action::CoManaged;
         let listed = plan.changes.iter().filter(|change| strange(change.action));
         Self {
@@ -56,9 +56,9 @@ impl Declared {
         Self { undeclared: ids(undeclared), complete: ids(complete), marked: None }
     }
 
-    /// Whether an assignment is one to rely on for an account.
+    /// Whether an assignment can be relied on for an account.
     fn counts(&self, grant: &Grant<'_>, account: &ResourceId) -> bool {
-        // What is inherited is others' to declare.
+        // Inherited assignments are declared elsewhere.
         grant.scope != *account
             || match &self.marked {
                 Some(marked) => marked.contains(grant.id),
@@ -66,7 +66,7 @@ impl Declared {
             }
     }
 
-    /// What those are on an account that are none to rely on.
+    /// Why assignments on an account cannot be relied on, in words.
     fn uncounted(&self, account: &str) -> String {
         match self.marked {
             Some(_) => format!(
@@ -79,7 +79,7 @@ impl Declared {
     }
 }
 
-/// Accounts whose models nobody could call any more, and those of which nothing is known but that a way in goes.
+/// Accounts whose models nobody could call after the plan, and unread accounts that lose a grant which may allow calls.
 pub(super) fn nobody_left(
     before: &World,
     after: &World,
@@ -87,12 +87,12 @@ pub(super) fn nobody_left(
     new: &[Grant<'_>],
     declared: &Declared,
 ) -> Vec<Objection> {
-    // What the plan makes lasts.
+    // What the plan creates is permanent.
     let may_end = old.iter().filter(|grant| !grant.lasts).map(|grant| grant.id).collect();
     let ways = Ways { before, after, new, declared, own: identities(before, after), may_end };
     let mut objections = Vec::new();
     for (id, _) in accounts(after).filter(|(_, body)| keys_off(body)) {
-        // On a new account nobody loses anything.
+        // On a new account nobody loses access.
         let Some(was) = before.resource(id) else { continue };
         let let_in = |grant: &&Grant<'_>| {
             lets_in(before, grant, id) && grant.presence != Presence::Gone && !is_own(&ways.own, id, grant)
@@ -124,7 +124,7 @@ pub(super) fn nobody_left(
     objections
 }
 
-/// What tells who can still come in after a plan.
+/// What shows who can still call models after a plan.
 struct Ways<'a> {
     before: &'a World,
     after: &'a World,
@@ -135,7 +135,7 @@ struct Ways<'a> {
 }
 
 impl Ways<'_> {
-    /// Why each grant that is left for an account, or for all of a scope, is none to rely on; nothing where one is, which is enough.
+    /// Why each remaining grant for an account, or for a whole scope, cannot be relied on; `None` if one can, which is enough.
     fn flaws(&self, at: &ResourceId, identities_unread: bool) -> Option<BTreeSet<Flaw>> {
         let lets_in = |grant: &&Grant<'_>| {
             grant.role.is_some_and(Role::gives_inference) && grant.reaches(self.after, at)
@@ -145,7 +145,7 @@ impl Ways<'_> {
         self.new.iter().filter(lets_in).map(flaw).collect()
     }
 
-    /// What Azure answered where something could not be read, so that there are these flaws.
+    /// Azure's errors for whatever could not be read and led to these flaws.
     fn causes(&self, at: &ResourceId, flaws: &BTreeSet<Flaw>) -> Vec<&str> {
         let why = |flaw: &Flaw| match flaw {
             Flaw::MayEnd => self.before.unscheduled.why(at),
@@ -165,7 +165,7 @@ impl Ways<'_> {
     ) -> Option<Flaw> {
         let can = |role: &Role| match calls {
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
-            // What could not be listed may be a model of any sort.
+            // Unlisted deployments may be models of any kind.
             None if self.before.unlisted_deployments.contains_key(at) => role.gives_all_usual_inference(),
             None => role.gives_usual_inference(),
         };
@@ -175,7 +175,7 @@ impl Ways<'_> {
         } else if grant.presence == Presence::Deleted {
             Some(Flaw::Deleted)
         } else if is_own(&self.own, at, grant) {
-            // What may call itself lets nobody in.
+            // An account's own identity gives nobody else access.
             Some(Flaw::Own)
         } else if grant.ends {
             Some(Flaw::Ends)
@@ -195,24 +195,24 @@ impl Ways<'_> {
     }
 }
 
-/// Why a grant is no way in to rely on.
+/// Why a grant cannot be relied on for access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Flaw {
-    /// It holds only under a condition.
+    /// It has a condition.
     Conditional,
-    /// Whether it ends by itself could not be read.
+    /// Its schedules could not be read, so it may expire.
     MayEnd,
-    /// Whether it is for the identity of the account or of one of its projects could not be read.
+    /// The projects could not be read, so its principal may be one of their identities.
     MayBeOwn,
-    /// Whether what its role permits is a call of a model that is deployed there is not known.
+    /// It is not known whether its role permits a call that the deployed models need.
     MayBeOtherCalls,
-    /// Somebody made it beside a declared list.
+    /// Made by hand next to a declared list.
     ByHand,
-    /// It ends by itself.
+    /// It expires.
     Ends,
-    /// It is for the account's own identity, or that of something in it.
+    /// Its principal is the account's own identity, or that of something in the account.
     Own,
-    /// What its role permits is no call of a model that is deployed there.
+    /// Its role permits no call that the deployed models need.
     OtherCalls,
     /// Its principal is gone.
     Gone,
@@ -221,29 +221,29 @@ enum Flaw {
 }
 
 impl Flaw {
-    /// Whether it may let somebody in all the same.
+    /// Whether it may allow calls all the same.
     fn is_doubt(self) -> bool {
         matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls)
     }
 
-    /// Whether it lets somebody in for now.
+    /// Whether it allows calls for now.
     fn is_passing(self) -> bool {
         matches!(self, Self::ByHand | Self::Ends)
     }
 
-    /// What it says of grants to `account`.
+    /// The reason in words, for grants on `account`.
     fn words(self, account: &str, declared: &Declared) -> String {
         match self {
-            Self::Conditional => "hold only under a condition".to_owned(),
-            Self::MayEnd => "may end by themselves: what `roleAssignmentScheduleInstances` says of that could not be read; one that keyless makes lasts".to_owned(),
+            Self::Conditional => "apply only under a condition".to_owned(),
+            Self::MayEnd => "may be temporary: `roleAssignmentScheduleInstances` could not be read; assignments that keyless creates are permanent".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
-            Self::MayBeOtherCalls => "may permit no call of a model that is deployed there; Azure shows which those are to whoever may read the account's `deployments`".to_owned(),
+            Self::MayBeOtherCalls => "may not permit calls to the deployed models, which could not be read: the caller needs to read the account's `deployments`".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
-            Self::Ends => "end by themselves".to_owned(),
+            Self::Ends => "are temporary".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
-            Self::OtherCalls => "permit no call of a model that is deployed there".to_owned(),
+            Self::OtherCalls => "do not permit calls to the deployed models".to_owned(),
             Self::Gone => "are for principals that are gone".to_owned(),
-            Self::Deleted => "are for identities that the plan deletes: a system-assigned identity goes with its account or project, or when `identity` takes it away".to_owned(),
+            Self::Deleted => "are for identities that the plan deletes: a system-assigned identity is deleted with its account or project, or when `identity` no longer has it".to_owned(),
         }
     }
 }
@@ -260,7 +260,7 @@ fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String
     format!("after the plan {who} could call the models of account `{account}`: keys are off, and {left}")
 }
 
-/// The same of accounts that could not be read.
+/// The same for accounts that could not be read.
 fn unread(place: &ResourceId, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let (name, of) = match (place.subscription_id(), place.group()) {
         (None, _) => (place.as_str(), "of the accounts below"),
@@ -274,7 +274,7 @@ fn unread(place: &ResourceId, flaws: &BTreeSet<Flaw>, declared: &Declared) -> St
     )
 }
 
-/// What is left to come in by.
+/// Which access remains.
 fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account, declared)).collect();
     if words.is_empty() {
@@ -284,7 +284,7 @@ fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     }
 }
 
-/// The principals of the identities of accounts and of what stands in them, each with the account.
+/// The principals of the identities of accounts and of what stands in them, with their account.
 fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     let own = |(id, body): (&ResourceId, &Body)| {
         let principal = own_principal(body)?;
@@ -293,24 +293,24 @@ fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     before.resources.iter().chain(&after.resources).filter_map(own).collect()
 }
 
-/// Whether a grant may let its holder call models: of a role that nobody knows anything may be true.
+/// Whether a grant may allow calling models; a role with unknown permissions may.
 fn may_let_in(grant: &Grant<'_>) -> bool {
     grant.role.is_none_or(Role::gives_inference)
 }
 
-/// Whether a grant may let somebody call an account's models. What stands above subscriptions may, even where no list that shows so could be
-/// read.
+/// Whether a grant may allow somebody to call an account's models. One above subscriptions may, even if no list could be read that shows
+/// it.
 fn lets_in(before: &World, grant: &Grant<'_>, account: &ResourceId) -> bool {
     may_let_in(grant) && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
 }
 
-/// Whether a grant is for the account's own identity or that of something in it, be it one that the plan only makes.
+/// Whether a grant is for the identity of the account or of something in it, including one that the plan creates.
 fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Grant<'_>) -> bool {
     grant.holder.is_some_and(|holder| account.contains(holder))
         || own.contains(&(account.clone(), grant.holder_id.clone()))
 }
 
-/// The calls of which the models that stand in an account need one; nothing where none is known to stand there.
+/// The calls, of which an account's models need at least one; `None` if no deployed model is known.
 fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<Call>> {
     let is_in_it =
         |id: &ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
@@ -320,7 +320,7 @@ fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet
     (!calls.is_empty()).then_some(calls)
 }
 
-/// The actions with which keyless writes: of each kind, and revoking.
+/// The actions that keyless itself needs: writing each kind, and deleting role assignments.
 fn rights() -> Vec<String> {
     let types = KINDS.iter().flat_map(|kind| kind.types());
     let mut rights: Vec<String> = types.map(|name| format!("{name}/write")).collect();
@@ -329,7 +329,7 @@ fn rights() -> Vec<String> {
     rights
 }
 
-/// The caller's own rights to write, each by itself. What it holds through groups is not known here.
+/// The caller's own rights to write, each checked separately. Rights through groups are not known here.
 pub(super) fn caller_out(
     caller: &str,
     before: &World,
@@ -338,12 +338,12 @@ pub(super) fn caller_out(
     new: &[Grant<'_>],
 ) -> Vec<Objection> {
     let rights = rights();
-    // What it has for a while only is no right that it keeps.
+    // A temporary right cannot be kept.
     let is_callers =
         |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends && grant.presence != Presence::Deleted;
     let mut objections = Vec::new();
     for lost in old.iter().filter(is_callers).filter(|grant| !grant.is_kept(before, &grant.scope, new)) {
-        // A role of which nothing is known might have given the right, and is none to rely on.
+        // A role with unknown permissions may have given the right, but cannot be relied on.
         let taken = rights.iter().any(|right| {
             let gives = |role: &Role| role.can(right);
             lost.role.is_none_or(gives)

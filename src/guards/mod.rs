@@ -1,7 +1,7 @@
-//! Independent refusals: what a plan must not do unless a flag says so by name.
+//! Independent refusals: what a plan must not do unless `--allow` names it.
 //!
-//! Pure. Judges the state before and the predicted state after, in ARM's own shape, and shares no code with the planner:
-//! a mistake in how changes are found must not also hide them here.
+//! Pure. Judges the state before and the predicted state after, in ARM's own shape, and shares no code with the planner, so that a mistake
+//! in finding changes cannot also hide them here.
 
 #[cfg(test)]
 mod access_tests;
@@ -60,7 +60,7 @@ use crate::rbac::Catalogue;
 pub enum Rule {
     /// More than 10 deletes of a stack, or at least 5 and over 30 % of what it owns.
     Deletes,
-    /// Deletes by a list that a spec leaves out.
+    /// Deletes because a spec leaves a list out.
     DeleteList,
     /// Deleting an account.
     DeleteAccount,
@@ -68,35 +68,35 @@ pub enum Rule {
     DeleteDeployment,
     /// Deleting a Foundry project.
     DeleteProject,
-    /// Removing a soft-deleted account for good.
+    /// Purging a soft-deleted account.
     Purge,
-    /// Granting a role that can give its holder more, or any role at subscription scope or above.
+    /// Granting a role that allows privilege escalation, or any role at subscription scope or above.
     Grant,
-    /// A condition of a role assignment that is dropped or changed.
+    /// Dropping or changing the condition of a role assignment.
     Condition,
-    /// A user-assigned identity newly attached to a live account.
+    /// Attaching a user-assigned identity to a live account.
     Identity,
-    /// Keys off to on.
+    /// Enabling API keys.
     KeysOn,
-    /// Network Deny to Allow, or Disabled to Enabled.
+    /// Opening the network: default action Deny to Allow, or public access Disabled to Enabled.
     PublicNetwork,
     /// An address range that is too wide, or too many addresses in all.
     NetworkRange,
-    /// A subnet of a subscription that had no way in before.
+    /// A subnet of a subscription that had no access before.
     NetworkSubnet,
-    /// A bypass of the network rules for Azure's services.
+    /// Letting Azure's trusted services bypass the network rules.
     NetworkBypass,
-    /// Outbound restriction off, or a host added to those that an account may call.
+    /// Lifting the outbound restriction, or adding a host that an account may call.
     Outbound,
-    /// A connection that carries a secret gets another host or another secret.
+    /// Sending a connection's secret to another host, or replacing it.
     Connection,
-    /// A content filter that stops less than before, or a deployment without the filter that it had.
+    /// A content filter that blocks less than before, or a deployment that loses its filter.
     Weakening,
-    /// Nobody could call the models any more, or the caller could not write any more.
+    /// Leaving nobody able to call the models, or the caller unable to write.
     LockOut,
 }
 
-/// What changed since a plan was approved nobody has looked at: there is no lifting that.
+/// Changes since a plan was approved have not been reviewed, so this cannot be allowed.
 const STALE: &str = "stale";
 
 /// The rules, as `--allow` names them.
@@ -156,10 +156,10 @@ impl FromStr for Allow {
         };
         let known = RULES.iter().find(|(known, ..)| *known == name);
         if name == STALE {
-            return Err(format!("`{STALE}` cannot be lifted: make a new plan, look at it, and apply that"));
+            return Err(format!("`{STALE}` cannot be lifted: make a new plan, review it, and apply that"));
         }
         let Some((_, rule, _)) = known else {
-            return Err(format!("no guard is called `{name}`; there are {}", names()));
+            return Err(format!("no guard is called `{name}`; the guards are {}", names()));
         };
         Ok(Self { rule: *rule, address })
     }
@@ -179,24 +179,25 @@ struct Objection {
     rule: Rule,
     about: About,
     message: String,
-    /// What stood in the way of knowing better.
+    /// The error that kept a guard from knowing more.
     cause: Option<String>,
-    /// How to ask for the same without a lift.
+    /// How to get the same result without `--allow`.
     instead: Option<&'static str>,
 }
 
 /// What an objection is about.
 enum About {
     Resource(ResourceId),
-    /// A list of a stack's spec: of which kind, and what it stands in; the file's own stands in nothing.
+    /// A list of a stack's spec: its kind and its parent; a top-level list has none.
     List {
         stack: String,
         kind: String,
         within: Option<ResourceId>,
-        /// Whether the stack's spec does not declare what it stands in: several stacks may have given something there, and each is asked.
+        /// Whether the stack's spec does not declare the parent: several stacks may have assignments there, and each needs its own
+        /// permission.
         apart: bool,
     },
-    /// All that the plan does to what a stack owns.
+    /// Everything the plan does to a stack's resources.
     Stack(String),
     /// The plan as a whole.
     Plan,
@@ -219,7 +220,7 @@ impl Objection {
         Self { instead: Some(instead), ..self }
     }
 
-    /// Whether an address names what it is about by its resource id.
+    /// Whether an address names its resource id.
     fn is_at(&self, address: &str) -> bool {
         let is = |text: &str, id: &ResourceId| ResourceId::parse(text).is_ok_and(|named| named == *id);
         match &self.about {
@@ -240,18 +241,18 @@ pub fn judge(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow
     judge_by(plan, before, caller, allowed, Origin::Specs)
 }
 
-/// Judges a plan that was read from a file, without specs: what the file says is declared counts for nothing.
+/// Judges a plan read from a file, without specs: what the file claims about declarations counts for nothing.
 #[must_use]
 pub fn judge_file(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[Allow]) -> Vec<FindingEntry> {
     judge_by(plan, before, caller, allowed, Origin::File)
 }
 
-/// Whose word a plan is.
+/// What a plan was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// Specs of this run.
     Specs,
-    /// A file's alone.
+    /// Only a file.
     File,
 }
 
@@ -262,7 +263,7 @@ fn judge_by(
     allowed: &[Allow],
     origin: Origin,
 ) -> Vec<FindingEntry> {
-    // What is brought back is no new account: it is held against what it was.
+    // A restored account is not new: it is compared with what it was.
     let was = names::spelled(before.with_restored(plan), None);
     let after = names::spelled(before.after(plan), Some(&was));
     let before = &was;
@@ -294,7 +295,7 @@ fn judge_by(
 
 /// Judges who could do what before and after.
 fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> Said {
-    // A plan changes no role: what was read of them before holds after.
+    // A plan changes no role definitions, so those read before still apply after.
     let roles = Catalogue::of(before.resources.values());
     let old = assignments::grants(before, &roles);
     let new = assignments::grants_after(before, after, &roles);
@@ -310,11 +311,11 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     said
 }
 
-/// An objection, and where in the plan it is.
+/// An objection with its place in the plan.
 struct Refusal<'a> {
     objection: Objection,
     change: Option<&'a PlannedChange>,
-    /// The address by which it is lifted alone.
+    /// The address that allows only this one.
     address: Option<String>,
 }
 
@@ -322,7 +323,7 @@ impl<'a> Refusal<'a> {
     fn new(plan: &'a Plan, objection: Objection) -> Self {
         let place = |id: &ResourceId| {
             let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
-            // What a plan writes comes before what merely stands there under the same id.
+            // A change that writes comes before one that does not, under the same id.
             let named = |writes| {
                 plan.changes.iter().find(|change| change.action.writes() == writes && is(&change.id))
             };
@@ -357,7 +358,7 @@ impl<'a> Refusal<'a> {
                 .is_none_or(|allowed| Some(allowed) == self.address.as_ref() || self.objection.is_at(allowed))
     }
 
-    /// What lifts it, and nothing else.
+    /// The flag that allows exactly this.
     fn flag(&self) -> Allow {
         Allow { rule: self.objection.rule, address: self.address.clone() }
     }
@@ -374,15 +375,15 @@ impl<'a> Refusal<'a> {
             message,
             cause,
             hint: Some(match instead {
-                _ if lifted => "allowed on the command line".to_owned(),
-                Some(instead) => format!("if it is meant: {instead}, or {flag}"),
-                None => format!("if it is meant: {flag}"),
+                _ if lifted => "allowed by `--allow`".to_owned(),
+                Some(instead) => format!("if this is intended: {instead}, or {flag}"),
+                None => format!("if this is intended: {flag}"),
             }),
         }
     }
 }
 
-/// An argument as it can be copied to a shell: names are others' text.
+/// Quotes an argument for a shell: names come from outside.
 fn for_a_shell(argument: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@=,+%".contains(character);
     if argument.chars().all(is_plain) {
@@ -391,7 +392,7 @@ fn for_a_shell(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
-/// The address by which a change is allowed: its place in the spec, or its id where two share that place.
+/// The address that allows a change: its place in the spec, or its id if two changes share that place.
 fn address(plan: &Plan, change: Option<&PlannedChange>) -> Option<String> {
     let change = change?;
     let shared = plan
@@ -401,7 +402,7 @@ fn address(plan: &Plan, change: Option<&PlannedChange>) -> Option<String> {
     Some(if shared { change.id.clone() } else { change.address.clone() })
 }
 
-/// The stack whose mark a body carries, read here a second time on purpose.
+/// The stack whose mark a body carries. Duplicated from the planner on purpose.
 fn owner(body: &Value) -> Option<&str> {
     if let Some(stack) = body["tags"]["keyless-stack"].as_str() {
         return Some(stack);
@@ -420,7 +421,7 @@ fn is_account(id: &ResourceId) -> bool {
         .is_some_and(|(parent, _)| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
 }
 
-/// The account in whose collection an id is.
+/// The account that owns the collection an id is in.
 fn child_of(id: &ResourceId, collection: &str) -> Option<String> {
     let lower = id.as_str().to_ascii_lowercase();
     let (account, below) =
@@ -429,7 +430,7 @@ fn child_of(id: &ResourceId, collection: &str) -> Option<String> {
     (!name.contains('/')).then(|| account.to_owned())
 }
 
-/// What an account was before the plan: as it is live, or as it was when it was deleted, where the plan restores it.
+/// An account before the plan: as it is live, or as it was when deleted if the plan restores it.
 fn was<'a>(before: &'a World, after: &'a World, id: &ResourceId) -> Option<&'a Value> {
     before.resource(id).or_else(|| after.remains(id))
 }

@@ -1,7 +1,7 @@
-//! The names of what guards read, in whatever case a body spells them. Whether ARM takes `RoleDefinitionId` for
-//! `roleDefinitionId` is not recorded: it may.
+//! Normalizes the case of property names that guards read. Whether ARM accepts `RoleDefinitionId` for `roleDefinitionId` has not been
+//! recorded, so it may.
 //!
-//! Pure. This is done once, before any guard looks, so that none can be blind to a spelling.
+//! Pure. Done once before any guard looks, so that no guard misses a spelling.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::plan::predict::World;
 use crate::snapshot::Body;
 
-/// What guards read, in order without regard to case.
+/// The names that guards read, sorted without regard to case.
 const NAMES: &[&str] = &[
     "action",
     "allowedFqdnList",
@@ -78,7 +78,8 @@ const NAMES: &[&str] = &[
     "virtualNetworkRules",
 ];
 
-/// A state with every name that guards read as they spell it. What is the same in a state of which that was done already is not looked at.
+/// A state in which every name that guards read has its canonical case. Bodies that equal those of `known`, already normalized, are
+/// skipped.
 pub(super) fn spelled(mut world: World, known: Option<&World>) -> World {
     for (id, body) in &mut world.resources {
         let is_known =
@@ -90,7 +91,7 @@ pub(super) fn spelled(mut world: World, known: Option<&World>) -> World {
     world
 }
 
-/// The name as guards spell it, where that differs.
+/// The canonical spelling of a name, if it differs.
 fn odd(name: &str) -> Option<&'static str> {
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
     let order = |known: &'static str| lower(known).cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()));

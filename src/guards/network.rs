@@ -1,7 +1,6 @@
-//! What lets more callers reach an account than before: public access, address ranges, subnets, Azure's trusted services.
+//! Changes that let more callers reach an account: public access, address ranges, subnets, Azure's trusted services.
 //!
-//! A field that is not there means what Azure takes it to mean. Closing needs no word: where everybody could call before, a rule lets
-//! nobody new in.
+//! A missing field means what Azure takes it to mean. Closing is never refused: if everybody could call before, a rule admits nobody new.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -12,9 +11,9 @@ use super::{Objection, Rule, accounts, was};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
-/// The widest range that a new rule may let in without a word.
+/// The prefix length of the widest range that a new rule may add without `--allow`.
 const WIDEST: u32 = 20;
-/// How many addresses may be let in together without a word: as many as a /16 holds.
+/// How many addresses the rules may admit in total without `--allow`: the size of a /16.
 const MOST: u64 = 1 << 16;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
@@ -46,12 +45,12 @@ fn access(body: &Value) -> &str {
     body["properties"]["publicNetworkAccess"].as_str().unwrap_or("Enabled")
 }
 
-/// Whether it is not open to public networks; a value that is not known counts as stricter where it was.
+/// Whether it was closed to public networks; an unknown value counts as the stricter one before the plan.
 fn was_private(body: &Value) -> bool {
     !access(body).eq_ignore_ascii_case("Enabled")
 }
 
-/// Whether any address can call it, so that no rule lets anybody new in.
+/// Whether any address can call it, so that no rule admits anybody new.
 fn was_open(body: &Value) -> bool {
     !denies(body) && !was_private(body)
 }
@@ -74,7 +73,7 @@ fn rules(body: &Value) -> impl Iterator<Item = &str> {
     acls(body)["ipRules"].as_array().into_iter().flatten().filter_map(|rule| rule["value"].as_str())
 }
 
-/// The first and last address of a rule, or none where it cannot be read: Azure takes IPv4 only.
+/// The first and last address of a rule; `None` if it cannot be parsed: Azure accepts IPv4 only.
 fn span(rule: &str) -> Option<(u64, u64)> {
     let (address, prefix) = rule.trim().split_once('/').unwrap_or((rule.trim(), "32"));
     let address = u64::from(u32::from(address.parse::<Ipv4Addr>().ok()?));
@@ -86,7 +85,7 @@ fn span(rule: &str) -> Option<(u64, u64)> {
     Some((first, first + size - 1))
 }
 
-/// The same addresses as spans that neither touch nor overlap, in order.
+/// The same addresses as sorted spans that neither touch nor overlap.
 fn union(spans: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
     let mut sorted: Vec<(u64, u64)> = spans.collect();
     sorted.sort_unstable();
@@ -112,7 +111,7 @@ fn size(spans: &[(u64, u64)]) -> u64 {
     spans.iter().map(|(first, last)| last - first + 1).sum()
 }
 
-/// New ranges that are too wide, and too many addresses in all where new ones are among them.
+/// New ranges that are too wide, and a total of too many addresses if new ones are among them.
 fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
     let mut said = Vec::new();
     if old.is_some_and(was_open) {
@@ -159,7 +158,7 @@ fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
     }
     if !unread.is_empty() {
         said.push(format!(
-            "the plan adds address rules to {{account}} that could let anybody in: {} cannot be read as an IPv4 range",
+            "the plan adds address rules to {{account}} that may admit anyone: {} cannot be parsed as an IPv4 range",
             unread.join(", ")
         ));
     }
@@ -170,7 +169,7 @@ fn addresses(count: u64) -> String {
     if count == 1 { "1 address".to_owned() } else { format!("{} addresses", grouped(count)) }
 }
 
-/// A number with its thousands apart.
+/// A number with thousands separators.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -189,20 +188,20 @@ fn subnet_rules(body: &Value) -> impl Iterator<Item = &str> {
     rules.into_iter().flatten().filter_map(|rule| rule["id"].as_str())
 }
 
-/// The subnets that its agents run in.
+/// The subnets in which its agents run.
 fn injected(body: &Value) -> impl Iterator<Item = &str> {
     let injections = body["properties"]["networkInjections"].as_array();
     injections.into_iter().flatten().filter_map(|each| each["subnetArmId"].as_str())
 }
 
-/// The subscription in which a subnet is; of an id that cannot be read, the text itself, which no account's is.
+/// The subscription of a subnet; for an id that cannot be parsed the text itself, which matches no account's subscription.
 fn subscription(subnet: &str) -> String {
     let parsed = ResourceId::parse(subnet.trim()).ok();
     let found = parsed.as_ref().and_then(ResourceId::subscription_id).map(str::to_ascii_lowercase);
     found.unwrap_or_else(|| subnet.trim().to_ascii_lowercase())
 }
 
-/// Subnets of subscriptions that the account knew nothing of.
+/// Subnets of subscriptions that had no access to the account before.
 fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
     let mut known: BTreeSet<String> = id.subscription_id().map(str::to_ascii_lowercase).into_iter().collect();
     let all = |body| subnet_rules(body).chain(injected(body)).map(subscription);
@@ -230,8 +229,8 @@ fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
     said
 }
 
-/// Trusted services pass the rules where they did not, or may not have: what Azure takes a missing `bypass` for is documented
-/// nowhere, so one that is not there counts as none before, and as all of them after a plan that takes `None` away.
+/// Whether trusted services can bypass the rules where they could not, or may not have. What Azure assumes for a missing `bypass` is not
+/// documented: before the plan it counts as `None`, and after a plan that removes `None` it counts as all services.
 fn bypass(old: Option<&Value>, new: &Value) -> Option<String> {
     let old = old.filter(|old| !was_open(old))?;
     let word = |body| acls(body)["bypass"].as_str();

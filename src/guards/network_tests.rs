@@ -28,7 +28,7 @@ fn said(before: Option<Value>, after: Value) -> Vec<String> {
     objections.into_iter().map(|each| format!("{}: {}", each.rule, each.message)).collect()
 }
 
-/// The rules that speak, each once.
+/// The rules that object, each once.
 fn rules(before: Option<Value>, after: Value) -> Vec<String> {
     let mut rules: Vec<String> = said(before, after)
         .into_iter()
@@ -76,7 +76,7 @@ fn opening_to_every_address_is_refused_however_it_is_written() {
         let expected: &[&str] = if refused { &["public-network"] } else { &[] };
         assert_eq!(found, expected, "{before} -> {after}");
     }
-    // A new account opens nothing that was closed.
+    // A new account opens nothing that was closed before.
     assert!(rules(None, json!({"publicNetworkAccess": "Enabled"})).is_empty());
 }
 
@@ -87,7 +87,7 @@ fn a_new_range_wider_than_slash_20_is_refused() {
         (&[], &["198.51.0.0/19"], true),
         (&[], &["198.51.7.9/19"], true),
         (&["198.0.0.0/16"], &["198.0.0.0/16"], false),
-        // Part of what was let in, or the same written otherwise.
+        // Part of what was allowed before, or the same in another notation.
         (&["198.0.0.0/16"], &["198.0.128.0/17"], false),
         (&["198.0.0.0/16"], &["198.0.3.4/16"], false),
         (&["198.0.0.0/17", "198.0.128.0/17"], &["198.0.0.0/16"], false),
@@ -112,7 +112,7 @@ fn a_new_range_wider_than_slash_20_is_refused() {
 #[test]
 fn more_than_65536_addresses_in_all_are_refused_where_some_are_new() {
     let many = |count: u32| -> Vec<String> {
-        // Each range twice, in another form: a union counts an address once.
+        // Each range twice, in two notations: a union counts an address once.
         (0..count)
             .flat_map(|at| {
                 [
@@ -156,12 +156,12 @@ fn ranges_of_a_new_account_count_and_what_cannot_be_read_may_be_anybody() {
     ] {
         let found = said(Some(allowing(&[])), allowing(&[odd]));
         assert_eq!(found.len(), 1, "{odd}: {found:?}");
-        assert!(found[0].contains("could let anybody in"), "{found:?}");
+        assert!(found[0].contains("may admit anyone"), "{found:?}");
         assert!(rules(Some(allowing(&[odd])), allowing(&[&odd.to_uppercase()])).is_empty(), "{odd}");
     }
-    // Where everybody could call, a rule lets nobody new in: this closes.
+    // If everybody could call before, a rule admits nobody new: this closes the network.
     assert!(rules(Some(json!({})), allowing(&["10.0.0.0/8"])).is_empty());
-    // Without public access nobody could.
+    // With public access disabled nobody could call.
     let mut private = allowing(&["10.0.0.0/8"]);
     private["publicNetworkAccess"] = json!("Disabled");
     assert_eq!(rules(Some(json!({"publicNetworkAccess": "Disabled"})), private), ["network-range"]);
@@ -206,12 +206,12 @@ fn trusted_services_pass_no_rules_that_they_did_not() {
         (Some(with("AzureServices")), with("azureServices"), false),
         (Some(with("AzureServices")), with("None"), false),
         (Some(with("AzureServices")), without(), false),
-        // What a missing one means is documented nowhere.
+        // What a missing value means is not documented.
         (Some(without()), with("AzureServices"), true),
         (Some(with("None")), without(), true),
         (Some(without()), without(), false),
         (Some(without()), with("None"), false),
-        // Everybody passed before, so this closes.
+        // Everybody could call before, so this closes the network.
         (Some(json!({})), with("AzureServices"), false),
         (None, with("AzureServices"), false),
     ] {
@@ -231,7 +231,7 @@ fn an_account_may_call_no_more_than_before() {
         (Some(limited(&["a.example"])), free(&["a.example"]), 1),
         (Some(limited(&["a.example"])), json!({}), 1),
         (Some(limited(&["a.example"])), free(&["a.example", "evil.example"]), 2),
-        // A list where there was no limit is a limit.
+        // A list closes what was open before.
         (Some(free(&[])), limited(&["a.example"]), 0),
         (Some(json!({})), limited(&["a.example"]), 0),
         (None, limited(&["a.example"]), 0),
@@ -251,7 +251,7 @@ fn an_account_may_call_no_more_than_before() {
     }
 }
 
-/// A soft-deleted account that comes back is measured against what it was.
+/// A soft-deleted account that is restored is compared with what it was.
 #[test]
 fn a_restore_that_opens_is_refused() {
     let deleted = format!(

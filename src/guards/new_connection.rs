@@ -1,10 +1,10 @@
-//! New connections that send a secret: whether another connection has it already, and where that sends it.
+//! New connections that send a secret: whether another connection already has it, and where that one sends it.
 //!
-//! A connection has no mark and is never deleted, and Azure shows of none which secret it has. What specs name is known: a secret that a
-//! live connection of theirs sends to one host goes to another only with a word. Of a connection that no spec declares any more, or that is
-//! declared without its secret, it is a guess: a new one may be that one under another name if it is in the same account and of the same
-//! category, goes to the same host, or if an application made the old one that made what is the stack's. What somebody clicked together
-//! beside it, such as the portal's connection to Application Insights, is none of these.
+//! A connection has no mark and is never deleted, and Azure never shows its secret. Specs name secrets: if a spec's live connection sends a
+//! secret to one host, sending it to another needs `--allow`. For a connection that no spec declares any more, or that is declared without
+//! its secret, keyless guesses: a new connection may be the same one renamed if it is in the same account and of the same category, if it
+//! goes to the same host, or if the old one was created by the application that created the stack's resources. Connections that somebody
+//! created by hand, such as the portal's connection to Application Insights, are none of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Ori
     made.into_iter().filter_map(|(id, new)| state.judge(&New { id, properties: new })).collect()
 }
 
-/// A connection that the plan makes, with a secret.
+/// A connection with a secret that the plan creates.
 struct New<'a> {
     id: &'a ResourceId,
     properties: &'a Value,
@@ -39,22 +39,22 @@ struct New<'a> {
 struct Known<'a> {
     id: &'a ResourceId,
     properties: &'a Value,
-    /// The secrets that specs name for it; none where no spec says which it has.
+    /// The secrets that specs name for it; empty if no spec does.
     names: BTreeSet<&'a str>,
     /// Whether a spec declares it.
     declared: bool,
-    /// Whether it, or what it stands in, goes with this plan.
+    /// Whether the plan deletes it or its parent.
     goes: bool,
-    /// Whether an application made it that made what carries a mark of the plan's stacks.
+    /// Whether it was created by the application that created the marked resources of the plan's stacks.
     by_ours: bool,
 }
 
 struct State<'a> {
     before: &'a World,
     known: Vec<Known<'a>>,
-    /// Connections of which specs name the secret and nobody could read whether and where they are.
+    /// Connections whose secret specs name, but whose existence or target could not be read.
     unread: Vec<(ResourceId, BTreeSet<&'a str>)>,
-    /// The accounts that go, or of which a project does.
+    /// Accounts that the plan deletes, or deletes a project of.
     left: BTreeSet<ResourceId>,
     origin: Origin,
 }
@@ -114,20 +114,20 @@ impl<'a> State<'a> {
             .or_else(|| self.beside_unread(new))
     }
 
-    /// A secret that specs name for a live connection as well, which sends it to another host, and none to this one.
+    /// Objects if a live connection that specs give the same secret sends it to another host, and none sends it to this one.
     fn elsewhere(&self, new: &New<'_>, name: &str) -> Option<Objection> {
         let users = || self.known.iter().filter(|known| known.names.contains(name));
         if users().any(|known| same_host(target(known.properties), new.target())) {
             return None;
         }
         if let Some(known) = users().next() {
-            let which = format!("which the spec declares with `${{secret.{name}}}` as well");
+            let which = format!("which the spec also declares with `${{secret.{name}}}`");
             return Some(new.objection(&new.to_another_host(known, &which)));
         }
         let (id, _) = self.unread.iter().find(|(_, names)| names.contains(name))?;
         let why = self.before.unlisted_connections.get(&holder(id)?)?;
         let message = format!(
-            "sends {} to `{}`, and it could not be read where {}, which the spec declares with it as well, sends it",
+            "sends {} to `{}`, and could not read where {}, which the spec also declares with it, sends it",
             new.secrets(),
             untold("target", new.target()),
             title(id)
@@ -135,7 +135,7 @@ impl<'a> State<'a> {
         Some(new.objection(&message).because(why))
     }
 
-    /// A live connection that this one may be, under another name.
+    /// Objects if this may be a live connection under another name.
     fn renamed(&self, new: &New<'_>) -> Option<Objection> {
         if self.is_trusted(new) {
             return None;
@@ -158,7 +158,7 @@ impl<'a> State<'a> {
         other.first().map(elsewhere).or_else(|| same.into_iter().find_map(leading))
     }
 
-    /// Whether specs say that each secret it sends goes to its host already. What a saved plan names is no proof.
+    /// Whether specs already send each of its secrets to its host. A saved plan proves nothing here.
     fn is_trusted(&self, new: &New<'_>) -> bool {
         let sent = names_in(&new.properties["credentials"]);
         let there = || self.known.iter().filter(|known| same_host(target(known.properties), new.target()));
@@ -173,23 +173,23 @@ impl<'a> State<'a> {
         if known.goes {
             return is_near || is_alike;
         }
-        // Which secret it has is known, and it is not this one. A file's word for it is none to go by.
+        // Its secret is known and is a different one. A plan file's claim is not trusted.
         let is_another = self.origin == Origin::Specs && !known.names.is_empty();
         let may_be = is_alike || known.by_ours || same_host(target(known.properties), new.target());
         is_near && !is_another && may_be
     }
 
-    /// Which connections stand in its account nobody could read.
+    /// Objects if the connections of its account could not all be read.
     fn beside_unread(&self, new: &New<'_>) -> Option<Objection> {
         let unlisted = &self.before.unlisted_connections;
         let own = holder(new.id).and_then(|holder| unlisted.get_key_value(&holder));
         let left = || unlisted.iter().find(|(account, _)| self.left.contains(*account));
         let ((account, why), which) = match own {
             Some(own) => (own, ""),
-            None => (left()?, ", of which something goes with this plan,"),
+            None => (left()?, ", from which this plan deletes something,"),
         };
         let message = format!(
-            "sends {} to `{}`, and not all connections of account `{}`{which} could be read: it may be one of them under another name",
+            "sends {} to `{}`, and the connections of account `{}`{which} could not all be read: it may be one of them under another name",
             new.secrets(),
             untold("target", new.target()),
             account.name()
@@ -199,22 +199,22 @@ impl<'a> State<'a> {
 }
 
 impl Known<'_> {
-    /// Why it is not known which secret it has.
+    /// Why its secret is not known.
     fn whose(&self) -> &'static str {
         if self.goes {
-            "which goes with this plan"
+            "which this plan deletes"
         } else if !self.declared {
             "which the spec does not declare"
         } else if self.names.is_empty() {
             "which the spec declares without its secret"
         } else {
-            "whose secret a plan that is applied without its specs does not prove"
+            "whose secret is not known, since the plan is applied without its specs"
         }
     }
 }
 
 impl New<'_> {
-    /// What is said of a connection that this one may be.
+    /// The objection that this may be a known connection.
     fn suspect(&self, known: &Known<'_>, what: &str) -> Objection {
         let (old, new) = (known.id.name(), self.id.name());
         let cause = format!(
@@ -227,7 +227,7 @@ impl New<'_> {
         if known.goes || !known.declared {
             return objection;
         }
-        objection.unless("declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`), so that it is known which secret it has")
+        objection.unless("declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`), so that keyless knows its secret")
     }
 
     fn target(&self) -> &str {
@@ -252,8 +252,8 @@ impl New<'_> {
         )
     }
 
-    /// What of it leads elsewhere, or lets more people in, than the other does: Azure adds to what it shows, so only what the new one says
-    /// counts.
+    /// The members in which it goes elsewhere, or is shared with more people, than the other. Azure adds members of its own, so only those
+    /// that the new connection sets count.
     fn differs_from(&self, known: &Known<'_>) -> Vec<&'static str> {
         let (old, new) = (known.properties, self.properties);
         let differs = |name: &str| {
@@ -275,12 +275,12 @@ impl New<'_> {
     }
 }
 
-/// The account or workspace in which a connection stands, be it in a project there.
+/// The account or workspace that holds a connection, directly or in a project.
 fn holder(id: &ResourceId) -> Option<ResourceId> {
     id.up_to("accounts").or_else(|| id.parent())
 }
 
-/// A connection, and what it stands in.
+/// A connection with its parent, in words.
 fn title(id: &ResourceId) -> String {
     let parent = id.parent().unwrap_or_else(ResourceId::root);
     let of = match (parent.up_to("projects"), parent.up_to("accounts")) {
@@ -291,7 +291,7 @@ fn title(id: &ResourceId) -> String {
     format!("connection `{}` of {of}", id.name())
 }
 
-/// The application that made something, as Azure says; people make by hand what pipelines make of specs.
+/// The application that created something, according to Azure: pipelines run as applications, people create by hand.
 fn application(body: &Value) -> Option<&str> {
     let said = &body["systemData"];
     let kind = said["createdByType"].as_str().unwrap_or_default();

@@ -15,7 +15,7 @@ fn id(path: &str) -> String {
     format!("{GROUP}/Microsoft.CognitiveServices/accounts/{path}")
 }
 
-/// A connection as Azure shows it, made by somebody.
+/// A connection as Azure shows it, with its creator.
 fn live(path: &str, category: &str, target: &str) -> (String, Value) {
     let properties = json!({
         "category": category, "authType": "ApiKey", "target": target, "credentials": null, "metadata": {"ApiType": "Azure"},
@@ -27,7 +27,7 @@ fn live(path: &str, category: &str, target: &str) -> (String, Value) {
     )
 }
 
-/// A connection that a plan makes.
+/// A connection that a plan creates.
 fn made(path: &str, category: &str, target: &str, secret: &str) -> (String, Value) {
     let properties = json!({
         "category": category, "authType": "ApiKey", "target": target,
@@ -46,7 +46,7 @@ fn world(items: &[(String, Value)]) -> World {
     World { resources: items.iter().map(item).collect::<BTreeMap<_, _>>(), ..World::default() }
 }
 
-/// A plan whose specs declare these, each with the secret that it names.
+/// A plan whose specs declare these connections, each with the secret it names.
 fn plan(declared: &[(&str, &str)]) -> Plan {
     let changes: Vec<Value> = declared
         .iter()
@@ -95,24 +95,24 @@ fn a_secret_that_a_declared_connection_sends_elsewhere_is_refused_in_every_accou
         assert_eq!(
             found,
             [format!(
-                "new connection `{name}` sends `${{secret.SEARCH}}` to another host than connection `search` of account `chat`, which the spec declares with `${{secret.SEARCH}}` as well: `{GOOD}` -> `{EVIL}`"
+                "new connection `{name}` sends `${{secret.SEARCH}}` to another host than connection `search` of account `chat`, which the spec also declares with `${{secret.SEARCH}}`: `{GOOD}` -> `{EVIL}`"
             )]
         );
-        // The same host, and another secret of which nothing is known.
+        // The same host, with another secret that is not known.
         assert!(
             said(&declared, &before, made(path, "ApiKey", "https://GOOD.example:443/x", "SEARCH")).is_empty()
         );
         assert!(said(&declared, &before, made(path, "CognitiveSearch", EVIL, "OTHER")).is_empty());
     }
-    // A workspace is somewhere else too.
+    // A workspace is a different place too.
     let hub = format!("{GROUP}/Microsoft.MachineLearningServices/workspaces/hub/connections/x");
     let new = (hub, made(SECOND, "ApiKey", EVIL, "SEARCH").1);
     assert_eq!(said(&declared, &before, new).len(), 1);
-    // Where it goes to both hosts already, that was allowed.
+    // If it already sends the secret to both hosts, that was allowed before.
     let before = [before[0].clone(), live("other/connections/far", "ApiKey", EVIL)];
     let both = [(SEARCH, "SEARCH"), ("other/connections/far", "SEARCH")];
     assert!(said(&both, &before, made(SECOND, "ApiKey", EVIL, "SEARCH")).is_empty());
-    // But not because something else goes there.
+    // But not because a different secret goes there.
     let other = [(SEARCH, "SEARCH"), ("other/connections/far", "FAR")];
     assert_eq!(said(&other, &before, made(SECOND, "ApiKey", EVIL, "SEARCH")).len(), 1);
 }
@@ -134,17 +134,17 @@ fn where_a_secret_goes_that_could_not_be_read_is_a_doubt() {
     assert_eq!(
         said_by(&plan, &before, &new, Origin::Specs),
         [format!(
-            "new connection `x` sends `${{secret.SEARCH}}` to `{EVIL}`, and it could not be read where connection `search` of account `chat`, which the spec declares with it as well, sends it"
+            "new connection `x` sends `${{secret.SEARCH}}` to `{EVIL}`, and could not read where connection `search` of account `chat`, which the spec also declares with it, sends it"
         )]
     );
     let new = [made("other/connections/x", "ApiKey", EVIL, "OTHER")];
     assert!(said_by(&plan, &before, &new, Origin::Specs).is_empty());
-    // In the account itself it may be any of them.
+    // In the same account it may be any of them.
     let new = [made(SECOND, "ApiKey", EVIL, "OTHER")];
     assert_eq!(
         said_by(&plan, &before, &new, Origin::Specs),
         [format!(
-            "new connection `search2` sends `${{secret.OTHER}}` to `{EVIL}`, and not all connections of account `chat` could be read: it may be one of them under another name"
+            "new connection `search2` sends `${{secret.OTHER}}` to `{EVIL}`, and the connections of account `chat` could not all be read: it may be one of them under another name"
         )]
     );
 }
@@ -160,13 +160,13 @@ fn one_that_no_spec_declares_may_be_the_new_one_if_it_is_alike() {
         )]
     };
     assert_eq!(said(&[], &before, new("cognitivesearch", EVIL)), words("which the spec does not declare"));
-    // Declared without its secret says as little.
+    // A declaration without a secret proves as little.
     let bare = [(SEARCH, "")];
     assert_eq!(
         said(&bare, &before, new("CognitiveSearch", EVIL)),
         words("which the spec declares without its secret")
     );
-    // What the portal made is of another category, and another account is another matter.
+    // The portal's connection is of another category, and another account does not count.
     assert!(
         said(&[], &[live("chat/connections/insights", "AppInsights", GOOD)], new("ApiKey", EVIL)).is_empty()
     );
@@ -174,16 +174,16 @@ fn one_that_no_spec_declares_may_be_the_new_one_if_it_is_alike() {
         said(&[], &[live("other/connections/search", "CognitiveSearch", GOOD)], new("CognitiveSearch", EVIL))
             .is_empty()
     );
-    // Without a secret there is nothing to send on.
+    // Without a secret there is nothing to forward.
     let mut keyless = live(SEARCH, "CognitiveSearch", GOOD);
     keyless.1["properties"]["authType"] = json!("AAD");
     assert!(said(&[], &[keyless], new("CognitiveSearch", EVIL)).is_empty());
-    // A host is trusted with the secret that a declared one sends there, and with no other.
+    // A host is trusted with the secret that a declared connection sends there, and with no other.
     let both = [before[0].clone(), live("chat/connections/other", "ApiKey", EVIL)];
     let by = |secret| said(&[("chat/connections/other", secret)], &both, new("CognitiveSearch", EVIL));
     assert!(by("SEARCH").is_empty());
     assert_eq!(by("OTHER"), words("which the spec does not declare"));
-    // One that somebody made by hand is not.
+    // A connection made by hand is not trusted.
     assert_eq!(said(&[], &both, new("CognitiveSearch", EVIL)), words("which the spec does not declare"));
 }
 
@@ -202,9 +202,9 @@ fn one_that_our_pipeline_made_may_be_the_new_one_whatever_its_category() {
     let new = || made(SECOND, "ApiKey", EVIL, "SEARCH");
     assert_eq!(said(&declared, &[account("Application"), old("Application", "p1")], new()).len(), 1);
     assert!(said(&declared, &[account("Application"), old("Application", "p2")], new()).is_empty());
-    // Who applies at a desk also clicks in the portal.
+    // People who apply from their desk also create things in the portal.
     assert!(said(&declared, &[account("User"), old("User", "p1")], new()).is_empty());
-    // Another stack's account says nothing of who made what is ours.
+    // Another stack's account does not show who created ours.
     assert!(said(&[], &[account("Application"), old("Application", "p1")], new()).is_empty());
 }
 
@@ -247,15 +247,15 @@ fn one_that_goes_with_the_plan_may_be_the_new_one_in_any_category() {
     let found = judged(made("chat/projects/new/connections/x", "ApiKey", EVIL, "SEARCH"));
     assert_eq!(found.len(), 1);
     assert!(
-        found[0].contains("connection `search` of project `old` of `chat`, which goes with this plan:"),
+        found[0].contains("connection `search` of project `old` of `chat`, which this plan deletes:"),
         "{found:?}"
     );
-    // In another account only one of the same category.
+    // In another account, only a connection of the same category counts.
     assert!(judged(made("other/connections/x", "ApiKey", EVIL, "SEARCH")).is_empty());
     assert_eq!(judged(made("other/connections/x", "CognitiveSearch", EVIL, "SEARCH")).len(), 1);
 }
 
-/// What a file says adds to what is refused, and takes nothing away where the old one is of the same category.
+/// A plan file can add to what is refused, but removes nothing if the old connection is of the same category.
 #[test]
 fn a_file_does_not_prove_which_secret_a_connection_has() {
     let before = world(&[live(SEARCH, "CognitiveSearch", GOOD)]);
@@ -265,7 +265,7 @@ fn a_file_does_not_prove_which_secret_a_connection_has() {
     let found = said_by(&named, &before, &new("CognitiveSearch", "SEARCH"), Origin::File);
     assert!(
         found.len() == 1
-            && found[0].contains("whose secret a plan that is applied without its specs does not prove")
+            && found[0].contains("whose secret is not known, since the plan is applied without its specs")
     );
     assert!(said_by(&named, &before, &new("ApiKey", "SEARCH"), Origin::File).is_empty());
     assert_eq!(said_by(&named, &before, &new("ApiKey", "OTHER"), Origin::File).len(), 1);

@@ -1,4 +1,4 @@
-//! What an account may call: a limit that is lifted, a host that is added, agents that leave the subnet which held them.
+//! What an account may call: restrictions lifted, hosts added, agents moved out of the subnet that contained them.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
                 "the plan lets account `{name}` call any host: restrictOutboundNetworkAccess true -> false"
             ));
         }
-        // Where it could call any host, a list lets it call fewer.
+        // If it could call any host before, a list restricts it.
         let known = hosts(old);
         let added: Vec<String> = hosts(new).difference(&known).map(|host| format!("`{host}`")).collect();
         if is_limited(old) && !added.is_empty() {
@@ -52,7 +52,7 @@ fn hosts(body: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// A subnet of one's own in which agents run.
+/// The customer's subnet in which agents run.
 fn injected(body: &Value) -> Option<&str> {
     let injections = body["properties"]["networkInjections"].as_array().into_iter().flatten();
     let own = |each: &&Value| {

@@ -1,12 +1,12 @@
-//! Content filters as guards compare them: what a policy stops by itself and by the policy that it starts from.
+//! Content filters as guards compare them: what a policy blocks, including what it inherits from its base.
 //!
-//! A filter stops what is at its threshold or worse, so `Low` stops most and `High` least:
-//! <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter-severity-levels>. What a policy does not list it takes
-//! from its base, as Microsoft's own guides have it, which send an empty list with a base:
-//! <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/use-blocklists>. What Azure does not show, and a member without a documented
-//! meaning, counts as stricter where a plan leaves it and as weaker where a plan comes to it ([`is_lost`]); a member that is the same on both
-//! sides loses nothing. The mode has a meaning where it is not set: answers are held back until they were looked at, unless somebody chose
-//! otherwise: <https://learn.microsoft.com/azure/foundry/openai/concepts/content-streaming>.
+//! A filter blocks content at its threshold or worse, so `Low` blocks the most and `High` the least:
+//! <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter-severity-levels>. A policy inherits from its base what it
+//! does not list, as Microsoft's own guides assume when they send an empty list with a base:
+//! <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/use-blocklists>. What Azure does not show, and members whose meaning is not
+//! documented, count as stricter before a plan and as weaker after it ([`is_lost`]); a member that is unchanged loses nothing. An unset
+//! mode has a documented meaning: answers are held back until they are filtered:
+//! <https://learn.microsoft.com/azure/foundry/openai/concepts/content-streaming>.
 
 use std::sync::LazyLock;
 
@@ -17,14 +17,14 @@ use crate::plan::predict::World;
 
 /// The policy of a deployment that names none.
 pub(super) const DEFAULT: &str = "Microsoft.DefaultV2";
-/// Filters with degrees of severity, named as [`identity`] has them.
+/// Filters with severity levels, named as [`identity`] spells them.
 const GRADED: &[&str] = &["hate", "sexual", "violence", "selfharm"];
-/// Longer chains of bases than anybody has count as not shown.
+/// Chains of bases longer than this count as not shown.
 const DEEPEST: usize = 8;
 
-/// Azure's own policies as its documentation has them, for accounts that do not exist yet and so can show none:
-/// <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/default-safety-policies>. That protected code is told of and not
-/// stopped is what the portal's copies of it say.
+/// Azure's own policies as documented, for accounts that do not exist yet and so cannot show any:
+/// <https://learn.microsoft.com/azure/ai-foundry/openai/concepts/default-safety-policies>. The portal's copies say that protected code is
+/// annotated, not blocked.
 static DOCUMENTED: LazyLock<[(&str, Value); 2]> = LazyLock::new(|| {
     let filter = |name: &str, source: &str, blocking: bool| json!({"name": name, "source": source, "enabled": true, "blocking": blocking});
     let mut harms = Vec::new();
@@ -43,12 +43,10 @@ static DOCUMENTED: LazyLock<[(&str, Value); 2]> = LazyLock::new(|| {
     [("Microsoft.Default", policy(harms)), (DEFAULT, policy(all))]
 });
 
-/// What an account's policies are, in one state.
+/// An account's policies in one state.
 #[derive(Debug, Clone)]
 pub(super) struct Policies<'a> {
-    /// The state.
     pub(super) world: &'a World,
-    /// The account.
     pub(super) account: ResourceId,
     /// Whether it was live before the plan, so that Azure could show its policies.
     pub(super) live: bool,
@@ -62,7 +60,7 @@ impl<'a> Policies<'a> {
         shown.or_else(|| if self.live { None } else { documented().map(|(_, policy)| policy) })
     }
 
-    /// All that a policy stops.
+    /// Everything that a policy blocks.
     pub(super) fn effective(&self, policy: &'a Value) -> Effective<'a> {
         let mut effective = Effective { filters: Vec::new(), unshown: None, policy };
         let mut at = policy;
@@ -75,7 +73,7 @@ impl<'a> Policies<'a> {
             effective.filters.extend(own);
             let Some(base) = at["properties"]["basePolicyName"].as_str() else { return effective };
             match self.find(base) {
-                // One that is said to start from itself starts from nothing.
+                // A policy that names itself as its base has none.
                 Some(found) if std::ptr::eq(found, at) => return effective,
                 Some(found) => at = found,
                 None => {
@@ -89,17 +87,17 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// What a policy stops, with what it takes from others.
+/// What a policy blocks, including what it inherits.
 #[derive(Debug)]
 pub(super) struct Effective<'a> {
     filters: Vec<&'a Value>,
-    /// The base that the rest comes from, where Azure does not show it.
+    /// The base of the rest, if Azure does not show it.
     unshown: Option<&'a str>,
     policy: &'a Value,
 }
 
 impl Effective<'_> {
-    /// What it stops no longer once another is in its place, in words.
+    /// What it no longer blocks once another policy replaces it, in words.
     pub(super) fn lost(&self, new: &Effective<'_>) -> Vec<String> {
         let mut lost = Vec::new();
         if is_lost([self.policy, new.policy].map(waits)) {
@@ -111,7 +109,7 @@ impl Effective<'_> {
             let mut after = new.filters.iter().filter(|filter| identity(filter, "name") == key).peekable();
             if after.peek().is_none() {
                 lost.push(match new.unshown {
-                    Some(base) => format!("{title} is left to `{base}`, which Azure does not show"),
+                    Some(base) => format!("{title} now comes from `{base}`, which Azure does not show"),
                     None => format!("{title} is gone"),
                 });
             }
@@ -125,11 +123,11 @@ impl Effective<'_> {
         lost
     }
 
-    /// What may be lost of a base that Azure does not show.
+    /// What may be lost with a base that Azure does not show.
     fn lost_of_base(&self, new: &Effective<'_>) -> Option<String> {
         let base = self.unshown?;
         if new.unshown.is_none_or(|other| !other.eq_ignore_ascii_case(base)) {
-            return Some(format!("it no longer starts from `{base}`, which Azure does not show"));
+            return Some(format!("it no longer has the base `{base}`, which Azure does not show"));
         }
         let listed = |filter: &&&Value| {
             self.filters.iter().any(|known| identity(known, "name") == identity(filter, "name"))
@@ -141,15 +139,15 @@ impl Effective<'_> {
     }
 }
 
-/// A member of two filters or policies, before and after: what it says, and whether that is a yes, a no, or neither.
+/// A member of two filters or policies, before and after: its value, and whether that means yes, no or unknown.
 type Member<'a> = ([&'a Value; 2], Option<bool>);
 
-/// Whether a yes is lost: the one rule for all members. What says neither yes nor no counts as yes before and as no after.
+/// Whether a yes is lost, the one rule for all members: unknown counts as yes before and as no after.
 fn is_lost([(before, was), (after, is)]: [Member<'_>; 2]) -> bool {
     before != after && was != Some(false) && is != Some(true)
 }
 
-/// How a filter stops less than another, which may stop something.
+/// How a filter blocks less than another one that may block something.
 fn weaker(before: &Value, after: &Value) -> Option<String> {
     let said = |is: Option<bool>, no: &str, unknown: &str| {
         Some(if is == Some(false) { no } else { unknown }.to_owned())
@@ -173,12 +171,12 @@ fn weaker(before: &Value, after: &Value) -> Option<String> {
     }
     let had = had.unwrap_or_else(|| "Low".to_owned());
     Some(match has {
-        Some(has) => format!("stops from {has} on, and did from {had}"),
-        None => format!("does not say from which severity on it stops, and did from {had}"),
+        Some(has) => format!("blocks from {has} on, previously from {had}"),
+        None => format!("has no severity threshold, previously {had}"),
     })
 }
 
-/// Blocklists, or providers of filters, that are no longer asked or no longer block.
+/// Blocklists or filter providers that are no longer used or no longer block.
 fn detached<'a>(
     old: &'a Value,
     new: &'a Value,
@@ -197,7 +195,7 @@ fn detached<'a>(
     })
 }
 
-/// Whether answers wait until a policy has looked at them: not with `Deferred`, of late called `Asynchronous_filter`.
+/// Whether answers are held back until a policy has checked them: not with `Deferred`, now called `Asynchronous_filter`.
 fn waits(policy: &Value) -> Member<'_> {
     let mode = &policy["properties"]["mode"];
     let is = |words: &[&str]| {
@@ -222,7 +220,7 @@ fn enabled(filter: &Value) -> Member<'_> {
     ([enabled, &Value::Null], enabled.as_bool())
 }
 
-/// Whether what is found is withheld. Newer descriptions have an `action` beside `blocking`, `None` where that decides.
+/// Whether detected content is withheld. Newer API descriptions have an `action` besides `blocking`, which decides if `action` is missing.
 fn blocks(element: &Value) -> Member<'_> {
     let (blocking, action) = (&element["blocking"], &element["action"]);
     let is = |words: &[&str]| {
@@ -240,7 +238,7 @@ fn blocks(element: &Value) -> Member<'_> {
     ([blocking, action], blocks)
 }
 
-/// Whether a filter stops anything at all.
+/// Whether a filter blocks anything at all.
 fn stops(filter: &Value) -> Option<bool> {
     match (enabled(filter).1, blocks(filter).1) {
         (Some(false), _) | (_, Some(false)) => Some(false),
@@ -249,7 +247,7 @@ fn stops(filter: &Value) -> Option<bool> {
     }
 }
 
-/// What makes two elements the same: name and source. Azure writes `Protected Material Text` and `protected_material_text`.
+/// What identifies an element: name and source. Azure writes both `Protected Material Text` and `protected_material_text`.
 fn identity(element: &Value, name: &str) -> [String; 2] {
     [name, "source"].map(|member| {
         let text = element[member].as_str().unwrap_or_default();
@@ -262,7 +260,7 @@ fn title(filter: &Value) -> String {
     format!("`{}` of `{}`", text("name"), text("source"))
 }
 
-/// From which severity on a filter stops; one without degrees of severity stops everything that it finds.
+/// The severity from which a filter blocks; one without severity levels blocks everything it detects.
 fn level(filter: &Value, unknown: usize) -> usize {
     let named = filter["severityThreshold"].as_str();
     let position =

@@ -28,7 +28,7 @@ pub(super) fn world(bodies: impl IntoIterator<Item = Value>) -> World {
     World { resources, terms, ..World::default() }
 }
 
-/// An assignment; `number` makes its GUID.
+/// An assignment whose GUID is made from `number`.
 pub(super) fn grant(number: usize, scope: &str, role: &str, principal: &str) -> Value {
     let scope = scope.trim_end_matches('/');
     json!({
@@ -40,7 +40,7 @@ pub(super) fn grant(number: usize, scope: &str, role: &str, principal: &str) -> 
     })
 }
 
-/// Assignments of one stack, or of nobody.
+/// Assignments with one stack's mark, or without a mark.
 fn marked(numbers: std::ops::Range<usize>, stack: Option<&str>) -> Vec<Value> {
     let mut bodies: Vec<Value> = numbers.map(|number| grant(number, GROUP, READER, ALICE)).collect();
     if let Some(stack) = stack {
@@ -61,7 +61,7 @@ pub(super) fn keys(off: bool) -> Value {
     chat(json!({"disableLocalAuth": off}))
 }
 
-/// A plan with one change for each body: deleted, or something else.
+/// A plan with one change for each body: a delete, or another action.
 pub(super) fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static str)>) -> Plan {
     let mut steps = Vec::new();
     let mut entries = Vec::new();
@@ -78,7 +78,7 @@ pub(super) fn plan<'a>(changes: impl IntoIterator<Item = (&'a Value, &'static st
     crate::plan::samples::plan(json!(entries), json!(steps))
 }
 
-/// Has `team-a` declare its assignments on an account, or elsewhere.
+/// Makes `team-a` declare its assignments on an account, or elsewhere.
 pub(super) fn declare(plan: &mut Plan, account: Option<&str>) {
     let (stack, within) = ("team-a".to_owned(), account.map(id));
     plan.lists.push(DeclaredList { stack, kind: "roleAssignments", within });
@@ -88,7 +88,7 @@ pub(super) fn messages(objections: Vec<Objection>) -> Vec<String> {
     objections.into_iter().map(|objection| format!("{}: {}", objection.rule, objection.message)).collect()
 }
 
-/// What a plan is refused for that deletes the first of a stack's things.
+/// The refusals of a plan that deletes the first of a stack's resources.
 fn deleting(owned: &[Value], deleted: usize, others: &[(Value, &'static str)]) -> Vec<String> {
     let actions =
         owned.iter().enumerate().map(|(at, body)| (body, if at < deleted { "delete" } else { "noop" }));
@@ -134,7 +134,7 @@ fn what_a_stack_does_not_own_makes_its_deletes_no_smaller_part() {
         let others: Vec<_> = strange.into_iter().map(|body| (body, action)).collect();
         assert_eq!(deleting(&owned, 5, &others).len(), 1, "{action} {}", others[0].0);
     }
-    // What the plan does not speak of at all is not counted either.
+    // What the plan does not mention is not counted either.
     let unspoken = marked(100..120, Some("team-a"));
     let plan = plan(owned.iter().map(|body| (body, "delete")));
     let before = world(owned.iter().chain(&unspoken).cloned());
@@ -148,7 +148,7 @@ fn deletes_are_counted_for_each_stack_by_itself() {
     let last: Vec<_> = bodies.iter().rev().cloned().collect();
     let said = deleting(&last, 5, &[]);
     assert_eq!(said, ["deletes: the plan deletes 5 of the 5 resources of stack `team-b`"]);
-    // Eleven in all are six of one and five of the other.
+    // Eleven in total are six of one stack and five of the other.
     let mut bodies = marked(0..60, Some("team-a"));
     bodies.extend(marked(60..120, Some("team-b")));
     let mixed: Vec<_> = (0..60).flat_map(|at| [bodies[at].clone(), bodies[at + 60].clone()]).collect();
@@ -156,7 +156,7 @@ fn deletes_are_counted_for_each_stack_by_itself() {
     let said = deleting(&mixed, 22, &[]);
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].contains("11 of stack `team-a`") && said[1].contains("stack `team-b`"), "{said:?}");
-    // What carries no mark is nobody's, and eleven are too many all the same.
+    // Resources without a mark belong to no stack, and eleven are too many all the same.
     assert!(deleting(&marked(0..10, None), 10, &[]).is_empty());
     let said = deleting(&marked(0..11, None), 11, &[]);
     assert_eq!(
@@ -196,7 +196,7 @@ fn a_purge_is_refused_and_lifted_at_the_address_of_the_account() {
     let refused = judged(&["grant", "purge:another"]);
     assert_eq!(refused.len(), 2);
     assert!(refused[0].is_refusal() && refused[0].code == Code::GuardPurge, "{refused:?}");
-    assert_eq!(refused[0].hint.as_deref(), Some("if it is meant: --allow 'purge:an address'"));
+    assert_eq!(refused[0].hint.as_deref(), Some("if this is intended: --allow 'purge:an address'"));
     for lift in ["purge", "purge:an address"] {
         let lifted = judged(&[lift]);
         assert!(!lifted[0].is_refusal() && lifted[0].severity == Severity::Note, "{lift}");
@@ -209,11 +209,11 @@ fn every_refusal_says_how_to_lift_it() {
     let mut plan = plan(owned.iter().map(|body| (body, "delete")));
     declare(&mut plan, None);
     let found = judge(&plan, &world(owned.iter().cloned()), None, &[]);
-    assert_eq!(found[0].hint.as_deref(), Some("if it is meant: --allow deletes:team-a"));
-    // What no change speaks of is named by its id.
+    assert_eq!(found[0].hint.as_deref(), Some("if this is intended: --allow deletes:team-a"));
+    // What no change mentions is addressed by its id.
     let objection = Objection::at(Rule::KeysOn, &id(CHAT), String::new());
     let found = Refusal::new(&plan, objection).finding(&[]);
-    assert_eq!(found.hint, Some(format!("if it is meant: --allow keys-on:{CHAT}")));
+    assert_eq!(found.hint, Some(format!("if this is intended: --allow keys-on:{CHAT}")));
     assert!(!FindingEntry { code: Code::UnknownField, ..found.clone() }.is_refusal());
     assert!(FindingEntry { code: Code::GuardStale, ..found }.is_refusal());
 }
@@ -252,8 +252,8 @@ fn a_lift_that_lifts_nothing_says_so_and_names_what_there_is_to_lift() {
     assert_eq!(
         said(&["deletes", "deletes:team-b", "purge:x"]),
         [
-            "`--allow deletes:team-b` lifted nothing: `deletes` refuses nothing at that address; what it refuses is lifted by `--allow deletes:team-a`",
-            "`--allow purge:x` lifted nothing: `purge` refuses nothing in this plan; leave it out",
+            "`--allow deletes:team-b` has no effect: guard `deletes` refuses nothing at that address; to allow what it does refuse: `--allow deletes:team-a`",
+            "`--allow purge:x` has no effect: guard `purge` refuses nothing in this plan; remove the flag",
         ]
     );
 }
@@ -276,7 +276,7 @@ fn a_file_cannot_make_deletes_a_small_part_by_naming_what_stands_elsewhere() {
     let refused = |found: Vec<FindingEntry>| found.iter().any(|finding| finding.code == Code::GuardDeletes);
     assert!(refused(judge_file(&plan, &before, None, &[])));
     assert!(!refused(judge(&plan, &before, None, &[])), "specs of the run are believed");
-    // What stands beside them counts if Azure shows the mark, and not because the file says so.
+    // Resources next to it count if Azure shows the mark, not because the file says so.
     let beside = |stack| {
         let beside = marked(200..240, stack);
         let entries =
@@ -310,9 +310,9 @@ fn the_delete_of_an_account_names_the_deployments_that_go_with_it() {
     };
     assert_eq!(
         said(&bodies),
-        "delete-account: the plan deletes account `chat` and with it its deployments `embed`, `gpt`: whoever calls them fails"
+        "delete-account: the plan deletes account `chat` and its deployments `embed`, `gpt`: calls to them will fail"
     );
-    assert!(said(&bodies[..2]).ends_with(" and with it its deployment `gpt`: whoever calls it fails"));
+    assert!(said(&bodies[..2]).ends_with(" and its deployment `gpt`: calls to it will fail"));
 }
 
 fn access(before: &[Value], after: &[Value], caller: Option<&str>) -> Vec<String> {
@@ -398,7 +398,7 @@ fn an_account_whose_keys_are_off_keeps_somebody_who_can_call_it() {
     }
 }
 
-/// What is known once the lists of these scopes have shown these bodies.
+/// What is known once the lists of these scopes have returned these bodies.
 fn listed(lists: &[(&str, Vec<Value>)]) -> World {
     let mut snapshot = Snapshot::default();
     for (scope, bodies) in lists {
@@ -415,7 +415,7 @@ fn a_management_groups_assignment_lets_somebody_in_where_a_list_of_the_subscript
     let above = "/providers/Microsoft.Management/managementGroups/mg";
     let subscription = GROUP.split("/resourceGroups").next().unwrap();
     let mut inherited = grant(1, above, CS_USER, ALICE);
-    // Azure writes the subscription asked about into it, and a spec may name any.
+    // Azure puts the queried subscription into the id, and a spec may name any.
     inherited["properties"]["roleDefinitionId"] =
         json!(format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{CS_USER}"));
     for (shown_by, locked) in
@@ -426,10 +426,10 @@ fn a_management_groups_assignment_lets_somebody_in_where_a_list_of_the_subscript
             (listed(&[list(), (CHAT, vec![keys(false)])]), listed(&[list(), (CHAT, vec![keys(true)])]));
         let said = messages(rights(&before, &after, None, &Declared::default()).objections);
         assert_eq!(!said.is_empty(), locked, "{shown_by}: {said:?}");
-        // Taking away the last way in is refused, also where it was not seen that it is one.
+        // Removing the last access is refused, even where it could not be confirmed to be one.
         let (before, after) =
             (listed(&[list(), (CHAT, vec![keys(true)])]), listed(&[(CHAT, vec![keys(true)])]));
-        // Beside the account that is known there may be others below the management group.
+        // Besides the known account there may be others below the management group.
         let said = messages(rights(&before, &after, None, &Declared::default()).objections);
         assert_eq!(said.len(), 2, "{shown_by}: {said:?}");
         assert!(said[0].contains("of account `") && said[1].contains("of the accounts below `"), "{said:?}");

@@ -1,9 +1,9 @@
-//! Identities that a plan deletes and of which it is not known what roles they have: because not all role assignments could be read, because
-//! Azure does not show the identity's object id, or because the projects that have them could not be listed. Such an identity may be the last way
-//! into an account that the caller does not see.
+//! Identities that a plan deletes and whose roles are unknown, because not all role assignments could be read, because Azure does not show
+//! the identity's object id, or because the projects that have them could not be listed. Such an identity may be the last access to an
+//! account that the caller cannot see.
 //!
-//! An answer about one principal alone would not help: Azure filters a list by principal for whoever may read the whole list, and what stands in
-//! a group shows nothing of the groups beside it. So nothing tells an identity that is a way in from one that never had a role.
+//! Querying a single principal would not help: Azure filters a list by principal only for callers who may read the whole list, and
+//! resources in a group say nothing about other groups. So an identity that provides access cannot be told from one that never had a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,22 +16,22 @@ use crate::plan::predict::World;
 /// How many identities or scopes a message names.
 const NAMED: usize = 4;
 
-/// An identity that goes, or several.
+/// One or more identities that are lost.
 enum Lost<'a> {
-    /// That of a resource, with its principal.
+    /// The identity of a resource, with its principal.
     Known(&'a ResourceId, String),
-    /// That of a resource of which Azure does not show the principal.
+    /// The identity of a resource whose principal Azure does not show.
     Unshown(&'a ResourceId),
-    /// Those of the projects of an account that could not be listed, with why.
+    /// The identities of an account's projects, which could not be listed; with the reason.
     Unlisted(&'a str),
 }
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     let mut lost: BTreeMap<ResourceId, Vec<Lost<'_>>> = BTreeMap::new();
-    // A principal that is not there any more lets nobody in.
+    // A principal that no longer exists provides no access.
     let gone: BTreeSet<String> = before.gone.iter().map(|id| comparable(&id.to_string())).collect();
     for (id, principal) in before.losers_of_identities(after) {
-        // What stands in an account that goes is one question with it.
+        // What stands in a deleted account is covered together with it.
         let account = id.up_to("accounts").filter(|account| after.resource(account).is_none());
         let identity = match principal {
             Some(principal) if gone.contains(&principal) => continue,
@@ -56,7 +56,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     lost.into_iter().filter_map(objection).collect()
 }
 
-/// What is not known of identities, what stood in the way, and how to know it.
+/// What is unknown about the identities, the cause, and how to find out.
 fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &'static str)> {
     let unshown = identities.iter().filter_map(|lost| match lost {
         Lost::Unshown(id) => Some(id.to_string()),
@@ -65,8 +65,8 @@ fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &
     let unshown = some(unshown);
     if !unshown.is_empty() {
         let message = "Azure does not show its object id, so its roles are not known".to_owned();
-        let why = format!("`identity` of {unshown} says SystemAssigned and has no `principalId`");
-        return Some((message, why, "run it again once Azure shows the object id"));
+        let why = format!("`identity` of {unshown} is SystemAssigned but has no `principalId`");
+        return Some((message, why, "retry once Azure shows the object id"));
     }
     let unlisted = identities.iter().find_map(|lost| match lost {
         Lost::Unlisted(why) => Some((*why).to_owned()),
@@ -74,7 +74,7 @@ fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &
     });
     if let Some(why) = unlisted {
         let message = "its projects could not be listed, so the roles of their identities are not known";
-        return Some((message.to_owned(), why, "run it again once its projects can be listed"));
+        return Some((message.to_owned(), why, "retry once its projects can be listed"));
     }
     let may_be_theirs = |unread: &&Unread| {
         let whose = unread.principal.as_ref();
@@ -86,14 +86,14 @@ fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &
     let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
     let places = some(scopes.into_iter().map(place));
     let instead = if unread.iter().any(|unread| unread.denied) {
-        "have it planned and applied by somebody who may list the role assignments there (Reader may)"
+        "plan and apply as an identity that can list the role assignments there, for example with the Reader role"
     } else {
-        "run it again once those role assignments can be read"
+        "retry once those role assignments can be read"
     };
     Some((format!("not all role assignments of {places} could be read"), first.why.clone(), instead))
 }
 
-/// What the plan does to the identities.
+/// What the plan does to the identities, in words.
 fn taken(after: &World, from: &ResourceId, identities: &[Lost<'_>]) -> String {
     let whose = |id: &ResourceId| {
         if id == from {
@@ -109,7 +109,7 @@ fn taken(after: &World, from: &ResourceId, identities: &[Lost<'_>]) -> String {
     }));
     let title = title(from);
     match after.resource(from) {
-        Some(_) => format!("the plan takes from {title} {identities}"),
+        Some(_) => format!("the plan removes from {title} {identities}"),
         None => format!("the plan deletes {title} and with it {identities}"),
     }
 }

@@ -1,11 +1,12 @@
-//! Ways in that are none, and what was had before and was not: gone principals, grants that end, an account's own identities.
+//! Grants that do not count as access, and access that did not count before: deleted principals, temporary grants, an account's own
+//! identities.
 
 use serde_json::json;
 
 use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, grant, id, keys, messages, world};
 use super::*;
 
-/// When an assignment ends.
+/// A schedule that says when an assignment ends.
 fn schedule(of: &Value) -> Value {
     let assignment = of["id"].as_str().unwrap();
     json!({
@@ -19,7 +20,7 @@ fn marked(mut body: Value, mark: &str) -> Value {
     body
 }
 
-/// The same under the name that keyless gives.
+/// The same under the name that keyless assigns.
 fn named(mut body: Value, scope: &str) -> Value {
     let text = |name: &str| body["properties"][name].as_str().unwrap().to_owned();
     let role = text("roleDefinitionId").rsplit('/').next().unwrap().to_owned();
@@ -33,7 +34,7 @@ fn under(mut body: Value, condition: &str) -> Value {
     body
 }
 
-/// What could not be read there, and why.
+/// A scope that could not be read, and why.
 fn refused(scope: &str) -> (ResourceId, String) {
     (id(scope), format!("GET {scope}: no"))
 }
@@ -42,7 +43,7 @@ fn found(before: &World, after: &World) -> Vec<String> {
     messages(rights(before, after, None, &Declared::default()).objections)
 }
 
-/// What is said where keys go off and these grants stand before and after, in a world that is altered first.
+/// The refusals when keys are disabled while these grants stand before and after, in a world altered first.
 fn keys_go_off(grants: &[Value], alter: impl Fn(&mut World)) -> Vec<String> {
     let state = |off: bool| {
         let mut state = world(grants.iter().cloned().chain([keys(off)]));
@@ -66,7 +67,7 @@ fn nobody_comes_in_by_a_grant_of_a_principal_that_is_gone() {
         locked(&keys_go_off(std::slice::from_ref(&theirs), gone), "are for principals that are gone");
         assert!(keys_go_off(&[theirs, grant(2, scope, CS_USER, BOB)], gone).is_empty());
     }
-    // An orphan that is cleaned up takes no way in.
+    // Removing an orphan removes no access.
     let (mut before, mut after) = (world([keys(true), grant(1, CHAT, CS_USER, ALICE)]), world([keys(true)]));
     gone(&mut before);
     gone(&mut after);
@@ -78,23 +79,23 @@ fn a_grant_that_ends_or_may_end_is_no_way_in_wherever_it_stands() {
     let unread = |state: &mut World| state.unscheduled.at.extend([refused(CHAT)]);
     for scope in [CHAT, GROUP] {
         let given = grant(1, scope, CS_USER, ALICE);
-        locked(&keys_go_off(&[given.clone(), schedule(&given)], |_| {}), "end by themselves");
+        locked(&keys_go_off(&[given.clone(), schedule(&given)], |_| {}), "are temporary");
         locked(&keys_go_off(std::slice::from_ref(&given), unread), "roleAssignmentScheduleInstances");
-        // A mark says nothing of how long it holds: anybody can type one.
+        // A mark says nothing about how long it lasts: anyone can type one.
         for mark in ["team-a", "nobody-knows", ""] {
             let typed = marked(given.clone(), mark);
-            locked(&keys_go_off(&[typed.clone(), schedule(&typed)], |_| {}), "end by themselves");
-            locked(&keys_go_off(&[typed], unread), "may end by themselves");
+            locked(&keys_go_off(&[typed.clone(), schedule(&typed)], |_| {}), "are temporary");
+            locked(&keys_go_off(&[typed], unread), "may be temporary");
         }
-        // What keyless made lasts, as its name tells, and one that does is enough.
+        // What keyless created is permanent, as its name shows, and one permanent grant is enough.
         let ours = named(given.clone(), scope);
         assert!(keys_go_off(std::slice::from_ref(&ours), unread).is_empty());
         assert!(keys_go_off(&[given.clone(), named(grant(2, CHAT, CS_USER, BOB), CHAT)], unread).is_empty());
-        // The name is made of who has what where, and what Azure says is what counts.
+        // The name is derived from role, principal and scope, and what Azure says wins.
         let mut another = ours.clone();
         another["properties"]["principalId"] = json!(BOB);
-        locked(&keys_go_off(&[another], unread), "may end by themselves");
-        locked(&keys_go_off(&[ours.clone(), schedule(&ours)], |_| {}), "end by themselves");
+        locked(&keys_go_off(&[another], unread), "may be temporary");
+        locked(&keys_go_off(&[ours.clone(), schedule(&ours)], |_| {}), "are temporary");
         assert!(keys_go_off(&[given], |_| {}).is_empty(), "nobody asked");
     }
     // Nor does one that the plan only adds.
@@ -103,8 +104,8 @@ fn a_grant_that_ends_or_may_end_is_no_way_in_wherever_it_stands() {
         (world([keys(false), given.clone()]), world([keys(true), marked(given.clone(), "team-a")]));
     unread(&mut before);
     unread(&mut after);
-    locked(&found(&before, &after), "may end by themselves");
-    // One that the plan makes lasts.
+    locked(&found(&before, &after), "may be temporary");
+    // One that the plan creates is permanent.
     let (mut before, mut after) = (world([keys(false)]), world([keys(true), given]));
     unread(&mut before);
     unread(&mut after);
@@ -117,7 +118,7 @@ fn an_account_lets_in_nobody_by_identities_of_its_own() {
     let elsewhere = format!("{CHAT}2");
     let later = grant(1, CHAT, CS_USER, "the identity of somebody");
     for (holder, is_own) in [(CHAT, true), (project.as_str(), true), (elsewhere.as_str(), false)] {
-        // It is made by the same plan.
+        // The same plan creates it.
         let assignment = id(later["id"].as_str().unwrap());
         let mut after = world([keys(true), later.clone()]);
         after.holders.insert(assignment, id(holder));
@@ -127,14 +128,14 @@ fn an_account_lets_in_nobody_by_identities_of_its_own() {
         } else {
             assert!(said.is_empty(), "{holder}: {said:?}");
         }
-        // It is there, and with it the grant.
+        // It exists, and so does the grant.
         if holder != CHAT {
             let body = json!({"id": holder, "identity": {"principalId": ALICE.to_uppercase()}});
             let said = keys_go_off(&[body, grant(1, GROUP, CS_USER, ALICE)], |_| {});
             assert_eq!(!said.is_empty(), is_own, "{holder}: {said:?}");
         }
     }
-    // Where projects could not be listed, any service may be one of them.
+    // If projects could not be listed, any service may be one of them.
     let unlisted = |state: &mut World| state.unlisted.extend([refused(CHAT)]);
     let with = |kind: &str| {
         let mut body = grant(1, CHAT, CS_USER, ALICE);
@@ -175,7 +176,7 @@ fn what_somebody_has_for_a_while_gives_nothing_that_lasts() {
         }
         assert!(said(false, |_| {}).is_empty(), "{what}: it lasts");
     }
-    // What is only there, as before, is given by no plan.
+    // The plan does not grant what is only there as before.
     let state = world([owner.clone(), schedule(&owner)]);
     assert!(found(&state, &state).is_empty());
 }
@@ -241,7 +242,7 @@ fn nobody_comes_in_by_an_identity_that_the_plan_deletes() {
             }
         }
     }
-    // Who carries out the plan as such an identity cannot write any more afterwards.
+    // A plan carried out by such an identity takes away its right to write.
     let owner = grant(1, GROUP, OWNER, ALICE);
     let (before, after) = (world([with(&other, own), owner.clone()]), world([owner]));
     let caller = ALICE.parse().ok();

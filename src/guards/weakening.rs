@@ -1,5 +1,5 @@
-//! What lets models say more than before, and what protects an account's data less: content filters that stop less, deployments that
-//! get another filter, Defender off, Microsoft's key in place of one's own.
+//! Changes that let models say more or protect an account's data less: weakened content filters, deployments with another filter, Defender
+//! off, Microsoft's encryption key instead of the customer's.
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             && is(&old["properties"]["state"], "Enabled")
             && !is(&new["properties"]["state"], "Enabled")
         {
-            object(id, format!("the plan turns Defender for AI of account `{account}` off"));
+            object(id, format!("the plan disables Defender for AI of account `{account}`"));
         }
     }
     let own_key = |body: &Value| is(&body["properties"]["encryption"]["keySource"], "Microsoft.KeyVault");
@@ -40,7 +40,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             object(
                 id,
                 format!(
-                    "the plan encrypts account `{}` with Microsoft's key in place of its own: encryption.keySource Microsoft.KeyVault -> Microsoft.CognitiveServices",
+                    "the plan encrypts account `{}` with Microsoft's key instead of its own: encryption.keySource Microsoft.KeyVault -> Microsoft.CognitiveServices",
                     id.name()
                 ),
             );
@@ -53,7 +53,7 @@ fn is(value: &Value, word: &str) -> bool {
     value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word))
 }
 
-/// The policies of a child's account before and after.
+/// The policies of a child's account, before and after.
 fn both<'a>(before: &'a World, after: &'a World, child: &ResourceId) -> Option<(Policies<'a>, Policies<'a>)> {
     let account = child.parent()?;
     let live = before.resource(&account).is_some() || before.resource(child).is_some();
@@ -61,27 +61,27 @@ fn both<'a>(before: &'a World, after: &'a World, child: &ResourceId) -> Option<(
     Some((of(before), of(after)))
 }
 
-/// The policy that a deployment names, or that Azure gives to one that names none.
+/// The policy that a deployment names, or Azure's default.
 fn policy_of(deployment: &Value) -> &str {
     deployment["properties"]["raiPolicyName"].as_str().unwrap_or(DEFAULT)
 }
 
-/// Whether a deployment gets a filter that stops less than the one it had, or a new one than Azure's default.
+/// Whether a deployment gets a filter that blocks less than its old one, or, if it is new, less than Azure's default.
 fn deployment(before: &World, after: &World, id: &ResourceId, new: &Value) -> Option<String> {
     let (was, now) = both(before, after, id)?;
     let old = before.resource(id);
     let (left, entered) = (old.map_or(DEFAULT, policy_of), policy_of(new));
-    // What the plan itself makes may not be what stood under that name.
+    // A policy that the plan creates may differ from what had that name before.
     let made = old.is_some() && was.find(entered).is_none() && now.find(entered).is_some();
     if left.eq_ignore_ascii_case(entered) && !made {
         return None;
     }
     let why = match (was.find(left), now.find(entered)) {
-        (None, _) => format!("is not known to stop as much: Azure does not show what `{left}` stops"),
-        (_, None) => "is not known to stop as much: Azure does not show what it stops".to_owned(),
+        (None, _) => format!("may block less: Azure does not show what `{left}` blocks"),
+        (_, None) => "may block less: Azure does not show what it blocks".to_owned(),
         (Some(left), Some(entered)) => {
             let lost = was.effective(left).lost(&now.effective(entered));
-            format!("stops less: {}", named(&lost)?)
+            format!("blocks less: {}", named(&lost)?)
         }
     };
     let (name, account) = (id.name(), child_of(id, "deployments")?);
@@ -90,12 +90,12 @@ fn deployment(before: &World, after: &World, id: &ResourceId, new: &Value) -> Op
             "the plan moves deployment `{name}` of `{account}` from content filter `{left}` to `{entered}`, which {why}"
         ),
         None => format!(
-            "the plan makes deployment `{name}` of `{account}` with content filter `{entered}`, which, measured against `{left}`, {why}"
+            "the plan creates deployment `{name}` of `{account}` with content filter `{entered}`, which, measured against `{left}`, {why}"
         ),
     })
 }
 
-/// A few losses of many; none where nothing is lost.
+/// Some of many losses; `None` if nothing is lost.
 fn named(lost: &[String]) -> Option<String> {
     let more = lost.len().saturating_sub(NAMED);
     let text = lost.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");

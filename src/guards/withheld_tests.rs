@@ -1,4 +1,4 @@
-//! What conditions keep away, what the caller writes with, and keys of one's own.
+//! What conditions withhold, the caller's own rights to write, and customer-managed keys.
 
 use serde_json::json;
 
@@ -56,11 +56,11 @@ fn a_way_in_is_a_call_that_role_and_condition_both_let_through_and_a_deployed_mo
         (CUSTOM, but(&embeddings), gpt(), false),
         (CUSTOM, String::new(), Vec::new(), false),
         (CUSTOM, String::new(), gpt(), false),
-        // What it permits is no call of the only model.
+        // It does not permit calls to the only model.
         (CUSTOM, String::new(), ada(), true),
         (CUSTOM, String::new(), [ada(), gpt()].concat(), false),
         (CUSTOM, String::new(), mistral(), false),
-        // Some models of OpenAI know responses alone, and those of Anthropic are no matter of its roles.
+        // Some OpenAI models accept only responses, and Anthropic's are not covered by its roles.
         (CUSTOM, String::new(), codex(), true),
         (OPENAI_USER, String::new(), [codex(), claude()].concat(), false),
         (OPENAI_USER, String::new(), claude(), true),
@@ -93,7 +93,7 @@ fn a_principal_is_the_same_in_whatever_form_its_guid_is_written() {
         let before = [under(grant(1, CHAT, CS_USER, ALICE), condition)];
         let said = found(&before, &[before[0].clone(), grant(2, GROUP, CS_USER, &form)], None);
         assert!(said.len() == 1 && said[0].starts_with("condition: "), "{form}: {said:?}");
-        // Nor does a form hide an own identity or the caller.
+        // Nor does another spelling hide an own identity or the caller.
         let own = |off: bool| {
             let mut body = keys(off);
             body["identity"] = json!({"principalId": ALICE});
@@ -161,7 +161,7 @@ fn every_right_with_which_keyless_writes_is_the_callers_to_keep() {
         let said = found(&held, std::slice::from_ref(&role), Some(ALICE));
         assert!(said.len() == 1 && said[0].contains("takes `made by hand`"), "{right}: {said:?}");
         assert!(found(&held, std::slice::from_ref(&role), Some(BOB)).is_empty(), "{right}");
-        // Owner has it too.
+        // Owner allows it too.
         let owner = grant(2, GROUP, OWNER, ALICE);
         assert!(
             found(&[held.to_vec(), vec![owner.clone()]].concat(), &[role, owner], Some(ALICE)).is_empty()
@@ -171,7 +171,7 @@ fn every_right_with_which_keyless_writes_is_the_callers_to_keep() {
     assert!(found(&[role.clone(), grant(1, GROUP, CUSTOM, ALICE)], &[role], Some(ALICE)).is_empty());
 }
 
-/// An account that is encrypted with a key of its owner's; what reads it is an attached identity, or its own.
+/// An account encrypted with a customer-managed key, read by an attached identity or by its own.
 fn encrypted(identity: &Value, client: Option<&str>) -> Value {
     let mut body = keys(true);
     body["identity"] = identity.clone();
@@ -250,7 +250,7 @@ fn an_account_keeps_the_identity_with_which_it_reads_its_key_and_its_role() {
     }
     let state = |grants: Vec<Value>| [vec![keys(true), crypto.clone()], grants].concat();
     assert!(found(&state(vec![role(1, VAULT, CUSTOM)]), &state(vec![]), None).is_empty(), "Azure's own key");
-    // What ends by itself, or is left to somebody who is gone, opens no vault for long.
+    // A temporary grant, or one left to a deleted principal, does not keep a vault accessible.
     let ending = json!({
         "id": format!("{GROUP}/providers/Microsoft.Authorization/roleAssignmentScheduleInstances/x"),
         "properties": {"originRoleAssignmentId": role(2, GROUP, CUSTOM)["id"], "endDateTime": "2030-01-01T00:00:00Z"},

@@ -1,7 +1,7 @@
 //! Identifiers of Azure Resource Manager: resource ids, GUIDs and ARM's deterministic `guid()`.
 //!
-//! Pure values used by every stage. Ids compare without regard to case, because ARM echoes whatever
-//! casing the caller used (`resourceGroups` and `resourcegroups` both occur); they print as written.
+//! Pure values used by every stage. Ids compare without regard to case, because ARM returns whatever case the caller used (`resourceGroups`
+//! and `resourcegroups` both occur); they print as written.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,9 +13,9 @@ use uuid::Uuid;
 /// The namespace of ARM's and Bicep's `guid()` function.
 const ARM_GUID_NAMESPACE: Uuid = Uuid::from_u128(0x11fb_06fb_712d_4ddd_98c7_e71b_bd58_8830);
 
-/// Computes what ARM's and Bicep's `guid(parts...)` gives: UUID v5 of the parts joined by `-`.
+/// Computes ARM's and Bicep's `guid(parts...)`: UUID v5 of the parts joined by `-`.
 ///
-/// Case counts: lower-casing an id gives another GUID.
+/// Case-sensitive: lower-casing an id gives another GUID.
 #[must_use]
 pub fn arm_guid<S: AsRef<str>>(parts: &[S]) -> Uuid {
     let name = parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("-");
@@ -29,20 +29,20 @@ pub fn arm_guid<S: AsRef<str>>(parts: &[S]) -> Uuid {
 #[serde(transparent)]
 pub struct ResourceId(String);
 
-/// A resource id that does not have the form of one.
+/// An invalid resource id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResourceIdError {
     /// It does not start at the root.
     #[error("a resource id starts with `/`")]
     NotRooted,
-    /// It has an empty, dotted or otherwise unusable segment.
-    #[error("segment `{segment}` cannot stand in a resource id")]
+    /// It has an empty, dotted or otherwise invalid segment.
+    #[error("segment `{segment}` is not valid in a resource id")]
     Segment {
         /// The offending segment.
         segment: String,
     },
-    /// It holds a character that only looks like a pattern.
-    #[error("`*` is no pattern here: an id names one scope")]
+    /// It contains a `*`, which looks like a pattern.
+    #[error("`*` is not a pattern here: an id names one scope")]
     Pattern,
     /// It is neither a known kind of scope nor a resource below one.
     #[error("`{id}` is not the id of a subscription, a resource group, a management group or a resource")]
@@ -52,14 +52,14 @@ pub enum ResourceIdError {
     },
 }
 
-/// How a text that cannot be read as an id stands to an id.
+/// How a text that is not a valid id relates to an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Beside {
-    /// It names something else, which neither holds the other nor is held by it.
+    /// It is something else that neither contains the id nor is contained in it.
     Elsewhere,
-    /// It names something that the other holds, or may hold.
+    /// It is, or may be, inside the id.
     Within,
-    /// It may name the same, or what holds it, or anything.
+    /// It may be the same, or contain it, or be anything.
     Unclear,
 }
 
@@ -88,13 +88,13 @@ impl ResourceId {
         Self(format!("{}/providers/{provider_type}/{name}", self.0.trim_end_matches('/')))
     }
 
-    /// Reads an id that somebody wrote: as [`ResourceId::parse`], without `*`, by which people mean more than one resource.
+    /// Parses an id in a spec: as [`ResourceId::parse`], without `*`, which people use for several resources.
     pub fn declared(text: &str) -> Result<Self, ResourceIdError> {
         let id = Self::parse(text)?;
         if text.contains('*') { Err(ResourceIdError::Pattern) } else { Ok(id) }
     }
 
-    /// Reads an id and checks its form. A name may be `*`, as that of a wildcard record of a DNS zone is.
+    /// Parses an id and checks its form. A name may be `*`, as for the wildcard record of a DNS zone.
     pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         let Some(rest) = text.strip_prefix('/') else { return Err(ResourceIdError::NotRooted) };
         if rest.is_empty() {
@@ -127,11 +127,11 @@ impl ResourceId {
         Ok(Self(format!("/{rest}")))
     }
 
-    /// How a text that is no id stands to this: where both part, and the text can still be read there, whatever follows is elsewhere.
+    /// How a text that is not a valid id relates to this: if they differ in a part that can be parsed, it is elsewhere whatever follows.
     #[must_use]
     pub(crate) fn beside(&self, text: &str) -> Beside {
         let Some(path) = text.strip_prefix('/') else { return Beside::Unclear };
-        // A step up may lead anywhere, however it is written.
+        // A step up may lead anywhere, in any encoding.
         let steps_up = ["%2e", "%25", "\\"].iter().any(|sign| path.to_ascii_lowercase().contains(sign));
         if steps_up || path.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Beside::Unclear;
@@ -146,7 +146,7 @@ impl ResourceId {
                 continue;
             }
             return match (place, theirs) {
-                // What is at the root or in a management group may hold any subscription, and be held by none.
+                // Something at the root or in a management group may contain any subscription, and is contained in none.
                 (0, theirs) if theirs.eq_ignore_ascii_case("subscriptions") => Beside::Within,
                 (0, _) => Beside::Unclear,
                 _ => Beside::Elsewhere,
@@ -161,7 +161,7 @@ impl ResourceId {
         &self.0
     }
 
-    /// What a resource of a provider stands on: its parent scope, or itself if it is no such resource.
+    /// The scope of an extension resource: its parent scope; other resources return themselves.
     #[must_use]
     pub fn scope(&self) -> ResourceId {
         let lower = self.0.to_ascii_lowercase();
@@ -178,13 +178,13 @@ impl ResourceId {
         Self(format!("{}/{collection}/{name}", self.0))
     }
 
-    /// The list of a resource's children of one collection; it holds them as a scope does.
+    /// The list of a resource's children in one collection; it contains them like a scope.
     #[must_use]
     pub fn list(&self, collection: &str) -> Self {
         Self(format!("{}/{collection}", self.0))
     }
 
-    /// What a child of a resource stands in: the id without its last collection and name.
+    /// The parent of a child resource: the id without its last collection and name.
     #[must_use]
     pub fn parent(&self) -> Option<ResourceId> {
         let (rest, _) = self.0.rsplit_once('/')?;
@@ -205,7 +205,7 @@ impl ResourceId {
         None
     }
 
-    /// The resource in a group that this is or is below of: an account for its deployments. Anything else is itself.
+    /// The tracked resource that this is or is below: an account for its deployments. Anything else returns itself.
     #[must_use]
     pub fn tracked(&self) -> ResourceId {
         // `/subscriptions/{s}/resourceGroups/{g}/providers/{namespace}/{type}/{name}`
@@ -214,7 +214,7 @@ impl ResourceId {
         Self(self.0[..end].to_owned())
     }
 
-    /// The resource of a collection that this is or is below of: `up_to("accounts")`.
+    /// The resource in a collection that this is or is below: `up_to("accounts")`.
     #[must_use]
     pub fn up_to(&self, collection: &str) -> Option<ResourceId> {
         let mut end = 0;
@@ -228,7 +228,7 @@ impl ResourceId {
         None
     }
 
-    /// ARM's type of what the id names: `Microsoft.CognitiveServices/accounts`; none of a subscription or group.
+    /// ARM's type of the id: `Microsoft.CognitiveServices/accounts`; `None` for a subscription or group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
         let at = self.0.to_ascii_lowercase().rfind("/providers/")?;
@@ -238,13 +238,13 @@ impl ResourceId {
         (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
     }
 
-    /// The subscription that holds it, if any.
+    /// The subscription that contains it, if any.
     #[must_use]
     pub fn subscription_id(&self) -> Option<&str> {
         self.segment_after("subscriptions")
     }
 
-    /// The id of the resource group that holds it, if any.
+    /// The id of the resource group that contains it, if any.
     #[must_use]
     pub fn group(&self) -> Option<ResourceId> {
         let group = self.segment_after("resourceGroups")?;
@@ -257,7 +257,7 @@ impl ResourceId {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether this scope holds `other`, or is it.
+    /// Whether this scope contains `other`, or equals it.
     #[must_use]
     pub fn contains(&self, other: &ResourceId) -> bool {
         let (outer, inner) = (self.0.trim_end_matches('/'), other.0.as_str());
@@ -266,7 +266,7 @@ impl ResourceId {
             && (inner.len() == outer.len() || inner.as_bytes()[outer.len()] == b'/')
     }
 
-    /// Whether what is assigned at one of two scopes may hold at the other: a management group may hold anything, and no id says what.
+    /// Whether an assignment at one of two scopes may apply at the other: a management group may contain anything, and no id shows what.
     #[must_use]
     pub fn may_overlap(&self, other: &ResourceId) -> bool {
         let is_above = |scope: &ResourceId| scope.subscription_id().is_none();
@@ -274,7 +274,7 @@ impl ResourceId {
     }
 }
 
-/// Whether a segment can stand in an id. Names with spaces exist ("Failure Anomalies - app"), and so does `*`, the wildcard record of a DNS
+/// Whether a segment is valid in an id. Names with spaces exist ("Failure Anomalies - app"), and so does `*`, the wildcard record of a DNS
 /// zone: <https://github.com/Azure/azure-cli/issues/9489>.
 fn is_usable(segment: &str) -> bool {
     let unusable = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:\"|".contains(c);
@@ -303,7 +303,7 @@ impl PartialOrd for ResourceId {
 
 impl Ord for ResourceId {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Ids of one subscription begin with the same long text, mostly in the same casing.
+        // Ids in one subscription share a long prefix, mostly in the same case.
         const STRIDE: usize = 16;
         let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
         let strides = ours.chunks(STRIDE).zip(theirs.chunks(STRIDE));
@@ -333,39 +333,39 @@ impl fmt::Debug for ResourceId {
     }
 }
 
-/// What makes two things the same thing, whatever they are called.
+/// The identity of a resource, independent of its id.
 ///
-/// For most resources the id; for a role assignment scope, principal and role, because anybody may have given it any GUID.
+/// For most resources the id; for a role assignment scope, principal and role, because it can have any GUID.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key(String);
 
 impl Key {
-    /// A key from the parts that identify the thing; case does not count.
+    /// A key from the parts that identify the resource, ignoring case.
     #[must_use]
     pub fn new(kind: &str, parts: &[&str]) -> Self {
         Self(format!("{kind}|{}", parts.join("|")).to_ascii_lowercase())
     }
 }
 
-/// The last segment of an id as a GUID: role definition ids carry different prefixes, and some lists leave the dashes out.
+/// The last segment of an id as a GUID: role definition ids have different prefixes, and some lists omit the dashes.
 #[must_use]
 pub fn trailing_guid(id: &str) -> Option<Uuid> {
     Uuid::try_parse(id.rsplit('/').next().unwrap_or_default()).ok()
 }
 
-/// A GUID in the form that ids hold. Others parse too (without hyphens, in braces, as a URN), and are not known to name anything in Azure.
+/// A GUID in the hyphenated form. Other forms parse too (without hyphens, in braces, as a URN) but are not known to occur in Azure.
 #[must_use]
 pub(crate) fn hyphenated_guid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
-/// An object id to compare by: the same GUID is the same in whatever form it is written. Anything else compares without case.
+/// An object id for comparison: the same GUID in any form, anything else ignoring case.
 #[must_use]
 pub(crate) fn comparable(id: &str) -> String {
     Uuid::try_parse(id).map_or_else(|_| id.to_ascii_lowercase(), |guid| guid.to_string())
 }
 
-/// Whether a text looks like the id of a request: a GUID, or a token too short for any key. What looks otherwise is shown to nobody.
+/// Whether a text looks like a request id: a GUID, or a token too short for any key. Anything else is never shown.
 #[must_use]
 pub(crate) fn is_request_id(text: &str) -> bool {
     /// The shortest keys have 32 characters.

@@ -1,4 +1,4 @@
-//! Ids: their forms, their order, what holds what.
+//! Ids: their forms, their order, what contains what.
 
 use super::*;
 

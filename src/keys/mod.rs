@@ -1,7 +1,7 @@
-//! API keys: which accounts take them, and what became of revoking them.
+//! API keys: which accounts accept them, and the result of revoking them.
 //!
-//! Pure; `revoke` does the IO. No key is ever read: whether an account takes keys stands in its body, and what regenerating
-//! answers is thrown away unread.
+//! Pure; `revoke` does the IO. Keys are never read: whether an account accepts keys is in its body, and the answer of a regeneration, which
+//! contains the new keys, is discarded.
 
 pub mod revoke;
 
@@ -9,7 +9,7 @@ use crate::accounts::Standing;
 use crate::document::keys::{AccountKeys, Counts, Keys, Status};
 use crate::source::Sources;
 
-/// Which of these accounts take keys.
+/// Which of these accounts accept keys.
 #[must_use]
 pub fn status(standing: &[Standing], sources: &Sources) -> Status {
     let accounts: Vec<AccountKeys> = standing

@@ -1,6 +1,6 @@
-//! Regenerates both keys of accounts (IO): accounts side by side, the keys of one after another.
+//! Regenerates both keys of accounts (IO): accounts in parallel, the keys of one account in turn.
 //!
-//! What Azure answers holds the new keys; it is dropped before anything looks at it.
+//! Azure's answers contain the new keys and are discarded unread.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -13,10 +13,10 @@ use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
 use crate::source::Sources;
 
-/// As ARM names them.
+/// The names of keys in ARM.
 const KEYS: [&str; 2] = ["Key1", "Key2"];
 
-/// Regenerates both keys of each account; a finding tells of each key that may still be the old one.
+/// Regenerates both keys of each account, with a finding for each key that may still be the old one.
 pub async fn revoke(
     standing: &[Standing],
     client: &Client,
@@ -48,8 +48,8 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
                 let lost = error.effect != Effect::None;
                 let (message, hint) = if lost {
                     (
-                        format!("it is not known whether {key} of {} was regenerated", account.title()),
-                        Some("run it again: regenerating twice does no harm".to_owned()),
+                        format!("could not determine whether {key} of {} was regenerated", account.title()),
+                        Some("run the command again: regenerating twice does no harm".to_owned()),
                     )
                 } else {
                     let message = format!("failed to regenerate {key} of {}", account.title());
@@ -57,7 +57,7 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
                 };
                 let mut reason = error.to_string();
                 if error.status.is_some() {
-                    reason.push_str("; its words are not shown, because they could hold a key");
+                    reason.push_str("; its message is not shown, because it could contain a key");
                 }
                 let finding = Finding::error(Code::KeysNotRevoked, message).cause(reason.clone());
                 findings.push(Finding { hint, span: account.span, ..finding });
@@ -69,15 +69,16 @@ async fn both(account: &Standing, client: &Client) -> (Vec<KeyOutcome>, Vec<Find
     (outcomes, findings)
 }
 
-/// What the caller lacks; Azure's own words about that are not looked at.
+/// The permission that the caller lacks; Azure's own message is not read.
 fn denied(error: &Error) -> Option<String> {
-    let hint = "the caller needs `Microsoft.CognitiveServices/accounts/regenerateKey/action` on the account; a role granted a moment ago takes some minutes to work";
+    let hint = "the caller needs `Microsoft.CognitiveServices/accounts/regenerateKey/action` on the account; a new role assignment takes a few minutes to take effect";
     (error.status == Some(403)).then(|| hint.to_owned())
 }
 
-/// What a refusal means where keys are off anyway: whether Azure regenerates them then is nowhere documented. Whoever lacks the right
-/// gets a 403, and has to hear that.
+/// A hint for a refusal while keys are disabled: whether Azure regenerates them then is not documented. A caller without permission gets a
+/// 403, and must be told that.
 fn while_off(account: &Standing, error: &Error) -> Option<String> {
-    let hint = "its keys are off: no key is taken while they are, and the old ones work again once they are turned on";
+    let hint =
+        "its keys are disabled: no key is accepted now, but the old ones work again once keys are enabled";
     (!account.takes_keys() && error.status == Some(400)).then(|| hint.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Rules that concern a file as a whole, or several files of one run.
+//! Rules for a whole file, or for several files of one run.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::id::{Key, hyphenated_guid};
 use crate::source::Span;
 use crate::spec::{Loaded, STACK_NAMES, is_group_name, is_stack_name};
 
-/// Checks all rules that need no Azure.
+/// Applies all rules that work offline.
 #[must_use]
 pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -22,7 +22,7 @@ pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
                 Finding::error(Code::Duplicate, format!("two files declare stack `{}`", loaded.spec.stack))
                     .at(span)
                     .related(first, "first declared here")
-                    .hint("one file is one stack: each would revoke what the other grants"),
+                    .hint("use one file per stack: otherwise each file would revoke what the other grants"),
             );
         }
         for kind in KINDS {
@@ -33,7 +33,7 @@ pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
     findings
 }
 
-/// What one file says of itself.
+/// Checks the top-level values of one file.
 fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
     let at = |pointer: &str| loaded.document.value_span(pointer);
@@ -69,12 +69,12 @@ fn file(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether it is a GUID in the form that ids hold: others would parse and then name nothing.
+/// Whether it is a GUID in the hyphenated form of ids: other forms would parse but match nothing.
 fn is_hyphenated_guid(text: &str) -> bool {
     hyphenated_guid(text).is_some()
 }
 
-/// The same account, or the same assignment by two files. (The same assignment twice in one file is the kind's to say.)
+/// Finds an account or assignment that two files declare. (Duplicates within one file are the kind's business.)
 fn doubles(stacks: &[Loaded], findings: &mut Vec<Finding>) {
     let mut seen: BTreeMap<Key, (Span, String)> = BTreeMap::new();
     for wanted in desired(stacks) {

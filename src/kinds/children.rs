@@ -1,7 +1,7 @@
-//! Children of a resource: what is declared in a list below a parent, and read by one list of that parent.
+//! Children of a resource: declared in a list below a parent, and read with one query for that parent.
 //!
-//! Pure. A kind that names its sections gets all of this from the trait's provided methods. A list is asked for if and only if a spec
-//! declares it: what a spec leaves out is unmanaged, and `[]` is a list that is complete.
+//! Pure. A kind that names its sections gets all of this from the trait's provided methods. A list is queried only if a spec declares it: a
+//! list left out is unmanaged, and `[]` declares that there are none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::tree::Document;
 
-/// A list of children in a spec, and what they are children of.
+/// A list of children in a spec, with their parent.
 #[derive(Debug, Clone)]
 pub struct Section {
     /// JSON pointer to the list.
@@ -23,7 +23,7 @@ pub struct Section {
     pub parent: ResourceId,
     /// The parent's address.
     pub place: String,
-    /// The declared resources that must stand first; none where the parent is taken as given.
+    /// The declared resources that must be created first; empty if the parent is assumed to exist.
     pub after: Vec<Key>,
 }
 
@@ -41,28 +41,28 @@ impl Section {
     }
 }
 
-/// The last collection of a kind's types: `deployments`.
+/// The last collection in a kind's types: `deployments`.
 pub(super) fn collection(kind: &dyn Kind) -> &'static str {
     kind.types().first().and_then(|name| name.rsplit('/').next()).unwrap_or_default()
 }
 
-/// What makes a child the same child.
+/// The identity of a child.
 pub(super) fn key(kind: &dyn Kind, id: &ResourceId) -> Key {
     Key::new(kind.name(), &[id.as_str()])
 }
 
-/// The list of a parent's children.
+/// The query for a parent's children.
 pub(super) fn list(kind: &dyn Kind, parent: &ResourceId) -> Query {
     Query {
         path: format!("{parent}/{}?api-version={}", collection(kind), kind.api_version()),
         shape: Shape::Children,
-        // Not the parent: its other children, and theirs, are none of this list's.
+        // Not the whole parent: this list does not cover its other children or theirs.
         scope: parent.list(collection(kind)),
         project: |body| body,
     }
 }
 
-/// The accounts of which a list of a kind was asked for and not read, or not whole, be it that of something in them; each with why.
+/// The accounts for which a list of this kind, in the account or below, was queried but could not be read completely; with the reason.
 pub(super) fn unlisted(kind: &dyn Kind, snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     let end = format!("/{}?", collection(kind));
     let lists = snapshot.answers().filter(|(path, ..)| path.contains(&end));
@@ -78,7 +78,7 @@ pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {
     parents(kind, stacks).iter().map(|parent| list(kind, parent)).collect()
 }
 
-/// The parents of which a list is declared.
+/// The parents for which a list is declared.
 pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     let sections = stacks.iter().flat_map(|loaded| kind.sections(&loaded.spec));
     sections.map(|section| section.parent).collect()
@@ -89,7 +89,7 @@ pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {
     parents.map(|parent| list(kind, &parent)).collect()
 }
 
-/// Everything live of a kind in these parents.
+/// The live resources of a kind in these parents.
 pub(super) fn inventory(
     kind: &'static dyn Kind,
     parents: BTreeSet<ResourceId>,
@@ -109,7 +109,7 @@ pub(super) fn inventory(
                 inventory.gaps.extend(near.map(gap));
                 continue;
             };
-            // A list may show what is shared from elsewhere.
+            // A list may include items shared from elsewhere.
             if id.parent().as_ref() != Some(&parent) || kind.is_built_in(body) {
                 continue;
             }
@@ -160,7 +160,7 @@ pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> 
     all
 }
 
-/// A live child as people name it. Its `name` may hold its parent's too.
+/// A live child's title. Its `name` may include that of its parent.
 pub(super) fn title(kind: &dyn Kind, body: &Value) -> String {
     match body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) {
         Some(id) => title_of(kind, &id),
@@ -168,7 +168,7 @@ pub(super) fn title(kind: &dyn Kind, body: &Value) -> String {
     }
 }
 
-/// A child as people name it.
+/// A child's title.
 pub(super) fn title_of(kind: &dyn Kind, id: &ResourceId) -> String {
     let parent = id.parent().map_or_else(String::new, |parent| parent.name().to_owned());
     format!("{} {} of {parent}", kind.noun(), id.name())

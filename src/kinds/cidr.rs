@@ -1,23 +1,23 @@
-//! IPv4 ranges of network rules: one canonical form, and what Azure does not take.
+//! IPv4 ranges of network rules: their canonical form, and what Azure does not accept.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-/// Why an address range cannot stand in a network rule, with the remedy.
+/// Why an address range is not allowed in a network rule, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CidrProblem {
     pub(crate) message: String,
     pub(crate) hint: String,
 }
 
-/// Reads an address or a range in CIDR notation, with host bits allowed.
+/// Parses an address or a range in CIDR notation; host bits may be set.
 fn parse(text: &str) -> Option<Ipv4Net> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, prefix),
         None => (text, "32"),
     };
-    // `str::parse` of std refuses leading zeros in addresses; ipnet alone would take 010.0.0.0.
+    // `str::parse` of std rejects leading zeros in addresses; ipnet alone would accept 010.0.0.0.
     let address: Ipv4Addr = address.parse().ok()?;
     if prefix.is_empty() || prefix.len() > 2 || (prefix.len() == 2 && prefix.starts_with('0')) {
         return None;
@@ -26,7 +26,7 @@ fn parse(text: &str) -> Option<Ipv4Net> {
     Ipv4Net::new(address, prefix).ok()
 }
 
-/// The one form in which ranges compare: a single address stands without `/32`, host bits are cleared.
+/// The form in which ranges compare: a single address without `/32`, host bits cleared.
 pub(crate) fn canonical(text: &str) -> String {
     match parse(text) {
         Some(net) if net.prefix_len() == 32 => net.addr().to_string(),
@@ -35,12 +35,15 @@ pub(crate) fn canonical(text: &str) -> String {
     }
 }
 
-/// What is wrong with a range as a rule of an Azure AI Services account.
+/// What is wrong with a range as a network rule of an Azure AI Services account.
 pub(crate) fn problem(text: &str) -> Option<CidrProblem> {
     let fault = |message: String, hint: &str| Some(CidrProblem { message, hint: hint.to_owned() });
     let Some(net) = parse(text) else {
         if text.split('/').next().is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()) {
-            return fault(format!("`{text}` is IPv6"), "network rules of Azure AI Services take IPv4 only");
+            return fault(
+                format!("`{text}` is IPv6"),
+                "network rules of Azure AI Services support IPv4 only",
+            );
         }
         return fault(
             format!("`{text}` is not an IPv4 address or range"),
@@ -49,13 +52,13 @@ pub(crate) fn problem(text: &str) -> Option<CidrProblem> {
     };
     if net.addr() != net.network() {
         return fault(
-            format!("`{text}` has bits set behind its prefix"),
+            format!("`{text}` has host bits set"),
             &format!("for the whole range write `{}`, for the one address `{}`", net.trunc(), net.addr()),
         );
     }
     if net.prefix_len() == 31 {
         return fault(
-            format!("`{text}` is a /31 range, which Azure does not take"),
+            format!("`{text}` is a /31 range, which Azure does not accept"),
             &format!("write its two addresses, `{}` and `{}`", net.network(), net.broadcast()),
         );
     }
@@ -84,7 +87,7 @@ mod tests {
             ("010.0.0.0/8", "not an IPv4"),
             ("10.0.0.0/33", "not an IPv4"),
             ("10.0.0.0/08", "not an IPv4"),
-            ("203.0.113.7/24", "behind its prefix"),
+            ("203.0.113.7/24", "host bits set"),
             ("203.0.113.6/31", "/31"),
             ("2001:db8::/32", "IPv6"),
             ("", "not an IPv4"),

@@ -1,7 +1,7 @@
 //! Connections of accounts, of projects, and of existing hub workspaces.
 //!
-//! Azure takes credentials and never shows them (`credentials` is null in every answer), so they are never compared. A PUT replaces
-//! the whole connection: where the spec does not hold what a live one signs in with, nothing of it is written.
+//! Azure never shows credentials (`credentials` is null in every answer), so they are never compared. A PUT replaces the whole connection,
+//! so nothing is written to a live connection whose credentials the spec does not have.
 
 use std::collections::BTreeMap;
 
@@ -22,15 +22,15 @@ use crate::spec::structure::Fields;
 use crate::spec::variables::secret_name;
 use crate::text::json::{escape, member};
 
-/// Whose connections.
+/// Where connections are.
 enum Place {
-    /// Of accounts, and of projects in them.
+    /// In accounts, and in their projects.
     Foundry,
-    /// Of hub workspaces.
+    /// In hub workspaces.
     Hub,
 }
 
-/// The kind, once for each provider.
+/// The kind, one instance for each resource provider.
 pub(super) struct Connections(Place);
 
 /// Connections of accounts and projects.
@@ -39,10 +39,10 @@ pub(super) static FOUNDRY: Connections = Connections(Place::Foundry);
 pub(super) static HUB: Connections = Connections(Place::Hub);
 
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
-/// Generally available, and the one that Microsoft's own samples create connections of hubs with.
+/// Generally available, and the version with which Microsoft's samples create hub connections.
 const HUB_API: &str = "2024-10-01";
 
-/// Members of `properties` that stand in a spec under the same name and in the same shape.
+/// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &["category", "target", "authType", "metadata", "isSharedToAll"];
 
 fn id_of(spec: &Spec, workspace: &Workspace) -> ResourceId {
@@ -138,7 +138,7 @@ impl Kind for Connections {
 
     fn fields(&self) -> &'static [Field] {
         const FIELDS: &[Field] = &[
-            // A secret is sent there, whoever says where.
+            // A secret is sent there, so guards judge it however it is set.
             Field::new("target", Compare::Equal).guarded(&[]),
             Field::new("isSharedToAll", Compare::Equal).absent("false").guarded(&[]),
             Field::new("credentials/key", Compare::Unshown),
@@ -180,7 +180,7 @@ impl Kind for Connections {
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         match self.0 {
-            // Once for all of them: the rules are the same.
+            // Checked once for both kinds: the rules are the same.
             Place::Foundry => check(loaded, findings),
             Place::Hub => check_workspaces(loaded, findings),
         }
@@ -189,7 +189,7 @@ impl Kind for Connections {
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         match self.0 {
             Place::Foundry => nearby::follow_ups(stacks, snapshot),
-            // A workspace has no projects, and its one list is read where a spec declares a connection.
+            // A workspace has no projects, and its only list is read if a spec declares a connection there.
             Place::Hub => Vec::new(),
         }
     }
@@ -211,12 +211,11 @@ impl Kind for Connections {
             && let Some(Answer::Absent { .. }) = snapshot.get(&children::list(self, &parent))
         {
             let message = format!("workspace `{}` does not exist", parent.name());
-            let hint = "correct the name or the group; keyless takes workspaces as given and makes none";
+            let hint = "correct the name or the resource group; keyless does not create workspaces";
             findings.push(Finding::error(Code::WorkspaceMissing, message).at(desired.span).hint(hint));
         }
         if text(desired, "authType") == "ApiKey" && !has_key(desired) {
-            let message =
-                format!("{} cannot be created without the key that it signs in with", desired.title);
+            let message = format!("{} cannot be created without its API key", desired.title);
             let hint = "add `credentials: {key: '${secret.NAME}'}`";
             findings.push(Finding::error(Code::CredentialsUnknown, message).at(desired.span).hint(hint));
         }
@@ -232,12 +231,12 @@ impl Kind for Connections {
         let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.path.join("."))).collect();
         let message = if before == Some(after) {
             format!(
-                "{} of {} cannot be written: Azure does not show what it signs in with, and a write without that could lose it",
+                "cannot write {} of {}: Azure does not show its credentials, and a write without them could lose them",
                 names.join(", "),
                 desired.title
             )
         } else {
-            format!("{} cannot become `{after}` without what it is to sign in with", desired.title)
+            format!("{} cannot change to `{after}` without credentials", desired.title)
         };
         let hint = match after {
             "ApiKey" => "add `credentials: {key: '${secret.NAME}'}`",
@@ -248,14 +247,14 @@ impl Kind for Connections {
     }
 
     fn may_stand_in(&self, parent: &Value) -> bool {
-        // A project that is there can.
+        // An existing project can.
         parent["type"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case(account::TYPE))
             || account::holds_connections(parent)
     }
 
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = shape::written(self, body);
-        // Azure's default, which it shows of every connection.
+        // Azure shows this default on every connection.
         spec.retain(|name, value| name != "isSharedToAll" || value == true);
         spec
     }
@@ -270,7 +269,7 @@ impl Kind for Connections {
     }
 
     fn to_spec(&self, body: &Value) -> Value {
-        // What stands in the clear at Azure may be a secret all the same. No spec declares one, so that any declared value differs from it.
+        // Open fields can contain secrets. No spec declares one, so any declared value differs from it.
         let mut spec = shape::members(&body["properties"], SAME);
         if let Some(Value::String(target)) = spec.get_mut("target") {
             *target = untold("target", target);
@@ -295,7 +294,7 @@ impl Kind for Connections {
         }
     }
 
-    /// What everybody who may read a connection sees holds no secret, and what it signs in with is what its way takes.
+    /// Fields that every reader of the connection sees contain no secret, and the credentials fit the `authType`.
     fn misfit(&self, _id: &ResourceId, change: &PlannedChange) -> Option<String> {
         let patch = change.patch();
         if let Some(flaw) = unfitting(&patch) {
@@ -314,14 +313,14 @@ impl Kind for Connections {
     }
 }
 
-/// What a connection signs in with, and the way that takes it.
+/// The members of credentials, with the `authType` that uses them.
 const CREDENTIALS: [(&str, ConnectionAuthType); 3] = [
     ("key", ConnectionAuthType::ApiKey),
     ("clientId", ConnectionAuthType::ManagedIdentity),
     ("resourceId", ConnectionAuthType::ManagedIdentity),
 ];
 
-/// What of a patch that was read from a file does not go with its `authType`; a secret goes into `key` alone.
+/// What in a patch read from a file does not fit its `authType`; only `key` may contain a secret.
 fn unfitting(patch: &Map<String, Value>) -> Option<String> {
     let credentials = patch.get("credentials")?;
     let way = patch.get("authType").and_then(Value::as_str);
@@ -330,9 +329,9 @@ fn unfitting(patch: &Map<String, Value>) -> Option<String> {
         let fits = way.is_none_or(|way| way == format!("{fitting:?}"));
         let misplaced = *fitting == ConnectionAuthType::ManagedIdentity && text.contains("${");
         if misplaced {
-            return Some(format!("`credentials.{name}` holds no secret"));
+            return Some(format!("`credentials.{name}` cannot contain a secret"));
         }
-        (!fits).then(|| format!("`credentials.{name}` goes with `authType: {fitting:?}` only"))
+        (!fits).then(|| format!("`credentials.{name}` requires `authType: {fitting:?}`"))
     })
 }
 
@@ -344,7 +343,7 @@ fn has_key(desired: &Desired) -> bool {
     desired.declared.get("credentials").is_some_and(|credentials| credentials["key"].is_string())
 }
 
-/// Two connections of one name in an account or its projects; two in the same list are told as the same thing declared twice.
+/// Two connections with the same name in an account or its projects; two in the same list are reported as a duplicate declaration.
 /// <https://github.com/Azure/terraform-azurerm-avm-ptn-aiml-ai-foundry/issues/73>
 fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;
@@ -361,14 +360,14 @@ fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 continue;
             }
             let message = format!(
-                "account `{}` has another connection `{}`: a name stands for one connection in an account and all its projects",
+                "account `{}` has another connection `{}`, and a connection's name must be unique in an account and all its projects",
                 account.name, connection.name
             );
             findings.push(
                 Finding::error(Code::Duplicate, message)
                     .at(span)
                     .related(*there, "first declared here")
-                    .hint("give each its own name, such as the project's name in front"),
+                    .hint("choose different names, for example prefixed with the project's name"),
             );
         }
     }
@@ -397,7 +396,7 @@ fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Secrets in fields that are shown and compared, and that Azure shows to every reader.
+/// Secrets in fields that are compared, and that Azure shows to every reader.
 fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, findings: &mut Vec<Finding>) {
     let target = connection.target.iter().map(|target| ("target", "/target".to_owned(), target));
     let entries = connection.metadata.iter().flatten().filter_map(|(name, value)| {
@@ -407,9 +406,9 @@ fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, fi
         let field = if below == "/target" { "target" } else { "metadata" };
         let message = format!("a secret stands in `{field}` as plain text");
         let hint = if field == name {
-            "take it out of the address: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here"
+            "remove it from the address and put it into `credentials` as `${secret.NAME}`; then rotate the exposed key"
         } else {
-            "remove the entry: a key goes into `credentials` as `${secret.NAME}`; change the one that stood here; if it is none, give the entry a name that does not end like one"
+            "remove the entry and put the key into `credentials` as `${secret.NAME}`; then rotate the exposed key; if it is not a secret, choose an entry name that does not end like one"
         };
         let span = loaded.document.value_span(&format!("{pointer}{below}"));
         findings.push(Finding::error(Code::PlainSecret, message).at(span).hint(hint));
@@ -432,12 +431,12 @@ fn check_credentials(
     for ((name, fitting), value) in CREDENTIALS.into_iter().zip(given) {
         if value.is_some() && auth_type != fitting {
             let below = format!("/{name}");
-            let message = format!("`{name}` goes with `authType: {fitting:?}` only");
+            let message = format!("`{name}` requires `authType: {fitting:?}`");
             report(&below, Code::InvalidValue, message, "remove the line, or correct `authType`");
         }
     }
     if auth_type == key && credentials.key.is_none() {
-        let message = "`authType: ApiKey` signs in with a key, and none is given".to_owned();
+        let message = "`authType: ApiKey` requires a key, and none is given".to_owned();
         report("", Code::MissingField, message, "add `key: ${secret.NAME}`");
     }
     if let Some(text) = credentials.key.as_deref().filter(|_| auth_type == key)

@@ -1,8 +1,8 @@
-//! Content filters as a region offers them: which there are, which text each looks at, and which have degrees of severity.
+//! Content filters that a region offers: their names, which text each one checks, and which have severity levels.
 //!
-//! Asked only where a policy would be written:
-//! <https://learn.microsoft.com/rest/api/aiservices/accountmanagement/rai-content-filters/list>. Jailbreak and others have no degrees;
-//! the four harms need one: <https://github.com/hashicorp/terraform-provider-azurerm/issues/30865>.
+//! Queried only if a policy would be written: <https://learn.microsoft.com/rest/api/aiservices/accountmanagement/rai-content-filters/list>.
+//! Jailbreak and others have no levels; the four harm categories require one:
+//! <https://github.com/hashicorp/terraform-provider-azurerm/issues/30865>.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::text::names::nearest;
 
-/// What a policy's region offers.
+/// The query for what a policy's region offers.
 pub(crate) fn query(policy: &ResourceId, location: &str) -> Option<Query> {
     let subscription = ResourceId::subscription(policy.subscription_id()?);
     let location = location.replace(' ', "").to_ascii_lowercase();
@@ -36,7 +36,7 @@ pub(super) fn problems(desired: &Desired, location: &str, snapshot: &Snapshot) -
                 format!("could not check the content filters of {} against its region", desired.title);
             return vec![Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message)];
         }
-        // A list that shows nothing says nothing.
+        // An empty list proves nothing.
         Some(Answer::Found(_)) if !offered.is_empty() => {}
         _ => return Vec::new(),
     }
@@ -54,7 +54,7 @@ pub(super) fn problems(desired: &Desired, location: &str, snapshot: &Snapshot) -
     judged.map(finding).collect()
 }
 
-/// What Azure would refuse of a filter.
+/// What Azure would refuse about a filter.
 struct Problem {
     member: &'static str,
     code: Code,
@@ -62,7 +62,7 @@ struct Problem {
     hint: String,
 }
 
-/// A filter's name as it compares: Azure writes `Protected Material Text`, `ProtectedMaterialText` and `protected_material_text`.
+/// A filter's name for comparison: Azure writes `Protected Material Text`, `ProtectedMaterialText` and `protected_material_text`.
 fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -81,7 +81,7 @@ fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<Problem> {
         let known: BTreeSet<&str> = offered.iter().map(|offer| name_of(offer)).collect();
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", listed(known.iter().copied())),
+            None => format!("available: {}", listed(known.iter().copied())),
         };
         let message = format!("region `{location}` has no content filter `{name}`");
         return vec![Problem { member: "name", code: Code::UnknownFilter, message, hint }];
@@ -93,12 +93,12 @@ fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<Problem> {
     let sources: Vec<Option<&str>> =
         named.iter().map(|offer| offer["properties"]["source"].as_str()).collect();
     let source = text("source").unwrap_or_default();
-    // One that names no text looks at any.
+    // An entry without a source applies to all text.
     if !sources.iter().any(|each| each.is_none_or(|each| each.eq_ignore_ascii_case(source))) {
         let looks_at = listed(sources.iter().filter_map(|source| *source));
         report(
             "source",
-            format!("content filter `{name}` does not look at `{source}`"),
+            format!("content filter `{name}` does not apply to `{source}`"),
             format!("write `source: {}`", looks_at.replace('`', "")),
         );
     }
@@ -106,10 +106,10 @@ fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<Problem> {
     match text("severityThreshold") {
         Some(_) if says(false) && !says(true) => report(
             "severityThreshold",
-            format!("content filter `{name}` has no degrees of severity"),
+            format!("content filter `{name}` has no severity levels"),
             "remove `severityThreshold`".to_owned(),
         ),
-        // One that is off has no use for a degree.
+        // A disabled filter needs no level.
         None if says(true) && !says(false) && filter["enabled"] != false => report(
             "name",
             format!("content filter `{name}` needs a `severityThreshold`"),
@@ -136,7 +136,7 @@ mod tests {
         vec![
             offer("Hate", json!(true), Value::Null),
             offer("Jailbreak", json!(false), json!("Prompt")),
-            // One entry for each text, as Azure may list those of agents; and one that says nothing of degrees.
+            // One entry for each source, as Azure may list filters of agents, and one without information about levels.
             offer("DefenderForAI", json!(false), json!("Prompt")),
             offer("DefenderForAI", json!(false), json!("Completion")),
             offer("Novel", Value::Null, Value::Null),

@@ -1,6 +1,6 @@
-//! Which fields a kind's resources have, and what they take: what a change that was read from a file may write.
+//! Which fields a kind's resources have and which values they accept: what a change read from a file may write.
 //!
-//! Pure. The table is the spec's own types; nothing of it is written down here a second time.
+//! Pure. Derived from the spec's own types.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -17,28 +17,29 @@ use crate::text::json::escape;
 static FIELDS: LazyLock<Vec<(&'static str, Fields)>> =
     LazyLock::new(|| KINDS.iter().map(|kind| (kind.name(), kind.declarable())).collect());
 
-/// How a patch in spec shape is none that a spec asks for, if so: a field that the kind has not, or not so spelled, or a value that it
-/// does not take.
+/// Why a patch in spec shape could not come from a spec, if so: an unknown or misspelled field, or a value that the field does not accept.
 #[must_use]
 pub(crate) fn undeclarable(kind: &dyn Kind, patch: &Map<String, Value>) -> Option<String> {
     let (_, fields) = FIELDS.iter().find(|(name, _)| *name == kind.name())?;
     if let Some(misfit) = fields.misfit(patch) {
         let path = shown(&misfit.path);
         return Some(match misfit.takes {
-            Some(takes) => format!("`{path}` takes {takes}"),
-            None => format!("`{path}` is no field of kind `{}`", kind.name()),
+            Some(takes) => format!("`{path}` must be {takes}"),
+            None => format!("`{path}` is not a field of kind `{}`", kind.name()),
         });
     }
     members(patch, &mut Vec::new(), &|path, map| {
         let mut seen = BTreeSet::new();
         let twice = map.keys().find(|name| !seen.insert(name.to_lowercase()));
         if let Some(name) = twice {
-            return Some(format!("`{}` is said twice", shown(&below(path, name))));
+            return Some(format!("`{}` is set twice", shown(&below(path, name))));
         }
         let plain = map.iter().find(|(name, value)| is_plain_secret(&below(path, name), value));
         if let Some((name, _)) = plain {
             let path = shown(&below(path, name));
-            return Some(format!("`{path}` holds a secret itself, and takes `${{secret.NAME}}` only"));
+            return Some(format!(
+                "`{path}` contains a secret as plain text; only `${{secret.NAME}}` is allowed"
+            ));
         }
         let nulls = map.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| below(path, name));
         let kept = nulls.into_iter().find(|path| !kind.clears(path));
@@ -46,17 +47,17 @@ pub(crate) fn undeclarable(kind: &dyn Kind, patch: &Map<String, Value>) -> Optio
     })
 }
 
-/// Whether a secret stands where no spec says more of it than its name.
+/// Whether it contains a secret where a spec may only name one.
 fn is_plain_secret(path: &[String], value: &Value) -> bool {
     let pointer = || path.iter().fold(String::new(), |pointer, name| format!("{pointer}/{}", escape(name)));
     let text = value.as_str().filter(|text| secret_name(text).is_none());
     text.is_some() && takes_reference_only(&pointer())
 }
 
-/// What is wrong with a mapping at a path.
+/// A check of a mapping at a path.
 type Problem<'a> = dyn Fn(&[String], &Map<String, Value>) -> Option<String> + 'a;
 
-/// Asks about each mapping, mappings in mappings too.
+/// Checks each mapping, including nested ones.
 fn members(map: &Map<String, Value>, path: &mut Vec<String>, problem: &Problem<'_>) -> Option<String> {
     problem(path, map).or_else(|| {
         map.iter().find_map(|(name, value)| {
@@ -72,7 +73,7 @@ fn below(path: &[String], name: &str) -> Vec<String> {
     [path, &[name.to_owned()]].concat()
 }
 
-/// A path in a message: names are a file's, and of any length.
+/// A path for messages, shortened: names come from a file and can have any length.
 #[must_use]
 pub(crate) fn shown(path: &[String]) -> String {
     const LONGEST: usize = 80;

@@ -17,24 +17,23 @@ use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
-/// The kind.
 pub(crate) struct Deployments;
 
 impl Deployments {
-    /// The deployments of an account.
+    /// The query for an account's deployments.
     pub(crate) fn list(account: &ResourceId) -> Query {
         children::list(&Deployments, account)
     }
 
-    /// The accounts whose deployments could not be read, each with why.
+    /// The accounts whose deployments could not be read, with the reason.
     pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
         children::unlisted(&Deployments, snapshot)
     }
 }
 
-/// Members of `properties` that stand in a spec under the same name and in the same shape.
+/// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];
-/// Members of `properties.model` that do.
+/// Members of `properties.model` that have the same name and shape in a spec.
 const MODEL: &[&str] = &["format", "name", "version"];
 
 impl Kind for Deployments {
@@ -68,7 +67,7 @@ impl Kind for Deployments {
             Field::new("model/version", Compare::Equal).change(Mutability::Apart),
             Field::new("sku/name", Compare::IgnoreCase),
             Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
-            // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>: null is the same.
+            // A missing value means the same: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
             Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
         ];
         FIELDS
@@ -78,8 +77,8 @@ impl Kind for Deployments {
         Fields::of("Deployment", &["name"], &[])
     }
 
-    /// Not `dynamicThrottlingEnabled`, which the API description calls read-only: the service takes it, and a PUT without it turns
-    /// dynamic quota off (<https://github.com/Azure/bicep-types-az/issues/2121>).
+    /// Excludes `dynamicThrottlingEnabled`, which the API description calls read-only: the service accepts it, and a PUT without it
+    /// disables dynamic quota (<https://github.com/Azure/bicep-types-az/issues/2121>).
     fn read_only(&self) -> &'static [&'static str] {
         &[
             "/id",
@@ -94,13 +93,13 @@ impl Kind for Deployments {
             "/properties/provisioningState",
             "/properties/rateLimits",
             "/properties/ratelimits",
-            // Refused since 2023-05-01, where the sku says it: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
+            // Refused since 2023-05-01 in favour of `sku`: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
             "/properties/scaleSettings",
         ]
     }
 
     fn superseded(&self) -> &'static [(&'static str, &'static str)] {
-        &[("/properties/scaleSettings", "Azure takes it no more, `sku` has its place")]
+        &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")]
     }
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
@@ -121,7 +120,7 @@ impl Kind for Deployments {
                 let declared = || policies.iter().any(|each| each.name.eq_ignore_ascii_case(policy));
                 if !rai_policy::is_azures(policy) && !declared() {
                     let message = format!(
-                        "account `{}` declares its content filters, and `{policy}` is none of them",
+                        "account `{}` declares its content filters, and `{policy}` is not among them",
                         account.name
                     );
                     let names = policies.iter().map(|each| each.name.as_str()).chain(["Microsoft.DefaultV2"]);
@@ -137,7 +136,7 @@ impl Kind for Deployments {
         }
     }
 
-    /// A deployment waits for the content filter of the same file that it names.
+    /// A deployment waits for the content filter that it names in the same file.
     fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
         let Some(policy) = desired.declared.get("raiPolicyName").and_then(Value::as_str) else { return };
         let Some(account) = desired.id.parent() else { return };
@@ -160,7 +159,7 @@ impl Kind for Deployments {
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
-        // A provisioned deployment is migrated in place, to another model too:
+        // A provisioned deployment can move to another model in place:
         // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
         if body["sku"]["name"].as_str().is_some_and(|sku| sku.contains("Provisioned")) {
             for change in fields.iter_mut().filter(|change| change.path == ["model", "name"]) {
@@ -172,20 +171,20 @@ impl Kind for Deployments {
         let moved = fields.iter().position(|change| {
             change.path == ["model", "version"] && by_itself && !is_older(&change.before, &change.after)
         });
-        // Another model has versions of its own.
+        // A different model has its own versions.
         let Some(at) = moved.filter(|_| fields.iter().all(|change| change.path != ["model", "name"])) else {
             return Vec::new();
         };
         let change = fields.remove(at);
         let text = |value: &Value| value.as_str().unwrap_or("not set").to_owned();
         let message = format!(
-            "{} has version `{}`, not `{}`: its declared versionUpgradeOption lets Azure move it",
+            "{} has version `{}`, not `{}`: its declared versionUpgradeOption lets Azure upgrade it",
             desired.title,
             text(&change.before),
             text(&change.after)
         );
         let hint = format!(
-            "write `{}`, or hold a version with `versionUpgradeOption: NoAutoUpgrade`",
+            "write `{}`, or pin the version with `versionUpgradeOption: NoAutoUpgrade`",
             text(&change.before)
         );
         vec![Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint)]
@@ -221,13 +220,13 @@ impl Kind for Deployments {
     }
 }
 
-/// Some members of an object as an object of their own, if there are any.
+/// The named members of an object as a new object, if there are any.
 fn some(value: &Value, names: &[&str]) -> Option<Value> {
     let members = shape::members(value, names);
     (!members.is_empty()).then_some(Value::Object(members))
 }
 
-/// Whether a live version is known to be older than a declared one: dates and small numbers have an order, others have none.
+/// Whether a live version is certainly older than a declared one: only dates and small numbers are ordered.
 fn is_older(live: &Value, declared: &Value) -> bool {
     let (Some(live), Some(declared)) = (live.as_str(), declared.as_str()) else { return true };
     let number = |text: &str| if text.len() <= 3 { text.parse::<u32>().ok() } else { None };

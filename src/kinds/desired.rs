@@ -1,4 +1,4 @@
-//! What the specs want to be there: the declared fields of each resource, where each stands, and what it is.
+//! What the specs declare: the fields of each resource with their positions, and its identity.
 //!
 //! Made from typed specs by the kinds; pure data from here on.
 
@@ -24,53 +24,53 @@ pub struct Desired {
     pub kind: &'static dyn Kind,
     /// The stack that declares it.
     pub stack: String,
-    /// Its place in the spec, stable between runs: `accounts/chat-eu`.
+    /// Its address in the spec, stable between runs: `accounts/chat-eu`.
     pub address: String,
-    /// How people name it.
+    /// Its name in messages.
     pub title: String,
-    /// Its id, should it be created.
+    /// Its id if it is created.
     pub id: ResourceId,
-    /// What it is, whatever it is called.
+    /// Its identity, independent of its id.
     pub key: Key,
-    /// The scope at which it stands: its own id, or what a role assignment is on.
+    /// Its own id, or the scope of a role assignment.
     pub scope: ResourceId,
-    /// The declared resources that must stand before it.
+    /// The declared resources that must be created before it.
     pub after: Vec<Key>,
-    /// What the spec says of it, in spec shape.
+    /// Its declared fields, in spec shape.
     pub declared: Map<String, Value>,
-    /// Safe values for what the spec leaves out, on creation only.
+    /// Safe defaults for undeclared fields, used only on creation.
     pub defaults: Map<String, Value>,
     /// Where it is declared.
     pub span: Span,
     /// Where its fields are declared, by path with `/` between names.
     pub spans: BTreeMap<String, Span>,
-    /// Whether to mark it as the stack's if it exists unmarked.
+    /// Whether to mark it as the stack's if it exists without a mark.
     pub adopt: bool,
-    /// Why it is not known what exactly is declared: it is neither compared nor written then.
+    /// Why the declaration could not be resolved; it is then neither compared nor written.
     pub open: Option<Open>,
-    /// What is not known before another resource stands: it is created in full then.
+    /// A value that is only known once another resource exists; the resource is then created in full.
     pub hole: Option<Hole>,
-    /// An object id of the directory for which only the spec vouches.
+    /// An object id that the spec names but that has not been verified in the directory.
     pub unproven: Option<Uuid>,
-    /// Whether what Azure never shows of it is sent again although nothing differs.
+    /// Whether to send what Azure never shows even if nothing differs.
     pub resend: bool,
 }
 
-/// A field that holds the object id of an identity which does not exist yet.
+/// A field with the object id of an identity that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hole {
-    /// The field.
+    /// The field that it fills.
     pub field: &'static str,
-    /// The resource whose own identity it is.
+    /// The resource that owns the identity.
     pub holder: ResourceId,
-    /// The kind of that resource.
+    /// That resource's kind.
     pub kind: &'static str,
-    /// What that resource is.
+    /// The identity of that resource.
     pub key: Key,
 }
 
 impl Desired {
-    /// That it could not be read: never a write, never "no changes".
+    /// Reports that it could not be read: never a write, never "no changes".
     #[must_use]
     pub fn unread(&self, refusal: &Refusal) -> Finding {
         let message = format!("{} could not be read", self.title);
@@ -78,7 +78,7 @@ impl Desired {
         Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
     }
 
-    /// Whether it declares something that Azure takes and never shows.
+    /// Whether it declares something that Azure never shows.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {
         self.kind.fields().iter().filter(|field| field.compare == Compare::Unshown).any(|field| {
@@ -88,20 +88,20 @@ impl Desired {
         })
     }
 
-    /// Where a field is declared: at the field, or the nearest thing around it; `None` for a default.
+    /// The position of a field, or of the nearest enclosing value; `None` for a default.
     #[must_use]
     pub fn span_of(&self, path: &[String]) -> Option<Span> {
         (1..=path.len()).rev().find_map(|length| self.spans.get(&path[..length].join("/")).copied())
     }
 }
 
-/// Everything that the stacks declare, in the order of the kinds and then of the specs, as far as the specs alone say what it is.
+/// Everything that the stacks declare, by kind and then in the order of the specs, as far as it can be resolved without Azure.
 #[must_use]
 pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
     resolved(stacks, &Snapshot::default())
 }
 
-/// Everything that the stacks declare, its names resolved by what a snapshot says.
+/// Everything that the stacks declare, with names resolved from a snapshot.
 #[must_use]
 pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
     let names = known_names(stacks, snapshot);
@@ -115,7 +115,7 @@ pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
         .collect()
 }
 
-/// Notes the place of every value below a pointer, by path relative to it.
+/// Records the position of every value below a pointer, by path relative to it.
 pub(crate) fn collect_spans(
     document: &Document,
     pointer: &str,
@@ -130,7 +130,7 @@ pub(crate) fn collect_spans(
     };
     match value {
         Value::Object(map) => map.iter().for_each(|(name, child)| below(name, child)),
-        // Elements that have members of their own: a kind may find fault with one of them.
+        // Elements with members: a kind may report a problem with one of them.
         Value::Array(items) => {
             let objects = items.iter().enumerate().filter(|(_, child)| child.is_object());
             objects.for_each(|(at, child)| below(&at.to_string(), child));
@@ -139,7 +139,7 @@ pub(crate) fn collect_spans(
     }
 }
 
-/// Makes declared and live things for the tests of what decides about them.
+/// Sample declared and live resources for unit tests.
 #[cfg(test)]
 pub(crate) mod samples {
     use serde_json::Value;
@@ -156,7 +156,7 @@ pub(crate) mod samples {
         ResourceId::parse(GROUP).unwrap().provider("Microsoft.CognitiveServices/accounts", name)
     }
 
-    /// A thing of stack `team-a`.
+    /// A declared resource of stack `team-a`.
     pub(crate) fn declared(kind: &str, id: &ResourceId, scope: &ResourceId) -> Desired {
         Desired {
             kind: kinds::by_name(kind).unwrap(),

@@ -1,32 +1,32 @@
-//! The fields of a kind that compare otherwise than by equality, or may not change: rows of a table, and their words.
+//! The fields of a kind that are not compared by equality or cannot change, as a table.
 //!
-//! Pure data. `diff` reads the table; a kind writes it down.
+//! Pure data. Kinds define the table; `diff` reads it.
 
 use serde_json::Value;
 
 use crate::source::Span;
 
-/// How a field compares, what its absence means, and whether it may change.
+/// How a field compares, what its absence means, and whether it can change.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Path in spec shape, with `/` between names.
     pub path: &'static str,
-    /// How it compares.
+    /// How its values compare.
     pub compare: Compare,
-    /// What a live value that is not there means, as JSON.
+    /// What a missing live value means, as JSON.
     pub absent: Option<&'static str>,
-    /// Whether it may change.
+    /// Whether and when it can change.
     pub change: Mutability,
-    /// What guards take a creation that does not declare it to have; `None` where no guard judges it.
+    /// What guards assume for a new resource that does not declare it; `None` if no guard judges it.
     pub guarded: Option<Guarded>,
 }
 
-/// What a new resource may show of a field that guards judge and its spec does not declare, beside nothing and what an absent value means.
+/// Live values of an undeclared field that guards accept on a new resource, besides a missing value and its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guarded {
     /// As JSON.
     pub shown: &'static [&'static str],
-    /// Whether members of elements that are declared are judged too, each by itself.
+    /// Whether undeclared members of declared elements are judged too, one by one.
     pub whole: bool,
 }
 
@@ -35,83 +35,83 @@ pub struct Guarded {
 pub enum Compare {
     /// As JSON values.
     Equal,
-    /// As text without regard to case.
+    /// As text, ignoring case.
     IgnoreCase,
-    /// As regions: without regard to case and spaces.
+    /// As regions, ignoring case and spaces.
     Location,
-    /// As conditions of role assignments: white space between their words does not count.
+    /// As conditions of role assignments, ignoring white space between words.
     Condition,
-    /// As text without regard to white space at its end, which does not survive in front of a mark.
+    /// As text, ignoring trailing white space, which a mark would replace.
     TextToItsEnd,
     /// As a set of IPv4 addresses and ranges.
     Cidrs,
-    /// As a set of texts without regard to case.
+    /// As a set of texts, ignoring case.
     Names,
-    /// As a set of objects, each identified by the named members.
+    /// As a set of objects identified by the named members.
     By(&'static [&'static str]),
-    /// Part of what identifies the thing: always the same, never shown as a change.
+    /// Part of the resource's identity: always equal, never shown as a change.
     Identity,
-    /// Not at all: Azure takes it and never shows it. It is sent along whenever something else is written.
+    /// Not at all: Azure never shows it. It is sent whenever something else is written.
     Unshown,
 }
 
-/// Whether a field may change on a live resource.
+/// Whether a field of a live resource can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutability {
     /// In place.
     InPlace,
-    /// In place, by a write of its own in front of the others.
+    /// In place, by a separate write before the others.
     Apart,
-    /// In place, by a write of its own once every grant of the plan stands, when it becomes true.
+    /// In place, by a separate write after all grants of the plan, if it becomes true.
     AfterGrants,
-    /// Never; the reason follows "because".
+    /// Never; the text is the reason.
     Never(&'static str),
-    /// Not once it has a value; the reason follows "because".
+    /// Not once it has a value; the text is the reason.
     OnceSet(&'static str),
 }
 
 impl Field {
-    /// A field that compares in its own way and changes in place.
+    /// A field with its own comparison that changes in place.
     pub(super) const fn new(path: &'static str, compare: Compare) -> Self {
         Self { path, compare, absent: None, change: Mutability::InPlace, guarded: None }
     }
 
-    /// Says what an absent live value means.
+    /// Sets what a missing live value means.
     pub(super) const fn absent(mut self, json: &'static str) -> Self {
         self.absent = Some(json);
         self
     }
 
-    /// Says that guards judge it, and what they take one to have that does not declare it.
+    /// Marks it as judged by guards, with the values they accept if it is not declared.
     pub(super) const fn guarded(mut self, shown: &'static [&'static str]) -> Self {
         self.guarded = Some(Guarded { shown, whole: false });
         self
     }
 
-    /// The same, for a list of whose elements guards judge what is not declared too.
+    /// The same for a list whose elements' undeclared members are judged too.
     pub(super) const fn guarded_whole(mut self) -> Self {
         self.guarded = Some(Guarded { shown: &[], whole: true });
         self
     }
 
-    /// Says whether it may change.
+    /// Sets whether it can change.
     pub(super) const fn change(mut self, change: Mutability) -> Self {
         self.change = change;
         self
     }
 }
 
-/// One field that differs.
+/// A field that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
     /// Its path in spec shape.
     pub path: Vec<String>,
-    /// The live value; `null` where there is none.
+    /// The live value; `null` if missing.
     pub before: Value,
-    /// The declared value, or the default of a creation; `null` where it is to go.
+    /// The declared value, or the default on creation; `null` to remove it.
     pub after: Value,
     /// Where it is declared; `None` for a default.
     pub span: Option<Span>,
-    /// Whether it may change, and when.
+    /// Whether and when it can change.
     pub change: Mutability,
 }

@@ -1,4 +1,4 @@
-//! The lists that specs declare, whatever is in them: what goes from one is meant to go, and what goes without one perhaps nobody meant.
+//! The lists that specs declare, of any kind: deleting from a declared list is intended; deleting because a list was left out may not be.
 
 use super::{KINDS, Kind};
 use crate::document::DeclaredList;

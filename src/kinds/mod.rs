@@ -1,7 +1,7 @@
-//! Resource kinds: all that is particular to one type of resource, one file each.
+//! Resource kinds: everything specific to one type of resource, one file or folder each.
 //!
-//! A kind is pure and synchronous. It says what a spec declares of it, how that is read and found in Azure, how spec and ARM
-//! shape translate, and which fields compare otherwise than by equality. Diff, plan, apply and render never name a kind.
+//! A kind is pure and synchronous. It says what a spec declares, how to find and read it in Azure, how spec and ARM shape translate, and
+//! which fields are not compared by equality. Diff, plan, apply and render never name a kind.
 
 pub mod account;
 mod check;
@@ -70,74 +70,75 @@ pub static KINDS: &[&dyn Kind] = &[
     &role_assignment::RoleAssignments,
 ];
 
-/// What keyless has to know of a type of resource.
+/// What keyless must know about a type of resource.
 ///
-/// Spec shape is what stands in a spec file; ARM shape is what Azure sends and takes. Comparing happens in spec shape.
+/// Spec shape is what a spec file contains; ARM shape is what Azure sends and accepts. Comparing happens in spec shape.
 pub trait Kind: Sync {
-    /// What plans call it, unique among kinds: `accounts`.
+    /// Its name in plans, unique among kinds: `accounts`.
     fn name(&self) -> &'static str;
-    /// Its ARM types; several only where they differ in nothing but their parents.
+    /// Its ARM types; more than one only if they differ in nothing but their parents.
     fn types(&self) -> &'static [&'static str];
-    /// The word for one of them in messages.
+    /// Its singular in messages.
     fn noun(&self) -> &'static str;
     /// The api-version used for reading and writing it.
     fn api_version(&self) -> &'static str;
-    /// Fields that compare otherwise than by equality, or may not change.
+    /// Fields that are not compared by equality or cannot change.
     fn fields(&self) -> &'static [Field];
-    /// Every field that a spec says of one, with what it takes: from the spec's types.
+    /// Every field that a spec can declare, with its accepted values, from the spec's types.
     fn declarable(&self) -> Fields;
     /// Whether `null` clears a field.
     fn clears(&self, path: &[String]) -> bool {
         path.first().is_some_and(|name| rules::is_clearable(name))
     }
-    /// JSON pointers into ARM's answer that a PUT must not send back; `*` stands for any one segment.
+    /// JSON pointers into ARM's answer that a PUT must not send back; `*` matches one segment.
     fn read_only(&self) -> &'static [&'static str];
-    /// Of those, what people once set there, with why a spec does not hold it: an export names it.
+    /// Of those, fields that people used to set, with why a spec does not have them; an export mentions them.
     fn superseded(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
     /// Offline rules.
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>);
-    /// Where a spec declares lists of it below a parent. What is not a child says nothing here, and overrides what uses it.
+    /// The lists of it that a spec declares below a parent. A kind that is not a child leaves this empty and overrides the methods that use
+    /// it.
     fn sections(&self, _spec: &Spec) -> Vec<Section> {
         Vec::new()
     }
-    /// Whether something live may be what is declared, of which all is known but for whom it is.
+    /// Whether a live resource may be a declared one whose principal is not known yet.
     fn may_be(&self, _declared: &Map<String, Value>, _body: &Value) -> bool {
         true
     }
-    /// The lists of it that a stack declares, empty ones too, by what they stand in; the file's own stands in nothing.
+    /// The lists of it that a stack declares, including empty ones, by parent; a top-level list has no parent.
     fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
         self.sections(&loaded.spec).into_iter().map(|section| Some(section.parent)).collect()
     }
-    /// What shows the state of these stacks, given what is known already.
+    /// The queries that show the state of these stacks, given what is known.
     fn queries(&self, stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
         children::queries(registered(self.name()), stacks)
     }
-    /// What the state raises, once every kind's `queries` are answered.
+    /// Further queries once every kind's `queries` are answered.
     fn follow_ups(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
         Vec::new()
     }
-    /// What there is to say about the specs once Azure has answered, whatever changes.
+    /// Findings about the specs from Azure's answers, independent of changes.
     fn remarks(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
     }
-    /// The lists that show everything of this kind around some resources of any kind.
+    /// The queries for everything of this kind around some resources of any kind.
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
         children::around(registered(self.name()), targets)
     }
-    /// Everything live of this kind that the snapshot shows.
+    /// The live resources of this kind in the snapshot.
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let kind = registered(self.name());
         children::inventory(kind, children::parents(kind, stacks), snapshot)
     }
-    /// What a stack declares, with names resolved as far as the snapshot goes.
+    /// What a stack declares, with names resolved as far as the snapshot allows.
     fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
         children::desired(registered(self.name()), loaded)
     }
-    /// The last word on a declared child: defaults of a creation, what else it waits for, what is not its own.
+    /// Completes a declared child: defaults on creation, further dependencies, members that are not its own.
     fn complete(&self, _desired: &mut Desired, _loaded: &Loaded) {}
-    /// What live ones that no spec declares are to the stacks, one verdict for each. Their marks hide nothing.
+    /// One verdict for each live resource that no spec declares. Their marks hide nothing.
     fn undeclared(
         &self,
         live: &[&Live],
@@ -147,86 +148,86 @@ pub trait Kind: Sync {
     ) -> Vec<Verdict> {
         undeclared::children(registered(self.name()), live, stacks)
     }
-    /// Whether a list of it that is declared complete lies at or below a scope: whether something stands beside it is not known then
-    /// while the scope cannot be read.
+    /// Whether a complete declared list of it is at or below a scope: while the scope cannot be read, undeclared resources there are
+    /// unknown.
     fn declares_list_in(&self, _scope: &ResourceId, _stacks: &[Loaded]) -> bool {
-        // A child's list is read only where it is declared.
+        // A child's list is only read if declared.
         true
     }
-    /// Who made a live one and who wrote it last, by what nobody can type in.
+    /// Who created a live resource and who wrote it last, from fields that callers cannot set.
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
         undeclared::authors(&body["systemData"], "createdBy", "lastModifiedBy")
     }
-    /// Whether the service itself makes and keeps a live one.
+    /// Whether the service itself creates and maintains a live one.
     fn is_built_in(&self, _body: &Value) -> bool {
         false
     }
-    /// Why a declared thing that is absent cannot be created.
+    /// Why an absent declared resource cannot be created.
     fn obstacles(&self, _desired: &Desired, _loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
     }
-    /// What is left of a declared thing that was soft-deleted.
+    /// The soft-deleted remains of a declared resource.
     fn remains(&self, _desired: &Desired, _snapshot: &Snapshot) -> Option<Live> {
         None
     }
-    /// What brings a soft-deleted one back, as the body of a PUT.
+    /// The body of a PUT that restores a soft-deleted one.
     fn restoring(&self, _patch: &Map<String, Value>) -> Value {
         Value::Null
     }
-    /// What there is to say about a declared thing that is live, beyond its differences.
+    /// Findings about a live declared resource, beyond its differences.
     fn notices(&self, _desired: &Desired, _body: &Value) -> Vec<Finding> {
         Vec::new()
     }
-    /// Weighs the differences of a live one: what the spec lets the service do is taken out with a note, what cannot be written
-    /// stands beside an error.
+    /// Reviews the differences of a live resource: drops those that the spec leaves to the service, with a note, and reports an error for
+    /// those that cannot be written.
     fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         Vec::new()
     }
-    /// Why the differences of a live one cannot be written, as far as Azure has said what it takes.
+    /// Why the differences of a live resource cannot be written, according to Azure's answers.
     fn unfit(&self, _desired: &Desired, _fields: &[FieldChange], _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
     }
-    /// Whether changes of a live one go by PATCH: ARM refuses to take this body back by PUT, or a PUT could lose what GET hides.
+    /// Whether changes of a live one use PATCH: ARM refuses this body in a PUT, or a PUT could lose what GET hides.
     fn changes_by_patch(&self, _body: &Value) -> bool {
         false
     }
-    /// What a PATCH says so that a member goes away which it would otherwise leave alone.
+    /// What a PATCH sends to remove a member that it would otherwise leave alone.
     fn removing(&self, _name: &str) -> Value {
         Value::Null
     }
-    /// What of a declared change needs a role that lets an identity read a key, so that it is a write of its own after that role.
+    /// The role that an identity needs to read a key before this change, so that the change becomes a separate write after it.
     fn trust(&self, _patch: &Map<String, Value>) -> Option<Trust> {
         None
     }
-    /// Whether a live one is there for a while only, so that it is nothing to declare or to keep.
+    /// Whether a live one is temporary, and so neither declared nor kept.
     fn passing(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Passing> {
         None
     }
-    /// Why it is not known whether a live one is there for a while only, where Azure says two things of it.
+    /// Why it is not known whether a live one is temporary, if Azure contradicts itself.
     fn contradiction(&self, _live: &Live, _snapshot: &Snapshot) -> Option<Refusal> {
         None
     }
-    /// What identifies it and is another thing in the answer to a write than what was sent, in words.
+    /// The identifying members in which the answer to a write differs from what was sent, in words.
     fn otherwise(&self, _target: &str, _sent: &Value, _answer: &Value) -> Vec<String> {
         Vec::new()
     }
-    /// ARM shape to spec shape, marks left out.
+    /// Converts ARM shape to spec shape, without marks.
     fn to_spec(&self, body: &Value) -> Value;
-    /// What a spec that is made from a live one says of it: spec shape as people write it.
+    /// A live one in spec shape, as an export writes it.
     fn written(&self, body: &Value) -> Map<String, Value> {
         shape::written(registered(self.name()), body)
     }
-    /// What such a spec tells people beside one of these fields.
+    /// The comment that an export writes next to one of these fields.
     fn comment(&self, _written: &Value) -> Option<(&'static str, &'static str)> {
         None
     }
-    /// Whether a live parent can hold any: of one that cannot, it is not known what its list answers.
+    /// Whether a live parent can have any; the list of one that cannot is undefined.
     fn may_stand_in(&self, _parent: &Value) -> bool {
         true
     }
-    /// Lays a patch in spec shape over a body in ARM shape; `null` removes.
+    /// Applies a patch in spec shape to a body in ARM shape; `null` removes.
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>);
-    /// Whether there is a place for a mark; without one nothing is adopted or pruned.
+    /// Whether it can carry a mark; without one nothing is adopted or pruned.
     fn takes_mark(&self) -> bool {
         true
     }
@@ -238,53 +239,53 @@ pub trait Kind: Sync {
     fn set_mark(&self, body: &mut Value, stack: &str) {
         shape::set_mark(body, stack);
     }
-    /// The object id of its own identity, if it has one.
+    /// The object id of its own identity, if any.
     fn identity<'a>(&self, _body: &'a Value) -> Option<&'a str> {
         None
     }
-    /// The id of what a patch makes, where that follows from the patch; `stand_in` is one in its place.
+    /// The id of what a patch creates, if it follows from the patch; `stand_in` is the id used until then.
     fn named_by(&self, _patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
         stand_in.clone()
     }
-    /// The ids of what one with these fields names and cannot stand without: it waits for those that the same plan makes.
+    /// The ids that one with these fields refers to and depends on: it waits for those that the same plan creates.
     fn names(&self, _id: &ResourceId, _patch: &Map<String, Value>) -> Vec<ResourceId> {
         Vec::new()
     }
-    /// How people name one that a plan writes, by its id and what is written and nothing else.
+    /// The title of a planned change, from its id and patch alone.
     fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         children::title_of(registered(self.name()), id)
     }
-    /// What does not fit together in a change that was read from a file, beyond what holds for every kind.
+    /// What is inconsistent in a change read from a file, beyond the rules for every kind.
     fn misfit(&self, _id: &ResourceId, _change: &PlannedChange) -> Option<String> {
         None
     }
-    /// Whether it can have an identity of its own.
+    /// Whether it can have its own identity.
     fn takes_identity(&self) -> bool {
         false
     }
-    /// Whether an id is that of what is left of a soft-deleted one.
+    /// Whether an id is that of its soft-deleted remains.
     fn leaves_behind(&self, _id: &ResourceId, _remains: &ResourceId) -> bool {
         false
     }
-    /// How people name a live one, its role and its principal as these are called.
+    /// The title of a live one, with names for role and principal.
     fn title(&self, body: &Value, _called: &Called<'_>) -> String {
         children::title(registered(self.name()), body)
     }
-    /// Puts into its title what the principal that it declares by object id is called.
+    /// Inserts into its title the name of the principal that it declares by object id.
     fn name_principal(&self, _desired: &mut Desired, _names: &Names) {}
-    /// Whether it gives somebody access: keys go off after grants, and revocations come after grants.
+    /// Whether it gives somebody access: keys are disabled after grants are created, and revoked grants come last.
     fn is_grant(&self) -> bool {
         false
     }
-    /// Whether clients call it: keys go off after it stands.
+    /// Whether clients call it: keys are disabled after it is created.
     fn is_callable(&self) -> bool {
         false
     }
-    /// Lines worth printing once it stands, as label and value.
+    /// Values worth printing once it exists, with labels.
     fn outputs(&self, _body: &Value) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// How a field is called and its values are worded for people, where ARM's own words mislead.
+    /// A label and value for people, if ARM's own words are misleading.
     fn wording(&self, _path: &[String], _value: &Value) -> Option<(&'static str, &'static str)> {
         None
     }
@@ -296,7 +297,7 @@ impl fmt::Debug for dyn Kind {
     }
 }
 
-/// A kind that asks for itself.
+/// A kind that needs itself as a trait object.
 fn registered(name: &str) -> &'static dyn Kind {
     by_name(name).expect("every kind stands in KINDS")
 }
@@ -313,19 +314,19 @@ pub fn by_id(id: &ResourceId) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| is_of(*kind, id))
 }
 
-/// Whether an id is that of a resource of a kind.
+/// Whether an id belongs to a resource of a kind.
 #[must_use]
 pub fn is_of(kind: &dyn Kind, id: &ResourceId) -> bool {
     let found = id.resource_type();
     found.is_some_and(|found| kind.types().iter().any(|name| name.eq_ignore_ascii_case(&found)))
 }
 
-/// How roles and principals are called.
+/// Display names of roles and principals.
 #[derive(Debug, Clone, Copy)]
 pub struct Called<'a> {
-    /// The roles.
+    /// By role id.
     pub roles: &'a Catalogue,
-    /// The principals.
+    /// By object id.
     pub names: &'a Names,
 }
 
@@ -334,68 +335,68 @@ pub struct Called<'a> {
 pub struct Live {
     /// Its kind.
     pub kind: &'static dyn Kind,
-    /// Its id as ARM gave it.
+    /// Its id as ARM returned it.
     pub id: ResourceId,
-    /// What it is, whatever it is called.
+    /// Its identity, independent of its id.
     pub key: Key,
-    /// The resource or scope it belongs to.
+    /// The resource or scope that it belongs to.
     pub scope: ResourceId,
-    /// What Azure showed of it.
+    /// Its body, as Azure showed it.
     pub body: Body,
 }
 
-/// Why something live does not last.
+/// Why a live resource is temporary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passing {
-    /// When it ends, as Azure says it.
+    /// When it ends, as Azure wrote it.
     pub until: String,
-    /// Whether somebody activated it; if not, somebody gave it until then.
+    /// Whether somebody activated it; otherwise it was assigned with an end.
     pub is_activated: bool,
-    /// How that stands to now.
+    /// How its end relates to now.
     pub end: End,
 }
 
-/// How the end of something live stands to now.
+/// How the end of a live resource relates to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Azure does not say when that is.
+    /// Azure does not show it.
     Unknown,
-    /// It is still to come.
+    /// It is in the future.
     Ahead,
-    /// It came a while ago: Azure may still be taking it away.
+    /// It passed recently: Azure may still be removing the resource.
     Past,
-    /// It came so long ago that it has not ended by itself.
+    /// It passed so long ago that the resource is here to stay.
     LongPast,
 }
 
 impl Passing {
-    /// Whether its end has come.
+    /// Whether its end has passed.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         matches!(self.end, End::Past | End::LongPast)
     }
 
-    /// Whether its end is known and has not long gone by.
+    /// Whether its end is known and not long past.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self.end, End::Ahead | End::Past)
     }
 }
 
-/// A declared change that Azure takes only once an identity may read a key.
+/// A declared change that Azure accepts only once an identity can read a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     /// The top-level field that needs it.
     pub field: &'static str,
-    /// The vault's name, where the change says it.
+    /// The vault's name, if the change names it.
     pub vault: Option<String>,
-    /// Whether it is the resource's own identity, which begins with the resource.
+    /// Whether it is the resource's own identity, which is created with the resource.
     pub own: bool,
 }
 
 impl Trust {
-    /// Whether a role at this scope can let the identity read the key: at the vault, at a key in it, or around it. Which group the
-    /// vault is in, its address does not say.
+    /// Whether a role at this scope can let the identity read the key: at the vault, a key in it, or above. The vault's URI does not show
+    /// its resource group.
     #[must_use]
     pub fn is_given_at(&self, scope: &ResourceId) -> bool {
         let named = ["vaults", "managedHSMs"].iter().find_map(|collection| scope.segment_after(collection));
@@ -407,37 +408,41 @@ impl Trust {
     }
 }
 
-/// Everything live of one kind, and where the reading had gaps.
+/// The live resources of one kind, and where reading had gaps.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     /// By key.
     pub items: BTreeMap<Key, Live>,
-    /// Further ones whose key stands in `items`: none of them is what a declaration means.
+    /// Duplicates of a key in `items`; no declaration refers to them.
     pub twins: BTreeMap<(Key, ResourceId), Live>,
     /// Scopes that could not be read.
     pub gaps: Vec<Gap>,
-    /// Scopes of which only parts could be read: what is seen counts, and nothing is deleted on its word.
+    /// Scopes that could be read only in part: what was found counts, but nothing is deleted because of it.
     pub partial: Vec<Gap>,
 }
 
 /// A scope about which nothing is known.
 #[derive(Debug, Clone)]
 pub struct Gap {
-    /// The scope, with all below it.
+    /// The scope, including everything below it.
     pub scope: ResourceId,
-    /// Why.
+    /// Why it could not be read.
     pub refusal: Refusal,
 }
 
 impl Gap {
-    /// That only some of the list was read: which, and what that means.
+    /// Reports that a list could be read only in part.
     pub(crate) fn in_part(&self, kind: &dyn Kind, which: &str) -> Finding {
         let message = format!(
-            "the caller may not list the {}s of `{}`: only those of the named groups {which}",
+            "the caller is not allowed to list the {}s of `{}`: only those of the named groups {which}",
             kind.noun(),
             self.scope
         );
-        let hint = self.refusal.hint.as_deref().unwrap_or("Reader on the subscription makes the list whole");
+        let hint = self
+            .refusal
+            .hint
+            .as_deref()
+            .unwrap_or("assign the caller the Reader role on the subscription to read the whole list");
         Finding::warning(Code::IncompleteRead, message).cause(&self.refusal.message).hint(hint)
     }
 }
@@ -448,13 +453,13 @@ impl Inventory {
         self.items.values().chain(self.twins.values())
     }
 
-    /// Everything that is not what these declarations mean.
+    /// Everything that these declarations do not refer to.
     pub fn strangers(&self, declared: impl Fn(&Key) -> bool) -> Vec<&Live> {
         let undeclared = self.items.values().filter(|live| !declared(&live.key));
         undeclared.chain(self.twins.values()).collect()
     }
 
-    /// Where a list of a thing's subscription could not be read whole: one unreadable subscription does not stop the others.
+    /// A gap in the subscription of a resource: one unreadable subscription does not block the others.
     #[must_use]
     pub fn gap_near(&self, scope: &ResourceId) -> Option<&Gap> {
         let subscription = |id: &ResourceId| id.subscription_id().map(str::to_ascii_lowercase);
@@ -464,20 +469,20 @@ impl Inventory {
             .find(|gap| gap.scope.contains(scope) || subscription(&gap.scope) == subscription(scope))
     }
 
-    /// Why nothing can be said about things at a scope, if so.
+    /// Why nothing is known about resources at a scope, if so.
     #[must_use]
     pub fn gap(&self, scope: &ResourceId) -> Option<&Gap> {
         self.gaps.iter().find(|gap| gap.scope.contains(scope))
     }
 }
 
-/// The accounts of which a stack declares all role assignments.
+/// The accounts for which a stack declares all role assignments.
 #[must_use]
 pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     stacks.iter().flat_map(role_assignment::complete).collect()
 }
 
-/// What a stack speaks for: everything in the resource groups it names, what it lists below a parent, and exactly the scopes it
+/// What a stack manages: everything in the resource groups it names, the lists it declares below a parent, and exactly the scopes it
 /// declares.
 #[must_use]
 pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
@@ -485,7 +490,7 @@ pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>
     (account::groups_of(spec).into_iter().chain(parents).collect(), role_assignment::scopes_of(spec))
 }
 
-/// What a spec names and only Azure can judge.
+/// Names in a spec that only Azure can verify.
 #[must_use]
 pub(crate) fn unjudged(stacks: &[Loaded]) -> Vec<Finding> {
     stacks.iter().flat_map(role_assignment::unjudged).collect()

@@ -1,4 +1,4 @@
-//! The secrets that specs name, by name. Which one a live resource has Azure never shows, so what specs say is all there is to know of that.
+//! The secrets that specs name. Azure never shows which secret a live resource uses, so the specs are the only source.
 //!
 //! Pure.
 
@@ -10,7 +10,7 @@ use crate::document::NamedSecrets;
 use crate::kinds::desired::Desired;
 use crate::spec::variables::secret_name;
 
-/// What each declared resource names, sorted by resource.
+/// The secrets that each declared resource names, sorted by resource.
 pub(crate) fn named_secrets(desired: &[Desired]) -> Vec<NamedSecrets> {
     let of = |each: &Desired| {
         let names: BTreeSet<&str> = each.declared.values().flat_map(names_in).collect();

@@ -1,7 +1,7 @@
-//! Which connections are to be known before a new one gets a secret: it may be that of another one, under a new name.
+//! Which connections must be known before a new one gets a secret: it may be another one, renamed.
 //!
-//! Pure. A connection carries no mark and is never deleted, so the old one still stands where a spec has dropped it, its list or its
-//! project. Nothing of this is asked unless a connection with a secret is new.
+//! Pure. A connection carries no mark and is never deleted, so an old one still exists after a spec drops it, its list or its project.
+//! Queried only if a connection with a secret is new.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,25 +15,25 @@ use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 
-/// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read, each with why.
+/// Accounts for which a list of connections, in the account or in a project, was queried but could not be read; with the reason.
 pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     children::unlisted(&FOUNDRY, snapshot)
 }
 
-/// What specs raise that declare a connection which gets a secret and is not there yet.
+/// The queries for specs that declare a new connection with a secret.
 pub(super) fn follow_ups(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let new = new_ones(stacks, snapshot);
     if new.is_empty() {
         return Vec::new();
     }
     let mut accounts: BTreeSet<ResourceId> = new.iter().filter_map(|id| id.up_to("accounts")).collect();
-    // The account may have another name too, or the project, wherever it is: what goes takes the secret along.
+    // The account or project may have been renamed or moved: a deleted one takes the secret along.
     accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
     accounts.extend(project::undeclared(stacks, snapshot).iter().filter_map(|id| id.up_to("accounts")));
     connections_in(&accounts, snapshot)
 }
 
-/// The connections that specs declare with a secret and that are not there yet, in accounts and in workspaces.
+/// The connections that specs declare with a secret and that do not exist yet, in accounts and workspaces.
 fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
     let of_kind = |kind: &'static dyn Kind| {
         let declared = stacks.iter().flat_map(|loaded| children::desired(kind, loaded));
@@ -48,7 +48,7 @@ fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
     [of_kind(&FOUNDRY), of_kind(&HUB)].concat()
 }
 
-/// What a saved plan raises: the same, and the connections that its specs named the same secrets for.
+/// The queries for a saved plan: the same, and the connections for which its specs named the same secrets.
 pub(super) fn around(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
     let steps = plan.steps.iter().filter_map(|step| Some((step, ResourceId::parse(&step.target).ok()?)));
     let (mut accounts, mut gone, mut named) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -82,7 +82,7 @@ fn is_connection(kind: &str) -> bool {
     ["connections", "workspaceConnections"].contains(&kind)
 }
 
-/// Whether a declared connection signs in with something secret.
+/// Whether a declared connection uses a secret to sign in.
 fn sends_secret(declared: &Map<String, Value>) -> bool {
     !matches!(
         declared.get("authType").and_then(Value::as_str),
@@ -90,7 +90,7 @@ fn sends_secret(declared: &Map<String, Value>) -> bool {
     )
 }
 
-/// The lists of the connections of live accounts, and of all projects in them once those are known.
+/// The queries for connections of live accounts, and of all their projects once those are known.
 pub(crate) fn connections_in(accounts: &BTreeSet<ResourceId>, snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = Vec::new();
     if accounts.is_empty() {

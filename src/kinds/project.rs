@@ -17,10 +17,9 @@ use crate::spec::sections;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
-/// The kind.
 pub(crate) struct Projects;
 
-/// Members of `properties` that stand in a spec under the same name and in the same shape.
+/// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &["displayName", "description"];
 
 /// The ids of the declared projects.
@@ -37,17 +36,17 @@ pub(super) fn key(id: &ResourceId) -> Key {
     children::key(&Projects, id)
 }
 
-/// The projects of an account.
+/// The query for an account's projects.
 pub(crate) fn list(account: &ResourceId) -> Query {
     children::list(&Projects, account)
 }
 
-/// The accounts whose projects could not be read, each with why.
+/// The accounts whose projects could not be read, with the reason.
 pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
     children::unlisted(&Projects, snapshot)
 }
 
-/// The accounts that stacks of this run made and no longer declare: what would be deleted, if their lists are whole.
+/// The accounts that stacks of this run created and no longer declare: they would be deleted, if their lists were read completely.
 pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()
@@ -65,15 +64,14 @@ pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     account::Accounts.inventory(stacks, snapshot).items.into_values().filter(goes).collect()
 }
 
-/// The projects in lists that specs declare whole, or in accounts that would be deleted, that no spec of the run declares: with whose mark
-/// counts for nothing here.
+/// Projects that no spec of the run declares, in declared lists or in accounts that would be deleted, whatever their mark.
 pub(super) fn undeclared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
     let declared: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| ids(&loaded.spec)).collect();
     let live = Projects.inventory(stacks, snapshot).items.into_values();
     live.map(|live| live.id).filter(|id| !declared.contains(id)).collect()
 }
 
-/// The accounts of which projects are declared, and those that would be deleted: Azure does not delete an account with projects.
+/// The accounts with declared projects, and those that would be deleted: Azure does not delete an account with projects.
 fn parents(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let gone = abandoned(stacks, snapshot).into_iter();
     let gone = gone.filter(|live| account::holds_projects(&live.body)).map(|live| live.id);
@@ -143,7 +141,7 @@ impl Kind for Projects {
         children::inventory(&Projects, parents(stacks, snapshot), snapshot)
     }
 
-    /// Those of an account that would be deleted are read without being declared.
+    /// Projects of an account that would be deleted are read without being declared.
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
         children::parents(&Projects, stacks).iter().any(|parent| scope.contains(&list(parent).scope))
     }
@@ -156,7 +154,7 @@ impl Kind for Projects {
                 if let Some(kind) = account.kind.as_deref().filter(|kind| !account::may_hold_projects(kind)) {
                     let message = format!("an account of kind `{kind}` has no projects");
                     let span = loaded.document.value_span(&pointer);
-                    let hint = "declare them in an account of kind AIServices, to which one of kind OpenAI can be upgraded in place";
+                    let hint = "declare them in an account of kind AIServices; an OpenAI account can be upgraded to it in place";
                     findings.push(Finding::error(Code::ProjectsNotAllowed, message).at(span).hint(hint));
                 }
                 rules::nulls(loaded, &pointer, self.noun(), findings);
@@ -166,12 +164,12 @@ impl Kind for Projects {
                 {
                     if value.as_ref().is_some_and(String::is_empty) {
                         // <https://github.com/Azure/azure-rest-api-specs/issues/38422>
-                        let message = format!("Azure does not take an empty `{name}` of a project");
+                        let message = format!("Azure does not accept an empty `{name}` for a project");
                         let span = loaded.document.value_span(&format!("{pointer}/{name}"));
                         findings.push(
                             Finding::error(Code::InvalidValue, message)
                                 .at(span)
-                                .hint("leave the line out to leave it alone, or write the text you want"),
+                                .hint("remove the line to keep the live value, or write the text you want"),
                         );
                     }
                 }
@@ -202,7 +200,7 @@ impl Kind for Projects {
             .as_ref()
             .and_then(|parent| snapshot.resource(parent))
             .map(|body| body["properties"]["allowProjectManagement"] == true);
-        // A new account allows them unless the spec says otherwise.
+        // A new account allows projects unless the spec says otherwise.
         if declared.or(live).unwrap_or(true) {
             return Vec::new();
         }

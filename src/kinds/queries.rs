@@ -1,4 +1,4 @@
-//! What is asked of Azure: the queries of all kinds, until none is left.
+//! What keyless asks Azure: the queries of all kinds, until none is left.
 
 use super::account::{self, Accounts};
 use super::{KINDS, Kind, by_name, nearby, perhaps_in, placed, unplaced};
@@ -7,14 +7,14 @@ use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
-/// The queries that are still open: what shows the state, and once that is answered, what the state raises.
+/// The open queries: first those that show the state, then those that follow from it.
 #[must_use]
 pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let state = open(snapshot, |kind| kind.queries(stacks, snapshot));
     if state.is_empty() { open(snapshot, |kind| kind.follow_ups(stacks, snapshot)) } else { state }
 }
 
-/// Whether all is answered that shows the state.
+/// Whether all queries that show the state are answered.
 #[must_use]
 pub fn is_settled(stacks: &[Loaded], snapshot: &Snapshot) -> bool {
     open(snapshot, |kind| kind.queries(stacks, snapshot)).is_empty()
@@ -28,7 +28,7 @@ fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> V
     open
 }
 
-/// The lists that show the state around a plan's steps, and what its deletes rely on, for judging it again later.
+/// The queries for the state around a plan's steps and for what its deletes rely on, to judge the plan again later.
 #[must_use]
 pub fn review(plan: &Plan) -> Vec<Query> {
     let targets = plan.steps.iter().map(|step| &step.target);
@@ -36,7 +36,7 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     let targets: Vec<ResourceId> =
         targets.chain(relied_on).filter_map(|id| ResourceId::parse(id).ok()).collect();
     let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
-    // What was deleted still says whose it was, and what it let in.
+    // A soft-deleted account still shows who owned it and what it allowed.
     let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
     queries
         .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
@@ -45,7 +45,7 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     queries
 }
 
-/// What [`review`] raises: where the secrets of new connections may go today.
+/// The queries that follow from [`review`]: where the secrets of new connections may be sent today.
 #[must_use]
 pub fn review_secrets(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = nearby::around(plan, snapshot);
@@ -54,13 +54,13 @@ pub fn review_secrets(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Why it is not known what a step starts from, if so, by what [`review`] asks. Of other lists guards know that they were not read.
+/// Why the state that a step starts from is not known, if so, according to [`review`]. Guards know about other unread lists.
 #[must_use]
 pub fn unread(step: &Step, snapshot: &Snapshot) -> Option<Refusal> {
     let target = ResourceId::parse(&step.target).ok()?;
     let kind = by_name(&step.kind)?;
     let mut queries = kind.around(std::slice::from_ref(&target));
-    // What is revoked is gone whatever it was given on; anything else is written to what has to be there.
+    // A revoked assignment is gone whatever its scope was; anything else is written to something that must exist.
     if !(kind.is_grant() && step.action == StepAction::Delete)
         && let Some(account) = target.up_to("accounts")
     {

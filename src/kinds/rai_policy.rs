@@ -1,4 +1,4 @@
-//! Content filters (`Microsoft.CognitiveServices/accounts/raiPolicies`). Azure's own, `Microsoft.…`, are not declared and not listed.
+//! Content filters (`Microsoft.CognitiveServices/accounts/raiPolicies`). Azure's own, `Microsoft.…`, are neither declared nor listed.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,11 @@ use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
-/// The kind.
 pub(super) struct RaiPolicies;
 
-/// Members of `properties` that stand in a spec under the same name and in the same shape.
+/// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters"];
-/// What identifies a filter.
+/// The members that identify a filter.
 const FILTER: &[&str] = &["name", "source"];
 
 /// Whether a policy is one of Azure's own.
@@ -75,7 +74,7 @@ impl Kind for RaiPolicies {
                     let message = format!("`{}` is one of Azure's own content filters", policy.name);
                     let finding = Finding::error(Code::InvalidName, message).at(span("/name"));
                     findings.push(finding.hint(
-                        "give yours a name of its own; Azure's are named by `raiPolicyName` without being declared",
+                        "choose another name; Azure's own filters are used by `raiPolicyName` without being declared",
                     ));
                 } else {
                     rules::name(loaded, &pointer, &policy.name, self.noun(), 1..=64, findings);
@@ -129,7 +128,7 @@ impl Kind for RaiPolicies {
     }
 
     fn is_built_in(&self, body: &Value) -> bool {
-        // A name can be typed in; the type cannot.
+        // Anyone can choose such a name, but not the type.
         match body["properties"]["type"].as_str() {
             Some(kind) => kind.eq_ignore_ascii_case("SystemManaged"),
             None => {

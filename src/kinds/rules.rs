@@ -1,6 +1,6 @@
-//! Offline rules and notices that several kinds share.
+//! Offline rules and findings that several kinds share.
 //!
-//! Pure. Each takes a place in the spec and reports at it.
+//! Pure. Each takes a place in the spec and reports there.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use crate::source::Span;
 use crate::spec::{Loaded, sections};
 use crate::text::json::escape;
 
-/// Tags below a pointer: how many, their names and values, no mark typed in.
+/// Checks tags below a pointer: their number, names and values, and that none is a mark.
 pub(super) fn tags(
     loaded: &Loaded,
     pointer: &str,
@@ -29,9 +29,8 @@ pub(super) fn tags(
         findings.push(Finding::error(code, message).at(span).hint(hint));
     };
     if tags.len() > 49 {
-        let message =
-            format!("{} tags and the mark of the stack are more than the 50 that Azure takes", tags.len());
-        report("/tags", Code::InvalidValue, message, "drop some");
+        let message = format!("{} tags plus the stack's mark exceed Azure's limit of 50", tags.len());
+        report("/tags", Code::InvalidValue, message, "remove some");
     }
     for (name, value) in tags {
         let below = format!("/tags/{}", escape(name));
@@ -40,7 +39,7 @@ pub(super) fn tags(
                 &below,
                 Code::TypedMark,
                 format!("tag `{MARK}` is keyless's own mark of ownership"),
-                "remove the line: what a stack creates is marked by itself",
+                "remove the line: keyless marks what a stack creates",
             );
         } else if name.is_empty() || name.len() > 512 || name.contains(['<', '>', '%', '&', '\\', '?', '/']) {
             report(
@@ -57,7 +56,7 @@ pub(super) fn tags(
     }
 }
 
-/// Names of a mapping that differ in case only: Azure knows a tag in whatever case, and a write would lay one over the other.
+/// Reports names in a mapping that differ only in case: Azure ignores the case of tags, so a write would overwrite one with the other.
 pub(super) fn twins<'a>(
     loaded: &Loaded,
     pointer: &str,
@@ -74,17 +73,17 @@ pub(super) fn twins<'a>(
             seen.insert(name.to_lowercase(), (span, name));
             continue;
         };
-        let message = format!("{noun} `{name}` differs from `{other}` in case only");
+        let message = format!("{noun} `{name}` differs from `{other}` only in case");
         findings.push(
             Finding::error(Code::DuplicateKey, message)
                 .at(span)
                 .related(*first, "first set here")
-                .hint("remove one of the two: names here ignore case"),
+                .hint("remove one of the two: these names ignore case"),
         );
     }
 }
 
-/// A name of letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+/// Checks a name of letters, digits, `.`, `_` and `-`, starting with a letter or digit.
 pub(super) fn name(
     loaded: &Loaded,
     pointer: &str,
@@ -108,21 +107,21 @@ pub(super) fn name(
     }
 }
 
-/// Whether `null` clears a field of what stands in an account or a workspace, or a member of it.
+/// Whether `null` clears a field of an account's or workspace's child, or a member of it.
 pub(super) fn is_clearable(field: &str) -> bool {
     matches!(field, "tags" | "metadata")
 }
 
-/// Fields that `null` cannot clear; tags and metadata it can.
+/// Reports fields that `null` cannot clear; it can clear tags and metadata.
 pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut Vec<Finding>) {
     fn walk(loaded: &Loaded, pointer: &str, noun: &str, value: &Value, findings: &mut Vec<Finding>) {
         for (name, child) in value.as_object().into_iter().flatten() {
             let below = format!("{pointer}/{}", escape(name));
             if child.is_null() && !is_clearable(name) {
                 let finding =
-                    Finding::error(Code::InvalidValue, format!("`{name}` of a {noun} cannot be cleared"))
+                    Finding::error(Code::InvalidValue, format!("`{name}` of a {noun} cannot be null"))
                         .at(loaded.document.value_span(&below))
-                        .hint("leave the line out to leave the field alone, or write the value you want");
+                        .hint("remove the line to keep the live value, or write the value you want");
                 findings.push(finding);
             } else if !is_clearable(name) && sections::section(name).is_none() {
                 walk(loaded, &below, noun, child, findings);
@@ -134,13 +133,13 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
     }
 }
 
-/// Whether Azure has brought the last write of something to its end, as far as that is said.
+/// Whether Azure completed the last write, as far as the body says.
 pub(crate) fn has_succeeded(body: &Value) -> bool {
     let state = body["properties"]["provisioningState"].as_str();
     state.is_none_or(|state| State::of(state) == State::Succeeded)
 }
 
-/// What a provisioning state other than `Succeeded` means for whoever takes the live fields at their word.
+/// What a provisioning state other than `Succeeded` means for trusting the live fields.
 pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
     let state = body["properties"]["provisioningState"].as_str()?;
     match State::of(state) {
@@ -151,13 +150,13 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
                 format!("Azure did not complete the last change of {}", desired.title),
             )
             .at(desired.span)
-            .hint("the portal's activity log says why; any write to it, such as a changed tag, tries again"),
+            .hint("the portal's activity log shows why; any write, such as a changed tag, retries it"),
         ),
         ended @ (State::Deleting | State::Disabled) => {
             let (doing, hint) = if ended == State::Deleting {
-                ("is deleting", "run it again once that is gone: `plan` shows then what is missing")
+                ("is deleting", "retry once it is deleted: `plan` then shows what is missing")
             } else {
-                ("has disabled", "it answers nobody; the portal's activity log says why")
+                ("has disabled", "it does not answer requests; the portal's activity log shows why")
             };
             let message = format!("Azure {doing} {}", desired.title);
             Some(Finding::error(Code::ProvisioningFailed, message).at(desired.span).hint(hint))
@@ -165,10 +164,10 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
         State::Going => Some(
             Finding::warning(
                 Code::OperationUnderWay,
-                format!("Azure is still at work on {}: its state is `{state}`", desired.title),
+                format!("Azure is still changing {}: its state is `{state}`", desired.title),
             )
             .at(desired.span)
-            .hint("run it again once Azure has finished"),
+            .hint("retry once Azure has finished"),
         ),
     }
 }

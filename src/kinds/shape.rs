@@ -1,16 +1,16 @@
-//! Parts of ARM bodies that several kinds share, and how a patch is laid over them.
+//! Parts of ARM bodies that several kinds share, and how patches are applied to them.
 //!
-//! Pure. What is particular to one kind stands in its own file.
+//! Pure. Parts specific to one kind are in its own file.
 
 use crate::text::json::{member, spelled};
 use serde_json::{Map, Value, json};
 
 use super::Kind;
 
-/// The tag that names the stack.
+/// The tag that holds a stack's mark.
 pub(crate) const MARK: &str = "keyless-stack";
 
-/// What of a body may be sent back: read-only parts, and the `null`s that GET shows, left out.
+/// A body without what a PUT must not send back: read-only members and the `null`s that GET shows.
 #[must_use]
 pub fn writable(kind: &dyn Kind, body: &Value) -> Value {
     let mut body = body.clone();
@@ -44,7 +44,7 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// Lays a patch over a value: maps merge key by key, `null` removes, all else replaces.
+/// Applies a patch to a value: maps merge by key, `null` removes, everything else replaces.
 pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *target = patch.clone();
@@ -64,13 +64,13 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The named members of an object that it has.
+/// The named members that an object has.
 pub(crate) fn members(object: &Value, names: &[&str]) -> Map<String, Value> {
     let found = names.iter().filter(|name| !object[**name].is_null());
     found.map(|name| ((*name).to_owned(), object[*name].clone())).collect()
 }
 
-/// The stack that a body's tags name.
+/// The stack in the mark of a body's tags.
 pub(crate) fn mark(body: &Value) -> Option<String> {
     let tags = body["tags"].as_object()?;
     tags.get(spelled(tags, MARK))?.as_str().map(str::to_owned)
@@ -81,7 +81,7 @@ pub(crate) fn set_mark(body: &mut Value, stack: &str) {
     merge(member(body, "tags"), &json!({ MARK: stack }));
 }
 
-/// A body's tags but for the mark; none where that leaves none.
+/// A body's tags without the mark; `None` if there are no others.
 pub(crate) fn tags(body: &Value) -> Option<Value> {
     let tags: Map<String, Value> = body["tags"]
         .as_object()?
@@ -89,7 +89,7 @@ pub(crate) fn tags(body: &Value) -> Option<Value> {
         .filter(|(name, _)| !name.eq_ignore_ascii_case(MARK))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    // With nothing but the mark there are no tags to clear.
+    // If there is only the mark there are no tags to clear.
     (!tags.is_empty()).then_some(Value::Object(tags))
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn identity(body: &Value) -> Option<Value> {
     Some(json!({"systemAssigned": system, "userAssigned": users}))
 }
 
-/// Whether there is a system-assigned identity, and the user-assigned ones as ARM writes them.
+/// Whether there is a system-assigned identity, and the user-assigned ones in ARM shape.
 fn identities(identity: &Value) -> (bool, Map<String, Value>) {
     let types = identity["type"].as_str().unwrap_or_default();
     let has = |wanted: &str| types.split(',').any(|each| each.trim().eq_ignore_ascii_case(wanted));
@@ -109,7 +109,7 @@ fn identities(identity: &Value) -> (bool, Map<String, Value>) {
     (has("SystemAssigned"), if has("UserAssigned") { users } else { Map::new() })
 }
 
-/// Spec shape as people write it: without what GET shows as `null`, with the short forms of `identity`, regions by name.
+/// Spec shape as an export writes it: without `null`s, with the short forms of `identity` and the names of regions.
 pub(super) fn written(kind: &dyn Kind, body: &Value) -> Map<String, Value> {
     let mut spec = kind.to_spec(&writable(kind, body));
     if spec["identity"].is_object() {
@@ -124,7 +124,7 @@ pub(super) fn written(kind: &dyn Kind, body: &Value) -> Map<String, Value> {
     }
 }
 
-/// The long form of `identity` as a short one, where that says the same of what is there.
+/// Replaces the long form of `identity` with an equivalent short one, if any.
 fn short_identity(identity: &mut Value) {
     let users = identity["userAssigned"].as_array().is_some_and(|users| !users.is_empty());
     match (identity["systemAssigned"].as_bool(), users) {
@@ -134,7 +134,7 @@ fn short_identity(identity: &mut Value) {
     }
 }
 
-/// The short forms of `identity` in a spec as the long one.
+/// Replaces the short forms of `identity` with the long one.
 pub(crate) fn long_identity(identity: &mut Value) {
     match identity.as_str() {
         Some("SystemAssigned") => *identity = json!({"systemAssigned": true}),
@@ -163,7 +163,7 @@ pub(crate) fn overlay_identity(identity: &mut Value, patch: &Value) {
     }
 }
 
-/// Puts the declared elements in place of the live ones; of an element that stays, members that the spec does not name are kept.
+/// Replaces the live elements with the declared ones, keeping members that the spec does not name of elements that stay.
 pub(crate) fn overlay_elements(live: &mut Value, declared: &Value, identity: &[&str]) {
     let Value::Array(declared) = declared else {
         *live = declared.clone();

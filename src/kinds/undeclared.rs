@@ -1,8 +1,7 @@
-//! Live things that no spec declares: which of them are drift.
+//! Live resources that no spec declares, and which of them are drift.
 //!
-//! Pure. A declared list is complete, so what stands beside one is drift; what no list speaks about is named. A mark is text that anybody
-//! can type: it hides nothing, unless the account says that the other team's things are accepted there, and whoever made the thing is of
-//! that team.
+//! Pure. A declared list is complete, so anything not in it is drift; what no list covers is only reported. A mark is text that anyone can
+//! type: it hides nothing, unless the account accepts the other team's resources and that team created the resource.
 
 use serde_json::Value;
 
@@ -13,25 +12,25 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{CoManager, Unmanaged};
 
-/// What something live that no spec declares is to the stacks.
+/// What a live undeclared resource means for the stacks.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// How much it matters.
+    /// How serious it is.
     pub weight: Weight,
-    /// What there is to say of it, beside that no spec declares it.
+    /// A note to show with it.
     pub note: Option<String>,
 }
 
-/// How much it matters that something live is not declared.
+/// How serious an undeclared live resource is.
 #[derive(Debug, Clone)]
 pub enum Weight {
-    /// It is named, and no more.
+    /// It is only listed.
     Listed,
-    /// It is drift; the place is that of the list that it stands beside.
+    /// It is drift, next to the list at this position.
     Drift(Span),
-    /// What would tell whether it is drift could not be read.
+    /// It could not be determined whether it is drift.
     Unknown(Span, Refusal),
-    /// Another team made it, as the account says it may.
+    /// Another team created it, as the account permits.
     CoManaged,
 }
 
@@ -41,7 +40,7 @@ impl Verdict {
     }
 }
 
-/// Verdicts on children: each stands beside the list of its parent, if a spec declares that.
+/// Verdicts on children: drift if a spec declares their parent's list.
 pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Vec<Verdict> {
     let lists: Vec<(ResourceId, Span)> = stacks
         .iter()
@@ -51,7 +50,7 @@ pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Ve
         .collect();
     let verdict = |live: &&Live| {
         if let Some(team) = co_manager(live, stacks) {
-            let note = format!("made by stack `{}`, as `coManagedBy` accepts", team.stack);
+            let note = format!("created by stack `{}`, accepted by `coManagedBy`", team.stack);
             return Verdict { weight: Weight::CoManaged, note: Some(note) };
         }
         let parent = live.id.parent();
@@ -61,12 +60,12 @@ pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Ve
     live.iter().map(verdict).collect()
 }
 
-/// The team whose mark a live thing carries, if its account accepts that team's things and the team made it. Of things that give a role,
-/// the role has to be among the accepted ones too.
+/// The team whose mark a live resource carries, if its account accepts that team's resources and the team created it. For a role assignment
+/// its role must be accepted too.
 pub(super) fn co_manager<'a>(live: &Live, stacks: &'a [Loaded]) -> Option<&'a CoManager> {
     let mark = live.kind.mark(&live.body)?;
     let (maker, writer) = live.kind.authors(&live.body)?;
-    // A stack of the run says itself what it owns.
+    // A stack of the run decides itself what it owns.
     if stacks.iter().any(|loaded| loaded.spec.stack == mark) {
         return None;
     }
@@ -80,7 +79,7 @@ pub(super) fn co_manager<'a>(live: &Live, stacks: &'a [Loaded]) -> Option<&'a Co
     })
 }
 
-/// Who made something and who wrote it last; nothing where either is not said.
+/// Who created something and who wrote it last; `None` if either is missing.
 pub(super) fn authors<'a>(said: &'a Value, made: &str, written: &str) -> Option<(&'a str, &'a str)> {
     let who = |name: &str| said[name].as_str().filter(|who| !who.is_empty());
     Some((who(made)?, who(written)?))

@@ -1,21 +1,21 @@
-//! Items of lists of which it is not known what they are.
+//! List items that cannot be identified.
 
 use serde_json::Value;
 
 use crate::id::{Beside, ResourceId};
 use crate::snapshot::{Query, Refusal, Snapshot};
 
-/// Why a list says nothing about what is absent, if one of its items cannot be placed.
+/// Why a list does not prove absence, if one of its items cannot be identified.
 pub(crate) fn unplaced_in(query: &Query, snapshot: &Snapshot) -> Option<Refusal> {
     snapshot.items(query).find(|body| placed(body).is_none()).map(|body| unplaced(query, body))
 }
 
-/// The id of what a body shows.
+/// The id in a body.
 pub(crate) fn placed(body: &Value) -> Option<ResourceId> {
     ResourceId::parse(body["id"].as_str()?).ok()
 }
 
-/// Where an item of a list may be that cannot be placed: by the text of its id, in which of these.
+/// Which of these scopes may contain an unidentified item, by the text of its id.
 pub(crate) fn perhaps_in<'a>(
     body: &'a Value,
     scopes: impl IntoIterator<Item = &'a ResourceId>,
@@ -24,7 +24,7 @@ pub(crate) fn perhaps_in<'a>(
     scopes.into_iter().filter(move |scope| scope.beside(text) != Beside::Elsewhere)
 }
 
-/// Why an answer with an item that cannot be placed says nothing about what that may be.
+/// Why an answer with an unidentified item does not prove absence of what it may be.
 pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
     const LONGEST: usize = 300;
     let what = match body["id"].as_str() {
@@ -36,17 +36,17 @@ pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
             match ResourceId::parse(text) {
                 Err(error) => format!("could not read the id {id} in the list: {error}"),
                 Ok(at) if contradicts(&at, body) => {
-                    format!("{id} in the list cannot be placed: its scope is another than that of its id")
+                    format!("{id} in the list is inconsistent: its scope is not that of its id")
                 }
-                Ok(_) => format!("{id} in the list shows no scope, principal and role that can be read"),
+                Ok(_) => format!("{id} in the list has no readable scope, principal and role"),
             }
         }
     };
-    let hint = "nothing that this item may be is changed; if Azure really has it under that id, report that as a bug of keyless";
+    let hint = "keyless changes nothing that this item may be; if the id is valid in Azure, report this as a bug in keyless";
     Refusal { message: format!("GET {}: {what}", query.path), hint: Some(hint.to_owned()) }
 }
 
-/// Whether an assignment is said to stand at another scope than that of its id: then nobody knows where it is.
+/// Whether an assignment claims another scope than that of its id, so that its scope is not known.
 pub(super) fn contradicts(id: &ResourceId, body: &Value) -> bool {
     let scope = body["properties"]["scope"].as_str().and_then(|scope| ResourceId::parse(scope).ok());
     scope.is_some_and(|scope| scope != id.scope())

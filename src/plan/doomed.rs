@@ -1,6 +1,7 @@
-//! Deletes of what declared things stand on: one line of a run says that an account or a project goes, another that something is in it.
+//! Deletes of resources that declared ones depend on: one spec drops an account or a project while another declares something on or in it.
 //!
-//! Azure deletes what is in them with them, role assignments too, so that such a line would count as done and be missing directly after.
+//! Azure deletes everything in such a resource, including role assignments, so the declared resource would count as done and be missing
+//! right afterwards.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 
-/// The deletes that take with them what some stack of the run declares, by index, each with why; and what to tell at those declarations.
+/// The deletes that would take a declared resource of some stack with them, by index, with the reason; and findings at those declarations.
 pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
     let mut gone: BTreeMap<&ResourceId, (usize, &String, &String)> = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
@@ -24,7 +25,7 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
         return (kept, findings);
     }
     for desired in changes.iter().filter_map(Change::desired) {
-        // The outermost one: keeping only what stands in it would not keep it.
+        // The outermost delete: keeping only a resource inside it would not help.
         let Some((id, (index, stack, title))) =
             around(desired).filter_map(|id| gone.get_key_value(&id).map(|(id, of)| (*id, *of))).last()
         else {
@@ -35,14 +36,14 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
             "{} is declared {place} {title}, which this plan deletes: stack `{stack}` no longer declares it",
             desired.title
         );
-        let hint = format!("drop this line, or keep {title} in the spec of stack `{stack}`");
+        let hint = format!("remove this line, or keep {title} in the spec of stack `{stack}`");
         findings.push(Finding::error(Code::StillDeclared, message).at(desired.span).hint(hint));
         kept.entry(index).or_insert_with(|| format!("stays while {} is declared {place} it", desired.title));
     }
     (kept, findings)
 }
 
-/// What a declared thing stands on or in, from the inside out.
+/// What a declared resource is on or in, from the inside out.
 fn around(desired: &Desired) -> impl Iterator<Item = ResourceId> {
     let nearest = if desired.kind.is_grant() { Some(desired.scope.clone()) } else { desired.scope.parent() };
     std::iter::successors(nearest, ResourceId::parent)

@@ -1,7 +1,7 @@
-//! From changes to a plan: one document of plain data that leaves execution nothing to decide.
+//! Turns changes into a plan: one document of plain data that leaves nothing for execution to decide.
 //!
-//! Pure. `document` says what a plan holds; `steps` derives the writes and their order from its changes; `words` says what changes
-//! are called; `saved` reads plans back.
+//! Pure. `document` defines what a plan contains; `steps` derives the writes and their order from the changes; `words` makes titles and
+//! reasons; `saved` reads plans back.
 
 mod doomed;
 mod held;
@@ -28,7 +28,7 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, Live, Weight, writable};
 use crate::source::{Sources, Span};
 
-/// Makes the plan.
+/// Makes a plan from a diff.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
     let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
@@ -70,24 +70,24 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
     plan
 }
 
-/// The writes that these changes would take, for whoever asks ahead: without their places in files.
+/// The writes that these changes would take, without positions in files, for planning further queries.
 #[must_use]
 pub fn draft(changes: &[Change]) -> Vec<Step> {
     steps::steps(&planned(changes, None))
 }
 
-/// A hash of what a PUT could overwrite: unmanaged fields too, but no etag and no systemData.
+/// A hash of everything that a PUT could overwrite: unmanaged fields too, but neither etag nor systemData.
 #[must_use]
 pub fn fingerprint(live: &Live) -> String {
     hash(&writable(live.kind, &live.body))
 }
 
-/// Changes as a document holds them; without sources, only what steps follow from.
+/// Changes as plain data; without sources only what steps are derived from.
 fn planned(changes: &[Change], sources: Option<&Sources>) -> Vec<PlannedChange> {
     let mut planned: Vec<PlannedChange> = changes
         .iter()
         .map(|change| match change {
-            // Whoever asks ahead has thousands of these.
+            // There can be thousands of these.
             Change::NoOp { .. } | Change::Unmanaged { .. } if sources.is_none() => PlannedChange::default(),
             change => describe(change, sources),
         })
@@ -111,7 +111,7 @@ fn planned(changes: &[Change], sources: Option<&Sources>) -> Vec<PlannedChange> 
         let wanted: Vec<&ResourceId> =
             desired.after.iter().filter_map(|key| made.get(key).copied()).collect();
         if !wanted.is_empty() {
-            // What follows from the rest is not said a second time.
+            // Dependencies that follow from the rest are not repeated.
             let known = steps::stands_on(desired.kind, &desired.id, planned);
             planned.after = wanted.iter().filter(|id| !known.contains(id)).map(ToString::to_string).collect();
         }
@@ -119,7 +119,7 @@ fn planned(changes: &[Change], sources: Option<&Sources>) -> Vec<PlannedChange> 
     planned
 }
 
-/// One change as a document holds it.
+/// One change as plain data.
 fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
     let declared = |action, desired| declared(action, desired, sources);
     let standing =
@@ -182,7 +182,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
     planned
 }
 
-/// How what is live differs from what is declared, as far as that is known.
+/// How the live state differs from the declaration, as far as known.
 fn differs(change: &Change) -> Option<Differs> {
     match change {
         Change::Create { .. } | Change::Restore { .. } | Change::Refused { found: Found::Nothing, .. } => {
@@ -199,7 +199,7 @@ fn differs(change: &Change) -> Option<Differs> {
     }
 }
 
-/// What a spec says of a resource, whatever is live.
+/// The planned change of a declared resource, independent of its live state.
 fn declared(action: Action, desired: &Desired, sources: Option<&Sources>) -> PlannedChange {
     PlannedChange {
         action,
@@ -213,7 +213,7 @@ fn declared(action: Action, desired: &Desired, sources: Option<&Sources>) -> Pla
     }
 }
 
-/// What there is to say of a resource that no spec declares: its id is its address.
+/// The planned change of an undeclared resource: its id is its address.
 fn undeclared(action: Action, live: &Live, title: &str) -> PlannedChange {
     PlannedChange {
         action,
@@ -234,7 +234,7 @@ fn left_alone(weight: &Weight) -> Action {
     }
 }
 
-/// What of a resource is known only when another one stands.
+/// Values that are only known once another resource exists.
 fn holes(desired: &Desired) -> Vec<Hole> {
     let hole = desired.hole.iter().map(|hole| Hole {
         field: hole.field.to_owned(),
@@ -245,18 +245,18 @@ fn holes(desired: &Desired) -> Vec<Hole> {
 }
 
 impl Action {
-    /// Whether it is about something that no spec declares and that stays as it is.
+    /// Whether it concerns an undeclared resource that stays as it is.
     #[must_use]
     pub fn is_undeclared(self) -> bool {
         matches!(self, Self::Unmanaged | Self::UnmanagedDrift | Self::UnmanagedUnknown | Self::CoManaged)
     }
 }
 
-/// Everything that a creation writes: what is declared, then defaults.
+/// All values that a creation writes: declared ones, then defaults.
 fn created(desired: &Desired, sources: Option<&Sources>) -> Vec<FieldEntry> {
     let mut fields = Vec::new();
     for (given, declared) in [(true, &desired.declared), (false, &desired.defaults)] {
-        // What is to be cleared is not there yet.
+        // There is nothing to clear yet.
         values(desired.kind, declared, &mut |path, after| {
             if !after.is_null() {
                 let span = given.then(|| desired.span_of(path)).flatten();
@@ -267,7 +267,7 @@ fn created(desired: &Desired, sources: Option<&Sources>) -> Vec<FieldEntry> {
     fields
 }
 
-/// Everything that a restore writes: all that is declared. What the soft-deleted one has already stands there before and after.
+/// All values that a restore writes: everything declared. The soft-deleted resource's values are shown as the state before.
 fn restored(desired: &Desired, differing: &[FieldChange], sources: Option<&Sources>) -> Vec<FieldEntry> {
     let mut fields = Vec::new();
     values(desired.kind, &desired.declared, &mut |path, after| {

@@ -1,6 +1,6 @@
-//! What would be live after a plan: the state that guards judge, and against which a second plan must be empty.
+//! Predicts the live state after a plan, which guards judge and against which a second plan must be empty.
 //!
-//! Pure. Takes what a snapshot shows and a plan's steps.
+//! Pure. Takes the state in a snapshot and a plan's steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,35 +19,35 @@ use crate::snapshot::{Body, Snapshot};
 /// Live resources in ARM shape, by id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
-    /// By id; ids compare without case.
+    /// By id, ignoring case.
     pub resources: BTreeMap<ResourceId, Body>,
-    /// What stands above subscriptions, such as assignments on management groups, each with a subscription whose list shows it:
-    /// it holds there, and no id says so.
+    /// Resources above subscriptions, such as assignments on management groups, each with a subscription whose list shows it: it applies
+    /// there, which no id says.
     pub inherited: BTreeSet<(ResourceId, ResourceId)>,
-    /// Principals about whom the directory was asked and whom it does not know.
+    /// Principals that the directory was asked about and does not know.
     pub gone: BTreeSet<Uuid>,
-    /// How long role assignments hold, as far as that was asked.
+    /// How long role assignments last, as far as that was queried.
     pub terms: Arc<Terms>,
-    /// Where it could not be read which assignments end by themselves.
+    /// Where schedules could not be read.
     pub unscheduled: Unscheduled,
-    /// Accounts whose projects could not be listed, each with why.
+    /// Accounts whose projects could not be listed, with the reason.
     pub unlisted: BTreeMap<ResourceId, String>,
-    /// Accounts whose deployments could not be listed, each with why.
+    /// Accounts whose deployments could not be listed, with the reason.
     pub unlisted_deployments: BTreeMap<ResourceId, String>,
-    /// Accounts of whose connections, or those of a project in them, a list was asked for and could not be read, each with why.
+    /// Accounts for which a list of connections, in the account or in a project, was queried but could not be read; with the reason.
     pub unlisted_connections: BTreeMap<ResourceId, String>,
-    /// Scopes of which all accounts are known.
+    /// Scopes whose accounts are all known.
     pub listed: BTreeSet<ResourceId>,
-    /// Scopes whose accounts could not be listed, each with why.
+    /// Scopes whose accounts could not be listed, with the reason.
     pub unread: BTreeMap<ResourceId, String>,
-    /// Role assignments that could not be read: who else has what is not known.
+    /// Role assignments that could not be read: there may be others that are not known.
     pub unread_assignments: Vec<Unread>,
-    /// Assignments whose principal is known only later, each with the resource whose own identity that will be.
+    /// Assignments whose principal is not known yet, each with the resource whose identity it will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }
 
 impl World {
-    /// Everything that a snapshot shows, inherited assignments included.
+    /// Everything in a snapshot, including inherited assignments.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut world = Self {
@@ -68,12 +68,12 @@ impl World {
         }
         for (asked, body) in snapshot.shown() {
             let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };
-            // Only the list itself tells that it holds here: a management group's own list says nothing about what is below.
+            // Only a subscription's list shows that it applies there: a management group's own list says nothing about what is below.
             let shown_by = asked.subscription_id().map(ResourceId::subscription);
             if let Some(subscription) = shown_by.filter(|_| id.subscription_id().is_none()) {
                 world.inherited.insert((id.clone(), subscription));
             }
-            // With a resource its system-assigned identity goes, and the remains of the resource still show it.
+            // A resource's system-assigned identity is deleted with it, but the soft-deleted resource still shows it.
             if id.segment_after("deletedAccounts").is_some() {
                 world.gone.extend(own_principal(body).and_then(|id| Uuid::try_parse(id).ok()));
             }
@@ -82,18 +82,18 @@ impl World {
         world
     }
 
-    /// The principals of the system-assigned identities that are not there any more in a later state, to compare by: Azure deletes such a
-    /// principal with its resource, and when the resource is to have none. User-assigned identities exist apart from what they are attached to.
+    /// The principals of system-assigned identities that no longer exist in a later state, in comparable form: Azure deletes the principal
+    /// with its resource, or when the resource drops the identity. User-assigned identities exist independently.
     #[must_use]
     pub fn identities_lost(&self, after: &Self) -> BTreeSet<String> {
         self.losers_of_identities(after).filter_map(|(_, principal)| principal).collect()
     }
 
-    /// What has such an identity, each with the identity's principal as far as Azure shows it.
+    /// The resources that lose such an identity, with its principal as far as Azure shows it.
     pub fn losers_of_identities(&self, after: &Self) -> impl Iterator<Item = (&ResourceId, Option<String>)> {
         self.resources.iter().filter_map(|(id, was)| {
             let principal = own_principal(was);
-            // Of a soft-deleted resource the identity has gone already.
+            // A soft-deleted resource's identity is already gone.
             if principal.is_none()
                 && (!has_own_identity(was) || id.segment_after("deletedAccounts").is_some())
             {
@@ -103,7 +103,7 @@ impl World {
                 Some(is) => is["identity"] != was["identity"] && !has_own_identity(is),
                 None => true,
             };
-            // What stands in something goes with it.
+            // Children are deleted with their parent.
             let goes_with =
                 |parent: ResourceId| self.resource(&parent).is_some() && after.resource(&parent).is_none();
             (is_lost || id.parent().is_some_and(goes_with)).then(|| (id, principal.map(comparable)))
@@ -116,7 +116,7 @@ impl World {
         self.resources.get(id).map(AsRef::as_ref)
     }
 
-    /// What is left of a soft-deleted account: its id names the account's group and name behind a location.
+    /// A soft-deleted account: its id has a location before the account's group and name.
     #[must_use]
     pub fn remains(&self, id: &ResourceId) -> Option<&Value> {
         let (group, name) = (id.group()?, id.name());
@@ -131,8 +131,8 @@ impl World {
         found.map(|(_, body)| body.as_ref())
     }
 
-    /// Whether a scope may be or hold accounts of which nothing is known. Other resources hold none, and what is assigned on something in
-    /// an account is no way into the account.
+    /// Whether a scope may be or contain unknown accounts. Other resources contain none, and an assignment on something in an account gives
+    /// no access to the account.
     #[must_use]
     pub fn has_unknown_accounts(&self, scope: &ResourceId) -> bool {
         let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else { return true };
@@ -142,11 +142,11 @@ impl World {
         is_place && !is_known && !listed_with(scope).any(|list| self.listed.contains(&list))
     }
 
-    /// Why nothing is known of accounts at or below a scope, where they were asked for in vain or cannot be.
+    /// Why nothing is known about accounts at or below a scope, if they could not be listed.
     #[must_use]
     pub fn unread_accounts(&self, scope: &ResourceId) -> Option<&str> {
         const ABOVE: &str =
-            "keyless lists the accounts of a subscription, and does not know all that are below this";
+            "keyless lists accounts by subscription, and does not know all subscriptions below this scope";
         if !self.has_unknown_accounts(scope) {
             return None;
         }
@@ -156,7 +156,7 @@ impl World {
         listed_with(scope).find_map(|list| self.unread.get(&list)).map(String::as_str)
     }
 
-    /// Whether what is assigned at a scope holds for a resource or scope.
+    /// Whether an assignment at a scope applies to a resource or scope.
     #[must_use]
     pub fn reaches(&self, assignment: &ResourceId, scope: &ResourceId, at: &ResourceId) -> bool {
         let within = || Some(ResourceId::subscription(at.subscription_id()?));
@@ -164,7 +164,7 @@ impl World {
             || within().is_some_and(|within| self.inherited.contains(&(assignment.clone(), within)))
     }
 
-    /// The state before a plan, with each soft-deleted resource that the plan brings back at the place that it comes back to.
+    /// The state before a plan, with each soft-deleted resource that the plan restores in its place.
     #[must_use]
     pub fn with_restored(&self, plan: &Plan) -> Self {
         let mut world = self.clone();
@@ -177,13 +177,13 @@ impl World {
         world
     }
 
-    /// The state after all steps of a plan have succeeded.
+    /// The state after all steps of a plan succeed.
     #[must_use]
     pub fn after(&self, plan: &Plan) -> Self {
         self.after_steps(&plan.steps)
     }
 
-    /// The state after these steps have succeeded.
+    /// The state after these steps succeed.
     #[must_use]
     pub fn after_steps(&self, steps: &[Step]) -> Self {
         let mut after = self.clone();
@@ -217,19 +217,19 @@ impl World {
     }
 }
 
-/// The scopes whose lists of accounts show what is at a scope.
+/// The scopes whose lists of accounts cover a scope.
 fn listed_with(scope: &ResourceId) -> impl Iterator<Item = ResourceId> {
     scope.group().into_iter().chain(scope.subscription_id().map(ResourceId::subscription))
 }
 
-/// What is left of a deleted account as the account that it was.
+/// A soft-deleted account as the account it was.
 fn restored_as(id: &ResourceId, remains: &Value) -> Value {
     let mut body = remains.clone();
     merge(&mut body, &blank(id));
     body
 }
 
-/// A resource of which nothing is known but where it is.
+/// A resource of which only the id is known.
 fn blank(id: &ResourceId) -> Value {
     json!({"id": id, "name": id.name(), "type": id.resource_type(), "properties": {}})
 }

@@ -1,4 +1,4 @@
-//! What a plan does not write after all.
+//! Refuses changes of a plan.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::id::ResourceId;
 use crate::kinds;
 
 impl Plan {
-    /// Refuses a change, and with it every change that needs it, and of a delete the deletes on and in what stays: half of it would take
-    /// the users' access and leave the account. Their steps go, and their reason says why.
+    /// Refuses a change, and with it every change that depends on it; for a delete also the deletes on and in what stays, since doing half
+    /// would remove the users' access and leave the account. Their steps are removed, and their reason says why.
     pub fn refuse(&mut self, change: usize, why: &str) {
         self.refuse_all(BTreeMap::from([(change, why.to_owned())]));
     }
 
-    /// The same of several changes, by index, each with why.
+    /// The same for several changes, by index, with the reason.
     pub fn refuse_all(&mut self, mut refused: BTreeMap<usize, String>) {
         if refused.is_empty() {
             return;
@@ -29,7 +29,7 @@ impl Plan {
             });
             if let Some((change, needed)) = next {
                 let title = self.changes.get(needed).map_or("another change", |change| change.title.as_str());
-                refused.insert(change, format!("it needs {title}, which cannot be done"));
+                refused.insert(change, format!("it depends on {title}, which is refused"));
                 continue;
             }
             let inside = self.deletes_on_and_in(&refused);
@@ -44,7 +44,7 @@ impl Plan {
             {
                 change.action = Action::Refused;
                 change.reason = Some(why.clone());
-                // What writes nothing says nothing to write.
+                // A change that is not written has nothing to write.
                 (change.mark, change.purge, change.base) = (None, None, None);
                 change.holes.clear();
                 change.after.clear();
@@ -55,7 +55,7 @@ impl Plan {
         self.fingerprint = self.digest();
     }
 
-    /// The deletes that are not refused yet, on or in what stays because its own delete is, each with why the outermost of that stays.
+    /// The deletes not refused yet that are on or in a resource whose delete is refused, with the reason of the outermost.
     fn deletes_on_and_in(&self, refused: &BTreeMap<usize, String>) -> BTreeMap<usize, String> {
         let deletes = |(index, change): (usize, &PlannedChange)| {
             let kind = kinds::by_name(&change.kind).filter(|_| change.action == Action::Delete)?;

@@ -1,10 +1,10 @@
-//! Makes plans for the tests of what judges them.
+//! Sample plans for unit tests.
 
 use serde_json::Value;
 
 use crate::document::{PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
 
-/// A plan of these changes and steps, each as JSON; the steps need not follow from the changes.
+/// A plan with these changes and steps, each as JSON; the steps need not follow from the changes.
 pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
     let mut plan = Plan {
         format_version: PLAN_VERSION.to_owned(),

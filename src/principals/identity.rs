@@ -1,6 +1,7 @@
-//! Identities as Azure shows them, and that of an account of the same file: read from the live account, or a hole where it does not exist yet.
+//! Identities as Azure shows them, and the identity of an account in the same file: from the live account, or a hole if it does not exist
+//! yet.
 //!
-//! Pure. Never guesses: an account that nobody gives an identity is an error.
+//! Pure. Never guesses: an account without an identity is an error.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,20 +13,20 @@ use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::model::{Account, Identity, IdentityType, PrincipalType};
 
-/// The object id that Azure shows of an identity. While one is being made that is missing, empty or all zeros, which is nobody's.
+/// The object id of an identity. While the identity is being created it is missing, empty or all zeros, which no principal has.
 #[must_use]
 pub fn object_id(identity: &Value) -> Option<&str> {
     let shown = identity["principalId"].as_str().filter(|id| !id.trim().is_empty())?;
     Uuid::try_parse(shown).map_or(true, |id| !id.is_nil()).then_some(shown)
 }
 
-/// Whether a text can be somebody's object id: a GUID that is not all zeros.
+/// Whether a text can be an object id: a GUID that is not all zeros.
 #[must_use]
 pub fn is_object_id(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| !id.is_nil())
 }
 
-/// The object id of a resource's system-assigned identity, as far as Azure shows it.
+/// The object id of a resource's system-assigned identity, if Azure shows it.
 #[must_use]
 pub fn own_principal(body: &Value) -> Option<&str> {
     object_id(&body["identity"])
@@ -38,7 +39,7 @@ pub fn has_own_identity(body: &Value) -> bool {
     kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
 }
 
-/// Whose identity it is: `None` while the account, or its identity, is still to be made.
+/// The identity: `None` while the account, or its identity, is still to be created.
 pub fn identity_of(
     account: &Account,
     id: &ResourceId,
@@ -60,7 +61,7 @@ pub fn identity_of(
                 account.name
             );
             let finding = Finding::error(Code::PrincipalUnread, message).at(span);
-            Err(Open::unknown(finding.hint("run it again once Azure shows it")))
+            Err(Open::unknown(finding.hint("retry once Azure shows it")))
         }
         None => {
             let form = Form::AccountIdentity(&account.name);
@@ -73,7 +74,7 @@ pub fn identity_of(
     }
 }
 
-/// Whether the spec gives a live account an identity of its own.
+/// Whether the spec gives a live account a system-assigned identity.
 fn is_given_one(account: &Account) -> bool {
     match &account.identity {
         Some(Identity::Type(kind)) => *kind == IdentityType::SystemAssigned,

@@ -1,4 +1,4 @@
-//! What principals are called, as far as the run knows anyway: one look-up, and one way to say it. Pure.
+//! The names of principals, as far as the run knows them: one look-up, and one format. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::spec::Loaded;
 /// Names of principals by object id in lower case.
 pub type Names = BTreeMap<String, String>;
 
-/// Names from whatever the directory said in this run. What only a lock file says is told as that.
+/// Names from the directory's answers in this run. Names from a lock file are marked as such.
 #[must_use]
 pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
     let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
@@ -21,7 +21,7 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
         .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
         .collect();
     for body in snapshot.bodies() {
-        // A user-assigned identity is read from Azure itself.
+        // A user-assigned identity is read from ARM.
         let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
         let is_identity =
             |id: &ResourceId| id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(IDENTITY_TYPE));
@@ -39,7 +39,7 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
     names
 }
 
-/// A principal for people: `User alice@contoso.com (1f0c…)`.
+/// A principal for messages: `User alice@contoso.com (1f0c…)`.
 #[must_use]
 pub fn called(kind: &str, id: &str, name: Option<&str>) -> String {
     let kind = if kind.is_empty() { "principal" } else { kind };

@@ -1,7 +1,6 @@
-//! The lock file beside a spec: who its names were when somebody looked them up who may read the directory.
+//! Lock files: the principals that a spec's names resolved to when somebody with access to the directory looked them up.
 //!
-//! Pure: text in, text out. What it says is compared with the directory where that answers (see `resolve`), and taken for true and shown
-//! as unverified where it does not.
+//! Pure: text in, text out. Compared with the directory if it answers (see `resolve`), otherwise trusted and shown as unverified.
 
 use uuid::Uuid;
 
@@ -15,17 +14,17 @@ use crate::spec::model::{Principal, PrincipalType};
 /// A principal of a spec, with the pointer to it.
 pub type Named<'a> = (String, &'a Principal);
 
-/// What to do about a lock file that does not fit.
-const RENEW: &str = "run `keyless lock` as someone who may read the directory, and look at what it changes";
+/// The remedy for a lock file that does not match.
+const RENEW: &str = "run `keyless lock` as someone who can read the directory, and review its changes";
 
 impl Lock {
-    /// Who a principal is, by this file; `None` for forms that need no look-up.
+    /// A principal according to this file; `None` for forms that need no look-up.
     pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Box<Finding>>> {
         let (principal_type, name) = locked_as(form)?;
         let entry = self.principals.iter().find(|entry| entry.is(principal_type, &name));
         Some(entry.map_or_else(
             || {
-                let message = format!("the lock file does not hold {}", form.shown());
+                let message = format!("the lock file does not contain {}", form.shown());
                 Err(Box::new(Finding::error(Code::LockOutdated, message).hint(RENEW)))
             },
             |entry| {
@@ -38,7 +37,7 @@ impl Lock {
         ))
     }
 
-    /// What a spec names, as a snapshot says, and what could not be made out.
+    /// The principals of a spec according to a snapshot, and those that could not be resolved.
     #[must_use]
     pub fn of(
         loaded: &Loaded,
@@ -64,7 +63,7 @@ impl Lock {
         (Self { format_version: FORMAT_VERSION.to_owned(), principals }, open)
     }
 
-    /// What this file says otherwise than a fresh one.
+    /// The differences between this file and a new one.
     #[must_use]
     pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[Named<'_>]) -> Vec<Finding> {
         let at = |entry: &Entry| {
@@ -142,10 +141,10 @@ fn declared_at(entry: &Entry, named: &[Named<'_>]) -> Option<String> {
     })
 }
 
-/// That the directory has several of a name that was one person's, or one group's, when the lock file was written.
+/// Reports that the directory now has several principals with a name that was unique when the lock file was written.
 pub(super) fn ambiguous(form: &Form<'_>, locked: &Resolved, ids: &[Uuid], why: String) -> Finding {
     let (shown, id) = (form.shown(), locked.id);
-    let write = format!("write the one that is meant: `{{id: …, type: {}}}`", locked.principal_type.as_str());
+    let write = format!("write the intended one: `{{id: …, type: {}}}`", locked.principal_type.as_str());
     let (message, hint) = if ids.contains(&id) {
         let message = format!("{shown} is `{id}` in the lock file, and others have that name now");
         (message, write.replace('…', &id.to_string()) + " is the one in the lock file")
@@ -159,7 +158,7 @@ fn differs(shown: &str, now: Uuid, locked: Uuid) -> String {
     format!("{shown} is `{now}` in the directory, and `{locked}` in the lock file")
 }
 
-/// What a lock file calls a principal that must be looked up.
+/// The lock file's key for a principal that must be looked up.
 fn locked_as(form: &Form<'_>) -> Option<(PrincipalType, String)> {
     match form {
         Form::Named(set, name) => Some((set.principal_type(), (*name).to_owned())),
@@ -193,7 +192,7 @@ mod tests {
         let text = serde_json::to_string(&lock()).unwrap();
         assert_eq!(Lock::parse(&text).unwrap(), lock());
         assert!(matches!(Lock::parse(&text.replace("1.0", "9.0")), Err(LockError::Version(_))));
-        // Of two lines that a merge left, neither is taken; the case of a name does not matter.
+        // Of two lines left by a merge neither counts; the case of a name does not matter.
         for name in ["ML", "ml"] {
             let mut twice = lock();
             twice.principals.push(Entry {

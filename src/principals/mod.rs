@@ -1,8 +1,8 @@
-//! Who a spec's principals are: how they are named, what must be asked about them, and what the answers mean.
+//! The principals in a spec: their forms, the queries about them, and what the answers mean.
 //!
-//! Pure. Takes principals of a spec and a snapshot; gives queries (to Microsoft Graph, and to ARM for managed identities), and
-//! object ids or the reason why there is none. A name is never guessed: two of one name, none, and a directory that may not be
-//! read are three different things, and none of them is a principal.
+//! Pure. Takes principals of a spec and a snapshot; returns queries (to Microsoft Graph, and to ARM for managed identities), and object ids
+//! or the reason why there is none. Names are never guessed: an ambiguous name, a missing one, and a directory that cannot be read are
+//! three different errors.
 
 mod identity;
 mod known;
@@ -27,10 +27,10 @@ pub use proof::{existence, gone, names, objects, prove, unanswered};
 const IDENTITIES_API: &str = "2023-01-31";
 /// The ARM type of user-assigned identities.
 pub(crate) const IDENTITY_TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
-/// The way out where the directory cannot be asked.
-const WITHOUT_GRAPH: &str = "write the object id and its type: `{id: …, type: …}`; or let someone who may read the directory run `keyless lock`, whose file makes asking needless";
+/// The remedy if the directory cannot be queried.
+const WITHOUT_GRAPH: &str = "write the object id and its type: `{id: …, type: …}`; or have someone who can read the directory run `keyless lock`, so that no look-up is needed";
 
-/// How a principal is named.
+/// The form of a principal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Form<'a> {
     /// By its object id.
@@ -39,9 +39,9 @@ pub enum Form<'a> {
     Named(Set, &'a str),
     /// By the resource id of a user-assigned identity.
     ManagedIdentity(ResourceId),
-    /// By the account whose own identity it is.
+    /// By the account that owns the identity.
     AccountIdentity(&'a str),
-    /// Whoever runs keyless.
+    /// The user who runs keyless.
     Me,
 }
 
@@ -57,7 +57,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// The spec's word for one of them.
+    /// The spec's field for one of them.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl Set {
         }
     }
 
-    /// What one of them is.
+    /// The principal type of its objects.
     #[must_use]
     pub fn principal_type(self) -> PrincipalType {
         match self {
@@ -77,7 +77,7 @@ impl Set {
         }
     }
 
-    /// Graph's path, the property that holds this name, and what to select.
+    /// Graph's path, the property with this name, and the properties to select.
     fn path(self, name: &str) -> (&'static str, &'static str, &'static str) {
         match self {
             Set::Users => ("users", "userPrincipalName", "id,displayName,userPrincipalName"),
@@ -91,7 +91,7 @@ impl Set {
 }
 
 impl<'a> Form<'a> {
-    /// The form of a principal that the rules accept; `None` for any other.
+    /// The form of a principal that passed the rules; `None` for any other.
     #[must_use]
     pub fn of(principal: &'a Principal) -> Option<Self> {
         let Principal {
@@ -120,7 +120,7 @@ impl<'a> Form<'a> {
         (*me == Some(true)).then_some(Form::Me)
     }
 
-    /// The field of a principal that names it.
+    /// The field of a principal with its name.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -132,7 +132,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// It in an address: the id, or the word and the name.
+    /// The principal in an address: the id, or the field and the name.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
@@ -144,7 +144,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// It in a message.
+    /// The principal in a message.
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
@@ -157,7 +157,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// What must be asked to know its object id.
+    /// The query for its object id.
     #[must_use]
     pub fn query(&self) -> Option<Query> {
         match self {
@@ -173,21 +173,21 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Who a principal turned out to be.
+/// A resolved principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// Its object id.
     pub id: Uuid,
-    /// What it is.
+    /// Its type.
     pub principal_type: PrincipalType,
-    /// What people call it, if anybody said.
+    /// Its display name, if known.
     pub name: Option<String>,
-    /// Whether only a lock file says so.
+    /// Whether it is known only from a lock file.
     pub locked: bool,
 }
 
 impl Resolved {
-    /// It for people: `Group ml-developers (1f0c…)`.
+    /// The principal for messages: `Group ml-developers (1f0c…)`.
     #[must_use]
     pub fn title(&self) -> String {
         let kind = self.principal_type.as_str();
@@ -198,7 +198,7 @@ impl Resolved {
     }
 }
 
-/// The look-up of a name in the directory.
+/// The query for a name in the directory.
 fn named(set: Set, name: &str) -> Query {
     let (path, field, select) = set.path(name);
     let filter = encoded(&format!("{field} eq {}", quoted(name)));
@@ -211,7 +211,7 @@ fn named(set: Set, name: &str) -> Query {
     }
 }
 
-/// What is needed of an object of the directory.
+/// Keeps the needed properties of a directory object.
 fn object(body: Value) -> Value {
     let Value::Object(mut map) = body else { return Value::Null };
     map.retain(|name, _| {
@@ -220,15 +220,15 @@ fn object(body: Value) -> Value {
     Value::Object(map)
 }
 
-/// What must be asked to know who these are. What a lock file says is asked too, in the same batch: who may read the directory
-/// finds out that it is wrong.
+/// The queries for principals. Those in a lock file are queried too, in the same batch: callers with access to the directory detect that it
+/// is wrong.
 #[must_use]
 pub fn queries<'a>(principals: impl IntoIterator<Item = &'a Principal>) -> Vec<Query> {
     principals.into_iter().filter_map(|principal| Form::of(principal)?.query()).collect()
 }
 
-/// Finds out who a principal is; a problem is told at `span`. A lock file counts where nobody answers, and is wrong where an answer says
-/// otherwise.
+/// Resolves a principal; a problem is reported at `span`. A lock file counts if there is no answer, and is wrong if an answer contradicts
+/// it.
 pub fn resolve(
     form: &Form<'_>,
     lock: Option<&Lock>,
@@ -251,7 +251,7 @@ pub fn resolve(
     Err(Open::refused(lock::outdated(form, locked.id, &now).at(span)))
 }
 
-/// Finds out who a principal is, by what Azure and the directory answered.
+/// Resolves a principal from the answers of Azure and the directory.
 fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     let answer = form.query().and_then(|query| snapshot.get(&query).cloned());
     match form {
@@ -283,19 +283,19 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
-        // Which account that is, only the spec knows: see `identity_of`.
+        // Only the spec knows which account that is: see `identity_of`.
         Form::AccountIdentity(_) => Err(unread(form, None, span)),
     }
 }
 
-/// The ids of all that have a name.
+/// The ids of all principals with a name.
 fn named_so(form: &Form<'_>, snapshot: &Snapshot) -> Vec<Uuid> {
     let query = form.query();
     let items = query.iter().flat_map(|query| snapshot.items(query));
     items.filter_map(|item| item["id"].as_str().and_then(|id| Uuid::try_parse(id).ok())).collect()
 }
 
-/// The one object that a name means.
+/// The only object with a name.
 fn one_of(set: Set, name: &str, items: &[Body], span: Span) -> Result<Resolved, Open> {
     let form = Form::Named(set, name);
     let id = |item: &Body| item["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
@@ -323,11 +323,11 @@ fn one_of(set: Set, name: &str, items: &[Body], span: Span) -> Result<Resolved, 
             Err(Open::refused(
                 Finding::error(
                     Code::PrincipalAmbiguous,
-                    format!("{} could be {} principals: {listed}{more}", form.shown(), ids.len()),
+                    format!("{} matches {} principals: {listed}{more}", form.shown(), ids.len()),
                 )
                 .at(span)
                 .hint(format!(
-                    "write the one that is meant: `{{id: …, type: {}}}`",
+                    "write the intended one: `{{id: …, type: {}}}`",
                     set.principal_type().as_str()
                 )),
             ))
@@ -336,31 +336,31 @@ fn one_of(set: Set, name: &str, items: &[Body], span: Span) -> Result<Resolved, 
     }
 }
 
-/// What to do about a name that nothing has.
+/// The remedy for a name without a match.
 fn advice(set: Set, name: &str) -> &'static str {
     match set {
         Set::Users => {
-            "check the sign-in name, which may differ from the mail address: az ad user list --display-name NAME; guests have one with `#EXT#`"
+            "check the sign-in name, which may differ from the mail address: az ad user list --display-name NAME; those of guests contain `#EXT#`"
         }
         Set::Groups => {
             "check the spelling and the tenant: az ad group list --filter \"startswith(displayName,'…')\""
         }
         Set::ServicePrincipals if Uuid::try_parse(name).is_ok() => {
-            "a GUID here is an application's client id; an object id goes by `id` and `type: ServicePrincipal`"
+            "a GUID here is an application's client id; for an object id use `id` and `type: ServicePrincipal`"
         }
         Set::ServicePrincipals => "check the spelling and the tenant: az ad sp list --display-name NAME",
     }
 }
 
-/// A principal about whom Azure said nothing of use.
+/// A principal for which Azure gave no useful answer.
 fn unread(form: &Form<'_>, answer: Option<&Answer>, span: Span) -> Open {
     let finding =
-        Finding::error(Code::PrincipalUnread, format!("{} could not be looked up", form.shown())).at(span);
+        Finding::error(Code::PrincipalUnread, format!("could not look up {}", form.shown())).at(span);
     let finding = match answer.and_then(Answer::refusal) {
         Some(Refusal { message, .. }) => finding.cause(message),
-        None => finding.cause("the answer does not say who it is"),
+        None => finding.cause("the answer does not identify it"),
     };
-    // Where nobody answered, that is what to mend first; who may not ask the directory can do without it.
+    // An error must be fixed first; a caller without access to the directory has an alternative.
     let hint = match answer {
         Some(Answer::Failed(Refusal { hint: Some(hint), .. })) => {
             format!("{hint}; if only Microsoft Graph does not answer: {WITHOUT_GRAPH}")
@@ -370,7 +370,7 @@ fn unread(form: &Form<'_>, answer: Option<&Answer>, span: Span) -> Open {
     Open::unknown(finding.hint(hint))
 }
 
-/// The caller, where it is a person at a terminal.
+/// The caller, if it is a person at a terminal.
 fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     let caller = snapshot.caller;
     let refused = |message: &str, hint: &str| {
@@ -378,10 +378,10 @@ fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
     };
     match caller.id {
         _ if !caller.interactive => refused(
-            "`me` is whoever sits at the terminal, and nobody does",
+            "`me` is the user at the terminal, but stdin is not a terminal",
             "name the principal: `{id: …, type: …}`, or `user: NAME`",
         ),
-        None => refused("the token does not say who `me` is", "name the principal: `{id: …, type: …}`"),
+        None => refused("the token does not identify `me`", "name the principal: `{id: …, type: …}`"),
         Some(id) => {
             let principal_type =
                 if caller.application { PrincipalType::ServicePrincipal } else { PrincipalType::User };
@@ -418,7 +418,7 @@ mod tests {
         let Err(Open::Refused(two)) = resolved(&group, Answer::found(vec![object(B), object(A)])) else {
             panic!("two of one name are nobody")
         };
-        assert_eq!(two.message, format!("group `ml` could be 2 principals: `{A}`, `{B}`"));
+        assert_eq!(two.message, format!("group `ml` matches 2 principals: `{A}`, `{B}`"));
         let Err(Open::Refused(none)) = resolved(&group, Answer::found(Vec::new())) else {
             panic!("no such name is nobody")
         };

@@ -1,7 +1,7 @@
-//! Whether declared object ids are object ids: asked before an assignment is made, so that a client id typed in their place
-//! is found in the plan and not on the first refused call.
+//! Verifies declared object ids before an assignment is created, so that a client id used by mistake is found in the plan and not when
+//! calls are refused.
 //!
-//! Pure. Graph's word counts where it gives one; a directory that may not be read is a note.
+//! Pure. Graph's answer decides if there is one; a directory that cannot be read is a note.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::text::query::{encoded, quoted};
 
-/// Ids in one look-up; Graph takes more, and answers larger ones in pages.
+/// The number of ids per look-up; Graph accepts more, but pages the answers.
 const LOOKED_UP: usize = 100;
-/// Values that Graph takes in one `in (…)`.
+/// The number of values that Graph accepts in one `in (…)`.
 const IN: usize = 15;
-/// How the path of a question begins whether somebody exists.
+/// The path prefix of a query for a principal's existence.
 const EXISTENCE: &str = "graph:/directoryObjects/";
 
-/// Asks what these ids are: objects, or applications whose client ids they are. One question for all, so its path names none.
+/// Queries what these ids are: objects, or client ids of applications. One query for all, so its path contains no id.
 #[must_use]
 pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
@@ -40,7 +40,7 @@ pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
     }
 }
 
-/// Asks whether somebody exists: a question for each, so that its answer tells about whom it was.
+/// Queries whether a principal exists: one query each, so that its answer identifies the principal.
 #[must_use]
 pub fn existence(id: Uuid) -> Query {
     Query {
@@ -51,7 +51,7 @@ pub fn existence(id: Uuid) -> Query {
     }
 }
 
-/// Whom the directory was asked about and does not know.
+/// Queried principals that the directory does not know.
 #[must_use]
 pub fn gone(snapshot: &Snapshot) -> BTreeSet<Uuid> {
     let is_empty = |answer: &Answer| matches!(answer, Answer::Found(items) if items.is_empty());
@@ -59,7 +59,7 @@ pub fn gone(snapshot: &Snapshot) -> BTreeSet<Uuid> {
     asked.filter_map(|(id, _)| Uuid::try_parse(id).ok()).collect()
 }
 
-/// Why it is not known of somebody whether they exist.
+/// Why it is not known whether a principal exists.
 #[must_use]
 pub fn unanswered(snapshot: &Snapshot) -> Option<&Refusal> {
     snapshot.below(EXISTENCE).find_map(|(_, answer)| answer.refusal())
@@ -72,7 +72,7 @@ fn by_ids(ids: &[String]) -> impl Iterator<Item = Part> {
     })
 }
 
-/// Asks how objects are called; a question of its own, whose path names no id either.
+/// Queries the names of objects; a separate query, whose path contains no id either.
 #[must_use]
 pub fn names(ids: &BTreeSet<Uuid>) -> Query {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
@@ -84,16 +84,13 @@ pub fn names(ids: &BTreeSet<Uuid>) -> Query {
     }
 }
 
-/// What the directory has to say against an id of a declared type.
+/// The directory's objection to an id of a declared type.
 #[must_use]
 pub fn prove(id: Uuid, declared: &str, snapshot: &Snapshot, span: Span) -> Option<Finding> {
     let answer = snapshot.get(&objects(&BTreeSet::new()))?;
     let Answer::Found(items) = answer else {
-        // The same for every id, so that it is told once.
-        let note = Finding::note(
-            Code::PrincipalUnread,
-            "whether the declared object ids belong to anyone could not be looked up",
-        );
+        // The same for every id, so it is reported once.
+        let note = Finding::note(Code::PrincipalUnread, "could not verify the declared object ids");
         return Some(match answer.refusal() {
             Some(refusal) => note.cause(&refusal.message),
             None => note,
@@ -115,13 +112,13 @@ pub fn prove(id: Uuid, declared: &str, snapshot: &Snapshot, span: Span) -> Optio
         return Some(Finding::error(Code::ClientId, message).at(span).hint(hint));
     }
     Some(
-        Finding::warning(Code::PrincipalNotFound, format!("the directory knows no principal `{id}`"))
+        Finding::warning(Code::PrincipalNotFound, format!("the directory has no principal `{id}`"))
             .at(span)
-            .hint("check the id and its tenant; one that was made a moment ago takes some minutes to show"),
+            .hint("check the id and its tenant; a new one takes a few minutes to appear"),
     )
 }
 
-/// The type of an object in ARM's words, where Graph's type has one.
+/// An object's type in ARM's words, if Graph's type has one.
 fn type_of(item: &Value) -> Option<&'static str> {
     Some(match item["@odata.type"].as_str()? {
         "#microsoft.graph.user" => "User",

@@ -1,11 +1,11 @@
-//! Calls of models: the data actions that they take, and which of them a deployed model answers.
+//! Model calls: the data actions that they require, and which calls a deployed model supports.
 //!
-//! Pure, and one table for two questions. Whether a role may let somebody call some model is asked broadly, of `CALLS`: whatever opens a
-//! model counts. Whether it lets somebody call what is deployed in an account is asked narrowly, of `calls_of`: what is not certain does not
-//! count. `verify` asks models by the same table (`shown`).
+//! Pure; one table for two questions. Whether a role may allow calling some model is answered broadly, with `CALLS`: anything that opens a
+//! model counts. Whether it allows calling what is deployed in an account is answered narrowly, with `calls_of`: what is uncertain does not
+//! count. `verify` calls models by the same table (`shown`).
 //!
-//! Names of data actions: <https://learn.microsoft.com/azure/role-based-access-control/permissions/ai-machine-learning> and the built-in roles
-//! themselves; which call takes which, Azure says to those who lack it ("lacks the required data action ... to perform ...").
+//! Names of data actions come from <https://learn.microsoft.com/azure/role-based-access-control/permissions/ai-machine-learning> and the
+//! built-in roles; which call requires which action comes from Azure's errors ("lacks the required data action ... to perform ...").
 
 use serde_json::Value;
 
@@ -18,21 +18,21 @@ const COMPLETIONS: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deploymen
 const IMAGES: &str = "Microsoft.CognitiveServices/accounts/OpenAI/images/generations/action";
 const AUDIO: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/audio/action";
 const REALTIME: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/realtime/action";
-/// No list names the actions below: the pattern is that of the built-in roles.
+/// No list contains the actions below: the pattern is from the built-in roles.
 const VIDEO: &str = "Microsoft.CognitiveServices/accounts/OpenAI/video/generations/*/action";
 const MAAS_CHAT: &str = "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action";
 const MAAS_EMBEDDINGS: &str = "Microsoft.CognitiveServices/accounts/MaaS/embeddings/action";
 const MAAS_IMAGES: &str = "Microsoft.CognitiveServices/accounts/MaaS/images/generations/action";
-/// What documentation asks for the models of others as a whole:
+/// The documented requirement for models of other publishers:
 /// <https://learn.microsoft.com/azure/foundry/foundry-models/how-to/configure-entra-id>.
 const MAAS: &str = "Microsoft.CognitiveServices/accounts/MaaS/*";
-/// What Azure itself says that `POST /anthropic/v1/*` takes: <https://learn.microsoft.com/answers/questions/5889342>.
+/// The requirement of `POST /anthropic/v1/*` according to Azure's error: <https://learn.microsoft.com/answers/questions/5889342>.
 const PROVIDERS: &str = "Microsoft.CognitiveServices/accounts/AIServices/providers/action";
 
-/// What roles that are made for callers of models permit, and what conditions in real life name.
+/// Actions that roles for model callers permit, and that conditions name in practice.
 pub const USUAL: [&str; 3] = [CHAT, EMBEDDINGS, MAAS_CHAT];
 
-/// Every data action with which a model can be called.
+/// Every data action that calls a model.
 pub const CALLS: [&str; 22] = [
     CHAT,
     EMBEDDINGS,
@@ -59,7 +59,7 @@ pub const CALLS: [&str; 22] = [
     "Microsoft.CognitiveServices/accounts/AIServices/agents/write",
 ];
 
-/// A way to call a model: data actions that a caller has for certain if it has all of them, and perhaps if it has one.
+/// A way to call a model: its caller certainly has access with all of these data actions, and perhaps with one.
 pub type Call = &'static [&'static str];
 
 /// What a model does.
@@ -67,11 +67,11 @@ pub type Call = &'static [&'static str];
 pub enum Task {
     /// Chat completions.
     Chat,
-    /// Vectors of texts.
+    /// Embeddings of texts.
     Embeddings,
-    /// Responses: some models take nothing else.
+    /// Responses; some models support nothing else.
     Responses,
-    /// Completions of old.
+    /// Legacy completions.
     Completions,
     /// Pictures.
     Images,
@@ -81,11 +81,11 @@ pub enum Task {
     Realtime,
     /// Films.
     Video,
-    /// Messages, at the route that models of Anthropic have to themselves.
+    /// Messages, at the route for Anthropic models.
     Messages,
 }
 
-/// The capabilities by which ARM tells what a model does, the cheapest to ask first.
+/// The capabilities in ARM that show what a model does, cheapest to call first.
 const CAPABILITIES: [(&str, Task); 7] = [
     ("chatCompletion", Task::Chat),
     ("embeddings", Task::Embeddings),
@@ -96,7 +96,7 @@ const CAPABILITIES: [(&str, Task); 7] = [
     ("realtime", Task::Realtime),
 ];
 
-/// Parts of names of OpenAI's models that do not chat, as they tell it before ARM does; all others chat.
+/// Parts of names of OpenAI models that do not chat, used before ARM shows capabilities; all others chat.
 /// <https://learn.microsoft.com/azure/foundry/foundry-models/concepts/models-sold-directly-by-azure>
 const NAMES: [(&str, Task); 16] = [
     ("embedding", Task::Embeddings),
@@ -117,16 +117,16 @@ const NAMES: [(&str, Task); 16] = [
     ("curie", Task::Completions),
 ];
 
-/// The same of the models of others, which chat if nothing says otherwise.
+/// The same for models of other publishers, which chat by default.
 const NAMES_OF_OTHERS: [(&str, Task); 3] =
     [("embed", Task::Embeddings), ("image", Task::Images), ("flux", Task::Images)];
 
 impl Task {
-    /// The ways to call a model that does this: one of them suffices.
+    /// The ways to call a model that does this; one of them is enough.
     fn calls(self, is_openai: bool) -> &'static [Call] {
         match (self, is_openai) {
             (Self::Chat, true) => &[&[CHAT]],
-            // `/openai/v1` and `/models` both take models of others.
+            // `/openai/v1` and `/models` both serve models of other publishers.
             (Self::Chat, false) => &[&[CHAT], &[MAAS_CHAT]],
             (Self::Embeddings, true) => &[&[EMBEDDINGS]],
             (Self::Embeddings, false) => &[&[EMBEDDINGS], &[MAAS_EMBEDDINGS]],
@@ -139,13 +139,14 @@ impl Task {
             // Which of the two it is depends on the model, and is not documented.
             (Self::Images, false) => &[&[IMAGES, MAAS_IMAGES]],
             (Self::Audio, false) => &[&[AUDIO, MAAS]],
-            // Documentation (https://github.com/Azure-Samples/claude/pull/41) and the service's answers do not agree: both, to be certain.
+            // Documentation (https://github.com/Azure-Samples/claude/pull/41) and the service's answers disagree, so both are required for
+            // certainty.
             (Self::Messages, _) => &[&[MAAS, PROVIDERS]],
         }
     }
 }
 
-/// What a model does, by what ARM shows of its deployment; nothing where it shows nothing of it.
+/// What a model does according to ARM's body of its deployment; empty if it shows nothing.
 #[must_use]
 pub fn shown(deployment: &Value) -> Vec<Task> {
     if is_by(deployment, "Anthropic") {
@@ -154,15 +155,15 @@ pub fn shown(deployment: &Value) -> Vec<Task> {
     let can = &deployment["properties"]["capabilities"];
     let shown = CAPABILITIES.iter().filter(|(name, _)| can[*name] == "true");
     let mut tasks: Vec<Task> = shown.map(|(_, task)| *task).collect();
-    // Such a model shows that it chats too, and takes no chat completions.
+    // Such a model also shows chat, but supports no chat completions.
     if tasks.contains(&Task::Realtime) {
         tasks.retain(|task| *task == Task::Realtime);
     }
     tasks
 }
 
-/// The ways to call a deployed model: one of them suffices. What a model does, ARM shows only once it is there: before that, and where it
-/// shows nothing, names of models tell. `was` is the deployment as it stood, where another model may have been in it.
+/// The ways to call a deployed model; one of them is enough. ARM shows what a model does only once it exists; before that, or if it shows
+/// nothing, the model's name decides. `was` is the deployment before, which may have had another model.
 #[must_use]
 pub fn calls_of(deployment: &Value, was: Option<&Value>) -> Vec<Call> {
     let is_openai = is_by(deployment, "OpenAI");
@@ -187,26 +188,26 @@ fn is_by(deployment: &Value, maker: &str) -> bool {
 }
 
 impl Role {
-    /// Whether it may let someone call a model with a token, whichever that is.
+    /// Whether it may allow calling some model with a token.
     #[must_use]
     pub fn gives_inference(&self) -> bool {
         CALLS.iter().any(|action| self.can_on_data(action))
     }
 
-    /// Whether it lets someone make the calls that most models take.
+    /// Whether it allows the calls that most models support.
     #[must_use]
     pub fn gives_usual_inference(&self) -> bool {
         USUAL.iter().any(|action| self.can_on_data(action))
     }
 
-    /// Whether it lets someone make each of them.
+    /// Whether it allows each of those calls.
     #[must_use]
     pub fn gives_all_usual_inference(&self) -> bool {
         USUAL.iter().all(|action| self.can_on_data(action))
     }
 
-    /// Whether it is such a role as services give to call models by, without a right with which that could become more. Narrower than
-    /// `gives_inference`: what is harmless is asked here.
+    /// Whether it is a role for calling models, as services assign it, without a right that allows privilege escalation. Narrower than
+    /// `gives_inference`: this asks whether the role is harmless.
     #[must_use]
     pub fn is_inference_only(&self) -> bool {
         self.gives_usual_inference() && !self.is_guarded()
@@ -218,7 +219,7 @@ impl Role {
         call.iter().all(|action| self.can_on_data(action))
     }
 
-    /// Whether it permits a call for all that is known.
+    /// Whether it may permit a call.
     #[must_use]
     pub fn may_call(&self, call: Call) -> bool {
         call.iter().any(|action| self.can_on_data(action))
@@ -244,7 +245,7 @@ mod tests {
         json!({"properties": {"model": {"format": format, "name": name}, "capabilities": capabilities}})
     }
 
-    /// Whether a role certainly lets somebody call a deployed model, or perhaps, or not.
+    /// Whether a role certainly, perhaps, or not at all allows calling a deployed model.
     fn lets(role: &Role, deployment: &Value) -> &'static str {
         let calls = calls_of(deployment, None);
         match (calls.iter().any(|call| role.can_call(call)), calls.iter().any(|call| role.may_call(call))) {
@@ -281,7 +282,7 @@ mod tests {
         let only_broadly =
             builtin().iter().filter(|role| role.gives_inference() && !role.gives_usual_inference());
         assert_eq!(only_broadly.map(|role| role.name.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
-        // What is harmless is not asked broadly.
+        // Harmlessness is judged narrowly.
         assert!(!role(&json!([format!("{accounts}/AIServices/agents/write")])).is_inference_only());
         assert!(!role(&json!([format!("{accounts}/OpenAI/responses/*")])).is_inference_only());
         assert!(role(&json!([format!("{accounts}/OpenAI/deployments/chat/*")])).is_inference_only());
@@ -353,7 +354,7 @@ mod tests {
             assert_eq!(lets(by_name(name).unwrap(), &claude), expected, "{name}");
         }
         assert_eq!(lets(user, &claude), "no");
-        // What a deployment shows is of the model that a plan takes out of it.
+        // A deployment's capabilities describe the model that the plan replaces.
         let (was, now) = (openai("gpt-4o", &chats), openai("gpt-5-codex", &chats));
         assert_eq!(calls_of(&now, Some(&was)), [&[RESPONSES]]);
         assert_eq!(calls_of(&now, Some(&now)), [&[CHAT]]);

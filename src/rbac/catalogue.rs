@@ -1,6 +1,6 @@
-//! The roles that a run knows: the built-in ones, and those that Azure listed for its subscriptions.
+//! The roles that a run knows: built-in ones, and those that Azure listed for its subscriptions.
 //!
-//! Pure. Made from bodies in ARM shape, so that whoever judges live state can make one without asking anybody.
+//! Pure. Made from bodies in ARM shape, so that anything that judges live state can make one without queries.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -11,11 +11,11 @@ use uuid::Uuid;
 use super::{Permission, Role, by_id, by_name};
 use crate::id::trailing_guid;
 
-/// Roles by GUID; built-in ones need not be in it.
+/// Roles by GUID; built-in ones need not be included.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue(BTreeMap<Uuid, Role>);
 
-/// What a name means.
+/// The roles that a name matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// One role.
@@ -27,18 +27,18 @@ pub enum Named {
 }
 
 impl Catalogue {
-    /// Takes the role definitions out of bodies of any type.
+    /// Collects the role definitions among bodies of any type.
     pub fn of<'a, B: Borrow<Value> + 'a>(bodies: impl Iterator<Item = &'a B>) -> Self {
         Self(bodies.map(Borrow::borrow).filter_map(role).map(|role| (role.id, role)).collect())
     }
 
-    /// Finds a role by GUID. What this version knows of a built-in role gives way to what Azure said of it.
+    /// Finds a role by GUID. Azure's definition of a built-in role takes precedence over this version's.
     #[must_use]
     pub fn by_id(&self, id: Uuid) -> Option<&Role> {
         self.0.get(&id).or_else(|| by_id(id))
     }
 
-    /// What a name means. A former name of a built-in role counts where nothing bears the name today.
+    /// The roles with a name. A former name of a built-in role counts if no role has that name now.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Named {
         let mut found: Vec<Uuid> =
@@ -53,19 +53,19 @@ impl Catalogue {
         }
     }
 
-    /// A role's name for people, or its GUID.
+    /// A role's display name, or its GUID.
     #[must_use]
     pub fn display_name(&self, id: Uuid) -> String {
         self.by_id(id).map_or_else(|| id.to_string(), |role| role.name.clone())
     }
 
-    /// Every name that a role can be called by.
+    /// Every name of every role.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.values().chain(super::builtin()).flat_map(Role::names)
     }
 }
 
-/// Of a role definition only what a catalogue holds: Azure lists over a thousand.
+/// Keeps only the parts of a role definition that a catalogue uses: Azure lists over a thousand.
 #[must_use]
 pub fn project(mut body: Value) -> Value {
     let mut take = |pointer| body.pointer_mut(pointer).map(Value::take);
@@ -86,15 +86,15 @@ fn role(body: &Value) -> Option<Role> {
         return None;
     }
     let properties = &body["properties"];
-    // Permissions that cannot be read are none: a role of which too little is known must not look harmless.
+    // Unreadable permissions leave the role unknown, since it must not look harmless.
     let mut permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
     let id = trailing_guid(id)?;
     conditioned(id, &mut permissions);
     Some(Role { id, name: properties["roleName"].as_str()?.to_owned(), other_names: Vec::new(), permissions })
 }
 
-/// Puts the conditions that Microsoft documents for a built-in role back: the api-version of these bodies does not show them. A role of
-/// which Azure lists other actions than are known here is not that role any more.
+/// Adds the documented conditions of a built-in role, which this api-version does not show. A role for which Azure lists other actions than
+/// this version knows is treated as a different role.
 fn conditioned(id: Uuid, permissions: &mut [Permission]) {
     let sorted = |actions: &[String]| {
         let mut actions: Vec<String> = actions.iter().map(|action| action.to_ascii_lowercase()).collect();

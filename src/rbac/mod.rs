@@ -1,7 +1,7 @@
-//! Roles: what a role permits, by Azure's own rules, and the built-in ones by GUID and every name they had.
+//! Roles: what a role permits by Azure's rules, and the built-in ones by GUID and all of their names.
 //!
-//! Pure. The table holds facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles,
-//! so a role is its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was asked for.
+//! Pure. The table contains facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles, so a role is
+//! its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was queried for.
 
 mod calls;
 mod catalogue;
@@ -28,14 +28,14 @@ pub use terms::{Term, Terms};
 pub struct Role {
     /// GUID of the role definition.
     pub id: Uuid,
-    /// Its name when the catalogue was made.
+    /// Its name when the table was made.
     pub name: String,
-    /// Names it had before, or got since.
+    /// Its former and later names.
     pub other_names: Vec<String>,
     permissions: Vec<Permission>,
 }
 
-/// What a role, or a caller, may do: any of the actions, less what is excluded beside it.
+/// What a role or a caller may do: any of the actions, except those excluded in the same permission.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Permission {
@@ -43,14 +43,14 @@ pub struct Permission {
     not_actions: Vec<String>,
     data_actions: Vec<String>,
     not_data_actions: Vec<String>,
-    /// Under what it holds; a few built-in roles say so themselves.
+    /// The condition under which it applies; a few built-in roles have one.
     #[serde(alias = "Condition")]
     condition: Option<String>,
     #[serde(alias = "ConditionVersion")]
     condition_version: Option<String>,
 }
 
-/// A line of the table of built-in roles.
+/// A row of the table of built-in roles.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fact {
@@ -69,19 +69,19 @@ impl Role {
         allowed(&self.permissions, action)
     }
 
-    /// Whether it permits an action on data, such as a call of a model.
+    /// Whether it permits a data action, such as a model call.
     #[must_use]
     pub fn can_on_data(&self, action: &str) -> bool {
         self.permissions.iter().any(|permission| permission.allows_data(action))
     }
 
-    /// Whether it lets someone give roles to others.
+    /// Whether it allows assigning roles.
     #[must_use]
     pub fn can_grant(&self) -> bool {
         self.can(GRANT)
     }
 
-    /// The roles that its holder may give, by the role's own condition.
+    /// The roles that its holder may assign, by the role's own condition.
     #[must_use]
     pub fn givable(&self) -> Givable {
         let each = self.granting().map(Permission::givable);
@@ -92,7 +92,7 @@ impl Role {
         each.reduce(either).unwrap_or(Givable::Only(BTreeSet::new()))
     }
 
-    /// Every name it goes by.
+    /// All of its names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.other_names).map(String::as_str)
     }
@@ -116,7 +116,7 @@ impl Permission {
     }
 }
 
-/// The roles that may be given under a condition; one that cannot be read, or none, restricts nothing.
+/// The roles that may be assigned under a condition; an unparsable or missing one restricts nothing.
 #[must_use]
 pub fn givable(condition: Option<&str>, version: Option<&str>) -> Givable {
     let known = condition.filter(|_| version.is_none_or(|version| version == "2.0"));
@@ -124,7 +124,7 @@ pub fn givable(condition: Option<&str>, version: Option<&str>) -> Givable {
     condition.map_or(Givable::Any, |condition| condition.givable())
 }
 
-/// Whether any of these allows an action: what one excludes, another may still allow.
+/// Whether any of these permits an action: what one excludes, another may still permit.
 #[must_use]
 pub fn allowed(permissions: &[Permission], action: &str) -> bool {
     permissions.iter().any(|permission| permission.allows(action))
@@ -135,13 +135,13 @@ fn permits(allowed: &[String], excluded: &[String], action: &str) -> bool {
     any(allowed) && !any(excluded)
 }
 
-/// Whether an action pattern of a role covers an action: `*` stands for any run of characters, `/` too; case does not count.
+/// Whether an action pattern of a role covers an action: `*` matches any characters, including `/`, and case is ignored.
 #[must_use]
 pub fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
     let Some((head, tail)) = pattern.split_once('*') else { return pattern == action };
     let Some(mut rest) = action.strip_prefix(head) else { return false };
-    // Between the first and the last star each piece is taken where it first occurs: later places only leave less.
+    // Between the first and the last star each piece is matched at its first occurrence: later ones only leave less.
     let mut pieces = tail.split('*').peekable();
     while let Some(piece) = pieces.next() {
         if pieces.peek().is_none() {
@@ -165,7 +165,7 @@ static BUILTIN: LazyLock<Vec<Role>> = LazyLock::new(|| {
     facts.into_iter().map(role).collect()
 });
 
-/// All built-in roles that keyless knows by name, sorted by name.
+/// All built-in roles that keyless knows, sorted by name.
 #[must_use]
 pub fn builtin() -> &'static [Role] {
     &BUILTIN
@@ -177,7 +177,7 @@ pub fn by_id(id: Uuid) -> Option<&'static Role> {
     BUILTIN.iter().find(|role| role.id == id)
 }
 
-/// Finds a built-in role by any of its names; case does not count, as with Azure's own filter.
+/// Finds a built-in role by any of its names, ignoring case like Azure's own filter.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Role> {
     BUILTIN.iter().find(|role| role.is_called(name))

@@ -1,6 +1,6 @@
-//! Rights with which somebody could get more than they were given: what the guard `grant` asks about.
+//! Rights that allow privilege escalation, which the `grant` guard covers.
 //!
-//! Plain data. docs/guards.md shows this table, and beside it the rights that are left to others and why; a test keeps it current.
+//! Plain data. docs/guards.md shows this table, and the rights that are not guarded with the reason; a test keeps it current.
 
 use super::{CALLS, Permission, Role};
 
@@ -10,22 +10,22 @@ pub(super) const GRANT: &str = "Microsoft.Authorization/roleAssignments/write";
 /// The right to change accounts.
 pub(super) const WRITE: &str = "Microsoft.CognitiveServices/accounts/write";
 
-/// A right with which somebody could get more.
+/// A right that allows privilege escalation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Power {
-    /// The actions that give it; one suffices.
+    /// The actions that include it; one is enough.
     pub actions: &'static [&'static str],
-    /// What it lets one do: "a role that can ...".
+    /// What it allows: "a role that can ...".
     pub words: &'static str,
-    /// How that becomes more, for the docs.
+    /// How it allows privilege escalation, for the docs.
     pub how: &'static str,
 }
 
-/// Every such right, the strongest first: messages name the first ones.
+/// Every such right, the most powerful first: messages name the first ones.
 pub const POWERS: &[Power] = &[
     Power {
         actions: &[GRANT],
-        words: "give roles to others",
+        words: "assign roles to others",
         how: "assigns itself, or anybody, any role at the scope and below",
     },
     Power {
@@ -35,7 +35,7 @@ pub const POWERS: &[Power] = &[
     },
     Power {
         actions: &["Microsoft.Authorization/roleAssignmentScheduleRequests/write"],
-        words: "give roles for a time (PIM)",
+        words: "assign roles temporarily (PIM)",
         how: "requests an active assignment of any role in Privileged Identity Management",
     },
     Power {
@@ -62,7 +62,7 @@ pub const POWERS: &[Power] = &[
         how: "turns keys on, opens networks and attaches identities, past every guard of keyless",
     },
     Power {
-        // Azure writes the action with the identity's place in it in roles of its own (Managed Identity Operator), and without elsewhere.
+        // Azure's own roles (Managed Identity Operator) write the action with the identity's position in it, other places without.
         actions: &[
             "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
             "Microsoft.ManagedIdentity/userAssignedIdentities/name/assign/action",
@@ -82,7 +82,7 @@ pub const POWERS: &[Power] = &[
     },
     Power {
         actions: &["Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"],
-        words: "give Cosmos DB's own roles",
+        words: "assign Cosmos DB's own roles",
         how: "gives access to the data of the database account, outside Azure RBAC",
     },
     Power {
@@ -93,30 +93,30 @@ pub const POWERS: &[Power] = &[
 ];
 
 impl Role {
-    /// The rights it gives with which somebody could get more.
+    /// Its rights that allow privilege escalation.
     pub fn powers(&self) -> impl Iterator<Item = &'static Power> {
         POWERS.iter().filter(|power| power.actions.iter().any(|action| self.can(action)))
     }
 
-    /// Whether giving it takes the word that the guard `grant` asks for, wherever it is given.
+    /// Whether the `grant` guard covers it at every scope.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
         self.powers().next().is_some()
     }
 
-    /// What this and another role both let one do, as far as a condition can keep it away: actions on data, calls of models among them, and
-    /// rights with which somebody could get more.
+    /// What this and another role both allow, as far as a condition can withhold it: data actions, including model calls, and rights that
+    /// allow privilege escalation.
     pub fn shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
         let rights = POWERS.iter().flat_map(|power| power.actions).copied();
         let rights = rights.filter(|action| self.can(action) && other.can(action));
-        // Where one pattern covers another, what both permit shows in the narrower one.
+        // If one pattern covers another, what both permit is the narrower one.
         let patterns =
             |role: &'a Self| role.permissions.iter().flat_map(|permission| &permission.data_actions);
         let data = patterns(self).chain(patterns(other)).map(String::as_str).chain(CALLS);
         rights.chain(data.filter(|action| self.can_on_data(action) && other.can_on_data(action)))
     }
 
-    /// The permissions that let it write role assignments.
+    /// The permissions that include writing role assignments.
     pub(super) fn granting(&self) -> impl Iterator<Item = &Permission> {
         self.permissions.iter().filter(|permission| permission.allows(GRANT))
     }

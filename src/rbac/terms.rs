@@ -1,10 +1,10 @@
-//! How long role assignments hold, by what Azure lists of them as `roleAssignmentScheduleInstances`.
+//! How long role assignments last, according to Azure's `roleAssignmentScheduleInstances`.
 //!
-//! Pure, and the one place that says so: plan, drift, guards and apply go by the same word. Each instance is one schedule of Privileged Identity
-//! Management and names the assignment that came of it; what is assigned for good is listed too, without an end
-//! (<https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope>). Two assignments of one scope,
-//! principal and role are two words on two things. Two words on one assignment that do not agree are none: then guards go by the one that
-//! ends, and whoever declares it, or finds it undeclared, is told that nobody knows.
+//! Pure, and the only place that decides this, for plan, drift, guards and apply. Each instance is one schedule of Privileged Identity
+//! Management and names the resulting assignment; permanent assignments are listed too, without an end
+//! (<https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope>). Two assignments of the same
+//! scope, principal and role are independent. Conflicting instances of one assignment leave it undecided: guards then assume that it ends,
+//! and other callers report that it is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use crate::id::ResourceId;
 
-/// What instances say of assignments; of one that none names nothing is known.
+/// The durations of assignments, from instances; an assignment without an instance is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms(BTreeMap<ResourceId, Term>);
 
-/// How long one assignment holds, by all instances that name it.
+/// How long one assignment lasts, by all instances that name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     holds: BTreeSet<Hold>,
@@ -29,22 +29,22 @@ pub struct Term {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
-    /// For good.
+    /// Permanently.
     Lasts,
-    /// Somebody assigned it until some day.
+    /// Somebody assigned it with an end.
     Given,
     /// Somebody activated it.
     Activated,
 }
 
-/// When it ends, in Azure's words and as far as they can be read.
+/// When it ends, in Azure's words and parsed if possible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct End {
     text: Option<String>,
     at: Option<Timestamp>,
 }
 
-/// What an instance says of its end: whatever stands there is one, readable or not.
+/// The end in an instance: any value counts as one, parsable or not.
 fn end_of(properties: &Value) -> Option<String> {
     match &properties["endDateTime"] {
         Value::Null => None,
@@ -54,7 +54,7 @@ fn end_of(properties: &Value) -> Option<String> {
     }
 }
 
-/// A moment as Azure writes it; without a zone it is one of UTC.
+/// Parses a time from Azure; without a time zone it is UTC.
 fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }
@@ -77,7 +77,7 @@ impl Term {
         Self { holds: BTreeSet::from([Hold::of(properties)]), end }
     }
 
-    /// Adds what another instance says of the same: it holds until the last end, and until nobody knows when if one of them is not known.
+    /// Combines it with another instance: it lasts until the later end, or an unknown time if either end is unknown.
     fn add(&mut self, other: Self) {
         let later = match (self.ends(), other.ends()) {
             (false, true) => true,
@@ -90,51 +90,51 @@ impl Term {
         self.holds.extend(other.holds);
     }
 
-    /// Whether it ends by itself, by the word of any instance.
+    /// Whether it ends, according to any instance.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.holds.iter().any(|hold| *hold != Hold::Lasts)
     }
 
-    /// Whether instances say different things of it.
+    /// Whether its instances conflict.
     #[must_use]
     pub fn is_contradicted(&self) -> bool {
         self.holds.len() > 1
     }
 
-    /// Whether somebody activated it, and nothing else is said.
+    /// Whether it is only activated, by all instances.
     #[must_use]
     pub fn is_activated(&self) -> bool {
         self.holds.iter().eq([&Hold::Activated])
     }
 
-    /// When it ends, as Azure says it.
+    /// When it ends, as Azure wrote it.
     #[must_use]
     pub fn until(&self) -> Option<&str> {
         self.end.text.as_deref().filter(|_| self.ends())
     }
 
-    /// The moment at which it ends, where that is known.
+    /// When it ends, if known.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         self.end.at.filter(|_| self.ends())
     }
 }
 
-/// What is said of it, as it goes after "an assignment".
+/// Its description, to follow "an assignment".
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.holds.iter().map(|hold| match hold {
-            Hold::Lasts => "that lasts",
-            Hold::Given => "that somebody gave until some day",
-            Hold::Activated => "that somebody activated for a while",
+            Hold::Lasts => "that is permanent",
+            Hold::Given => "that somebody assigned with an end",
+            Hold::Activated => "that somebody activated",
         });
         f.write_str(&words.collect::<Vec<_>>().join(" and as one "))
     }
 }
 
 impl Terms {
-    /// What these bodies say, as far as they are instances.
+    /// The durations in these bodies, as far as they are instances.
     pub fn of<'b>(bodies: impl IntoIterator<Item = &'b Value>) -> Self {
         let mut terms = Self::default();
         for body in bodies {
@@ -150,25 +150,25 @@ impl Terms {
         terms
     }
 
-    /// What is known of an assignment.
+    /// The duration of an assignment, if known.
     #[must_use]
     pub fn get(&self, assignment: &ResourceId) -> Option<&Term> {
         self.0.get(assignment)
     }
 
-    /// The same of one that ends by itself.
+    /// The duration of an assignment, if it ends.
     #[must_use]
     pub fn ending(&self, assignment: &ResourceId) -> Option<&Term> {
         self.get(assignment).filter(|term| term.ends())
     }
 
-    /// Whether it is known that an assignment lasts.
+    /// Whether an assignment is known to be permanent.
     #[must_use]
     pub fn lasts(&self, assignment: &ResourceId) -> bool {
         self.get(assignment).is_some_and(|term| !term.ends())
     }
 
-    /// The assignment that something ends is, where an instance says that it ends and not readably which it is.
+    /// The unparsable assignment id in an instance that has an end.
     #[must_use]
     pub fn unnamed(instance: &Value) -> Option<&str> {
         let properties = &instance["properties"];

@@ -1,7 +1,7 @@
-//! Questions to Microsoft Graph, packed into as few requests as it allows.
+//! Queries to Microsoft Graph, packed into as few requests as possible.
 //!
-//! In: directory queries of one wave. Out: an answer to each. `pack` and `unpack` are pure; only `ask` sends. A batch is
-//! answered as a whole with 200, and each of its parts with a status of its own.
+//! Input: directory queries of one wave. Output: an answer to each. `pack` and `unpack` are pure; only `ask` sends. A batch is answered
+//! with 200 as a whole, and each of its parts has its own status.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use super::refusal;
 use crate::arm::{self, Client};
 use crate::snapshot::{Answer, Part, Query, Refusal, Shape};
 
-/// Graph takes no more requests in a batch.
+/// Graph's limit of requests in a batch.
 const BATCH: usize = 20;
-/// How often a part is sent that Graph throttles or cannot answer just now.
+/// How often a part is sent if Graph throttles it or is unavailable.
 const ATTEMPTS: u32 = 6;
 
-/// What became of a part.
+/// The result of a part.
 #[derive(Debug, Clone, PartialEq)]
 enum Outcome {
     Found(Vec<Value>),
-    /// Throttled, or out of order: to be asked again after so many seconds.
+    /// Throttled or unavailable: to be sent again after this many seconds.
     Again(u64, Refusal),
     Denied(Refusal),
     Failed(Refusal),
 }
 
-/// Asks all of these; the answers stand in the same order.
+/// Sends all queries; answers are in the same order.
 pub(super) async fn ask(graph: &Client, queries: &[&Query]) -> Vec<Answer> {
     let all: Vec<&Part> = queries.iter().flat_map(|query| parts(query)).collect();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; all.len()];
@@ -74,7 +74,7 @@ async fn send(graph: &Client, all: &[&Part], chunk: &[usize]) -> Vec<(usize, Out
     chunk.iter().copied().zip(outcomes).collect()
 }
 
-/// Everything that was found for a query, unless something stood in the way of one of its parts.
+/// Everything found for a query, unless one of its parts failed.
 fn answer(query: &Query, outcomes: impl Iterator<Item = Option<Outcome>>) -> Answer {
     let mut items = Vec::new();
     let mut answer = None;
@@ -94,7 +94,7 @@ fn answer(query: &Query, outcomes: impl Iterator<Item = Option<Outcome>>) -> Ans
     answer.unwrap_or_else(|| Answer::found(items))
 }
 
-/// A batch; a part's id is its place.
+/// A batch; a part's id is its index.
 fn pack(parts: &[&Part]) -> Value {
     let request = |(id, part): (usize, &&Part)| match &part.body {
         None => json!({"id": id.to_string(), "method": "GET", "url": part.url}),
@@ -109,7 +109,7 @@ fn pack(parts: &[&Part]) -> Value {
     json!({"requests": parts.iter().enumerate().map(request).collect::<Vec<_>>()})
 }
 
-/// What a batch's answer says of each part; answers come in any order.
+/// The result of each part in a batch's answer, which may be in any order.
 fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
     let answers: BTreeMap<&str, &Value> = body["responses"]
         .as_array()
@@ -119,7 +119,7 @@ fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
         .collect();
     let outcome = |(id, part): (usize, &&Part)| {
         answers.get(id.to_string().as_str()).map_or_else(
-            || Outcome::Failed(refused(part, "Microsoft Graph left it out of its answer", None)),
+            || Outcome::Failed(refused(part, "Microsoft Graph's answer does not include it", None)),
             |answer| read(answer, part),
         )
     };
@@ -135,19 +135,17 @@ fn read(answer: &Value, part: &Part) -> Outcome {
     let said = format!("Microsoft Graph answered {status} {words}");
     let said = said.trim_end_matches([' ', '.']);
     match status {
-        // Whatever stands beside it.
+        // Even if there are items too.
         200 if arm::carries_error(body) => Outcome::Failed(refused(part, said, None)),
         200 => match (body["value"].as_array(), has_more(body)) {
-            // Who that is, nobody knows: it may be whoever was asked about.
-            (Some(items), _) if !items.iter().all(has_id) => Outcome::Failed(refused(
-                part,
-                "an object in Microsoft Graph's answer has no id that can be read",
-                None,
-            )),
-            // One page holds more than anybody wants to know of one name.
+            // An object without an id may be the one in question.
+            (Some(items), _) if !items.iter().all(has_id) => {
+                Outcome::Failed(refused(part, "an object in Microsoft Graph's answer has no valid id", None))
+            }
+            // One page is more than enough for one name.
             (Some(items), false) => Outcome::Found(items.clone()),
             (Some(items), _) if items.len() > 1 && part.body.is_none() => Outcome::Found(items.clone()),
-            _ => Outcome::Failed(refused(part, "Microsoft Graph's answer is not a whole list", None)),
+            _ => Outcome::Failed(refused(part, "Microsoft Graph's answer is not a complete list", None)),
         },
         401 | 403 => Outcome::Denied(refused(part, said, None)),
         429 | 502..=504 => {

@@ -1,7 +1,7 @@
-//! Asks what is missing from a snapshot, in waves, until nothing is (IO).
+//! Reads what is missing from a snapshot, in waves, until nothing is (IO).
 //!
-//! All queries of a wave go out together, those to Microsoft Graph packed into batches; a further wave is needed only where an
-//! answer raises a question.
+//! All queries of a wave go out together, those to Microsoft Graph in batches; another wave is only needed if an answer raises further
+//! queries.
 
 mod batch;
 
@@ -13,11 +13,11 @@ use crate::arm::{self, Client};
 use crate::drift::{self, Event, LogQuery};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
-/// More waves than the kinds can need: groups, then what an absence or a refusal raises.
+/// More waves than the kinds can need: groups, then follow-ups of absences and refusals.
 const MAX_WAVES: usize = 8;
 
-/// Asks what `wanted` wants to know, given what a snapshot knows, until it wants nothing that was not asked; `graph` is asked about
-/// principals only.
+/// Runs the queries that `wanted` returns for the snapshot, until it returns none that was not run; `graph` only serves queries about
+/// principals.
 pub(crate) async fn ask_until_known(
     wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
     client: &Client,
@@ -36,7 +36,7 @@ pub(crate) async fn ask_until_known(
     }
 }
 
-/// Asks one wave of queries.
+/// Runs one wave of queries.
 async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
     let (directory, resources): (Vec<&Query>, Vec<&Query>) =
         queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
@@ -47,8 +47,8 @@ async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &
     }
 }
 
-/// Asks the activity log; of each answer as many pages as the question takes. What differs is known by then, and waits for no log
-/// longer than `patience`.
+/// Queries the activity log, with as many pages per query as allowed. The differences are known by then, so no log is waited for longer
+/// than `patience`.
 pub async fn ask_log(
     queries: Vec<LogQuery>,
     client: &Client,
@@ -61,12 +61,12 @@ pub async fn ask_log(
             Ok(Ok((events, whole))) => {
                 drift::Answer::Read { events: events.into_iter().flatten().collect(), whole }
             }
-            // Not the question: it holds the time of day.
+            // The query itself is left out: it contains the time of day.
             Ok(Err(error)) => {
                 drift::Answer::Unread(Refusal { message: error.to_string(), hint: error.hint() })
             }
             Err(_) => {
-                let message = format!("it was not read to its end within {} s", patience.as_secs());
+                let message = format!("it could not be read completely within {} s", patience.as_secs());
                 drift::Answer::Unread(Refusal { message, hint: None })
             }
         }
@@ -86,8 +86,8 @@ async fn ask(client: &Client, query: &Query) -> Answer {
     answer.map_or_else(|error| unanswered(query, &error), Answer::found)
 }
 
-/// What Azure says where a tenant has no license for Privileged Identity Management: nothing is there for a while only.
-/// <https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances>
+/// Azure's answer in a tenant without a license for Privileged Identity Management, where nothing is temporary:
+/// <https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances>.
 const UNLICENSED: &str = "AadPremiumLicenseRequired";
 
 fn unanswered(query: &Query, error: &arm::Error) -> Answer {
@@ -100,9 +100,10 @@ fn unanswered(query: &Query, error: &arm::Error) -> Answer {
             absent()
         }
         arm::Kind::Denied => Answer::Denied(refusal(error)),
-        // The group of a list that is not read for a group, or of one that has begun: nobody has to make it.
+        // The group of a list that is not the group's own, or whose first page was read: nobody needs to create it.
         _ if error.has_code("ResourceGroupNotFound") => {
-            let hint = Some("run it again: Azure contradicts itself, which passes".to_owned());
+            let hint =
+                Some("run the command again: Azure contradicts itself, probably temporarily".to_owned());
             Answer::Failed(Refusal { hint, ..refusal(error) })
         }
         _ => Answer::Failed(refusal(error)),
@@ -113,13 +114,12 @@ fn refusal(error: &arm::Error) -> Refusal {
     Refusal { message: format!("{} {}: {error}", error.method, error.path), hint: error.hint() }
 }
 
-/// Of a list only what it hangs on can be absent: the group that it lies in, or the parent of children. Any other 404 says nothing about
-/// what would be in it.
+/// For a list, only its container can be absent: its resource group, or the parent of children. Any other 404 says nothing about its items.
 fn is_absence(query: &Query, error: &arm::Error) -> bool {
     const PARENTS: [&str; 2] = ["ResourceNotFound", "ParentResourceNotFound"];
     error.says_absent()
         && match query.shape {
-            // Of a single resource only what says so by its name: whatever else a provider answers, nothing is planned on its word.
+            // For a single resource, only codes that say so by name: keyless plans nothing based on other codes.
             Shape::One => {
                 error.code.as_deref().is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
             }

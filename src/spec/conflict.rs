@@ -1,11 +1,11 @@
-//! Merge conflicts that somebody left in a file. Pure.
+//! Unresolved merge conflicts in a file. Pure.
 
 use std::ops::Range;
 
 use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
 
-/// Where git's markers of a conflict begin, as ranges of bytes. Each is a line at the left edge, which no YAML or JSON has.
+/// The byte ranges of git's conflict markers: lines at the left edge that are never valid YAML or JSON.
 pub(crate) fn conflicts(text: &str) -> Vec<Range<usize>> {
     const MARK: &str = "<<<<<<<";
     let mut start = 0;
@@ -23,9 +23,9 @@ pub(crate) fn conflicts(text: &str) -> Vec<Range<usize>> {
 /// A finding for each conflict.
 pub(super) fn findings(file: FileId, text: &str) -> Vec<Finding> {
     let finding = |Range { start, end }: Range<usize>| {
-        Finding::error(Code::YamlSyntax, "unresolved merge conflict")
-            .at(Span { file, start, end })
-            .hint("keep what is right and remove the lines that git put in: `<<<<<<<`, `=======`, `>>>>>>>`")
+        Finding::error(Code::YamlSyntax, "unresolved merge conflict").at(Span { file, start, end }).hint(
+            "keep the correct version and remove the lines that git added: `<<<<<<<`, `=======`, `>>>>>>>`",
+        )
     };
     conflicts(text).into_iter().map(finding).collect()
 }

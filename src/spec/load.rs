@@ -1,8 +1,8 @@
 //! Reads spec files: the only part of reading a spec that does IO.
 //!
-//! Input: paths as they stand on the command line, and standard input. Output: the files' text among the [`Sources`], and a finding for
-//! every one that cannot be read. A walk through a folder never follows a link out of it, so that a pull request cannot have a token file shown in a
-//! diagnostic; a file named on the command line may be a link, because whoever names it can read it anyway.
+//! Input: paths from the command line, and standard input. Output: the files' text in [`Sources`], and a finding for each file that cannot
+//! be read. Walking a folder never follows a link out of it, so that a pull request cannot expose a token file in a diagnostic; a file
+//! named on the command line may be a link, because whoever names it can read it anyway.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,13 +19,13 @@ use crate::text::{decoded, json};
 pub const MAX_BYTES: u64 = 64 << 20;
 /// Deepest nesting of folders.
 const MAX_FOLDERS: usize = 64;
-/// What standard input is called.
+/// The name of standard input.
 pub const STDIN: &str = "<stdin>";
 
-/// Loads files, folders and `-`: what could be read, in order, and what could not.
+/// Loads files, folders and `-`: what could be read, in order, and findings for the rest.
 ///
-/// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones; of
-/// a spec in JSON, as `export` writes it too, they say that it is not read.
+/// A file reached twice is loaded once. From folders, the `.yaml` and `.yml` files are loaded in sorted order, without hidden ones; a spec
+/// in JSON, which `export` also writes, is reported as not read.
 pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<FileId>, Vec<Finding>) {
     let mut loader = Loader::new(sources, "split it into several specs");
     let mut stdin = Some(stdin);
@@ -48,9 +48,9 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
         let is_spec = !is_plan(&source.text);
         if !is_spec {
             let name = &source.name;
-            let message = format!("`{name}` is a saved plan, and no spec");
+            let message = format!("`{name}` is a saved plan, not a spec");
             let hint = format!(
-                "`keyless show {name}` shows it, `keyless apply {name}` carries it out; beside specs it comes first"
+                "show it with `keyless show {name}` or apply it with `keyless apply {name}`; if specs are passed too, put it first"
             );
             findings.push(Finding::error(Code::SavedPlan, message).hint(hint));
         }
@@ -59,11 +59,11 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
     (files, findings)
 }
 
-/// Loads files of variables: what could be read, in order, and what could not. Each is one file; a folder is refused.
+/// Loads files of variables: what could be read, in order, and findings for the rest. Folders are refused.
 pub fn load_variables(paths: &[PathBuf], sources: &mut Sources) -> (Vec<FileId>, Vec<Finding>) {
-    let mut loader = Loader::new(sources, "name a file of variables: a YAML mapping of names to values");
+    let mut loader = Loader::new(sources, "pass a file of variables: a YAML mapping of names to values");
     for path in paths {
-        // One that is named twice counts at its last place too.
+        // A file named twice also counts at its last position.
         loader.seen.clear();
         loader.file(path);
     }
@@ -72,18 +72,18 @@ pub fn load_variables(paths: &[PathBuf], sources: &mut Sources) -> (Vec<FileId>,
 
 struct Loader<'s> {
     sources: &'s mut Sources,
-    /// Canonical paths of what is loaded.
+    /// Canonical paths of the loaded files.
     seen: BTreeSet<PathBuf>,
     files: Vec<FileId>,
     findings: Vec<Finding>,
-    /// What to do about a file that is too large.
+    /// The remedy for a file that is too large.
     smaller: &'static str,
 }
 
-/// What a folder holds for a run.
+/// An entry of a folder to load.
 enum Entry {
     Spec,
-    /// A folder that was not walked so far.
+    /// A folder that has not been walked yet.
     Folder,
 }
 
@@ -102,8 +102,8 @@ impl<'s> Loader<'s> {
         self.walk(folder, &root, 0, &mut BTreeSet::from([root.clone()]), &mut found);
         let failed = self.findings[before..].iter().any(|finding| finding.severity == Severity::Error);
         if found.is_empty() && !failed {
-            let message = format!("the folder `{}` holds no spec", shown(folder));
-            let hint = "a spec is a file that ends in `.yaml` or `.yml`; hidden files are left out";
+            let message = format!("folder `{}` contains no spec", shown(folder));
+            let hint = "spec files end in `.yaml` or `.yml`; hidden files are ignored";
             self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
         }
         found.sort();
@@ -112,7 +112,7 @@ impl<'s> Loader<'s> {
         }
     }
 
-    /// Collects the specs below a folder. Each real folder is walked once, whatever links lead to it.
+    /// Collects the specs below a folder. Each real folder is walked once, even if several links lead to it.
     fn walk(
         &mut self,
         folder: &Path,
@@ -124,8 +124,9 @@ impl<'s> Loader<'s> {
         if depth > MAX_FOLDERS {
             let message =
                 format!("folders are nested deeper than {MAX_FOLDERS} levels in `{}`", shown(folder));
-            self.findings
-                .push(Finding::error(Code::TooLarge, message).hint("name the folder that holds the specs"));
+            self.findings.push(
+                Finding::error(Code::TooLarge, message).hint("pass the folder that contains the specs"),
+            );
             return;
         }
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
@@ -147,13 +148,13 @@ impl<'s> Loader<'s> {
         }
     }
 
-    /// What of a folder is read, and what there is to say about the rest: a spec that cannot be read, or that would go unseen.
+    /// Which entry of a folder to load, and findings for others: unreadable specs, and those that would go unnoticed.
     fn entry(&mut self, entry: &fs::DirEntry, root: &Path, walked: &mut BTreeSet<PathBuf>) -> Option<Entry> {
         let path = entry.path();
         let wanted = is_spec(&path);
         let about = match fs::metadata(&path) {
             Ok(about) => about,
-            // A link to nowhere matters only where it is called a spec.
+            // A broken link only matters if it has the name of a spec.
             Err(_) if !wanted => return None,
             Err(error) => {
                 self.unreadable(&shown(&path), &error);
@@ -161,8 +162,8 @@ impl<'s> Loader<'s> {
             }
         };
         if about.is_file() && ends_in(&path, &["json"]) && holds_spec(&path) {
-            let message = format!("`{}` holds a spec and is not read", shown(&path));
-            let hint = "a folder gives its `.yaml` and `.yml` files: rename it to end in `.yaml`, which takes JSON, or move it elsewhere";
+            let message = format!("`{}` contains a spec but is not read", shown(&path));
+            let hint = "only `.yaml` and `.yml` files are read from a folder: rename it to end in `.yaml`, which accepts JSON, or move it elsewhere";
             self.findings.push(Finding::error(Code::UnreadSpec, message).hint(hint));
         }
         if !(about.is_dir() || (about.is_file() && wanted)) {
@@ -170,10 +171,10 @@ impl<'s> Loader<'s> {
         }
         let real = path.canonicalize().map_err(|error| self.unreadable(&shown(&path), &error)).ok()?;
         if entry.file_type().is_ok_and(|kind| kind.is_symlink()) && !real.starts_with(root) {
-            let message = format!("`{}` is a link out of the folder and is not followed", shown(&path));
-            // A link called a spec was meant to be read; a linked folder may hold anything.
+            let message = format!("`{}` links out of the folder and is not followed", shown(&path));
+            // A link with the name of a spec was meant to be read; a linked folder may contain anything.
             let severity = if about.is_file() { Severity::Error } else { Severity::Warning };
-            let hint = "name what it points to on the command line, or copy it into the folder";
+            let hint = "pass its target on the command line, or copy it into the folder";
             self.findings.push(Finding::new(severity, Code::UnreadableFile, message).hint(hint));
             return None;
         }
@@ -196,7 +197,7 @@ impl<'s> Loader<'s> {
         }
     }
 
-    /// Reads a file to its end, but never more than the limit, and adds it.
+    /// Reads a file completely, up to the size limit, and adds it.
     fn add(&mut self, name: &str, from: impl Read) {
         match files::read_all(from, MAX_BYTES).map(String::from_utf8) {
             Ok(Ok(text)) => self.files.push(self.sources.add(name, text)),
@@ -208,9 +209,9 @@ impl<'s> Loader<'s> {
     fn unread(&mut self, name: &str, error: ReadError) {
         let unreadable = |message: String| Finding::error(Code::UnreadableFile, message);
         let finding = match error {
-            ReadError::Folder => unreadable(format!("`{name}` is a folder")).hint("name a file"),
+            ReadError::Folder => unreadable(format!("`{name}` is a folder")).hint("pass a file"),
             ReadError::NamedPipe => {
-                unreadable(format!("`{name}` is a named pipe, which nobody may ever write to"))
+                unreadable(format!("`{name}` is a named pipe, which may never be written to"))
                     .hint("pipe into `-`, which is standard input, or use the shell's `<(...)`")
             }
             ReadError::TooLarge { limit } => {
@@ -231,7 +232,7 @@ impl<'s> Loader<'s> {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file seems to be UTF-16: save it as UTF-8",
             _ => "save the file as UTF-8",
         };
-        // The readable part is kept, so that the finding can show its place.
+        // The readable part is kept so that the finding can show its position.
         bytes.truncate(at);
         let file = self.sources.add(name, String::from_utf8(bytes).unwrap_or_default());
         let message = format!("byte {at} of `{name}`, 0x{bad:02x}, is not UTF-8");
@@ -241,14 +242,14 @@ impl<'s> Loader<'s> {
 
     fn unreadable(&mut self, name: &str, error: &io::Error) {
         let (message, hint) = match error.kind() {
-            io::ErrorKind::NotFound => (
-                format!("there is no file or folder `{name}`"),
-                "name spec files or folders on the command line, or `-` for standard input",
-            ),
-            io::ErrorKind::PermissionDenied => {
-                (format!("`{name}` may not be read"), "give whoever runs the command the right to read it")
+            io::ErrorKind::NotFound => {
+                (format!("`{name}` does not exist"), "pass spec files or folders, or `-` for standard input")
             }
-            _ => (format!("`{name}` cannot be read"), "check that it is a file or folder that can be opened"),
+            io::ErrorKind::PermissionDenied => (
+                format!("permission denied reading `{name}`"),
+                "make it readable for the user that runs the command",
+            ),
+            _ => (format!("could not read `{name}`"), "check that it is a file or folder that can be opened"),
         };
         let finding = Finding::error(Code::UnreadableFile, message).hint(hint);
         self.findings.push(match error.kind() {
@@ -262,13 +263,13 @@ fn is_spec(path: &Path) -> bool {
     ends_in(path, &["yaml", "yml"])
 }
 
-/// Whether a file's name ends in one of these, in whatever letter case.
+/// Whether a file's name ends in one of these, ignoring case.
 fn ends_in(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
 }
 
-/// Whether a file holds a spec in JSON, or a list of specs. Lock files, saved plans, reports and what others put there do not; of what is no
-/// JSON, because of a comment for instance, the names of a spec's fields decide, and those of what keyless itself writes.
+/// Whether a file contains a spec in JSON, or a list of specs. Lock files, saved plans and reports do not. If it is not valid JSON, for
+/// example because of a comment, the names of a spec's fields decide, and the names of fields that only keyless writes.
 pub(crate) fn holds_spec(path: &Path) -> bool {
     let Ok(bytes) = files::read(path, MAX_BYTES) else { return false };
     let text = decoded(&bytes);
@@ -278,7 +279,7 @@ pub(crate) fn holds_spec(path: &Path) -> bool {
     })
 }
 
-/// Whether a text that is no JSON has a field of this name: the word by itself, in quotes or not, with a colon behind it.
+/// Whether a text that is not JSON has a field with this name: the whole word, quoted or not, followed by a colon.
 fn has_field(text: &str, name: &str) -> bool {
     let is_field = |at: usize| {
         let before = text[..at].chars().next_back();
@@ -288,7 +289,7 @@ fn has_field(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| is_field(at))
 }
 
-/// A path as it is shown; what a terminal would obey in it is written out.
+/// A path for display, with control characters escaped.
 fn shown(path: &Path) -> String {
     crate::text::sanitize::sanitize(&path.to_string_lossy()).into_owned()
 }

@@ -1,4 +1,4 @@
-//! The lock file beside a spec, as data: who its names were when somebody looked them up who may read the directory.
+//! The lock file of a spec, as data: the principals its names resolved to when somebody with access to the directory looked them up.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::model::PrincipalType;
 /// The version of the format.
 pub(crate) const FORMAT_VERSION: &str = "1.0";
 
-/// Who the names of a spec are.
+/// The principals of a spec's names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Lock {
@@ -20,17 +20,17 @@ pub struct Lock {
     pub principals: Vec<Entry>,
 }
 
-/// Who a name is.
+/// The principal of a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Entry {
     /// The tenant in which it was looked up, if that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Uuid>,
-    /// What it is.
+    /// Its type.
     #[serde(rename = "type")]
     pub principal_type: PrincipalType,
-    /// Its name as in the spec; of a managed identity the resource id.
+    /// Its name in the spec; for a managed identity the resource id.
     pub name: String,
     /// Its object id.
     pub id: Uuid,
@@ -39,16 +39,16 @@ pub struct Entry {
 /// A lock file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// It is not JSON, or of another shape.
+    /// It is not JSON, or has another structure.
     #[error("it is not a lock file: {0}")]
     Shape(serde_json::Error),
-    /// It is of another format.
-    #[error("it has format version `{0}`, and this keyless reads `{FORMAT_VERSION}`")]
+    /// It has another format version.
+    #[error("it has format version `{0}`, but this version of keyless reads `{FORMAT_VERSION}`")]
     Version(String),
-    /// It says of one name who it is more than once.
-    #[error("it holds {who} twice, as `{}` and as `{}`: two versions of it were merged", .ids[0], .ids[1])]
+    /// It has several object ids for one name.
+    #[error("it contains {who} twice, as `{}` and as `{}`: two versions of the file were merged", .ids[0], .ids[1])]
     Twice {
-        /// The name, with what it is.
+        /// The name with its type.
         who: String,
         /// The object ids.
         ids: [Uuid; 2],
@@ -66,7 +66,7 @@ impl Entry {
 }
 
 impl Lock {
-    /// Reads a lock file.
+    /// Parses a lock file.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         let lock: Self = serde_json::from_str(text).map_err(LockError::Shape)?;
         if lock.format_version != FORMAT_VERSION {

@@ -1,7 +1,7 @@
-//! Specs: from files to typed values.
+//! Reads specs: from files to typed values.
 //!
-//! The stages stand in [`read`]: load (the only IO) → parse → put variables in → check the structure → typed [`model::Spec`]. Each
-//! stage tells all it finds, with its place. What a field may hold beyond its type is the kinds' concern.
+//! The stages are in [`read`]: load (the only IO) → parse → substitute variables → check the structure → typed [`model::Spec`]. Each stage
+//! reports everything it finds, with positions. What fields may contain beyond their types is checked by the kinds.
 mod build;
 pub(crate) mod conflict;
 pub mod load;
@@ -31,21 +31,21 @@ pub use names::{STACK_NAMES, is_stack_name};
 use tree::Document;
 use variables::{VariableInputs, Variables};
 
-/// Findings of one file after which no more are told.
+/// The number of findings after which no more are reported for a file.
 const MAX_FINDINGS: usize = 1000;
 
 /// A spec that was read without an error.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The tree with its variables put in, and its places.
+    /// The tree with its variables substituted, and its positions.
     pub document: Document,
     /// The same, typed.
     pub spec: model::Spec,
-    /// Who its names are, where a lock file stands beside it.
+    /// The principals of its names, if it has a lock file.
     pub lock: Option<Lock>,
 }
 
-/// Reads specs: those without errors, in the order of their files, and everything found in all of them.
+/// Reads specs: those without errors, in the order of their files, and the findings about all of them.
 pub fn read(
     paths: &[PathBuf],
     inputs: &VariableInputs,
@@ -55,7 +55,7 @@ pub fn read(
 ) -> (Vec<Loaded>, Vec<Finding>) {
     let (files, mut findings) = load::load(paths, sources, stdin);
     let (outside, problems) = outside(inputs, sources);
-    // What a broken file of variables would have defined is not known: references are not called unknown then.
+    // Variables in a broken file of variables are not known, so references to them are not reported as unknown.
     let complete = !has_error(&problems);
     findings.extend(problems);
     let mut loaded = Vec::new();
@@ -69,7 +69,7 @@ pub fn read(
         findings.extend(problems);
         loaded.extend(one.filter(|_| complete));
     }
-    // Of a damaged file the rules say what they can; nothing further is done with it.
+    // Rules report what they can about a damaged file; nothing else uses it.
     damaged.extend(loaded.iter().cloned());
     if complete {
         let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
@@ -86,8 +86,8 @@ pub fn read(
     (loaded, capped(&findings))
 }
 
-/// The places of values that a finding speaks about already, and those of principals that they name: these may seem to lack what is there
-/// and wrong.
+/// The positions of values with findings, and those of principals that contain them: these may seem to lack a value that is present but
+/// wrong.
 fn stand_ins(damaged: &[Loaded]) -> (BTreeSet<Span>, BTreeSet<Span>) {
     let (mut values, mut owners) = (BTreeSet::new(), BTreeSet::new());
     for Loaded { document, .. } in damaged {
@@ -102,7 +102,7 @@ fn stand_ins(damaged: &[Loaded]) -> (BTreeSet<Span>, BTreeSet<Span>) {
     (values, owners)
 }
 
-/// Parses a file, and has no excerpt show what is or could be a secret in it.
+/// Parses a file, and hides possible secrets in it from excerpts.
 fn parse(file: FileId, sources: &mut Sources) -> (Option<Document>, Vec<Finding>) {
     let parsed = tree::parse(file, sources);
     let hidden = secrets::hidden(parsed.0.as_ref(), &sources.file(file).text);
@@ -124,7 +124,7 @@ fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Fi
     (variables, findings)
 }
 
-/// Reads one file: all of its findings, in the order of the file, and the spec if none of them is an error.
+/// Reads one file: its findings in order, and the spec if none of them is an error.
 fn read_file(
     (document, mut findings): (Option<Document>, Vec<Finding>),
     outside: &Variables,
@@ -144,9 +144,9 @@ fn read_file(
             Ok(spec) => Some(Loaded { document, spec, lock: None }),
             Err(error) => {
                 let finding =
-                    Finding::error(Code::WrongType, "the spec fits its schema and still cannot be read");
+                    Finding::error(Code::WrongType, "the spec matches its schema but could not be read");
                 let finding = finding.at(document.span_of("")).cause(error.to_string());
-                findings.push(finding.hint("this is a mistake in keyless: please report it with the spec"));
+                findings.push(finding.hint("this is a bug in keyless: please report it with the spec"));
                 None
             }
         }
@@ -154,12 +154,13 @@ fn read_file(
     (loaded, findings)
 }
 
-/// Where a finding stands, for the order in which they are told.
+/// The position of a finding, for sorting.
 fn place(finding: &Finding) -> Option<(FileId, usize)> {
     finding.span.map(|span| (span.file, span.start))
 }
 
-/// Findings in order, without those of a file that are too many. Errors stay before others: a file with one is never taken for one without.
+/// Sorts findings and limits their number per file. Errors are kept before others, so that a file with an error never looks like one
+/// without.
 fn capped(findings: &[Finding]) -> Vec<Finding> {
     let mut kept = Vec::new();
     for mut of_file in
@@ -179,7 +180,7 @@ fn capped(findings: &[Finding]) -> Vec<Finding> {
     kept
 }
 
-/// What can still be read of a document in which something is wrong.
+/// What can be read of a document with problems.
 fn rest_of(mut document: Document) -> Option<Loaded> {
     let (tree, lost) = structure::salvage(&document)?;
     document.tree = tree;

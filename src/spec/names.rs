@@ -1,10 +1,10 @@
-//! What can name a stack and a resource group.
+//! Valid names of stacks and resource groups.
 
-/// What [`is_stack_name`] takes.
+/// The names that [`is_stack_name`] accepts, in words.
 pub const STACK_NAMES: &str =
     "1 to 63 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
 
-/// Whether it can name a stack.
+/// Whether it is a valid stack name.
 #[must_use]
 pub fn is_stack_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
@@ -12,7 +12,7 @@ pub fn is_stack_name(name: &str) -> bool {
         && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c))
 }
 
-/// Whether Azure takes it as the name of a resource group.
+/// Whether it is a valid name of a resource group.
 pub(crate) fn is_group_name(name: &str) -> bool {
     let count = name.chars().count();
     (1..=90).contains(&count)

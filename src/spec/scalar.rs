@@ -1,22 +1,22 @@
 //! What a scalar of YAML means: null, true or false, a number, or text.
 //!
-//! Input: the characters of an unquoted scalar. Output: its value by YAML 1.2's core schema, with fewer surprises: what two YAML readers would
-//! understand differently (`0123`, `1_000`, `no`, dates) stays text, so that a field that takes something else says so. Pure.
+//! Input: the characters of an unquoted scalar. Output: its value by YAML 1.2's core schema, with fewer surprises: what YAML parsers
+//! disagree about (`0123`, `1_000`, `no`, dates) stays text, so that a field of another type reports it. Pure.
 
 use serde_json::{Number, Value};
 
-/// What an unquoted scalar is.
+/// The value of an unquoted scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar {
-    /// A value that JSON has too.
+    /// A JSON value.
     Value(Value),
-    /// A whole number beyond 64 bits.
+    /// An integer beyond 64 bits.
     TooBig,
-    /// Infinity or not-a-number, or a number too large for a double.
+    /// Infinity, not-a-number, or a number too large for a double.
     NotFinite,
 }
 
-/// Reads an unquoted scalar.
+/// Parses an unquoted scalar.
 #[must_use]
 pub(super) fn read(text: &str) -> Scalar {
     match text {
@@ -43,9 +43,9 @@ pub(super) fn read(text: &str) -> Scalar {
     }
 }
 
-/// Reads text from outside of YAML, such as `--var`: true, false and numbers are typed, all else is text.
+/// Parses text from outside of YAML, such as `--var`: true, false and numbers are typed, everything else is text.
 ///
-/// `null`, `~` and nothing at all stay text: whoever writes `--var owner=` means an empty owner, not the removal of one.
+/// `null`, `~` and the empty string stay text: `--var owner=` means an empty owner, not its removal.
 #[must_use]
 pub(super) fn read_argument(text: &str) -> Value {
     match read(text) {
@@ -54,7 +54,7 @@ pub(super) fn read_argument(text: &str) -> Value {
     }
 }
 
-/// Hexadecimal and octal numbers as YAML 1.2 writes them.
+/// Parses hexadecimal and octal numbers of YAML 1.2.
 fn radix(text: &str) -> Option<Scalar> {
     let (digits, radix) = match text.split_at_checked(2)? {
         ("0x", digits) => (digits, 16),
@@ -72,7 +72,7 @@ enum Shape {
     Fraction,
 }
 
-/// Tells whether unsigned text is a decimal number, without superfluous leading zeros.
+/// Whether unsigned text is a decimal number without superfluous leading zeros.
 fn numeric_shape(unsigned: &str) -> Option<Shape> {
     let bytes = unsigned.as_bytes();
     let digits_from = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -114,7 +114,7 @@ fn whole(text: &str) -> Scalar {
         .map_or(Scalar::TooBig, |number| Scalar::Value(Value::Number(number)))
 }
 
-/// A number with a point or exponent; `1.0` is the whole number 1, as JSON Schema sees it too.
+/// Parses a number with a point or exponent; `1.0` is the integer 1, as in JSON Schema.
 fn fraction(text: &str) -> Scalar {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) else {

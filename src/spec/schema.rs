@@ -1,6 +1,7 @@
-//! The JSON Schema of specs, made from the types in `model`.
+//! The JSON Schema of specs, generated from the types in `model`.
 //!
-//! Output: one schema that `structure` checks parsed specs against, and one for editors, which see a spec before its variables are put in. Pure.
+//! Output: one schema for `structure`, which checks parsed specs, and one for editors, which see a spec before variables are substituted.
+//! Pure.
 
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::model::Spec;
 
-/// The schema of a spec whose variables have been put in (JSON Schema draft 2020-12).
+/// The schema of a spec with variables substituted (JSON Schema draft 2020-12).
 #[must_use]
 pub fn schema() -> Value {
     let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Spec>();
@@ -16,7 +17,7 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// The schema of a spec as it is written, for editors: where true or false, a number or one of several words stands, `${name}` may stand too.
+/// The schema of a spec as written, for editors: `${name}` is allowed in place of booleans, numbers and enum values.
 #[must_use]
 pub fn published_schema() -> Value {
     let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Spec>();
@@ -34,7 +35,7 @@ pub fn published_schema() -> Value {
     schema
 }
 
-/// Writes out the range that a number's format stands for: formats are not checked, and serde would fail without a good message.
+/// Adds the range that a number's format implies: formats are not checked, and serde's error message would be poor.
 fn bound_integers(schema: &mut Schema) {
     const RANGES: &[(&str, i64, u64)] = &[
         ("int32", i32::MIN as i64, i32::MAX as u64),
@@ -73,7 +74,7 @@ impl Transform for AllowReferences {
             return;
         }
         let mut own = std::mem::take(object);
-        // What editors show beside the field stays on the field.
+        // The description that editors show stays on the field.
         for keyword in ["title", "description", "default"] {
             if let Some(value) = own.remove(keyword) {
                 object.insert(keyword.to_owned(), value);
@@ -119,7 +120,7 @@ mod tests {
         for schema in [schema(), published_schema()] {
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
             let field = &schema["$defs"]["Account"]["properties"]["disableLocalAuth"];
-            assert_eq!(field["description"], "Whether API keys are refused. On creation: true.");
+            assert_eq!(field["description"], "Whether API keys are disabled. On creation: true.");
         }
     }
 }

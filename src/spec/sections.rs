@@ -1,21 +1,21 @@
-//! The lists of a spec whose elements are resources, or grants: what each is called and where it may stand.
+//! The lists of a spec that contain resources or grants: the noun for an element, and where the list may be.
 //!
-//! One row for each; what reads, names, writes or compares specs asks here. A kind without a row fails a test.
+//! One row for each list; whatever reads, names, writes or compares specs uses it. A kind without a row fails a test.
 
 /// A list of a spec.
 #[derive(Debug)]
 pub struct Row {
     /// The field.
     pub name: &'static str,
-    /// The word for one element.
+    /// The noun for one element.
     pub noun: &'static str,
-    /// The fields of an element that may hold its name.
+    /// The fields that may name an element.
     pub named_by: &'static [&'static str],
-    /// The lists in whose elements it may stand; "" is the file itself.
+    /// The lists whose elements may contain it; "" is the file itself.
     pub within: &'static [&'static str],
 }
 
-/// All of them, in the order in which an export writes them.
+/// All lists, in the order in which an export writes them.
 pub const SECTIONS: &[Row] = &[
     Row { name: "accounts", noun: "account", named_by: &["name"], within: &[""] },
     Row { name: "workspaces", noun: "workspace", named_by: &["name"], within: &[""] },
@@ -31,13 +31,13 @@ pub const SECTIONS: &[Row] = &[
     Row { name: "roleAssignments", noun: "role assignment", named_by: &["role"], within: &["", "accounts"] },
 ];
 
-/// The row of a list, by its name.
+/// The row of a list.
 #[must_use]
 pub fn section(name: &str) -> Option<&'static Row> {
     SECTIONS.iter().find(|row| row.name == name)
 }
 
-/// The names of the lists that an element of another one may hold: none of them is a field of that element.
+/// The names of the lists that an element of another list may contain; these are not fields of that element.
 pub fn within(name: &str) -> impl Iterator<Item = &'static str> {
     SECTIONS.iter().filter(move |row| row.within.contains(&name)).map(|row| row.name)
 }

@@ -1,14 +1,15 @@
-//! What is quoted of an answer that is no JSON.
+//! Excerpts of answers that are not JSON.
 
 use crate::text::scrub::scrub;
 
-/// How much of a page that is not JSON is quoted.
+/// The number of words quoted from such an answer.
 const WORDS: usize = 24;
 
-/// The first words of a page from a proxy or a gateway, without its tags.
+/// The first words of a page from a proxy or gateway, without tags.
 pub(crate) fn first_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
-    // Before tags are taken out of it and it is cut: half a secret is harder to find. And after, for one that stood between tags.
+    // Scrubbed before tags are removed and the text is cut, since half a secret is harder to find; and again afterwards, for one that
+    // spanned tags.
     let text = scrub(&text);
     let visible = match text.find('<') {
         Some(_) => without_tags(&text),

@@ -1,4 +1,4 @@
-//! JSON: tokens of pointers (RFC 6901), members whose case Azure ignores, and documents that name none twice.
+//! JSON: pointer tokens (RFC 6901), members whose case Azure ignores, and documents without duplicate names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,13 +6,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a document in which no object has a name twice: of two values one tool takes the first and another the last.
+/// Parses a document and rejects duplicate names in objects: some tools take the first value and others the last.
 pub(crate) fn once(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Once>(text)?;
     serde_json::from_str(text)
 }
 
-/// Whether a document, or an object in a list that it is, has members of all these names, in whatever letter case; `None` of what is no JSON.
+/// Whether a document, or an object in it if it is a list, has members with all these names, ignoring case; `None` if it is not JSON.
 #[must_use]
 #[expect(clippy::zero_sized_map_values, reason = "a set would not read over the values")]
 pub(crate) fn holds(text: &str, names: &[&str]) -> Option<bool> {
@@ -29,7 +29,7 @@ pub(crate) fn holds(text: &str, names: &[&str]) -> Option<bool> {
     }
 }
 
-/// What is read only to see that no name stands there twice.
+/// Parsed only to detect duplicate names.
 struct Once;
 
 impl<'de> Deserialize<'de> for Once {
@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for Once {
         let mut names = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
             if names.contains(&name) {
-                return Err(A::Error::custom(format!("`{name}` stands there twice")));
+                return Err(A::Error::custom(format!("`{name}` occurs twice")));
             }
             names.insert(name);
             map.next_value::<Self>()?;
@@ -87,19 +87,20 @@ impl<'de> Visitor<'de> for Once {
     }
 }
 
-/// One token of a JSON pointer, escaped.
+/// Escapes a token of a JSON pointer.
 #[must_use]
 pub fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }
 
-/// One token of a JSON pointer, as it was before [`escape`].
+/// Reverses [`escape`].
 #[must_use]
 pub fn unescape(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-/// A member of an object, in whatever case its name is written there, made if it is not there. What is no object becomes one: not everything that answers is Azure.
+/// A member of an object, in whatever case its name is written, created if missing. A value that is not an object becomes one: other
+/// servers than Azure may answer.
 pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = Value::Object(Map::new());
@@ -109,7 +110,7 @@ pub(crate) fn member<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     map.entry(name).or_insert(Value::Null)
 }
 
-/// The name under which a map holds a member: as written, or otherwise in another case. ARM's names, tags too, ignore it.
+/// The name under which a map contains a member: as written, otherwise in another case. ARM ignores the case of names, including tags.
 #[must_use]
 pub(crate) fn spelled<'a>(map: &'a Map<String, Value>, name: &'a str) -> &'a str {
     if map.contains_key(name) {

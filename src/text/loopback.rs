@@ -1,8 +1,8 @@
-//! Addresses of this machine.
+//! Loopback addresses.
 
 use url::{Host, Url};
 
-/// Whether a URL stays on this machine.
+/// Whether a URL is on this machine.
 #[must_use]
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

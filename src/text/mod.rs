@@ -1,4 +1,4 @@
-//! The ground floor: what every module needs to know of text. Pure, but for what [`scrub`] knows of the secrets of a run.
+//! The ground floor: text functions that every module needs. Pure, apart from the secrets that [`scrub`] knows.
 
 pub(crate) mod excerpt;
 pub mod json;
@@ -11,7 +11,7 @@ pub(crate) mod scrub;
 
 use std::borrow::Cow;
 
-/// The text of a file: UTF-8, or UTF-16 where a byte order mark says so. The mark is no part of it.
+/// Decodes a file's text: UTF-8, or UTF-16 if it has a byte order mark, which is removed.
 pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();

@@ -1,16 +1,16 @@
-//! Names in messages: cut where they are long, listed, and the one that was probably meant. Pure.
+//! Names in messages: shortened, listed, and the one that was probably meant. Pure.
 
 use strsim::normalized_damerau_levenshtein;
 
-/// Longest part of a spec that a message repeats, in characters.
+/// The longest part of a spec that a message repeats, in characters.
 const SHORT: usize = 60;
-/// Names longer than this are not compared: the comparison takes the product of both lengths.
+/// Longer names are not compared: comparing takes time proportional to the product of the lengths.
 const COMPARABLE: usize = 64;
 const SIMILAR: f64 = 0.6;
-/// From here on it is hardly anything but a slip.
+/// From this similarity on, it is almost certainly a typo.
 const SLIP: f64 = 0.9;
 
-/// A part of a spec as a message repeats it: not endlessly.
+/// A part of a spec, shortened for a message.
 pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -18,12 +18,12 @@ pub(crate) fn short(text: &str) -> String {
     }
 }
 
-/// The name that was probably meant, if one is near enough.
+/// The most similar name, if it is similar enough.
 pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     likest(wrong, names, SIMILAR)
 }
 
-/// The name that was meant, if it is so near that hardly another could be.
+/// The most similar name, if it is almost certainly the one that was meant.
 pub(crate) fn very_like<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     likest(wrong, names, SLIP)
 }
@@ -32,7 +32,7 @@ fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64)
     if wrong.chars().count() > COMPARABLE {
         return None;
     }
-    // Case, `-` and `_` are what people most often get wrong, and nothing is nearer than that.
+    // Most typos are in case, `-` and `_`, so names that differ only there win.
     let fold = |text: &str| {
         text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<String>()
     };
@@ -41,13 +41,13 @@ fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64)
     let folded_length = f64::from(u32::try_from(folded.chars().count()).unwrap_or(u32::MAX));
     let mut best: Option<(f64, &str)> = None;
     for name in names {
-        // Two texts are at most as alike as their lengths.
+        // Two texts cannot be more similar than their lengths allow.
         let least_length = name.chars().count() - name.bytes().filter(|byte| b"-_".contains(byte)).count();
         if f64::from(u32::try_from(least_length).unwrap_or(u32::MAX)) * least > folded_length {
             continue;
         }
         let name_folded = fold(name);
-        // Most names are nothing like it, which is seen without the full comparison.
+        // Most names are not similar at all, which this shows without the full comparison.
         let bound = at_best(&letters, &self::letters(&name_folded));
         if bound < least || best.is_some_and(|(most, _)| bound <= most) {
             continue;
@@ -60,7 +60,7 @@ fn likest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, least: f64)
     best.map(|(_, name)| name)
 }
 
-/// How often each letter stands in a text; what is no ASCII counts as one letter.
+/// How often each letter occurs; non-ASCII characters count as one letter.
 fn letters(text: &str) -> [u8; 128] {
     let mut counts = [0_u8; 128];
     for character in text.chars() {
@@ -70,7 +70,7 @@ fn letters(text: &str) -> [u8; 128] {
     counts
 }
 
-/// How alike two texts can be at most that consist of these letters: each step of an edit mends one letter too many on each side.
+/// The maximum similarity of two texts with these letters: each edit step fixes one surplus letter on each side.
 fn at_best(left: &[u8; 128], right: &[u8; 128]) -> f64 {
     let over = |a: &[u8; 128], b: &[u8; 128]| -> u32 {
         a.iter().zip(b).map(|(a, b)| u32::from(a.saturating_sub(*b))).sum()

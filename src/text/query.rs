@@ -1,13 +1,13 @@
-//! Text inside of filters and URLs of Graph and ARM. Pure.
+//! Text in filters and URLs for Graph and ARM. Pure.
 
 use std::fmt::Write as _;
 
-/// A text as `OData` writes it.
+/// A string literal in `OData`.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Percent-encodes all that could mean something in a query.
+/// Percent-encodes everything with a meaning in a query.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~(),".contains(&byte) {

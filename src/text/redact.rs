@@ -1,8 +1,8 @@
 //! URLs without their secrets, for logs and errors.
 //!
-//! ARM signs its polling URLs in the query (`t`, `c`, `s`, `h`), storage in `sig`; whoever holds such a URL may use it.
+//! ARM signs its polling URLs in the query (`t`, `c`, `s`, `h`), Azure Storage in `sig`; anyone who has such a URL can use it.
 
-/// Query parameters whose value is never shown.
+/// Query parameters whose values are redacted.
 const SECRET_PARAMETERS: &[&str] = &[
     "t",
     "c",
@@ -31,12 +31,12 @@ const SECRET_PARAMETERS: &[&str] = &[
     "id_token",
 ];
 
-/// Whether the value of a parameter, of a query or a form, is never shown.
+/// Whether the value of a query or form parameter is redacted.
 pub(crate) fn is_secret_parameter(name: &str) -> bool {
     SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-/// The values of a URL's query that are never shown, as they stand there.
+/// The values in a URL's query that are redacted, as written.
 pub(crate) fn secret_values(url: &str) -> impl Iterator<Item = &str> {
     let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
     let pairs = query.split('&').filter_map(|parameter| parameter.split_once('='));

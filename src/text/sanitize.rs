@@ -1,7 +1,7 @@
-//! Makes text harmless that someone else wrote: display names, descriptions, tags, error messages, lines of specs.
+//! Makes text from outside harmless: display names, descriptions, tags, error messages, lines of specs.
 //!
-//! Input: any text. Output: text that shows every character it holds, commands neither a terminal nor a pipeline, and in Markdown is only text. Used by
-//! every renderer. Pure.
+//! Input: any text. Output: text with every character visible, which neither a terminal nor a pipeline interprets, and without Markdown
+//! markup. Used by every renderer. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -42,31 +42,32 @@ fn is_hidden(character: char) -> bool {
         || (code >= 0xAD && INVISIBLE.iter().any(|(from, to)| (*from..=*to).contains(&code)))
 }
 
-/// Whether a text holds a control, bidirectional, zero-width or other invisible character.
+/// Whether a text contains a control, bidirectional, zero-width or other invisible character.
 #[must_use]
 pub fn hides(text: &str) -> bool {
     text.contains(is_hidden)
 }
 
-/// A character as text that anyone sees: `\u{202e}`.
+/// Writes a character visibly: `\u{202e}`.
 pub(crate) fn escape_into(text: &mut String, character: char) {
     // Writing to a string does not fail.
     let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
 }
 
-/// Text for one line: control, bidirectional, zero-width and other invisible characters, line breaks too, become `\u{..}`, and pipeline commands are broken.
+/// Sanitizes one line: control, bidirectional, zero-width and other invisible characters, including line breaks, become `\u{..}`, and
+/// pipeline commands are broken.
 #[must_use]
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     clean(text, |_| false)
 }
 
-/// Text that may have several lines: as [`sanitize`], but line feeds and tabs stay.
+/// Sanitizes text that may have several lines: as [`sanitize`], but keeps line feeds and tabs.
 #[must_use]
 pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
     clean(text, |character| matches!(character, '\n' | '\t'))
 }
 
-/// A whole screen of lines that are put together already: as [`sanitize_lines`], but our own styles stay (`ESC [ 1 m`).
+/// Sanitizes finished output: as [`sanitize_lines`], but keeps keyless's own styles (`ESC [ 1 m`).
 #[must_use]
 pub fn sanitize_screen(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
@@ -101,7 +102,7 @@ fn sanitize_parts(text: &str) -> String {
     clean
 }
 
-/// A single character of a line, as [`sanitize`] would show it.
+/// Adds a single character of a line, as [`sanitize`] shows it.
 pub(crate) fn push_sanitized(text: &mut String, character: char) {
     if is_hidden(character) {
         escape_into(text, character);
@@ -126,7 +127,7 @@ fn clean(text: &str, keeps: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(break_commands(&clean).into_owned())
 }
 
-/// Breaks what Azure Pipelines (`##vso[`, `##[`) and GitHub Actions (`##[`, and `::` at the beginning of a line) would obey.
+/// Breaks commands of Azure Pipelines (`##vso[`, `##[`) and GitHub Actions (`##[`, and `::` at the start of a line).
 ///
 /// For everything that goes to stdout or stderr as text. One character is written as `\u{..}`, so that nothing is hidden.
 #[must_use]
@@ -155,7 +156,7 @@ pub fn break_commands(text: &str) -> Cow<'_, str> {
                 broken.push_str("\\u{23}");
                 rest = after;
             } else {
-                // The second `#` may begin a command with a third.
+                // The second `#` may start a command with a third.
                 rest = &rest[at + 1..];
             }
         }
@@ -164,9 +165,9 @@ pub fn break_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(broken)
 }
 
-/// The same for a JSON document: `##` occurs in strings only, where JSON has an escape of its own, so that its meaning stays the same.
+/// The same for a JSON document: `##` occurs only in strings, where a JSON escape preserves the meaning.
 ///
-/// No line of a JSON document begins with `::`. Invisible characters are escaped as well.
+/// No line of a JSON document starts with `::`. Invisible characters are escaped as well.
 #[must_use]
 pub fn sanitize_json(document: &str) -> String {
     let mut clean = String::with_capacity(document.len() + 16);
@@ -190,7 +191,7 @@ pub fn sanitize_json(document: &str) -> String {
     clean
 }
 
-/// One line of text for Markdown: shown as it is, without markup, HTML, links, images, mentions or references to issues.
+/// One line of text for Markdown: shown literally, without markup, HTML, links, images, mentions or issue references.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let text = sanitize(text);
@@ -201,7 +202,7 @@ pub fn markdown(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
-            // A backslash does not stop hosts from reading `@name`, `#1`, `!1` and bare addresses; an entity does.
+            // Despite a backslash, hosts interpret `@name`, `#1`, `!1` and bare URLs; an entity prevents that.
             '@' => safe.push_str("&#64;"),
             '#' => safe.push_str("&#35;"),
             '!' => safe.push_str("&#33;"),
@@ -209,7 +210,7 @@ pub fn markdown(text: &str) -> String {
             '.' if ends_with_www(before) || before.bytes().all(|byte| byte.is_ascii_digit()) => {
                 safe.push_str("&#46;");
             }
-            // Lists and underlined headings begin a line.
+            // Lists and underlined headings start a line.
             '-' | '+' | '=' if before.trim_start().is_empty() => {
                 safe.push('\\');
                 safe.push(character);
@@ -221,7 +222,7 @@ pub fn markdown(text: &str) -> String {
             _ => safe.push(character),
         }
     }
-    // Blanks at the beginning would make it code.
+    // Leading blanks would make it code.
     let indent = safe.len() - safe.trim_start().len();
     format!("{}{}", "&#32;".repeat(safe[..indent].chars().count()), &safe[indent..])
 }
@@ -233,7 +234,7 @@ fn ends_with_www(text: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
-/// Text as code in Markdown; in tables too.
+/// Text as inline code in Markdown, including in tables.
 #[must_use]
 pub fn markdown_code(text: &str) -> String {
     let text = sanitize(text).replace('|', "\\u{7c}").replace('`', "\\u{60}");

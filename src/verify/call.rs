@@ -1,4 +1,4 @@
-//! Sends a probe (IO): a token or a random key, to one address, once. Redirects are never followed.
+//! Sends a probe (IO): a token or a random key, to one URL, once. Redirects are never followed.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::verdict::Answered;
 use crate::auth::cloud::{Addresses, Cloud};
 use crate::auth::{Claims, Credential};
 
-/// No answer needs to be larger to be judged.
+/// Larger answers are not needed to judge.
 const LARGEST: usize = 1024 * 1024;
 
-/// Who calls the data plane.
+/// Sends probes to the data plane.
 #[derive(Debug, Clone)]
 pub struct Prober {
     http: reqwest::Client,
@@ -24,14 +24,14 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// A caller with tokens for accounts and for projects, which differ in what they are for; to this machine no proxy is asked.
+    /// A prober with tokens for accounts and for projects, which differ in their audience; no proxy is used for this machine.
     pub fn new(
         account: Credential,
         project: Credential,
         cloud: Cloud,
         loopback: bool,
     ) -> Result<Self, String> {
-        // Fails if one is installed already, which is as good.
+        // Fails if one is already installed, which is fine.
         _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -41,17 +41,17 @@ impl Prober {
         if loopback {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| format!("the HTTP client cannot be set up: {error}"))?;
+        let http = builder.build().map_err(|error| format!("could not set up the HTTP client: {error}"))?;
         Ok(Self { http, account, project, addresses: cloud.addresses() })
     }
 
-    /// The object id of whose token it is, where that tells it.
+    /// The object id in its token, if any.
     pub async fn object_id(&self) -> Option<Uuid> {
         let token = self.account.token(self.addresses.data_scope).await.ok()?;
         Claims::of(&token).oid
     }
 
-    /// Asks, and once more where the model wants another word for the same limit.
+    /// Sends a probe, and again if the model requires another name for the limit.
     pub async fn ask(&self, probe: &Probe) -> Answered {
         let answered = self.send(probe).await;
         let Answered::Answer { status: 400, body: Some(body) } = &answered else { return answered };
@@ -67,11 +67,11 @@ impl Prober {
             None => self.http.get(probe.url.clone()),
         };
         if probe.call == Call::Model(Ask::Message) {
-            // The one version there is: https://docs.anthropic.com/en/api/versioning.
+            // The only version: https://docs.anthropic.com/en/api/versioning.
             request = request.header("anthropic-version", "2023-06-01");
         }
         request = match probe.call {
-            // Nobody has this one: it shows whether keys are looked at, and no real key is ever read.
+            // Nobody has this key: it shows whether keys are checked, and no real key is ever read.
             Call::Keys => request.header("api-key", Uuid::new_v4().simple().to_string()),
             call => {
                 let (credential, scope) = if call.is_for_foundry() {
@@ -109,7 +109,7 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Er
     Ok(bytes)
 }
 
-/// What went wrong, by its innermost causes; reqwest has no word for a name that does not resolve.
+/// The failure by its innermost causes; reqwest has no error for a name that does not resolve.
 fn broken(probe: &Probe, error: &reqwest::Error) -> Answered {
     let mut causes = Vec::new();
     let mut source = error.source();
@@ -118,7 +118,7 @@ fn broken(probe: &Probe, error: &reqwest::Error) -> Answered {
         source = cause.source();
     }
     let last = causes.last().cloned().unwrap_or_else(|| "the request failed".to_owned());
-    // The second is what rustls says of a name that no resolver would be asked for.
+    // The second is rustls's error for a name that would not be resolved.
     if causes.iter().any(|cause| cause.contains("dns error") || cause == "invalid dns name") {
         let host = probe.url.host_str().unwrap_or_default().to_owned();
         return Answered::NoName { host, why: last };

@@ -1,5 +1,5 @@
-//! In the middle of an apply (IO): keys of a live account go off only when its models and projects were seen to answer a token,
-//! those that the plan declares among them, and count as off only when they were seen to be refused.
+//! Verifies during an apply (IO): the keys of a live account are disabled only once its models and projects, including those that the plan
+//! declares, were seen to accept a token; and count as disabled only once they were seen to be refused.
 
 use std::time::Duration;
 
@@ -19,30 +19,30 @@ use crate::kinds::account::Accounts;
 use crate::kinds::{Deployments, Kind as _, Projects, role_assignment};
 use crate::rbac::Catalogue;
 
-/// Who looks before and after keys go off.
+/// Verifies before and after keys are disabled.
 pub struct Gate {
-    /// Who calls.
+    /// Sends the probes.
     pub caller: Prober,
-    /// Where.
+    /// The location of data planes.
     pub place: Place,
-    /// What the plan declares, so that what is not there is not taken for proven.
+    /// What the plan declares, so that a missing resource does not count as proven.
     pub wanted: Vec<Wanted>,
-    /// How long to wait for what may pass.
+    /// How long to wait for temporary failures.
     pub limit: Duration,
     /// Ends waits.
     pub interrupt: Interrupt,
-    /// Told of waits.
+    /// Receives waits.
     pub waiting: Box<Waiting>,
 }
 
-/// Why a step must not go on, and what to do.
+/// Why a step must stop, and what to do.
 pub(crate) struct Stop {
     pub(crate) cause: String,
     pub(crate) hint: String,
 }
 
 impl Gate {
-    /// Whether a step turns off the keys of a live account.
+    /// Whether a step disables the keys of a live account.
     #[must_use]
     pub fn concerns(step: &Step) -> bool {
         step.kind == Accounts.name()
@@ -50,7 +50,7 @@ impl Gate {
             && step.patch.get("disableLocalAuth").is_some_and(|value| value == true)
     }
 
-    /// The deployments and projects that a plan declares, be they live or not.
+    /// The deployments and projects that a plan declares, whether live or not.
     #[must_use]
     pub fn wanted(plan: &Plan) -> Vec<Wanted> {
         let kinds = [Deployments.name(), Projects.name()];
@@ -63,12 +63,12 @@ impl Gate {
         ids.map(|id| Wanted { id, span: None }).collect()
     }
 
-    /// Before the write: every deployment and project answers a token.
+    /// Before the write: every deployment and project accepts a token.
     pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<(), Stop> {
         let account = account(client, step).await?;
         let looking = Looking { caller: self.caller.object_id().await, now: Timestamp::now() };
         let grants = role_assignment::list(&account.id);
-        // A list that cannot be read may hold a grant.
+        // An unreadable list may contain a grant.
         let grant = match client.list(&grants.path, grants.project).await {
             Ok(bodies) => looking.granted(&account.id, &bodies, &Catalogue::default()),
             Err(_) => true,
@@ -88,16 +88,16 @@ impl Gate {
             ));
         }
         let verification = self.look(&subjects).await;
-        settled(&verification, "keys stay on")
+        settled(&verification, "keys stay enabled")
     }
 
     /// After the write: a key is refused.
     pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<(), Stop> {
         let account = account(client, step).await?;
-        // It was written a moment ago, whatever the body says.
+        // It was just written, whatever the body says.
         let recent = Recent { written: true, account: true, ..Recent::default() };
         let verification = self.look(&[keys(&account, &self.place, recent)]).await;
-        settled(&verification, "keys are off, and that is not seen yet")
+        settled(&verification, "keys are disabled, but are not refused yet")
     }
 
     async fn look(&self, subjects: &[Subject<'_>]) -> Verification {
@@ -117,13 +117,13 @@ async fn account(client: &Client, step: &Step) -> Result<Standing, Stop> {
     let path = format!("{}?api-version={}", step.target, Accounts.api_version());
     let body = client.get(&path).await.map_err(|error| unread(&error))?;
     let id = ResourceId::parse(&step.target)
-        .map_err(|error| Stop { cause: error.to_string(), hint: "make the plan again".to_owned() })?;
+        .map_err(|error| Stop { cause: error.to_string(), hint: "make a new plan".to_owned() })?;
     Ok(Standing { address: String::new(), id, span: None, body: body.into() })
 }
 
 fn unread(error: &crate::arm::Error) -> Stop {
-    let hint = error.hint().unwrap_or_else(|| "run it again".to_owned());
-    Stop { cause: format!("what to verify could not be read: {error}"), hint }
+    let hint = error.hint().unwrap_or_else(|| "run the command again".to_owned());
+    Stop { cause: format!("could not read what to verify: {error}"), hint }
 }
 
 fn settled(verification: &Verification, so: &str) -> Result<(), Stop> {

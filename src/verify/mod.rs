@@ -1,8 +1,7 @@
-//! Proof: that models and projects answer a token, and that keys are refused.
+//! Proves that models and projects accept a token, and that keys are refused.
 //!
-//! `subject`, `probe`, `verdict`, `recent` and `wait` are pure: what is to be proven, what to ask, what an answer proves, what is new, when
-//! to ask again.
-//! `call` sends; `run` here goes around until every verdict stands; `gate` does so in the middle of an apply.
+//! `subject`, `probe`, `verdict`, `recent` and `wait` are pure: what to prove, what to send, what an answer proves, what is new, when to
+//! retry. `call` sends; `run` repeats until every verdict is final; `gate` does so during an apply.
 
 pub mod call;
 pub mod gate;
@@ -29,27 +28,27 @@ use probe::Place;
 pub use subject::{Subject, Wanted, queries, subjects};
 use verdict::{Outcome, Reason, Verdict, judge};
 
-/// What was proven of the accounts.
+/// The results for the accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// How many checks ended how.
+    /// The number of checks by result.
     pub summary: Tally,
     /// Each check, in the order of the specs.
     pub checks: Vec<Check>,
 }
 
-/// How many checks ended how.
+/// The number of checks by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// It is so.
+    /// Confirmed.
     pub proven: usize,
-    /// It is not so.
+    /// Refuted.
     pub disproven: usize,
-    /// Nobody knows.
+    /// Could not be determined.
     pub inconclusive: usize,
-    /// Nothing that does no harm would show it.
+    /// Cannot be shown without cost or side effects.
     pub unprovable: usize,
 }
 
@@ -57,71 +56,71 @@ pub struct Tally {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// The account's place in the spec.
+    /// The account's address in the spec.
     pub address: String,
     /// The account's name.
     pub account: String,
-    /// Where the deployment or project is declared, or else the account.
+    /// Where the deployment or project is declared, otherwise the account.
     pub source: Option<Position>,
-    /// What is to be proven.
+    /// What to prove.
     pub claim: Claim,
-    /// The deployment, where one is called.
+    /// The deployment, if one is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
-    /// The project, where one is called.
+    /// The project, if one is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What was found out.
+    /// The result.
     pub outcome: Outcome,
-    /// What stands in the way.
+    /// The reason, unless it is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// In words.
+    /// The message.
     pub message: String,
-    /// How often it was asked.
+    /// The number of attempts.
     pub attempts: usize,
-    /// How many seconds were waited for it.
+    /// How many seconds were spent waiting.
     pub waited_seconds: u64,
-    /// Whether the spec says that keys are off.
+    /// Whether the spec declares that keys are disabled.
     #[serde(skip)]
     pub keys_declared_off: bool,
-    /// Whether models are called below an endpoint that is none of Azure's own.
+    /// Whether models are called at an endpoint that is not Azure's own.
     #[serde(skip)]
     pub beside: bool,
 }
 
-/// What is to be proven.
+/// What to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Claim {
-    /// A model answers a token.
+    /// A model accepts a token.
     ModelAnswers,
-    /// The endpoint of a Foundry project answers a token.
+    /// The endpoint of a Foundry project accepts a token.
     ProjectAnswers,
     /// Keys are refused.
     KeysRefused,
 }
 
-/// Told whenever something is waited for: what, why, how long so far.
+/// Called for each wait: what for, why, and how long so far.
 pub type Waiting = dyn Fn(&str, &Verdict, Duration) + Send + Sync;
 
-/// How a run goes.
+/// The settings of a run.
 pub struct Run<'a> {
-    /// Who calls.
+    /// Sends the probes.
     pub caller: &'a Prober,
-    /// How long to wait for what may pass.
+    /// How long to wait for temporary failures.
     pub limit: Duration,
     /// Ends waits.
     pub interrupt: &'a Interrupt,
-    /// How many are asked at once.
+    /// The number of concurrent probes.
     pub parallelism: usize,
-    /// Told of waits.
+    /// Receives waits.
     pub waiting: &'a Waiting,
-    /// Where it calls.
+    /// The location of data planes.
     pub place: &'a Place,
 }
 
-/// Asks until every verdict stands.
+/// Probes until every verdict is final.
 pub async fn run(subjects: &[Subject<'_>], run: &Run<'_>, sources: Option<&Sources>) -> Verification {
     let asked: Vec<BoxFuture<'_, Check>> =
         subjects.iter().map(|subject| check(subject, run, sources).boxed()).collect();
@@ -198,13 +197,13 @@ fn title(claim: Claim, name: Option<&str>, account: &str) -> String {
 }
 
 impl Check {
-    /// What it is about, for people.
+    /// Its subject, for people.
     #[must_use]
     pub fn title(&self) -> String {
         title(self.claim, self.deployment.as_deref().or(self.project.as_deref()), &self.account)
     }
 
-    /// What to do, where it is not proven.
+    /// The remedy, if it is not proven.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let reason = self.reason?;
@@ -214,7 +213,7 @@ impl Check {
         self.remedy(reason).map(str::to_owned)
     }
 
-    /// Who could call where the caller lacks the role: how another identity is named depends on where it would sign in.
+    /// Who could call if the caller lacks the role: how to use another identity depends on the endpoint.
     fn who_else(&self) -> String {
         let role = match self.claim {
             Claim::ProjectAnswers => {
@@ -223,51 +222,53 @@ impl Check {
             Claim::ModelAnswers | Claim::KeysRefused => "`Cognitive Services User` on the account",
         };
         let another = match (self.beside, self.claim) {
-            (false, _) => "name another identity with `--verify-credential`",
+            (false, _) => "use another identity with `--verify-credential`",
             (true, Claim::ProjectAnswers) => {
-                "put the token of another identity into `KEYLESS_VERIFY_PROJECT_TOKEN` or `KEYLESS_VERIFY_TOKEN`"
+                "set `KEYLESS_VERIFY_PROJECT_TOKEN` or `KEYLESS_VERIFY_TOKEN` to the token of another identity"
             }
-            (true, _) => "put the token of another identity into `KEYLESS_VERIFY_TOKEN`",
+            (true, _) => "set `KEYLESS_VERIFY_TOKEN` to the token of another identity",
         };
-        format!("give the caller a role such as {role}, or {another}; a role takes minutes to work")
+        format!(
+            "assign the caller a role such as {role}, or {another}; a new role assignment takes a few minutes to take effect"
+        )
     }
 
     fn remedy(&self, reason: Reason) -> Option<&'static str> {
         Some(match reason {
             _ if self.outcome == Outcome::Unprovable => {
-                "try it as its applications do, with a token, before keys go off"
+                "call it as its applications do, with a token, before disabling keys"
             }
-            Reason::Network => "run it from where the account can be reached",
+            Reason::Network => "run it from a network that can reach the account",
             Reason::Dns => {
-                "look the name up from where this runs: behind a private endpoint it resolves only where the private DNS zone (`privatelink.…`) is linked, and a new subdomain takes some minutes"
+                "check DNS where this runs: with a private endpoint the name only resolves where the private DNS zone (`privatelink.…`) is linked, and a new subdomain takes a few minutes"
             }
             Reason::Subdomain => "add `customSubDomainName` to the account in the spec",
-            Reason::Token => "check how the run signs in, its tenant and `--cloud`",
+            Reason::Token => "check the credential, its tenant and `--cloud`",
             Reason::Role => return None,
             Reason::Key if self.outcome == Outcome::Inconclusive => {
-                "a write takes some minutes to reach everywhere: verify again later; whether Azure looks at a key while keys are off is not documented"
+                "a write takes a few minutes to take effect everywhere: verify again later; whether Azure checks a key while keys are disabled is not documented"
             }
             Reason::Key if self.keys_declared_off => {
-                "the spec says `disableLocalAuth: true`, and Azure shows that keys are on: `keyless apply` turns them off"
+                "the spec sets `disableLocalAuth: true`, but keys are enabled in Azure: `keyless apply` disables them"
             }
             Reason::Key => {
-                "`disableLocalAuth: true` in the spec turns keys off; that takes some minutes to reach everywhere"
+                "set `disableLocalAuth: true` in the spec to disable keys, which takes a few minutes to take effect everywhere"
             }
             Reason::Absent => "`keyless apply` creates what the spec declares",
             Reason::Project => {
-                "a new project may take a while until its endpoint knows it; if it stays so, ask Azure's support with the answer above"
+                "a new project's endpoint can take a while to work; if it does not, contact Azure support with the answer above"
             }
-            Reason::Model if self.deployment.is_none() => "deploy a model in it first",
-            Reason::Model => "look at the deployment: its name, its state, and what its model can be asked",
+            Reason::Model if self.deployment.is_none() => "deploy a model first",
+            Reason::Model => "check the deployment: its name, its state, and which calls its model supports",
             Reason::Throttled => "try again when there is less traffic, or raise the deployment's capacity",
             Reason::Service => {
-                "try again later; if it stays so, the answer is one that this version does not know"
+                "try again later; if it does not change, this version does not know the answer"
             }
         })
     }
 }
 
-/// What there is to say about a verification; an error for whatever is not proven, unless it is allowed to be inconclusive.
+/// The findings of a verification: an error for everything that is not proven, unless inconclusive results are allowed.
 #[must_use]
 pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry> {
     let finding = |check: &Check| {
@@ -288,11 +289,11 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
         let message = match (check.claim, check.outcome) {
             (Claim::KeysRefused, Outcome::Disproven) => format!("{what} accepts API keys"),
             (Claim::KeysRefused, _) => format!("could not verify that {what} refuses API keys"),
-            (_, Outcome::Disproven) => format!("{what} does not answer a token"),
-            _ => format!("could not verify that {what} answers a token"),
+            (_, Outcome::Disproven) => format!("{what} does not accept tokens"),
+            _ => format!("could not verify that {what} accepts tokens"),
         };
         let open = check.outcome == Outcome::Inconclusive && !lenient;
-        let way_out = if open { "; `--allow-inconclusive` lets it pass" } else { "" };
+        let way_out = if open { "; `--allow-inconclusive` ignores this" } else { "" };
         Some(FindingEntry {
             source: check.source.clone(),
             cause: Some(check.message.clone()),
@@ -334,7 +335,7 @@ mod tests {
             assert!(hint.contains(words) && !hint.contains(others), "{hint}");
         }
         let keys = |off| check(Claim::KeysRefused, Reason::Key, false, off).hint().unwrap();
-        assert!(keys(true).contains("`keyless apply` turns them off"));
-        assert!(keys(false).starts_with("`disableLocalAuth: true` in the spec turns keys off"));
+        assert!(keys(true).contains("`keyless apply` disables them"));
+        assert!(keys(false).starts_with("set `disableLocalAuth: true` in the spec to disable keys"));
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked of an account's data plane, and where. Pure.
+//! The requests to an account's data plane, and their URLs. Pure.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -7,33 +7,32 @@ use crate::auth::cloud::{Cloud, takes_data_tokens};
 use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
 use crate::rbac::{self, Task};
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// A question to a model.
+    /// A call of a model.
     Model(Ask),
-    /// What a project has to work with: a list that costs nothing.
+    /// A list of a project's deployments, which costs nothing.
     Project,
-    /// Anything, with a random key in place of a token.
+    /// Any request with a random key instead of a token.
     Keys,
 }
 
-/// What a model is asked, for as little as it takes.
+/// The cheapest request to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ask {
     /// The shortest chat.
     Chat,
     /// One word to embed.
     Embeddings,
-    /// The shortest response, of models that know no chat completions.
+    /// The shortest response, for models without chat completions.
     Responses,
-    /// The shortest message, of models of Anthropic.
+    /// The shortest message, for Anthropic models.
     Message,
 }
 
 impl Call {
-    /// Whether its token is one for Foundry (`https://ai.azure.com`); of messages:
-    /// <https://github.com/Azure-Samples/claude/issues/40>.
+    /// Whether its token is for Foundry (`https://ai.azure.com`); for messages: <https://github.com/Azure-Samples/claude/issues/40>.
     #[must_use]
     pub fn is_for_foundry(self) -> bool {
         matches!(self, Call::Project | Call::Model(Ask::Message))
@@ -45,14 +44,14 @@ impl Call {
 pub struct Deployment {
     /// Its name.
     pub name: String,
-    /// Who makes the model: `OpenAI`, `Mistral AI`.
+    /// The model's publisher: `OpenAI`, `Mistral AI`.
     pub format: String,
-    /// What it can be asked; nothing where no question is known that does no harm.
+    /// The request to send; `None` if none is known without cost or side effects.
     pub ask: Option<Ask>,
 }
 
 impl Ask {
-    /// What a model that does this is asked; nothing where no question is known that does no harm.
+    /// The request for a model with this task; `None` if none is known without cost or side effects.
     fn of(task: Task) -> Option<Self> {
         match task {
             Task::Chat => Some(Self::Chat),
@@ -65,7 +64,7 @@ impl Ask {
 }
 
 impl Deployment {
-    /// Reads a deployment in ARM shape: its capabilities say what the model does.
+    /// Parses a deployment in ARM shape: its capabilities show what the model does.
     #[must_use]
     pub fn of(body: &Value) -> Option<Self> {
         let name = name(body)?;
@@ -76,7 +75,7 @@ impl Deployment {
     }
 }
 
-/// The name of a deployment or project, which the service writes behind the account's.
+/// The name of a deployment or project, which the service writes after the account's.
 pub(super) fn name(body: &Value) -> Option<String> {
     Some(body["name"].as_str()?.rsplit('/').next()?.to_owned())
 }
@@ -84,24 +83,24 @@ pub(super) fn name(body: &Value) -> Option<String> {
 /// A request to the data plane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
-    /// What it is.
+    /// Its kind.
     pub call: Call,
     /// Where it goes.
     pub url: Url,
-    /// What is sent; nothing for a GET.
+    /// The body; `None` for a GET.
     pub body: Option<Value>,
 }
 
-/// Where an account's data plane is.
+/// The location of an account's data plane.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// At the hosts that ARM shows, below the cloud's suffixes.
+    /// At the hosts in ARM's answers, below the cloud's suffixes.
     Cloud(Cloud),
     /// At the origin of a sandbox, below `_data/SUBDOMAIN`.
     Beside(Url),
 }
 
-/// The version of the list of models; all else is asked below `/openai/v1`, which has none.
+/// The api-version of the list of models; everything else is below `/openai/v1`, which has none.
 /// <https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>
 const OPENAI_VERSION: &str = "2024-10-21";
 /// <https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list>.
@@ -109,10 +108,10 @@ const FOUNDRY_VERSION: &str = "v1";
 
 /// The smallest limit of an answer's tokens.
 const FEWEST: u32 = 1;
-/// Models that reason need some tokens before their first word; responses take no lower limit.
+/// Reasoning models need some tokens before their first word; responses accept no lower limit.
 const FEW: u32 = 16;
 
-/// What asks a deployment, by its name, for the smallest answer.
+/// The smallest request to a deployment, by its name.
 pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Probe, String> {
     const WORDS: &str = "Say yes.";
     let messages = json!([{"role": "user", "content": WORDS}]);
@@ -121,7 +120,7 @@ pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Pro
             (OPENAI, "openai/v1/chat/completions", json!({"messages": messages, "max_tokens": FEWEST}))
         }
         Ask::Embeddings => (OPENAI, "openai/v1/embeddings", json!({"input": ["yes"]})),
-        // Nothing of it is kept.
+        // Not stored by the service.
         Ask::Responses => {
             (OPENAI, "openai/v1/responses", json!({"input": WORDS, "max_output_tokens": FEW, "store": false}))
         }
@@ -135,11 +134,11 @@ pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Pro
     Ok(Probe { call: Call::Model(ask), url, body: Some(body) })
 }
 
-/// What asks a project: the list of its deployments, which takes the data action
+/// The request to a project: the list of its deployments, which requires the data action
 /// `Microsoft.CognitiveServices/accounts/AIServices/deployments/read`.
 pub fn project(account: &Value, project: &Value, place: &Place) -> Result<Probe, String> {
     let shown =
-        project["properties"]["endpoints"][FOUNDRY].as_str().ok_or("Azure shows no endpoint of it")?;
+        project["properties"]["endpoints"][FOUNDRY].as_str().ok_or("Azure does not show its endpoint")?;
     let base = own(account, shown, place)?;
     let mut url = match place {
         Place::Cloud(_) => extended(&base, ["deployments"].into_iter())?,
@@ -152,7 +151,7 @@ pub fn project(account: &Value, project: &Value, place: &Place) -> Result<Probe,
     Ok(Probe { call: Call::Project, url, body: None })
 }
 
-/// The same question for models that want the other name of the limit, if the answer says so.
+/// The same request for models that require another name for the limit, if the answer says so.
 #[must_use]
 pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
     let message = answer["error"]["message"].as_str()?;
@@ -162,7 +161,7 @@ pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
     Some(Probe { body: Some(body), ..probe.clone() })
 }
 
-/// What shows whether keys are looked at: a list that costs nothing.
+/// The request that shows whether keys are checked: a list that costs nothing.
 pub fn keys(account: &Value, place: &Place) -> Result<Probe, String> {
     let mut url = extended(&base(account, OPENAI, place)?, ["openai", "models"].into_iter())?;
     url.query_pairs_mut().append_pair("api-version", OPENAI_VERSION);
@@ -171,29 +170,29 @@ pub fn keys(account: &Value, place: &Place) -> Result<Probe, String> {
 
 fn extended<'a>(base: &Url, segments: impl Iterator<Item = &'a str>) -> Result<Url, String> {
     let mut url = base.clone();
-    let refused = || format!("`{base}` is no address that a request can go to");
+    let refused = || format!("`{base}` is not a URL that requests can be sent to");
     url.path_segments_mut().map_err(|()| refused())?.pop_if_empty().extend(segments);
     Ok(url)
 }
 
-/// The account's own endpoint for an API, if a token may go there.
+/// The account's own endpoint for an API, if it may receive a token.
 fn base(account: &Value, api: &str, place: &Place) -> Result<Url, String> {
     let properties = &account["properties"];
     let shown = properties["endpoints"][api].as_str().or_else(|| properties["endpoint"].as_str());
-    own(account, shown.ok_or("Azure shows no endpoint of it")?, place)
+    own(account, shown.ok_or("Azure does not show its endpoint")?, place)
 }
 
-/// An address that ARM shows, if it is below the account's own host; or where the account is in a sandbox.
+/// A URL from ARM, if it is at the account's own host; or the account's URL in a sandbox.
 fn own(account: &Value, shown: &str, place: &Place) -> Result<Url, String> {
     let subdomain = account["properties"]["customSubDomainName"].as_str().unwrap_or_default();
-    let url = Url::parse(shown).map_err(|_| format!("`{shown}` is no URL"))?;
+    let url = Url::parse(shown).map_err(|_| format!("`{shown}` is not a URL"))?;
     match place {
         Place::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),
         Place::Cloud(cloud) => {
             let own = url.host_str().and_then(|host| host.split('.').next());
             if !takes_data_tokens(*cloud, &url) {
                 return Err(format!(
-                    "`{shown}` is no host of Azure AI in this cloud: nothing was sent there"
+                    "`{shown}` is not a host of Azure AI in this cloud: nothing was sent there"
                 ));
             }
             if own.is_none_or(|own| !own.eq_ignore_ascii_case(subdomain)) {

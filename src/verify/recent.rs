@@ -1,6 +1,6 @@
-//! What is so new that it may not have reached everywhere. Pure: the time of day is handed in.
+//! What is so new that it may not have taken effect everywhere. Pure: the time is a parameter.
 //!
-//! Azure gives times with everything; what has none may be new.
+//! Azure's answers contain times; what has none may be new.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use uuid::Uuid;
 use crate::id::{ResourceId, trailing_guid};
 use crate::rbac::{Catalogue, Role};
 
-/// What was granted, made or written longer ago than this has arrived: Azure promises five minutes for roles, and reports have ten.
+/// Grants, resources and writes older than this have taken effect: Azure promises five minutes for roles, and reports mention ten.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// What is new around something that is asked.
+/// What is new about a subject.
 #[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with each other")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recent {
-    /// A role assignment that would let the caller in.
+    /// A role assignment that would allow the caller to call.
     pub grant: bool,
     /// The deployment or project.
     pub made: bool,
@@ -28,36 +28,36 @@ pub struct Recent {
     pub written: bool,
 }
 
-/// Who asks, and when.
+/// The caller and the current time.
 #[derive(Debug, Clone, Copy)]
 pub struct Looking {
-    /// The object id of who calls, where the token tells it.
+    /// The object id of the caller, if its token has one.
     pub caller: Option<Uuid>,
-    /// The time of day.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Looking {
-    /// Whether a time is no older than the window. Clocks differ: what lies ahead is new.
+    /// Whether a time is within the window. Clocks differ: a future time is new.
     fn is_new(&self, time: &Value) -> bool {
         let time = time.as_str().and_then(|text| text.parse::<Timestamp>().ok());
         time.is_none_or(|time| time.duration_until(self.now).unsigned_abs() < WINDOW || time > self.now)
     }
 
-    /// Whether a resource was made just now.
+    /// Whether a resource was just created.
     pub(super) fn made(&self, body: &Value) -> bool {
         let made = &body["systemData"]["createdAt"];
         self.is_new(if made.is_null() { &body["properties"]["dateCreated"] } else { made })
     }
 
-    /// Whether a resource was written just now.
+    /// Whether a resource was just written.
     pub(super) fn written(&self, body: &Value) -> bool {
         let written = &body["systemData"]["lastModifiedAt"];
         if written.is_null() { self.made(body) } else { self.is_new(written) }
     }
 
-    /// Whether one of these role assignments is new, reaches the account and would let the caller call models. A group's may: whether
-    /// the caller is in it is not known.
+    /// Whether one of these role assignments is new, applies to the account and would allow the caller to call models. A group's may:
+    /// whether the caller is a member is not known.
     pub(super) fn granted<'a>(
         &self,
         account: &ResourceId,
@@ -162,7 +162,7 @@ mod tests {
             let account = ResourceId::parse(ACCOUNT).expect("an id");
             let granted = |looking: Looking| looking.granted(&account, [&body], &Catalogue::default());
             assert_eq!(granted(looking()), counts, "{body}");
-            // Of a token that names nobody only groups are left.
+            // Without a caller in the token only groups are left.
             let nobody = Looking { caller: None, ..looking() };
             assert_eq!(granted(nobody), counts && kind.ends_with("Group"), "{body}");
         }

@@ -1,7 +1,7 @@
-//! What there is to prove of an account: that its deployments and projects answer a token, that keys are refused.
+//! What to prove about an account: that its deployments and projects accept a token, and that keys are refused.
 //!
-//! Pure. Takes live accounts, lists of what is in them, and what should be in them; gives probes, or verdicts where nothing
-//! needs to be asked. What is declared and not there is disproven, never left out.
+//! Pure. Takes live accounts, lists of their children, and the children that should exist; returns probes, or verdicts that need no probe.
+//! A declared resource that does not exist is disproven, never omitted.
 
 use std::borrow::Borrow;
 
@@ -21,7 +21,7 @@ use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
-/// Something to ask, or a verdict that needs no asking.
+/// A probe, or a verdict that needs none.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
     pub(super) account: &'a Standing,
@@ -30,18 +30,18 @@ pub struct Subject<'a> {
     pub(super) name: Option<String>,
     pub(super) span: Option<Span>,
     pub(super) probe: Result<Probe, Verdict>,
-    /// What of it may not have arrived yet.
+    /// What may not have taken effect yet.
     pub(super) recent: Recent,
-    /// Whether the spec says that keys are off.
+    /// Whether the spec declares that keys are disabled.
     pub(super) keys_declared_off: bool,
 }
 
-/// A deployment or project that should be there.
+/// A deployment or project that should exist.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Its id.
     pub id: ResourceId,
-    /// Where it is declared, where that is known.
+    /// Where it is declared, if known.
     pub span: Option<Span>,
 }
 
@@ -54,7 +54,7 @@ impl Wanted {
     }
 }
 
-/// What is in an account and can be called.
+/// The callable children of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     Deployments,
@@ -69,7 +69,7 @@ impl Sort {
         }
     }
 
-    /// What lists them.
+    /// The query that lists them.
     pub(super) fn list(self, account: &ResourceId) -> Query {
         Query {
             path: format!("{account}/{}?api-version={}", self.collection(), Accounts.api_version()),
@@ -80,7 +80,7 @@ impl Sort {
     }
 }
 
-/// What is to be listed of an account: projects only where it may have some.
+/// What to list in an account: projects only if it may have some.
 pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
     let declared = wanted.iter().any(|each| each.is_in(&account.id, Sort::Projects));
     let allowed = account.body["properties"]["allowProjectManagement"] == true;
@@ -88,7 +88,7 @@ pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
     [Sort::Deployments].into_iter().chain(projects).collect()
 }
 
-/// What must be read: the accounts, and what is in them.
+/// What must be read: the accounts, and their children.
 #[must_use]
 pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = Accounts.queries(stacks, snapshot);
@@ -103,7 +103,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Everything to prove of these accounts, and what could not be read of them.
+/// Everything to prove about these accounts, and findings about what could not be read.
 #[must_use]
 pub fn subjects<'a>(
     stacks: &[Loaded],
@@ -118,7 +118,7 @@ pub fn subjects<'a>(
     let roles = snapshot.roles();
     for account in standing {
         let near = |query: &&Query| query.scope.subscription_id() == account.id.subscription_id();
-        // A list that could not be read may hold a grant.
+        // An unreadable list may contain a grant.
         let grant = lists.iter().filter(near).any(|query| match snapshot.get(query) {
             Some(Answer::Found(bodies)) => {
                 looking.granted(&account.id, bodies.iter().map(AsRef::as_ref), roles)
@@ -139,7 +139,7 @@ pub fn subjects<'a>(
                 answer => findings.push(unread(account, sort, answer)),
             }
         }
-        // That keys stay on is nothing to prove.
+        // If keys stay enabled there is nothing to prove.
         let declared = declared_keys(stacks, account);
         if declared != Some(Keys::Enabled) {
             let keys_declared_off = declared == Some(Keys::Disabled);
@@ -150,7 +150,7 @@ pub fn subjects<'a>(
 }
 
 fn unread(account: &Standing, sort: Sort, answer: Option<&Answer>) -> Finding {
-    let message = format!("the {} of {} could not be read", sort.collection(), account.title());
+    let message = format!("could not read the {} of {}", sort.collection(), account.title());
     let finding = Finding { span: account.span, ..Finding::error(Code::UnknownState, message) };
     match answer.and_then(Answer::refusal) {
         Some(refusal) => Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) },
@@ -158,7 +158,7 @@ fn unread(account: &Standing, sort: Sort, answer: Option<&Answer>) -> Finding {
     }
 }
 
-/// What the spec says of an account's keys.
+/// What the spec declares about an account's keys.
 fn declared_keys(stacks: &[Loaded], account: &Standing) -> Option<Keys> {
     let mut declared = stacks.iter().flat_map(|loaded| {
         loaded.spec.accounts.iter().map(|declared| (account::id_of(&loaded.spec, declared), declared))
@@ -175,7 +175,7 @@ fn wanted(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Wanted> {
     declared.map(|desired| Wanted { id: desired.id, span: Some(desired.span) }).collect()
 }
 
-/// That everything of a sort answers a token: what is live, and what should be.
+/// Subjects for everything of a sort, live or declared: it must accept a token.
 pub(super) fn answering<'a>(
     account: &'a Standing,
     sort: Sort,
@@ -205,13 +205,13 @@ pub(super) fn answering<'a>(
         keys_declared_off: false,
     };
     if sort == Sort::Deployments && live.is_empty() && wanted.is_empty() {
-        let nothing = "it has no deployment that could be called";
+        let nothing = "it has no deployment to call";
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
     let unprovable = |probe: &Result<Probe, Verdict>| {
         probe.as_ref().is_err_and(|verdict| verdict.outcome == Outcome::Unprovable)
     };
-    // What nobody can try is no proof that anything works.
+    // Something that cannot be tried is no proof that anything works.
     let untried = !live.is_empty() && live.iter().all(|(_, probe, _)| unprovable(probe));
     let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
     let absent = wanted.iter().filter(|each| !live.iter().any(|(name, ..)| same(each, name)));
@@ -233,7 +233,7 @@ pub(super) fn answering<'a>(
     subjects
 }
 
-/// What asks a live deployment or project, by its name.
+/// The probe for a live deployment or project, by its name.
 fn probed(
     account: &Standing,
     sort: Sort,
@@ -255,10 +255,10 @@ fn probed(
     Some((name, probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))))
 }
 
-/// That a key is refused, as `disableLocalAuth: true` says.
+/// The subject for keys, which must be refused because of `disableLocalAuth: true`.
 pub(super) fn keys<'a>(account: &'a Standing, place: &Place, recent: Recent) -> Subject<'a> {
     let probe = if account.body["properties"]["customSubDomainName"].is_null() {
-        let shared = "the account has no customSubDomainName, so it has no host of its own to ask";
+        let shared = "the account has no customSubDomainName, so it has no host of its own";
         Err(Verdict::inconclusive(Reason::Subdomain, shared))
     } else {
         probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))

@@ -1,22 +1,21 @@
-//! How long to wait for what was just granted or made: a pure machine over elapsed time.
+//! How long to wait for new grants and resources: a pure machine over elapsed time.
 
 use std::time::Duration;
 
 use super::recent::Recent;
 use super::verdict::{Awaits, Verdict};
 
-/// A role assignment takes up to five minutes to become effective:
-/// <https://learn.microsoft.com/azure/ai-services/openai/how-to/managed-identity>.
+/// The maximum time for a role assignment to take effect: <https://learn.microsoft.com/azure/ai-services/openai/how-to/managed-identity>.
 #[cfg(test)]
 const PROPAGATION: Duration = Duration::from_mins(5);
 
-/// Waits between attempts; the last one repeats.
+/// The waits between attempts; the last one repeats.
 const WAITS: [u64; 5] = [2, 4, 8, 15, 30];
 
-/// How often something is asked that is throttled or has a fault.
+/// The number of attempts if throttled or failing.
 const TRIES: usize = 3;
 
-/// When to ask again after so many attempts, or nothing if this verdict stands.
+/// The wait before the next attempt, or `None` if the verdict is final.
 #[must_use]
 pub fn again(
     verdict: &Verdict,

@@ -1,4 +1,4 @@
-//! An HTTP answer as the machine sees it: status, headers, and a body that was read or could not be.
+//! An HTTP answer as the machine sees it: status, headers, and a body that may be unreadable.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::arm::error_body::{self, ErrorBody};
 use crate::id::is_request_id;
 use crate::text::excerpt::first_words;
 
-/// An answer of Azure.
+/// An answer from Azure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// HTTP status.
@@ -26,7 +26,7 @@ pub enum Body {
     Empty,
     /// JSON.
     Json(Value),
-    /// A success that the caller read as it came in.
+    /// A success that the caller read while it was received.
     Taken,
     /// Truncated, or not JSON.
     Unreadable {
@@ -34,13 +34,13 @@ pub enum Body {
         reason: String,
         /// The first words, for people.
         start: Option<String>,
-        /// Whether asking again is useless, as with an answer that is too large.
+        /// Whether repeating the request is useless, for example because the answer is too large.
         lasting: bool,
     },
 }
 
 impl Answer {
-    /// What it says went wrong; nothing where it is a success.
+    /// The error in the body; empty for a success.
     pub(super) fn error_body(&self) -> ErrorBody {
         if self.status < 300 {
             return ErrorBody::default();
@@ -52,7 +52,7 @@ impl Answer {
         }
     }
 
-    /// The error that stands in the body of a success.
+    /// The error in the body of a success.
     pub(super) fn error_in_success(&self) -> Option<ErrorBody> {
         match &self.body {
             Body::Json(value) => error_body::in_success(value),
@@ -62,7 +62,7 @@ impl Answer {
 }
 
 impl Body {
-    /// Reads whole bytes.
+    /// Parses a complete body.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -74,13 +74,13 @@ impl Body {
         }
     }
 
-    /// A body that cannot be read, with what came of it.
+    /// An unreadable body, with the part that was received.
     #[must_use]
     pub fn unreadable(reason: impl Into<String>, bytes: &[u8]) -> Self {
         Body::Unreadable { reason: reason.into(), start: first_words(bytes), lasting: false }
     }
 
-    /// The state that a resource or operation tells: `status`, or `properties.provisioningState`.
+    /// The state of a resource or operation: `status`, or `properties.provisioningState`.
     pub(super) fn state(&self, pointers: &[&str]) -> Option<&str> {
         let Body::Json(value) = self else { return None };
         pointers.iter().find_map(|pointer| value.pointer(pointer)?.as_str())
@@ -94,7 +94,7 @@ impl Body {
     }
 }
 
-/// Headers; names compare without case. `Debug` shows names only, because some values are signed addresses.
+/// Headers; names ignore case. `Debug` shows only names, because some values are signed URLs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 
@@ -111,7 +111,7 @@ impl Headers {
         self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Azure's id of the request.
+    /// Azure's request id.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
         ["x-ms-request-id", "x-ms-correlation-request-id", "request-id", "apim-request-id"]

@@ -1,8 +1,8 @@
 //! One machine for every request: `(state, outcome, now) → Send | Wait | Done | GiveUp`.
 //!
-//! It decides retries and follows long-running operations to their end; ARM and Graph share it. Pure and synchronous: no
-//! clock, no randomness, no network. The client sends what it says and tells it what came back. A finished exchange
-//! cannot be stepped: [`Exchange::step`] takes it by value and hands it on only with `Send` and `Wait`.
+//! Decides about retries and follows long-running operations to their end, for ARM and Graph. Pure and synchronous: no clock, no
+//! randomness, no network. The client sends what it requests and passes it the result. A finished exchange cannot be stepped:
+//! [`Exchange::step`] takes it by value and only returns it with `Send` and `Wait`.
 
 mod answer;
 mod operation;
@@ -29,13 +29,13 @@ use super::retry::{Trouble, backoff, retry_after};
 pub enum Method {
     /// Reads.
     Get,
-    /// Reads, by a POST that changes nothing: Graph's batches and look-ups. May be repeated.
+    /// Reads by a POST that changes nothing, such as Graph's batches and look-ups; may be repeated.
     Ask,
     /// Creates or replaces; may be repeated.
     Put,
     /// Changes parts; ARM's merge may be repeated.
     Patch,
-    /// Acts; must not be repeated unless it surely did nothing.
+    /// Runs an action; must not be repeated unless it certainly had no effect.
     Post,
     /// Deletes; may be repeated.
     Delete,
@@ -72,18 +72,18 @@ impl fmt::Display for Method {
 pub enum Request {
     /// The call itself, with its method and body.
     Call,
-    /// GET of the address that Azure gave for the operation, verbatim.
+    /// GET of the operation's URL from Azure, verbatim.
     Operation(SignedUrl),
-    /// GET of what the call wrote.
+    /// GET of the resource that was written.
     Resource,
 }
 
-/// The address of an operation; its query is a signature, so it is never shown whole.
+/// The URL of an operation; its query is a signature, so it is never shown in full.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedUrl(String);
 
 impl SignedUrl {
-    /// The address itself; only for sending.
+    /// The URL itself; only for sending.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -96,7 +96,7 @@ impl fmt::Debug for SignedUrl {
     }
 }
 
-/// What came of the last `Send` or `Wait`.
+/// The result of the last `Send` or `Wait`.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// Azure answered.
@@ -105,7 +105,7 @@ pub enum Outcome {
     Broken {
         /// Whether the request may have reached Azure.
         sent: bool,
-        /// Whether trying again is useless, as with a wrong certificate.
+        /// Whether retrying is useless, for example because of an invalid certificate.
         lasting: bool,
         /// What happened, as a fragment.
         what: String,
@@ -114,9 +114,9 @@ pub enum Outcome {
     Waited,
     /// Ctrl-C.
     Interrupted,
-    /// The time that a write had to be answered is over: whether it took effect is not known.
+    /// The time for a write's answer is over: it is unknown whether it took effect.
     Abandoned,
-    /// Nothing was sent, because of where it would have gone.
+    /// Nothing was sent, because of its destination.
     Refused(OriginError),
     /// Nothing was sent, because there is no token.
     NoToken {
@@ -127,14 +127,14 @@ pub enum Outcome {
     },
 }
 
-/// What to do now.
+/// What to do next.
 #[derive(Debug)]
 pub enum Next {
-    /// Send this and come back with its outcome.
+    /// Send this and step with the result.
     Send(Exchange, Request),
-    /// Come back at that moment with [`Outcome::Waited`], or earlier with [`Outcome::Interrupted`].
+    /// Step at that moment with [`Outcome::Waited`], or earlier with [`Outcome::Interrupted`].
     Wait {
-        /// To come back to.
+        /// The exchange to step.
         exchange: Exchange,
         /// When.
         until: Moment,
@@ -143,28 +143,28 @@ pub enum Next {
     },
     /// It succeeded.
     Done(Done),
-    /// It did not.
+    /// It failed.
     GiveUp(Error),
 }
 
-/// A call at its good end.
+/// A call that succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Done {
     /// The final body: of the answer, of the resource after an operation, or `Null`.
     pub body: Value,
-    /// The status that the call itself got.
+    /// The status of the call itself.
     pub status: u16,
-    /// Azure's id of the call's request.
+    /// Azure's request id of the call.
     pub request_id: Option<String>,
     /// How often the call was sent.
     pub attempts: u32,
-    /// How many polls followed.
+    /// The number of polls.
     pub polls: u32,
     /// From the first request to the end.
     pub took: Duration,
 }
 
-/// What was accepted.
+/// An accepted write.
 #[derive(Debug, Clone)]
 struct Accepted {
     status: u16,
@@ -173,7 +173,7 @@ struct Accepted {
     at: Moment,
 }
 
-/// What is being asked at present.
+/// What the current request is about.
 #[derive(Debug, Clone)]
 enum Phase {
     Call,
@@ -181,32 +181,32 @@ enum Phase {
     Resource,
 }
 
-/// Troubles of the request that is being sent now.
+/// Failures of the current request.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     count: u32,
     since: Option<Moment>,
 }
 
-/// Codes that say that another operation holds the account; the second is a 400 or a 409, with the account's state in its text.
+/// Codes that mean that another operation is changing the account; the second is a 400 or a 409 with the account's state in its message.
 const BUSY: [&str; 2] = ["RequestConflict", "AccountProvisioningStateInvalid"];
 
-/// A call under way.
+/// A call in progress.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     method: Method,
-    /// Whether the call must not be sent again once it may have taken effect.
+    /// Whether the call must not be sent again if it may have taken effect.
     once: bool,
-    /// Redacted; only for errors and for telling role assignments.
+    /// Redacted; only for errors and to recognize role assignments.
     path: String,
     limits: Limits,
     seed: u64,
     began: Moment,
     phase: Phase,
-    /// How often the present request was sent.
+    /// How often the current request was sent.
     sent: u32,
     tallies: [Tally; 5],
-    /// Whether an earlier sending of the write may have taken effect.
+    /// Whether an earlier attempt of the write may have taken effect.
     unclear: bool,
     accepted: Option<Accepted>,
     polls: u32,
@@ -214,13 +214,13 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins a call; the first thing to do is to send it.
+    /// Starts a call; the first step is to send it.
     #[must_use]
     pub fn start(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Next {
         Self::new(method, path, limits, seed, now).send()
     }
 
-    /// Begins a call that must not be sent again once it may have taken effect, whatever its method allows.
+    /// Starts a call that must not be sent again if it may have taken effect, whatever its method allows.
     #[must_use]
     pub fn start_once(method: Method, path: &str, limits: Limits, seed: u64, now: Moment) -> Next {
         Self { once: true, ..Self::new(method, path, limits, seed, now) }.send()
@@ -245,13 +245,13 @@ impl Exchange {
         }
     }
 
-    /// How often the present request was sent.
+    /// How often the current request was sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.sent
     }
 
-    /// Takes in what happened and says what to do next.
+    /// Processes a result and returns what to do next.
     #[must_use]
     pub fn step(self, outcome: Outcome, now: Moment) -> Next {
         match outcome {
@@ -262,8 +262,11 @@ impl Exchange {
             },
             Outcome::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
             Outcome::Interrupted => {
-                let what =
-                    if self.is_under_way() { "Azure still works on it" } else { "stopped while waiting" };
+                let what = if self.is_under_way() {
+                    "Azure is still processing it"
+                } else {
+                    "stopped while waiting"
+                };
                 self.stop(Kind::Interrupted, what, now)
             }
             Outcome::Abandoned => self.abandoned(now),
@@ -275,7 +278,7 @@ impl Exchange {
         }
     }
 
-    /// Whether Azure has accepted a write whose end is being waited for.
+    /// Whether Azure accepted a write whose end is being waited for.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         self.accepted.is_some() && self.method.is_write()
@@ -294,7 +297,7 @@ impl Exchange {
         Next::Send(self, request)
     }
 
-    /// The call itself was answered.
+    /// Handles the answer to the call itself.
     fn answered(self, answer: Answer, now: Moment) -> Next {
         let status = answer.status;
         let body = answer.error_body();
@@ -322,7 +325,7 @@ impl Exchange {
         self.method == Method::Put && path.contains("/providers/microsoft.authorization/roleassignments/")
     }
 
-    /// 408, 429 or 5xx, to the call or to a poll.
+    /// Handles 408, 429 or 5xx, for the call or a poll.
     fn faulted(mut self, answer: &Answer, body: ErrorBody, now: Moment) -> Next {
         let told = retry_after(&answer.headers, now).is_some();
         let refused = matches!(answer.status, 429 | 503);
@@ -341,7 +344,7 @@ impl Exchange {
         self.trouble(trouble, why, &answer.headers, now, |exchange, now| exchange.failure(answer, body, now))
     }
 
-    /// There was no answer at all.
+    /// Handles a request without an answer.
     fn broken(mut self, sent: bool, lasting: bool, what: String, now: Moment) -> Next {
         if matches!(self.phase, Phase::Call) && sent && self.method.is_write() {
             self.unclear = true;
@@ -356,7 +359,7 @@ impl Exchange {
         })
     }
 
-    /// A success whose body cannot be read: repeated, unless it must not be.
+    /// Handles a success with an unreadable body: repeats the request if allowed.
     fn unreadable(mut self, answer: &Answer, what: String, lasting: bool, now: Moment) -> Next {
         let calling = matches!(self.phase, Phase::Call);
         let status = answer.status;
@@ -373,11 +376,11 @@ impl Exchange {
         if lasting || (calling && self.once) {
             return Next::GiveUp(error(self, now));
         }
-        let why = Why::Fault { what: format!("Azure's answer ({status}) cannot be read") };
+        let why = Why::Fault { what: format!("Azure's answer ({status}) is unreadable") };
         self.trouble(Trouble::Fault, why, headers, now, error)
     }
 
-    /// It was sent, and nobody waits for its answer any longer.
+    /// Handles a sent request whose answer is no longer waited for.
     fn abandoned(mut self, now: Moment) -> Next {
         self.unclear |= matches!(self.phase, Phase::Call) && self.method.is_write();
         self.stop(Kind::Interrupted, "stopped before Azure had answered", now)
@@ -395,7 +398,7 @@ impl Exchange {
         )
     }
 
-    /// Waits and tries the present request again, or gives up with `error`.
+    /// Waits and repeats the current request, or gives up with `error`.
     fn trouble(
         mut self,
         trouble: Trouble,
@@ -439,7 +442,7 @@ impl Exchange {
         Next::GiveUp(self.error(kind, what, now))
     }
 
-    /// An error without a status.
+    /// An error without an answer.
     fn error(self, kind: Kind, message: impl Into<String>, now: Moment) -> Error {
         let effect = self.effect();
         Error::from_details(Details {
@@ -458,7 +461,7 @@ impl Exchange {
         })
     }
 
-    /// An error that Azure answered.
+    /// An error with Azure's answer.
     fn failure(self, answer: &Answer, body: ErrorBody, now: Moment) -> Error {
         let kind = match answer.status {
             404 => Kind::NotFound,

@@ -1,7 +1,7 @@
-//! The part of the machine that follows a write after Azure took it.
+//! Follows a write after Azure accepted it.
 //!
-//! Header and `provisioningState` decide what is long-running, never the status code: a 200 may go on for minutes, and a
-//! 201 may be over. <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>
+//! The headers and `provisioningState` decide whether it is long-running, never the status code: a 200 may continue for minutes, and a 201
+//! may be finished. <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::arm::retry::{Trouble, retry_after};
 use crate::arm::state::State;
 use std::time::Duration;
 
-/// How an operation's address tells that it is over.
+/// How an operation's URL shows that it is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// `Azure-AsyncOperation`: by `status` in the body.
@@ -24,7 +24,7 @@ pub(super) enum Style {
     Location,
 }
 
-/// What a state means.
+/// The meaning of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Going,
@@ -36,10 +36,10 @@ const ASYNC: &str = "azure-asyncoperation";
 const LOCATION: &str = "location";
 const RESOURCE_STATE: &[&str] = &["/properties/provisioningState"];
 const OPERATION_STATE: &[&str] = &["/status", "/properties/provisioningState"];
-/// A server that says `Retry-After: 0` to polls is not asked without pause.
+/// Polls are at least this far apart, even if a server answers `Retry-After: 0`.
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
-/// What the state of an operation means.
+/// The meaning of an operation's state.
 fn progress(state: &str) -> Progress {
     match State::of(state) {
         State::Succeeded => Progress::Succeeded,
@@ -49,7 +49,7 @@ fn progress(state: &str) -> Progress {
 }
 
 impl Exchange {
-    /// What the state of the resource itself means for this call: who deletes it waits for its end, for anyone else it is none.
+    /// The meaning of the resource's own state for this call: a delete waits for its end, for other calls that is a failure.
     fn resource_progress(&self, state: &str) -> Progress {
         match State::of(state) {
             State::Deleting | State::Disabled if self.method != Method::Delete => Progress::Failed,
@@ -57,7 +57,7 @@ impl Exchange {
         }
     }
 
-    /// Judges a resource that was read as one that was written, and goes on asking for it while Azure is at work on it.
+    /// Judges a resource that was read like one that was written, and polls it while Azure is changing it.
     #[must_use]
     pub fn follow_read(path: &str, body: Value, limits: Limits, seed: u64, now: Moment) -> Next {
         let exchange = Self { phase: Phase::Resource, ..Self::new(Method::Get, path, limits, seed, now) };
@@ -65,7 +65,7 @@ impl Exchange {
         exchange.resource_polled(answer, now)
     }
 
-    /// The call was answered with a success.
+    /// Handles a successful answer to the call.
     pub(super) fn succeeded(mut self, answer: Answer, now: Moment) -> Next {
         if !self.method.is_write() {
             if let Some(what) = not_whole(&answer) {
@@ -104,7 +104,7 @@ impl Exchange {
             (Method::Put | Method::Patch | Method::Delete, None) if answer.status == 202 => {
                 accepted.follow(Phase::Resource, &answer, now)
             }
-            // No word of what was written: ask.
+            // The answer does not contain the resource: read it.
             (Method::Put | Method::Patch, _) if answer.body == Body::Empty => {
                 accepted.follow(Phase::Resource, &answer, now)
             }
@@ -112,7 +112,7 @@ impl Exchange {
         }
     }
 
-    /// Azure took the call; it is never sent again.
+    /// Records that Azure accepted the call; it is never sent again.
     pub(super) fn accept(mut self, answer: &Answer, now: Moment) -> Self {
         self.accepted = Some(Accepted {
             status: answer.status,
@@ -123,7 +123,7 @@ impl Exchange {
         self
     }
 
-    /// Goes on to ask something else; at once, unless Azure said when.
+    /// Sends the next kind of request; at once, unless Azure set a time.
     fn follow(mut self, phase: Phase, answer: &Answer, now: Moment) -> Next {
         self.phase = phase;
         self.calm();
@@ -133,13 +133,13 @@ impl Exchange {
         }
     }
 
-    /// The present request got a proper answer: past troubles do not count against the next.
+    /// The current request was answered properly: earlier failures do not count for the next one.
     fn calm(&mut self) {
         self.sent = 0;
         self.tallies = [Tally::default(); 5];
     }
 
-    /// A poll was answered.
+    /// Handles the answer to a poll.
     pub(super) fn polled(self, answer: Answer, now: Moment) -> Next {
         let body = answer.error_body();
         match answer.status {
@@ -158,7 +158,7 @@ impl Exchange {
                 });
             }
             408 | 429 | 500..=599 => return self.faulted(&answer, body, now),
-            // The address of a `Location` answers with what became of the operation itself.
+            // The URL of a `Location` answers with the result of the operation itself.
             400..=499
                 if matches!(self.phase, Phase::Operation { style: Style::Location, .. })
                     && !matches!(answer.status, 401 | 403) =>
@@ -195,7 +195,7 @@ impl Exchange {
             (Some(Progress::Failed), _) => self.operation_failed(&answer, now),
             (Some(Progress::Going), _) => self.again(&answer, state.unwrap_or_default(), now),
             (None, 202) => self.again(&answer, "accepted", now),
-            // A success that tells an error is none: of a delete nothing else is asked.
+            // A success with an error is a failure: after a delete nothing else is read.
             (Some(Progress::Succeeded) | None, _) if answer.error_in_success().is_some() => {
                 self.operation_failed(&answer, now)
             }
@@ -203,7 +203,7 @@ impl Exchange {
         }
     }
 
-    /// The operation is over; what it made is asked for, since the operation does not show it.
+    /// The operation is finished; reads its resource, which the operation does not include.
     fn finish(mut self, answer: Answer, now: Moment) -> Next {
         match self.method {
             Method::Put | Method::Patch => {
@@ -241,7 +241,7 @@ impl Exchange {
         }
     }
 
-    /// Not over yet: polls again, unless that has gone on for too long.
+    /// Not finished yet: polls again, within the time limit.
     fn again(mut self, answer: &Answer, state: &str, now: Moment) -> Next {
         let accepted_at = self.accepted.as_ref().map_or(self.began, |accepted| accepted.at);
         let limit = self.limits.operation;
@@ -260,14 +260,14 @@ impl Exchange {
 
     fn wait(self, wait: Duration, state: &str, now: Moment) -> Next {
         if wait > self.limits.longest_retry_after {
-            let what = format!("Azure asks to wait {} s for it, which is too long", wait.as_secs());
+            let what = format!("Azure requests a wait of {} s, which is too long", wait.as_secs());
             return self.stop(Kind::TimedOut, what, now);
         }
         let why = Why::Operation { state: state.to_owned() };
         Next::Wait { exchange: self, until: now.after(wait), why }
     }
 
-    /// The operation ended badly; Azure's words are in the body of the operation.
+    /// The operation failed; Azure's error is in the body of the operation.
     fn operation_failed(self, answer: &Answer, now: Moment) -> Next {
         let mut body = match &answer.body {
             Body::Json(value) => error_body::read_value(failure_in(value)),
@@ -275,7 +275,7 @@ impl Exchange {
         };
         if body.code.is_none() && body.message.is_none() {
             let state = answer.body.state(OPERATION_STATE).unwrap_or("Failed");
-            body.message = Some(format!("Azure says `{state}` and gives no reason"));
+            body.message = Some(format!("Azure reports `{state}` without a reason"));
         }
         let mut details = (*self.error(Kind::OperationFailed, "", now)).clone();
         details.status = (answer.status >= 300).then_some(answer.status);
@@ -284,13 +284,13 @@ impl Exchange {
     }
 }
 
-/// Why a success does not tell all that was asked for: 206 is a part, 203 is somebody else's words, and 202 is a promise. Every GET in
-/// Azure's descriptions answers 200 and no other success.
+/// Why a success is not a complete answer: 206 is partial, 203 was modified by a proxy, and 202 is not finished. Every GET in Azure's API
+/// descriptions returns 200.
 fn not_whole(answer: &Answer) -> Option<String> {
     if answer.status != 200 {
-        return Some("only 200 is a whole answer to a read".to_owned());
+        return Some("only status 200 is a complete answer to a read".to_owned());
     }
-    Some(format!("it holds an error: {}", answer.error_in_success()?.words()))
+    Some(format!("it contains an error: {}", answer.error_in_success()?.words()))
 }
 
 /// Where a failed operation or resource keeps its reason.

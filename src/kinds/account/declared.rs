@@ -1,6 +1,6 @@
 //! Accounts as specs declare them.
 //!
-//! Pure. What a spec says nothing of has a default for an account that is created; a live one keeps what it has.
+//! Pure. A created account gets defaults for what its spec leaves out; a live one keeps its values.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
     accounts.map(one).collect()
 }
 
-/// The fields that the spec has of an account, its file's `location` included, with their places.
+/// The fields of an account in a spec, including its file's `location`, with their positions.
 fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<String, Span>) {
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
@@ -70,7 +70,7 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
     (declared, spans)
 }
 
-/// What an account gets at its creation where its spec does not say otherwise.
+/// Defaults for a new account.
 fn defaults(account: &Account) -> Map<String, Value> {
     let mut defaults = Map::new();
     let mut set = |name: &str, value: Value| drop(defaults.insert(name.to_owned(), value));

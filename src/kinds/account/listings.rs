@@ -1,4 +1,4 @@
-//! Where accounts were listed, and where they are not all known; and how one is asked for by itself.
+//! Where accounts were listed and where the lists have gaps; and the query for a single account.
 //!
 //! Pure.
 
@@ -10,15 +10,15 @@ use crate::id::ResourceId;
 use crate::kinds::Gap;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 
-/// One account.
+/// The query for one account.
 #[must_use]
 pub(crate) fn one(id: &ResourceId) -> Query {
     let path = format!("{id}?api-version={API}");
     Query { path, shape: Shape::One, scope: id.clone(), project: shape::project }
 }
 
-/// The lists that show the accounts of these groups: their subscription's, which also shows what a stack made in a group that its
-/// spec names no longer; and each group's own where the caller may not list the subscription.
+/// The lists of accounts in these groups: that of their subscription, which also shows what a stack created in groups that its spec no
+/// longer names; or each group's own if the caller cannot list the subscription.
 pub(super) fn lists(
     subscription: &ResourceId,
     groups: &BTreeSet<ResourceId>,
@@ -34,12 +34,12 @@ pub(super) fn lists(
     }
 }
 
-/// What is not seen where the groups' own lists had to do.
+/// A note about what the groups' own lists do not show.
 pub(super) fn unlisted(
     groups: &BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     snapshot: &Snapshot,
 ) -> Vec<Finding> {
-    let which = "were read, and what a stack made in a group that its spec names no longer is not seen";
+    let which = "were read, so resources in groups that a spec no longer names are not found";
     let denied = groups.keys().filter_map(|subscription| match snapshot.get(&list(subscription)) {
         Some(Answer::Denied(refusal)) => Some(Gap { scope: subscription.clone(), refusal: refusal.clone() }),
         _ => None,
@@ -47,7 +47,7 @@ pub(super) fn unlisted(
     denied.map(|gap| gap.in_part(&Accounts, which)).collect()
 }
 
-/// The scopes whose accounts were asked for, each with why they are not all known, if so.
+/// The scopes whose accounts were queried, each with the reason if they are not all known.
 pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId, Option<String>)> {
     let lists = snapshot.answers().filter(|(path, scope, _)| *path == list(scope).path);
     lists.map(|(_, scope, answer)| {
@@ -60,7 +60,7 @@ pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId
                 };
                 crate::kinds::unplaced_in(&query, snapshot).map(|refusal| refusal.message).or_else(empty)
             }
-            // What points into a group that is not there says otherwise.
+            // Something that points into an absent group contradicts its absence.
             Answer::Absent { code } => {
                 Some(format!("Azure answered {code}, and shows a role assignment there"))
             }

@@ -31,13 +31,12 @@ use crate::spec::Loaded;
 use crate::spec::model::{Account, OnSoftDeleted, Spec};
 use crate::spec::structure::Fields;
 
-/// The ARM type.
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
-/// The api-version of accounts and of what stands in them.
+/// The api-version of accounts and their children.
 pub(crate) const API: &str = "2025-06-01";
-/// The resource provider of groups answers to any of its versions; this one is generally available everywhere.
+/// The resource provider of groups accepts any of its versions; this one is available in every cloud.
 const GROUPS_API: &str = "2021-04-01";
-/// The endpoint of the model inference API; clients append `models`:
+/// The endpoint of the model inference API, to which clients append `models`:
 /// <https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/create-model-deployments>.
 pub(crate) const INFERENCE: &str = "Azure AI Model Inference API";
 /// The endpoint of the Azure OpenAI API.
@@ -47,7 +46,7 @@ pub(crate) const FOUNDRY: &str = "AI Foundry API";
 /// The endpoints for calling models, as the service names them in `endpoints`.
 const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 
-/// The kind.
+/// The kind `accounts`.
 pub struct Accounts;
 
 /// The id of a declared account.
@@ -66,7 +65,7 @@ pub(crate) fn address_of(account: &Account) -> String {
     }
 }
 
-/// The lists of that name in those accounts that declare one.
+/// The lists of that name in the accounts that declare one.
 pub(crate) fn sections(spec: &Spec, list: &str, declares: impl Fn(&Account) -> bool) -> Vec<Section> {
     let accounts = spec.accounts.iter().enumerate().filter(|(_, account)| declares(account));
     let section = |(index, account): (usize, &Account)| {
@@ -81,7 +80,7 @@ pub(crate) fn sections(spec: &Spec, list: &str, declares: impl Fn(&Account) -> b
     accounts.map(section).collect()
 }
 
-/// The resource groups that a stack names: what it owns lies in them.
+/// The resource groups that a stack names; they contain what it owns.
 #[must_use]
 pub(crate) fn groups_of(spec: &Spec) -> BTreeSet<ResourceId> {
     let accounts = spec.accounts.iter().filter_map(|account| account.resource_group.as_ref());
@@ -102,7 +101,7 @@ fn groups_by_subscription(stacks: &[Loaded]) -> BTreeMap<ResourceId, BTreeSet<Re
     groups
 }
 
-/// The list of all accounts in a resource group or a subscription.
+/// The query for all accounts in a resource group or a subscription.
 #[must_use]
 pub(crate) fn list(scope: &ResourceId) -> Query {
     Query {
@@ -113,7 +112,7 @@ pub(crate) fn list(scope: &ResourceId) -> Query {
     }
 }
 
-/// What shows whether a resource group is there.
+/// The query that shows whether a resource group exists.
 pub(crate) fn group_query(group: &ResourceId) -> Query {
     let path = format!("{group}?api-version={GROUPS_API}");
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
@@ -196,7 +195,7 @@ impl Kind for Accounts {
 
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = Vec::new();
-        // Only what would be created needs to know its group and whether a deleted account holds the name.
+        // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
         for loaded in stacks {
             for account in &loaded.spec.accounts {
@@ -246,7 +245,7 @@ impl Kind for Accounts {
         inventory
     }
 
-    /// A file names accounts and claims no list of them.
+    /// A spec names accounts but does not claim to list all of them.
     fn declares_list_in(&self, _scope: &ResourceId, _stacks: &[Loaded]) -> bool {
         false
     }
@@ -261,10 +260,10 @@ impl Kind for Accounts {
         let absent = |query: &Query| matches!(snapshot.get(query), Some(Answer::Absent { .. }));
         if absent(&list(&group)) || absent(&group_query(&group)) {
             let message = format!("resource group `{}` does not exist", group.name());
-            let hint = format!("create it first: az group create --name {} --location …", group.name());
+            let hint = format!("create it: az group create --name {} --location …", group.name());
             findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
         } else if let Some(refusal) = snapshot.get(&group_query(&group)).and_then(Answer::refusal) {
-            let message = format!("whether resource group `{}` exists is not known", group.name());
+            let message = format!("could not determine whether resource group `{}` exists", group.name());
             findings.push(Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message));
         }
         let subdomain = desired.defaults.get("customSubDomainName").and_then(Value::as_str);
@@ -278,8 +277,10 @@ impl Kind for Accounts {
         };
         let query = remains::query(&subscription);
         if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
-            let message =
-                format!("whether a soft-deleted account holds the name `{}` is not known", desired.id.name());
+            let message = format!(
+                "could not determine whether a soft-deleted account holds the name `{}`",
+                desired.id.name()
+            );
             findings.push(Finding::note(Code::SoftDeleted, message).at(desired.span).cause(&refusal.message));
         }
         if loaded.spec.on_soft_deleted == OnSoftDeleted::Fail
@@ -321,7 +322,7 @@ impl Kind for Accounts {
         let keyless = desired.declared.get("disableLocalAuth") == Some(&Value::Bool(true));
         if without && (keyless || says("networkAcls")) {
             let message = format!(
-                "{} has no customSubDomainName, without which Azure takes neither Entra ID tokens nor network rules",
+                "{} has no customSubDomainName, which Azure requires for Entra ID tokens and network rules",
                 desired.title
             );
             let hint = format!(
@@ -335,9 +336,9 @@ impl Kind for Accounts {
         findings
     }
 
-    /// With networkInjections, a PUT that repeats the subdomain is refused as if another account used it:
-    /// <https://github.com/Azure/bicep/issues/17663>. Members of `apiProperties` can be secrets, which GET shows as null whether
-    /// they are set or not; a PUT without them could unset them.
+    /// With networkInjections, Azure refuses a PUT that repeats the subdomain as if another account used it:
+    /// <https://github.com/Azure/bicep/issues/17663>. Members of `apiProperties` can be secrets that GET always shows as null; a PUT
+    /// without them could unset them.
     fn changes_by_patch(&self, body: &Value) -> bool {
         let properties = &body["properties"];
         let injected = properties["networkInjections"].as_array().is_some_and(|list| !list.is_empty());
@@ -361,7 +362,7 @@ impl Kind for Accounts {
         shape::to_spec(body)
     }
 
-    /// Whether keys are taken is what a reader looks for, and ARM leaves it out where they are.
+    /// Readers look for whether keys are enabled, which ARM leaves out if they are.
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         spec.entry("disableLocalAuth").or_insert(json!(false));
@@ -416,12 +417,12 @@ impl Kind for Accounts {
     }
 }
 
-/// An account that a list shows.
+/// An account from a list.
 pub(crate) fn live(id: ResourceId, body: &Body) -> Live {
     Live { kind: &Accounts, key: key(&id), scope: id.clone(), id, body: body.clone() }
 }
 
-/// What makes an account the same account.
+/// The identity of an account.
 pub(crate) fn key(id: &ResourceId) -> Key {
     Key::new("accounts", &[id.as_str()])
 }

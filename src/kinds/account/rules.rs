@@ -1,4 +1,4 @@
-//! Offline rules of accounts: what Azure would refuse, or would take and not do.
+//! Offline rules for accounts: what Azure would refuse, or accept without effect.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
 use crate::text::names::nearest;
 
-/// Kinds with their pricing tiers, as listed by the service's own SKU list; kinds without tiers were seen elsewhere.
+/// Kinds with their pricing tiers, from the service's own SKU list; kinds without tiers were found elsewhere.
 const KINDS: &[(&str, &[&str])] = &[
     ("AIServices", &["S0"]),
     ("AnomalyDetector", &["F0", "S0"]),
@@ -47,7 +47,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("TranscriptionIntelligence", &["F0", "S0"]),
 ];
 
-/// Kinds that trusted Azure services can be let in to; to others Azure answers `NetworkAclsBypassNotSupported`:
+/// Kinds that support letting trusted Azure services bypass network rules; for others Azure answers `NetworkAclsBypassNotSupported`:
 /// <https://github.com/hashicorp/terraform-provider-azurerm/pull/30887>.
 const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
 
@@ -107,10 +107,10 @@ fn no_bypass(kind: &str) -> Option<String> {
     (!trusts).then(|| format!("an account of kind `{kind}` does not take `networkAcls.bypass`"))
 }
 
-/// The same for a live account, whose kind the spec need not say.
+/// The same for a live account, whose kind the spec may leave out.
 pub(super) fn bypass_of(desired: &Desired, body: &Value, fields: &[FieldChange]) -> Option<Finding> {
     let change = fields.iter().find(|field| field.path == ["networkAcls", "bypass"])?;
-    // A kind that is declared was judged offline.
+    // A declared kind was checked offline.
     if desired.declared.contains_key("kind") {
         return None;
     }
@@ -119,23 +119,22 @@ pub(super) fn bypass_of(desired: &Desired, body: &Value, fields: &[FieldChange])
     Some(Finding::error(Code::InvalidValue, problem).at(span).hint(NO_BYPASS))
 }
 
-/// That a live account takes keys where the spec says nothing of them. What comes back from soft deletion is told whole elsewhere
-/// (`checks::revived`).
+/// Reports that a live account accepts keys while the spec does not mention them. For a restored account `checks::revived` reports it.
 pub(super) fn keys_on(desired: &Desired, body: &Value, without_subdomain: bool) -> Option<Finding> {
     if body["properties"]["disableLocalAuth"] == true || remains::is_deleted(body) {
         return None;
     }
-    // Azure takes no token without a subdomain, so that the one line would be refused.
+    // Without a subdomain Azure accepts no tokens and would refuse the single line.
     let hint = if without_subdomain {
-        "add `customSubDomainName`, without which nobody can call with a token, and `disableLocalAuth: true`"
+        "add `customSubDomainName`, which token authentication requires, and `disableLocalAuth: true`"
     } else {
-        "`disableLocalAuth: true` in the spec turns them off"
+        "add `disableLocalAuth: true` to the spec to disable them"
     };
-    let message = format!("{} accepts API keys, and the spec does not say", desired.title);
+    let message = format!("{} accepts API keys, and the spec does not set `disableLocalAuth`", desired.title);
     Some(Finding::warning(Code::KeysEnabled, message).at(desired.span).hint(hint))
 }
 
-/// That a text cannot be the name of a region.
+/// Reports a location that cannot be a region's name.
 fn no_region(location: &str, span: Span) -> Option<Finding> {
     if is_location(location) {
         return None;
@@ -213,14 +212,14 @@ impl Check<'_> {
         let tree = self.loaded.document.tree.pointer(&self.pointer);
         for (name, value) in tree.and_then(Value::as_object).into_iter().flatten() {
             if value.is_null() && sections::section(name).is_some() {
-                let message = format!("`{name}` takes a list, not nothing");
+                let message = format!("`{name}` must be a list, not null");
                 self.report(&format!("/{name}"), Code::WrongType, message, EMPTY_SECTION);
             } else if value.is_null() && !CLEARABLE.contains(&name.as_str()) {
                 self.report(
                     &format!("/{name}"),
                     Code::InvalidValue,
                     format!("`{name}` of an account cannot be cleared"),
-                    "leave the line out to leave the field alone, or write the value you want",
+                    "remove the line to keep the live value, or write the value you want",
                 );
             }
         }
@@ -230,13 +229,13 @@ impl Check<'_> {
         let kind = self.account.kind.as_deref().unwrap_or("AIServices");
         let Some((_, skus)) = KINDS.iter().find(|(known, _)| *known == kind) else {
             let names = KINDS.iter().map(|(known, _)| *known);
-            let message = format!("`{kind}` is not a kind of account known to this version");
+            let message = format!("this version does not know the account kind `{kind}`");
             let finding = match nearest(kind, names) {
                 Some(near) => {
                     Finding::error(Code::InvalidValue, message).hint(format!("did you mean `{near}`?"))
                 }
                 None => Finding::warning(Code::InvalidValue, message)
-                    .hint("Azure decides; `az cognitiveservices account list-kinds` lists all"),
+                    .hint("Azure may accept it; `az cognitiveservices account list-kinds` lists all kinds"),
             };
             let finding = finding.at(self.span("/kind"));
             self.findings.push(finding);
@@ -246,7 +245,7 @@ impl Check<'_> {
         if !skus.is_empty() && !skus.contains(&sku) {
             let hint = match skus {
                 [only] => format!("write `{only}`"),
-                several => format!("it has {}", several.join(", ")),
+                several => format!("available: {}", several.join(", ")),
             };
             self.report("/sku", Code::InvalidValue, format!("kind `{kind}` has no sku `{sku}`"), &hint);
         }
@@ -260,8 +259,9 @@ impl Check<'_> {
             self.report(
                 "/customSubDomainName",
                 Code::SubdomainRequired,
-                "an account without subdomain takes neither network rules nor Entra ID tokens".to_owned(),
-                "leave the line out to use the account's name, or choose a subdomain",
+                "an account without a subdomain supports neither network rules nor Entra ID tokens"
+                    .to_owned(),
+                "remove the line to use the account's name, or choose a subdomain",
             );
         } else if !is_subdomain(name) {
             self.report(
@@ -278,7 +278,7 @@ impl Check<'_> {
             let message = format!("account `{}` is declared with API keys on", self.account.name);
             let finding = Finding::warning(Code::KeysEnabled, message).at(self.span("/disableLocalAuth"));
             self.findings.push(finding.hint(
-                "with `disableLocalAuth: true` they are off; without the line a new account has them off, and a live one stays as it is",
+                "`disableLocalAuth: true` disables them; without the line they are disabled on a new account and unchanged on a live one",
             ));
         }
     }
@@ -334,7 +334,7 @@ impl Check<'_> {
                 Ok(_) => self.report(
                     &below,
                     Code::InvalidId,
-                    format!("`{id}` is not the id of one of `{collection}`"),
+                    format!("`{id}` is not the resource id of an element of `{collection}`"),
                     "copy the resource id from the portal, or from the `id` that `az … show` prints",
                 ),
                 Err(error) => self.report(
@@ -357,12 +357,13 @@ impl Check<'_> {
             }
             let span = self.span(&below);
             if cidr::is_private(range) {
-                let message =
-                    format!("`{range}` is a private range, which never reaches the public endpoint");
+                let message = format!(
+                    "`{range}` is a private range, and private addresses never reach the public endpoint"
+                );
                 self.findings.push(
                     Finding::warning(Code::InvalidCidr, message)
                         .at(span)
-                        .hint("Azure documents public addresses only; for private ones use virtualNetworkRules or a private endpoint"),
+                        .hint("only public addresses are supported; for private ones use virtualNetworkRules or a private endpoint"),
                 );
             }
             if let Some(first) = seen.insert(cidr::canonical(range), span) {

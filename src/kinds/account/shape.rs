@@ -7,15 +7,15 @@ use crate::kinds::{Trust, cidr, merge};
 use crate::spec::sections;
 use crate::text::json::member;
 
-/// What stands in a declared account and is no field of it, beside the lists of what it holds.
+/// Members of a declared account that are not fields of the resource, besides the lists of its children.
 const NOT_FIELDS: &[&str] = &["name", "resourceGroup", "expected", "coManagedBy"];
 
-/// What stands in a declared account and is no field of it.
+/// All members of a declared account that are not fields of the resource.
 pub(super) fn not_fields() -> Vec<&'static str> {
     NOT_FIELDS.iter().copied().chain(sections::within("accounts")).collect()
 }
 
-/// What GET shows and PUT does not take (the read-only members of the API description, and what the service adds).
+/// Members that GET shows and PUT does not accept: the read-only ones of the API description, and others that the service adds.
 pub(super) const READ_ONLY: &[&str] = &[
     "/id",
     "/name",
@@ -44,7 +44,7 @@ pub(super) const READ_ONLY: &[&str] = &[
     "/properties/skuChangeInfo",
 ];
 
-/// Leaves out the large read-only maps: they are nine tenths of an AIServices body. Of its endpoints those of models stay.
+/// Drops the large read-only maps, which make up nine tenths of an AIServices body, and keeps only the endpoints for models.
 pub(super) fn project(mut body: Value) -> Value {
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
         for name in ["callRateLimit", "capabilities", "skuChangeInfo", "quotaLimit"] {
@@ -57,12 +57,12 @@ pub(super) fn project(mut body: Value) -> Value {
     body
 }
 
-/// Whose key encrypts, where it is Azure's own.
+/// `keySource` for encryption with Microsoft's key.
 const MICROSOFT: &str = "Microsoft.CognitiveServices";
-/// Whose key encrypts, where it is the customer's.
+/// `keySource` for encryption with the customer's key.
 const VAULT: &str = "Microsoft.KeyVault";
 
-/// What a PATCH says so that a member goes away: of encryption, whose key it shall be instead (recorded).
+/// What a PATCH sends to remove a member; for encryption it names Microsoft's key instead (recorded).
 pub(super) fn removing(name: &str) -> Value {
     match name {
         "encryption" => json!({ "keySource": MICROSOFT }),
@@ -71,8 +71,8 @@ pub(super) fn removing(name: &str) -> Value {
     }
 }
 
-/// What an encryption with a key of one's own needs. With a system-assigned identity the account has to be there first, since the
-/// role goes to an identity that begins with it: <https://github.com/MicrosoftDocs/azure-ai-docs/pull/814>.
+/// The role that encryption with a customer-managed key requires. If a system-assigned identity reads the key, the account must exist
+/// first, since the identity is created with it: <https://github.com/MicrosoftDocs/azure-ai-docs/pull/814>.
 pub(super) fn trust(patch: &Map<String, Value>) -> Option<Trust> {
     let encryption = patch.get("encryption")?;
     let key = &encryption["keyVaultProperties"];
@@ -87,7 +87,7 @@ pub(super) fn trust(patch: &Map<String, Value>) -> Option<Trust> {
     Some(Trust { field: "encryption", vault, own: key["identityClientId"].is_null() })
 }
 
-/// The members of `properties` that stand in a spec under the same name and in the same shape.
+/// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &[
     "allowProjectManagement",
     "allowedFqdnList",
@@ -100,7 +100,7 @@ const SAME: &[&str] = &[
     "userOwnedStorage",
 ];
 
-/// Whether an account is encrypted with Azure's own key and says so: it is what an account has that says nothing.
+/// Whether an account says that it is encrypted with Microsoft's key, which is also the default.
 pub(super) fn is_microsofts(encryption: &Value) -> bool {
     let own = |(name, value): (&String, &Value)| match name.as_str() {
         "keySource" => value.as_str().is_some_and(|source| source.eq_ignore_ascii_case(MICROSOFT)),
@@ -170,7 +170,7 @@ fn overlay_network_acls(acls: &mut Value, patch: &Value) {
             let same = |rule: &&Value| {
                 rule["value"].as_str().is_some_and(|value| cidr::canonical(value) == cidr::canonical(range))
             };
-            // A rule that stays keeps what else it says.
+            // An unchanged rule keeps its other members.
             let kept = live.and_then(|live| live.iter().find(same)).cloned();
             kept.unwrap_or_else(|| json!({"value": range.strip_suffix("/32").unwrap_or(range)}))
         });

@@ -1,7 +1,7 @@
-//! What a spec says of assignments that it does not declare: `expected` for a while, and made by another team (`coManagedBy`).
+//! What a spec accepts without declaring it: assignments `expected` until a day, and those of another team (`coManagedBy`).
 //!
-//! Pure. A role is known by its name, by a former one or by its GUID; of a live assignment it is always known what it is, so no name
-//! has to be looked up for this. What is expected of a principal who cannot be made out is expected of nobody.
+//! Pure. A role matches by its current or former name or its GUID; a live assignment's role is always known, so no name needs to be looked
+//! up. An expectation for a principal that cannot be resolved matches nobody.
 
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -23,19 +23,18 @@ pub(super) struct Expectation<'a> {
     /// The stack whose spec says so.
     pub(super) stack: &'a str,
     principal: Uuid,
-    /// The last day on which it holds.
+    /// The last day on which it applies.
     pub(super) until: Date,
-    /// Why.
     pub(super) reason: &'a str,
-    /// Whether only a lock file says whom it means.
+    /// Whether the principal is known only from a lock file.
     pub(super) locked: bool,
-    /// Where: on an account and what is in it, or wherever the stack's accounts and groups are. To other stacks that are concerned there it
-    /// excuses nothing.
+    /// Where it applies: to an account and its children, or to all accounts and groups of the stack. It excuses nothing for other stacks
+    /// there.
     places: Vec<ResourceId>,
 }
 
 impl Expectation<'_> {
-    /// Whether it speaks of a live assignment.
+    /// Whether it matches a live assignment.
     pub(super) fn names(&self, live: &Live, roles: &Catalogue) -> bool {
         let properties = &live.body["properties"];
         let id = |name: &str| properties[name].as_str().and_then(crate::id::trailing_guid);
@@ -45,14 +44,14 @@ impl Expectation<'_> {
             && self.places.iter().any(|place| place.contains(&live.scope))
     }
 
-    /// Whether it still holds; on a day that nobody told it does not.
+    /// Whether it still applies; without a known day it does not.
     pub(super) fn holds_on(&self, today: Option<Date>) -> bool {
         today.is_some_and(|today| today <= self.until)
     }
 
-    /// What a listing says of an assignment that it excuses.
+    /// What a listing says about an assignment that it excuses.
     pub(super) fn excuse(&self) -> String {
-        let whom = if self.locked { " (of whom, by the lock file, unverified)" } else { "" };
+        let whom = if self.locked { " (principal taken from the lock file, unverified)" } else { "" };
         format!("expected until {}{whom}: {}", self.until, self.reason)
     }
 }
@@ -66,7 +65,7 @@ pub(super) fn names(name: &str, role: Uuid, roles: &Catalogue) -> bool {
     }
 }
 
-/// The entries of a spec, each with its pointer, and the account in which it stands.
+/// The entries of a spec, each with its pointer and its account, if any.
 fn entries(spec: &Spec) -> impl Iterator<Item = (String, &Expected, Option<ResourceId>)> {
     let file = spec.expected.iter().enumerate().map(|(at, entry)| (format!("/expected/{at}"), entry, None));
     let nested = spec.accounts.iter().enumerate().flat_map(move |(index, account)| {
@@ -77,7 +76,7 @@ fn entries(spec: &Spec) -> impl Iterator<Item = (String, &Expected, Option<Resou
     file.chain(nested)
 }
 
-/// The principals that have to be looked up, each with the pointer to it.
+/// The principals that must be looked up, each with its pointer.
 pub(super) fn principals(spec: &Spec) -> impl Iterator<Item = (String, &Principal)> {
     entries(spec).filter_map(|(pointer, entry, _)| match &entry.principal {
         ExpectedPrincipal::Named(principal) if principal.id.is_none() => {
@@ -91,7 +90,7 @@ fn day(text: &str) -> Option<Date> {
     text.parse().ok().filter(|_| text.len() == "2026-12-31".len())
 }
 
-/// What is expected, and why some of it is not.
+/// The expectations, and findings about those that could not be resolved.
 pub(super) fn expectations<'a>(
     stacks: &'a [Loaded],
     snapshot: &Snapshot,
@@ -114,7 +113,7 @@ pub(super) fn expectations<'a>(
                         Ok(known) => Some((known.id, known.locked)),
                         Err(open) => {
                             let finding = open.into_finding();
-                            // A lock file that is wrong is no mere doubt: somebody else would be expected.
+                            // A wrong lock file is more than a doubt: it would excuse somebody else.
                             let is_wrong = finding.code == Code::LockOutdated;
                             let severity = if is_wrong { Severity::Error } else { Severity::Warning };
                             findings.push(Finding { severity, ..finding });
@@ -152,7 +151,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What is expected: a role, a day, a reason, and whom.
+/// An entry has a role, a day, a reason and a principal.
 fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &mut Vec<Finding>) {
     let at = |field: &str| loaded.document.value_span(&format!("{pointer}/{field}"));
     let wrong = |field: &str, code: Code, message: String, hint: &str| {
@@ -160,13 +159,13 @@ fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &m
     };
     findings.extend(roles::slip(&entry.role, at("role")));
     if day(&entry.until).is_none() {
-        let message = format!("`{}` is not a day", entry.until);
-        let hint = "write the last day on which it is expected: `2026-12-31`";
+        let message = format!("`{}` is not a date", entry.until);
+        let hint = "write the last day on which it is expected, such as `2026-12-31`";
         findings.push(wrong("until", Code::InvalidValue, message, hint));
     }
     if entry.reason.trim().is_empty() {
-        let hint = "say why it may be there: whoever reads the spec should not have to ask";
-        findings.push(wrong("reason", Code::InvalidValue, "no reason is given".to_owned(), hint));
+        let hint = "add a reason that explains the assignment to readers of the spec";
+        findings.push(wrong("reason", Code::InvalidValue, "`reason` is empty".to_owned(), hint));
     }
     match &entry.principal {
         ExpectedPrincipal::Id(id) | ExpectedPrincipal::Named(Principal { id: Some(id), .. }) => {
@@ -178,7 +177,7 @@ fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &m
         }
         ExpectedPrincipal::Named(Principal { account_identity: Some(_), .. }) => {
             let message = "an account's own identity cannot be expected by name".to_owned();
-            let hint = "declare the assignment, or write the identity's object id; inference roles of own identities are no drift";
+            let hint = "declare the assignment, or write the identity's object id; inference roles of an account's own identity are not drift";
             findings.push(wrong("principal", Code::InvalidValue, message, hint));
         }
         ExpectedPrincipal::Named(named) => {
@@ -187,7 +186,7 @@ fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &m
     }
 }
 
-/// Another team: its stack, who makes its things, and roles of which it may make assignments.
+/// An entry has the other team's stack, who creates its resources, and the roles that it may assign.
 fn check_team(loaded: &Loaded, pointer: &str, team: &CoManager, findings: &mut Vec<Finding>) {
     let at = |field: &str| loaded.document.value_span(&format!("{pointer}/{field}"));
     if !is_stack_name(&team.stack) {
@@ -195,13 +194,13 @@ fn check_team(loaded: &Loaded, pointer: &str, team: &CoManager, findings: &mut V
         findings.push(Finding::error(Code::InvalidName, message).at(at("stack")).hint(STACK_NAMES));
     } else if team.stack == loaded.spec.stack {
         let message = format!("`{}` is this file's own stack", team.stack);
-        let hint = "name the stack of the other team";
+        let hint = "write the stack of the other team";
         findings.push(Finding::error(Code::InvalidValue, message).at(at("stack")).hint(hint));
     }
     for (number, id) in team.by.iter().enumerate() {
         if !is_object_id(id) && !id.contains('@') {
             let message = format!("`{id}` is neither an object id nor a sign-in name");
-            let hint = "write who makes the other team's things, as Azure shows it under `createdBy`";
+            let hint = "write who creates the other team's resources, as Azure shows it under `createdBy`";
             let span = at(&format!("by/{number}"));
             findings.push(Finding::error(Code::InvalidGuid, message).at(span).hint(hint));
         }
@@ -211,7 +210,7 @@ fn check_team(loaded: &Loaded, pointer: &str, team: &CoManager, findings: &mut V
         findings.extend(roles::slip(name, span));
         if roles::offline(name).is_some_and(rbac::Role::is_guarded) {
             let message =
-                format!("`{name}` is never accepted: the `grant` guard guards it, whoever gives it");
+                format!("`{name}` cannot be accepted from another team: the `grant` guard covers it");
             let hint = "remove it, and declare the assignment here";
             findings.push(Finding::warning(Code::InvalidValue, message).at(span).hint(hint));
         }

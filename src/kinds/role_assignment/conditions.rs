@@ -1,4 +1,5 @@
-//! Rules of conditions: what Azure could not read is an error, what only Azure can judge a note, and one that only Azure shows a warning.
+//! Rules for conditions: a syntax error is an error, what only Azure can judge a note, and a condition that the spec does not declare a
+//! warning.
 
 use serde_json::Value;
 
@@ -10,19 +11,19 @@ use crate::spec::Loaded;
 
 const FORMAT: &str = "https://learn.microsoft.com/azure/role-based-access-control/conditions-format";
 
-/// What a spec leaves out is not compared, but a condition decides whether what it does say holds at all.
+/// Undeclared fields are not compared, but a condition decides whether the declared grant applies at all.
 pub(super) fn undeclared(desired: &Desired, body: &Value) -> Option<Finding> {
     let text = body["properties"]["condition"].as_str().filter(|text| !text.trim().is_empty())?;
     if desired.declared.contains_key("condition") {
         return None;
     }
-    let message = format!("{} holds only under a condition, and the spec declares none", desired.title);
+    let message = format!("{} has a condition that the spec does not declare", desired.title);
     let finding = Finding::warning(Code::UndeclaredCondition, message).at(desired.span);
-    let hint = "declare the condition, or write `condition: null` to drop it";
+    let hint = "declare the condition, or write `condition: null` to remove it";
     Some(finding.cause(format!("the condition is `{text}`")).hint(hint))
 }
 
-/// What there is to say of the condition of the assignment at a pointer.
+/// Findings about the condition of the assignment at a pointer.
 pub(super) fn check(loaded: &Loaded, pointer: &str) -> Vec<Finding> {
     let pointer = format!("{pointer}/condition");
     let Some(text) = loaded.document.tree.pointer(&pointer).and_then(Value::as_str) else {
@@ -30,25 +31,21 @@ pub(super) fn check(loaded: &Loaded, pointer: &str) -> Vec<Finding> {
     };
     let span = loaded.document.value_span(&pointer);
     if text.trim().is_empty() {
-        let hint = "write one, or `condition: null` to drop the one that is live";
+        let hint = "write a condition, or `condition: null` to remove the live one";
         return vec![Finding::error(Code::InvalidCondition, "the condition is empty").at(span).hint(hint)];
     }
     match Condition::parse(text) {
         Err(mistake) => {
             let message =
-                format!("the condition cannot be read: {}, at {}", mistake.message, place(text, mistake.at));
-            vec![
-                Finding::error(Code::InvalidCondition, message)
-                    .at(span)
-                    .hint(format!("the format: {FORMAT}")),
-            ]
+                format!("could not parse the condition: {}, at {}", mistake.message, place(text, mistake.at));
+            vec![Finding::error(Code::InvalidCondition, message).at(span).hint(format!("see {FORMAT}"))]
         }
         Ok(condition) => {
             let finding = |remark: &crate::rbac::condition::Remark| {
                 let message = format!("{}, at {}", remark.message, place(text, remark.at));
                 match remark.kind {
                     RemarkKind::Unknown => Finding::note(Code::UnknownInCondition, message)
-                        .hint("Azure judges it when the assignment is written"),
+                        .hint("Azure checks it when the assignment is written"),
                     RemarkKind::Order => Finding::warning(Code::ConditionOrder, message)
                         .hint("write `(a AND b) OR c`, or `a AND (b OR c)`"),
                 }
@@ -59,7 +56,7 @@ pub(super) fn check(loaded: &Loaded, pointer: &str) -> Vec<Finding> {
     }
 }
 
-/// Where a byte of a condition stands, as people count.
+/// The position of a byte of a condition, counted from one.
 fn place(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;

@@ -1,6 +1,6 @@
-//! Role assignments as specs declare them: one for each principal of each grant.
+//! Role assignments that specs declare: one for each principal of each grant.
 //!
-//! Pure. Whoever could not be made out stands in the list too, as open: a declaration is never lost.
+//! Pure. Unresolved principals are in the list too, as open, so that no declaration is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
 
-/// What a stack declares, with names resolved as far as the snapshot goes.
+/// What a stack declares, with names resolved as far as the snapshot allows.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     let mut all = Vec::new();
     for grant in grants(&loaded.spec) {
@@ -33,7 +33,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     all
 }
 
-/// The role of a grant. Where it is not known its label stands in place of its id: it meets nothing that is live.
+/// The role of a grant. An unresolved one has its label instead of an id and matches nothing live.
 struct Role {
     id: Uuid,
     label: String,
@@ -44,7 +44,7 @@ struct Role {
 fn role(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Role {
     match roles::resolve(loaded, grant, snapshot) {
         Ok(id) => Role { id, label: id.to_string(), name: snapshot.roles().display_name(id), open: None },
-        // Its name stands in the title, and its id leads nowhere.
+        // Its name is only in the title, and its id is never used.
         Err(open) => Role {
             id: Uuid::nil(),
             label: roles::label(grant.role),
@@ -54,11 +54,11 @@ fn role(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Role {
     }
 }
 
-/// Whom an assignment is for. Where that is not known a label stands in place of the object id: it meets nothing that is live.
+/// The principal of an assignment. An unresolved one has a label instead of an object id and matches nothing live.
 struct Holder {
     id: String,
     title: String,
-    /// What is declared of them: `principalId`, `principalType`.
+    /// The declared fields: `principalId`, `principalType`.
     declared: Map<String, Value>,
     open: Option<Open>,
     hole: Option<Hole>,
@@ -84,7 +84,7 @@ fn holder(who: Who, form: &Form<'_>) -> Holder {
     holder
 }
 
-/// What a grant says of each of its assignments: description and condition, with their places.
+/// The fields that all assignments of a grant share: description and condition, with their positions.
 fn terms(loaded: &Loaded, grant: &Grant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
@@ -103,7 +103,7 @@ fn terms(loaded: &Loaded, grant: &Grant<'_>) -> (Map<String, Value>, BTreeMap<St
     (declared, spans)
 }
 
-/// The assignment of a grant's role to one of its principals, which stands at a pointer.
+/// The assignment of a grant's role to one of its principals, at a pointer.
 fn assignment(
     loaded: &Loaded,
     grant: &Grant<'_>,
@@ -135,7 +135,7 @@ fn assignment(
         span: document.value_span(pointer),
         spans,
         adopt: spec.adopt,
-        // A role that is not known comes first.
+        // An unresolved role comes first.
         open: role.open.clone().or(holder.open),
         hole: holder.hole,
         unproven: match form {
@@ -146,7 +146,7 @@ fn assignment(
     }
 }
 
-/// The accounts of a stack that declare a list of their assignments, an empty one too.
+/// The accounts of a stack that declare a list of assignments, even an empty one.
 pub(in crate::kinds) fn complete(loaded: &Loaded) -> impl Iterator<Item = ResourceId> {
     let lists = |index| loaded.document.tree.pointer(&format!("/accounts/{index}/roleAssignments"));
     let accounts = loaded.spec.accounts.iter().enumerate();
@@ -154,8 +154,8 @@ pub(in crate::kinds) fn complete(loaded: &Loaded) -> impl Iterator<Item = Resour
     declaring.map(|(_, each)| account::id_of(&loaded.spec, each))
 }
 
-/// The lists that a stack declares: those of accounts, the file's own, and each scope that this names. Of an account that the spec holds
-/// its own list speaks: an entry for its scope says nothing of what stood there, unless that is nobody.
+/// The lists that a stack declares: those of accounts, the file's own, and each scope in it. For an account in the spec its own list
+/// counts: a top-level entry for its scope does not claim to list everything there, unless it has no principals.
 pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     let own = loaded.document.tree.pointer("/roleAssignments").filter(|list| list.is_array());
     let held: BTreeSet<ResourceId> =
@@ -167,7 +167,7 @@ pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     complete(loaded).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
 
-/// Whom a principal means.
+/// What a principal in a spec resolves to.
 enum Who {
     Known(Resolved),
     Later(Hole),
@@ -196,23 +196,23 @@ fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who
     }
 }
 
-/// The id of an assignment, named as Bicep's templates name it.
+/// The id of an assignment, with the same name that Bicep templates derive.
 pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> ResourceId {
     let name = arm_guid(&[principal, role.to_string().as_str(), scope.as_str()]);
     scope.provider(TYPE, &name.to_string())
 }
 
-/// Whether a live assignment has the name that keyless gives to the like of it: then it was made by a plain PUT (by Bicep, perhaps), and
-/// lasts, whatever its description says. A mark says nothing of that: `adopt` writes it onto anything, and so may anybody. Privileged
-/// Identity Management makes assignments under names of its own, as far as is known, so whoever copies keyless's name makes one that lasts
-/// too. It may give an end to what is there (`AdminUpdate`); where much hangs on that, it is asked whatever the name is.
+/// Whether a live assignment has the name that keyless derives for it. It was then created by a plain PUT (perhaps by Bicep) and is
+/// permanent, whatever its description says. A mark proves nothing: `adopt` writes one onto any assignment, and so can anyone. As far as is
+/// known, Privileged Identity Management uses names of its own, so copying keyless's name still creates a permanent assignment. It can set
+/// an end on an existing one (`AdminUpdate`), so critical decisions query schedules whatever the name.
 pub(crate) fn is_named_by_keyless(id: &ResourceId, body: &Value) -> bool {
     let text = |name: &str| body["properties"][name].as_str().unwrap_or_default();
     let (Some(name), Some(role)) = (trailing_guid(id.as_str()), trailing_guid(text("roleDefinitionId")))
     else {
         return false;
     };
-    // Letters count in the name; Azure shows a scope as the PUT spelled it, at times in one of the two places only.
+    // The name depends on case, and Azure may show the scope as the PUT spelled it in only one of the two places.
     let scopes = [Some(id.scope()), ResourceId::parse(text("scope")).ok()];
     let principal = comparable(text("principalId"));
     scopes.iter().flatten().any(|scope| {
@@ -220,7 +220,7 @@ pub(crate) fn is_named_by_keyless(id: &ResourceId, body: &Value) -> bool {
     })
 }
 
-/// The declared object ids of assignments that would be created, but for stacks whose lock file makes asking needless.
+/// The declared object ids of assignments that would be created, except in stacks whose lock file makes the query unnecessary.
 pub(super) fn unproven(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {
     let mut ids = BTreeSet::new();
     let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
@@ -239,7 +239,7 @@ pub(super) fn unproven(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
     ids
 }
 
-/// The id of a role definition as assignments at a scope name it.
+/// The id of a role definition as assignments at a scope refer to it.
 fn definition_id(scope: &ResourceId, role: Uuid) -> ResourceId {
     let holder = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
     holder.provider(super::DEFINITION, &role.to_string())

@@ -1,17 +1,17 @@
-//! Deny assignments, which take away what roles give: named, never evaluated. Pure.
+//! Deny assignments, which override roles: reported, never evaluated. Pure.
 
 use serde_json::Value;
 
 use crate::id::ResourceId;
 use crate::snapshot::{Query, Shape};
 
-/// A deny assignment, as far as it is named.
+/// A deny assignment, with what is reported about it.
 pub(crate) struct Denial<'a> {
     pub(crate) name: &'a str,
     pub(crate) scope: ResourceId,
 }
 
-/// Every deny assignment that a subscription's list shows.
+/// The query for the deny assignments of a subscription.
 pub(crate) fn query(subscription: &ResourceId) -> Query {
     Query {
         path: format!(

@@ -1,4 +1,4 @@
-//! The assignments that a spec declares, as they stand in it: before names are looked up and principals taken apart.
+//! The assignments that a spec declares, before names are looked up and principals expanded.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::snapshot::Query;
 use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 
-/// A declared assignment before its principals are taken apart, wherever in the spec it stands.
+/// A declared assignment before its principals are expanded, from anywhere in the spec.
 pub(super) struct Grant<'a> {
     pub(super) pointer: String,
     pub(super) scope: ResourceId,
@@ -23,7 +23,7 @@ pub(super) struct Grant<'a> {
     pub(super) explicit_version: bool,
 }
 
-/// The scope that a spec's word or id means.
+/// The scope that a word or id in a spec means.
 pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
     match scope {
         "subscription" => Some(ResourceId::subscription(&spec.subscription)),
@@ -34,7 +34,7 @@ pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
     }
 }
 
-/// Every declared assignment of a spec; those whose scope cannot be read are left out (a rule has said so).
+/// Every declared assignment of a spec, except those whose scope is invalid (a rule reports them).
 pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     let mut grants = Vec::new();
     let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
@@ -59,7 +59,7 @@ pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     };
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
-        // An assignment on an account of this file, or on something in it, waits for it, wherever it is written.
+        // An assignment on an account of this file, or on its children, waits for the account, wherever it is declared.
         let account = declared(&scope, "accounts", &accounts);
         let project = declared(&scope, "projects", &projects);
         grants.push(Grant {
@@ -76,7 +76,7 @@ pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
     grants
 }
 
-/// Every principal of a spec, with the pointer to it.
+/// Every principal of a spec, with its pointer.
 #[must_use]
 pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     let mut all = Vec::new();
@@ -89,7 +89,7 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     all
 }
 
-/// What must be asked to know whom stacks name.
+/// The queries that resolve the principals of stacks.
 #[must_use]
 pub(crate) fn principal_queries(stacks: &[Loaded]) -> Vec<Query> {
     principals::queries(stacks.iter().flat_map(|loaded| principals_of(&loaded.spec)).map(|(_, who)| who))

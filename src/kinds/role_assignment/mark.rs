@@ -1,6 +1,6 @@
 //! The mark of a stack at the end of a description: `[keyless:STACK]`.
 
-/// The text in front of a mark, and the stack it names.
+/// Splits a description into its text and the stack in its mark.
 pub(super) fn split_mark(description: &str) -> (&str, Option<&str>) {
     let marked = description.trim_end().strip_suffix(']').and_then(|rest| rest.rsplit_once("[keyless:"));
     match marked {
@@ -11,7 +11,7 @@ pub(super) fn split_mark(description: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A text with the mark of a stack behind it.
+/// A text followed by the mark of a stack.
 pub(super) fn marked(text: &str, stack: &str) -> String {
     let separator = if text.is_empty() { "" } else { " " };
     format!("{text}{separator}[keyless:{stack}]")

@@ -1,6 +1,6 @@
 //! Role assignments (`Microsoft.Authorization/roleAssignments`), on an account or at another scope.
 //!
-//! The same scope, principal and role is the same assignment, whatever GUID somebody gave it.
+//! Two assignments with the same scope, principal and role are the same, whatever their GUIDs.
 
 mod accepted;
 mod conditions;
@@ -55,17 +55,17 @@ use crate::text::json::member;
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";
 const API: &str = "2022-04-01";
-/// Azure's limit for a description, the mark included.
+/// Azure's limit for a description, including the mark.
 const DESCRIPTION_LIMIT: usize = 512;
 
-/// The kind.
+/// The kind `roleAssignments`.
 pub struct RoleAssignments;
 
 fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
     Key::new("roleAssignments", &[scope.as_str(), principal, role])
 }
 
-/// Where a live assignment stands, and which one it is, whatever its GUID.
+/// The scope of a live assignment, and its identity independent of its GUID.
 fn identity(body: &Value) -> Option<(ResourceId, Key)> {
     let text = |name: &str| body["properties"][name].as_str();
     let scope = ResourceId::parse(text("scope")?).ok()?;
@@ -84,27 +84,27 @@ pub(crate) fn list(scope: &ResourceId) -> Query {
     }
 }
 
-/// At a management group or at the root an unfiltered list would show the whole tree below.
+/// At a management group or the root an unfiltered list would return the whole tree below.
 fn list_at(scope: &ResourceId) -> Query {
     let mut query = list(scope);
     query.path.push_str("&$filter=atScope()");
     query
 }
 
-/// The scopes that a stack's assignments name.
+/// The scopes of a stack's assignments.
 #[must_use]
 pub(crate) fn scopes_of(spec: &Spec) -> BTreeSet<ResourceId> {
     grants(spec).into_iter().map(|grant| grant.scope).collect()
 }
 
-/// The scopes of a stack at which an assignment that nobody declares is worth a line: its groups, its accounts, its declared scopes.
+/// The scopes of a stack at which undeclared assignments are reported: its groups, its accounts, its declared scopes.
 fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
     let accounts = spec.accounts.iter().map(|account| id_of(spec, account));
     groups_of(spec).into_iter().chain(accounts).chain(scopes_of(spec)).collect()
 }
 
-/// One list for each subscription, and one for each scope outside of any. Where the caller may not list a subscription,
-/// each watched scope is listed by itself.
+/// One list per subscription, and one per scope outside of subscriptions. If the caller cannot list a subscription, each watched scope is
+/// listed by itself.
 #[must_use]
 pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let scopes: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
@@ -117,7 +117,7 @@ pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let whole = list(&subscription);
         let denied = matches!(snapshot.get(&whole), Some(Answer::Denied(_)));
         if denied && *scope != subscription {
-            // What is listed for a group shows the accounts in it too.
+            // The list of a group includes the accounts in it.
             if !scopes.iter().any(|outer| outer != scope && *outer != subscription && outer.contains(scope)) {
                 queries.push(list(scope));
             }
@@ -130,7 +130,7 @@ pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Why the lists that reach a scope could not be read whole.
+/// Why the lists that cover a scope could not be read completely.
 #[must_use]
 pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
     let Inventory { gaps, partial, .. } = RoleAssignments.inventory(stacks, snapshot);
@@ -160,9 +160,8 @@ impl Kind for RoleAssignments {
         const FIELDS: &[Field] = &[
             Field::new("roleDefinitionId", Compare::Identity),
             Field::new("principalId", Compare::Identity),
-            Field::new("principalType", Compare::IgnoreCase).change(Mutability::Never(
-                "it is a property of the principal itself: correct `type` in the spec",
-            )),
+            Field::new("principalType", Compare::IgnoreCase)
+                .change(Mutability::Never("the principal itself determines it: correct `type` in the spec")),
             Field::new("description", Compare::TextToItsEnd).absent("\"\""),
             Field::new("condition", Compare::Condition),
             Field::new("conditionVersion", Compare::Equal),
@@ -170,7 +169,7 @@ impl Kind for RoleAssignments {
         FIELDS
     }
 
-    /// A plan names role and principal by their ids, one assignment for each principal.
+    /// A plan has ids for role and principal, one assignment for each principal.
     fn declarable(&self) -> Fields {
         let id = json!({"type": "string"});
         let further = [
@@ -318,12 +317,12 @@ impl Kind for RoleAssignments {
                             .iter()
                             .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
                 };
-                // Of what is on other resources in the groups only great power is of interest.
+                // On other resources in the groups, only guarded roles are reported.
                 let power = || {
                     scope.group().is_some_and(|group| groups.contains(&group))
                         && undeclared::is_guarded(body, snapshot.roles())
                 };
-                // What a stack made is its business wherever it stands: the last line that named a scope may just have gone.
+                // Assignments that a stack created are its business anywhere: the last line that named a scope may have been removed.
                 if !ours && !watched.iter().any(near) && !power() {
                     continue;
                 }
@@ -365,7 +364,7 @@ impl Kind for RoleAssignments {
         Value::Object(spec)
     }
 
-    /// White space does not count in a condition: it is written as lines that people can read.
+    /// White space in a condition does not matter, so it is split into readable lines.
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         if let Some(Value::String(condition)) = spec.get_mut("condition") {
@@ -439,7 +438,7 @@ impl Kind for RoleAssignments {
     }
 }
 
-/// A scope for people: its name, with what it is where that does not show.
+/// A scope for messages: its name, with its type if that is not obvious.
 fn scope_name(scope: &ResourceId) -> String {
     let text = scope.as_str();
     match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {

@@ -1,8 +1,8 @@
-//! Assignments whose principal is gone: named, and never deleted unasked.
+//! Assignments whose principal no longer exists: reported, and never deleted automatically.
 //!
-//! Pure. The directory is asked only where there is a reason to: an id that would get its first role, or an assignment that
-//! nobody declares. The others go along then, since a batch holds many. A lock file makes that needless, but for strangers: of those that
-//! would be drift it is asked all the same, one by one. Where it does not answer, it is not known whether they are drift.
+//! Pure. The directory is queried only for a reason: an object id that would get its first role, or an undeclared assignment. The others
+//! are then included, since a batch holds many. A lock file makes that unnecessary except for strangers: those that would be drift are
+//! queried one by one. If the directory does not answer, it is not known whether they are drift.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
 
-/// The ids about which the directory is asked.
+/// The object ids to look up in the directory.
 pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {
     let mut ids = declared::unproven(stacks, live, snapshot);
     if stacks.iter().any(|loaded| loaded.lock.is_some()) {
@@ -31,7 +31,7 @@ pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot)
     ids
 }
 
-/// What is asked about undeclared assignments that would be drift, where a lock file keeps the others from being asked about.
+/// The queries for undeclared assignments that would be drift, if a lock file makes the others unnecessary.
 pub(super) fn strangers<'a>(stacks: &[Loaded], strange: &'a [&Live]) -> impl Iterator<Item = Query> + 'a {
     let asked = strange.iter().filter(move |live| can_be_asked_about(live));
     let locked = is_locked(stacks);
@@ -42,7 +42,7 @@ fn is_locked(stacks: &[Loaded]) -> bool {
     stacks.iter().any(|loaded| loaded.lock.is_some())
 }
 
-/// Who the directory does not know, as far as it was asked.
+/// The principals that the directory does not know, as far as it was queried.
 #[derive(Debug)]
 pub(super) struct Gone<'a> {
     locked: bool,
@@ -54,19 +54,19 @@ pub(super) struct Gone<'a> {
 impl<'a> Gone<'a> {
     pub(super) fn of(stacks: &[Loaded], snapshot: &'a Snapshot) -> Self {
         let locked = is_locked(stacks);
-        // What was asked with a lock file was not about all.
+        // With a lock file not all principals were queried.
         let known = known(snapshot).filter(|_| !locked);
         Self { locked, known, absent: principals::gone(snapshot), snapshot }
     }
 
-    /// Whether the principal of an undeclared assignment is gone.
+    /// Whether the principal of an undeclared assignment no longer exists.
     pub(super) fn has(&self, live: &Live) -> bool {
         let unknown = |id: &Uuid| self.known.as_ref().is_some_and(|known| !known.contains(id));
         can_be_asked_about(live)
             && principal(live).is_some_and(|id| self.absent.contains(&id) || unknown(&id))
     }
 
-    /// Why it is not known whether the principal of an undeclared assignment is gone.
+    /// Why it is not known whether that principal exists.
     pub(super) fn unread(&self, live: &Live) -> Option<&'a Refusal> {
         let id = principal(live).filter(|_| can_be_asked_about(live))?;
         let query =
@@ -75,7 +75,7 @@ impl<'a> Gone<'a> {
     }
 }
 
-/// What the directory knows of whom it was asked about, if it answered.
+/// The queried principals that the directory knows, if it answered.
 fn known(snapshot: &Snapshot) -> Option<BTreeSet<Uuid>> {
     match snapshot.get(&principals::objects(&BTreeSet::new()))? {
         Answer::Found(known) => {
@@ -85,7 +85,7 @@ fn known(snapshot: &Snapshot) -> Option<BTreeSet<Uuid>> {
     }
 }
 
-/// A group of another tenant stands in no directory that could be asked: that it is not known there says nothing.
+/// A group from another tenant is in no directory that can be queried, so its absence proves nothing.
 fn can_be_asked_about(live: &Live) -> bool {
     let kind = live.body["properties"]["principalType"].as_str();
     kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("ForeignGroup"))
@@ -115,13 +115,11 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
             continue;
         }
         let title = RoleAssignments.title(&live.body, &called);
-        let message = format!("{title} is orphaned: its principal is gone");
+        let message = format!("{title} is orphaned: its principal no longer exists");
         let note = Finding::note(Code::OrphanedAssignment, message);
         findings.push(match declared.get(&live.key) {
-            Some(span) => note.at(*span).hint("remove the line; an id is never used again"),
-            None => {
-                note.hint(format!("it gives nothing to anybody: az role assignment delete --ids {}", live.id))
-            }
+            Some(span) => note.at(*span).hint("remove the line; object ids are never reused"),
+            None => note.hint(format!("delete it: az role assignment delete --ids {}", live.id)),
         });
     }
     findings

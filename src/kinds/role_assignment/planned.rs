@@ -1,6 +1,6 @@
-//! Assignments that a plan writes, by the plan alone: what they are called, and what does not fit together in a file.
+//! Assignments in a plan: their titles, and consistency checks for plans read from a file.
 //!
-//! Pure. Nothing is taken from a text that somebody could have written for people.
+//! Pure. Uses only ids and fields, never text written for people.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::kinds::{Kind as _, by_id};
 use crate::rbac::Catalogue;
 use crate::rbac::condition::Condition;
 
-/// Who gets which role where; of one that is there already, its name says nothing of that.
+/// The role, principal and scope of a planned assignment; for an existing one only its name and scope.
 pub(super) fn told(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
     let patch = change.patch();
     let scope = scope_name(&id.scope());
@@ -32,7 +32,7 @@ pub(super) fn told(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -
     format!("role assignment {role} -> {who} on {scope}")
 }
 
-/// A new one is named by what it gives, so that the name and the rest cannot say two things; and no text is one that a spec could not hold.
+/// A new assignment's name must follow from what it grants, and its texts must be ones that a spec can contain.
 pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> {
     let patch = change.patch();
     if let Some(flaw) = unsayable(&patch) {
@@ -47,34 +47,34 @@ pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> 
             && trailing_guid(role.as_str()).is_some_and(|guid| is_written(guid, role.name()))
     };
     if !ResourceId::parse(text("roleDefinitionId")).is_ok_and(|role| is_role(&role)) {
-        return Some("it does not say which role it gives".to_owned());
+        return Some("it has no role".to_owned());
     }
     if !change.holes.is_empty() {
         return None;
     }
-    // Azure takes other forms of a GUID for the same one, and what is compared with live state must not pass for another.
+    // Azure accepts other forms of a GUID, which must not pass for a different principal when compared with live state.
     let principal = text("principalId");
     if !Uuid::try_parse(principal).is_ok_and(|guid| is_written(guid, principal)) {
-        return Some(format!("`{principal}` is not an object id as a plan writes it"));
+        return Some(format!("`{principal}` is not an object id in the form that plans use"));
     }
     (RoleAssignments.named_by(&patch, id) != *id)
-        .then(|| "its name is not that of the assignment it describes".to_owned())
+        .then(|| "its name does not match its role, principal and scope".to_owned())
 }
 
-/// A condition that Azure could not read, or a mark in a description: a spec with one would have been refused.
+/// An invalid condition, or a mark in a description: a spec with one would be refused.
 fn unsayable(patch: &Map<String, Value>) -> Option<String> {
     let text = |name: &str| patch.get(name).and_then(Value::as_str);
     if text("description").is_some_and(|text| text.to_ascii_lowercase().contains("[keyless:")) {
-        return Some("a mark stands in its description, and no spec says it".to_owned());
+        return Some("its description contains a mark, which no spec can".to_owned());
     }
     if let Some(mistake) = text("condition").and_then(|text| Condition::parse(text).err()) {
-        return Some(format!("its condition cannot be read: {}", mistake.message));
+        return Some(format!("could not parse its condition: {}", mistake.message));
     }
     let version = text("conditionVersion").filter(|version| *version != "2.0");
     version.map(|_| "its condition is not of version 2.0".to_owned())
 }
 
-/// Whether a text is how a plan writes a GUID.
+/// Whether a text is a GUID in the form that plans use.
 fn is_written(guid: Uuid, text: &str) -> bool {
     guid.to_string() == text
 }

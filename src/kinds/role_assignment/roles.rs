@@ -1,6 +1,6 @@
-//! Roles as specs name them: built-in ones by what this version knows, all others by what Azure lists for the subscription.
+//! Roles in specs: built-in roles that this version knows, and others that Azure lists for the subscription.
 //!
-//! Pure. A name that cannot be made out is open, like a principal: nothing is written for it, and nothing is revoked in its place.
+//! Pure. An unresolved name stays open, like a principal: nothing is written for it, and nothing is revoked in its place.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::text::names::{nearest, very_like};
 
-/// All roles that can be assigned in a subscription and below it.
+/// The query for all roles that can be assigned in a subscription and below.
 #[must_use]
 pub(crate) fn definitions(subscription: &ResourceId) -> Query {
     Query {
@@ -31,13 +31,13 @@ pub(crate) fn definitions(subscription: &ResourceId) -> Query {
     }
 }
 
-/// The subscription whose roles an assignment at a scope can give; above any, the stack's own.
+/// The subscription whose roles can be assigned at a scope; above subscriptions, the stack's own.
 fn holder(spec: &Spec, scope: &ResourceId) -> ResourceId {
     ResourceId::subscription(scope.subscription_id().unwrap_or(&spec.subscription))
 }
 
-/// The roles that Azure has to be asked for: those that a spec names and this version does not know, and those of live
-/// assignments that will be shown.
+/// The queries for role definitions: for roles that a spec names and this version does not know, and for those of live assignments that
+/// will be shown.
 pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
     let mut holders = BTreeSet::new();
     for loaded in stacks {
@@ -48,7 +48,7 @@ pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
     holders.iter().map(definitions).collect()
 }
 
-/// The roles of live assignments near what is declared, where this version does not know them.
+/// The queries for roles of live assignments near declared ones that this version does not know.
 pub(super) fn live(near: &Inventory) -> Vec<Query> {
     let scopes = near.all().filter(|live| is_unknown(&live.body)).map(|live| &live.scope);
     let holders: BTreeSet<ResourceId> =
@@ -56,7 +56,7 @@ pub(super) fn live(near: &Inventory) -> Vec<Query> {
     holders.iter().map(definitions).collect()
 }
 
-/// The roles that these ids of role definitions name and this version does not know: guards judge every one that is given.
+/// The queries for role definitions among these ids that this version does not know: guards judge every role that is assigned.
 #[must_use]
 pub(crate) fn unknown_roles<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<Query> {
     let unknown = ids.filter(|id| trailing_guid(id).is_some_and(|id| rbac::by_id(id).is_none()));
@@ -66,13 +66,13 @@ pub(crate) fn unknown_roles<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<Query
     holders.iter().map(definitions).collect()
 }
 
-/// Whether this version does not know the role of an assignment.
+/// Whether this version does not know an assignment's role.
 pub(super) fn is_unknown(assignment: &Value) -> bool {
     let id = assignment["properties"]["roleDefinitionId"].as_str().and_then(trailing_guid);
     id.is_some_and(|id| rbac::by_id(id).is_none())
 }
 
-/// A role by GUID or by a name that this version knows.
+/// A role by GUID or name, among those that this version knows.
 pub(super) fn offline(role: &str) -> Option<&'static Role> {
     match Uuid::try_parse(role) {
         Ok(id) => rbac::by_id(id),
@@ -80,7 +80,7 @@ pub(super) fn offline(role: &str) -> Option<&'static Role> {
     }
 }
 
-/// What tells a declared role from others before Azure was asked.
+/// What distinguishes a declared role before Azure is queried.
 pub(super) fn label(role: &str) -> String {
     match (Uuid::try_parse(role), rbac::by_name(role)) {
         (Ok(id), _) => id.to_string(),
@@ -89,7 +89,7 @@ pub(super) fn label(role: &str) -> String {
     }
 }
 
-/// How a spec names a role: as people do, where that means this role and no other.
+/// A role as a spec writes it: its name if unambiguous, otherwise its GUID.
 #[must_use]
 pub(crate) fn spelled(id: Uuid, catalogue: &Catalogue) -> String {
     let name = rbac::by_id(id).map_or_else(|| catalogue.display_name(id), |role| role.name.clone());
@@ -118,9 +118,9 @@ pub(super) fn resolve(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -
     match snapshot.get(&query) {
         Some(Answer::Found(bodies)) => named(name, &Catalogue::of(bodies.iter()), &holder, span),
         other => {
-            let finding = Finding::error(Code::RoleUnread, format!("role `{name}` could not be looked up"))
+            let finding = Finding::error(Code::RoleUnread, format!("could not look up role `{name}`"))
                 .at(span)
-                .hint("write the role's GUID: az role definition list --name NAME --query [].name; or give the caller Reader on the subscription");
+                .hint("write the role's GUID: az role definition list --name NAME --query [].name; or assign the caller the Reader role on the subscription");
             let refusal = other.and_then(Answer::refusal);
             Err(Open::unknown(match refusal {
                 Some(refusal) => finding.cause(&refusal.message),
@@ -136,7 +136,7 @@ fn named(name: &str, catalogue: &Catalogue, holder: &ResourceId, span: Span) -> 
         Named::Nobody => {
             let hint = match nearest(name, catalogue.names()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "az role definition list --query [].roleName lists them; a custom role can be assigned only below its assignable scopes".to_owned(),
+                None => "list them: az role definition list --query [].roleName; a custom role can be assigned only below its assignable scopes".to_owned(),
             };
             let message =
                 format!("subscription `{}` has no role `{name}`, built-in or custom", holder.name());
@@ -144,24 +144,24 @@ fn named(name: &str, catalogue: &Catalogue, holder: &ResourceId, span: Span) -> 
         }
         Named::Several(ids) => {
             let listed = ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-            let message = format!("role `{name}` could be {} custom roles: {listed}", ids.len());
-            let hint = "write the GUID of the one that is meant: `role: GUID`";
+            let message = format!("role `{name}` matches {} custom roles: {listed}", ids.len());
+            let hint = "write the GUID of the intended role: `role: GUID`";
             Err(Open::refused(Finding::error(Code::UnknownRole, message).at(span).hint(hint)))
         }
     }
 }
 
-/// What is wrong with a role for all that can be known offline: only a slip in the name of a built-in one is.
+/// What is wrong with a role as far as that is known offline: only misspelled names of built-in roles.
 pub(super) fn slip(name: &str, span: Span) -> Option<Finding> {
     if offline(name).is_some() || Uuid::try_parse(name).is_ok() {
         return None;
     }
     let near = very_like(name, rbac::builtin().iter().flat_map(Role::names))?;
-    let finding = Finding::error(Code::UnknownRole, format!("no role is known as `{name}`")).at(span);
+    let finding = Finding::error(Code::UnknownRole, format!("there is no role `{name}`")).at(span);
     Some(finding.hint(format!("did you mean `{near}`?")))
 }
 
-/// Roles that only Azure can judge, for whoever checks specs offline.
+/// Roles that only Azure can verify, reported when specs are checked offline.
 #[must_use]
 pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
     let mut notes = Vec::new();
@@ -174,7 +174,7 @@ pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
             continue;
         }
         let message = format!(
-            "`{}` is no built-in role known to this version; `plan` looks it up in Azure",
+            "`{}` is not a built-in role that this version knows; `plan` looks it up in Azure",
             grant.role
         );
         let note = Finding::note(Code::UnknownRole, message).at(span);
@@ -186,12 +186,12 @@ pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
     notes
 }
 
-/// Declared roles on accounts that let nobody call models, as far as this version knows them.
+/// Declared roles on accounts that do not allow calling models, among those that this version knows.
 pub(super) fn without_inference_offline(loaded: &Loaded, grant: &Grant<'_>) -> Option<Finding> {
     without_inference(loaded, grant, offline(grant.role)?)
 }
 
-/// The same of roles that Azure was asked for.
+/// The same for roles that Azure was queried for.
 pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     let catalogue = snapshot.roles();
     let mut findings = Vec::new();

@@ -39,7 +39,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-/// That a principal gets a role at a scope that it got further up in the file.
+/// Reports a principal that gets the same role at the same scope twice.
 fn twice(
     loaded: &Loaded,
     grant: &Grant<'_>,
@@ -54,7 +54,7 @@ fn twice(
     let known = Uuid::try_parse(&role).ok().and_then(rbac::by_id);
     let shown = known.map_or(grant.role, |known| known.name.as_str());
     let message = format!("{} gets `{shown}` at this scope twice", form.shown());
-    let hint = "Azure takes one assignment of a role to a principal at a scope: remove one of the two";
+    let hint = "Azure allows one assignment per role, principal and scope: remove one of the two";
     let finding = Finding::error(Code::Duplicate, message).at(span);
     Some(finding.related(first, "first declared here").hint(hint))
 }
@@ -77,7 +77,7 @@ fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
     Finding::error(Code::InvalidId, message).at(span).hint(hint)
 }
 
-/// The texts of a declared assignment, on which rules hold wherever it stands, its scope bad or not.
+/// The texts of a declared assignment, which are checked even if its scope is invalid.
 struct Texts<'a> {
     pointer: String,
     description: Option<&'a str>,
@@ -85,7 +85,7 @@ struct Texts<'a> {
     version: Option<&'a str>,
 }
 
-/// Those of each declared assignment: of the accounts' own first, then of the file's.
+/// The texts of each declared assignment: those of accounts first, then the file's.
 fn texts_of(spec: &Spec) -> impl Iterator<Item = Texts<'_>> {
     let nested = spec.accounts.iter().enumerate().flat_map(|(account, declared)| {
         declared.role_assignments.iter().enumerate().map(move |(index, assignment)| Texts {
@@ -114,40 +114,39 @@ impl Texts<'_> {
             |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
         match self.version {
             Some("2.0") if !self.conditional => findings.push(
-                error("a conditionVersion without a condition".to_owned())
+                error("conditionVersion is set without a condition".to_owned())
                     .hint("add `condition`, or remove the line"),
             ),
             None | Some("2.0") => {}
             Some(version) => findings.push(
-                error(format!("condition version `{version}` is not accepted by Azure"))
-                    .hint("write \"2.0\", or leave the line out"),
+                error(format!("Azure does not accept condition version `{version}`"))
+                    .hint("write \"2.0\", or remove the line"),
             ),
         }
     }
 }
 
-/// A description holds no mark of keyless, and leaves room for it.
+/// A description must not contain a mark of keyless, and must leave room for one.
 fn description(loaded: &Loaded, text: &str, span: Span, findings: &mut Vec<Finding>) {
     if text.to_ascii_lowercase().contains("[keyless:") {
         findings.push(
             Finding::error(Code::TypedMark, "`[keyless:…]` is keyless's own mark of ownership")
                 .at(span)
-                .hint("remove it: what a stack creates is marked by itself"),
+                .hint("remove it: keyless marks what a stack creates"),
         );
     }
     let room =
         DESCRIPTION_LIMIT - (marked("x", &loaded.spec.stack).chars().count() - 1).min(DESCRIPTION_LIMIT);
     let length = text.chars().count();
     if length > room {
-        let message =
-            format!("a description of {length} characters leaves no place for the mark of the stack");
+        let message = format!("a description of {length} characters leaves no room for the stack's mark");
         findings.push(Finding::error(Code::DescriptionTooLong, message).at(span).hint(format!(
-            "Azure takes {DESCRIPTION_LIMIT} characters, the mark included: keep it to {room}"
+            "Azure allows {DESCRIPTION_LIMIT} characters, including the mark: use at most {room}"
         )));
     }
 }
 
-/// What is wrong with how a principal is named, if anything.
+/// What is wrong with a principal's form, if anything.
 pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
     let span = loaded.document.value_span(at);
     let lookups = [
@@ -168,7 +167,7 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
         ),
         (None, Some(_), [form]) => error(
             Code::InvalidValue,
-            format!("`type` goes with `id`; what `{form}` names has its type from Azure"),
+            format!("`type` is only allowed with `id`: Azure determines the type of a `{form}`"),
             "remove `type`",
         ),
         (None, None, [form]) => name_problem(loaded, &format!("{at}/{form}"), principal),
@@ -176,19 +175,19 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
             let mut named: Vec<&str> = several.iter().copied().chain(id.map(|_| "id")).collect();
             named.sort_unstable();
             let ways = named.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let with_type = if id.is_some() { "; `id` goes with `type`" } else { "" };
+            let with_type = if id.is_some() { "; `id` requires `type`" } else { "" };
             error(
                 Code::InvalidValue,
-                format!("a principal is named in one way, and here are {}", listed(named)),
+                format!("a principal must be named in exactly one way, and here are {}", listed(named)),
                 &format!("keep one of {ways}{with_type}"),
             )
         }
         (None, Some(_), []) => {
-            error(Code::MissingField, "a principal with `type` and without `id`".to_owned(), "add `id`")
+            error(Code::MissingField, "the principal has a `type` but no `id`".to_owned(), "add `id`")
         }
         (Some(_), None, []) => error(
             Code::MissingField,
-            "a principal with `id` and without `type`".to_owned(),
+            "the principal has an `id` but no `type`".to_owned(),
             "add `type: User`, `Group` or `ServicePrincipal`: without it Azure refuses principals that are still replicating",
         ),
         (Some(id), Some(_), []) if !is_object_id(id) => Some(
@@ -200,13 +199,13 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
     }
 }
 
-/// What is wrong with the name of a principal, if anything.
+/// What is wrong with a principal's name, if anything.
 fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
     let span = loaded.document.value_span(at);
     let error = |code, message: String, hint: &str| Some(Finding::error(code, message).at(span).hint(hint));
     let named = [&principal.user, &principal.group, &principal.service_principal];
     if named.into_iter().flatten().any(|name| name.trim().is_empty()) {
-        return error(Code::InvalidValue, "a principal without a name".to_owned(), "write its name");
+        return error(Code::InvalidValue, "the principal's name is empty".to_owned(), "write its name");
     }
     match principal {
         Principal { user: Some(name), .. } if !name.contains('@') => error(
@@ -226,9 +225,11 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
             }
         }
         Principal { account_identity: Some(name), .. } => account_problem(loaded, at, name),
-        Principal { me: Some(false), .. } => {
-            error(Code::InvalidValue, "`me: false` names nobody".to_owned(), "remove it, or write `me: true`")
-        }
+        Principal { me: Some(false), .. } => error(
+            Code::InvalidValue,
+            "`me: false` does not name a principal".to_owned(),
+            "remove it, or write `me: true`",
+        ),
         _ => None,
     }
 }

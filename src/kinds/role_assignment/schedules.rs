@@ -1,9 +1,9 @@
-//! What is asked of Privileged Identity Management about how long assignments hold, and what is still not known after it.
+//! Queries to Privileged Identity Management for how long assignments last, and what remains unknown afterwards.
 //!
-//! Pure. At a scope `$filter=atScope()` shows what stands there and above; without a filter a subscription's list shows what stands below
-//! too (<https://learn.microsoft.com/powershell/module/az.resources/get-azroleassignmentscheduleinstance>, first example). Where more than
-//! one scope of a subscription is in doubt, its own list is asked, once; where that may not be read, each scope is asked by itself. That an
-//! assignment lasts is not concluded from its absence there: what the subscription's list does not name is asked about where it stands.
+//! Pure. At a scope, `$filter=atScope()` returns schedules there and above; without a filter, a subscription's list also returns those
+//! below (<https://learn.microsoft.com/powershell/module/az.resources/get-azroleassignmentscheduleinstance>, first example). If more than
+//! one scope of a subscription is in doubt, its list is queried once; if that is not allowed, each scope by itself. An assignment missing
+//! from that list is not assumed to be permanent: it is then queried at its own scope.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::id::{Beside, ResourceId};
 use crate::rbac::Terms;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
-/// An assignment of which it matters how long it holds, and the scope at which a list shows it.
+/// An assignment whose duration matters, and the scope whose list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Doubt {
     pub(crate) at: ResourceId,
@@ -23,14 +23,14 @@ const LIST: &str =
 const AT_SCOPE: &str = "&$filter=atScope()";
 const UNNAMED: &str = "an item of the list does not say which assignment ends";
 
-/// What stands at a scope and above.
+/// The query for schedules at a scope and above.
 pub(crate) fn at(scope: &ResourceId) -> Query {
     let mut query = within(scope);
     query.path.push_str(AT_SCOPE);
     query
 }
 
-/// What stands at a subscription, above and below.
+/// The query for schedules at a subscription, above and below.
 fn within(subscription: &ResourceId) -> Query {
     Query {
         path: format!("{}{LIST}", subscription.as_str().trim_end_matches('/')),
@@ -45,26 +45,26 @@ impl Doubt {
         self.at.subscription_id().map(ResourceId::subscription)
     }
 
-    /// What the subscription's list answered, where it was asked and may be read.
+    /// The answer of the subscription's list, if it was queried and is allowed.
     fn whole<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Answer> {
         let answer = snapshot.get(&within(&self.subscription()?))?;
         (!matches!(answer, Answer::Denied(_))).then_some(answer)
     }
 
-    /// Whether nothing more can be asked about it.
+    /// Whether no further query can help.
     fn is_settled(&self, snapshot: &Snapshot) -> bool {
         snapshot.terms().get(&self.assignment).is_some()
             || snapshot.get(&at(&self.at)).is_some()
             || self.whole(snapshot).is_some_and(|answer| !matches!(answer, Answer::Found(_)))
     }
 
-    /// Why it is not known whether the assignment ends by itself, as far as that was asked.
+    /// Why it is not known whether the assignment is temporary, as far as that was queried.
     pub(crate) fn unread(&self, snapshot: &Snapshot) -> Option<Refusal> {
         if let Some(term) = snapshot.terms().get(&self.assignment) {
             return term.is_contradicted().then(|| Refusal {
                 message: format!("`roleAssignmentScheduleInstances` shows {} as one {term}", self.assignment),
                 hint: Some(
-                    "Azure contradicts itself: look in the portal, under Privileged Identity Management"
+                    "Azure contradicts itself: check the portal, under Privileged Identity Management"
                         .to_owned(),
                 ),
             });
@@ -78,7 +78,7 @@ impl Doubt {
     }
 }
 
-/// What is still to be asked.
+/// The queries that are still open.
 pub(crate) fn open(doubts: impl IntoIterator<Item = Doubt>, snapshot: &Snapshot) -> Vec<Query> {
     let mut near: BTreeMap<Option<ResourceId>, BTreeSet<ResourceId>> = BTreeMap::new();
     for doubt in doubts.into_iter().filter(|doubt| !doubt.is_settled(snapshot)) {
@@ -95,7 +95,7 @@ pub(crate) fn open(doubts: impl IntoIterator<Item = Doubt>, snapshot: &Snapshot)
     queries
 }
 
-/// Why an answer does not tell which assignments end by themselves, or whether this one does. What is elsewhere for sure is not it.
+/// Why an answer does not show which assignments are temporary, or whether this one is. Items that certainly belong elsewhere do not count.
 fn gap(query: &Query, answer: &Answer, assignment: Option<&ResourceId>) -> Option<Refusal> {
     let may_be = |text: &str| assignment.is_none_or(|id| id.beside(text) != Beside::Elsewhere);
     match answer {
@@ -106,12 +106,12 @@ fn gap(query: &Query, answer: &Answer, assignment: Option<&ResourceId>) -> Optio
     }
 }
 
-/// What could not be read.
+/// The schedules that could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unscheduled {
-    /// Scopes whose own list was refused, each with why.
+    /// Scopes whose own list was refused, with the reason.
     pub at: BTreeMap<ResourceId, String>,
-    /// Subscriptions whose list failed, so that nothing was asked about the scopes in them, each with why.
+    /// Subscriptions whose list failed, so that their scopes were not queried, with the reason.
     pub within: BTreeMap<ResourceId, String>,
 }
 
@@ -129,7 +129,7 @@ impl Unscheduled {
         unread
     }
 
-    /// Why it could not be read which assignments at a scope end by themselves; nothing where it could.
+    /// Why the schedules at a scope could not be read; `None` if they could.
     #[must_use]
     pub fn why(&self, scope: &ResourceId) -> Option<&str> {
         let whole = || self.within.get(&ResourceId::subscription(scope.subscription_id()?));
@@ -137,7 +137,7 @@ impl Unscheduled {
     }
 }
 
-/// What the items of a scope's list say; or why they do not.
+/// The schedules in the items of a scope's list, or why they cannot be used.
 pub(crate) fn terms(items: &[serde_json::Value]) -> Result<Terms, &'static str> {
     if items.iter().any(|item| Terms::unnamed(item).is_some()) { Err(UNNAMED) } else { Ok(Terms::of(items)) }
 }
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(asked(std::slice::from_ref(&a), &nothing), [at(&a.at)]);
         assert_eq!(asked(&[a.clone(), a.clone()], &nothing), [at(&a.at)]);
         assert_eq!(asked(&[a.clone(), b.clone()], &nothing), [within(&id(SUBSCRIPTION))]);
-        // What stands above subscriptions is in the list of none.
+        // No subscription's list includes what is above subscriptions.
         let above = |name: &str| Doubt {
             at: id(&format!("/providers/Microsoft.Management/managementGroups/{name}")),
             assignment: a.assignment.clone(),
@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(both.each_ref().map(|doubt| doubt.unread(&snapshot).is_some()), unread, "{what}");
             let unscheduled = Unscheduled::of(&snapshot);
             assert_eq!(both.each_ref().map(|doubt| unscheduled.why(&doubt.at).is_some()), unread, "{what}");
-            // Whoever may not read that either does not know.
+            // A caller that is not allowed to read that either cannot know.
             for query in more {
                 snapshot.insert(query, Answer::Denied(refusal()));
             }
@@ -247,7 +247,7 @@ mod tests {
         assert!(asked(std::slice::from_ref(&a), &snapshot).is_empty());
         let message = a.unread(&snapshot).unwrap().message;
         assert!(
-            message.ends_with("as one that lasts and as one that somebody activated for a while"),
+            message.ends_with("as one that is permanent and as one that somebody activated"),
             "{message}"
         );
     }

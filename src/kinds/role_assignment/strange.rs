@@ -1,7 +1,7 @@
-//! Role assignments in a list from Azure that cannot be read: at an id of a form that keyless does not know, or without a role.
+//! Items in Azure's lists of role assignments that cannot be parsed: an id of an unknown form, or no role.
 //!
-//! Pure. One such item must not keep a whole subscription from being read, and must not hide what it may be: where it stands is judged by
-//! the text of its scope and of its id, as far as that goes.
+//! Pure. One such item must neither block a whole subscription nor hide what it may be: its location is judged by the text of its scope and
+//! id.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::id::{Beside, ResourceId};
 use crate::kinds::{Gap, unplaced};
 use crate::snapshot::Query;
 
-/// Of the watched scopes and the stacks' groups those that an unreadable assignment may be about. Below a scope that is no account and no
-/// project only great power is of interest, as of one that can be read.
+/// The watched scopes and groups that an unparsable assignment may concern. Below a scope other than an account or project, only guarded
+/// roles matter, as with parsable ones.
 pub(super) fn near<'a>(
     body: &Value,
     watched: impl Iterator<Item = &'a ResourceId>,
@@ -20,7 +20,7 @@ pub(super) fn near<'a>(
     power: impl Fn() -> bool,
 ) -> Vec<ResourceId> {
     let texts = [body["properties"]["scope"].as_str(), body["id"].as_str().map(at)];
-    // Texts that contradict each other, or say nothing, place it nowhere.
+    // Contradictory or missing texts place it nowhere.
     let stands = |scope: &ResourceId| {
         let told = texts.into_iter().flatten().map(|text| scope.beside(text));
         told.max().unwrap_or(Beside::Unclear)
@@ -35,7 +35,7 @@ pub(super) fn near<'a>(
     meant.cloned().collect()
 }
 
-/// What an unreadable assignment leaves unknown. What carries the mark of a stack of this run is its business wherever it stands.
+/// The gaps that an unparsable assignment leaves. One with the mark of a stack of this run concerns that stack anywhere.
 pub(super) fn gaps(body: &Value, near: Vec<ResourceId>, ours: bool, query: &Query) -> Vec<Gap> {
     let scopes = if ours && near.is_empty() { vec![query.scope.clone()] } else { near };
     scopes.into_iter().map(|scope| Gap { scope, refusal: unplaced(query, body) }).collect()

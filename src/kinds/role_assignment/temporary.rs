@@ -1,10 +1,9 @@
-//! Assignments that Privileged Identity Management made for a while: an activated one looks like any other in the list.
+//! Assignments that Privileged Identity Management created temporarily: an activated one looks like any other in the list.
 //!
-//! Pure. Asked only where an assignment would satisfy a declaration or be adopted, would be drift or would go, and where two are the same;
-//! not about those of which the name tells that they last ([`is_named_by_keyless`]). What a mark says does not count. What is declared and
-//! may not be asked about counts as it stands, and a note says so; what is not declared is neither drift nor in order then. What has ended by
-//! its own time and is listed all the same is nothing to go by: where it is declared it counts as not there, and Azure's answer to the PUT
-//! tells.
+//! Pure. Schedules are queried only if an assignment would satisfy a declaration, be adopted, be drift or be deleted, or if two are the
+//! same; not if its name shows that it is permanent ([`is_named_by_keyless`]). Marks do not count. A declared assignment whose schedule
+//! cannot be read counts as permanent, with a note; an undeclared one is then neither drift nor in order. One that is listed after its end
+//! cannot be relied on: if declared, it counts as absent, and Azure's answer to the PUT decides.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +21,7 @@ use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
-/// What Azure takes away at its end may be in its lists for a while yet.
+/// Azure may list an assignment for a while after its end.
 const LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// Live assignments that are declared, with their declarations.
@@ -42,18 +41,18 @@ fn meant<'a>(
         .collect()
 }
 
-/// Whether a live assignment may end by itself for all that its name tells. The spec may spell its scope otherwise than Azure shows it, and
-/// the name is made of it.
+/// Whether a live assignment may be temporary, judged by its name. The name depends on how the scope is spelled, which may differ between
+/// the spec and Azure.
 fn is_doubtful(live: &Live, desired: &Desired) -> bool {
     !lasts(live) && live.id != desired.id
 }
 
-/// Whether a live assignment lasts as far as its name tells.
+/// Whether a live assignment's name shows that it is permanent.
 pub(super) fn lasts(live: &Live) -> bool {
     is_named_by_keyless(&live.id, &live.body)
 }
 
-/// What has to be asked, also about those of which it is doubtful whether they are drift.
+/// The queries, including those for assignments that may be drift.
 pub(super) fn queries(
     stacks: &[Loaded],
     live: &Inventory,
@@ -88,32 +87,30 @@ pub(super) fn passing(live: &Live, snapshot: &Snapshot) -> Option<Passing> {
         is_activated: term.is_activated(),
         end: end(term, snapshot.now),
     };
-    // What somebody gave until some day counts until then.
+    // An assignment with an end counts until then.
     (passing.is_activated || passing.has_ended()).then_some(passing)
 }
 
-/// Why it is not known when an activated assignment ends, though it says that it does.
+/// Why the end of an activated assignment is not known.
 pub(super) fn endless(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
     passing(live, snapshot).filter(|passing| passing.is_activated && passing.end == End::Unknown)?;
-    let message = format!(
-        "`roleAssignmentScheduleInstances` shows {} as activated for a while, and no time at which it ends",
-        live.id
-    );
-    let hint = "look in the portal, under Privileged Identity Management, whether it ends; if not, declare it, delete it, or name it under `expected` for a while";
+    let message =
+        format!("`roleAssignmentScheduleInstances` shows {} as activated but without an end time", live.id);
+    let hint = "check in the portal, under Privileged Identity Management, whether it ends; if not, declare it, delete it, or list it under `expected`";
     Some(Refusal { message, hint: Some(hint.to_owned()) })
 }
 
-/// Why it is not known whether a live assignment is there for a while only.
+/// Why it is not known whether a live assignment is temporary.
 pub(super) fn unread(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
     doubt(live).unread(snapshot)
 }
 
-/// The same where Azure says two things of it.
+/// The same if Azure contradicts itself.
 pub(super) fn contradiction(live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
     snapshot.terms().get(&live.id).filter(|term| term.is_contradicted()).and_then(|_| unread(live, snapshot))
 }
 
-/// Live assignments that a plan deletes, each with its change, as far as their names do not tell that they last.
+/// Live assignments that a plan deletes, with their changes, unless their names show that they are permanent.
 pub(crate) fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
     let deletes = plan.steps.iter().filter(|step| step.action == StepAction::Delete);
     let named = deletes.filter_map(|step| Some((step.change, ResourceId::parse(&step.target).ok()?)));
@@ -129,13 +126,13 @@ pub(crate) fn going(plan: &Plan, snapshot: &Snapshot) -> Vec<(usize, Live)> {
     found
 }
 
-/// What has to be asked about what a saved plan deletes.
+/// The queries about what a saved plan deletes.
 pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
     let going = going(plan, snapshot);
     schedules::open(going.iter().map(|(_, live)| doubt(live)), snapshot)
 }
 
-/// What is no longer declared and would go, though it is not known whether it is there for a while only.
+/// Findings about undeclared assignments that would be deleted but may be temporary.
 fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
@@ -146,7 +143,7 @@ fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Find
         let owner = stacks.iter().find(|loaded| mark.as_ref() == Some(&loaded.spec.stack));
         let Some(owner) = owner else { continue };
         let message = format!(
-            "whether {}, which is no longer declared, is there for a while only is not known",
+            "could not determine whether {}, which is no longer declared, is temporary",
             RoleAssignments.title(&each.body, &called)
         );
         let finding = if contradiction(each, snapshot).is_some() {
@@ -172,8 +169,8 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
         if let Some(refusal) =
             unread(live, snapshot).filter(|_| is_doubtful(live, &desired) || ending.is_some())
         {
-            let message = format!("whether {} is there for a while only is not known", title());
-            // Of what Azure says two things nobody must read "no changes" and nothing else.
+            let message = format!("could not determine whether {} is temporary", title());
+            // If Azure contradicts itself, "no changes" alone would mislead.
             let finding = if contradiction(live, snapshot).is_some() {
                 Finding::warning(Code::NotChecked, message)
             } else {
@@ -190,19 +187,20 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
     findings
 }
 
-/// What to know of a declared one that counts and ends by itself.
+/// The finding about a declared assignment that counts but is temporary.
 fn until(term: &Term, title: &str, live: &Live, snapshot: &Snapshot) -> Finding {
     let end = term.until().unwrap_or("at an unknown time");
     if matches!(self::end(term, snapshot.now), End::Past | End::LongPast) {
         let message = format!(
-            "{title} ended {end} by Privileged Identity Management, and Azure lists it all the same ({})",
+            "{title} ended {end} in Privileged Identity Management, but Azure still lists it ({})",
             live.id
         );
-        let hint = "run it again: once Azure has taken it away, the plan makes one that lasts";
+        let hint = "retry once Azure has removed it: the plan then creates a permanent one";
         return Finding::warning(Code::TemporaryAssignment, message).hint(hint);
     }
-    let how = if term.is_activated() { "activated it" } else { "made it" };
-    let message = format!("{title} ends {end}: somebody {how} for a while");
-    let hint = "it counts until then; the plan after that makes one that lasts";
+    let how = if term.is_activated() { "activated it" } else { "assigned it" };
+    let message =
+        format!("{title} is temporary and ends {end}: somebody {how} through Privileged Identity Management");
+    let hint = "it counts until then; a plan after that creates a permanent one";
     Finding::note(Code::TemporaryAssignment, message).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! Marks, and what scopes are called.
+//! Marks, and titles of scopes.
 
 use super::*;
 

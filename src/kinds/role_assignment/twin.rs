@@ -1,5 +1,5 @@
-//! The same assignment under another name: Azure refuses a second one of the same scope, principal and role, but for what
-//! Privileged Identity Management makes for a while beside one that lasts.
+//! The same assignment under another name: Azure refuses a second one with the same scope, principal and role, except for temporary ones
+//! that Privileged Identity Management creates next to a permanent one.
 //!
 //! Pure.
 
@@ -12,14 +12,14 @@ use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Inventory, Kind as _, Live};
 use crate::snapshot::{Query, Snapshot};
 
-/// Adds a live assignment. Of several that are the same, the one counts that lasts, then the one that a stack of the run marked, then any
-/// that is marked; each of the others is kept as a twin.
+/// Adds a live assignment. Among duplicates a permanent one is kept as the item, then one marked by a stack of the run, then any marked
+/// one; the others are kept as twins.
 pub(super) fn insert(inventory: &mut Inventory, live: Live, stacks: &BTreeSet<&str>, snapshot: &Snapshot) {
     let Some(known) = inventory.items.get_mut(&live.key) else {
         inventory.items.insert(live.key.clone(), live);
         return;
     };
-    // Several lists may show one assignment.
+    // Several lists may contain the same assignment.
     if known.id == live.id || inventory.twins.contains_key(&(live.key.clone(), live.id.clone())) {
         return;
     }
@@ -36,21 +36,21 @@ fn text<'a>(patch: &'a Map<String, Value>, name: &str) -> &'a str {
     patch.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// All assignments of a patch's principal at a scope, above and below it.
+/// The query for all assignments of a patch's principal at, above and below a scope.
 pub(crate) fn query(scope: &ResourceId, patch: &Map<String, Value>) -> Query {
     let whole = list(scope);
     let path = format!("{}&$filter=principalId eq '{}'", whole.path, text(patch, "principalId"));
     Query { path, ..whole }
 }
 
-/// All that a creation decides: whoever makes one without a condition means that it holds always.
+/// All fields that a creation sets: without a condition the grant is meant to apply always.
 pub(crate) fn whole(patch: &Map<String, Value>) -> Map<String, Value> {
     let mut patch = patch.clone();
     patch.entry("condition").or_insert(Value::Null);
     patch
 }
 
-/// Whether one of them gives at the scope what the patch would.
+/// Whether an assignment grants at the scope what the patch would.
 pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Value) -> bool {
     trailing_guid(text(patch, "roleDefinitionId")).is_some_and(|role| {
         let wanted = key(scope, text(patch, "principalId"), &role.to_string());
@@ -58,7 +58,7 @@ pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Val
     })
 }
 
-/// Whether a live assignment gives what is declared for an identity: its role, and to no person or group.
+/// Whether a live assignment grants a declared identity's role to neither a user nor a group.
 pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
     let properties = &body["properties"];
     let role = |text: &str| trailing_guid(text);
@@ -69,7 +69,8 @@ pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
         && !["User", "Group", "ForeignGroup"].into_iter().any(is_other)
 }
 
-/// Whom, to what and where an answer gives otherwise than was sent. Azure writes a role's id in several forms, and its GUID counts.
+/// In which of principal, role and scope an answer differs from what was sent. Azure writes a role's id in several forms, so its GUID is
+/// compared.
 pub(super) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
     let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();
     let wanted = |name: &str| sent["properties"][name].as_str().unwrap_or_default();

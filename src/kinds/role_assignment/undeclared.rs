@@ -1,8 +1,8 @@
-//! Role assignments that no spec declares: which of them are drift.
+//! Role assignments that no spec declares, and which of them are drift.
 //!
-//! Pure. An assignment on an account, or on something in it, stands beside the account's `roleAssignments`. Elsewhere it is named only,
-//! unless its role is one that the `grant` guard guards and it was made in a group of the stack. What services make for themselves, what
-//! gives nothing to anybody and what ends by itself is no drift.
+//! Pure. An assignment on an account, or on its children, is measured against the account's `roleAssignments`. Elsewhere it is only
+//! reported, unless the `grant` guard covers its role and it was created in a group of the stack. Assignments that services create for
+//! themselves, that grant nothing, or that are temporary are not drift.
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Unmanaged;
 
-/// The accounts whose assignments a stack declares, each with the pointer to the list.
+/// The accounts whose assignments a stack declares, each with the pointer to its list.
 pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String)> {
     loaded.spec.accounts.iter().enumerate().filter_map(|(index, account)| {
         let pointer = format!("/accounts/{index}/roleAssignments");
@@ -34,10 +34,10 @@ pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String
     })
 }
 
-/// What makes an assignment that no spec declares drift.
+/// Why an undeclared assignment is drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ground {
-    /// A declared list that it stands beside.
+    /// A declared list that does not contain it.
     List,
     /// An account that the stack declares without a list: guarded roles only.
     Account,
@@ -45,7 +45,7 @@ enum Ground {
     Group,
 }
 
-/// A stack to which an assignment that no spec declares is drift, unless it expects that.
+/// A stack for which an undeclared assignment is drift, unless it expects it.
 #[derive(Debug, Clone, Copy)]
 struct Concern<'a> {
     stack: &'a str,
@@ -53,11 +53,11 @@ struct Concern<'a> {
     span: Span,
 }
 
-/// Where an assignment that no spec declares is drift, and to whom.
+/// Where undeclared assignments are drift, and for which stacks.
 struct Places<'a> {
-    /// The declared accounts. What is assigned there reaches no other one.
+    /// The declared accounts. An assignment on one affects no other account.
     accounts: BTreeMap<ResourceId, Concern<'a>>,
-    /// The stacks' groups, each with all stacks that name it: what is assigned there reaches the accounts of them all.
+    /// The groups, each with all stacks that name it: an assignment there affects the accounts of all of them.
     groups: BTreeMap<ResourceId, Vec<Concern<'a>>>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Places<'a> {
         places
     }
 
-    /// The stacks to which an assignment at a scope matters, of a role that is guarded or not.
+    /// The stacks that an assignment at a scope concerns, depending on whether its role is guarded.
     fn concerned(&self, scope: &ResourceId, guarded: bool) -> &[Concern<'a>] {
         let account = scope.up_to("accounts").and_then(|account| self.accounts.get(&account));
         let concerned = match account {
@@ -97,7 +97,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The role of an assignment, where it is known.
+/// The role of an assignment, if known.
 fn role_of<'a>(live: &Live, roles: &'a Catalogue) -> Option<&'a Role> {
     live.body["properties"]["roleDefinitionId"]
         .as_str()
@@ -105,13 +105,13 @@ fn role_of<'a>(live: &Live, roles: &'a Catalogue) -> Option<&'a Role> {
         .and_then(|id| roles.by_id(id))
 }
 
-/// Whether an assignment gives what the `grant` guard guards: a role that nobody knows might be anything.
+/// Whether the `grant` guard covers what an assignment grants; an unknown role may be anything.
 pub(super) fn is_guarded(body: &serde_json::Value, roles: &Catalogue) -> bool {
     let role = body["properties"]["roleDefinitionId"].as_str().and_then(trailing_guid);
     role.and_then(|id| roles.by_id(id)).is_none_or(Role::is_guarded)
 }
 
-/// The identities of accounts and of what stands in them, by account.
+/// The identities of accounts and of their children, by account.
 fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
     let mut identities: BTreeMap<ResourceId, BTreeSet<Uuid>> = BTreeMap::new();
     for body in snapshot.bodies() {
@@ -125,37 +125,38 @@ fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
     identities
 }
 
-/// Whether it could be one of those that services give to an account's or a project's own identity.
+/// Whether a service may have created it for the identity of an account or project.
 fn may_be_own(live: &Live, role: Option<&Role>) -> bool {
     live.body["properties"]["principalType"] == "ServicePrincipal" && role.is_none_or(Role::is_inference_only)
 }
 
-/// The note that it ends by itself: it was activated for a while that is not over.
+/// A note for an activated assignment that has not ended.
 fn running(passing: &Passing) -> Option<String> {
     let until = &passing.until;
     (passing.is_activated && passing.is_running())
-        .then(|| format!("activated through Privileged Identity Management for a while: it ends {until}"))
+        .then(|| format!("activated through Privileged Identity Management: it ends {until}"))
 }
 
-/// The note that it should have ended long ago.
+/// A note for one that should have ended long ago.
 fn overdue(passing: &Passing) -> Option<String> {
     let how = if passing.is_activated { "activated" } else { "given" };
     let until = &passing.until;
     (passing.end == End::LongPast)
-        .then(|| format!("{how} through Privileged Identity Management until {until}, and live all the same"))
+        .then(|| format!("{how} through Privileged Identity Management until {until}, but still live"))
 }
 
-/// What the stacks that are concerned expect.
+/// What the concerned stacks expect.
 enum Weighed<'a> {
     /// All of them expect it: the expectation that ends first.
     Excused(&'a Expectation<'a>),
-    /// One does not, or no stack is concerned: which, and what was expected for a while that is over.
+    /// One stack does not, or none is concerned; and the last expectation that has ended.
     Unexcused { open: Option<Concern<'a>>, last: Option<&'a Expectation<'a>> },
 }
 
-/// Weighs the expectations that name an assignment. A stack speaks for itself: what another one expects still reaches its own accounts.
+/// Applies the expectations that match an assignment. Each stack speaks for itself: if another one expects it, it still affects this
+/// stack's accounts.
 fn weigh<'a>(named: &[&'a Expectation<'a>], concerned: &[Concern<'a>], today: Option<Date>) -> Weighed<'a> {
-    // Of several of a stack the one that holds longest counts, wherever it stands.
+    // Of several in one stack the one that lasts longest counts, wherever it is declared.
     let latest = |speaks: &dyn Fn(&Expectation<'_>) -> bool| {
         let own = named.iter().copied().filter(|each| speaks(each));
         own.max_by_key(|each| (each.until, each.reason))
@@ -170,13 +171,13 @@ fn weigh<'a>(named: &[&'a Expectation<'a>], concerned: &[Concern<'a>], today: Op
     let excuse = if concerned.is_empty() {
         last.filter(holds)
     } else {
-        // The first that ends makes it drift.
+        // The expectation that ends first makes it drift.
         concerned.iter().filter_map(of).min_by_key(|each| (each.until, each.reason))
     };
     excuse.map_or(Weighed::Unexcused { open: None, last }, Weighed::Excused)
 }
 
-/// The note that another stack expects it, which counts for nothing in the one that is concerned.
+/// A note that another stack expects it, which does not count for the concerned one.
 fn unheard(named: &[&Expectation<'_>], concern: Concern<'_>) -> Option<String> {
     let stack = concern.stack;
     let other = named.iter().find(|each| each.stack != stack)?.stack;
@@ -193,16 +194,16 @@ fn unheard(named: &[&Expectation<'_>], concern: Concern<'_>) -> Option<String> {
     })
 }
 
-/// The note that it looks like one of keyless's own whose mark is gone: whoever removed its line must hear that nothing was revoked.
+/// A note that it looks like keyless's own without its mark: whoever removed its line must know that it was not revoked.
 fn lost_mark(live: &Live) -> Option<String> {
     let lost = RoleAssignments.mark(&live.body).is_none() && is_named_by_keyless(&live.id, &live.body);
     lost.then(|| {
-        "its name is the one that keyless gives: if a stack made it, somebody took its mark off, and removing its line did not revoke it"
+        "it has the name that keyless assigns: if a stack created it, its mark was removed, and removing its line did not revoke it"
             .to_owned()
     })
 }
 
-/// What verdicts go by.
+/// What verdicts are based on.
 struct Judge<'a, I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> {
     stacks: &'a [Loaded],
     snapshot: &'a Snapshot,
@@ -251,7 +252,7 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             Weighed::Excused(each) => return Verdict::listed(Some(each.excuse())),
             Weighed::Unexcused { open, last } => (open, last),
         };
-        // What did not end when it should have is there for good, as far as anybody can tell.
+        // One that did not end when it should have is here to stay, as far as anyone can tell.
         let overdue = passing.as_ref().and_then(overdue);
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         let note = overdue.or(over).or_else(|| unheard(&named, open?)).or_else(|| lost_mark(live));
@@ -263,30 +264,30 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
         Verdict { weight, note }
     }
 
-    /// The note that another team made it, as `coManagedBy` accepts for roles that are not guarded.
+    /// A note that another team created it, which `coManagedBy` accepts for roles that are not guarded.
     fn co_managed(&self, live: &Live, role: Option<&Role>) -> Option<String> {
         let team = co_manager(live, self.stacks)?;
         let role = role.filter(|role| !role.is_guarded())?;
         let accepted = team.roles.iter().any(|name| names(name, role.id, self.roles));
-        accepted.then(|| format!("made by stack `{}`, as `coManagedBy` accepts", team.stack))
+        accepted.then(|| format!("created by stack `{}`, accepted by `coManagedBy`", team.stack))
     }
 
-    /// The note that it gives nothing to anybody.
+    /// A note that it grants nothing.
     fn principal_gone(&self, live: &Live) -> Option<String> {
-        self.gone.has(live).then(|| "its principal is gone".to_owned())
+        self.gone.has(live).then(|| "its principal no longer exists".to_owned())
     }
 
-    /// The note that a service gave it to the account's own identity or to one of its projects'.
+    /// A note that a service created it for the identity of the account or of one of its projects.
     fn made_by_service(&self, live: &Live, role: Option<&Role>) -> Option<String> {
         role.filter(|role| role.is_inference_only())?;
         let own = self.identities.get(&live.scope.up_to("accounts")?)?;
-        let note = "an inference role of the account's own identity or of a project's: services give those";
+        let note = "an inference role of the identity of the account or of a project, which services assign";
         own.contains(&principal(live)?).then(|| note.to_owned())
     }
 
-    /// Why it is not known whether it is drift, where all that is known says so.
+    /// Why it is not known whether it is drift, although everything known suggests so.
     fn doubt(&self, live: &Live, role: Option<&Role>, ground: Ground) -> Option<Refusal> {
-        // Beside a list any role is drift; elsewhere it matters what the role permits.
+        // Next to a list any role is drift; elsewhere it depends on the role.
         let unjudged = || self.role_unread(live).filter(|_| ground != Ground::List && role.is_none());
         let unread = temporary::unread(live, self.snapshot);
         unread
@@ -295,27 +296,27 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
             .or_else(|| self.principal_unread(live))
     }
 
-    /// Why it is not known whether the principal is gone, and how whoever may not ask settles that.
+    /// Why it is not known whether the principal exists, and how a caller without access to the directory can find out.
     fn principal_unread(&self, live: &Live) -> Option<Refusal> {
         let message = self.gone.unread(live)?.message.clone();
-        let hint = "if its principal is gone, delete it: it gives nothing to anybody; if not, it is drift: declare it, delete it, or name it under `expected` for a while. A caller that may read the directory (Directory Readers) finds that out by itself";
+        let hint = "if its principal no longer exists, delete it; otherwise it is drift: declare it, delete it, or list it under `expected`. With the Directory Readers role keyless checks this itself";
         Some(Refusal { message, hint: Some(hint.to_owned()) })
     }
 
-    /// Why it is not known what a role permits.
+    /// Why a role's permissions are not known.
     fn role_unread(&self, live: &Live) -> Option<&Refusal> {
         let subscription = ResourceId::subscription(live.scope.subscription_id()?);
         self.snapshot.get(&definitions(&subscription)).and_then(Answer::refusal)
     }
 
-    /// Why it is not known whether an identity is that of a project of the account.
+    /// Why it is not known whether an identity belongs to a project of the account.
     fn projects_unread(&self, live: &Live, role: Option<&Role>) -> Option<&Refusal> {
         let account = live.scope.up_to("accounts").filter(|_| may_be_own(live, role))?;
         self.snapshot.get(&children::list(&Projects, &account)).and_then(Answer::refusal)
     }
 }
 
-/// Assignments whose verdict hangs on what Azure has still to say: they would be drift by what is known.
+/// Assignments that are drift as far as is known, but whose verdict depends on further answers.
 pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
     let declared = declared_keys(stacks, snapshot);
     let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
@@ -334,7 +335,7 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
         .collect()
 }
 
-/// What a stack marked and no spec declares any more: it would go, unless it ends by itself.
+/// What a stack marked and no spec declares any more: it would be deleted unless it is temporary.
 pub(super) fn leaving<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
     let stack_of = |live: &Live| RoleAssignments.mark(&live.body);
     let is_ours = |live: &Live| {
@@ -353,7 +354,7 @@ fn declared_keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Key> {
     desired.map(|desired| desired.key).collect()
 }
 
-/// The projects of accounts on which an identity has a role: it may be that of one of them.
+/// The queries for projects of accounts on which an identity has a role: it may belong to one of them.
 pub(super) fn projects(doubtful: &[&Live], snapshot: &Snapshot) -> Vec<Query> {
     let roles = snapshot.roles();
     let accounts: BTreeSet<ResourceId> = doubtful

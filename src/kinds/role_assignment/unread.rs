@@ -1,7 +1,7 @@
-//! Lists of role assignments that could not be read, or not whole: who has what there is not known.
+//! Lists of role assignments that could not be read completely, so that the assignments there are not known.
 //!
-//! Pure. Every list counts that was asked, for whatever reason: a list of a subscription that the caller may not read stays one, however many
-//! groups of it were read by themselves.
+//! Pure. Every queried list counts, for whatever reason it was queried: a subscription's list that the caller cannot read stays unread even
+//! if groups in it were read by themselves.
 
 use serde_json::Value;
 
@@ -13,17 +13,17 @@ use crate::snapshot::{Answer, Snapshot};
 /// Role assignments that are not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// What the list speaks about.
+    /// What the list covers.
     pub scope: ResourceId,
-    /// Of whom the list says that much, to compare by; of all others it may be too where this is nothing.
+    /// The principal that the list was filtered by, in comparable form; `None` if it covers all principals.
     pub principal: Option<String>,
-    /// Whether the caller may not read them.
+    /// Whether access was denied.
     pub denied: bool,
-    /// What was tried and what Azure answered.
+    /// The request and Azure's answer.
     pub why: String,
 }
 
-/// All that is not known of role assignments, by scope.
+/// All unknown role assignments, by scope.
 pub(crate) fn unread(snapshot: &Snapshot) -> Vec<Unread> {
     let mut unread = Vec::new();
     let lists = format!("/providers/{TYPE}?");

@@ -1,6 +1,6 @@
-//! What no plan says that keyless made: a file that says it was edited, or is of another version.
+//! Detects what no plan made by keyless says: the file was edited, or is from another version.
 //!
-//! Pure. Nothing here trusts a text of the file about another one; ids, kinds, fields and fingerprints are held against each other.
+//! Pure. No text in the file vouches for another one; ids, kinds, fields and fingerprints are checked against each other.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::id::{ResourceId, hyphenated_guid};
 use crate::kinds::{self, Compare, Kind, shown, undeclarable};
 use crate::spec::is_stack_name;
 
-/// No field of any kind lies deeper; of a path without end no tree is made.
+/// No field is nested deeper; this bounds the tree built from a path.
 const DEEPEST: usize = 12;
 
-/// The first change with a flaw, and the flaw.
+/// The first flawed change, and its flaw.
 pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
     let deep = changes.iter().enumerate().find_map(|(index, change)| Some((index, too_deep(change)?)));
     if deep.is_some() {
@@ -62,7 +62,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
         .or_else(|| change.after.iter().find_map(|other| of_after(other, &id, written)))
 }
 
-/// The type of what is written is that of its kind, and nothing stands between it and its group.
+/// The target's type must be that of its kind, directly in its group.
 fn of_target(kind: &dyn Kind, id: &ResourceId) -> Option<String> {
     let fits = if kind.is_grant() {
         hyphenated_guid(id.name()).is_some()
@@ -72,17 +72,17 @@ fn of_target(kind: &dyn Kind, id: &ResourceId) -> Option<String> {
     (!kinds::is_of(kind, id) || !fits).then(|| format!("the id is not one of kind `{}`", kind.name()))
 }
 
-/// Each action has what it needs, and nothing that is another's.
+/// Each action must have what it needs and nothing that belongs to another action.
 fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option<String> {
     let no = |flaw: &str| Some(flaw.to_owned());
     if !change.stack.as_deref().is_some_and(is_stack_name) {
-        return no("it does not say which stack it belongs to");
+        return no("it does not name its stack");
     }
     let starts_from_live = matches!(change.action, Action::Update | Action::Delete | Action::Adopt);
     if change.base.as_deref().is_some_and(is_fingerprint) != starts_from_live
         || change.base.is_some() != starts_from_live
     {
-        return no("it does not say what it starts from, as such a change has to");
+        return no("it has no base fingerprint");
     }
     let marked = match change.action {
         Action::Create | Action::Adopt => change.mark == Some(Mark::Added),
@@ -91,7 +91,7 @@ fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option
         _ => true,
     };
     if !marked || (change.action == Action::Delete && !kind.takes_mark()) {
-        return no("its mark does not go with what it does");
+        return no("its mark does not fit its action");
     }
     let fields = match change.action {
         Action::Delete | Action::Adopt => change.fields.is_empty(),
@@ -99,18 +99,18 @@ fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option
         _ => true,
     };
     if !fields {
-        return no("its fields do not go with what it does");
+        return no("its fields do not fit its action");
     }
     if let Some(purge) = &change.purge {
         let fits = change.action == Action::Create
             && ResourceId::parse(purge)
                 .is_ok_and(|read| read.as_str() == purge && kind.leaves_behind(id, &read));
         if !fits {
-            return Some(format!("`{purge}` is not what a soft-deleted one leaves behind"));
+            return Some(format!("`{purge}` is not the id of its soft-deleted resource"));
         }
     }
     (!change.holes.is_empty() && change.action != Action::Create)
-        .then(|| "only what is created takes a value from elsewhere".to_owned())
+        .then(|| "only a created resource can take a value from another one".to_owned())
 }
 
 fn is_fingerprint(text: &str) -> bool {
@@ -118,9 +118,9 @@ fn is_fingerprint(text: &str) -> bool {
         .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
-/// No field is said twice, or inside of another, and none changes that says what the thing is.
+/// No field may be set twice or inside another, and none that identifies the resource may change.
 fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
-    // ARM knows names in whatever case: two spellings of one are the same field.
+    // ARM ignores the case of names: two spellings are the same field.
     let folded = |field: &FieldEntry| field.path.iter().map(|name| name.to_lowercase()).collect();
     let mut paths: Vec<(Vec<String>, &[String])> =
         change.fields.iter().map(|field| (folded(field), field.path.as_slice())).collect();
@@ -129,17 +129,17 @@ fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
         return Some("a field has no name".to_owned());
     }
     if let Some(pair) = paths.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0)) {
-        return Some(format!("field `{}` is said twice, or inside of another", shown(pair[1].1)));
+        return Some(format!("field `{}` is set twice, or inside another", shown(pair[1].1)));
     }
     let is_mark = |path: &[String]| matches!(path, [tags, name] if tags == "tags" && name.eq_ignore_ascii_case(kinds::MARK));
     if change.fields.iter().any(|field| is_mark(&field.path)) {
-        return Some(format!("tag `{}` is keyless's own mark, and no spec says it", kinds::MARK));
+        return Some(format!("tag `{}` is keyless's own mark, which no spec can set", kinds::MARK));
     }
     let is_identity = |entry: &&FieldEntry| {
         field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Identity)
     };
     let changed = change.fields.iter().filter(|_| change.action == Action::Update).find(is_identity);
-    changed.map(|entry| format!("`{}` says what it is, and never changes", shown(&entry.path)))
+    changed.map(|entry| format!("`{}` identifies the resource and cannot change", shown(&entry.path)))
 }
 
 fn of_hole(
@@ -152,14 +152,14 @@ fn of_hole(
         |name: &str| change.fields.iter().any(|field| field.path.first().is_some_and(|first| first == name));
     let takes = kind.is_grant() && hole.field == "principalId";
     if !takes || says(&hole.field) || change.holes.len() > 1 {
-        return Some(format!("`{}` is no field that takes a value from elsewhere", hole.field));
+        return Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
     }
     let known = ResourceId::parse(&hole.resource)
         .is_ok_and(|id| written.contains(&id) && kinds::by_id(&id).is_some_and(Kind::takes_identity));
-    (!known).then(|| format!("the plan writes no `{}` whose identity it could take", hole.resource))
+    (!known).then(|| format!("the plan does not write `{}`, whose identity it needs", hole.resource))
 }
 
 fn of_after(other: &str, id: &ResourceId, written: &BTreeSet<ResourceId>) -> Option<String> {
     let known = ResourceId::parse(other).is_ok_and(|other| other != *id && written.contains(&other));
-    (!known).then(|| format!("it waits for `{other}`, which is no other change of the plan"))
+    (!known).then(|| format!("it waits for `{other}`, which is not another change of the plan"))
 }

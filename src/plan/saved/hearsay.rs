@@ -1,6 +1,6 @@
-//! What only the file says of a plan that is carried out without specs: what changes nothing, and what was found when it was made.
+//! What only the file claims in a plan applied without specs: entries that change nothing, and earlier findings.
 //!
-//! Pure. Whoever edits the file can write anything there, and nothing of it can be made anew: it is counted, and not shown.
+//! Pure. Anyone who edits the file can write anything there, and it cannot be recomputed: it is counted, not shown.
 
 use crate::document::{Action, FindingEntry, Plan, Summary};
 use crate::finding::Severity;
@@ -11,14 +11,14 @@ use crate::plan::steps;
 pub struct Hearsay {
     /// Entries that change nothing.
     pub entries: usize,
-    /// Findings that nothing makes anew, and scopes that could not be read.
+    /// Findings that are not recomputed, and scopes that could not be read.
     pub findings: usize,
-    /// Whether something of that says that part of what the specs asked for could not be planned.
+    /// Whether any of it says that part of the specs could not be planned.
     pub errors: bool,
 }
 
 impl Hearsay {
-    /// Takes out of a plan what was found when it was made. What is found anew is not counted.
+    /// Removes earlier findings from a plan. Those that are recomputed are not counted.
     pub fn findings_of(plan: &mut Plan, is_found_anew: impl Fn(&FindingEntry) -> bool) -> Self {
         let broken = |action: Action| matches!(action, Action::Refused | Action::Unknown);
         let mut hearsay = Self {
@@ -41,7 +41,7 @@ impl Hearsay {
     }
 }
 
-/// Takes the entries that change nothing out of a plan.
+/// Removes entries that change nothing from a plan.
 pub fn leave_out_idle(plan: &mut Plan) {
     plan.changes.retain(|change| change.action.writes());
     plan.steps = steps::steps(&plan.changes);

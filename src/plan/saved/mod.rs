@@ -1,7 +1,7 @@
-//! Plans that were saved: read back, checked for what a file must not say, and held against fresh live state.
+//! Saved plans: parsed, checked for contradictions, and compared with live state.
 //!
-//! Pure. Whoever can replace the file can make its fingerprint anew, so that shows damage and not authorship. What the file says once
-//! is what runs; what is shown of it is made anew from that, or told as hearsay; steps and their order are never read.
+//! Pure. Anyone who can replace the file can recompute its fingerprint, which therefore detects damage, not forgery. Only what the file
+//! says once is executed; titles and reasons are recomputed from that or treated as hearsay; steps and their order are never read.
 
 mod flaws;
 mod hearsay;
@@ -24,28 +24,28 @@ use crate::plan::predict::World;
 use crate::plan::{steps, words};
 use crate::rbac::Catalogue;
 
-/// Why a file cannot be carried out as a plan.
+/// Why a file cannot be applied as a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// It is not JSON, or not all of it, or it has a name twice.
+    /// It is not JSON, is truncated, or has a duplicate name.
     #[error("it is not a whole JSON document: {0}")]
     Json(serde_json::Error),
-    /// It is JSON, and not a plan.
+    /// It is JSON but not a plan.
     #[error("it is not a plan: {0}")]
     Shape(serde_json::Error),
-    /// The run that was to make it ended before it had one.
-    #[error("the run that was to write it had no plan: {0}")]
+    /// The run that should have made the plan failed.
+    #[error("the run that wrote it failed before it had a plan: {0}")]
     Failed(String),
-    /// It is of another format.
-    #[error("it has format version `{0}`, and this keyless reads `{PLAN_VERSION}`")]
+    /// It has another format version.
+    #[error("it has format version `{0}`, but this version of keyless reads `{PLAN_VERSION}`")]
     Version(String),
-    /// It was changed, or damaged, after it was made.
+    /// It was changed or damaged after it was made.
     #[error("its contents do not match its fingerprint: it was edited or damaged")]
     Fingerprint,
-    /// It says something that no plan says.
+    /// It says something that no plan made by keyless says.
     #[error("change {place} (`{id}`): {flaw}: it was edited, or made by another version of keyless")]
     Flaw {
-        /// Which change, counted from 1.
+        /// The number of the change, counted from 1.
         place: usize,
         /// Its resource.
         id: String,
@@ -62,20 +62,20 @@ pub enum SavedError {
 /// Reads a saved plan.
 pub fn parse(text: &str) -> Result<Plan, SavedError> {
     let value = crate::text::json::once(text).map_err(SavedError::Json)?;
-    // A run that fails leaves its findings where its plan would be.
+    // A failed run writes its findings instead of a plan.
     if value.get("changes").is_none()
         && let Some(why) = value.pointer("/findings/0/message").and_then(|message| message.as_str())
     {
         return Err(SavedError::Failed(why.to_owned()));
     }
-    // The version decides how the rest is to be read.
+    // The format version decides how to read the rest.
     if let Some(version) = value.get("formatVersion").and_then(|version| version.as_str())
         && version != PLAN_VERSION
     {
         return Err(SavedError::Version(version.to_owned()));
     }
     let mut plan: Plan = serde_json::from_value(value).map_err(SavedError::Shape)?;
-    // The counts are what people look at first.
+    // Readers look at the counts first.
     if plan.fingerprint != plan.digest() || plan.summary != Summary::of(&plan.changes) {
         return Err(SavedError::Fingerprint);
     }
@@ -101,7 +101,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
     Ok(plan)
 }
 
-/// What changed in Azure since the plan was made, step by step.
+/// What changed in Azure since the plan was made, for each step.
 #[must_use]
 pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
     let mut findings = BTreeMap::new();
@@ -113,7 +113,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
             (None, Some(_)) => "somebody created it",
-            (Some(_), None) => "it has gone",
+            (Some(_), None) => "it was deleted",
             _ => "its settings were changed",
         };
         let why = format!("since it was made {what}");
@@ -123,16 +123,16 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
     for change in plan.relied_on() {
         let Ok(id) = ResourceId::parse(&change.id) else { continue };
         let what = match now.resource(&id) {
-            None => "is not there any more, or not shown",
-            Some(body) if !kinds::has_succeeded(body) => "is not as Azure should have left it",
+            None => "does not exist any more, or is not shown",
+            Some(body) if !kinds::has_succeeded(body) => "is not in a good state",
             Some(_) => continue,
         };
         let message = format!(
-            "`{id}` {what}, and what the plan deletes was to go because that was there as it is declared"
+            "`{id}` {what}, and the plan deletes resources on the condition that it exists as declared"
         );
         findings.entry(id).or_insert_with(|| {
             Some(FindingEntry {
-                hint: Some("make a new plan, look at it, and apply that".to_owned()),
+                hint: Some("make a new plan, review it, and apply that".to_owned()),
                 ..FindingEntry::of(Severity::Error, Code::GuardStale, message)
             })
         });
@@ -140,21 +140,21 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
     findings.into_values().flatten().collect()
 }
 
-/// What the plan deletes and a plan that is made now would leave alone, with why.
+/// Deletes of the plan that a new plan would not make, with the reason.
 #[must_use]
 pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
     let told = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
     told.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
 }
 
-/// Holds a plan against live state that is as it was: what its fields were before and what its changes are called is read from there,
-/// and what carries another mark than the plan's stack may write is told as an error.
+/// Completes a plan from unchanged live state: earlier field values and titles are read from there. Resources with a mark of a stack other
+/// than the plan's are errors.
 #[must_use]
 pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
     let roles = Catalogue::of(now.resources.values());
     let mut findings = Vec::new();
     for change in &mut plan.changes {
-        // Who changed it is for `drift` to find out; the file's word is not taken for that.
+        // `drift` finds out who changed it; the file is not trusted for that.
         (change.caused_by, change.cause_unknown) = (None, None);
     }
     for change in plan.changes.iter_mut().filter(|change| change.action.writes()) {
@@ -162,7 +162,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         let live = now.resource(&id);
         words::rename(change, live, &roles);
         change.unverified = false;
-        // What is brought back, or purged so that another takes its name, still says whose it was.
+        // A resource that is restored, or purged to free its name, still shows who owned it.
         let restores = change.action == Action::Restore;
         let remains = (restores || change.purge.is_some()).then(|| now.remains(&id)).flatten();
         let Some(body) = live.or(remains) else { continue };
@@ -185,7 +185,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
                 "it carries no mark of a stack".to_owned()
             }
             (Action::Update | Action::Adopt, Some(Mark::Added), Some(_)) => {
-                "it carries the mark already that the plan would add".to_owned()
+                "it already carries the mark that the plan would add".to_owned()
             }
             _ => continue,
         };
@@ -194,7 +194,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
     findings
 }
 
-/// How a saved plan and a fresh one differ in what they write: both are the same, or nothing is.
+/// The differences between what a saved plan and a new one write: they must be the same, or nothing is applied.
 #[must_use]
 pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
     let ids = |plan: &Plan| -> BTreeMap<ResourceId, usize> {
@@ -207,17 +207,17 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
         let change = &saved.changes[*index];
         let why = match new.get(id).map(|index| &fresh.changes[*index]) {
             Some(now) if is_same(change, now) => continue,
-            Some(_) => "the specs and Azure ask for something else now",
-            None => "the specs and Azure do not ask for that now",
+            Some(_) => "the specs and Azure now require something else",
+            None => "the specs and Azure no longer require that",
         };
         findings.push(finding(Code::GuardStale, change, why));
     }
     for (id, index) in &new {
         if !old.contains_key(id) {
             let change = &fresh.changes[*index];
-            let what = format!("the specs and Azure ask to {} {} now", verb(change.action), change.title);
+            let what = format!("the specs and Azure now require to {} {}", verb(change.action), change.title);
             let mut finding = finding(Code::GuardStale, change, "");
-            finding.message = format!("{what}, and the plan does not hold that");
+            finding.message = format!("{what}, which is not in the plan");
             findings.push(finding);
         }
     }
@@ -253,7 +253,7 @@ fn finding(code: Code, change: &PlannedChange, why: &str) -> FindingEntry {
     let title = format!("{}{}", change.title, called.unwrap_or_default());
     FindingEntry {
         source: change.source.clone(),
-        hint: Some("make a new plan, look at it, and apply that".to_owned()),
+        hint: Some("make a new plan, review it, and apply that".to_owned()),
         ..FindingEntry::of(
             Severity::Error,
             code,

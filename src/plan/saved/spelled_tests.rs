@@ -1,4 +1,4 @@
-//! GUIDs in a file are spelled as a plan spells them.
+//! GUIDs in a file must be in the form that plans use.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn a_guid_has_the_form_in_which_a_plan_writes_it() {
         [guid.to_uppercase(), guid.replace('-', ""), format!("{{{guid}}}"), format!("urn:uuid:{guid}")]
     };
     for form in forms(ALICE) {
-        // Its name is that of what it describes.
+        // Its name follows from its content.
         let spelled = edit(move |changes: &mut Value| {
             let scope = account("chat");
             let name = arm_guid(&[form.as_str(), READER, scope.as_str()]).to_string();
@@ -20,7 +20,7 @@ fn a_guid_has_the_form_in_which_a_plan_writes_it() {
             let fields = changes[GRANT]["fields"].as_array_mut().unwrap();
             fields.iter_mut().find(|field| field["path"] == "principalId").unwrap()["after"] = json!(form);
         });
-        refused(vec![("a principal", spelled, "is not an object id as a plan writes it")]);
+        refused(vec![("a principal", spelled, "is not an object id in the form that plans use")]);
     }
     for form in forms(OWNER) {
         let role = edit(move |changes: &mut Value| {
@@ -28,7 +28,7 @@ fn a_guid_has_the_form_in_which_a_plan_writes_it() {
             let role = fields.iter_mut().find(|field| field["path"] == "roleDefinitionId").unwrap();
             role["after"] = json!(format!("{ROLES}/{form}"));
         });
-        refused(vec![("a role", role, "which role it gives")]);
+        refused(vec![("a role", role, "it has no role")]);
     }
     for form in forms(OWNER).into_iter().skip(1).take(2) {
         let name = edit(move |changes: &mut Value| changes[GONE]["id"] = assignment(&account("chat"), &form));

@@ -1,4 +1,4 @@
-//! What a file must not say, one edit at a time: each is refused although its fingerprint was made anew.
+//! Edits that a file must not contain, one at a time: each is refused although the fingerprint was recomputed.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn create(desired: Desired, purge: Option<ResourceId>) -> Change {
     Change::Create { desired, purge }
 }
 
-/// A new account in place of a purged one, a live one that changes and loses its keys, one that stays, grants, and one that goes.
+/// A new account that replaces a purged one, a live one that changes and gets its keys disabled, an unchanged one, grants, and a delete.
 fn saved() -> Plan {
     let mut new = declared("accounts", &account("new"), &account("new"));
     new.declared.insert("location".to_owned(), json!("eastus2"));
@@ -97,7 +97,7 @@ fn saved() -> Plan {
     plan(Diff { changes, ..Diff::default() }, &[], &sources, target, Requests::default())
 }
 
-/// The text of an edited plan whose fingerprint and counts were made anew.
+/// The text of an edited plan with recomputed fingerprint and counts.
 fn forged(edit: impl FnOnce(&mut Value)) -> String {
     let mut value = json!(saved());
     edit(&mut value["changes"]);
@@ -147,7 +147,7 @@ pub(super) fn assignment(scope: &ResourceId, name: &str) -> Value {
     json!(scope.provider("Microsoft.Authorization/roleAssignments", name))
 }
 
-/// Each of these is refused with those words.
+/// Checks that each case is refused with its message.
 pub(super) fn refused(cases: Vec<(&str, Edit, &str)>) {
     for (what, edit, flaw) in cases {
         let error = match parse(&forged(edit)) {
@@ -187,7 +187,7 @@ fn the_target_of_a_write_is_a_resource_of_its_kind_and_of_one_change() {
 #[test]
 fn an_action_has_what_it_needs_and_nothing_that_is_anothers() {
     let writes_nothing = "it writes nothing, and says what to write";
-    let starts = "what it starts from";
+    let starts = "it has no base fingerprint";
     let elsewhere = account("new").as_str().replace("rg-chat", "prod");
     refused(vec![
         ("a no-op with a fingerprint", set(SAME, "base", json!("sha256:0")), writes_nothing),
@@ -197,8 +197,8 @@ fn an_action_has_what_it_needs_and_nothing_that_is_anothers() {
         ("no base of a delete", set(GONE, "base", Value::Null), starts),
         ("a base that is none", set(LIVE, "base", json!("sha256:1234")), starts),
         ("a base of what is new", set(NEW, "base", json!(format!("sha256:{}", "0".repeat(64)))), starts),
-        ("no stack", set(GONE, "stack", Value::Null), "which stack"),
-        ("a stack that ends a mark", set(NEW, "stack", json!("a] [keyless:b")), "which stack"),
+        ("no stack", set(GONE, "stack", Value::Null), "it does not name its stack"),
+        ("a stack that ends a mark", set(NEW, "stack", json!("a] [keyless:b")), "it does not name its stack"),
         ("a creation without mark", set(NEW, "mark", Value::Null), "its mark"),
         ("a delete with a mark", set(GONE, "mark", json!("kept")), "its mark"),
         ("a delete with fields", field(GONE, "description", json!("x")), "its fields"),
@@ -207,15 +207,15 @@ fn an_action_has_what_it_needs_and_nothing_that_is_anothers() {
         ("purge of a live account", set(NEW, "purge", json!(account("new"))), "soft-deleted"),
         ("purge in another group", set(NEW, "id", json!(elsewhere)), "soft-deleted"),
         ("purge before an update", set(LIVE, "purge", json!(format!("{DELETED}/chat"))), "soft-deleted"),
-        ("a field twice", path(LIVE, 0, "disableLocalAuth"), "said twice"),
-        ("a field inside of another", path(LIVE, 0, "disableLocalAuth.x"), "said twice"),
+        ("a field twice", path(LIVE, 0, "disableLocalAuth"), "set twice"),
+        ("a field inside of another", path(LIVE, 0, "disableLocalAuth.x"), "set twice"),
         ("a field without a name", path(LIVE, 0, ""), "has no name"),
     ]);
 }
 
 #[test]
 fn a_field_is_one_that_the_kind_has_spelled_exactly_with_a_value_that_it_takes() {
-    let (no_field, twice) = ("is no field of kind", "said twice, or inside of another");
+    let (no_field, twice) = ("is not a field of kind", "set twice, or inside another");
     let deny = json!({"defaultAction": "Deny"});
     let two_tags = json!({"team": "x", "Team": "y"});
     refused(vec![
@@ -229,14 +229,14 @@ fn a_field_is_one_that_the_kind_has_spelled_exactly_with_a_value_that_it_takes()
         ("ARM's own shape", field(NEW, "properties", json!({"networkAcls": deny})), no_field),
         ("what is declared beside the account", field(NEW, "roleAssignments", json!([])), no_field),
         ("a role by its name", field(HOLED, "role", json!("Reader")), no_field),
-        ("a tag twice", field(LIVE, "tags", two_tags), "`tags.team` is said twice"),
-        ("text for a switch", field(NEW, "disableLocalAuth", json!("true")), "takes true or false"),
-        ("a word in another case", field(NEW, "publicNetworkAccess", json!("enabled")), "takes `Enabled`"),
-        ("a mapping for text", field(LIVE, "sku", json!({"name": "S0"})), "`sku` takes text"),
+        ("a tag twice", field(LIVE, "tags", two_tags), "`tags.team` is set twice"),
+        ("text for a switch", field(NEW, "disableLocalAuth", json!("true")), "must be true or false"),
+        ("a word in another case", field(NEW, "publicNetworkAccess", json!("enabled")), "must be `Enabled`"),
+        ("a mapping for text", field(LIVE, "sku", json!({"name": "S0"})), "`sku` must be text"),
         ("nothing for text", field(LIVE, "sku", Value::Null), "`sku` cannot be cleared"),
-        ("a mapping in a tag", field(LIVE, "tags.a", json!({"b": null})), "`tags.a` takes text"),
-        ("a type that is none", field(HOLED, "principalType", json!("Owner")), "said twice"),
-        ("text without end", field(NEW, "x".repeat(5000).leak(), json!(1)), "xxx…` is no field"),
+        ("a mapping in a tag", field(LIVE, "tags.a", json!({"b": null})), "`tags.a` must be text"),
+        ("a type that is none", field(HOLED, "principalType", json!("Owner")), "set twice"),
+        ("text without end", field(NEW, "x".repeat(5000).leak(), json!(1)), "xxx…` is not a field"),
     ]);
 }
 
@@ -260,7 +260,7 @@ fn no_path_is_deeper_than_a_field_and_no_id_is_written_otherwise() {
         })
     };
     refused(vec![
-        ("12 names", deep(LIVE, 12), "`a` is no field"),
+        ("12 names", deep(LIVE, 12), "`a` is not a field"),
         ("13 names", deep(LIVE, 13), "lies 13 names deep"),
         ("without end", deep(LIVE, 200_000), "lies 200000 names deep"),
         ("of what writes nothing", refusing, "lies 13 names deep"),
@@ -272,7 +272,7 @@ fn no_path_is_deeper_than_a_field_and_no_id_is_written_otherwise() {
 
 #[test]
 fn a_new_assignment_is_named_by_what_it_gives() {
-    let other = "not that of the assignment";
+    let other = "does not match its role, principal and scope";
     let owner = json!([
         {"path": "roleDefinitionId", "before": null, "after": format!("{ROLES}/{OWNER}"), "source": null},
         {"path": "principalId", "before": null, "after": ALICE, "source": null},
@@ -304,16 +304,16 @@ fn a_new_assignment_is_named_by_what_it_gives() {
         ("another role", set(GRANT, "fields", owner), other),
         ("another scope", edit(at_the_group), other),
         ("a made-up name", set(GRANT, "id", assignment(&account("chat"), ALICE)), other),
-        ("no role", edit(without_role), "which role it gives"),
-        ("an account as a role", edit(no_role), "which role it gives"),
-        ("a role that changes", edit(another_role), "never changes"),
+        ("no role", edit(without_role), "it has no role"),
+        ("an account as a role", edit(no_role), "it has no role"),
+        ("a role that changes", edit(another_role), "identifies the resource and cannot change"),
     ]);
 }
 
 #[test]
 fn what_comes_from_elsewhere_comes_from_what_the_plan_writes() {
-    let (identity, elsewhere) = ("whose identity", "takes a value from elsewhere");
-    let unknown = "no other change of the plan";
+    let (identity, elsewhere) = ("whose identity", "take a value from another");
+    let unknown = "is not another change of the plan";
     let hole = |member: &'static str, value: Value| {
         edit(move |changes: &mut Value| changes[HOLED]["holes"][0][member] = value)
     };
@@ -340,7 +340,7 @@ fn what_a_change_waits_for_may_only_be_added_and_never_turned_round() {
         let id = id.to_owned();
         parse(&forged(move |changes| changes[index]["after"] = json!([id])))
     };
-    // Keys off and deletes wait for the grants: nothing makes the grants wait for them.
+    // Disabling keys and deletes wait for grants; grants must not wait for those.
     for (index, other) in [(GRANT, LIVE), (GRANT, GONE), (NEW, HOLED), (LIVE, GONE)] {
         assert!(matches!(after(index, &ids[other]), Err(SavedError::Circle)), "{index} after {other}");
     }
@@ -351,7 +351,7 @@ fn what_a_change_waits_for_may_only_be_added_and_never_turned_round() {
     assert_eq!(added.len(), 1);
     let (old, new) = (&plain.steps[added[0]].needs, &waiting.steps[added[0]].needs);
     assert!(old.iter().all(|need| new.contains(need)) && new.len() == old.len() + 1, "{old:?} {new:?}");
-    // The order in which changes stand means nothing.
+    // The order of changes has no meaning.
     let mut turned = parse(&forged(|changes| changes.as_array_mut().unwrap().reverse())).unwrap();
     let named = |plan: &Plan| -> Vec<Value> {
         let name =
@@ -388,7 +388,7 @@ fn counts_and_contents_have_to_fit_the_fingerprint() {
     let old = json!({"formatVersion": "1.0", "steps": []}).to_string();
     assert_eq!(
         parse(&old).unwrap_err().to_string(),
-        "it has format version `1.0`, and this keyless reads `2.0`"
+        "it has format version `1.0`, but this version of keyless reads `2.0`"
     );
 }
 
@@ -411,7 +411,7 @@ fn titles_addresses_and_reasons_are_made_anew() {
     assert_eq!(
         told,
         [
-            ("account new", Some("a soft-deleted one of this name is purged first, for good")),
+            ("account new", Some("a soft-deleted one of this name is permanently purged first")),
             ("account chat", None),
             ("role assignment Reader -> User aaaaaaaa-0000-4000-8000-000000000001 on chat", None),
             (
@@ -454,7 +454,7 @@ fn against_live_state_marks_and_values_before_are_read_anew() {
         assert_eq!(findings.len(), usize::from(!told.is_empty()), "{text}");
         assert!(told.iter().all(|words| text.contains(words)), "{text}");
         assert_eq!(plan.changes[LIVE].fields[0].before, "Enabled");
-        // Who loses what is read from Azure, whatever the file calls it.
+        // Who loses access is read from Azure, whatever the file calls it.
         assert_eq!(plan.changes[GONE].title, format!("role assignment Owner -> User {ALICE} on chat"));
         assert!(plan.changes[GONE].called.is_some());
     }
@@ -482,11 +482,11 @@ fn with_specs_every_part_of_a_change_has_to_be_the_same() {
         assert_eq!(differing(&same, &other).len(), 1, "{index}");
         assert_eq!(differing(&other, &fresh).len(), 1, "{index}");
     }
-    // Neither may hold what the other does not.
+    // Neither may contain what the other does not.
     let mut fewer = fresh.clone();
     fewer.changes[GONE].action = Action::Refused;
     assert_eq!(differing(&same, &fewer).len(), 1);
     let told = differing(&fewer, &fresh);
     assert_eq!(told.len(), 1);
-    assert!(told[0].message.contains("the plan does not hold that"), "{told:?}");
+    assert!(told[0].message.contains("which is not in the plan"), "{told:?}");
 }

@@ -1,7 +1,7 @@
-//! Deletes that no plan of this version makes, by what else the file says: a fresh one holds them back (`plan::held`, `plan::doomed`).
+//! Deletes that this version would not plan, according to the rest of the file: a new plan would hold them back (`plan::held`,
+//! `plan::doomed`).
 //!
-//! Pure. Plans of earlier versions deleted more. Whoever edits a file can leave out of it what this goes by: guards and checks judge what is
-//! left.
+//! Pure. Plans of earlier versions deleted more. An edited file can omit what this check uses: guards and checks judge what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,15 @@ use crate::id::ResourceId;
 use crate::kinds::{self, Kind};
 use crate::plan::held::serves;
 
-/// What a spec declares, as far as the file shows it.
+/// What a spec declares, as far as the file shows.
 struct Declared<'a> {
     change: &'a PlannedChange,
     grant: bool,
-    /// What it stands on or in; of an assignment of somebody or of a role that is not known, the file does not say that.
+    /// What it is on or in; the file does not say that for an assignment whose principal or role is not resolved.
     on: Option<ResourceId>,
 }
 
-/// The first such delete, and why it stays.
+/// The first such delete, and why it would be held back.
 pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
     let deletes: Vec<(usize, &PlannedChange, &dyn Kind, ResourceId)> = changes
         .iter()
@@ -50,17 +50,21 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
         let user = users.get(id);
         let flaw = match (grant, user) {
             (Some(grant), _) => format!(
-                "it goes although `{}`, which may be meant to replace it, cannot be made",
+                "it is deleted although `{}`, which may replace it, cannot be created",
                 grant.change.address
             ),
-            (None, Some(user)) => format!("it goes although `{}` is declared on or in it", user.address),
-            (None, None) => format!("it goes although `{}` is not as declared", other()?.change.address),
+            (None, Some(user)) => {
+                format!("it is deleted although `{}` is declared on or in it", user.address)
+            }
+            (None, None) => {
+                format!("it is deleted although `{}` is not as declared", other()?.change.address)
+            }
         };
         Some((*index, flaw))
     })
 }
 
-/// What specs declare: of anything else the id is its address.
+/// What specs declare; an undeclared resource has its id as address.
 fn declared(changes: &[PlannedChange]) -> Vec<Declared<'_>> {
     let is_declared = |change: &&PlannedChange| {
         change.stack.is_some() && change.action != Action::Delete && change.address != change.id

@@ -1,12 +1,12 @@
-//! The writes of a plan and what each of them waits for.
+//! The writes of a plan and their dependencies.
 //!
-//! Pure. Everything follows from the changes, and nothing from the order in which they stand: a file that was edited cannot turn
-//! keys off first. Accounts first, then what stands on them; keys go off once every grant of the plan stands and every deployment in the
-//! account, so that nobody is left without a way in or without the model that their role lets them call; deletes come last, children
-//! before what they stand on, and not at all if a grant that replaces them failed. Accounts, projects and deployments go once all that their
-//! stack declares is there.
-//! What needs a role of the resource's own identity (a key of one's own in a vault) is a write of its own after that role, and nothing
-//! waits for it but those deletes: if Azure refuses it, the rest goes on.
+//! Pure. Everything follows from the changes, independent of their order: an edited file cannot disable keys first. Accounts come first,
+//! then what is on them. Keys are disabled once every grant of the plan and every deployment of the account exists, so that nobody loses
+//! access or the model that their role lets them call. Deletes come last, children before parents, and not at all if a grant that replaces
+//! them failed. Accounts, projects and deployments are deleted once everything that their stack declares exists.
+//!
+//! A write that needs a role for the resource's own identity (a customer-managed key in a vault) becomes a separate write after that role.
+//! Only those deletes wait for it: if Azure refuses it, the rest continues.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction,
 use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 
-/// A step with what deciding its order needs.
+/// A step with what its order depends on.
 #[derive(Clone)]
 struct Draft {
     step: Step,
@@ -28,17 +28,17 @@ struct Draft {
     grant: bool,
     /// Whether clients call it.
     callable: bool,
-    /// Where its kind stands among the kinds: what stands on others comes later.
+    /// The position of its kind in `KINDS`: dependent kinds come later.
     rank: usize,
-    /// What it needs an identity's role for, where it is a write of its own for that.
+    /// The role that it needs, if it was split off to wait for one.
     trust: Option<Trust>,
-    /// Of a revoked assignment: the innermost deleted resource that it stands on or in.
+    /// For a revoked assignment, the innermost deleted resource that it is on or in.
     falls_with: Option<ResourceId>,
-    /// Whether it deletes what people or programs work with, or something on or in that.
+    /// Whether it deletes a resource in use, or something on or in one.
     serves: bool,
 }
 
-/// The steps of some changes. Changes that write nothing, or nothing that this version knows, have none.
+/// The steps of some changes. Changes that write nothing, or only what this version does not know, have none.
 pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
     let mut written: Vec<Draft> = changes.iter().enumerate().filter_map(undivided).collect();
     written.sort_by_key(|draft| draft.rank);
@@ -67,17 +67,18 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
     drafts.into_iter().map(|draft| draft.step).collect()
 }
 
-/// The writes of a plan by when their turn comes.
+/// The writes of a plan, grouped by order.
 #[derive(Default)]
 struct Turns {
     early: Vec<Draft>,
-    /// What waits for grants.
+    /// Writes that wait for grants.
     late: Vec<Draft>,
     deletes: Vec<Draft>,
 }
 
 impl Turns {
-    /// An update is up to three writes: what can be written at once, what waits for grants, and what needs a role of its own identity.
+    /// Splits an update into up to three writes: immediate fields, fields that wait for grants, and fields that need a role for its
+    /// identity.
     fn update(&mut self, whole: &Draft, changes: &[PlannedChange]) {
         let index = whole.step.change;
         let change = &changes[index];
@@ -89,7 +90,7 @@ impl Turns {
                 continue;
             }
             let entrusted = entrusted(&mut draft, changes);
-            // With nothing left there is nothing to write before it, but for a mark that nothing has written yet.
+            // If nothing is left, no write is needed here, except for a mark that nothing has written yet.
             let marked = self.early.iter().any(|other| other.step.change == index);
             if !draft.step.patch.is_empty() || (change.mark == Some(Mark::Added) && !marked) {
                 self.early.push(draft);
@@ -98,7 +99,7 @@ impl Turns {
         }
     }
 
-    /// What is created or brought back: after the purge of what holds its name, and before what needs a role of its own identity.
+    /// Adds a creation or restore: after the purge of what holds its name, and before the part that needs a role for its identity.
     fn make(&mut self, whole: Draft, changes: &[PlannedChange]) {
         let change = &changes[whole.step.change];
         if let Some(deleted) = change.purge.as_deref().and_then(|id| ResourceId::parse(id).ok()) {
@@ -121,7 +122,7 @@ impl Turns {
     }
 }
 
-/// Brings deletes into the order in which they can go: what stands on a resource before it, and the assignments on it right before it.
+/// Orders deletes: children before their parent, and the assignments on a resource right before it.
 fn go_one_after_another(deletes: &mut [Draft]) {
     let serving: Vec<ResourceId> = deletes
         .iter()
@@ -145,12 +146,12 @@ fn go_one_after_another(deletes: &mut [Draft]) {
 
 /// Whether a step comes before one that waits for grants, or before a delete.
 ///
-/// Assignments on what is deleted go before it, and after all that stands in it: where Azure refuses one of those deletes, the resource
-/// stays, and so do its users. If Azure refuses that delete after all checks, users are out already; but whether it takes
-/// the delete of an assignment whose scope has gone is not known, and one report has a 403 "or the scope is invalid" for ever
-/// (<https://github.com/Azure/azure-service-operator/issues/5009>): what is left then would give access to an account that is restored.
+/// Assignments on a deleted resource are deleted before it, and after everything in it: if Azure refuses one of those deletes, the resource
+/// keeps its users. If Azure then refuses the resource's own delete, users have already lost access; but it is not known whether Azure
+/// accepts deleting an assignment whose scope no longer exists, and one report has a permanent 403 "or the scope is invalid"
+/// (<https://github.com/Azure/azure-service-operator/issues/5009>). Such a leftover would give access to a restored account.
 fn is_before(other: &Draft, late: &Draft) -> bool {
-    // Any of it may be meant to take the place of what goes.
+    // Any of it may replace what is deleted.
     if late.serves && !other.step.last && other.step.owner == late.step.owner {
         return true;
     }
@@ -160,7 +161,7 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
     if let Some(trust) = &late.trust {
         return gives(other, late, trust);
     }
-    // Only who can call what stands then has a way in.
+    // Only callers of what exists by then have access.
     if other.callable && !other.step.last && !late.step.last && late.target.contains(&other.target) {
         return true;
     }
@@ -170,25 +171,25 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
         return true;
     }
     let overlapping = other.scope.may_overlap(&late.scope);
-    // Of what is revoked only what stands on or in the deleted one goes before it.
+    // Among revoked assignments, only those on or in the deleted resource are deleted before it.
     let before =
         if other.step.last { other.grant && !late.grant && late.target.contains(&other.scope) } else { true };
     let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
     stands_on_it || (before && overlapping && (other.grant || other.target == late.target))
 }
 
-/// Whether a step comes before one that needs a role of an identity: what else is written of the same resource, and a role that can
-/// be the one.
+/// Whether a step comes before one that needs a role for an identity: other writes of the same resource, and a role assignment that may be
+/// the required one.
 fn gives(other: &Draft, late: &Draft, trust: &Trust) -> bool {
-    // Around the vault there are many roles; only an identity's can be the one.
+    // There are many roles around the vault; only one for an identity can be the required one.
     let identity = !other.step.holes.is_empty()
         || other.step.patch.get("principalType").is_some_and(|kind| kind == "ServicePrincipal");
     let given = other.grant && identity && trust.is_given_at(&other.scope);
     !other.step.last && (other.target == late.target || given)
 }
 
-/// Takes out of a step what needs a role of an identity first, as a step of its own. Where that is the resource's own identity, the
-/// role cannot be there before the resource; where it is another's, only a role that this plan gives is waited for.
+/// Splits off what needs a role for an identity first. For the resource's own identity, the role cannot exist before the resource; for
+/// another identity, only a role in this plan is waited for.
 fn entrusted(draft: &mut Draft, changes: &[PlannedChange]) -> Option<Draft> {
     let trust = kinds::by_name(&draft.step.kind)?.trust(&draft.step.patch)?;
     let given = |change: &PlannedChange| {
@@ -206,7 +207,7 @@ fn entrusted(draft: &mut Draft, changes: &[PlannedChange]) -> Option<Draft> {
     Some(entrusted)
 }
 
-/// Whether steps wait for each other in a circle, so that some could never begin. What is last waits for all that is not.
+/// Whether steps depend on each other in a circle, so that some could never start. Last steps wait for all others.
 pub(super) fn are_circular(steps: &[Step]) -> bool {
     let upside_down = |step: &Step| {
         !step.last && step.needs.iter().any(|need| steps.get(*need).is_some_and(|need| need.last))
@@ -227,7 +228,7 @@ pub(super) fn are_circular(steps: &[Step]) -> bool {
     }
 }
 
-/// The ids of what a change waits for if this plan makes it: what it stands on or is assigned on, and what its fields name.
+/// The ids that a change waits for if this plan creates them: its parent or scope, and what its fields refer to.
 pub(super) fn stands_on(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Vec<ResourceId> {
     let mut ids = kind.names(id, &change.patch());
     let mut above = if kind.is_grant() { Some(id.scope()) } else { id.parent() };
@@ -238,13 +239,13 @@ pub(super) fn stands_on(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange
     ids
 }
 
-/// An update's fields by the writes that they take: what goes by itself, the rest, and what waits for every grant.
+/// An update's fields grouped by write: separate ones, the rest, and those that wait for every grant.
 fn groups(change: &PlannedChange) -> Vec<(Vec<&FieldEntry>, bool)> {
     let Some(kind) = kinds::by_name(&change.kind) else { return Vec::new() };
     let mutability =
         |entry: &FieldEntry| field(kind, &entry.path).map_or(Mutability::InPlace, |field| field.change);
     let is_late = |entry: &&FieldEntry| mutability(entry) == Mutability::AfterGrants && entry.after == true;
-    // What never changes in place stands in an update only where its kind found that this one may, by itself.
+    // An immutable field is in an update only if its kind allows that change, in a separate write.
     let is_apart =
         |entry: &&FieldEntry| matches!(mutability(entry), Mutability::Apart | Mutability::Never(_));
     let (late, now): (Vec<&FieldEntry>, Vec<&FieldEntry>) = change.fields.iter().partition(is_late);
@@ -258,7 +259,7 @@ fn groups(change: &PlannedChange) -> Vec<(Vec<&FieldEntry>, bool)> {
     groups.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, fields, late)| (fields, late)).collect()
 }
 
-/// Adds what the writes of this plan make that others stand on, name, or take a value from.
+/// Adds dependencies on resources of this plan that others are on, refer to, or take a value from.
 fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [Draft]) {
     let mut made: BTreeMap<ResourceId, usize> = BTreeMap::new();
     let mut written: BTreeMap<ResourceId, usize> = BTreeMap::new();
@@ -284,7 +285,7 @@ fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [Draft]) {
     }
 }
 
-/// Adds what changes say that they wait for: it may only make them wait longer.
+/// Adds dependencies named in changes: they can only delay a step.
 fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
     if changes.iter().all(|change| change.after.is_empty()) {
         return;
@@ -301,7 +302,7 @@ fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
     }
 }
 
-/// The one write of a change, before it is taken apart.
+/// The single write of a change, before it is split.
 fn undivided((index, change): (usize, &PlannedChange)) -> Option<Draft> {
     let kind = kinds::by_name(&change.kind).filter(|_| change.action.writes())?;
     let target = ResourceId::parse(&change.id).ok()?;
@@ -333,7 +334,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<Draft> {
     Some(Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None, serves: false })
 }
 
-/// The provider allows one write at a time on an account and all below it; role assignments are another provider's.
+/// The provider allows one write at a time per account and its children; role assignments belong to another provider.
 fn lane(kind: &dyn Kind, target: &ResourceId) -> String {
     let whole = if kind.is_grant() { target.clone() } else { target.tracked() };
     whole.as_str().to_ascii_lowercase()

@@ -1,4 +1,4 @@
-//! Which writes a change takes, and what each of them waits for.
+//! Which writes a change takes, and what each one waits for.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn delete(kind: &str, id: &ResourceId, scope: &ResourceId) -> Change {
     }
 }
 
-/// An account that is there and gets these values.
+/// An existing account that gets these values.
 fn update(name: &str, adopt: bool, fields: &[(&str, Value, Mutability)]) -> Change {
     let id = account(name);
     let fields = fields.iter().map(|(name, after, change)| FieldChange {
@@ -51,7 +51,7 @@ fn update(name: &str, adopt: bool, fields: &[(&str, Value, Mutability)]) -> Chan
     Change::Update { desired: new_account(name), live, fields: fields.collect(), adopt }
 }
 
-/// What each step does, on what, and what it waits for.
+/// Each step's action, target and dependencies.
 fn said(changes: &[Change]) -> Vec<(StepAction, String, Vec<usize>)> {
     let name = |target: &str| target.rsplit('/').next().unwrap().trim_start_matches("00000000-").to_owned();
     draft(changes).into_iter().map(|step| (step.action, name(&step.target), step.needs)).collect()
@@ -93,7 +93,7 @@ fn a_role_of_a_new_identity_waits_for_the_account_that_has_it_and_for_no_other()
             (StepAction::Create, grant(1), vec![2]),
         ]
     );
-    // Of the writes that an account takes the last one is waited for.
+    // The last of an account's writes is waited for.
     let identity = ("identity", json!("SystemAssigned"), Mutability::InPlace);
     let changes = [
         create(new_account("a")),
@@ -218,19 +218,19 @@ fn whatever_is_in_a_new_account_waits_for_it_and_for_what_it_names_and_shares_it
     let strict = Desired { after: vec![chat.key.clone()], ..child("raiPolicies", "strict") };
     let gpt = Desired { after: vec![chat.key.clone(), strict.key.clone()], ..child("deployments", "gpt") };
     let grant = Desired { after: vec![chat.key.clone()], ..new_grant(1, &account("chat")) };
-    // What another plan makes is not waited for, and neither is what is there.
+    // What another plan creates is not waited for, nor is what already exists.
     let other = Desired { after: vec![new_account("there").key], ..new_account("other") };
     let made = [&chat, &strict, &gpt, &grant, &other].map(|each| create((*each).clone()));
     let planned = draft(&made);
     let needs: Vec<&[usize]> = planned.iter().map(|step| step.needs.as_slice()).collect();
-    // Accounts come first, whatever the order in which changes stand.
+    // Accounts come first, whatever the order of changes.
     assert_eq!(needs, [&[] as &[usize], &[], &[0], &[0, 2], &[0]]);
     let lanes: Vec<&str> = planned.iter().map(|step| step.lane.as_str()).collect();
     assert!(lanes[2] == lanes[0] && lanes[3] == lanes[0] && lanes[1] != lanes[0], "{lanes:?}");
     assert_eq!(lanes[0], account("chat").as_str().to_lowercase());
     assert_eq!(lanes[4], grant.id.as_str().to_lowercase(), "assignments are another provider's");
 
-    // One that is purged first is waited for once it is made anew, and so is one that is restored.
+    // A resource that is purged first is waited for once it is recreated; a restored one likewise.
     let purged = Change::Create { desired: chat.clone(), purge: Some(account("deleted")) };
     let restored = Change::Restore { desired: chat.clone(), fields: Vec::new(), mark: true };
     for (first, expected) in [(purged, vec![vec![], vec![0], vec![1]]), (restored, vec![vec![], vec![0]])] {

@@ -1,8 +1,8 @@
-//! Conditions of role assignments and roles (Azure ABAC, version 2.0): whether one can be read, and what it certainly lets through.
+//! Conditions of role assignments and roles (Azure ABAC, version 2.0): whether one can be parsed, and what it certainly allows.
 //!
-//! Pure. `parse` finds mistakes of structure; this module answers two questions of a parsed condition, and answers them in doubt as
-//! if it restricted nothing: which roles may be given under it, and whether an action is let through whatever is asked.
-//! Format: <https://learn.microsoft.com/azure/role-based-access-control/conditions-format>.
+//! Pure. `parse` finds structural mistakes; this module answers two questions about a parsed condition, in doubt as if it restricted
+//! nothing: which roles may be assigned under it, and whether it allows an action in all cases. Format:
+//! <https://learn.microsoft.com/azure/role-based-access-control/conditions-format>.
 
 mod parse;
 #[cfg(test)]
@@ -19,20 +19,20 @@ use parse::{Expr, Operand, Source};
 use super::matches;
 use super::powers::GRANT;
 
-/// The attribute of a request to write a role assignment that says which role is given.
+/// The attribute, in a request to write a role assignment, with the assigned role.
 const ROLE: &str = "Microsoft.Authorization/roleAssignments:RoleDefinitionId";
 
-/// Roles that somebody may give.
+/// Roles that a principal may assign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Givable {
     /// Only these.
     Only(BTreeSet<Uuid>),
-    /// Any, as far as is known.
+    /// Any, as far as known.
     Any,
 }
 
 impl Givable {
-    /// What two conditions that must both hold let through together.
+    /// What two conditions allow if both must hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -42,7 +42,7 @@ impl Givable {
     }
 }
 
-/// What is known of an expression for one request.
+/// The value of an expression for a request, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     Yes,
@@ -64,18 +64,18 @@ impl Truth {
     }
 }
 
-/// The role that a request would give.
+/// The role in a request.
 #[derive(Debug, Clone, Copy)]
 enum Given {
     This(Uuid),
-    /// One that the condition does not name.
+    /// A role that the condition does not name.
     Other,
-    /// The request is no assignment, or whatever it gives.
+    /// The request is not for an assignment, or may be for any role.
     Unsaid,
 }
 
 impl Condition {
-    /// The roles that somebody with the right to write role assignments may give under it.
+    /// The roles that a principal with the right to write role assignments may assign under it.
     #[must_use]
     pub fn givable(&self) -> Givable {
         let Some(expr) = self.certain() else { return Givable::Any };
@@ -88,19 +88,19 @@ impl Condition {
         Givable::Only(named)
     }
 
-    /// Whether it certainly lets an action through, whatever else is asked.
+    /// Whether it certainly allows an action in all cases.
     #[must_use]
     pub fn always_lets(&self, action: &str) -> bool {
         self.certain().is_some_and(|expr| truth(expr, action, Given::Unsaid) == Truth::Yes)
     }
 
-    /// Whether it certainly keeps an action away, whatever else is asked.
+    /// Whether it certainly denies an action in all cases.
     #[must_use]
     pub fn never_lets(&self, action: &str) -> bool {
         self.certain().is_some_and(|expr| truth(expr, action, Given::Unsaid) == Truth::No)
     }
 
-    /// Its expression, unless its text could be read in two ways.
+    /// Its expression, unless its text is ambiguous.
     fn certain(&self) -> Option<&Expr> {
         (!self.ambiguous).then_some(&self.expr)
     }
@@ -139,11 +139,11 @@ fn truth(expr: &Expr, action: &str, given: Given) -> Truth {
     }
 }
 
-/// A comparison of the role that is given with roles by GUID.
+/// A comparison of the assigned role with roles by GUID.
 struct Roles {
     ids: Vec<Uuid>,
     equal: bool,
-    /// Whether the comparison must hold with each of them, not with one.
+    /// Whether the comparison must hold for all of them instead of one.
     all: bool,
 }
 
@@ -181,7 +181,7 @@ fn role_comparison(left: &Operand, operator: &str, right: &Operand) -> Option<Ro
         Operand::Attribute { .. } => return None,
     };
     let ids: Vec<Uuid> = values.iter().map(|value| Uuid::try_parse(value).ok()).collect::<Option<_>>()?;
-    // There is one role on the left, so that "any of" and "all of" it are the same.
+    // There is one role on the left, so "any of" and "all of" it are the same.
     let all = match quantifier.map(str::to_ascii_lowercase).as_deref() {
         None if ids.len() == 1 => false,
         Some("foranyofanyvalues" | "forallofanyvalues") => false,

@@ -1,52 +1,52 @@
-//! From the text of a condition to an expression: tokens, brackets, operators and their operands.
+//! Parses the text of a condition into an expression: tokens, brackets, operators and their operands.
 //!
-//! No text makes it panic, and nesting is bounded, so that none overflows the stack.
+//! Never panics, and limits nesting, so that no text overflows the stack.
 
 use super::words::{is_attribute, is_operator};
 
-/// Deepest nesting of brackets and negations.
+/// The maximum nesting of brackets and negations.
 const MAX_DEPTH: usize = 64;
 
-/// A condition that could be read.
+/// A parsed condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     pub(super) expr: Expr,
-    /// Whether quotes or the order of AND and OR leave two readings.
+    /// Whether quotes, or the precedence of AND and OR, allow two interpretations.
     pub(super) ambiguous: bool,
     remarks: Vec<Remark>,
     tokens: Vec<Token>,
 }
 
-/// Why a text is no condition.
+/// Why a text is not a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The byte at which it stands.
+    /// The byte position.
     pub at: usize,
     /// What is wrong, in a few words.
     pub message: String,
 }
 
-/// Something that can be read and is perhaps not what was meant.
+/// Something valid that may not be what was intended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// The byte at which it stands.
+    /// The byte position.
     pub at: usize,
-    /// What sort of thing it is.
+    /// Its category.
     pub kind: RemarkKind,
-    /// What it is, in words.
+    /// The message.
     pub message: String,
 }
 
-/// What sort of thing a remark is about.
+/// The category of a remark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemarkKind {
-    /// An operator, function or attribute that Microsoft does not document, or keyless does not know.
+    /// An operator, function or attribute that is not documented or not known to keyless.
     Unknown,
-    /// AND beside OR without brackets.
+    /// AND next to OR without brackets.
     Order,
 }
 
-/// A piece of a condition; white space between pieces does not count.
+/// A token of a condition; white space between tokens does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// A bracket, a brace, a comma, or `!`.
@@ -71,7 +71,7 @@ pub(super) enum Expr {
         operator: String,
         right: Operand,
     },
-    /// Something that only Azure can judge.
+    /// Something that only Azure can evaluate.
     Other,
 }
 
@@ -90,9 +90,9 @@ pub(super) enum Source {
 }
 
 impl Condition {
-    /// Reads a condition.
+    /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
-        // Microsoft does not say how a quote is written inside of quotes: what can be read in either way is let through.
+        // Microsoft does not document how to write a quote inside quotes: both forms are accepted.
         let plain = read(text, false);
         match plain {
             Err(mistake) => read(text, true).map_err(|_| mistake),
@@ -100,13 +100,13 @@ impl Condition {
         }
     }
 
-    /// What is perhaps not what was meant: unknown operators and attributes, AND beside OR.
+    /// Things that may not be intended: unknown operators and attributes, AND next to OR.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 
-    /// Its pieces: two conditions of the same pieces are the same.
+    /// Its tokens: two conditions with the same tokens are the same.
     #[must_use]
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
@@ -123,12 +123,12 @@ fn read(text: &str, escapes: bool) -> Result<Condition, Mistake> {
     let ambiguous = placed.iter().any(|(_, token)| quotes(token));
     let mut reader = Reader { tokens: &placed, next: 0, end: text.len(), remarks: Vec::new(), mixed: false };
     if placed.is_empty() {
-        return mistake(0, "there is no condition in it");
+        return mistake(0, "it contains no condition");
     }
     let expr = reader.expression(0)?;
     if let Some((at, token)) = reader.peek() {
         return match token {
-            Token::Sign(')') => mistake(at, "this `)` closes nothing"),
+            Token::Sign(')') => mistake(at, "unmatched `)`"),
             token => mistake(at, format!("expected `AND` or `OR` before {}", shown(token))),
         };
     }
@@ -150,10 +150,7 @@ fn tokens(text: &str, escapes: bool) -> Result<Vec<(usize, Token)>, Mistake> {
             '(' | ')' | '{' | '}' | ',' | '!' => Token::Sign(character),
             '&' | '|' => {
                 if rest.next_if(|(_, next)| *next == character).is_none() {
-                    return mistake(
-                        at,
-                        format!("`{character}` stands alone: write `{character}{character}`"),
-                    );
+                    return mistake(at, format!("single `{character}`: write `{character}{character}`"));
                 }
                 Token::Word(String::from(if character == '&' { "AND" } else { "OR" }))
             }
@@ -175,13 +172,13 @@ fn tokens(text: &str, escapes: bool) -> Result<Vec<(usize, Token)>, Mistake> {
                 }
                 Token::Text(value)
             }
-            '"' => return mistake(at, "texts stand in single quotes"),
-            ']' => return mistake(at, "this `]` closes nothing"),
+            '"' => return mistake(at, "use single quotes for text"),
+            ']' => return mistake(at, "unmatched `]`"),
             '[' => return mistake(at, "an attribute's source is missing, such as `@Resource[...]`"),
             '@' => {
                 let source = word(&mut rest);
                 if rest.next_if(|(_, next)| *next == '[').is_none() {
-                    return mistake(at, "an attribute looks like `@Resource[NAME]`");
+                    return mistake(at, "write an attribute as `@Resource[NAME]`");
                 }
                 attribute(at, source, &mut rest)?
             }
@@ -193,7 +190,7 @@ fn tokens(text: &str, escapes: bool) -> Result<Vec<(usize, Token)>, Mistake> {
                     Token::Word(word)
                 }
             }
-            other => return mistake(at, format!("`{}` has no place here", other.escape_default())),
+            other => return mistake(at, format!("unexpected `{}`", other.escape_default())),
         };
         tokens.push((at, token));
     }
@@ -210,17 +207,17 @@ fn word(rest: &mut Characters<'_>) -> String {
     word
 }
 
-/// An attribute's name and its closing bracket.
+/// Parses an attribute's name and its closing bracket.
 fn attribute(at: usize, source: String, rest: &mut Characters<'_>) -> Result<Token, Mistake> {
     let mut name = String::new();
     loop {
         match rest.next() {
             Some((_, ']')) => break,
             Some((at, '\'' | '(' | ')' | '{' | '}' | '[')) => {
-                return mistake(at, "the attribute's `]` is missing before this");
+                return mistake(at, "missing `]` of the attribute before this");
             }
             Some((_, other)) => name.push(other),
-            None => return mistake(at, "the attribute's `]` is missing"),
+            None => return mistake(at, "missing `]` of the attribute"),
         }
     }
     let name = name.trim().to_owned();
@@ -258,7 +255,7 @@ impl<'a> Reader<'a> {
         is
     }
 
-    /// The word that joins two parts, if one comes now.
+    /// The operator that joins two parts, if it comes next.
     fn joint(&mut self) -> Option<(usize, bool)> {
         let (at, Token::Word(word)) = self.peek()? else { return None };
         let and = word.eq_ignore_ascii_case("AND");
@@ -274,7 +271,8 @@ impl<'a> Reader<'a> {
         while let Some((at, and)) = self.joint() {
             if joined.is_some_and(|before| before != and) {
                 self.mixed = true;
-                let message = "AND and OR side by side: Azure wants brackets that say which comes first";
+                let message =
+                    "AND and OR without brackets: Azure requires brackets that show which comes first";
                 self.remarks.push(Remark { at, kind: RemarkKind::Order, message: message.to_owned() });
             }
             joined = Some(and);
@@ -292,7 +290,7 @@ impl<'a> Reader<'a> {
             return mistake(self.end, "it ends where an expression is expected");
         };
         if depth >= MAX_DEPTH {
-            return mistake(at, format!("more than {MAX_DEPTH} brackets and negations inside each other"));
+            return mistake(at, format!("more than {MAX_DEPTH} nested brackets and negations"));
         }
         match token {
             Token::Sign('!') => {
@@ -336,7 +334,7 @@ impl<'a> Reader<'a> {
                     self.remarks.push(Remark {
                         at,
                         kind: RemarkKind::Unknown,
-                        message: format!("`{word}` is no function that keyless knows"),
+                        message: format!("keyless does not know the function `{word}`"),
                     });
                 }
                 Ok(Expr::Other)
@@ -359,7 +357,7 @@ impl<'a> Reader<'a> {
                     self.remarks.push(Remark {
                         at,
                         kind: RemarkKind::Unknown,
-                        message: format!("`{word}` is no operator that keyless knows"),
+                        message: format!("keyless does not know the operator `{word}`"),
                     });
                 }
                 self.next += 1;
@@ -379,7 +377,7 @@ impl<'a> Reader<'a> {
         let operand = match token {
             Token::Attribute(source, name) => {
                 if !is_attribute(source, name) {
-                    let message = format!("`@{source}[{name}]` is no attribute that keyless knows");
+                    let message = format!("keyless does not know the attribute `@{source}[{name}]`");
                     self.remarks.push(Remark { at, kind: RemarkKind::Unknown, message });
                 }
                 let source =
@@ -395,7 +393,7 @@ impl<'a> Reader<'a> {
         Ok(operand)
     }
 
-    /// Values in braces.
+    /// Parses values in braces.
     fn set(&mut self) -> Result<Vec<String>, Mistake> {
         let open = self.peek().map_or(self.end, |(at, _)| at);
         self.next += 1;

@@ -1,4 +1,4 @@
-//! Conditions that can be read, that cannot, and what they let through.
+//! Valid and invalid conditions, and what they allow.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::*;
 const USER: &str = "a97b65f3-24c7-4388-baec-2e87135dc908";
 const OPENAI: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
 
-/// Microsoft's examples, of each documented form.
+/// Microsoft's examples, one for each documented form.
 const GOOD: &[&str] = &[
     "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'} AND NOT SubOperationMatches{'Blob.List'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringEquals 'blobs-example-container'))",
     "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags:Project<$key_case_sensitive$>] StringEquals 'Cascade'",
@@ -36,24 +36,24 @@ fn documented_forms_are_read_without_a_remark() {
 #[test]
 fn a_mistake_has_its_place() {
     for (text, at, message) in [
-        ("", 0, "there is no condition in it"),
-        (" \n ", 0, "there is no condition in it"),
+        ("", 0, "it contains no condition"),
+        (" \n ", 0, "it contains no condition"),
         ("(a StringEquals 'b'", 0, "this `(` is not closed"),
-        ("a StringEquals 'b')", 18, "this `)` closes nothing"),
+        ("a StringEquals 'b')", 18, "unmatched `)`"),
         ("(a StringEquals 'b' c", 20, "expected `AND`, `OR` or `)` before `c`"),
-        ("@Resource[x StringEquals 'y'", 25, "the attribute's `]` is missing before this"),
-        ("@Resource[x", 0, "the attribute's `]` is missing"),
+        ("@Resource[x StringEquals 'y'", 25, "missing `]` of the attribute before this"),
+        ("@Resource[x", 0, "missing `]` of the attribute"),
         ("@Resource[] StringEquals 'y'", 0, "the attribute has no name"),
-        ("@Resource x", 0, "an attribute looks like `@Resource[NAME]`"),
+        ("@Resource x", 0, "write an attribute as `@Resource[NAME]`"),
         ("@Resource[x] StringEquals 'y", 26, "this quote is not closed"),
-        ("@Resource[x] StringEquals \"y\"", 26, "texts stand in single quotes"),
+        ("@Resource[x] StringEquals \"y\"", 26, "use single quotes for text"),
         ("@Resource[x] StringEquals", 25, "it ends where a value for `StringEquals` is expected"),
         ("@Resource[x] StringEquals )", 26, "expected a value for `StringEquals` before `)`"),
         ("@Resource[x]", 12, "it ends where an operator is expected"),
         ("@Resource[x] AND @Resource[y]", 13, "expected an operator before `AND`"),
         ("StringEquals 'y'", 0, "expected an expression before `StringEquals`"),
         ("@Resource[x] StringEquals 'y' AND", 33, "it ends where an expression is expected"),
-        ("@Resource[x] StringEquals 'y' & ", 30, "`&` stands alone: write `&&`"),
+        ("@Resource[x] StringEquals 'y' & ", 30, "single `&`: write `&&`"),
         ("AND ActionMatches{'x'}", 0, "expected an expression before `AND`"),
         ("ActionMatches{'x'", 13, "this `{` is not closed"),
         ("ActionMatches{'x' 'y'}", 18, "expected `,` or `}` before `'y'`"),
@@ -61,7 +61,7 @@ fn a_mistake_has_its_place() {
         ("ActionMatches", 0, "`ActionMatches` needs an action: `ActionMatches{'...'}`"),
         ("Exists 'x'", 7, "`Exists` needs an attribute"),
         ("!", 1, "it ends where an expression is expected"),
-        ("x = 'y'", 2, "`=` has no place here"),
+        ("x = 'y'", 2, "unexpected `=`"),
         ("[x] StringEquals 'y'", 0, "an attribute's source is missing, such as `@Resource[...]`"),
     ] {
         let expected = Mistake { at, message: message.to_owned() };
@@ -76,12 +76,12 @@ fn what_is_not_documented_is_remarked_and_read() {
     for (text, message) in [
         (
             "@Resource[Microsoft.CognitiveServices/accounts:x] StringEquals 'y'",
-            "is no attribute that keyless knows",
+            "keyless does not know the attribute",
         ),
-        ("@Environment[UtcNow] DateTimeSoon '1'", "`DateTimeSoon` is no operator that keyless knows"),
-        ("@Environment[UtcNow] ForNone:DateTimeEquals {'1'}", "is no operator that keyless knows"),
-        ("ScopeMatches{'x'}", "`ScopeMatches` is no function that keyless knows"),
-        ("ActionMatches{'a'} OR ActionMatches{'b'} AND ActionMatches{'c'}", "AND and OR side by side"),
+        ("@Environment[UtcNow] DateTimeSoon '1'", "keyless does not know the operator `DateTimeSoon`"),
+        ("@Environment[UtcNow] ForNone:DateTimeEquals {'1'}", "keyless does not know the operator"),
+        ("ScopeMatches{'x'}", "keyless does not know the function `ScopeMatches`"),
+        ("ActionMatches{'a'} OR ActionMatches{'b'} AND ActionMatches{'c'}", "AND and OR without brackets"),
     ] {
         let read = Condition::parse(text).unwrap();
         let said: Vec<&str> = read.remarks().iter().map(|remark| remark.message.as_str()).collect();
@@ -89,7 +89,7 @@ fn what_is_not_documented_is_remarked_and_read() {
     }
 }
 
-/// A condition as Azure's portal writes it for a delegate who may give some roles.
+/// A condition as the portal writes it for a delegate who may assign some roles.
 fn delegating(roles: &str) -> String {
     format!(
         "((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/write'}})) OR (@Request[{ROLE}] ForAnyOfAnyValues:GuidEquals {{{roles}}}))"
@@ -116,7 +116,7 @@ fn a_condition_says_which_roles_may_be_given_or_nothing() {
         (format!("{} AND {}", is("GuidEquals", &one), "@Principal[x] StringEquals 'y'"), only(&[USER])),
         (format!("!{write}"), only(&[])),
         ("!(ActionMatches{'Microsoft.Authorization/*'})".to_owned(), only(&[])),
-        // What restricts nothing, or perhaps nothing.
+        // Conditions that restrict nothing, or may not.
         (format!("!(ActionMatches{{'{GRANT}/none'}})"), Givable::Any),
         (is("ForAnyOfAnyValues:GuidNotEquals", &one), Givable::Any),
         (is("ForAllOfAllValues:GuidNotEquals", &two), Givable::Any),

@@ -1,6 +1,6 @@
-//! The operators and attributes that Microsoft documents for conditions; others may exist, so that one beside them is worth a note only.
+//! The documented operators and attributes of conditions; there may be others, so an unknown one is only a note.
 
-/// Operators of two operands, without a quantifier in front.
+/// Operators with two operands, without their quantifier.
 const OPERATORS: &[&str] = &[
     "StringEquals",
     "StringEqualsIgnoreCase",
@@ -39,11 +39,11 @@ const OPERATORS: &[&str] = &[
     "TimeOfDayInRange",
 ];
 
-/// What stands in front of an operator that compares lists, with a colon.
+/// The prefix of an operator that compares lists, followed by a colon.
 const QUANTIFIERS: &[&str] =
     &["ForAnyOfAnyValues", "ForAllOfAnyValues", "ForAnyOfAllValues", "ForAllOfAllValues"];
 
-/// Beginnings of attributes, each with the sources that they are documented for.
+/// Prefixes of attributes, each with its documented sources.
 const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("Microsoft.Authorization/roleAssignments:RoleDefinitionId", &["Request", "Resource"]),
     ("Microsoft.Authorization/roleAssignments:PrincipalId", &["Request", "Resource"]),

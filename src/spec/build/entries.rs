@@ -1,6 +1,6 @@
-//! The entries of one mapping while it is built: which key is awaited, which are taken, and what `<<` brings.
+//! The entries of a mapping while it is built: the pending key, the keys seen, and what `<<` merges.
 //!
-//! Input: finished keys and values in turn. Output: the mapping's entries, or a finding for a key that cannot be. Pure.
+//! Input: finished keys and values in turn. Output: the mapping's entries, or a finding for an invalid key. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
 use crate::text::names::short;
 
-/// What a mapping holds so far.
+/// The entries of a mapping so far.
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) map: Map<String, Value>,
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) key: Key,
-    /// Where `<<` stands, and what it brings.
+    /// Where `<<` is, and what it merges.
     pub(super) merge: Option<Place>,
     pub(super) merged: Vec<Built>,
 }
 
-/// What stands before the next value.
+/// The key before the next value.
 #[derive(Default)]
 pub(super) enum Key {
     #[default]
     Awaited,
     Text(String, Place),
     Merge(Place),
-    /// One that cannot be; its value is read and dropped.
+    /// An invalid key; its value is read and dropped.
     Refused,
 }
 
 impl Entries {
-    /// Takes a value as the next key; a finding if it cannot be one.
+    /// Takes a value as the next key; returns a finding if it cannot be one.
     pub(super) fn take_key(&mut self, built: &Built, file: FileId) -> Option<(Finding, Place)> {
         let place = built.node.value;
         let twice = |key: &str, first: Place| {
@@ -61,7 +61,7 @@ impl Entries {
             },
             (_, Role::Collection) => {
                 let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
-                (Key::Refused, Some(finding.hint("put a value that begins with `{` or `[` in quotes")))
+                (Key::Refused, Some(finding.hint("quote a value that starts with `{` or `[`")))
             }
             _ => {
                 let raw = built.node.raw.as_deref().unwrap_or_default();
@@ -76,7 +76,7 @@ impl Entries {
         finding.map(|finding| (finding, place))
     }
 
-    /// Takes the value of `<<`: a mapping, or a list of them.
+    /// Takes the value of `<<`: a mapping or a list of mappings.
     pub(super) fn take_merged(&mut self, built: Built, place: Place) -> Option<(Finding, Place)> {
         match (built.value, built.node.children) {
             (Value::Object(map), children @ Children::Map(_)) => {
@@ -85,7 +85,7 @@ impl Entries {
                 None
             }
             (Value::Array(items), Children::List(nodes)) if items.iter().all(Value::is_object) => {
-                // Depth and size of the list stand for each of its elements: nothing is counted too low.
+                // Each element counts with the depth and size of the whole list, so that nothing is counted too low.
                 for (value, node) in items.into_iter().zip(nodes) {
                     let depth = built.depth;
                     self.merged.push(Built {
@@ -104,13 +104,13 @@ impl Entries {
             _ => {
                 let finding =
                     Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");
-                Some((finding.hint("put the key in quotes if `<<` is meant"), place))
+                Some((finding.hint("quote the key if it is meant as `<<`"), place))
             }
         }
     }
 }
 
-/// Adds what a merged mapping has and the mapping itself has not; of several, the first goes before.
+/// Adds the merged entries that the mapping does not have itself; the first of several wins.
 pub(super) fn merge(into: &mut Built, merged: Built) {
     let (Value::Object(map), Children::Map(nodes)) = (&mut into.value, &mut into.node.children) else {
         return;

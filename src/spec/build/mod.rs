@@ -1,7 +1,7 @@
-//! From YAML events to a [`Document`]: the work behind `tree::parse`.
+//! Builds a [`Document`] from YAML events: the implementation of `tree::parse`.
 //!
-//! Input: a file's text. Output: tree, places, findings. Keeps its own stack instead of recursing, and counts what it builds: depth, values, and
-//! how much aliases multiply. Goes on after every problem that leaves the rest readable. Pure.
+//! Input: a file's text. Output: tree, positions, findings. Uses its own stack instead of recursion, and limits what it builds: depth,
+//! number of values, and growth by aliases. Continues after every problem that leaves the rest readable. Pure.
 
 mod entries;
 
@@ -21,21 +21,21 @@ use crate::source::{FileId, Span};
 use crate::text::json::escape;
 use crate::text::names::short;
 
-/// Most values in a file, aliases expanded; a spec of 5 MB has about half a million.
+/// The maximum number of values in a file, with aliases expanded; a spec of 5 MB has about half a million.
 const MAX_VALUES: usize = 2_000_000;
-/// How much larger than the file a document may become through aliases.
+/// The maximum growth of a document through aliases.
 const MAX_GROWTH: usize = 10;
-/// Growth up to this weight is harmless whatever the ratio: twenty accounts may share one list of addresses.
+/// Growth up to this weight is allowed whatever the ratio: twenty accounts may share one list of addresses.
 const FREE_WEIGHT: usize = 8 << 20;
-/// What a value weighs beside its text.
+/// The weight of a value in addition to its text.
 const VALUE_WEIGHT: usize = 32;
 
-/// Problems after which the rest of a file is not read.
+/// The number of problems after which the rest of a file is not read.
 const MAX_FINDINGS: usize = 1000;
 
 type Fits = fn(&Value) -> bool;
 
-/// The tags of YAML's core schema for scalars that are not text, and what they say.
+/// The tags of YAML's core schema for scalars other than text, and which values they fit.
 const SCALAR_TAGS: &[(&str, Fits)] = &[
     ("null", Value::is_null),
     ("bool", Value::is_boolean),
@@ -43,30 +43,30 @@ const SCALAR_TAGS: &[(&str, Fits)] = &[
     ("float", Value::is_number),
 ];
 
-/// A finished value on its way into its parent.
+/// A finished value that is about to be added to its parent.
 #[derive(Clone)]
 struct Built {
     value: Value,
     node: Node,
     role: Role,
-    /// Levels of lists and mappings in it.
+    /// The nesting depth of its lists and mappings.
     depth: usize,
     values: usize,
     weight: usize,
-    /// Pointers from here to values that findings speak about.
+    /// Pointers, relative to this value, to values with findings.
     reported: Vec<String>,
 }
 
-/// What a value may be where a key is expected.
+/// What a value can be in the position of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// A scalar: a key if it is text.
     Scalar,
     /// `<<` without quotes.
     Merge,
-    /// A list or mapping: no key.
+    /// A list or mapping, which cannot be a key.
     Collection,
-    /// Something a finding speaks about already.
+    /// A value that already has a finding.
     Unreadable,
 }
 
@@ -75,7 +75,7 @@ enum Frame {
     Map { start: usize, anchor: usize, entries: Entries, size: Size },
 }
 
-/// What a list or mapping holds so far.
+/// The size of a list or mapping so far.
 #[derive(Default)]
 struct Size {
     depth: usize,
@@ -93,14 +93,14 @@ pub(super) struct Builder<'t> {
     anchors: HashMap<usize, Built>,
     root: Option<Built>,
     documents: usize,
-    /// Values with aliases expanded.
+    /// The number of values, with aliases expanded.
     values: usize,
-    /// Weight as written, and with aliases expanded.
+    /// The weight as written, and with aliases expanded.
     written: usize,
     expanded: usize,
 }
 
-/// The rest of the file cannot be read; why is among the findings.
+/// The rest of the file cannot be read; a finding says why.
 struct Stop;
 
 impl<'t> Builder<'t> {
@@ -123,7 +123,7 @@ impl<'t> Builder<'t> {
         let mut options = Options::default();
         options.emit_comments = false;
         options.emit_unresolved_aliases = true;
-        // The parser looks ahead of its events and counts flow and block apart; `open` counts them together.
+        // The parser reads ahead and counts flow and block nesting separately; `open` counts them together.
         options.flow_nesting_limit = MAX_DEPTH;
         options.block_nesting_limit = MAX_DEPTH;
         for next in Parser::new_from_str_with_options(self.text, options) {
@@ -156,7 +156,7 @@ impl<'t> Builder<'t> {
             _ => {
                 if self.findings.is_empty() {
                     let finding = Finding::error(Code::YamlSyntax, "the file is empty")
-                        .hint("a spec begins with `version: 1`, `stack:` and `subscription:`");
+                        .hint("a spec starts with `version: 1`, `stack:` and `subscription:`");
                     self.report(finding, Place::default());
                 }
                 (None, self.findings)
@@ -173,9 +173,9 @@ impl<'t> Builder<'t> {
                 if self.documents > 1 {
                     let finding = Finding::error(
                         Code::YamlSyntax,
-                        "a second document begins here; a file holds one spec",
+                        "a second document starts here, but a file contains one spec",
                     )
-                    .hint("put each spec into a file of its own");
+                    .hint("put each spec into its own file");
                     self.report(finding, place);
                     return Err(Stop);
                 }
@@ -201,9 +201,9 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
             Event::Alias(anchor) => self.alias(anchor, place),
             Event::UnresolvedAlias(name) => {
-                let message = format!("no anchor `&{}` stands before this alias", short(&name));
+                let message = format!("this alias has no anchor `&{}` before it", short(&name));
                 let finding = Finding::error(Code::YamlSyntax, message)
-                    .hint("define the anchor further up, or put the value in quotes if the `*` is meant");
+                    .hint("define the anchor before it, or quote the value if the `*` is meant literally");
                 self.report(finding, place);
                 self.deliver(unreadable(place), 0)
             }
@@ -244,10 +244,10 @@ impl<'t> Builder<'t> {
         self.deliver(built, anchor)
     }
 
-    /// Puts a finished value where it belongs: as root, element, key or value.
+    /// Adds a finished value to its place: as root, element, key or value.
     fn deliver(&mut self, built: Built, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
-            // The copy kept for aliases counts as well: anchors inside of anchors multiply.
+            // The copy kept for aliases counts too: nested anchors multiply.
             self.grow(&built);
             self.anchors.insert(anchor, built.clone());
         }
@@ -287,12 +287,12 @@ impl<'t> Builder<'t> {
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Stop> {
         let Some(anchored) = self.anchors.get(&anchor) else {
             self.report(
-                Finding::error(Code::YamlSyntax, "this alias stands inside of what it refers to"),
+                Finding::error(Code::YamlSyntax, "this alias is inside the value that it refers to"),
                 place,
             );
             return self.deliver(unreadable(place), 0);
         };
-        // Counted before it is copied.
+        // Checked before copying.
         let (values, weight, depth) = (anchored.values, anchored.weight, anchored.depth);
         self.values += values;
         self.expanded += weight;
@@ -305,7 +305,7 @@ impl<'t> Builder<'t> {
         self.deliver(built, 0)
     }
 
-    /// Counts a value as it is written.
+    /// Counts a value as written.
     fn count(&mut self, weight: usize) {
         self.values += 1;
         self.written += weight;
@@ -323,7 +323,7 @@ impl<'t> Builder<'t> {
                 format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
             (message, "write the values out, or share fewer of them")
         } else if self.values > MAX_VALUES {
-            (format!("the file holds more than {MAX_VALUES} values"), "split it into several specs")
+            (format!("the file contains more than {MAX_VALUES} values"), "split it into several specs")
         } else {
             return Ok(());
         };
@@ -361,8 +361,8 @@ impl<'t> Builder<'t> {
                     .iter()
                     .any(|(name, fits)| tag.is_yaml_core_schema_tag(name) && fits(&value)) =>
             {
-                let message = format!("`{}` is not what its tag says", short(text));
-                Some(Finding::error(Code::YamlSyntax, message).hint("leave the tag out"))
+                let message = format!("`{}` does not match its tag", short(text));
+                Some(Finding::error(Code::YamlSyntax, message).hint("remove the tag"))
             }
             (Scalar::Value(value), _) => {
                 if !value.is_string() {
@@ -373,11 +373,11 @@ impl<'t> Builder<'t> {
             }
             (Scalar::TooBig, _) => {
                 let message = format!("`{}` is a number beyond 64 bits", short(text));
-                Some(Finding::error(Code::InvalidValue, message).hint("put it in quotes if text is meant"))
+                Some(Finding::error(Code::InvalidValue, message).hint("quote it if it is meant as text"))
             }
             (Scalar::NotFinite, _) => {
                 let message = format!("`{}` is not a finite number", short(text));
-                Some(Finding::error(Code::InvalidValue, message).hint("put it in quotes if text is meant"))
+                Some(Finding::error(Code::InvalidValue, message).hint("quote it if it is meant as text"))
             }
         };
         if let Some(finding) = problem {
@@ -409,18 +409,18 @@ impl<'t> Builder<'t> {
             ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
                 "indent with spaces"
             }
-            ErrorKind::UndeclaredTagHandle => "put a value that begins with `!` in quotes",
-            ErrorKind::UnexpectedCharacter { .. } => "put a value that begins with this character in quotes",
+            ErrorKind::UndeclaredTagHandle => "quote a value that starts with `!`",
+            ErrorKind::UnexpectedCharacter { .. } => "quote a value that starts with this character",
             ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
-                "put a value that holds `: ` in quotes, and check the indentation"
+                "quote a value that contains `: `, and check the indentation"
             }
-            _ => "check the indentation, and whether quotes and brackets before this place are closed",
+            _ => "check the indentation, and that all quotes and brackets before this are closed",
         };
         self.report(finding.hint(hint), place);
         Stop
     }
 
-    /// The tab that indents the line of a scan error or the next one: some errors stand where the value before it ends.
+    /// The tab in the indentation of a scan error's line or the next one: some errors are reported where the previous value ends.
     fn tab_after(&self, error: usize) -> Option<Place> {
         let line = self.text.get(..error)?.rfind('\n').map_or(0, |end| end + 1);
         let mut start = line;
@@ -450,7 +450,7 @@ impl Size {
 }
 
 fn collection(value: Value, children: Children, start: usize, end: Place, size: Size) -> Built {
-    // A block ends where its last value does; a flow collection at its bracket.
+    // A block ends where its last value does; a flow collection ends at its bracket.
     let end = if end.end > end.start { end.end } else { size.end };
     Built {
         value,
@@ -463,7 +463,7 @@ fn collection(value: Value, children: Children, start: usize, end: Place, size: 
     }
 }
 
-/// What stands for a value that cannot be read: nothing, and not to be judged again.
+/// A stand-in for a value that cannot be read, which no rule judges.
 fn unreadable(place: Place) -> Built {
     Built {
         value: Value::Null,
@@ -478,7 +478,7 @@ fn unreadable(place: Place) -> Built {
 
 fn foreign_tag(tag: &Tag) -> Finding {
     let (handle, suffix) = tag.original_parts();
-    let message = format!("specs do without tags such as `{}`", short(&format!("{handle}{suffix}")));
+    let message = format!("specs do not support tags such as `{}`", short(&format!("{handle}{suffix}")));
     Finding::error(Code::YamlSyntax, message)
-        .hint("leave the tag out, or put the value in quotes if the `!` is meant")
+        .hint("remove the tag, or quote the value if the `!` is meant literally")
 }

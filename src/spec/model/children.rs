@@ -1,4 +1,4 @@
-//! What stands in an account or a workspace: deployments, content filters, projects, connections.
+//! Children of accounts and workspaces: deployments, content filters, projects, connections.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 use super::Identity;
 
-/// A model under a name that callers use (`Microsoft.CognitiveServices/accounts/deployments`).
+/// A model deployed under a name that callers use (`Microsoft.CognitiveServices/accounts/deployments`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Deployment {
-    /// What callers name: 1 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+    /// The name that callers use: 1 to 64 letters, digits, `.`, `_` and `-`, starting with a letter or digit.
     pub name: String,
     /// The model.
     pub model: DeploymentModel,
-    /// How it is billed, and how much of it there is. Left out: on creation Azure's default, later left alone.
+    /// The deployment type and capacity. If omitted: Azure's default on creation, unchanged later.
     pub sku: Option<DeploymentSku>,
     /// Its content filter: one of this account's `raiPolicies`, or one of Azure's own, such as `Microsoft.DefaultV2`.
     pub rai_policy_name: Option<String>,
-    /// When Azure may move the model's version by itself. Where this is declared, a version that Azure moved is a note and no change.
+    /// When Azure may upgrade the model's version. If declared, a version that Azure upgraded is a note, not a change.
     pub version_upgrade_option: Option<VersionUpgradeOption>,
-    /// Tags. Those not named here are left alone; `null` removes one.
+    /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
 }
 
@@ -29,31 +29,32 @@ pub struct Deployment {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DeploymentModel {
-    /// Who makes it, such as `OpenAI` or `Mistral AI`. Cannot be changed later.
+    /// The publisher, such as `OpenAI` or `Mistral AI`. Cannot be changed later.
     pub format: String,
-    /// Its name, such as `gpt-4o`. Cannot be changed later, but for provisioned deployments.
+    /// Its name, such as `gpt-4o`. Cannot be changed later, except for provisioned deployments.
     pub name: String,
-    /// Its version, in quotes: `"2024-08-06"`. Left out: on creation Azure's default, later left alone.
+    /// Its version, in quotes: `"2024-08-06"`. If omitted: Azure's default on creation, unchanged later.
     pub version: Option<String>,
 }
 
-/// How a deployment is billed, and how much of it there is.
+/// The type and capacity of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DeploymentSku {
     /// The deployment type, such as `GlobalStandard`, `DataZoneStandard`, `Standard` or `ProvisionedManaged`.
     pub name: String,
-    /// Quota given to it: thousands of tokens per minute, or provisioned units. Left out: on creation Azure's default, later left alone.
+    /// The quota assigned to it: thousands of tokens per minute, or provisioned units. If omitted: Azure's default on creation, unchanged
+    /// later.
     #[schemars(range(min = 1))]
     pub capacity: Option<u32>,
 }
 
-/// When Azure may move the version of a deployment's model by itself.
+/// When Azure may upgrade the version of a deployment's model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum VersionUpgradeOption {
     /// When there is a new default version.
     OnceNewDefaultVersionAvailable,
-    /// When the present version expires.
+    /// When the current version expires.
     OnceCurrentVersionExpired,
     /// Never; the deployment stops when its version is retired.
     NoAutoUpgrade,
@@ -63,28 +64,28 @@ pub enum VersionUpgradeOption {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RaiPolicy {
-    /// Its name: letters, digits, `.`, `_` and `-`, beginning with a letter or digit; not `Microsoft.…`, which are Azure's own.
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit; not `Microsoft.…`, which is reserved for Azure's own.
     pub name: String,
-    /// When the filters look at the text.
+    /// When the filters check the text.
     pub mode: Option<RaiPolicyMode>,
-    /// The policy that it starts from. On creation: `Microsoft.DefaultV2`.
+    /// The policy that it inherits from. On creation: `Microsoft.DefaultV2`.
     pub base_policy_name: Option<String>,
-    /// Its filters, each known by `name` and `source`: all of them.
+    /// The complete list of its filters, each identified by `name` and `source`.
     pub content_filters: Option<Vec<ContentFilter>>,
-    /// Tags. Those not named here are left alone; `null` removes one.
+    /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
 }
 
-/// When the filters of a content filter look at the text.
+/// When the filters of a content filter check the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum RaiPolicyMode {
     /// As Azure chooses.
     Default,
-    /// Afterwards (an older word for `Asynchronous_filter`).
+    /// Afterwards (an older name for `Asynchronous_filter`).
     Deferred,
-    /// Before it is answered.
+    /// Before the answer is returned.
     Blocking,
-    /// While it streams.
+    /// While the answer streams.
     #[serde(rename = "Asynchronous_filter")]
     AsynchronousFilter,
 }
@@ -93,19 +94,20 @@ pub enum RaiPolicyMode {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContentFilter {
-    /// What it looks for, such as `Hate`, `Violence` or `Jailbreak`.
+    /// What it detects, such as `Hate`, `Violence` or `Jailbreak`.
     pub name: String,
-    /// Which text it looks at.
+    /// Which text it checks.
     pub source: ContentSource,
-    /// Whether it looks at all.
+    /// Whether it is enabled.
     pub enabled: Option<bool>,
-    /// Whether what it finds is withheld, not only noted.
+    /// Whether it blocks what it detects, instead of only annotating it.
     pub blocking: Option<bool>,
-    /// From which severity on it acts; filters with degrees (`Hate`, `Violence`, `Sexual`, `Selfharm`) need one, the others have none.
+    /// The severity from which it acts. Filters with severity levels (`Hate`, `Violence`, `Sexual`, `Selfharm`) require it, the others do
+    /// not support it.
     pub severity_threshold: Option<SeverityThreshold>,
 }
 
-/// Which text a filter looks at.
+/// Which text a filter checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 pub enum ContentSource {
     /// What callers send.
@@ -114,14 +116,14 @@ pub enum ContentSource {
     Completion,
 }
 
-/// From which severity on a filter acts.
+/// The severity from which a filter acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum SeverityThreshold {
-    /// From low severity on: the strictest.
+    /// From low severity: the strictest.
     Low,
-    /// From medium severity on.
+    /// From medium severity.
     Medium,
-    /// At high severity only.
+    /// Only at high severity.
     High,
 }
 
@@ -129,76 +131,76 @@ pub enum SeverityThreshold {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Project {
-    /// 2 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+    /// 2 to 64 letters, digits, `.`, `_` and `-`, starting with a letter or digit.
     pub name: String,
-    /// What people read. Azure does not take it back once it is set.
+    /// Its display name. Cannot be removed once set.
     pub display_name: Option<String>,
-    /// What it is for. Azure does not take it back once it is set.
+    /// Its description. Cannot be removed once set.
     pub description: Option<String>,
     /// Its region. On creation: the account's. Cannot be changed later.
     pub location: Option<String>,
-    /// The project's own identity. On creation: `SystemAssigned`.
+    /// Its managed identities. On creation: `SystemAssigned`.
     pub identity: Option<Identity>,
-    /// Tags. Those not named here are left alone; `null` removes one.
+    /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
-    /// What its agents and tools reach. Left out: left alone.
+    /// Services that its agents and tools can reach. If omitted: left alone.
     pub connections: Option<Vec<Connection>>,
 }
 
-/// A way to reach another service, of an account, a project or a hub workspace. Azure has no place for a mark on it, so connections
-/// that are no longer declared are listed and never deleted.
+/// How an account, a project or a hub workspace reaches another service. Connections cannot carry a mark, so those that are no longer
+/// declared are listed but never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Connection {
-    /// 3 to 33 letters, digits, `_` and `-`, beginning with a letter or digit.
+    /// 3 to 33 letters, digits, `_` and `-`, starting with a letter or digit.
     pub name: String,
-    /// What is reached, such as `AIServices`, `AzureOpenAI`, `CognitiveSearch` or `ApiKey`.
+    /// The type of service, such as `AIServices`, `AzureOpenAI`, `CognitiveSearch` or `ApiKey`.
     pub category: String,
-    /// Where it is: a URL or a resource id.
+    /// The service's URL or resource id.
     pub target: Option<String>,
-    /// How it signs in there. A change from a key to `AAD` drops the key.
+    /// How it signs in. Changing from a key to `AAD` removes the key.
     pub auth_type: ConnectionAuthType,
-    /// What it signs in with. Azure never shows it: it is never compared, and sent when another field changes or with `--rotate`.
+    /// Its credentials. Azure never shows them: they are never compared, and only sent when another field changes or with `--rotate`.
     pub credentials: Option<ConnectionCredentials>,
-    /// Further properties, such as `ApiType` and `ResourceId`. Those not named here are left alone; `null` removes one.
+    /// Further properties, such as `ApiType` and `ResourceId`. Properties not listed here are left alone; `null` removes one.
     pub metadata: Option<BTreeMap<String, Option<String>>>,
-    /// Whether every user of the account or hub may use it.
+    /// Whether every user of the account or hub can use it.
     pub is_shared_to_all: Option<bool>,
 }
 
 /// How a connection signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum ConnectionAuthType {
-    /// With Entra ID, as whoever uses it.
+    /// With Entra ID, as the user who uses it.
     #[serde(rename = "AAD")]
     Aad,
     /// With a key.
     ApiKey,
     /// With a managed identity.
     ManagedIdentity,
-    /// Not at all.
+    /// Without signing in.
     None,
 }
 
-/// What a connection signs in with. `{}` says that there is nothing.
+/// The credentials of a connection. `{}` declares that there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ConnectionCredentials {
-    /// The key, as `${secret.NAME}`: taken from `KEYLESS_SECRET_NAME` when it is sent. With `authType: ApiKey`.
+    /// The key, as `${secret.NAME}`: read from `KEYLESS_SECRET_NAME` when it is sent. Requires `authType: ApiKey`.
     pub key: Option<String>,
-    /// Client id of the identity. With `authType: ManagedIdentity`.
+    /// Client id of the identity. Requires `authType: ManagedIdentity`.
     pub client_id: Option<String>,
-    /// Resource id of the identity. With `authType: ManagedIdentity`.
+    /// Resource id of the identity. Requires `authType: ManagedIdentity`.
     pub resource_id: Option<String>,
 }
 
-/// An existing hub workspace or hub project (`Microsoft.MachineLearningServices/workspaces`): taken as given, but for its connections.
+/// An existing hub workspace or hub project (`Microsoft.MachineLearningServices/workspaces`). keyless only manages its connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Workspace {
     /// Its name.
     pub name: String,
-    /// Its resource group, where it is not the file's.
+    /// Its resource group, if it differs from the file's.
     pub resource_group: Option<String>,
     /// Its connections.
     pub connections: Option<Vec<Connection>>,

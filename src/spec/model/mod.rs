@@ -1,7 +1,7 @@
-//! The typed spec: what a file may say, defined once.
+//! The typed spec: everything a file may contain, defined once.
 //!
-//! serde, the JSON Schema with its doc texts, validation and the field reference all come from these types. Field names are ARM's.
-//! A field left out is unmanaged: never compared, never reset. `null` clears what is live.
+//! serde, the JSON Schema with its descriptions, validation and the field reference all come from these types. Field names are ARM's. An
+//! omitted field is unmanaged: never compared, never reset. `null` clears the live value.
 
 mod children;
 mod strangers;
@@ -13,72 +13,72 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use strangers::*;
 
-/// How Azure AI Services accounts are set up, and who may call them. One file is one stack.
+/// The settings of Azure AI Services accounts, and who may call them. One file is one stack.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spec {
     /// Version of this format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// The owner of what this file creates; no two files of a run share one. Lower-case letters, digits, `-`, `_` and `.`, at most 63.
+    /// The owner of what this file creates, unique among the files of a run. Lower-case letters, digits, `-`, `_` and `.`, at most 63.
     pub stack: String,
-    /// The tenant (a GUID) that the subscription must belong to. Left out: not checked.
+    /// The tenant (a GUID) that the subscription must belong to. If omitted: not checked.
     pub tenant: Option<String>,
     /// The subscription (a GUID).
     pub subscription: String,
-    /// The resource group of accounts that name none. It must exist.
+    /// The resource group of accounts that do not set one. It must exist.
     pub resource_group: Option<String>,
-    /// The region of accounts that name none, such as `eastus2`.
+    /// The region of accounts that do not set one, such as `eastus2`.
     pub location: Option<String>,
-    /// Whether to mark things that exist already and are declared here, so that removing their line removes them.
+    /// Whether to mark existing resources that are declared here, so that removing their line deletes them.
     #[serde(default)]
     pub adopt: bool,
-    /// What happens to things that this stack created and no longer declares.
+    /// What happens to resources that this stack created and no longer declares.
     #[serde(default)]
     pub prune: Prune,
-    /// Whether live things that no spec declares, beside a declared list, are drift.
+    /// Whether undeclared live resources are drift if a list that should contain them is declared.
     #[serde(default)]
     pub unmanaged: Unmanaged,
-    /// Role assignments that no spec declares and that are no drift for a while to this stack, on its accounts and in its groups. To another
-    /// stack they stay drift: on its accounts, and in a group that both name, whose assignments reach the accounts of both.
+    /// Undeclared role assignments that are not drift for this stack until a given day, on its accounts and in its groups. For another
+    /// stack they remain drift: on its accounts, and in a group that both name, whose assignments affect the accounts of both.
     #[serde(default)]
     pub expected: Vec<Expected>,
     /// What happens when a soft-deleted account holds the name of a declared one.
     #[serde(default)]
     pub on_soft_deleted: OnSoftDeleted,
-    /// Values for `${name}`. `--var`, `--var-file` and `KEYLESS_VAR_NAME` go before them.
+    /// Values for `${name}`. `--var`, `--var-file` and `KEYLESS_VAR_NAME` override them.
     #[serde(default)]
     pub variables: BTreeMap<String, serde_json::Value>,
     /// Azure AI Services accounts.
     #[serde(default)]
     pub accounts: Vec<Account>,
-    /// Existing hub workspaces, taken as given, with the connections that are kept in them.
+    /// Existing hub workspaces whose connections are managed.
     #[serde(default)]
     pub workspaces: Vec<Workspace>,
-    /// Role assignments at other scopes than an account of this file.
+    /// Role assignments at scopes other than the accounts of this file.
     #[serde(default)]
     pub role_assignments: Vec<ScopedRoleAssignment>,
 }
 
-/// What happens to things that this stack created and no longer declares.
+/// What happens to resources that this stack created and no longer declares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Prune {
-    /// They are deleted, so that a line removed in git is access revoked.
+    /// They are deleted: removing a line in git revokes access.
     #[default]
     Owned,
-    /// They are listed only.
+    /// They are only listed.
     None,
 }
 
-/// Whether live things that no spec declares, beside a declared list, are drift.
+/// Whether undeclared live resources are drift if a list that should contain them is declared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unmanaged {
     /// They are drift: `drift` ends with exit code 2.
     #[default]
     Fail,
-    /// They are listed.
+    /// They are only listed.
     List,
 }
 
@@ -86,12 +86,12 @@ pub enum Unmanaged {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnSoftDeleted {
-    /// The plan says so and nothing is written.
+    /// The plan reports it and nothing is written.
     #[default]
     Fail,
-    /// It is restored, then brought to what is declared.
+    /// It is restored, then changed to what is declared.
     Restore,
-    /// It is purged for good, then created anew.
+    /// It is permanently purged, then recreated.
     Purge,
 }
 
@@ -99,57 +99,57 @@ pub enum OnSoftDeleted {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Account {
-    /// 2 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+    /// 2 to 64 letters, digits, `.`, `_` and `-`, starting with a letter or digit.
     pub name: String,
-    /// Its resource group, where it is not the file's.
+    /// Its resource group, if it differs from the file's.
     pub resource_group: Option<String>,
-    /// Its region, where it is not the file's. Cannot be changed later.
+    /// Its region, if it differs from the file's. Cannot be changed later.
     pub location: Option<String>,
     /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Cannot be changed later.
     pub kind: Option<String>,
     /// The pricing tier's name, as text or as `{name: S0}`. On creation: `S0`.
     pub sku: Option<Sku>,
-    /// The account's own identity. On creation: `SystemAssigned`.
+    /// Its managed identities. On creation: `SystemAssigned`.
     pub identity: Option<Identity>,
-    /// The subdomain of its endpoint, unique in Azure and needed for Entra ID tokens. On creation: the name. Cannot be changed later.
+    /// The subdomain of its endpoint, unique in Azure and required for Entra ID tokens. On creation: the name. Cannot be changed later.
     pub custom_sub_domain_name: Option<String>,
-    /// Whether API keys are refused. On creation: true.
+    /// Whether API keys are disabled. On creation: true.
     pub disable_local_auth: Option<bool>,
-    /// Whether the account can be reached from outside of private endpoints.
+    /// Whether the account can be reached other than through private endpoints.
     pub public_network_access: Option<PublicNetworkAccess>,
-    /// Who may reach its public endpoint. Needs `customSubDomainName`.
+    /// Who may reach its public endpoint. Requires `customSubDomainName`.
     pub network_acls: Option<NetworkAcls>,
-    /// Whether Foundry projects can be made in it. On creation: true where `projects` are declared.
+    /// Whether Foundry projects can be created in it. On creation: true if `projects` are declared.
     pub allow_project_management: Option<bool>,
     /// Encryption of data at rest.
     pub encryption: Option<Encryption>,
-    /// Storage accounts that hold its data. Cannot be changed later.
+    /// Storage accounts that contain its data. Cannot be changed later.
     pub user_owned_storage: Option<Vec<UserOwnedStorage>>,
     /// Whether outbound calls are limited to `allowedFqdnList`.
     pub restrict_outbound_network_access: Option<bool>,
     /// The host names that outbound calls may reach.
     pub allowed_fqdn_list: Option<Vec<String>>,
-    /// Subnets that agents run in.
+    /// Subnets in which agents run.
     pub network_injections: Option<Vec<NetworkInjection>>,
-    /// Tags. Those not named here are left alone; `null` removes one.
+    /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
-    /// Who may do what on this account: all of it. An assignment beside this list, on the account or on something in it, is drift; left
-    /// out: what others gave is left alone, and what the stack gave is revoked.
+    /// The complete list of role assignments on this account. Any other assignment on the account or its children is drift. If omitted:
+    /// assignments of others are left alone, and those that the stack created are revoked.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
-    /// Role assignments on this account, or on something in it, that no spec declares and that are no drift for a while.
+    /// Undeclared role assignments, on this account or its children, that are not drift until a given day.
     #[serde(default)]
     pub expected: Vec<Expected>,
-    /// Other teams whose marked things on this account, and in it, are no drift.
+    /// Other teams whose marked resources on this account and its children are not drift.
     #[serde(default)]
     pub co_managed_by: Vec<CoManager>,
-    /// Models that can be called: all of them. Left out: left alone; to remove the last one leave `[]`.
+    /// The complete list of model deployments. If omitted: left alone; to remove the last one write `[]`.
     pub deployments: Option<Vec<Deployment>>,
-    /// Content filters of one's own: all of them. Left out: left alone; to remove the last one leave `[]`.
+    /// The complete list of custom content filters. If omitted: left alone; to remove the last one write `[]`.
     pub rai_policies: Option<Vec<RaiPolicy>>,
-    /// Foundry projects: all of them. Left out: left alone; to remove the last one leave `[]`.
+    /// The complete list of Foundry projects. If omitted: left alone; to remove the last one write `[]`.
     pub projects: Option<Vec<Project>>,
-    /// Connections of the account, shared by its projects. Left out: left alone.
+    /// Connections of the account, shared by its projects. If omitted: left alone.
     pub connections: Option<Vec<Connection>>,
 }
 
@@ -159,7 +159,7 @@ pub struct Account {
 pub enum Sku {
     /// The tier's name.
     Name(String),
-    /// The same as Azure writes it.
+    /// The form that Azure uses.
     Long(SkuParts),
 }
 
@@ -181,13 +181,13 @@ impl Sku {
     }
 }
 
-/// An account's own identity.
+/// The managed identities of an account or project.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Identity {
     /// `SystemAssigned` (user-assigned identities are left alone) or `None` (no identity at all).
     Type(IdentityType),
-    /// The identities one by one.
+    /// Each identity listed.
     Each(IdentityParts),
 }
 
@@ -204,18 +204,18 @@ pub enum IdentityType {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IdentityParts {
-    /// Whether it has a system-assigned identity. Left out: left alone.
+    /// Whether it has a system-assigned identity. If omitted: left alone.
     pub system_assigned: Option<bool>,
-    /// Resource ids of all its user-assigned identities. Left out: left alone.
+    /// Resource ids of all its user-assigned identities. If omitted: left alone.
     pub user_assigned: Option<Vec<String>>,
 }
 
-/// Whether an account can be reached from outside of private endpoints.
+/// Whether an account can be reached other than through private endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum PublicNetworkAccess {
-    /// Reachable, as far as `networkAcls` allows.
+    /// Reachable, subject to `networkAcls`.
     Enabled,
-    /// Reachable through private endpoints only.
+    /// Only reachable through private endpoints.
     Disabled,
 }
 
@@ -223,29 +223,29 @@ pub enum PublicNetworkAccess {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkAcls {
-    /// What happens to callers that no rule names.
+    /// What happens to callers that match no rule.
     pub default_action: Option<DefaultAction>,
-    /// Whether trusted Azure services pass. Kinds `AIServices`, `OpenAI` and `TextAnalytics` only.
+    /// Whether trusted Azure services bypass the rules. Only kinds `AIServices`, `OpenAI` and `TextAnalytics`.
     pub bypass: Option<Bypass>,
-    /// IPv4 addresses and ranges in CIDR notation: all of them.
+    /// The complete list of IPv4 addresses and ranges in CIDR notation.
     pub ip_rules: Option<Vec<String>>,
-    /// Subnets: all of them.
+    /// The complete list of subnets.
     pub virtual_network_rules: Option<Vec<VirtualNetworkRule>>,
 }
 
-/// What happens to callers that no rule names.
+/// What happens to callers that match no rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum DefaultAction {
-    /// They may call.
+    /// They are allowed.
     Allow,
-    /// They may not.
+    /// They are denied.
     Deny,
 }
 
-/// Whether trusted Azure services pass the network rules.
+/// Whether trusted Azure services bypass the network rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Bypass {
-    /// They pass.
+    /// They do.
     AzureServices,
     /// They do not.
     None,
@@ -265,19 +265,19 @@ pub struct VirtualNetworkRule {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Encryption {
-    /// Whose key it is.
+    /// Whose key encrypts the data.
     pub key_source: Option<KeySource>,
-    /// The key, where it is one's own.
+    /// The key, if it is the customer's.
     pub key_vault_properties: Option<KeyVaultProperties>,
 }
 
-/// Whose key encrypts.
+/// Whose key encrypts the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum KeySource {
     /// Microsoft's.
     #[serde(rename = "Microsoft.CognitiveServices")]
     MicrosoftCognitiveServices,
-    /// One's own, in Key Vault.
+    /// The customer's, in Key Vault.
     #[serde(rename = "Microsoft.KeyVault")]
     MicrosoftKeyVault,
 }
@@ -296,17 +296,17 @@ pub struct KeyVaultProperties {
     pub identity_client_id: Option<String>,
 }
 
-/// A storage account that holds an account's data.
+/// A storage account that contains an account's data.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct UserOwnedStorage {
     /// Resource id of the storage account.
     pub resource_id: String,
-    /// Client id of the identity that reaches it.
+    /// Client id of the identity that accesses it.
     pub identity_client_id: Option<String>,
 }
 
-/// A subnet that agents run in.
+/// A subnet in which agents run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkInjection {
@@ -318,19 +318,19 @@ pub struct NetworkInjection {
     pub use_microsoft_managed_network: Option<bool>,
 }
 
-/// One role for some principals, on the account it stands in.
+/// One role for some principals, on the account that contains it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RoleAssignment {
     /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
-    /// Who gets it; `[]` is nobody.
+    /// The principals that get it; `[]` means none.
     pub principals: Vec<Principal>,
-    /// Why, for whoever reads the assignment in the portal.
+    /// The reason, for readers of the assignment in the portal.
     pub description: Option<String>,
-    /// A condition on the assignment. White space does not count. Left out, a live one stays and a warning names it; `null` drops it.
+    /// A condition on the assignment. White space does not matter. If omitted, a live one stays, with a warning; `null` removes it.
     pub condition: Option<String>,
-    /// Version of the condition's language: `2.0`, which is also meant where it is left out.
+    /// Version of the condition's language: `2.0`, which is also the default.
     pub condition_version: Option<String>,
 }
 
@@ -342,40 +342,40 @@ pub struct ScopedRoleAssignment {
     pub scope: String,
     /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
-    /// Who gets it; `[]` is nobody: the scope stays declared, so that what the stack gave there and no line gives any more is revoked.
+    /// The principals that get it; `[]` means none: the scope stays declared, so that assignments that the stack created there are revoked.
     pub principals: Vec<Principal>,
-    /// Why, for whoever reads the assignment in the portal.
+    /// The reason, for readers of the assignment in the portal.
     pub description: Option<String>,
-    /// A condition on the assignment. White space does not count. Left out, a live one stays and a warning names it; `null` drops it.
+    /// A condition on the assignment. White space does not matter. If omitted, a live one stays, with a warning; `null` removes it.
     pub condition: Option<String>,
-    /// Version of the condition's language: `2.0`, which is also meant where it is left out.
+    /// Version of the condition's language: `2.0`, which is also the default.
     pub condition_version: Option<String>,
 }
 
-/// Someone, or something, that gets a role: `id` with `type`, or exactly one of the others.
+/// A principal that gets a role: `id` with `type`, or exactly one of the others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Principal {
     /// Object id (a GUID) in Entra ID. Not an application's client id.
     pub id: Option<String>,
-    /// What the object is. Goes with `id`.
+    /// The type of the object. Requires `id`.
     #[serde(rename = "type")]
     pub principal_type: Option<PrincipalType>,
     /// A user's sign-in name (`userPrincipalName`), looked up in Microsoft Graph.
     pub user: Option<String>,
-    /// A group's display name, looked up in Microsoft Graph. Two of one name are an error.
+    /// A group's display name, looked up in Microsoft Graph. An ambiguous name is an error.
     pub group: Option<String>,
     /// An application's client id (a GUID) or display name, looked up in Microsoft Graph.
     pub service_principal: Option<String>,
     /// Resource id of a user-assigned identity.
     pub managed_identity: Option<String>,
-    /// Name of an account of this file, meaning its system-assigned identity, which the same plan may create.
+    /// Name of an account in this file, meaning its system-assigned identity, which the same plan may create.
     pub account_identity: Option<String>,
-    /// Whoever runs the command at a terminal; refused in pipelines.
+    /// The user who runs the command at a terminal; refused in pipelines.
     pub me: Option<bool>,
 }
 
-/// What a principal is.
+/// The type of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PrincipalType {
     /// A person.
@@ -384,7 +384,7 @@ pub enum PrincipalType {
     Group,
     /// An application or a managed identity.
     ServicePrincipal,
-    /// A group of another tenant.
+    /// A group from another tenant.
     ForeignGroup,
     /// A device.
     Device,

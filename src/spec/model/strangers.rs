@@ -1,45 +1,45 @@
-//! What a spec says of things that it does not declare: what is expected for a while, and what other teams make.
+//! What a spec accepts without declaring it: expected role assignments, and resources of other teams.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Principal;
 
-/// A role assignment that no spec declares, and that is no drift until some day.
+/// An undeclared role assignment that is not drift until a given day.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expected {
     /// A role's name, former name or GUID.
     pub role: String,
-    /// Who has it: an object id, or as under `principals`.
+    /// Its principal: an object id, or as under `principals`.
     pub principal: ExpectedPrincipal,
-    /// Why it may be there, for whoever reads the spec.
+    /// The reason, for readers of the spec.
     pub reason: String,
     /// The last day (UTC) on which it is expected: `2026-12-31`.
     pub until: String,
 }
 
-/// Who is expected to have a role.
+/// The principal of an expected role assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ExpectedPrincipal {
-    /// By the object id.
+    /// By its object id.
     Id(String),
-    /// As under `principals`; `type` may be left out here.
+    /// As under `principals`; `type` is optional here.
     Named(Principal),
 }
 
-/// Another team that has things on an account of this file.
+/// Another team that has resources on an account of this file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CoManager {
-    /// The stack whose mark its things carry.
+    /// The stack whose mark its resources carry.
     pub stack: String,
-    /// Who makes them, as Azure shows it: object ids. Of deployments and projects Azure shows a person's sign-in name, and an application's
-    /// client id, instead.
+    /// Who creates them, as Azure shows it: object ids. For deployments and projects Azure shows a user's sign-in name and an application's
+    /// client id instead.
     #[schemars(length(min = 1))]
     pub by: Vec<String>,
-    /// The roles that it may give; a role that the `grant` guard guards is never accepted.
+    /// The roles that it may assign; roles covered by the `grant` guard are never accepted.
     #[serde(default)]
     pub roles: Vec<String>,
 }

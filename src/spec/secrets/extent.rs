@@ -1,7 +1,7 @@
-//! How far a collection reaches that is the value of a secret, and what of it may be shown.
+//! How far the value of a secret extends if it is a collection, and what of it may be shown.
 //!
-//! Input: the text of a file, parsed or not, and where such a value begins. Output: ranges. What stands in `credentials` is masked as a whole,
-//! because a file with a mistake in it does not tell names from keys; structure, our own names, and references to secrets stay. Pure.
+//! Input: the text of a file, parsed or not, and where the value starts. Output: ranges. `credentials` are masked as a whole, because a
+//! file with a mistake may confuse names with keys; structure, known names and references to secrets stay visible. Pure.
 
 use std::ops::Range;
 
@@ -9,9 +9,9 @@ use super::closing;
 use crate::spec::variables::secret_name;
 use crate::text::names::nearest;
 
-/// Names that stand in `credentials`, here or at Azure.
+/// Names in `credentials`, in specs or in Azure.
 const NAMES: &[&str] = &["key", "keys", "clientId", "resourceId"];
-/// Longest name that is compared with them.
+/// The longest name compared with them.
 const LONGEST_NAME: usize = 20;
 
 /// Where the value of a key ends, and whether that is certain.
@@ -20,10 +20,10 @@ pub(super) struct Extent {
     pub(super) closed: bool,
 }
 
-/// A search for brackets that are not there takes the rest of the file; after so many, only lines are looked at.
+/// Searching for a missing bracket scans the rest of the file; after this many searches only lines are examined.
 pub(super) const SEARCHES: usize = 50;
 
-/// The extent of a collection behind a colon: a flow collection reaches to its bracket, what else there is over all deeper lines.
+/// The extent of a collection after a colon: a flow collection ends at its bracket, anything else covers all deeper lines.
 pub(super) fn extent(text: &str, from: usize, line: usize, searches: &mut usize) -> Extent {
     let rest = &text[from..];
     let start = from + rest.len() - rest.trim_start_matches([' ', '\t']).len();
@@ -40,14 +40,14 @@ pub(super) fn extent(text: &str, from: usize, line: usize, searches: &mut usize)
         return Extent { range: lines(), closed: false };
     };
     let end = start + length;
-    // What follows a bracket directly is no structure: the bracket was part of a value.
+    // If other text follows a bracket directly, the bracket was part of a value.
     let follows = text[end..].chars().next();
     let more = follows.is_some_and(|c| !matches!(c, ',' | '}' | ']' | ' ' | '\t' | '\r' | '\n' | '#'));
     let end = if more { text[end..].find('\n').map_or(text.len(), |at| end + at) } else { end };
     Extent { range: start..end, closed: true }
 }
 
-/// Where the bracket closes that a text begins with.
+/// The position of the bracket that closes the first one in a text.
 fn bracket(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -72,7 +72,7 @@ fn is_comment(line: &str) -> bool {
     line.trim_start_matches([' ', '\t', '-']).starts_with('#')
 }
 
-/// How far a text reaches over its own line and all lines that stand deeper than its key; a tab is deeper than anything.
+/// How far a text extends over its own line and all lines indented deeper than its key; a tab counts as deeper than anything.
 fn deeper(text: &str, key: &str) -> usize {
     let comment = is_comment(key);
     let depth = |line: &str| {
@@ -90,7 +90,7 @@ fn deeper(text: &str, key: &str) -> usize {
         let inside = if comment && !is_comment(line) {
             false
         } else {
-            // The elements of a list may stand below the key itself.
+            // List elements may have the same indentation as the key.
             line.trim().is_empty()
                 || depth(line) > own
                 || (depth(line) == own && line.trim_start().starts_with("- "))
@@ -103,7 +103,7 @@ fn deeper(text: &str, key: &str) -> usize {
     text[..length].trim_end().len()
 }
 
-/// What of a value is not shown: all but its structure, names that we know, and references to secrets.
+/// What to hide of a value: everything except structure, known names and references to secrets.
 pub(super) fn masked(text: &str, extent: Range<usize>, references: bool) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut run: Option<Range<usize>> = None;
@@ -139,7 +139,7 @@ pub(super) fn masked(text: &str, extent: Range<usize>, references: bool) -> Vec<
     ranges
 }
 
-/// How long the name of ours is that a text begins with, its colon included.
+/// The length of the known name at the start of a text, including its colon.
 fn name(text: &str) -> Option<usize> {
     let bare = text.trim_start_matches(['"', '\'']);
     let quotes = text.len() - bare.len();
@@ -152,12 +152,12 @@ fn name(text: &str) -> Option<usize> {
     (known && is_name(&bare[..length])).then_some(colon + 1)
 }
 
-/// Whether a name of something in `credentials` is one of ours or nearly so, and no key that somebody put in its place.
+/// Whether a name in `credentials` is a known one or a misspelling of it, not a key in the wrong place.
 pub(super) fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME && nearest(name, NAMES.iter().copied()).is_some()
 }
 
-/// How long the scalar is that a text begins with, if it gives nothing away.
+/// The length of the scalar at the start of a text, if it reveals nothing.
 fn harmless(text: &str, references: bool, open_name: bool) -> Option<usize> {
     let ends = |rest: &str| {
         let rest = rest.trim_start_matches([' ', '\t']);

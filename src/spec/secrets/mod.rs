@@ -1,8 +1,8 @@
-//! Where secrets stand in a spec, or could stand: what no excerpt and no message repeats.
+//! Where a spec contains secrets or may contain them, so that no excerpt or message repeats them.
 //!
-//! A key belongs into `KEYLESS_SECRET_NAME`; where one stands in the file all the same, telling so must not print it. Input: the text, and
-//! its tree where there is one. Output: ranges of the text. A file that cannot be parsed, a key that is set twice, and a comment are searched
-//! by the names that secrets go by; what stands in `credentials` is masked whatever it is. Pure.
+//! Keys belong into `KEYLESS_SECRET_NAME`; if one is in the file anyway, reporting it must not print it. Input: the text, and its tree if
+//! there is one. Output: ranges of the text. Files that cannot be parsed, duplicate keys and comments are searched by typical names of
+//! secrets; `credentials` are always masked. Pure.
 
 mod extent;
 mod telling;
@@ -21,7 +21,7 @@ use super::variables::{is_reference, secret_name};
 use crate::text::json::unescape;
 use crate::text::scrub;
 
-/// Words that the name of a secret ends with, alone or as the last of several: `apiKey`, `SHARED_ACCESS_KEY`.
+/// Words that end the name of a secret, alone or as the last of several: `apiKey`, `SHARED_ACCESS_KEY`.
 const WORDS: &[&str] = &[
     "key",
     "secret",
@@ -37,7 +37,7 @@ const WORDS: &[&str] = &[
     "pat",
     "jwt",
 ];
-/// The same where nothing shows where a word begins.
+/// The same for names without visible word boundaries.
 const JOINED: &[&str] = &[
     "apikey",
     "accesskey",
@@ -54,10 +54,10 @@ const JOINED: &[&str] = &[
     "clientsecret",
     "sharedaccesssignature",
 ];
-/// Names that end with `key` and stand for a name or a place in data, as databases and search indexes have them.
+/// Names that end with `key` but denote a name or a location in data, as in databases and search indexes.
 const OF_DATA: &[&str] =
     &["partitionkey", "rowkey", "sortkey", "hashkey", "rangekey", "shardkey", "documentkey", "foreignkey"];
-/// Members of `credentials` that are no secrets.
+/// Members of `credentials` that are not secret.
 const OPEN: &[&str] = &["clientId", "resourceId"];
 
 /// Whether the value at a pointer is a secret.
@@ -69,12 +69,12 @@ pub(super) fn is_secret(pointer: &str) -> bool {
     secret
 }
 
-/// Whether a pointer leads into `credentials`, where even a name may be a key in the wrong place.
+/// Whether a pointer is inside `credentials`, where even a name may be a misplaced key.
 pub(super) fn is_credential(pointer: &str) -> bool {
     pointer.split('/').skip(1).any(|token| is_credentials(&unescape(token)))
 }
 
-/// Whether a spec takes nothing at a pointer but a reference to a secret.
+/// Whether a spec only accepts a reference to a secret at a pointer.
 pub(crate) fn takes_reference_only(pointer: &str) -> bool {
     is_credential(pointer) && is_secret(pointer)
 }
@@ -83,17 +83,17 @@ fn is_credentials(name: &str) -> bool {
     name.to_ascii_lowercase().trim_end_matches('s').ends_with("credential")
 }
 
-/// Whether a message may repeat the name of something at a pointer.
+/// Whether a message may repeat a name at a pointer.
 pub(super) fn may_be_named(pointer: &str, name: &str) -> bool {
     !is_credential(pointer) || extent::is_name(name)
 }
 
-/// Whether what stands under a name is a secret, in something that is one itself or is not.
+/// Whether the value under a name is a secret, depending on whether its parent is one.
 fn holds_secret(name: &str, within: bool) -> bool {
     if within { !OPEN.contains(&name) } else { names_secret(name) }
 }
 
-/// Whether a name is that of a secret: `apiKey`, and `key1` too.
+/// Whether a name denotes a secret: `apiKey`, and also `key1`.
 fn names_secret(name: &str) -> bool {
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let name = if bare.len() < name.len() { bare.trim_end_matches(['_', '-', ' ']) } else { name };
@@ -113,7 +113,7 @@ fn names_secret(name: &str) -> bool {
         })
 }
 
-/// Whether a scalar, as it is written, gives nothing away.
+/// Whether a scalar, as written, reveals nothing.
 fn is_harmless(written: &str) -> bool {
     is_nothing(written) || is_reference(written)
 }
@@ -122,7 +122,7 @@ fn is_nothing(written: &str) -> bool {
     matches!(written, "" | "true" | "false" | "null" | "~")
 }
 
-/// What of a file is not to be shown; secrets of the tree are made known, so that no message shows one either.
+/// What to hide of a file; secrets in the tree are also registered, so that no message shows them.
 pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize>> {
     let mut ranges = by_name(text);
     for range in secrets_in(text) {
@@ -135,7 +135,7 @@ pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize
     apart(ranges)
 }
 
-/// Ranges in order, those that overlap made into one.
+/// Sorts ranges and merges overlapping ones.
 fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::new();
@@ -148,7 +148,7 @@ fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     apart
 }
 
-/// Names, ids and hosts of a document, which stand in the clear in most messages and are no pieces of a secret there.
+/// Registers names, ids and hosts of a document, which appear in most messages and are not parts of a secret.
 pub(super) fn learn_names(document: &Document) {
     const NAMES: &[&str] =
         &["subscription", "resourceGroup", "name", "customSubDomainName", "location", "stack", "id"];
@@ -159,7 +159,7 @@ pub(super) fn learn_names(document: &Document) {
                 for (name, value) in map.iter().filter(|(name, _)| !names_secret(name)) {
                     match value {
                         Value::String(text) if NAMES.contains(&name.as_str()) => scrub::learn_open(text),
-                        // Of an address its host only: what stands behind may be a secret.
+                        // Of an address only the host: the rest may be a secret.
                         Value::String(text) if name == "target" => {
                             if let Some(host) = Url::parse(text).ok().as_ref().and_then(Url::host_str) {
                                 scrub::learn_open(host);
@@ -176,13 +176,13 @@ pub(super) fn learn_names(document: &Document) {
     learn(&document.tree);
 }
 
-/// What a value stands in.
+/// What contains a value.
 #[derive(Clone, Copy, PartialEq)]
 enum Within {
     Open,
-    /// Something whose name is that of a secret.
+    /// Something with the name of a secret.
     Secret,
-    /// `credentials`, where a variable's name may be a key in the wrong place.
+    /// `credentials`, where a variable's name may be a misplaced key.
     Credentials,
 }
 
@@ -235,7 +235,7 @@ fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec
                 scrub::learn(&plain[range.clone()]);
             }
             let range = node.value.start..node.value.end;
-            // As it is written, with escapes or over several lines, it may hide where they stand.
+            // In escaped or multi-line form it may hide their positions.
             let as_it_is = |written: &str| written.contains(plain.as_str());
             if !found.is_empty() && text.get(range.clone()).is_some_and(|written| !as_it_is(written)) {
                 ranges.push(range);
@@ -245,7 +245,7 @@ fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec
     }
 }
 
-/// Values behind the names of secrets, as far as lines show it. Each byte is looked at a bounded number of times.
+/// Values after the names of secrets, as far as lines show. Each byte is examined a bounded number of times.
 fn by_name(text: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let (mut line, mut done, mut searches) = (0, 0, SEARCHES);
@@ -264,7 +264,7 @@ fn by_name(text: &str) -> Vec<Range<usize>> {
                 done = range.end;
                 let written = &text[range.clone()];
                 let comment = text[line..].trim_start().starts_with('#');
-                // A message may repeat a name or a word of what could not be parsed. Words behind a colon in a comment are no secret.
+                // A message may repeat a name or a word of what could not be parsed. Words after a colon in a comment are not a secret.
                 let words = written.contains('\n') || (comment && written.contains(' '));
                 if !words {
                     scrub::learn(written.trim_matches(is_frame));
@@ -285,12 +285,12 @@ fn by_name(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Quotes, and what may stand before a value.
+/// Quotes, and what may precede a value.
 fn is_frame(c: char) -> bool {
     " \"'*&!|>".contains(c)
 }
 
-/// Makes known what is masked, and its parts: a message may repeat a name, an alias or a variable of it.
+/// Registers masked text and its parts: a message may repeat a name, an alias or a variable in it.
 fn learn_parts(masked: &str) {
     if masked.starts_with('#') {
         return;
@@ -305,15 +305,15 @@ fn learn_parts(masked: &str) {
     }
 }
 
-/// What stands behind a colon.
+/// What follows a colon.
 enum After {
-    /// Nothing, or nothing that gives anything away.
+    /// Nothing, or nothing that reveals anything.
     Nothing,
     Scalar(Range<usize>),
     Collection,
 }
 
-/// The value that begins behind a colon; `indent` is that of its key.
+/// The value after a colon; `indent` is that of its key.
 fn value_after(text: &str, from: usize, indent: usize) -> After {
     let start = from + text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
     let rest = &text[start..];
@@ -343,7 +343,7 @@ fn value_after(text: &str, from: usize, indent: usize) -> After {
                 matches!(c, ',' | '}' | ']' | '\n') || (*c == '#' && rest[..*at].ends_with(' '))
             });
             let end = end.map_or(rest.len(), |(at, _)| at);
-            // A plain scalar may go on in deeper lines; so may one that only looks like it.
+            // A plain scalar may continue on deeper lines, and so may one that only looks like it.
             let more = if rest[end..].starts_with('\n') { block(&rest[end..], indent) } else { 0 };
             let plain = rest[..end].trim_end();
             let length = if more > 0 { end + more } else { plain.len() };
@@ -352,13 +352,13 @@ fn value_after(text: &str, from: usize, indent: usize) -> After {
     }
 }
 
-/// Whether nothing of a value stands in the line of its key: nothing at all, an anchor, a tag.
+/// Whether a key's line has no part of its value: nothing, an anchor, a tag.
 fn is_alone(line: &str) -> bool {
     let line = line.trim();
     line.is_empty() || line.starts_with('#') || (line.starts_with(['&', '!']) && !line.contains(' '))
 }
 
-/// Whether the next line with words is a key of a mapping, or an element of a list.
+/// Whether the next non-empty line is a key of a mapping or an element of a list.
 fn begins_mapping(rest: &str) -> bool {
     let Some(line) = rest.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
     else {
@@ -369,7 +369,7 @@ fn begins_mapping(rest: &str) -> bool {
     line.starts_with("- ") || key.is_some_and(|(key, _)| name(key.trim_end()))
 }
 
-/// How far the lines reach that stand deeper than a key and are no keys themselves.
+/// How far the lines extend that are deeper than a key and not keys themselves.
 fn block(rest: &str, indent: usize) -> usize {
     let mut length = 0;
     for line in rest.split_inclusive('\n').skip(1) {
@@ -383,7 +383,7 @@ fn block(rest: &str, indent: usize) -> usize {
     if length == 0 { 0 } else { (length + 1).min(rest.len()) }
 }
 
-/// Where a quote is closed.
+/// The position of the closing quote.
 fn closing(text: &str, quote: char) -> Option<usize> {
     let mut characters = text.char_indices().peekable();
     while let Some((at, character)) = characters.next() {

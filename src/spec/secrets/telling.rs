@@ -1,22 +1,22 @@
-//! Secrets within a text that is none as a whole: a signed URL, a connection string, a URL with a password, a header. Pure.
+//! Secrets inside a text: a signed URL, a connection string, a URL with a password, a header. Pure.
 
 use std::ops::Range;
 
 use super::names_secret;
 use crate::text::scrub::REDACTED;
 
-/// Parameters of URLs and connection strings that hold secrets and whose names do not say so.
+/// Parameters of URLs and connection strings that are secrets although their names do not say so.
 const PARAMETERS: &[&str] = &["sig", "signature", "sharedaccesssignature", "code"];
-/// The same, where only the value shows whether it is a way to sign in or the name of one.
+/// The same, if only the value shows whether it is a secret or the name of a sign-in method.
 const WAYS: &[&str] = &["auth"];
-/// Shortest token behind `Bearer`, unless a digit shows that it is one.
+/// The shortest token after `Bearer` without a digit.
 const TOKEN: usize = 20;
-/// Shortest token that stands where a URL has the name of a user: many have a digit.
+/// The shortest token in the user part of a URL: many user names have a digit.
 const USER: usize = 16;
-/// How often a text may be percent-encoded, one within the other.
+/// How many levels of percent-encoding are decoded.
 const ENCODED: usize = 3;
 
-/// Where secrets stand in a text: in order, apart from each other.
+/// The positions of secrets in a text, sorted and not overlapping.
 #[must_use]
 pub(crate) fn secrets_in(text: &str) -> Vec<Range<usize>> {
     let mut ranges = written_in(text);
@@ -30,14 +30,14 @@ pub(crate) fn secrets_in(text: &str) -> Vec<Range<usize>> {
     super::apart(ranges)
 }
 
-/// A text without percent-encoding, and where each of its bytes begins in the original.
+/// A decoded text, with the original position of each byte.
 struct Decoded {
     text: String,
     at: Vec<usize>,
 }
 
 impl Decoded {
-    /// Without one more encoding; none where there is none.
+    /// Decodes one more level; `None` if there is none.
     fn decoded(&self) -> Option<Self> {
         let mut decoded = Self { text: String::new(), at: Vec::new() };
         let mut rest = self.text.as_str();
@@ -58,7 +58,7 @@ impl Decoded {
     }
 }
 
-/// Where secrets stand in a text as it is written.
+/// The positions of secrets in a text as written.
 fn written_in(text: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for (at, mark) in text.match_indices(['=', '@', ' ', ':']) {
@@ -83,11 +83,11 @@ fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// The value behind a name and `=`, blanks or none around it.
+/// The value after a name and `=`, with or without blanks.
 fn parameter(text: &str, at: usize) -> Option<Range<usize>> {
     let before = text[..at].trim_end_matches([' ', '\t']);
     let name = &before[before.trim_end_matches(in_name).len()..];
-    // A folder `key=1` is part of a path, and what is encoded is looked at without that.
+    // A folder `key=1` is part of a path, and encoded text is examined after decoding.
     let begins = !before[..before.len() - name.len()]
         .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '%'));
     let is = |names: &[&str]| names.iter().any(|each| name.eq_ignore_ascii_case(each));
@@ -101,13 +101,13 @@ fn parameter(text: &str, at: usize) -> Option<Range<usize>> {
     (begins && secret && !value.is_empty() && !text[value.clone()].starts_with("${")).then_some(value)
 }
 
-/// Whether a quote that a text begins with closes a value.
+/// Whether the quote at the start of a text closes a value.
 fn ends(text: &str) -> bool {
     let after = text.trim_start_matches('\\');
     after.get(1..).is_none_or(|after| after.is_empty() || after.starts_with([';', ',', '&', '"', '\'', '}']))
 }
 
-/// The value behind a quoted name and a colon, as JSON has it.
+/// The value after a quoted name and a colon, as in JSON.
 fn entry(text: &str, at: usize) -> Option<Range<usize>> {
     let before = text[..at].trim_end_matches(' ');
     let quote = before.chars().next_back().filter(|c| matches!(c, '"' | '\''))?;
@@ -127,7 +127,7 @@ fn entry(text: &str, at: usize) -> Option<Range<usize>> {
     (!super::is_harmless(written) && !written.starts_with("${")).then_some(value)
 }
 
-/// What stands in the quotes that a text begins with; they may be escaped.
+/// The quoted text at the start of a text; the quotes may be escaped.
 fn quoted(text: &str) -> Option<Range<usize>> {
     let escapes = text.len() - text.trim_start_matches('\\').len();
     let quote = text[escapes..].chars().next().filter(|c| matches!(c, '"' | '\''))?;
@@ -142,7 +142,7 @@ fn quoted(text: &str) -> Option<Range<usize>> {
     (!text[inner.clone()].contains('\n')).then_some(inner)
 }
 
-/// The password before `@` in a URL, or a token in place of a user.
+/// The password before `@` in a URL, or a token in the user part.
 fn password(text: &str, at: usize) -> Option<Range<usize>> {
     let before = &text[..at];
     let start = before.rfind("://")? + 3;
@@ -161,7 +161,7 @@ fn password(text: &str, at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// The token behind `Bearer` or `Basic`.
+/// The token after `Bearer` or `Basic`.
 fn token(text: &str, at: usize) -> Option<Range<usize>> {
     let scheme = ["bearer", "basic"].into_iter().find(|scheme| {
         let start = at.checked_sub(scheme.len());
@@ -173,20 +173,20 @@ fn token(text: &str, at: usize) -> Option<Range<usize>> {
     (begins && is_token(&rest[..length])).then_some(at + 1..at + 1 + length)
 }
 
-/// Whether a word is long enough to be a token, or shorter with a digit in it; or stands in place of one, so that nobody writes that.
+/// Whether a word is long enough for a token, or shorter with a digit; or is a redaction placeholder.
 fn is_token(word: &str) -> bool {
     let digits = word.bytes().any(|byte| byte.is_ascii_digit());
     word == REDACTED || word.len() >= TOKEN || (word.len() >= crate::text::scrub::SHORTEST && digits)
 }
 
-/// Whether a value gives a secret away: by the name that it goes by, or by what stands in it.
+/// Whether a value reveals a secret, by its name or its content.
 #[must_use]
 pub(crate) fn is_telling(name: &str, value: &str) -> bool {
     let by_name = names_secret(name) && !super::is_harmless(value.trim());
     by_name || !secrets_in(value).is_empty()
 }
 
-/// A value without what gives a secret away.
+/// A value with secrets removed.
 #[must_use]
 pub(crate) fn untold(name: &str, value: &str) -> String {
     if names_secret(name) && !super::is_harmless(value.trim()) {

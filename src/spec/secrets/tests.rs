@@ -1,10 +1,10 @@
-//! What of specs is hidden, well-formed or not.
+//! What is hidden in specs, well-formed or not.
 
 use super::*;
 use crate::source::Sources;
 use crate::spec::tree;
 
-/// The text with what is hidden in it taken out.
+/// The text without its hidden parts.
 fn shown(text: &str) -> String {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);

@@ -1,7 +1,7 @@
-//! The fields of one type of a spec, of which some are said: what a change of a saved plan may write.
+//! The fields of a spec type, any of which may be omitted: what a change in a saved plan may write.
 //!
-//! Input: the name of a type of `model`, and a patch in spec shape. Output: the first field that the type has not or takes otherwise.
-//! Pure. Nothing about a field is said a second time: the rules are the spec's own, but that nothing has to be said.
+//! Input: the name of a type in `model`, and a patch in spec shape. Output: the first field that the type does not have or whose value it
+//! does not accept. Pure. The rules are the spec's own, except that no field is required.
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -9,20 +9,20 @@ use serde_json::{Map, Value, json};
 use super::{Kind, Problem, RULES, Rules, resolve};
 use crate::text::json::unescape;
 
-/// The fields of a type, and what they take.
+/// The fields of a type and their rules.
 pub struct Fields(Rules);
 
-/// A field that is not as the spec's type has it.
+/// A field that does not match the spec's type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Misfit {
     /// Its path, name by name.
     pub(crate) path: Vec<String>,
-    /// What it takes, in words; none where there is no such field.
+    /// What it accepts, in words; `None` if there is no such field.
     pub(crate) takes: Option<String>,
 }
 
 impl Fields {
-    /// The fields of a type, but for those that a kind takes for something else, and with those that it makes of them.
+    /// The fields of a type, without those that a kind treats differently, and with those that it adds.
     pub(crate) fn of(definition: &str, left_out: &[&str], further: &[(&str, Value)]) -> Self {
         let mut schema = optional(&json!({"$ref": format!("#/$defs/{definition}")}));
         let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
@@ -35,7 +35,7 @@ impl Fields {
         Self(Rules { schema, validator })
     }
 
-    /// The first field of a patch that the type has not, or that takes something else.
+    /// The first field of a patch that the type does not have or accept.
     pub(crate) fn misfit(&'static self, patch: &Map<String, Value>) -> Option<Misfit> {
         let patch = Value::Object(patch.clone());
         let error = self.0.validator.iter_errors(&patch).next()?;
@@ -55,7 +55,7 @@ impl Fields {
     }
 }
 
-/// A schema in which nothing has to be said, but in the elements of lists: those are written whole.
+/// A schema in which nothing is required, except in list elements, which are written whole.
 fn optional(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let mut result = Map::new();

@@ -1,7 +1,7 @@
-//! Whether a document has the structure of a spec.
+//! Checks whether a document has the structure of a spec.
 //!
-//! Input: a document with its variables put in. Output: every structural problem at once, each at its place and in our words. The rules
-//! are the JSON Schema of `model`; what Azure takes beyond types and names of fields is the kinds' concern. Pure.
+//! Input: a document with variables substituted. Output: every structural problem at once, with its position and in plain words. The rules
+//! are the JSON Schema of `model`; what Azure accepts beyond types and field names is checked by the kinds. Pure.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     Rules { schema, validator }
 });
 
-/// The names of all fields, wherever they stand.
+/// The names of all fields, at any level.
 static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     fn collect(schema: &'static Value, names: &mut BTreeSet<&'static str>) {
         match schema {
@@ -49,7 +49,7 @@ static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     names
 });
 
-/// Lists whose elements have a name and are no resources: what one is called, and the fields that may hold its name.
+/// Lists with named elements that are not resources: the noun for an element, and the fields that may name it.
 const NOUNS: &[(&str, &str, &[&str])] = &[
     (
         "principals",
@@ -59,7 +59,7 @@ const NOUNS: &[(&str, &str, &[&str])] = &[
     ("virtualNetworkRules", "virtual network rule", &["id"]),
 ];
 
-/// Finds every structural problem of a document, in the order of the file.
+/// Finds every structural problem of a document, in file order.
 #[must_use]
 pub fn check(document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -76,7 +76,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
             findings.push(mismatch(document, &problem));
         }
     }
-    // A value of the wrong type breaks other rules too; one finding is enough.
+    // A value of the wrong type also breaks other rules; one finding is enough.
     others.retain(|problem| !mismatched.contains(&problem.pointer));
     let misspelt = others.iter().filter_map(|problem| match &problem.kind {
         Kind::Unknown(names) => {
@@ -87,24 +87,23 @@ pub fn check(document: &Document) -> Vec<Finding> {
     let misspelt = misspelt.flatten().collect::<BTreeSet<_>>();
     for problem in &others {
         match &problem.kind {
-            // It is there, under a name that has a finding already.
+            // It is present under a misspelled name that already has a finding.
             Kind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
             _ => other(document, problem, &mut findings),
         }
     }
-    // Aliases show a problem at its one place as often as they are used.
+    // Aliases repeat a problem at the same position.
     findings.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
     findings.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.hint == b.hint);
     if let (false, Some(last)) = (whole, findings.last()) {
-        let message =
-            "the file is very large: what follows is checked once the problems up to here are mended";
+        let message = "the file is very large: the rest is checked once these problems are fixed";
         let span = last.span;
         findings.push(Finding { span, ..Finding::note(Code::TooLarge, message) });
     }
     findings
 }
 
-/// Gives fields that take text what was typed behind `--var`, where it looked like a number or like true or false.
+/// Restores the original text of `--var` values for fields that take text, if it looked like a number or boolean.
 pub fn settle(document: &mut Document) {
     if !document.substituted.values().any(|substituted| substituted.argument) {
         return;
@@ -126,13 +125,13 @@ pub fn settle(document: &mut Document) {
     }
 }
 
-/// One problem, with the alternatives of the schema resolved.
+/// One problem, with the schema's alternatives resolved.
 struct Problem {
     pointer: String,
-    /// The schema that the value breaks.
+    /// The rule that the value breaks.
     rule: &'static Value,
     kind: Kind,
-    /// What the field takes instead, where the value is nothing of that; else empty.
+    /// What the field accepts instead, if the value matches nothing; otherwise empty.
     takes: Vec<Takes>,
 }
 
@@ -156,7 +155,7 @@ impl Problem {
         self.takes.iter().any(|takes| matches!(takes, Takes::Type("string") | Takes::Word(_)))
     }
 
-    /// The words that the field takes.
+    /// The words that the field accepts.
     fn words(&self) -> impl Iterator<Item = &'static str> + Clone + '_ {
         self.takes.iter().filter_map(|takes| match takes {
             Takes::Word(word) => Some(*word),
@@ -164,7 +163,7 @@ impl Problem {
         })
     }
 
-    /// What the field takes, in words.
+    /// What the field accepts, in words.
     fn takes_words(&self) -> String {
         let mut takes = self.words().map(|word| format!("`{word}`")).collect::<Vec<_>>();
         takes.extend(self.takes.iter().filter_map(|takes| match takes {
@@ -175,13 +174,14 @@ impl Problem {
         if takes.is_empty() { last } else { format!("{} or {last}", takes.join(", ")) }
     }
 
-    /// The names of the fields that the broken schema knows.
+    /// The names of the fields in the broken schema.
     fn known(&self) -> impl Iterator<Item = &'static str> + Clone {
         let fields = self.rule.get("properties").and_then(Value::as_object);
         fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str)
     }
 
-    /// The fields that unknown ones were probably meant to be. After so many mistakes in one place nobody misspelt anything, and comparing is slow.
+    /// The fields that unknown ones were probably meant to be. With very many mistakes in one place they are not typos, and comparing is
+    /// slow.
     fn meant(&self, unknown: &[String]) -> Vec<Option<&'static str>> {
         const COMPARED: usize = 50;
         let near = |(index, name): (usize, &String)| {
@@ -191,7 +191,7 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with a tree, and whether that is all: of a very large one, a part is looked at.
+/// All problems of a tree, and whether they are complete: only a part of a very large tree is checked.
 fn problems(tree: &Value) -> (Vec<Problem>, bool) {
     let part = part::to_check(tree, |part| RULES.validator.is_valid(part), |name| FIELDS.contains(name));
     let mut problems = Vec::new();
@@ -201,7 +201,7 @@ fn problems(tree: &Value) -> (Vec<Problem>, bool) {
     (problems, matches!(part, Cow::Borrowed(_)))
 }
 
-/// Turns an error into what is really wrong: of alternatives, the one whose nature the value has.
+/// Resolves an error to its actual cause: among alternatives, the one whose type matches the value.
 fn resolve(schema: &'static Value, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str().to_owned();
     let path = error.schema_path().as_str();
@@ -229,7 +229,7 @@ fn resolve(schema: &'static Value, error: &ValidationError<'_>, problems: &mut V
                 }
             }
             if takes.iter().any(|takes| matches!(takes, Takes::Word(_))) {
-                // The words are the text it takes.
+                // The listed words already describe the text it accepts.
                 takes.retain(|takes| *takes != Takes::Type("string"));
             }
             if let Some(best) = best {
@@ -263,7 +263,7 @@ fn resolve(schema: &'static Value, error: &ValidationError<'_>, problems: &mut V
     problems.push(Problem { pointer, rule, kind, takes });
 }
 
-/// The types that a schema names, but for null, which no message needs to offer.
+/// The types that a schema names, without null, which no message needs to offer.
 fn types(rule: &'static Value) -> Vec<Takes> {
     let names = match rule.get("type") {
         Some(Value::Array(names)) => names.as_slice(),
@@ -273,7 +273,7 @@ fn types(rule: &'static Value) -> Vec<Takes> {
     names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(Takes::Type).collect()
 }
 
-/// The finding about a value that is nothing of what its field takes.
+/// A finding about a value of the wrong type.
 fn mismatch(document: &Document, problem: &Problem) -> Finding {
     let pointer = problem.pointer.as_str();
     let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
@@ -286,8 +286,8 @@ fn mismatch(document: &Document, problem: &Problem) -> Finding {
     };
     let code = if wrong_word { Code::InvalidValue } else { Code::WrongType };
     let message = match field(pointer) {
-        None => format!("a spec is {takes}, not {given}"),
-        Some(field) => format!("{field} takes {takes}, not {given}"),
+        None => format!("a spec must be {takes}, not {given}"),
+        Some(field) => format!("{field} must be {takes}, not {given}"),
     };
     let finding = Finding::error(code, message).at(document.span_of(pointer));
     let hint = if wrong_word {
@@ -302,7 +302,7 @@ fn mismatch(document: &Document, problem: &Problem) -> Finding {
     }
 }
 
-/// The findings about what is not a mismatch.
+/// Findings about problems other than wrong types.
 fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
     let pointer = problem.pointer.as_str();
     let field = field(pointer).unwrap_or_else(|| "the spec".to_owned());
@@ -320,12 +320,12 @@ fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
             findings.push(invalid(format!("{field} {}, not {value}", limits(problem.rule))));
         }
         Kind::Other(text) => findings.push(invalid(format!("{field} is not valid: {text}"))),
-        // Mismatches were told before; one without any alternative cannot arise from our schema.
+        // Wrong types were reported before; one without alternatives cannot arise from this schema.
         Kind::Mismatch => findings.push(wrong(Code::WrongType, format!("{field} is not valid"))),
     }
 }
 
-/// The findings about fields that the schema does not know.
+/// Findings about unknown fields.
 fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Finding> {
     let pointer = problem.pointer.as_str();
     let thing = thing(&document.tree, pointer);
@@ -333,11 +333,11 @@ fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Find
         let message = if may_be_named(pointer, name) {
             format!("{thing} has no field `{}`", short(name))
         } else {
-            format!("{thing} does not have the field that stands here")
+            format!("{thing} does not have this field")
         };
         let hint = match meant {
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
-                "these hold at the account; put it under the top-level `roleAssignments`".to_owned()
+                "these apply to the account; for another scope use the top-level `roleAssignments`".to_owned()
             }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its fields are {}", listed(problem.known())),
@@ -348,12 +348,12 @@ fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Find
     names.iter().zip(problem.meant(names)).map(finding).collect()
 }
 
-/// Whether a pointer leads to an element of a list of an element of another one.
+/// Whether a pointer leads to an element of a list inside an element of another list.
 fn is_below(pointer: &str, list: &str) -> bool {
     pointer.split('/').nth_back(1) == Some(list) && pointer.split('/').count() > 3
 }
 
-/// The finding about a field that is not there and has to be.
+/// A finding about a missing required field.
 fn missing(document: &Document, problem: &Problem, name: &str) -> Finding {
     let message = format!("{} needs `{name}`", thing(&document.tree, &problem.pointer));
     let finding = Finding::error(Code::MissingField, message).at(document.key_span(&problem.pointer));
@@ -364,19 +364,19 @@ fn missing(document: &Document, problem: &Problem, name: &str) -> Finding {
     }
 }
 
-/// The numbers that a field takes, in words.
+/// The numbers that a field accepts, in words.
 fn limits(rule: &Value) -> String {
     let limit = |keyword| rule.get(keyword).map(Value::to_string);
     match (limit("minimum"), limit("maximum")) {
-        (Some(min), Some(max)) if min == max => format!("takes {min}"),
-        (Some(min), Some(max)) => format!("takes {min} to {max}"),
-        (Some(min), None) => format!("takes {min} or more"),
-        (None, Some(max)) => format!("takes at most {max}"),
-        (None, None) => "takes another number".to_owned(),
+        (Some(min), Some(max)) if min == max => format!("must be {min}"),
+        (Some(min), Some(max)) => format!("must be between {min} and {max}"),
+        (Some(min), None) => format!("must be at least {min}"),
+        (None, Some(max)) => format!("must be at most {max}"),
+        (None, None) => "must be another number".to_owned(),
     }
 }
 
-/// What a field is for, from the schema.
+/// The description of a field, from the schema.
 fn about(field: &str, rule: &Value) -> Option<String> {
     let description = rule.get("description").and_then(Value::as_str)?;
     Some(format!("{field}: {}", description.trim_end_matches('.')))
@@ -394,7 +394,7 @@ fn type_words(name: &str) -> &str {
     }
 }
 
-/// A value in a message, as it is written in the file.
+/// A value for messages, as written in the file.
 fn shown(document: &Document, pointer: &str, value: &Value) -> String {
     let secret = is_secret(pointer);
     let raw = match document.substituted.get(pointer) {
@@ -402,7 +402,7 @@ fn shown(document: &Document, pointer: &str, value: &Value) -> String {
         None => document.raw(pointer).map_or_else(|| value.to_string(), str::to_owned),
     };
     match value {
-        Value::Null => "nothing".to_owned(),
+        Value::Null => "null".to_owned(),
         Value::Bool(_) => format!("`{}`", short(&raw)),
         Value::Number(_) if secret => "a number".to_owned(),
         Value::String(_) if secret => "text".to_owned(),
@@ -413,21 +413,21 @@ fn shown(document: &Document, pointer: &str, value: &Value) -> String {
     }
 }
 
-/// The field that a pointer ends in, in words; none for the whole spec.
+/// The field that a pointer ends in, in words; `None` for the whole spec.
 fn field(pointer: &str) -> Option<String> {
     let mut tokens = pointer.split('/').skip(1).collect::<Vec<_>>();
     let last = crate::text::json::unescape(tokens.pop()?);
     if last.parse::<usize>().is_err() {
         return Some(format!("`{}`", short(&last)));
     }
-    // A number may also be the name of a field, such as a tag's; the difference does not matter to the reader.
+    // A number may also be a field's name, such as a tag's; the difference does not matter to readers.
     Some(match tokens.pop() {
         Some(owner) => format!("an element of `{}`", short(&crate::text::json::unescape(owner))),
         None => format!("`{last}`"),
     })
 }
 
-/// What a pointer points to, by the name people gave it: "role assignment `Reader` of account `chat-eu`".
+/// What a pointer points to, by its name: "role assignment `Reader` of account `chat-eu`".
 #[must_use]
 pub fn thing(tree: &Value, pointer: &str) -> String {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return "the spec".to_owned() };

@@ -1,21 +1,21 @@
-//! Which part of a very large tree is checked, so that a million mistakes do not take gigabytes.
+//! Selects the part of a very large tree to check, so that a million mistakes do not take gigabytes.
 //!
-//! The validator collects all errors before it gives the first one. A part is a tree whose lists and mappings end after so many elements:
-//! what is left stands where it stood, so that every pointer into the part is one into the tree. Pure.
+//! The validator collects all errors before returning the first. A part is a tree whose lists and mappings are truncated: what is left
+//! keeps its position, so that every pointer into the part is valid in the tree. Pure.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// A tree of so many values is checked whole: some fifteen thousand role assignments.
+/// The size up to which a tree is checked whole: about fifteen thousand role assignments.
 const CHECKED_WHOLE: usize = 250_000;
-/// A part has no more than so many values, unless the first mistake comes later.
+/// The size of a part, unless the first mistake comes later.
 const PART: usize = 100_000;
-/// No rule asks for more elements than this, so that cutting breaks none.
+/// No rule requires more elements than this, so truncating breaks none.
 const SHORTEST: usize = 64;
 
-/// The tree if it is small or valid, else a part of it that is not valid either. A mapping keeps its `fields`: one that is missing would be
-/// told.
+/// The tree if it is small or valid, otherwise an invalid part of it. Mappings keep their known `fields`, since a missing one would be
+/// reported.
 pub(super) fn to_check(
     tree: &Value,
     is_valid: impl Fn(&Value) -> bool,
@@ -25,7 +25,7 @@ pub(super) fn to_check(
     if count(tree, CHECKED_WHOLE) <= CHECKED_WHOLE || longest <= SHORTEST || is_valid(tree) {
         return Cow::Borrowed(tree);
     }
-    // Much of what is wrong, where that stands near the front.
+    // Many mistakes, if they are near the front.
     let (mut length, mut part) = (SHORTEST, cut(tree, SHORTEST, &is_field));
     while length * 2 < longest {
         let longer = cut(tree, length * 2, &is_field);
@@ -37,7 +37,7 @@ pub(super) fn to_check(
     if !is_valid(&part) {
         return Cow::Owned(part);
     }
-    // Else the first of it: with `valid` elements all is well, with `invalid` it is not.
+    // Otherwise the first mistake, by bisection: valid with `valid` elements, invalid with `invalid`.
     let (mut valid, mut invalid) = (length, longest);
     while invalid - valid > 1 {
         let middle = valid.midpoint(invalid);
@@ -50,7 +50,7 @@ pub(super) fn to_check(
     Cow::Owned(cut(tree, invalid, &is_field))
 }
 
-/// How many values there are; counting ends beyond `enough`.
+/// The number of values; counting stops beyond `enough`.
 fn count(tree: &Value, enough: usize) -> usize {
     let mut seen = 0;
     let mut open = vec![tree];
@@ -65,7 +65,7 @@ fn count(tree: &Value, enough: usize) -> usize {
     seen
 }
 
-/// Elements of the longest list or mapping. Recursive: a document is at most 64 levels deep.
+/// The length of the longest list or mapping. Recursive: a document is at most 64 levels deep.
 fn longest(tree: &Value) -> usize {
     match tree {
         Value::Array(items) => items.iter().map(longest).max().unwrap_or(0).max(items.len()),
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// Valid is whatever holds no `false`.
+    /// Everything without `false` is valid.
     fn is_valid(tree: &Value) -> bool {
         match tree {
             Value::Bool(valid) => *valid,

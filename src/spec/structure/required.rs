@@ -1,11 +1,11 @@
-//! What a spec cannot be without. Pure.
+//! Required fields of a spec. Pure.
 
 use serde_json::Value;
 
 use super::RULES;
 use crate::text::json::unescape;
 
-/// Whether what holds a place cannot be without it.
+/// Whether the value at a pointer is required.
 #[must_use]
 pub fn is_required(pointer: &str) -> bool {
     let mut rule = resolved(&RULES.schema);
@@ -20,7 +20,7 @@ pub fn is_required(pointer: &str) -> bool {
     required
 }
 
-/// A rule behind references and beside `null`.
+/// A rule with references resolved and `null` removed.
 fn resolved(mut rule: &'static Value) -> &'static Value {
     loop {
         let mut alternatives =

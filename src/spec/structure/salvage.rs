@@ -1,6 +1,6 @@
-//! What is left of a document when its structural problems are taken out, so that the rules can be checked in the same run.
+//! Removes structural problems from a document, so that the rules can be checked in the same run.
 //!
-//! What is put in instead has a place among those reported, so that no rule speaks of it: one mistake is one finding.
+//! Stand-ins are recorded as reported, so that no rule judges them: one mistake gives one finding.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use super::{Kind, problems};
 use crate::spec::tree::Document;
 use crate::text::json::{escape, unescape};
 
-/// Rounds of taking out: removing one value can uncover another problem.
+/// Rounds of removing: each removal can uncover another problem.
 const ROUNDS: usize = 3;
 
-/// Something that no rule objects to, in place of a required field that is not there.
+/// A value that no rule objects to, for a missing required field.
 fn placeholder(name: &str, pointer: &str) -> Option<Value> {
     Some(match name {
         "version" => json!(1),
         "stack" => json!("unnamed"),
         "subscription" => json!("00000000-0000-0000-0000-000000000000"),
-        // Two nameless accounts are not the same account, and two grants without a role or a scope not the same grant.
+        // Nameless accounts must differ, and so must grants without a role or a scope.
         "name" => json!(format!("unnamed{}", pointer.replace('/', "-"))),
         "role" => json!(Uuid::new_v5(&Uuid::NAMESPACE_OID, pointer.as_bytes())),
         "principals" => json!([]),
@@ -37,9 +37,9 @@ fn is_scalar(tree: &Value, pointer: &str) -> bool {
     tree.pointer(pointer).is_some_and(|value| value.is_number() || value.is_boolean())
 }
 
-/// The tree without what is wrong with it: misspelt fields under their right names, the other wrong values left out.
+/// The tree without its problems: misspelled fields renamed, other wrong values removed.
 ///
-/// Required fields that are not there are made up; `None` where that cannot be done. With it, the places of all that was left out or made up.
+/// Missing required fields get stand-ins; `None` if that is not possible. Also returns the pointers of everything removed or replaced.
 pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<String>)> {
     let mut tree = document.tree.clone();
     let mut lost = BTreeSet::new();
@@ -82,7 +82,7 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<S
                     let (parent, name) = problem.pointer.rsplit_once('/')?;
                     let name = unescape(name);
                     lost.insert(problem.pointer.clone());
-                    // Taking out an element would move those behind it away from their places.
+                    // Removing an element would shift those after it.
                     tree.pointer_mut(parent).and_then(Value::as_object_mut)?.remove(&name);
                 }
             }

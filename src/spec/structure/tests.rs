@@ -1,4 +1,4 @@
-//! Tests of structural findings: every problem at once, in our words.
+//! Structural findings: every problem at once, in plain words.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::super::variables::{VariableInputs, Variables, substitute};
 use super::*;
 use crate::source::Sources;
 
-/// Place, message and hint of everything that is wrong with a spec, variables put in.
+/// Position, message and hint of each finding about a spec with variables substituted.
 fn found(text: &str, arguments: &[(&str, &str)]) -> Vec<(String, String, String)> {
     let mut sources = Sources::default();
     let file = sources.add("s", text);
@@ -31,7 +31,7 @@ fn found(text: &str, arguments: &[(&str, &str)]) -> Vec<(String, String, String)
     findings.into_iter().map(shown).collect()
 }
 
-/// What is wrong with an account of the given fields; they begin at line 6, column 5.
+/// The findings about an account with these fields, which start at line 6, column 5.
 fn account(fields: &str) -> Vec<(String, String, String)> {
     let fields = fields.replace('\n', "\n    ");
     found(
@@ -96,32 +96,36 @@ fn wrong_types_are_told_in_words_with_what_to_write() {
     for (field, message, hint) in [
         (
             "disableLocalAuth: yes",
-            "`disableLocalAuth` takes true or false, not the string `yes`",
+            "`disableLocalAuth` must be true or false, not the string `yes`",
             "write `true`",
         ),
         (
             "disableLocalAuth: Off",
-            "`disableLocalAuth` takes true or false, not the string `Off`",
+            "`disableLocalAuth` must be true or false, not the string `Off`",
             "write `false`",
         ),
         (
             "disableLocalAuth: 1",
-            "`disableLocalAuth` takes true or false, not the number `1`",
+            "`disableLocalAuth` must be true or false, not the number `1`",
             "`disableLocalAuth`: Whether",
         ),
-        ("location: 0x1F", "`location` takes text, not the number `0x1F`", "put it in quotes: `\"0x1F\"`"),
-        ("location: true", "`location` takes text, not `true`", "put it in quotes"),
-        ("location: [a]", "`location` takes text, not a list", "`location`: "),
-        ("tags: {cost: 1.10}", "`cost` takes text, not the number `1.10`", "`\"1.10\"`"),
-        ("tags: [a]", "`tags` takes a mapping, not a list", "`tags`: "),
-        ("networkAcls: []", "`networkAcls` takes a mapping, not a list", "`networkAcls`: "),
-        ("networkAcls: {ipRules: 10.0.0.1}", "`ipRules` takes a list, not the string `10.0.0.1`", "- "),
-        ("networkAcls: {ipRules: [1]}", "an element of `ipRules` takes text, not the number `1`", "quotes"),
-        ("networkAcls: {ipRules: [~]}", "an element of `ipRules` takes text, not nothing", "give it a value"),
+        ("location: 0x1F", "`location` must be text, not the number `0x1F`", "quote it: `\"0x1F\"`"),
+        ("location: true", "`location` must be text, not `true`", "quote it"),
+        ("location: [a]", "`location` must be text, not a list", "`location`: "),
+        ("tags: {cost: 1.10}", "`cost` must be text, not the number `1.10`", "`\"1.10\"`"),
+        ("tags: [a]", "`tags` must be a mapping, not a list", "`tags`: "),
+        ("networkAcls: []", "`networkAcls` must be a mapping, not a list", "`networkAcls`: "),
+        ("networkAcls: {ipRules: 10.0.0.1}", "`ipRules` must be a list, not the string `10.0.0.1`", "- "),
+        (
+            "networkAcls: {ipRules: [1]}",
+            "an element of `ipRules` must be text, not the number `1`",
+            "quote it: `",
+        ),
+        ("networkAcls: {ipRules: [~]}", "an element of `ipRules` must be text, not null", "set a value"),
         (
             "roleAssignments:",
-            "`roleAssignments` takes a list, not nothing",
-            "write `[]` to remove all, or leave the line out",
+            "`roleAssignments` must be a list, not null",
+            "write `[]` to remove all, or remove the line",
         ),
     ] {
         let found = account(field);
@@ -137,24 +141,24 @@ fn words_are_listed_and_the_nearest_is_offered() {
     assert_one(
         &found,
         "6:26",
-        "`publicNetworkAccess` takes `Enabled` or `Disabled`, not `enabled`",
+        "`publicNetworkAccess` must be `Enabled` or `Disabled`, not `enabled`",
         "did you mean `Enabled`?",
     );
     assert_one(
         &account("publicNetworkAccess: 3"),
         "6:26",
-        "`publicNetworkAccess` takes `Enabled` or `Disabled`, not the number `3`",
+        "`publicNetworkAccess` must be `Enabled` or `Disabled`, not the number `3`",
         "",
     );
     let found = account("encryption: {keySource: Microsoft.Keyvault}");
     let message =
-        "`keySource` takes `Microsoft.CognitiveServices` or `Microsoft.KeyVault`, not `Microsoft.Keyvault`";
+        "`keySource` must be `Microsoft.CognitiveServices` or `Microsoft.KeyVault`, not `Microsoft.Keyvault`";
     assert_one(&found, "6:29", message, "`Microsoft.KeyVault`");
 }
 
 #[test]
 fn alternatives_are_judged_by_what_the_value_is() {
-    let takes = "`identity` takes `SystemAssigned`, `None` or a mapping, not";
+    let takes = "`identity` must be `SystemAssigned`, `None` or a mapping, not";
     assert_one(
         &account("identity: systemAssigned"),
         "6:15",
@@ -171,19 +175,24 @@ fn alternatives_are_judged_by_what_the_value_is() {
         "`userAssigned`",
     );
     let found = account("identity: {userAssigned: [1]}");
-    assert_one(&found, "6:31", "an element of `userAssigned` takes text, not the number `1`", "quotes");
+    assert_one(
+        &found,
+        "6:31",
+        "an element of `userAssigned` must be text, not the number `1`",
+        "quote it: `",
+    );
 }
 
 #[test]
 fn the_spec_itself_is_checked_and_its_version_is_1() {
     let found = found("[]\n", &[]);
-    assert_one(&found, "1:1", "a spec is a mapping, not a list", "");
+    assert_one(&found, "1:1", "a spec must be a mapping, not a list", "");
     for (version, message) in [
-        ("2", "`version` takes 1, not 2"),
-        ("0", "`version` takes 1, not 0"),
-        ("1.5", "`version` takes a whole number, not the number `1.5`"),
-        ("'1'", "`version` takes a whole number, not the string `1`"),
-        ("99999999999", "`version` takes 1, not 99999999999"),
+        ("2", "`version` must be 1, not 2"),
+        ("0", "`version` must be 1, not 0"),
+        ("1.5", "`version` must be a whole number, not the number `1.5`"),
+        ("'1'", "`version` must be a whole number, not the string `1`"),
+        ("99999999999", "`version` must be 1, not 99999999999"),
     ] {
         let found = super::tests::found(&format!("version: {version}\nstack: s\nsubscription: x\n"), &[]);
         assert_one(&found, "1:10", message, "");
@@ -208,8 +217,8 @@ fn text_fields_take_arguments_that_look_like_numbers_and_typed_fields_take_them_
     assert_one(
         &found,
         "5:80",
-        "`b` takes text, not the number `2`",
-        "put the value of `two` in quotes, where it is set",
+        "`b` must be text, not the number `2`",
+        "quote the value of `two` where it is set",
     );
 }
 
@@ -234,7 +243,7 @@ fn findings_stand_in_the_order_of_the_file() {
 
 #[test]
 fn every_field_of_the_model_refuses_another_type() {
-    // Whatever stands in the schema, a value of no possible type gives a finding in words, at its place, and no panic.
+    // For every part of the schema, a value of no accepted type gives a worded finding at its position, and no panic.
     let schema = schema();
     let fields = schema["$defs"]["Account"]["properties"].as_object().unwrap();
     assert!(fields.len() > 15);

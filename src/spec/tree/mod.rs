@@ -1,10 +1,11 @@
-//! From the text of a file to a tree with positions.
+//! Parses the text of a file into a tree with positions.
 //!
-//! Input: a loaded file. Output: the JSON value that its YAML says, a place in the file for every key and value, and every problem found on
-//! the way. Pure; never recursive before the depth is known to be small, so that no input overflows the stack. What the tree should hold is
-//! not known here: see `structure`.
+//! Input: a loaded file. Output: the JSON value of its YAML, a position for every key and value, and every problem found. Pure; only
+//! recursive once the depth is known to be small, so that no input overflows the stack. What the tree should contain is not known here: see
+//! `structure`.
 //!
-//! The YAML events come from serde-saphyr's parser directly instead of through serde, which would stop at the first problem and hide how a scalar was written.
+//! Uses the events of serde-saphyr's parser directly instead of serde, which would stop at the first problem and lose how a scalar was
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,32 +18,32 @@ use crate::finding::Finding;
 use crate::source::{FileId, Sources, Span};
 use crate::text::json::{escape, unescape};
 
-/// Deepest nesting of lists and mappings in a spec.
+/// The maximum nesting of lists and mappings in a spec.
 pub const MAX_DEPTH: usize = 64;
 
-/// A file as a tree, with places.
+/// A file as a tree with positions.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The file it was read from.
     pub file: FileId,
-    /// What it says.
+    /// Its value.
     pub tree: Value,
-    /// The places of `tree`, node by node.
+    /// The positions of `tree`, node by node.
     pub(super) places: Node,
-    /// Pointers to values that a finding already speaks about; what stands there is a stand-in and not to be judged again.
+    /// Pointers to values that already have a finding; they are stand-ins that must not be judged again.
     pub(super) reported: BTreeSet<String>,
-    /// Pointers to values that one reference stood for.
+    /// Pointers to values that were a single reference.
     pub(super) substituted: BTreeMap<String, Substituted>,
 }
 
-/// What is known about a value that one reference stood for.
+/// A value that was a single reference.
 #[derive(Debug, Clone)]
 pub(super) struct Substituted {
     /// The variable's name.
     pub(super) name: String,
-    /// Its value as it was written.
+    /// Its value as written.
     pub(super) text: String,
-    /// Whether it comes from outside of YAML, where all is text: a field that takes text gets the text instead of a number.
+    /// Whether it comes from outside of YAML, where everything is text: a field that takes text gets the text instead of a number.
     pub(super) argument: bool,
 }
 
@@ -53,55 +54,55 @@ pub(super) struct Place {
     pub(super) end: usize,
 }
 
-/// The places of one value and of what it holds.
+/// The positions of a value and its children.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Node {
     pub(super) key: Option<Place>,
     pub(super) value: Place,
-    /// The characters of an unquoted scalar that is not text: `1.10` is no longer visible in the number.
+    /// The characters of an unquoted scalar that is not text: the number no longer shows `1.10`.
     pub(super) raw: Option<Arc<str>>,
     pub(super) children: Children,
 }
 
-/// What a value holds.
+/// The children of a value.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Children {
     #[default]
     None,
-    /// Sorted by name. A `BTreeMap` would take room for eleven entries where there is one.
+    /// Sorted by name. A `BTreeMap` would allocate space for eleven entries even for one.
     Map(Vec<(String, Node)>),
     List(Vec<Node>),
 }
 
-/// Parses a file: the document, where one can be made out, and every problem found.
+/// Parses a file: the document, if possible, and every problem found.
 ///
-/// A document comes back beside problems that do not hide the rest of it (a key set twice, a number that JSON cannot hold), so that all
-/// problems of a file can be told at once.
+/// Problems that do not hide the rest (a duplicate key, a number that JSON cannot represent) still return a document, so that all problems
+/// of a file are reported at once.
 #[must_use]
 pub fn parse(file: FileId, sources: &Sources) -> (Option<Document>, Vec<Finding>) {
     let text = &sources.file(file).text;
     let (document, findings) = Builder::new(file, text).build();
-    // What a conflict does to the rest of the file is nothing to mend.
+    // What a conflict breaks in the rest of the file needs no separate fix.
     let conflicts = if findings.is_empty() { Vec::new() } else { conflict::findings(file, text) };
     if conflicts.is_empty() { (document, findings) } else { (None, conflicts) }
 }
 
 impl Document {
-    /// Where the value at a JSON pointer stands, or else its nearest ancestor.
+    /// The position of the value at a JSON pointer, or of its nearest ancestor.
     #[must_use]
     pub fn value_span(&self, pointer: &str) -> Span {
         let (node, _) = self.nearest(pointer);
         self.span(node.value)
     }
 
-    /// Where the key of the value at a JSON pointer stands; for an element of a list, the element.
+    /// The position of the key of the value at a JSON pointer; for a list element, the element.
     #[must_use]
     pub fn key_span(&self, pointer: &str) -> Span {
         let (node, _) = self.nearest(pointer);
         self.span(node.key.unwrap_or(node.value))
     }
 
-    /// Where a finding about the value at a JSON pointer belongs: the value, or its key where the value is empty or a block.
+    /// The position for a finding about the value at a JSON pointer: the value, or its key if the value is empty or a block.
     #[must_use]
     pub fn span_of(&self, pointer: &str) -> Span {
         let (node, exact) = self.nearest(pointer);
@@ -112,7 +113,7 @@ impl Document {
         }
     }
 
-    /// The characters of an unquoted scalar that is not text, as they stand in the file.
+    /// The characters of an unquoted scalar that is not text, as written.
     #[must_use]
     pub fn raw(&self, pointer: &str) -> Option<&str> {
         match self.nearest(pointer) {
@@ -121,7 +122,7 @@ impl Document {
         }
     }
 
-    /// The JSON pointer to the innermost value that stands at a place, or whose key does.
+    /// The JSON pointer to the innermost value, or key, at a position.
     #[must_use]
     pub fn pointer_at(&self, span: Span) -> Option<String> {
         fn find(node: &Node, place: Place, pointer: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Tests of the tree and its places.
+//! The tree and its positions.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn tree(text: &str) -> Value {
     document.unwrap().tree
 }
 
-/// Codes with line and column of everything found in a text.
+/// Codes of the findings about a text, with line and column.
 fn found(text: &str) -> Vec<(Code, String)> {
     let (_, findings, sources) = parse_text(text);
     findings

@@ -1,9 +1,9 @@
-//! `${name}` in the parsed tree.
+//! Substitutes `${name}` in the parsed tree.
 //!
 //! Input: a document, and the variables from outside: `--var`, `--var-file`, `KEYLESS_VAR_NAME`. Output: the document with every reference
-//! replaced, and every reference that cannot be. Text is never searched before it is parsed, values are never searched again, and keys are left alone, so that no
-//! value can add structure or reach another variable. Pure: the environment comes in as pairs, and of those only the ones that begin with
-//! `KEYLESS_VAR_` are kept.
+//! replaced, and findings for those that cannot be. Text is never searched before it is parsed, values are never searched again, and keys
+//! are left alone, so that no value can add structure or reach another variable. Pure: takes the environment as pairs and keeps only
+//! variables that start with `KEYLESS_VAR_`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,28 +18,28 @@ use crate::source::{Sources, Span};
 use crate::text::json::escape;
 use crate::text::names::{nearest, short};
 
-/// What a variable of the environment begins with to be one of ours.
+/// The prefix of environment variables with values.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";
 
-/// Fields that take `${secret.NAME}`: JSON pointers in which `*` stands for any one token.
+/// Fields that accept `${secret.NAME}`: JSON pointers in which `*` matches one token.
 const SECRET_FIELDS: &[&str] = &[
     "/accounts/*/connections/*/credentials/key",
     "/accounts/*/projects/*/connections/*/credentials/key",
     "/workspaces/*/connections/*/credentials/key",
 ];
 
-/// Where variables from outside of a spec come from.
+/// The sources of variables outside of a spec.
 #[derive(Debug, Clone, Default)]
 pub struct VariableInputs {
-    /// `--var name=value`, in order; the last of a name counts.
+    /// `--var name=value`, in order; the last one for a name wins.
     pub arguments: Vec<(String, String)>,
-    /// `--var-file`, in order; later files go before earlier ones.
+    /// `--var-file`, in order; later files override earlier ones.
     pub files: Vec<PathBuf>,
     environment: BTreeMap<String, String>,
 }
 
 impl VariableInputs {
-    /// Collects the sources; of the environment, only what begins with [`ENVIRONMENT_PREFIX`] is kept.
+    /// Collects the sources; from the environment only variables that start with [`ENVIRONMENT_PREFIX`].
     pub fn new(
         arguments: Vec<(String, String)>,
         files: Vec<PathBuf>,
@@ -56,10 +56,10 @@ impl VariableInputs {
     }
 }
 
-/// Splits `name=value` as it stands behind `--var`; the error says what is wrong with it.
+/// Splits `name=value` from `--var`; the error says what is wrong with it.
 pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once('=') else {
-        return Err("a variable is given as `name=value`".to_owned());
+        return Err("a variable must be given as `name=value`".to_owned());
     };
     if !is_name(name) {
         return Err(format!("`{}` cannot be a variable's name: {NAME_RULE}", short(name)));
@@ -67,15 +67,15 @@ pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-const NAME_RULE: &str = "a name is made of letters, digits and `_`, and does not begin with a digit";
+const NAME_RULE: &str = "a name consists of letters, digits and `_`, and does not start with a digit";
 
 /// The value of a variable.
 #[derive(Debug, Clone)]
 struct Variable {
     value: Value,
-    /// As it was written: `1.10` embedded in text stays `1.10`.
+    /// As written: `1.10` embedded in text stays `1.10`.
     text: String,
-    /// Whether it comes from `--var` or the environment, where all is text.
+    /// Whether it comes from `--var` or the environment, where everything is text.
     argument: bool,
 }
 
@@ -91,12 +91,12 @@ pub struct Variables {
     /// First layer goes before second.
     arguments: BTreeMap<String, Variable>,
     files: BTreeMap<String, Variable>,
-    /// By name in upper case.
+    /// By upper-case name.
     environment: BTreeMap<String, Variable>,
 }
 
 impl Variables {
-    /// Puts the sources together; `files` are the parsed `--var-file`s in order.
+    /// Combines the sources; `files` are the parsed `--var-file`s in order.
     #[must_use]
     pub fn new(inputs: &VariableInputs, files: &[Document]) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
@@ -111,7 +111,7 @@ impl Variables {
             if file.tree.is_object() {
                 variables.files.extend(declared(file, "", &mut findings));
             } else {
-                let message = "a file of variables is a mapping of names to values";
+                let message = "a file of variables must be a mapping of names to values";
                 findings.push(Finding::error(Code::WrongType, message).at(file.span_of("")));
             }
         }
@@ -127,7 +127,7 @@ impl Variables {
     }
 }
 
-/// Reads a mapping of variables: names checked, values scalars without references.
+/// Reads a mapping of variables: checks names, and that values are scalars without references.
 fn declared(document: &Document, base: &str, findings: &mut Vec<Finding>) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     let Some(Value::Object(map)) = document.tree.pointer(base) else { return variables };
@@ -143,9 +143,9 @@ fn declared(document: &Document, base: &str, findings: &mut Vec<Finding>) -> BTr
             Value::Array(_) | Value::Object(_) => {
                 let what = if value.is_array() { "a list" } else { "a mapping" };
                 let message =
-                    format!("the variable `{}` takes text, a number, true or false, not {what}", short(name));
+                    format!("variable `{}` must be text, a number, true or false, not {what}", short(name));
                 findings.push(Finding::error(Code::WrongType, message).at(document.key_span(&pointer)));
-                // It is defined all the same: no further finding where it is used.
+                // It is still defined, so that its uses get no further finding.
                 (Value::Null, String::new())
             }
             Value::String(text) => {
@@ -159,18 +159,17 @@ fn declared(document: &Document, base: &str, findings: &mut Vec<Finding>) -> BTr
     variables
 }
 
-/// The text of a variable's value, which may hold `$${` but no reference.
+/// The text of a variable's value, which may contain `$${` but no reference.
 fn plain_value(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
     let mut plain = String::new();
     for part in parts(text) {
         match part {
             Part::Text(text) => plain.push_str(text),
             Part::Reference(source) | Part::Secret(source) | Part::Malformed(source) => {
-                let message = format!("the value of a variable refers to nothing: `{}`", short(source));
+                let message = format!("a variable's value cannot contain a reference: `{}`", short(source));
                 let finding = Finding::error(Code::MalformedReference, message).at(span);
                 findings.push(
-                    finding
-                        .hint("put references together where they are used; write `$${` for a literal `${`"),
+                    finding.hint("combine references where they are used; write `$${` for a literal `${`"),
                 );
                 plain.push_str(source);
             }
@@ -179,7 +178,7 @@ fn plain_value(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
     plain
 }
 
-/// Replaces every reference in a document by the value of its variable.
+/// Replaces every reference in a document with the value of its variable.
 pub fn substitute(document: &mut Document, outside: &Variables, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own = declared(document, "/variables", &mut findings);
@@ -226,10 +225,10 @@ impl Walk<'_> {
                         } else {
                             "${...}".to_owned()
                         };
-                        let message = format!("the key `{key}` is taken as it stands");
+                        let message = format!("the key `{key}` is used literally");
                         let span = self.document.key_span(&format!("{}/{token}", self.pointer));
                         let finding = Finding::warning(Code::MalformedReference, message).at(span);
-                        self.findings.push(finding.hint("variables are put into values, never into keys"));
+                        self.findings.push(finding.hint("variables are substituted in values, not in keys"));
                     }
                     self.below(&token, item);
                 }
@@ -246,7 +245,7 @@ impl Walk<'_> {
         self.pointer.truncate(length);
     }
 
-    /// What a text with `${` becomes; none if it stays as it is.
+    /// The value of a text with `${`; `None` if it is unchanged.
     fn text(&mut self, text: &str) -> Option<Value> {
         let parts = parts(text);
         if let [Part::Reference(source)] = parts[..] {
@@ -268,17 +267,16 @@ impl Walk<'_> {
                 Part::Reference(source) => match self.outside.get(inner(source), self.own) {
                     None => self.unknown(source),
                     Some(Variable { value: Value::Null, .. }) => {
-                        let message = format!("`{}` has no value to put into text", short(source));
-                        let hint = "give the variable a value; `\"\"` is no text at all";
+                        let message = format!("`{}` has no value to insert into text", short(source));
+                        let hint = "set a value for the variable; `\"\"` is the empty text";
                         self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
                     }
                     Some(variable) => result.push_str(&variable.text),
                 },
                 Part::Secret(source) => {
                     if !SECRET_FIELDS.iter().any(|pattern| matches(pattern, &self.pointer)) {
-                        let message =
-                            format!("`{}` stands in a field that is shown and compared", short(source));
-                        let hint = "secrets are allowed in `credentials.key` of connections only";
+                        let message = format!("`{}` is in a field that is shown and compared", short(source));
+                        let hint = "secrets are only allowed in `credentials.key` of connections";
                         self.problem(
                             Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
                             source,
@@ -286,10 +284,10 @@ impl Walk<'_> {
                     }
                     result.push_str(source);
                 }
-                // What follows may well be the rest of a key.
+                // What follows may be the rest of a key.
                 Part::Malformed(source) if secrets::is_secret(&self.pointer) => {
-                    let message = "a secret holds `${`, and no reference follows";
-                    let hint = "write `${secret.NAME}` and nothing else";
+                    let message = "a secret contains `${` without a reference";
+                    let hint = "write only `${secret.NAME}`";
                     self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
                 }
                 Part::Malformed(source) => {
@@ -308,7 +306,7 @@ impl Walk<'_> {
         let name = inner(source);
         let secret = secrets::is_credential(&self.pointer);
         let message = if secret {
-            "no variable has the name that stands here".to_owned()
+            "there is no variable with this name".to_owned()
         } else {
             format!("no variable is named `{}`", short(name))
         };
@@ -318,7 +316,7 @@ impl Walk<'_> {
         let hint = if let Some(known) = nearest(name, known.chain(&lower).map(String::as_str)) {
             format!("did you mean `${{{known}}}`?")
         } else if secret {
-            "write `${secret.NAME}` and nothing else, and put the key into KEYLESS_SECRET_NAME; if a key stood here, change it".to_owned()
+            "write only `${secret.NAME}`, and set KEYLESS_SECRET_NAME to the key; if a key was written here, rotate it".to_owned()
         } else {
             let name = short(name);
             format!(
@@ -328,7 +326,7 @@ impl Walk<'_> {
         self.problem(Finding::error(Code::UnknownVariable, message).hint(hint), source);
     }
 
-    /// Reports a problem at the reference, or at its value where the reference cannot be made out.
+    /// Reports a problem at the reference, or at its value if the reference cannot be located.
     fn problem(&mut self, finding: Finding, source: &str) {
         let value = self.document.value_span(&self.pointer);
         let written = self.sources.file(value.file).text.get(value.start..value.end).unwrap_or_default();
@@ -353,7 +351,7 @@ enum Part<'t> {
     Malformed(&'t str),
 }
 
-/// Cuts a text at its references; `$${` is the text `${`.
+/// Splits a text at its references; `$${` is the text `${`.
 fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -385,7 +383,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// The name of the secret that a text refers to, if it is one such reference and nothing else.
+/// The name of the secret that a text refers to, if it is a single reference.
 #[must_use]
 pub fn secret_name(text: &str) -> Option<&str> {
     match parts(text)[..] {
@@ -394,12 +392,12 @@ pub fn secret_name(text: &str) -> Option<&str> {
     }
 }
 
-/// Whether a text is one reference and nothing else.
+/// Whether a text is a single reference.
 pub(super) fn is_reference(text: &str) -> bool {
     matches!(parts(text)[..], [Part::Reference(_) | Part::Secret(_)])
 }
 
-/// What stands between the braces.
+/// The text between the braces.
 fn inner(source: &str) -> &str {
     let inner = source.strip_prefix("${").unwrap_or(source);
     inner.strip_suffix('}').unwrap_or(inner)
@@ -411,25 +409,23 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// What to do about `${` that is no reference.
+/// The hint for a `${` that is not a reference.
 fn remedy(source: &str) -> String {
     let name = inner(source);
     if !source.ends_with('}') {
         return "close it with `}`, or write `$${` for a literal `${`".to_owned();
     }
     if is_name(name.trim()) {
-        return format!("write `${{{}}}`, without blanks", name.trim());
+        return format!("write `${{{}}}`, without spaces", name.trim());
     }
     if let Some((name, _)) = name.split_once([':', '-', '?', '=']).filter(|(name, _)| is_name(name)) {
         let name = short(name);
-        return format!(
-            "a default stands under `variables:` as `{name}: ...`; the reference is `${{{name}}}`"
-        );
+        return format!("put the default under `variables:` as `{name}: ...` and write `${{{name}}}` here");
     }
     format!("{NAME_RULE}; write `$${{` for a literal `${{`")
 }
 
-/// Whether a pointer fits a pattern in which `*` stands for any one token.
+/// Whether a pointer matches a pattern in which `*` matches one token.
 fn matches(pattern: &str, pointer: &str) -> bool {
     let (mut pattern, mut pointer) = (pattern.split('/'), pointer.split('/'));
     loop {

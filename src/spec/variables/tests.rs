@@ -117,7 +117,7 @@ fn what_is_no_reference_is_malformed_at_its_place() {
         ("${", "close it"),
         ("${a", "close it"),
         ("${}", "letters"),
-        ("${ a }", "without blanks"),
+        ("${ a }", "without spaces"),
         ("${1a}", "letters"),
         ("${a-b}", "`${a}`"),
         ("${a:-x}", "`${a}`"),

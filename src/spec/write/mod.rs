@@ -1,8 +1,7 @@
-//! A spec's tree as YAML that people read and [`super::read`] takes back: the way from files to values, backwards.
+//! Writes a spec's tree as readable YAML that [`super::read`] reads back: the reverse of reading.
 //!
-//! Input: a tree, and comments by JSON pointer. Output: text, each value on one line as far as it fits, members in the order in which
-//! people read them. What another YAML reader could take for something else than text stands in quotes, and so does every character
-//! that could not be seen. Pure.
+//! Input: a tree, and comments by JSON pointer. Output: text, with each value on one line if it fits, and members in reading order. Text
+//! that another YAML parser could take for something else is quoted, and invisible characters are escaped. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +15,7 @@ use super::sections::{SECTIONS, section};
 use crate::text::json::escape;
 use crate::text::sanitize::{break_commands, hides, sanitize};
 
-/// Members in reading order; what is not named here comes after them, by name.
+/// Members in reading order; others follow by name.
 const ORDER: &[&str] = &[
     "stack",
     "tenant",
@@ -78,10 +77,10 @@ const ORDER: &[&str] = &[
     "principals",
 ];
 
-/// Up to here a list or mapping of plain values stands on one line.
+/// The maximum width of a list or mapping of plain values on one line.
 const WIDTH: usize = 120;
 
-/// The tree in which every text means itself: `${` begins no reference.
+/// The tree with every text taken literally: `${` starts no reference.
 #[must_use]
 pub fn literal(tree: &Value) -> Value {
     match tree {
@@ -94,7 +93,7 @@ pub fn literal(tree: &Value) -> Value {
     }
 }
 
-/// Writes a tree. A comment stands behind the value that it is about, or above one that takes several lines.
+/// Writes a tree. Comments go after their value, or above one that takes several lines.
 #[must_use]
 pub fn to_yaml(tree: &Value, comments: &BTreeMap<String, String>) -> String {
     let mut writer = Writer { text: String::new(), comments };
@@ -132,14 +131,14 @@ impl Writer<'_> {
     fn list(&mut self, items: &[Value], pointer: &str, indent: usize) {
         for (index, item) in items.iter().enumerate() {
             let at = format!("{pointer}/{index}");
-            // Such elements take lines of their own, however short they are.
+            // Such elements go on separate lines, however short they are.
             let tall = item.as_object().is_some_and(|map| !map.is_empty())
                 && pointer.rsplit('/').next().is_some_and(|name| section(name).is_some());
             let short = if tall { None } else { self.short(item, &at, indent + 1) };
             self.comment_above(&at, short.is_some(), indent);
             match item {
                 Value::Object(map) if short.is_none() => {
-                    // The first member stands beside the dash.
+                    // The first member goes next to the dash.
                     let start = self.text.len();
                     self.map(map, &at, indent + 2);
                     self.text.replace_range(start + indent..=start + indent, "-");
@@ -153,7 +152,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What stands behind a key or a dash.
+    /// Writes what follows a key or a dash.
     fn rest(&mut self, value: &Value, at: &str, indent: usize, short: Option<String>) {
         match (value, short) {
             (_, Some(line)) => {
@@ -186,14 +185,14 @@ impl Writer<'_> {
         }
     }
 
-    /// The value on one line, if that is how it is to stand.
+    /// The value on one line, if it should be.
     fn short(&self, value: &Value, at: &str, column: usize) -> Option<String> {
         let empty = |value: &Value| match value {
             Value::Array(items) => items.is_empty(),
             Value::Object(map) => map.is_empty(),
             _ => false,
         };
-        // On lines of its own an empty one would be read back as null.
+        // On separate lines an empty one would be read back as null.
         if empty(value) {
             return Some(one_line(value));
         }
@@ -223,7 +222,7 @@ impl Writer<'_> {
 
     fn comment_behind(&mut self, at: &str) {
         if let Some(comment) = self.comments.get(at) {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(self.text, "  # {}", sanitize(comment));
         }
     }
@@ -239,7 +238,7 @@ impl Writer<'_> {
 fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
     let order = ORDER.iter().copied().chain(SECTIONS.iter().map(|row| row.name));
     let rank = |name: &str| match name {
-        // Of the format, not of a model.
+        // The format's version, not a model's.
         "version" if map.contains_key("stack") => 0,
         name => 1 + order.clone().position(|known| known == name).unwrap_or(order.clone().count()),
     };
@@ -274,14 +273,14 @@ fn inner(value: &Value) -> String {
     }
 }
 
-/// A text in quotes, or without where no reader could take it for anything else.
+/// A text, quoted unless no parser could take it for something else.
 fn text_on_a_line(text: &str, inside: bool) -> String {
     if is_plain(text) && !(inside && text.contains(',')) { text.to_owned() } else { quoted(text) }
 }
 
-/// Whether a text can do without quotes in every YAML reader.
+/// Whether a text needs no quotes in any YAML parser.
 fn is_plain(text: &str) -> bool {
-    /// What YAML 1.1 takes for true, false or nothing.
+    /// Words that YAML 1.1 takes for booleans or null.
     const WORDS: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let begins = |first: char| first.is_alphabetic() || first == '/';
     let number_like = || Uuid::try_parse(text).is_ok() && text.len() == 36 || is_address(text);
@@ -302,7 +301,7 @@ fn is_address(text: &str) -> bool {
         && length.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A text in double quotes, every character visible.
+/// A text in double quotes, with every character visible.
 fn quoted(text: &str) -> String {
     let mut line = String::with_capacity(text.len() + 2);
     line.push('"');
@@ -310,13 +309,13 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         let code = u32::from(character);
         let mut buffer = [0; 4];
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = match character {
             '"' | '\\' => write!(line, "\\{character}"),
             '\n' => write!(line, "\\n"),
             '\r' => write!(line, "\\r"),
             '\t' => write!(line, "\\t"),
-            // Two of them could begin a command of a pipeline.
+            // Two of them could start a pipeline command.
             '#' if previous == '#' => write!(line, "\\x23"),
             _ if !hides(character.encode_utf8(&mut buffer)) => write!(line, "{character}"),
             _ if code > 0xFFFF => write!(line, "\\U{code:08x}"),
@@ -328,7 +327,7 @@ fn quoted(text: &str) -> String {
     line
 }
 
-/// Whether a text of several lines can stand as it is.
+/// Whether a multi-line text can be written as a block.
 fn is_lines(text: &str) -> bool {
     let lines = || text.split('\n');
     text.contains('\n')

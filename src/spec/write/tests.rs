@@ -81,7 +81,7 @@ fn empty_mappings_and_lists_stay_what_they_are_wherever_they_stand() {
     ] {
         let text = to_yaml(&tree, &BTreeMap::new());
         assert_eq!(back(&text), tree, "{text}");
-        // A comment on it, or on what is not in it, changes nothing.
+        // A comment on the element itself, or on something not in it, changes nothing.
         let comments = ["/accounts/0", "/accounts/0/x", "/principals/0", "/principals/0/x"];
         let comments = comments.map(|at| (at.to_owned(), "said".to_owned())).into();
         let text = to_yaml(&tree, &comments);
@@ -133,7 +133,7 @@ fn what_a_reader_could_mistake_stands_in_quotes() {
 fn every_field_of_a_spec_has_its_place() {
     let schema = schema();
     let objects = std::iter::once(&schema).chain(schema["$defs"].as_object().unwrap().values());
-    // Of those that are no field of a written spec the order does not matter.
+    // The order of fields that are not in a written spec does not matter.
     let mut fields: Vec<&String> = objects
         .filter_map(|object| object["properties"].as_object())
         .flat_map(|fields| fields.keys())

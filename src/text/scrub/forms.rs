@@ -1,7 +1,7 @@
-//! The forms of a secret: what of it stands in a text that repeats it in some encoding. Pure.
+//! The forms of a secret in texts that repeat it encoded. Pure.
 //!
-//! What a [`View`] undoes (escapes, hex, blanks, tags) needs no form of its own; what it cannot undo without guessing where it begins does:
-//! base64, at each of its alignments.
+//! What a [`View`] reverses (escapes, hex, blanks, tags) needs no form of its own; base64, at each alignment, does, since its start cannot
+//! be guessed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -9,18 +9,18 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use super::view::View;
 use super::{LAYERS, SHORTEST};
 
-/// How many forms are made.
+/// How many forms to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// As it is, and in base64: for what is many and soon forgotten.
+    /// Plain and base64, for values that are many and short-lived.
     Once,
-    /// Also what stands in base64 escaped, in UTF-16, or in base64 again.
+    /// Also escaped text in base64, UTF-16 in base64, and double base64.
     Full,
 }
 
 type Encode = fn(&str) -> Vec<u8>;
 
-/// What a text may have become before somebody encoded it in base64.
+/// How a text may be transformed before it is encoded in base64.
 const BEFORE_BASE64: &[(Depth, Encode)] = &[
     (Depth::Once, |text| text.as_bytes().to_vec()),
     (Depth::Once, |text| json(text).into_bytes()),
@@ -43,11 +43,11 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// All forms of a secret in which a squeezed [`View`] can show it.
+/// All forms of a secret in which a squeezed [`View`] can contain it.
 pub(super) fn forms(secret: &str, depth: Depth) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     add(secret, &mut forms);
-    // Some servers fold the case of what they repeat, as of a host or a header. In base64 another case is another text.
+    // Some servers change the case of what they repeat, such as a host or header. In base64 that changes the text.
     for folded in [secret.to_lowercase(), secret.to_uppercase()] {
         if folded != secret {
             add(&folded, &mut forms);
@@ -71,7 +71,7 @@ pub(super) fn forms(secret: &str, depth: Depth) -> Vec<Vec<u8>> {
     forms
 }
 
-/// A text as each layer of a view shows it.
+/// Adds a text as each layer of a view shows it.
 fn add(text: &str, forms: &mut Vec<Vec<u8>>) {
     let mut view = View::of(text);
     for _ in 0..LAYERS {
@@ -84,7 +84,7 @@ fn add(text: &str, forms: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// In base64 a text looks different by how many bytes stand before it: what it alone decides, for each alignment and alphabet.
+/// Base64 depends on the number of preceding bytes: the characters that the text alone determines, for each alignment and alphabet.
 fn base64(text: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     for before in 0..3 {

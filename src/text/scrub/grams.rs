@@ -1,15 +1,15 @@
-//! Runs of [`SHORTEST`] bytes, and a set of them that passes over most of a text quickly. Pure.
+//! Runs of [`SHORTEST`] bytes, and a set of them that skips most of a text quickly. Pure.
 
 use std::collections::HashSet;
 
 use super::SHORTEST;
 
-/// So many bytes in a row, as a number.
+/// A run of bytes, as a number.
 pub(super) type Gram = u64;
 
 const _: () = assert!(SHORTEST == size_of::<Gram>());
 
-/// All runs of bytes, in order of where they begin.
+/// All runs of bytes, in order of position.
 pub(super) fn grams(bytes: &[u8]) -> impl Iterator<Item = Gram> {
     let mut gram: Gram = 0;
     let rolled = bytes.iter().map(move |byte| {
@@ -23,7 +23,7 @@ pub(super) fn grams(bytes: &[u8]) -> impl Iterator<Item = Gram> {
 #[derive(Debug, Default)]
 pub(super) struct Grams {
     all: HashSet<Gram>,
-    /// One bit of 2^22 for each: where it is not set, the set need not be asked.
+    /// One bit of 2^22 for each: if it is not set, the set need not be queried.
     bits: Vec<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Grams {
 
     fn place(gram: Gram) -> (usize, u64) {
         let hash = gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 42;
-        // The upper 16 of 22 bits choose the word.
+        // The upper 16 of 22 bits select the word.
         (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
     }
 

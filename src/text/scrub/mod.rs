@@ -1,10 +1,11 @@
-//! Takes the secrets of a run out of text that people read.
+//! Removes the secrets of a run from text that people read.
 //!
-//! Whoever gets hold of a secret makes it known here: tokens, keys, assertions, signed addresses. Every text on its way to a terminal, a log
-//! or a report is searched for all of them, in whatever form an answer repeats them: as it is, escaped for JSON, a URL or HTML, also several
-//! times over, in base64 or hex, broken into lines, and in pieces. Any [`SHORTEST`] bytes in a row of any form count, wherever they stand:
-//! nothing in a text shows reliably where somebody cut it. Two things that every secret may have in common with ordinary text are no piece
-//! of one: a whole word, and what stands in the clear anyway (see [`open`]). What programs read back (bodies that are parsed, compared,
+//! Whoever obtains a secret registers it here: tokens, keys, assertions, signed URLs. Every text for a terminal, a log or a report is
+//! searched for all of them, in any form in which an answer may repeat them: plain; escaped for JSON, URLs or HTML, even repeatedly; in
+//! base64 or hex; broken into lines; in pieces. Any [`SHORTEST`] consecutive bytes of any form count, anywhere, since nothing in a text
+//! shows reliably where it was cut. Two things that secrets have in common with ordinary text do not count as pieces: whole words, and text
+//! that is public anyway (see [`open`]). What programs read back (bodies that are parsed, compared, hashed or sent) never comes here.
+//! [`Scrubber`] is pure; the registered secrets belong to the process, like its environment.
 //! hashed or sent) never comes here. [`Scrubber`] is pure; what is known belongs to the process, like its environment.
 
 mod forms;
@@ -21,27 +22,27 @@ use forms::{Depth, forms};
 use grams::{Gram, Grams};
 use view::View;
 
-/// Shorter secrets are refused where they come from: they would be found in ordinary words. Pieces are hidden from this length on.
+/// Shorter secrets are refused at their source: they would occur in ordinary words. Pieces of this length or more are hidden.
 pub(crate) const SHORTEST: usize = 8;
-/// What stands in the place of a secret.
+/// What replaces a secret.
 pub(crate) const REDACTED: &str = "REDACTED";
-/// So many addresses of operations are remembered: more than are ever under way together.
+/// How many operation URLs are remembered: more than are ever in progress together.
 const ADDRESSES: usize = 512;
-/// How often a text may be escaped on top of itself.
+/// How many nested levels of escaping are decoded.
 const LAYERS: usize = 5;
-/// Long texts are searched in parts of about so many bytes, each with the end of the one before.
+/// Long texts are searched in parts of about this many bytes, each overlapping the previous one.
 const PART: usize = 64 << 10;
 const OVERLAP: usize = 1 << 10;
 
 static KNOWN: LazyLock<RwLock<Scrubber>> = LazyLock::new(RwLock::default);
 
-/// Makes a secret known; from here on no text for people shows it.
+/// Registers a secret, which no text for people shows from now on.
 pub(crate) fn learn(secret: &str) {
-    // Secrets are whole entries: a panic elsewhere leaves none half known.
+    // Secrets are added as a whole, so a panic elsewhere cannot leave a partial one.
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(secret);
 }
 
-/// Makes the signature of an address known: the values of its secret parameters. The oldest are forgotten once there are many.
+/// Registers the signature of a URL: the values of its secret parameters. The oldest are forgotten once there are many.
 pub(crate) fn learn_address<'a>(secret_values: impl Iterator<Item = &'a str>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     secret_values.for_each(|value| known.learn_for_a_while(value));
@@ -53,52 +54,52 @@ pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).scrub(text)
 }
 
-/// Lines without secrets: as [`scrub`], and line breaks stay where a secret goes over them.
+/// Lines without secrets: as [`scrub`], but keeps line breaks inside a secret.
 #[must_use]
 pub(crate) fn scrub_lines(text: &str) -> Cow<'_, str> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).scrub_lines(text)
 }
 
-/// Makes known what stands in the clear: the names and ids of a spec. A piece of a secret that is also a piece of one of these is shown.
+/// Registers public text: the names and ids of a spec. A piece of a secret that is also a piece of these is shown.
 pub(crate) fn learn_open(text: &str) {
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn_open(text);
 }
 
-/// Where secrets stand in a text.
+/// The positions of secrets in a text.
 #[must_use]
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text)
 }
 
-/// Whether a text holds a secret.
+/// Whether a text contains a secret.
 #[must_use]
 pub(crate) fn holds_secret(text: &str) -> bool {
     matches!(scrub_lines(text), Cow::Owned(_))
 }
 
-/// Whether a secret has too few characters to be kept out of texts.
+/// Whether a secret is too short to be removed from texts.
 #[must_use]
 pub(crate) fn is_too_short(secret: &str) -> bool {
     View::of(secret).squeezed().bytes().len() < SHORTEST
 }
 
-/// What is known, and how it is found.
+/// The registered secrets, indexed for searching.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubber {
     lasting: HashSet<String>,
     passing: VecDeque<String>,
-    /// All forms of all secrets by their first bytes, as a squeezed [`View`] shows them.
+    /// All forms of all secrets by their first bytes, as a squeezed [`View`] contains them.
     heads: HashMap<Gram, Vec<Box<[u8]>>>,
     /// Every run of bytes of every form.
     grams: Grams,
-    /// Whole words of secrets that are more than the word.
+    /// Whole words in secrets that consist of more than one word.
     words: HashSet<String>,
-    /// Runs of bytes of what stands in the clear.
+    /// Runs of bytes of public text.
     open: open::Open,
 }
 
 impl Scrubber {
-    /// Makes a secret known; one that is too short is not.
+    /// Registers a secret, unless it is too short.
     fn learn(&mut self, secret: &str) {
         if is_too_short(secret) || self.lasting.contains(secret) {
             return;
@@ -106,7 +107,7 @@ impl Scrubber {
         self.add(secret, Depth::Full);
         self.lasting.insert(secret.to_owned());
         if secret.contains('\n') {
-            // A key in PEM is shown line by line, if at all; what stands around it is no secret.
+            // A PEM key is shown line by line, if at all; its header lines are not secret.
             secret.lines().filter(|line| !line.starts_with("-----")).for_each(|line| self.learn(line));
         }
     }
@@ -140,7 +141,7 @@ impl Scrubber {
         for form in forms(secret, depth) {
             let Some(head) = grams::grams(&form).next() else { continue };
             grams::grams(&form).for_each(|gram| self.grams.insert(gram));
-            // A secret may have dividers of its own. Words that somebody divided like that are still words, and have no digits.
+            // A secret may contain separators. Words separated like that are still words, and have no digits.
             if let Some(joined) = View::of_bytes(&form).joined() {
                 let random = grams::grams(joined.bytes())
                     .filter(|gram| gram.to_be_bytes().iter().any(u8::is_ascii_digit));
@@ -160,7 +161,7 @@ impl Scrubber {
         replaced(text, &self.find(text), |_| REDACTED.to_owned())
     }
 
-    /// The same, and as many lines as before.
+    /// The same with as many lines as before.
     #[must_use]
     fn scrub_lines<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let line = |line: &str| {
@@ -172,7 +173,7 @@ impl Scrubber {
         })
     }
 
-    /// As [`find`](Self::find), part by part: what is held of a text while it is searched is many times as large.
+    /// As [`find`](Self::find), part by part: searching a text takes many times its size in memory.
     fn find_in_parts(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
@@ -185,7 +186,7 @@ impl Scrubber {
         merged(text, found)
     }
 
-    /// Where secrets stand in a text: in order, apart from each other, between characters.
+    /// The positions of secrets in a text: sorted, not overlapping, at character boundaries.
     #[must_use]
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
@@ -203,7 +204,7 @@ impl Scrubber {
         merged(text, found)
     }
 
-    /// One layer, as it is, without tags, without dividers, and with what is hex decoded.
+    /// Searches one layer: as it is, without tags, without separators, and with hex decoded.
     fn search(&self, text: &str, view: &View, found: &mut Vec<Range<usize>>) {
         let squeezed = view.squeezed();
         self.runs(text, &squeezed, found);
@@ -219,11 +220,11 @@ impl Scrubber {
         }
     }
 
-    /// Every run of bytes that some form holds.
+    /// Searches for every run of bytes that some form contains.
     fn runs(&self, text: &str, view: &View, found: &mut Vec<Range<usize>>) {
         let bytes = view.bytes();
         let mut run = None;
-        // Up to here a whole form stands.
+        // A whole form extends up to here.
         let mut whole = 0;
         for (at, gram) in grams::grams(bytes).enumerate().filter(|(_, gram)| self.grams.contains(*gram)) {
             let end = at + SHORTEST;
@@ -247,7 +248,7 @@ impl Scrubber {
         self.keep(text, view, run, found);
     }
 
-    /// Notes a run unless it is an ordinary word and no whole secret.
+    /// Records a run unless it is an ordinary word and not a whole secret.
     fn keep(&self, text: &str, view: &View, run: Option<Run>, found: &mut Vec<Range<usize>>) {
         let Some(run) = run else { return };
         let place = view.place(run.place);
@@ -257,14 +258,14 @@ impl Scrubber {
     }
 }
 
-/// Bytes in a row that forms hold.
+/// Consecutive bytes contained in forms.
 struct Run {
     place: Range<usize>,
-    /// Whether a whole form is among them.
+    /// Whether they include a whole form.
     has_whole: bool,
 }
 
-/// A text with other words in place of some ranges.
+/// A text with some ranges replaced.
 fn replaced<'t>(text: &'t str, ranges: &[Range<usize>], other: impl Fn(&str) -> String) -> Cow<'t, str> {
     if ranges.is_empty() {
         return Cow::Borrowed(text);
@@ -280,12 +281,12 @@ fn replaced<'t>(text: &'t str, ranges: &[Range<usize>], other: impl Fn(&str) -> 
     Cow::Owned(clean)
 }
 
-/// The nearest boundary of a character at or before an offset.
+/// The character boundary at or before an offset.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// Ranges in order, those that touch as one, widened to whole characters.
+/// Sorts ranges, merges those that touch, and widens them to whole characters.
 fn merged(text: &str, mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     for range in &mut ranges {
         while !text.is_char_boundary(range.start) {

@@ -1,8 +1,8 @@
-//! What a secret may have in common with any text without being shown by it. Pure.
+//! What a secret may have in common with any text without being revealed. Pure.
 //!
-//! Pieces of secrets are hidden wherever they stand, and a secret that people made up, or a connection string, has pieces that stand in
-//! most messages: `password`, `windows.net`, the name of an account. Hiding those would hide what a message says and nothing else. A secret
-//! is hidden whole all the same, and so is a piece that goes beyond these.
+//! Pieces of secrets are hidden anywhere, and a secret chosen by people, or a connection string, has pieces that occur in most messages:
+//! `password`, `windows.net`, the name of an account. Hiding those would only obscure messages. The whole secret is still hidden, and so is
+//! any piece that goes beyond these.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::SHORTEST;
 use super::grams::{Gram, grams};
 use super::view::View;
 
-/// What stands in ids, addresses and connection strings of everybody, and in what keyless says of how secrets are written.
+/// Text in everybody's ids, URLs and connection strings, and in keyless's messages about writing secrets.
 const COMMON: &[&str] = &[
     "${secret.",
     "KEYLESS_SECRET_",
@@ -50,7 +50,7 @@ const COMMON: &[&str] = &[
 static COMMON_GRAMS: LazyLock<HashSet<Gram>> =
     LazyLock::new(|| COMMON.iter().flat_map(|text| of(text)).collect());
 
-/// Runs of bytes of what stands in the clear.
+/// Runs of bytes of public text.
 #[derive(Debug, Default)]
 pub(super) struct Open(HashSet<Gram>);
 
@@ -64,7 +64,7 @@ impl Open {
     }
 }
 
-/// In any case that a server may have folded it to.
+/// In any case to which a server may have converted it.
 fn of(text: &str) -> Vec<Gram> {
     let cases = [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
     let views = cases.iter().map(|text| View::of(text).squeezed());
@@ -72,7 +72,7 @@ fn of(text: &str) -> Vec<Gram> {
     all.flat_map(|view| grams(view.bytes()).collect::<Vec<_>>()).collect()
 }
 
-/// The words of a secret that is more than one word.
+/// The words of a secret with more than one word.
 pub(super) fn words(secret: &str) -> impl Iterator<Item = &str> {
     let all = secret.trim();
     secret
@@ -80,7 +80,7 @@ pub(super) fn words(secret: &str) -> impl Iterator<Item = &str> {
         .filter(move |word| word.len() >= SHORTEST && word.len() < all.len() && is_word(word))
 }
 
-/// Letters as people write them: `password`, `PASSWORD`, `SharedAccessKey`. Letters at random have capitals closer to each other.
+/// Words as people write them: `password`, `PASSWORD`, `SharedAccessKey`. Random letters have capitals closer together.
 fn is_word(text: &str) -> bool {
     const SYLLABLE: usize = 3;
     let capitals = text.char_indices().filter(|(_, c)| c.is_ascii_uppercase()).map(|(at, _)| at);
@@ -91,7 +91,7 @@ fn is_word(text: &str) -> bool {
         && (written || text.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// Whether a place of a text holds one of some words and nothing else, and no part of a longer one.
+/// Whether a range of a text is exactly one of some words, and not part of a longer one.
 pub(super) fn stands_as_word(text: &str, place: &Range<usize>, is_known: impl Fn(&str) -> bool) -> bool {
     let Some(inner) = text.get(place.clone()) else { return false };
     let bare = inner.trim_matches(|c: char| !c.is_alphanumeric());

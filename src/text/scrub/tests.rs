@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::*;
 
-/// Looks different in every form.
+/// Differs in every form.
 const SECRET: &str = "s3cr3t+/key=Ω \"va&lue\"\\n<1>";
 
 fn knowing(secrets: &[&str]) -> Scrubber {
@@ -28,12 +28,11 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// How a secret is written is what a message tells people whose key is not written so.
+/// Messages tell people how to write a secret.
 #[test]
 fn how_secrets_are_written_is_no_piece_of_one() {
     let scrubber = knowing(&["x${secret.SEARCH}", "k3y-KEYLESS_SECRET_SEARCH"]);
-    let remedy =
-        "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent";
+    let remedy = "write only `${secret.NAME}`: it is taken from KEYLESS_SECRET_NAME when it is sent";
     assert_eq!(scrubber.scrub(remedy), remedy);
     assert_eq!(scrubber.scrub("it was x${secret.SEARCH}!"), "it was REDACTED!");
 }
@@ -69,7 +68,7 @@ fn every_form_of_a_secret_is_taken_out_whole() {
 
 #[test]
 fn base64_is_found_wherever_the_secret_stands_in_it() {
-    // The last one is full of what the two alphabets write in two ways.
+    // The last one consists of characters that the two base64 alphabets write differently.
     let secrets = [SECRET, "0123456789abcdef", "~~~???>>>~~?>~?>~~"];
     let scrubber = knowing(&secrets);
     for secret in secrets {
@@ -79,7 +78,7 @@ fn base64_is_found_wherever_the_secret_stands_in_it() {
                 for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text), url(&STANDARD.encode(&text))]
                 {
                     let clean = scrubber.scrub(&encoded).into_owned();
-                    // What is left tells of no more than the bytes at its edges.
+                    // What is left reveals no more than the bytes at its edges.
                     assert!(clean.contains(REDACTED), "{before} {after} {encoded}");
                     assert!(
                         clean.len()
@@ -181,7 +180,7 @@ fn encodings_of_encodings_are_found() {
             assert!(clean.len() <= REDACTED.len() + edge, "{form}\n{clean}");
         }
     }
-    // A number, or an id, is no secret because it is written with digits of hex.
+    // A number or an id is not a secret because it has only hex digits.
     let text = "11111111-2222-4333-8444-555555555555 sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978";
     assert_eq!(scrubber.scrub(text), text);
 }
@@ -220,7 +219,7 @@ fn words_and_names_in_the_clear_are_no_pieces_of_a_secret() {
     ] {
         assert_eq!(scrubber.scrub(text), clean);
     }
-    // Letters at random are no word.
+    // Random letters are not a word.
     let random = knowing(&["AbCdEfGhIj/q1w2e3r4t5", "abcdefghijklmnopqrstuvwxyz"]);
     assert_eq!(random.scrub("a AbCdEfGhIj b"), "a REDACTED b");
     assert_eq!(random.scrub("a abcdefghijklmn b"), "a REDACTED b");
@@ -271,7 +270,7 @@ fn secrets_that_look_like_escapes_are_found_as_they_are_and_escaped() {
             assert_eq!(scrubber.scrub(&format!("a '{form}' b")), "a 'REDACTED' b", "{secret}");
         }
     }
-    // Behind a backslash its first letter looks like part of an escape.
+    // After a backslash its first letter looks like part of an escape.
     assert_eq!(knowing(&["nothing-to-see"]).scrub("DOMAIN\\nothing-to-see"), "DOMAIN\\REDACTED");
 }
 
@@ -354,7 +353,7 @@ fn a_secret_is_found_in_the_case_that_a_server_folded_it_to() {
         ("ends in ****K9MN4LT8RB3H", "ends in ****REDACTED"),
         ("accountname=chat;key=f00dfeed", "REDACTED"),
         ("accountname%3dchat%3bkey%3df00dfeed", "REDACTED"),
-        // Words that a secret is made of, in any case, are words.
+        // The words of a secret, in any case, are ordinary words.
         ("in production, PRODUCTION and Production", "in production, PRODUCTION and Production"),
     ] {
         assert_eq!(scrubber.scrub(text), clean);
@@ -405,14 +404,14 @@ fn dividers_hide_neither_the_bytes_of_a_secret_nor_its_groups() {
         groups(5, "-").to_lowercase(),
     ] {
         let clean = scrubber.scrub(&format!("key '{form}' is wrong")).replace("0x", "").replace("0X", "");
-        // A zero byte behind the last one tells nothing.
+        // A zero byte at the end reveals nothing.
         let clean = clean.replace("REDACTED-00", "REDACTED");
         assert_eq!(clean, "key 'REDACTED' is wrong", "{form}");
-        // Cut, with at least as many bytes left as a piece has.
+        // Cut, but longer than the shortest piece.
         let cut = &form[..form.len() * 2 / 3];
         assert!(scrubber.scrub(&format!("key {cut}")).contains("REDACTED"), "{cut}");
     }
-    // Dividers of its own, and others.
+    // With its own separators, and with others.
     let divided = knowing(&["3f9a-K2pX_7Qz8.Lw5v-R1tM"]);
     for form in
         ["3f9aK2pX7Qz8Lw5vR1tM", "3f9a.K2pX.7Qz8.Lw5v.R1tM", "33-66-39-61-2D-4B-32-70-58-5F-37-51-7A-38"]

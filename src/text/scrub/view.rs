@@ -1,25 +1,25 @@
-//! A text as the search for secrets sees it: escapes undone layer by layer, without what readers do not see, and each byte knows where it
-//! came from.
+//! A text as the search for secrets sees it: escapes decoded layer by layer, invisible characters removed, and each byte with its original
+//! position.
 //!
-//! Both sides are looked at like this, the text and the secret, so that no spelling of an encoder (`%2F` and `%2f`, `&#47;` and `\/`) needs to
-//! be foreseen. Pure.
+//! Both the text and the secret are viewed like this, so that spellings of encoders (`%2F` and `%2f`, `&#47;` and `\/`) need not be
+//! anticipated. Pure.
 
 use std::ops::Range;
 
-/// A text, seen.
+/// A view of a text.
 #[derive(Debug, Default)]
 pub(super) struct View {
     bytes: Vec<u8>,
-    /// For each byte, the bytes of the text that it stands for.
+    /// For each byte, the range of the text that it represents.
     places: Vec<(u32, u32)>,
 }
 
-/// Names of characters in HTML.
+/// Named characters in HTML.
 const ENTITIES: &[(&[u8], &str)] =
     &[(b"&amp;", "&"), (b"&lt;", "<"), (b"&gt;", ">"), (b"&quot;", "\""), (b"&apos;", "'"), (b"&nbsp;", " ")];
 
 impl View {
-    /// A text as it is written.
+    /// The text as written.
     pub(super) fn of(text: &str) -> Self {
         Self::of_bytes(text.as_bytes())
     }
@@ -40,7 +40,7 @@ impl View {
         &self.bytes
     }
 
-    /// Where a range of this view stands in the text.
+    /// The original position of a range in this view.
     pub(super) fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.places.get(range) {
             Some([(start, _), .., (_, end)] | [(start, end)]) => *start as usize..*end as usize,
@@ -58,7 +58,7 @@ impl View {
         character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| self.push(byte, start, end));
     }
 
-    /// The same with one layer of escapes undone; nothing if there is none.
+    /// The view with one layer of escapes decoded; `None` if there is none.
     pub(super) fn unescaped(&self) -> Option<Self> {
         if !self.bytes.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'&')) {
             return None;
@@ -87,26 +87,26 @@ impl View {
         changed.then_some(view)
     }
 
-    /// The same without what readers do not see or an encoder may break a line with: blanks, control and format characters, colours of a
-    /// terminal. The plus sign goes too, because it stands for a blank in URLs.
+    /// The view without characters that are invisible or that an encoder may insert to break lines: blanks, control and format characters,
+    /// terminal colours. Also without plus signs, which stand for blanks in URLs.
     pub(super) fn squeezed(&self) -> Self {
         self.without(unseen)
     }
 
-    /// The same without what a tool writes between the groups of a long value, or the bytes of a hex dump: `53-78-39`, `0x53, 0x78`,
-    /// `Sx9K-q2Lm`. Of a squeezed view; nothing if there is none.
+    /// The view without separators that tools insert into long values or hex dumps: `53-78-39`, `0x53, 0x78`, `Sx9K-q2Lm`. Takes a squeezed
+    /// view; `None` if there are none.
     pub(super) fn joined(&self) -> Option<Self> {
         let joined = self.without(divider);
         (joined.bytes.len() < self.bytes.len()).then_some(joined)
     }
 
-    /// The same without tags of HTML; nothing if there are none.
+    /// The view without HTML tags; `None` if there are none.
     pub(super) fn without_tags(&self) -> Option<Self> {
         let bare = self.without(tag);
         (bare.bytes.len() < self.bytes.len()).then_some(bare)
     }
 
-    /// The same without what begins the rest of the bytes for so many of them.
+    /// The view without sequences of the returned length.
     fn without(&self, length: impl Fn(&[u8]) -> usize) -> Self {
         let mut view = Self::with_capacity(self.bytes.len());
         let mut at = 0;
@@ -123,9 +123,9 @@ impl View {
         view
     }
 
-    /// The same with what may be hex decoded, beginning at even and at odd digits; nothing where there is none.
+    /// The view with possible hex decoded, from even and from odd digits; empty if there is none.
     pub(super) fn hex(&self) -> Vec<Self> {
-        /// Digits of the shortest piece.
+        /// The number of digits in the shortest piece.
         const DIGITS: usize = 2 * super::SHORTEST;
         let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
         let mut views = Vec::new();
@@ -144,7 +144,7 @@ impl View {
                     view.push(u8::try_from(code).unwrap_or_default(), place.start, place.end);
                     digit += 2;
                 }
-                // Two runs are not one; no form holds this byte.
+                // Separates two runs: no form contains this byte.
                 view.push(0xFF, 0, 0);
                 at += run;
             }
@@ -154,7 +154,7 @@ impl View {
     }
 }
 
-/// How many bytes from here on are not seen.
+/// How many bytes from here are invisible.
 fn unseen(bytes: &[u8]) -> usize {
     match bytes {
         [0x1B, b'[', rest @ ..] => {
@@ -174,7 +174,7 @@ fn unseen(bytes: &[u8]) -> usize {
     }
 }
 
-/// How long the divider is that begins here: one character, or what stands before two hexadecimal digits.
+/// The length of the separator here: one character, or the prefix of two hexadecimal digits.
 fn divider(bytes: &[u8]) -> usize {
     match bytes {
         [b'0', b'x' | b'X', first, second, rest @ ..] => {
@@ -186,7 +186,7 @@ fn divider(bytes: &[u8]) -> usize {
     }
 }
 
-/// How long the tag is that begins here.
+/// The length of the tag here.
 fn tag(bytes: &[u8]) -> usize {
     const LONGEST: usize = 200;
     let name = match bytes {
@@ -199,21 +199,21 @@ fn tag(bytes: &[u8]) -> usize {
     bytes.iter().take(LONGEST).position(|byte| *byte == b'>').map_or(0, |end| end + 1)
 }
 
-/// What an escape stands for.
+/// The meaning of an escape.
 #[derive(Clone, Copy)]
 enum Out {
     Byte(u8),
     Char(char),
 }
 
-/// The number in hexadecimal digits, with the length of the escape.
+/// The number in hexadecimal digits, and the length of the escape.
 fn hex(bytes: &[u8], digits: Range<usize>, length: usize) -> Option<(u32, usize)> {
     let digits = bytes.get(digits).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
     let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     Some((code, length))
 }
 
-/// Escapes of JSON, of Rust, of Markdown, and our own.
+/// Escapes of JSON, Rust and Markdown, and keyless's own.
 fn backslash(bytes: &[u8]) -> Option<(Out, usize)> {
     let byte = |byte| Some((Out::Byte(byte), 2));
     match bytes.get(1)? {
@@ -233,7 +233,7 @@ fn backslash(bytes: &[u8]) -> Option<(Out, usize)> {
             if let Some(character) = char::from_u32(unit) {
                 return Some((Out::Char(character), length));
             }
-            // The first half of a pair.
+            // The first half of a surrogate pair.
             let second = bytes.get(6..8).filter(|next| *next == b"\\u").and_then(|_| hex(bytes, 8..12, 12));
             let units = [unit, second?.0].map(|unit| u16::try_from(unit).unwrap_or_default());
             let character = char::decode_utf16(units).next()?.ok()?;

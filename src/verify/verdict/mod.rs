@@ -1,8 +1,7 @@
-//! What an answer of the data plane proves, and what it does not.
+//! What an answer from the data plane proves, and what it does not.
 //!
-//! Pure: `(what was asked, what came back) -> Verdict`. Code and message decide, never the status alone: a missing role, a wrong
-//! key and a token for somebody else are all a 401, a firewall and keys that are off both a 403. Whatever is not known for
-//! certain is inconclusive.
+//! Pure: `(request, answer) -> Verdict`. Code and message decide, never the status alone: a missing role, a wrong key and a token with a
+//! wrong audience are all a 401; a firewall and disabled keys are both a 403. Anything uncertain is inconclusive.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,14 +9,14 @@ use serde_json::Value;
 
 use super::probe::{Ask, Call};
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answered {
-    /// Someone answered.
+    /// There was an answer.
     Answer {
         /// The status.
         status: u16,
-        /// The body; nothing where it is no JSON.
+        /// The body; `None` if it is not JSON.
         body: Option<Value>,
     },
     /// The name of the host does not resolve.
@@ -27,7 +26,7 @@ pub enum Answered {
         /// What the resolver said.
         why: String,
     },
-    /// No connection, or it broke.
+    /// No connection, or it was interrupted.
     NoConnection(String),
     /// No answer in time.
     NoAnswer,
@@ -35,50 +34,50 @@ pub enum Answered {
     NoToken(String),
 }
 
-/// What was found out.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It is so.
+    /// Confirmed.
     Proven,
-    /// It is not so.
+    /// Refuted.
     Disproven,
-    /// Nobody knows.
+    /// Could not be determined.
     Inconclusive,
-    /// Nothing that does no harm would show it.
+    /// Cannot be shown without cost or side effects.
     Unprovable,
 }
 
-/// What stands in the way.
+/// Why something is not proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// Firewall, private network, proxy: the account was not reached, or not from here.
+    /// Firewall, private network or proxy: the account was not reached.
     Network,
     /// The name of the account's host does not resolve from here.
     Dns,
-    /// The account has no subdomain of its own, without which no token is taken.
+    /// The account has no subdomain, which tokens require.
     Subdomain,
-    /// The token: none could be had, or it is not one that the account takes.
+    /// There is no token, or the account does not accept it.
     Token,
-    /// The token is taken, and its owner lacks the role.
+    /// The token is accepted, but its owner lacks the role.
     Role,
-    /// Keys are looked at.
+    /// Keys are checked.
     Key,
-    /// The spec declares a deployment or a project that is not there.
+    /// A declared deployment or project does not exist.
     Absent,
     /// The deployment or its model.
     Model,
-    /// Azure shows the project, and its endpoint does not know it.
+    /// Azure shows the project, but its endpoint does not know it.
     Project,
     /// Too many requests.
     Throttled,
-    /// Azure has a fault, or what answered is not known.
+    /// Azure fails, or the answer is not known.
     Service,
 }
 
 impl Reason {
-    /// It in a word.
+    /// Its name.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -96,33 +95,33 @@ impl Reason {
     }
 }
 
-/// A verdict.
+/// The judgement of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was found out.
+    /// The result.
     pub outcome: Outcome,
-    /// What stands in the way, unless it is proven.
+    /// The reason, unless it is proven.
     pub reason: Option<Reason>,
-    /// In words, as a fragment.
+    /// The message, as a fragment.
     pub message: String,
-    /// What could still arrive and change it.
+    /// What may still take effect and change it.
     pub awaits: Awaits,
 }
 
-/// What could still arrive: whatever was just granted, made or written takes minutes to reach everywhere.
+/// What may still take effect: new grants, resources and writes take minutes to do so everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaits {
-    /// Nothing: the verdict stands.
+    /// Nothing: the verdict is final.
     Nothing,
     /// A role assignment.
     Grant,
     /// The deployment or project itself.
     Made,
-    /// The account's own name.
+    /// The account's own host name.
     Name,
     /// A write to the account.
     Write,
-    /// The end of a fault or of throttling, which has nothing to do with what was written.
+    /// The end of a failure or of throttling, independent of writes.
     Calm,
 }
 
@@ -136,22 +135,20 @@ impl Verdict {
         Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
-    /// Nobody knows.
+    /// Could not be determined.
     pub(super) fn inconclusive(reason: Reason, message: impl Into<String>) -> Self {
         let (outcome, message) = (Outcome::Inconclusive, message.into());
         Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
-    /// A model that no harmless question is known for: to make an image, or to hear a recording, is none.
+    /// A model without a harmless request: generating an image or transcribing audio is not harmless.
     pub(super) fn unprovable(format: &str) -> Self {
         let maker = if format.is_empty() { String::new() } else { format!(" of {format}") };
-        let message = format!(
-            "no call without cost or side effects is known for what Azure shows of this model{maker}"
-        );
+        let message = format!("this model{maker} has no known call without cost or side effects");
         Self { outcome: Outcome::Unprovable, reason: Some(Reason::Model), message, awaits: Awaits::Nothing }
     }
 
-    /// A signal came before there was an answer.
+    /// A signal came before the answer.
     pub(super) fn interrupted() -> Self {
         let message = "interrupted before it answered".to_owned();
         Self { outcome: Outcome::Inconclusive, reason: None, message, awaits: Awaits::Nothing }
@@ -162,30 +159,30 @@ impl Verdict {
         self
     }
 
-    /// The verdict on keys beside what ARM shows of them. While keys are off there, the answer that a wrong key gets proves nothing: whether
-    /// Azure looks at the key or at the setting first is nowhere documented.
+    /// The verdict on keys, combined with ARM's setting. If ARM shows them disabled, the answer for a wrong key proves nothing: it is not
+    /// documented whether Azure checks the key or the setting first.
     #[must_use]
     pub fn beside_arm(self, keys_off: bool) -> Self {
         if self.reason != Some(Reason::Key) {
             return self;
         }
-        // While Azure itself shows them on, nothing is under way that could turn them off.
+        // While ARM shows them enabled, nothing in progress could disable them.
         if !keys_off {
             return self.awaiting(Awaits::Nothing);
         }
-        // That keys are taken is what this verdict denies.
+        // The answer says that keys are accepted, which this verdict denies.
         let answer = self.message.replacen(TAKEN, "", 1);
-        let message = format!("Azure shows that keys are off, yet {answer}");
+        let message = format!("keys are disabled in Azure, yet {answer}");
         Self::inconclusive(Reason::Key, message).awaiting(self.awaits)
     }
 }
 
-/// The account has no subdomain: Azure takes no token then, and nothing needs to be sent to know it.
+/// The account has no subdomain: Azure then accepts no tokens, so no request is needed.
 #[must_use]
 pub fn without_subdomain() -> Verdict {
     Verdict::disproven(
         Reason::Subdomain,
-        "the account has no customSubDomainName, without which Azure accepts no token",
+        "the account has no customSubDomainName, which Azure requires to accept tokens",
     )
 }
 
@@ -205,13 +202,14 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
         Answered::NoToken(why) => return Verdict::inconclusive(Reason::Token, why.clone()),
     };
     if (300..400).contains(&status) {
-        let message =
-            format!("{status}: a redirect, which is not followed: something stands in front of the account");
+        let message = format!(
+            "{status}: a redirect, which keyless does not follow: something is in front of the account"
+        );
         return Verdict::inconclusive(Reason::Network, message);
     }
     let Some(body) = body else {
         let message =
-            format!("{status} without JSON: a proxy or a gateway may have answered in the account's place");
+            format!("{status} without JSON: a proxy or gateway may have answered instead of the account");
         return Verdict::inconclusive(Reason::Network, message);
     };
     if (200..300).contains(&status) {
@@ -224,32 +222,32 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
     refused(call, status, &said)
 }
 
-/// A success: only what looks like the answer that was asked for counts.
+/// Judges a success: only the expected form of answer counts.
 fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
     let filled = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
     let named = |item: &Value| item["name"].is_string();
     let right = match call {
         Call::Model(Ask::Chat) => filled("choices"),
         Call::Model(Ask::Embeddings) => filled("data"),
-        // What it wanted to say may not fit: that it began to is enough.
+        // The text may exceed the limit: it is enough that it started.
         Call::Model(Ask::Responses) => body["object"] == "response" && body["output"].is_array(),
         Call::Model(Ask::Message) => body["type"] == "message" && body["content"].is_array(),
         // A project without models lists none: https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list.
         Call::Project => body["value"].as_array().is_some_and(|list| list.iter().all(named)),
         Call::Keys => {
-            // A random key that is taken would be no key check at all.
-            let message = format!("{status}: whatever answered did not check the key");
+            // Accepting a random key means that keys are not checked.
+            let message = format!("{status}: the server did not check the key");
             return Verdict::inconclusive(Reason::Service, message);
         }
     };
     let who = if call == Call::Project { "project" } else { "model" };
     if right {
-        return Verdict::proven(&format!("the {who} answered the token"));
+        return Verdict::proven(&format!("the {who} accepted the token"));
     }
-    Verdict::inconclusive(Reason::Service, format!("{status}, but the answer is not one that a {who} gives"))
+    Verdict::inconclusive(Reason::Service, format!("{status}, but the answer does not come from a {who}"))
 }
 
-/// Code and message of an error.
+/// The code and message of an error.
 struct Said {
     code: String,
     message: String,
@@ -257,7 +255,7 @@ struct Said {
 
 impl Said {
     fn of(body: &Value) -> Self {
-        // The gateway of some services leaves out the envelope.
+        // Some gateways omit the envelope.
         let error = if body["error"].is_object() { &body["error"] } else { body };
         let text = |name: &str| match &error[name] {
             Value::String(text) => text.clone(),
@@ -287,7 +285,7 @@ impl Said {
     }
 }
 
-/// What network rules and private endpoints answer, with a 403 whose code says nothing.
+/// The errors of network rules and private endpoints, as a 403 with an unspecific code.
 const FENCES: [&str; 4] = [
     // https://github.com/Azure-Samples/azure-sql-db-chatbot/issues/3
     "virtual network/firewall rules",
@@ -302,10 +300,10 @@ fn is_fence(status: u16, said: &Said) -> bool {
     status == 403 && FENCES.iter().any(|words| said.says(words))
 }
 
-/// What it means that a wrong key was looked at, where nothing speaks against it.
+/// What a check of a wrong key means, unless something contradicts it.
 const TAKEN: &str = ", so the account accepts keys";
 
-/// What a random key was answered. That keys are off is proven by one code only.
+/// Judges the answer to a random key. Only one code proves that keys are disabled.
 fn keys(status: u16, said: &Said) -> Verdict {
     let shown = said.shown(status);
     if said.is("AuthenticationTypeDisabled") {
@@ -314,7 +312,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
     if is_fence(status, said) {
         return Verdict::inconclusive(Reason::Network, shown);
     }
-    // A wrong key while keys are on: https://learn.microsoft.com/azure/ai-services/authentication.
+    // A wrong key while keys are enabled: https://learn.microsoft.com/azure/ai-services/authentication.
     if status == 401 && said.says("invalid subscription key") {
         let message = format!("Azure checked the key{TAKEN} ({shown})");
         return Verdict::disproven(Reason::Key, message).awaiting(Awaits::Write);
@@ -322,7 +320,7 @@ fn keys(status: u16, said: &Said) -> Verdict {
     passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))
 }
 
-/// What a call with a token was answered, other than well.
+/// Judges the refusal of a call with a token.
 fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     let shown = said.shown(status);
     if is_fence(status, said) {
@@ -344,14 +342,14 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     {
         return Verdict::disproven(Reason::Token, format!("Azure did not accept the token ({shown})"));
     }
-    // A new deployment takes some minutes, says Azure itself.
+    // A new deployment takes some minutes, according to Azure.
     if said.is("DeploymentNotFound") {
         return Verdict::disproven(Reason::Model, shown).awaiting(Awaits::Made);
     }
     if said.is("unknown_model") || said.is("no_model_name") {
         return Verdict::disproven(Reason::Model, shown);
     }
-    // https://github.com/microsoft/microsoft-foundry-for-vscode/issues/99, and of a new project
+    // https://github.com/microsoft/microsoft-foundry-for-vscode/issues/99, and for a new project
     // https://github.com/microsoft/agent-framework/issues/4117.
     if call == Call::Project
         && status == 404
@@ -366,8 +364,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     if let Some(trouble) = passing_trouble(status, &shown) {
         return trouble;
     }
-    // That a model finds fault with a request says nothing certain about who may call it.
-    // 423 is what a paused deployment answers.
+    // A model's objection to a request does not show who may call it. A paused deployment answers 423.
     if matches!(status, 400 | 423) {
         return Verdict::inconclusive(Reason::Model, shown);
     }

@@ -1,4 +1,4 @@
-//! Every answer that has been seen or is documented, and what it proves.
+//! Every answer that was observed or is documented, and what it proves.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ const CALLS: [Call; 6] = [
     Call::Keys,
 ];
 
-/// What Azure says, in the words of public reports: situation | call | status and code | message | verdict.
+/// Azure's answers in public reports: situation | call | status and code | message | verdict.
 const ERRORS: &str = "
     role missing, as 401 | chat | 401 PermissionDenied | The principal `9c5b` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation. | disproven role
     role missing, as 403 | chat | 403 PermissionDenied | Principal does not have access to API/Operation. | disproven role
@@ -68,7 +68,7 @@ fn every_error_of_azure_has_its_verdict_and_reason() {
             _ => CHAT,
         };
         let error = json!({"code": code, "message": message});
-        // With the envelope, and as some gateways send it.
+        // With the envelope, and without, as some gateways send it.
         for body in [json!({ "error": error }), error] {
             let status = status.parse().unwrap();
             let verdict = judge(call, &Answered::Answer { status, body: Some(body) });
@@ -102,7 +102,7 @@ fn what_a_random_key_is_answered_disproves_nothing_while_azure_shows_keys_off() 
 #[test]
 fn only_the_answer_that_was_asked_for_proves_something() {
     let (chat, embedding) = (json!({"choices": [{}]}), json!({"data": [{"embedding": [0.1]}]}));
-    // A limit of tokens ends a response before its first word.
+    // A token limit ends a response before its first word.
     let response = json!({"object": "response", "status": "incomplete", "output": []});
     let message = json!({"type": "message", "role": "assistant", "content": [], "stop_reason": "max_tokens"});
     let project = json!({"value": [{"name": "gpt", "type": "ModelDeployment"}]});
@@ -113,7 +113,7 @@ fn only_the_answer_that_was_asked_for_proves_something() {
         json!([]),
         json!({"value": [{"id": "x"}]}),
         json!({"value": "x"}),
-        // Information about a model shows nothing of who may call it.
+        // Information about a model does not show who may call it.
         json!({"model_name": "m"}),
     ];
     for (call, right) in CALLS.into_iter().zip(right) {
@@ -124,10 +124,10 @@ fn only_the_answer_that_was_asked_for_proves_something() {
             assert_eq!((verdict.outcome, verdict.reason), (outcome, reason), "{call:?} {body}");
         }
     }
-    // A project in which nothing is deployed answers all the same.
+    // A project without deployments answers too.
     let empty = Answered::Answer { status: 200, body: Some(json!({"value": []})) };
     assert_eq!(judge(Call::Project, &empty).outcome, Proven);
-    // Whoever takes a random key has not looked at it.
+    // A server that accepts a random key did not check it.
     assert_eq!(
         judge(Call::Keys, &Answered::Answer { status: 200, body: Some(embedding) }).outcome,
         Inconclusive

@@ -38,14 +38,14 @@ impl Untouched {
 /// The eight hostile forms; `arm` is `127.0.0.1:PORT`.
 fn hostile(arm: &str, other: u16) -> Vec<(&'static str, String)> {
     vec![
-        ("another host", format!("http://localhost:{other}/x?t=secret")),
-        ("another scheme", format!("https://{arm}/x?t=secret")),
+        ("a different host", format!("http://localhost:{other}/x?t=secret")),
+        ("a different scheme", format!("https://{arm}/x?t=secret")),
         ("ARM as the user name", format!("http://{arm}@127.0.0.1:{other}/x?t=secret")),
         ("ARM as the start of a host", format!("http://127.0.0.1.localhost:{other}/x?t=secret")),
         ("without a scheme", format!("//127.0.0.1:{other}/x?t=secret")),
-        ("another port", format!("http://127.0.0.1:{other}/x?t=secret")),
+        ("a different port", format!("http://127.0.0.1:{other}/x?t=secret")),
         ("upper case", format!("HTTP://LOCALHOST:{other}/x?t=secret")),
-        ("a path that climbs", format!("http://{arm}/a/../../b?t=secret")),
+        ("a path with `..` or invalid characters", format!("http://{arm}/a/../../b?t=secret")),
     ]
 }
 

@@ -71,7 +71,7 @@ async fn a_part_is_asked_for_again_and_its_items_are_not_counted() {
     let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
     assert_eq!(
         error.to_string().split(" (").next().unwrap(),
-        "Azure answered 203 unreadably: only 200 is a whole answer to a read"
+        "Azure's answer with status 203 is unreadable: only status 200 is a complete answer to a read"
     );
 }
 

@@ -103,7 +103,7 @@ async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secre
             .unwrap_err();
     let text = error.to_string();
     assert!(
-        text.starts_with("`client-secret` gave no token: AADSTS7000215: Invalid client secret"),
+        text.starts_with("`client-secret` returned no token: AADSTS7000215: Invalid client secret"),
         "{text}"
     );
     assert!(!text.contains("s3cret-of-the-test") && !text.contains('\n'), "{text}");
@@ -119,7 +119,7 @@ async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secre
             .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`client-secret` gave no token: the sign-in endpoint answered 403: Blocked by the proxy"
+        "`client-secret` returned no token: the sign-in endpoint answered 403: Blocked by the proxy"
     );
 }
 
@@ -345,7 +345,7 @@ async fn nobody_signed_in_is_told_once_with_the_next_step() {
         let error = answer.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`azure-cli` gave no token: ERROR: Please run 'az login' to setup account"
+            "`azure-cli` returned no token: ERROR: Please run 'az login' to setup account"
         );
         assert!(error.hint().unwrap().starts_with("run `az login`"));
     }

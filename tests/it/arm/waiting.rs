@@ -78,8 +78,8 @@ async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
     });
     let error = answer.unwrap_err();
     assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::Accepted));
-    assert!(error.to_string().contains("its outcome is unknown"), "{error}");
-    assert!(error.hint().unwrap().contains("run again"));
+    assert!(error.to_string().contains("its result is unknown"), "{error}");
+    assert!(error.hint().unwrap().contains("run the command again"));
     let error = client.get(PATH).await.unwrap_err();
     assert_eq!(error.kind, Kind::Interrupted, "nothing begins after Ctrl-C");
     assert_eq!(server.seen().len(), 1);

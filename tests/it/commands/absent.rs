@@ -16,12 +16,12 @@ fn a_soft_deleted_account_is_not_said_to_be_created() {
     for (line, hint) in [
         (
             "",
-            "`keyless apply` does not create it while the deleted one holds the name: `onSoftDeleted: restore` in the spec brings it back",
+            "`keyless apply` does not create it while the deleted one holds the name: set `onSoftDeleted: restore` in the spec to restore it",
         ),
-        ("onSoftDeleted: restore\n", "`keyless apply` restores it, as `onSoftDeleted: restore` says"),
+        ("onSoftDeleted: restore\n", "`keyless apply` restores it, because of `onSoftDeleted: restore`"),
         (
             "onSoftDeleted: purge\n",
-            "`keyless apply` purges that one for good and creates a new one, as `onSoftDeleted: purge` says; it asks for `--allow purge`",
+            "`keyless apply` permanently purges that one and creates a new one, because of `onSoftDeleted: purge`; this requires `--allow purge`",
         ),
     ] {
         folder.write("specs/a.yaml", accounts(&["gone"]).replace("accounts:", &format!("{line}accounts:")));
@@ -56,14 +56,14 @@ fn an_account_that_never_was_is_created_where_nothing_stands_in_the_way() {
     azure.spoil("GET", "/deletedAccounts?", Fault::denied());
     for command in COMMANDS {
         folder.keyless(command).exits(1).says(&[
-            "`keyless apply` creates what the spec declares; whether a soft-deleted account holds the name `new` is not known",
+            "`keyless apply` creates what the spec declares; could not determine whether a soft-deleted account holds the name `new`",
         ]);
     }
     azure.heal();
     let message = "Resource group 'rg' could not be found.";
     azure.spoil("GET", "/resourceGroups/rg", Fault::error(404, "ResourceGroupNotFound", message));
     folder.keyless("keys status").exits(1).says(&[
-        "`keyless apply` cannot create it: resource group `rg` does not exist; create it first: az group create --name rg",
+        "`keyless apply` cannot create it: resource group `rg` does not exist; create it: az group create --name rg",
         "no account to report on. ",
     ]);
 }

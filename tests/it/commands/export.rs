@@ -110,7 +110,8 @@ fn drifts(folder: &Folder) -> Vec<String> {
     let drift = folder.keyless("drift specs/exported.yaml --format json").exits(2).json();
     let findings = drift["findings"].as_array().unwrap();
     let beside = findings.iter().filter(|finding| finding["code"] == "unmanaged");
-    let titles = beside.map(|finding| finding["message"].as_str().unwrap().split(" is live").next().unwrap());
+    let titles =
+        beside.map(|finding| finding["message"].as_str().unwrap().split(" is unmanaged").next().unwrap());
     let titles: Vec<String> = titles.map(str::to_owned).collect();
     assert!(titles.len() > 2, "{drift}");
     titles
@@ -271,7 +272,7 @@ fn what_cannot_be_read_is_never_silently_absent() {
     ] {
         azure.spoil("GET", part, Fault::denied());
         let run = export(&folder, "--resource-group rg").exits(1).complains(&[
-            "error: what is to be exported could not be read whole",
+            "error: could not read everything to export",
             part,
             "AuthorizationFailed",
         ]);
@@ -301,7 +302,7 @@ fn what_cannot_be_read_is_never_silently_absent() {
     azure.spoil("GET", "roleAssignmentScheduleInstances", Fault::denied());
     export(&folder, "--resource-group rg").exits(0).says(&[DAVE]).complains(&[
         "note[not-checked]",
-        &format!("whether role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is there for a while only is not known"),
+        &format!("could not determine whether role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is temporary"),
     ]);
 }
 
@@ -341,7 +342,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         }),
     );
     let run = export(&folder, "--resource-group rg").exits(0).complains(&[
-        "connection `by-custom-keys` of account `chat` is left out: `authType` takes",
+        "connection `by-custom-keys` of account `chat` is left out: `authType` must be",
         "`publicNetworkAccess` of account `chat` is left out",
         "`state` of virtual network rule",
         "specs have no such field",
@@ -357,7 +358,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
     let of_drift = drifts(&folder);
     let of_drift: Vec<&str> = of_drift.iter().map(String::as_str).collect();
     run.complains(&of_drift).complains(&[
-        "`keyless drift` will report what is left out of lists that this spec declares:",
+        "`keyless drift` will report resources that are left out of this spec's lists:",
         &format!("and drift reports {} of what is left out.", of_drift.len()),
     ]);
     azure.heal();
@@ -534,7 +535,7 @@ fn a_file_that_appears_while_azure_is_read_is_not_overwritten() {
     );
     export(&folder, "--resource-group rg --out new.yaml").exits(1).complains(&[
         "failed to write `new.yaml`",
-        "something has been put there since this run began",
+        "it was created since this run started",
         "name another file, or remove that one and run again",
     ]);
     assert_eq!(std::fs::read_to_string(APPEARS.get().unwrap()).unwrap(), "precious");
@@ -585,7 +586,7 @@ fn live_fields_that_specs_do_not_have_are_named_without_their_values() {
     let run = export(&folder, "--resource-group rg").exits(0).complains(&[
         "note[left-out]: `apiProperties` of account chat is left out: specs have no such field",
         "note[left-out]: `zones` of account chat is left out: specs have no such field",
-        "note[left-out]: `scaleSettings` of deployment gpt-4o of chat is left out: Azure takes it no more, `sku` has its place",
+        "note[left-out]: `scaleSettings` of deployment gpt-4o of chat is left out: Azure no longer accepts it; use `sku`",
     ]);
     let all = format!("{}{}", run.stdout, run.stderr);
     assert!(!all.contains("hidden-value") && !all.contains("raiMonitorConfig"), "{run}");

@@ -195,7 +195,7 @@ fn an_account_whose_keys_are_off_gets_azures_own_answer() {
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["off"]));
     let run = folder.keyless("keys revoke --yes").exits(1);
-    run.says(&["failed", "Azure answered 400", "its keys are off"]);
+    run.says(&["failed", "Azure answered 400", "its keys are disabled"]);
     // Who lacks the right has to hear of that, and of an account whose keys are on nobody says that they are off.
     for (name, fault, hint) in [
         (
@@ -208,7 +208,7 @@ fn an_account_whose_keys_are_off_gets_azures_own_answer() {
         azure.spoil("POST", "regenerateKey", fault);
         folder.write("specs/a.yaml", accounts(&[name]));
         let run = folder.keyless("keys revoke --yes").exits(1).says(&["failed", hint]);
-        assert!(!run.stdout.contains("its keys are off"), "{run}");
+        assert!(!run.stdout.contains("its keys are disabled"), "{run}");
     }
 }
 

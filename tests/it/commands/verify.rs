@@ -93,7 +93,7 @@ fn models_that_answer_a_token_and_keys_that_are_refused_are_proven() {
     }
     folder.keyless("verify").exits(0).says(&[
         "proven       deployment gpt-4o of account chat  specs/a.yaml:7",
-        "the model answered the token",
+        "the model accepted the token",
         "keys are refused: AuthenticationTypeDisabled",
         "4 proven, 0 disproven, 0 inconclusive",
     ]);
@@ -110,7 +110,7 @@ fn what_is_not_proven_is_told_with_its_reason_and_what_to_do() {
     let firewall = "Access denied due to Virtual Network/Firewall rules.";
     for (status, code, message, expected, hint) in [
         (401, "PermissionDenied", lacks, "disproven role", "Cognitive Services User"),
-        (403, "PermissionDenied", lacks, "disproven role", "into `KEYLESS_VERIFY_TOKEN`"),
+        (403, "PermissionDenied", lacks, "disproven role", "set `KEYLESS_VERIFY_TOKEN`"),
         (403, "403", firewall, "inconclusive network", "--allow-inconclusive"),
         (401, "401", wrong_key, "inconclusive service", "--allow-inconclusive"),
         (
@@ -159,7 +159,7 @@ fn inconclusive_passes_only_if_it_is_allowed_and_disproven_never_does() {
     folder
         .keyless("verify --allow-inconclusive --verify-wait 0")
         .exits(0)
-        .says(&["inconclusive keys of account chat", "Azure shows that keys are off"]);
+        .says(&["inconclusive keys of account chat", "keys are disabled in Azure"]);
     azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
     folder
         .keyless("verify --allow-inconclusive --verify-wait 0")
@@ -249,7 +249,7 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
     let folder = azure.folder();
     folder.write("a.yaml", keys_off_spec());
     let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
-    run.says(&["1 done, 1 failed", "keys stay on: deployment gpt-4o of account chat", "lacks a role"]);
+    run.says(&["1 done, 1 failed", "keys stay enabled: deployment gpt-4o of account chat", "lacks a role"]);
     assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false);
     // Without the flag nobody looks.
     folder.keyless("apply a.yaml --yes").exits(0);
@@ -294,7 +294,7 @@ fn keys_that_are_still_taken_after_the_write_fail_the_step() {
     let folder = azure.folder();
     folder.write("a.yaml", keys_off_spec());
     let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
-    run.says(&["keys are off, and that is not seen yet", "Azure checked the key"]);
+    run.says(&["keys are disabled, but are not refused yet", "Azure checked the key"]);
 }
 
 /// A token that names whose it is, and what for if that is not empty; the sandbox believes it.
@@ -382,7 +382,7 @@ fn a_declared_deployment_that_is_not_live_is_disproven_at_its_line() {
     assert_eq!(run.findings(), ["disproven@11"]);
     assert_eq!(run.json()["checks"][1]["source"]["line"], 10);
     folder.keyless("verify").exits(1).says(&[
-        "deployment gone of account chat does not answer a token",
+        "deployment gone of account chat does not accept tokens",
         "the spec declares it, but it does not exist",
         "`keyless apply` creates what the spec declares",
     ]);

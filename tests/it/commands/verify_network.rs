@@ -76,7 +76,7 @@ fn a_host_that_cannot_be_reached_proves_nothing() {
     );
     cloud.line(OPENAI, Line::Refused);
     let run = folder.keyless("verify --credential client-secret --verify-wait 0").exits(1);
-    run.says(&["network: no connection", "run it from where the account can be reached"]);
+    run.says(&["network: no connection", "run it from a network that can reach the account"]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_name_that_does_not_resolve_is_told_as_dns_with_what_to_do() {
         folder.keyless(arguments).exits(1).says(&[
             &format!("dns: `{}` does not resolve (", hosts[0]),
             &format!("dns: `{}` does not resolve (", hosts[1]),
-            "look the name up from where this runs",
+            "check DNS where this runs",
             "private DNS zone",
         ]);
         folder.keyless(&format!("{arguments} --allow-inconclusive")).exits(0);

@@ -194,7 +194,7 @@ fn a_project_is_told_in_words_with_what_to_do() {
     folder.with_env("verify --verify-wait 0", &tokens).exits(1).says(&[
         "disproven    project team of account chat",
         "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
-        "project team of account chat does not answer a token",
+        "project team of account chat does not accept tokens",
         "a role such as `Foundry User` (formerly `Azure AI User`) on the project or its account",
     ]);
     granted(&azure);
@@ -202,7 +202,7 @@ fn a_project_is_told_in_words_with_what_to_do() {
         .with_env("verify --format markdown", &tokens)
         .exits(0)
         .says(&["| proven | project team of account chat"]);
-    folder.with_env("verify", &tokens).exits(0).says(&["the project answered the token"]);
+    folder.with_env("verify", &tokens).exits(0).says(&["the project accepted the token"]);
 }
 
 #[test]
@@ -264,13 +264,16 @@ fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_an
         (
             "projects: [{name: gone}]\n",
             Some("/projects/gone"),
-            &["keys stay on", "project gone of account chat: the spec declares it, but it does not exist"],
+            &[
+                "keys stay enabled",
+                "project gone of account chat: the spec declares it, but it does not exist",
+            ],
         ),
         (
             "",
             None,
             &[
-                "keys stay on",
+                "keys stay enabled",
                 "project team of account chat: Azure accepted the token, but its owner lacks a role",
             ],
         ),

@@ -114,7 +114,7 @@ fn before_keys_go_off_grants_that_may_not_be_read_may_be_new() {
         }
         azure.take_seen();
         let apply = "apply a.yaml --yes --verify --verify-wait 2";
-        folder.keyless(apply).exits(1).says(&["keys stay on", "lacks a role"]);
+        folder.keyless(apply).exits(1).says(&["keys stay enabled", "lacks a role"]);
         let seen = azure.take_seen();
         assert!(seen.iter().any(|seen| seen.target.contains(grants)), "the gate asks for them");
         let asked =
@@ -149,10 +149,7 @@ fn what_a_random_key_is_answered_disproves_only_what_azure_shows_as_on() {
     wrong(&off);
     let (verdict, attempts, message) = keys(&off);
     assert_eq!((verdict.as_str(), attempts), ("keysRefused - inconclusive key", 2), "written a moment ago");
-    assert!(
-        message.starts_with("Azure shows that keys are off, yet Azure checked the key (401"),
-        "{message}"
-    );
+    assert!(message.starts_with("keys are disabled in Azure, yet Azure checked the key (401"), "{message}");
     // What it would mean otherwise is what the verdict denies.
     assert!(!message.contains("so the account accepts keys"), "{message}");
     off.spoil("GET", "/accounts?", Fault::Edit(age));
@@ -245,5 +242,5 @@ fn a_deployment_that_the_plan_deletes_need_not_answer_before_keys_go_off() {
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
     let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
-    run.says(&["keys stay on", "the spec declares it, but it does not exist"]);
+    run.says(&["keys stay enabled", "the spec declares it, but it does not exist"]);
 }

@@ -346,7 +346,7 @@ fn an_operation_that_azure_has_accepted_is_followed_to_its_end() {
         assert_eq!(steps(&run, "failed").len(), usize::from(!ended), "{run}");
         assert_eq!(steps(&run, "skipped").len(), 1, "{run}");
         if !ended {
-            assert!(run.stdout.contains("Azure still works on it"), "{run}");
+            assert!(run.stdout.contains("Azure is still processing it"), "{run}");
         }
         world.settle();
     }
@@ -369,7 +369,7 @@ fn a_restore_interrupted_before_its_settings_is_not_reported_as_skipped() {
     assert_eq!(failed.len(), 1, "{run}");
     assert_eq!(failed[0]["id"].as_str().unwrap().to_lowercase(), account("chat").to_lowercase(), "{run}");
     let reason = failed[0]["reason"].as_str().unwrap();
-    assert!(reason.contains("interrupted once it was back"), "{run}");
+    assert!(reason.contains("interrupted after the restore"), "{run}");
     assert!(!run.stdout.contains("before anything was written"), "{run}");
     world.settle();
     world.proxy.reset();

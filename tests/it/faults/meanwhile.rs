@@ -36,7 +36,7 @@ fn an_assignment_created_meanwhile_that_differs_from_the_declared_one_is_a_failu
         (
             grants(&[ALICE]),
             json!({"description": "x [keyless:team-b]"}),
-            &["the mark of stack `team-b` by now"],
+            &["now carries the mark of stack `team-b`"],
         ),
     ];
     for (lines, made, words) in &rows {
@@ -111,8 +111,8 @@ fn an_assignment_created_meanwhile_with_the_declared_condition_counts_as_done() 
         held.release();
         // What may end by itself is nothing that keys could wait for.
         let run = going.end().exits(i32::from(!readable));
-        assert_eq!(said(&run).contains("somebody made it meanwhile"), readable, "{run}");
-        assert_eq!(said(&run).contains("for a while only could not be read"), !readable, "{run}");
+        assert_eq!(said(&run).contains("somebody created it meanwhile"), readable, "{run}");
+        assert_eq!(said(&run).contains("could not determine whether it is temporary"), !readable, "{run}");
         folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     }
 }
@@ -163,7 +163,13 @@ fn what_another_stack_took_over_meanwhile_is_neither_deleted_nor_written() {
     let unmarked = json!({"tags": {"by": "hand"}});
     let project = "/projects/main";
     let rows: [(&str, String, &str, Option<Value>, &str); 7] = [
-        ("delete an account", none.clone(), "", Some(tag("team-b")), "the mark of stack `team-b` by now"),
+        (
+            "delete an account",
+            none.clone(),
+            "",
+            Some(tag("team-b")),
+            "now carries the mark of stack `team-b`",
+        ),
         (
             "delete a project",
             whole.replace("[{name: main}]", "[]"),
@@ -176,29 +182,29 @@ fn what_another_stack_took_over_meanwhile_is_neither_deleted_nor_written() {
             format!("{live}{}", grants(&[ALICE])),
             "/roleAssignments/",
             None,
-            "stack `team-b` by now",
+            "now carries the mark of stack `team-b`",
         ),
         (
             "update an account",
             whole.replace("a: b", "a: c"),
             "",
             Some(tag("team-b")),
-            "stack `team-b` by now",
+            "now carries the mark of stack `team-b`",
         ),
-        ("update an unmarked one", whole.replace("a: b", "a: c"), "", Some(unmarked), "its mark has gone"),
+        ("update an unmarked one", whole.replace("a: b", "a: c"), "", Some(unmarked), "its mark was removed"),
         (
             "update a project",
             whole.replace("name: main", "name: main, displayName: x"),
             project,
             Some(tag("team-b")),
-            "stack `team-b` by now",
+            "now carries the mark of stack `team-b`",
         ),
         (
             "update a grant",
             whole.replace("    principals:", "    description: x\n    principals:"),
             "/roleAssignments/",
             None,
-            "stack `team-b` by now",
+            "now carries the mark of stack `team-b`",
         ),
     ];
     for (name, lines, below, patch, words) in rows {
@@ -262,7 +268,7 @@ fn an_account_recreated_instead_of_restored_is_left_to_its_creator() {
     world.proxy.take_log();
     held.release();
     let run = going.end().exits(1);
-    assert!(said(&run).contains("made it anew since the plan was made"), "{run}");
+    assert!(said(&run).contains("restored or recreated it since the plan was made"), "{run}");
     assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
     assert_eq!(world.get(&account("chat"))["tags"], json!({"by": "hand"}));
 }
@@ -282,5 +288,5 @@ fn what_somebody_made_meanwhile_as_declared_is_not_marked() {
     let run = going.end().exits(0);
     assert!(said(&run).contains("carries no mark of a stack"), "{run}");
     assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
-    folder.keyless("plan a.yaml -v").exits(0).says(&["declared, not ours"]);
+    folder.keyless("plan a.yaml -v").exits(0).says(&["declared but not owned by the stack"]);
 }

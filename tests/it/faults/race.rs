@@ -222,7 +222,7 @@ fn an_account_deleted_between_plan_and_write_is_not_made_anew() {
     world.delete(&account("chat"));
     held.release();
     let run = going.end().exits(1);
-    assert!(format!("{}{}", run.stdout, run.stderr).contains("gone since the plan was made"), "{run}");
+    assert!(format!("{}{}", run.stdout, run.stderr).contains("deleted since the plan was made"), "{run}");
     assert_eq!(world.state()["accounts"], json!([]));
 }
 
@@ -292,7 +292,12 @@ fn what_somebody_made_meanwhile_is_not_overwritten() {
         held.release();
         let run = going.end().exits(1);
         let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(said.contains("someone created it, otherwise than declared"), "{run}");
+        assert!(
+            said.contains(
+                "somebody created it since the plan was made, with differences from the declaration"
+            ),
+            "{run}"
+        );
         assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
         assert_eq!(world.get(&path), made);
     }
@@ -313,7 +318,7 @@ fn a_step_that_finds_things_as_declared_tells_the_same_outputs() {
     held.release();
     let run = going.end().exits(0);
     let step = run.json()["steps"][0].clone();
-    assert_eq!(step["reason"], "it was as declared by then", "{run}");
+    assert_eq!(step["reason"], "it was already as declared", "{run}");
     let outputs = step["outputs"].as_array().unwrap();
     assert!(
         outputs.iter().any(|output| output["name"] == "endpoint"
@@ -343,7 +348,7 @@ fn a_step_that_finds_a_creation_under_way_waits_for_its_end() {
     world.proxy.take_log();
     held.release();
     let run = going.end().exits(0);
-    assert_eq!(run.json()["steps"][0]["reason"], "it was as declared by then", "{run}");
+    assert_eq!(run.json()["steps"][0]["reason"], "it was already as declared", "{run}");
     assert_eq!(world.get(&path)["properties"]["provisioningState"], "Succeeded");
     assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");
 }
@@ -368,7 +373,7 @@ fn a_delete_that_is_tried_again_looks_whose_it_is_by_then() {
     }
     world.patch(&project, json!({"tags": {"by": "hand"}}));
     let run = going.end().exits(1);
-    assert!(format!("{}{}", run.stdout, run.stderr).contains("its mark has gone"), "{run}");
+    assert!(format!("{}{}", run.stdout, run.stderr).contains("its mark was removed"), "{run}");
     assert_eq!(world.proxy.take_log().iter().filter(|seen| seen.method == "DELETE").count(), 1);
     world.get(&project);
 }
@@ -388,5 +393,5 @@ fn what_a_write_drops_without_a_word_is_told() {
     world.proxy.script(nth(0, |seen| seen.method == "GET" && seen.ends("/projects/main"), answer));
     let run = folder.keyless("apply a.yaml --yes").exits(1);
     let said = format!("{}{}", run.stdout, run.stderr);
-    assert!(said.contains("`properties.fromTheFuture` was `true` and has gone"), "{run}");
+    assert!(said.contains("`properties.fromTheFuture` was `true` and is gone"), "{run}");
 }

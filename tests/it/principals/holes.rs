@@ -103,7 +103,7 @@ fn without_its_account_an_identity_gets_nothing_and_loses_nothing() {
     let folder = azure.folder();
     folder.write("a.yaml", two("Reader"));
     azure.spoil("PUT", "accounts/front", Fault::error(400, "BadRequest", "No."));
-    folder.keyless("apply a.yaml --yes").exits(1).complains(&["it needs account front"]);
+    folder.keyless("apply a.yaml --yes").exits(1).complains(&["it depends on account front"]);
     azure.heal();
     folder.keyless("apply a.yaml --yes").exits(0);
     // Who may not list accounts does not know whose identity it is.
@@ -138,7 +138,7 @@ fn an_object_id_of_zeros_is_none() {
     let plan = folder.keyless("plan a.yaml --format json").exits(1);
     assert_eq!(plan.findings(), ["principal-unread@11", "principal-unread@14"], "{plan}");
     assert_eq!(plan.changes("unknown").len(), 2, "{plan}");
-    let plan = folder.keyless("plan a.yaml").exits(1).says(&[UNSHOWN, "run it again once Azure shows it"]);
+    let plan = folder.keyless("plan a.yaml").exits(1).says(&[UNSHOWN, "retry once Azure shows it"]);
     assert!(!plan.stdout.contains("add `identity"), "{plan}");
     let outputs = folder.keyless("outputs a.yaml --format json");
     assert_eq!(outputs.json()["accounts"][0]["principalId"], Value::Null, "{outputs}");

@@ -97,7 +97,7 @@ fn a_lock_file_that_the_directory_contradicts_is_an_error() {
     run.says(&["error[lock-outdated]", &format!("`{EVE}` in the lock file")]);
     // Nobody may look: it is hidden, and said of whom by the lock file.
     azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
-    folder.keyless("drift -v").exits(0).says(&["by the lock file, unverified"]);
+    folder.keyless("drift -v").exits(0).says(&["principal taken from the lock file, unverified"]);
 }
 
 #[test]
@@ -105,8 +105,7 @@ fn a_second_group_of_a_locked_name_is_told_with_the_one_that_the_lock_file_means
     let (azure, folder) = locked();
     add_group(&azure, OTHER_ML, "ml-developers");
     let first = format!("group `ml-developers` is `{ML}` in the lock file, and others have that name now");
-    let write =
-        format!("write the one that is meant: `{{id: {ML}, type: Group}}` is the one in the lock file");
+    let write = format!("write the intended one: `{{id: {ML}, type: Group}}` is the one in the lock file");
     let run = folder.keyless("plan").exits(1);
     let run = run.says(&["error[lock-outdated]", &first, OTHER_ML, &write]);
     assert!(!run.stdout.contains("nobody in the directory"), "{run}");

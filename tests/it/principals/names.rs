@@ -199,10 +199,10 @@ fn wrongly_named_principals_are_found_without_azure() {
     let folder = crate::common::Folder::new();
     for (principal, word) in [
         ("user: dana", "sign-in name"),
-        ("group: ''", "without a name"),
-        ("group: g, type: Group", "`type` goes with `id`"),
-        ("group: g, user: a@b.c", "named in one way"),
-        ("me: false", "names nobody"),
+        ("group: ''", "name is empty"),
+        ("group: g, type: Group", "`type` is only allowed with `id`"),
+        ("group: g, user: a@b.c", "named in exactly one way"),
+        ("me: false", "does not name a principal"),
         ("managedIdentity: app", "not a resource id"),
         (
             "managedIdentity: /subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg",
@@ -257,7 +257,7 @@ fn whomever_the_run_knows_by_name_is_called_so_in_every_title() {
         &format!("  - {gone}"),
         &format!("  ? {beside}"),
         &format!("  + {new}"),
-        &format!("warning[unmanaged]: {beside} is live beside what is declared"),
+        &format!("warning[unmanaged]: {beside} is unmanaged"),
     ]);
     assert!(!run.stdout.contains(&format!("User {DANA}")), "{run}");
     folder.keyless("drift").exits(2).says(&[&format!("extra    {gone}"), &format!("extra    {beside}")]);

@@ -24,7 +24,7 @@ fn a_named_pipe_is_not_waited_for_and_the_shells_own_pipes_work() {
     }
     for command in ["show pipe", "apply link.json --yes"] {
         symlink("pipe", folder.path().join("link.json")).unwrap_or_default();
-        folder.keyless(command).exits(1).complains(&["cannot be used as a plan", "a named pipe"]);
+        folder.keyless(command).exits(1).complains(&["could not use `", "as a plan", "a named pipe"]);
     }
     folder.keyless("validate specs").exits(0);
     folder.with_stdin("validate -", &text).exits(0);
@@ -50,11 +50,11 @@ fn what_has_no_end_is_refused() {
         symlink("/dev/zero", folder.path().join(name)).unwrap();
     }
     for command in ["show zero.json", "apply zero.json --yes", "apply zero.json a.yaml --yes"] {
-        folder.keyless(command).exits(1).complains(&["`zero.json` cannot be used as a plan", "over 512 MiB"]);
+        folder.keyless(command).exits(1).complains(&["could not use `zero.json` as a plan", "over 512 MiB"]);
     }
     for (command, remedy) in [
         ("validate zero.yaml", "split it into several specs"),
-        ("validate a.yaml --var-file zero.yaml", "name a file of variables"),
+        ("validate a.yaml --var-file zero.yaml", "pass a file of variables"),
         ("plan zero.yaml", "split it into several specs"),
     ] {
         folder.keyless(command).exits(1).complains(&["too-large", "over 64 MiB", remedy]);
@@ -87,7 +87,7 @@ fn an_answer_of_very_many_values_is_refused_and_takes_no_gigabytes() {
         azure.spoil("GET", list, Fault::Answer(200, "application/json", body));
         // In KiB of address space, of which a run takes some hundred MiB whatever it does.
         let run = bash(&folder, "ulimit -v 2000000; keyless plan a.yaml").exits(1);
-        run.says(&["the body holds over 2000000 values"]);
+        run.says(&["the body contains over 2000000 values"]);
         azure.heal();
     }
     assert!(azure.take_writes().is_empty());
@@ -136,7 +136,7 @@ fn very_many_mistakes_take_neither_gigabytes_nor_minutes() {
     for (file, words) in [
         ("a.yaml", "more problems in this file are not shown"),
         ("b.yaml", "more problems in this file are not shown"),
-        ("c.yaml", "the file holds more than 2000000 values"),
+        ("c.yaml", "the file contains more than 2000000 values"),
     ] {
         // In KiB of address space, of which a run takes some hundred MiB whatever it does.
         let line = format!("ulimit -v 2000000; keyless validate {file}");

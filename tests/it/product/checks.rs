@@ -52,7 +52,7 @@ fn what_a_deployment_draws_already_is_not_counted_twice() {
     let run = plan(&folder, &spec(501, "DataZoneStandard", ""));
     assert_eq!(codes(&run), ["quota-exceeded"], "{run}");
     let message = run.json()["findings"][0]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("0 of 500 are in use, and the plan adds 501"), "{message}");
+    assert!(message.contains("0 of 500 in use, and the plan adds 501"), "{message}");
     assert_eq!(codes(&plan(&folder, &spec(500, "DataZoneStandard", ""))), [""; 0]);
 }
 
@@ -419,8 +419,8 @@ fn an_account_created_by_a_concurrent_run_is_not_reported_as_foreign() {
     azure.spoil("GET", "CognitiveServices/accounts?", Fault::Edit(not_yet));
     for command in ["plan a.yaml", "apply a.yaml --yes"] {
         let run = folder.keyless(command).exits(1).says(&[
-            "account chat exists by now and has the subdomain `chat`",
-            "run it again: it plans with the account as it is now",
+            "account chat already exists with the subdomain `chat`",
+            "run the command again to plan with the account as it is now",
         ]);
         assert!(!run.stdout.contains("choose another"), "{run}");
         assert!(azure.take_writes().is_empty(), "{run}");
@@ -428,5 +428,5 @@ fn an_account_created_by_a_concurrent_run_is_not_reported_as_foreign() {
     // Somebody else's is.
     folder.write("a.yaml", one_account("team-a", "other", "customSubDomainName: chat\n"));
     let run = folder.keyless("plan a.yaml").exits(1).says(&["is not available", "choose another"]);
-    assert!(!run.stdout.contains("by now"), "{run}");
+    assert!(!run.stdout.contains("already exists with"), "{run}");
 }

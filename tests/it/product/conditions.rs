@@ -20,7 +20,7 @@ fn a_condition_that_azure_could_not_read_is_an_error_at_its_line() {
         (
             "\"@Resource[x] StringEquals 'y\"",
             1,
-            "error[invalid-condition]: the condition cannot be read: this quote is not closed, at column 27",
+            "error[invalid-condition]: could not parse the condition: this quote is not closed, at column 27",
         ),
         (
             "\"@Resource[x] StringEquals\"",
@@ -37,17 +37,17 @@ fn a_condition_that_azure_could_not_read_is_an_error_at_its_line() {
         (
             "\"@Resource[x] StringEquals 'y'\"",
             0,
-            "note[unknown-in-condition]: `@Resource[x]` is no attribute that keyless knows",
+            "note[unknown-in-condition]: keyless does not know the attribute `@Resource[x]`",
         ),
         (
             "\"@Environment[UtcNow] DateTimeSoon 'y'\"",
             0,
-            "note[unknown-in-condition]: `DateTimeSoon` is no operator that keyless knows",
+            "note[unknown-in-condition]: keyless does not know the operator `DateTimeSoon`",
         ),
         (
             "\"ActionMatches{'a'} OR ActionMatches{'b'} AND ActionMatches{'c'}\"",
             0,
-            "warning[condition-order]: AND and OR side by side",
+            "warning[condition-order]: AND and OR without brackets",
         ),
     ] {
         folder.write("a.yaml", at_group(&format!("    condition: {condition}\n")));

@@ -63,7 +63,7 @@ fn a_name_that_a_connection_of_an_undeclared_project_has_is_refused_while_planni
         let found = told(&run, "name-taken");
         assert_eq!(found.len(), 1, "{run}");
         let words =
-            format!("cannot create connection {title}: {other}, and a name stands for one connection");
+            format!("cannot create connection {title}: {other}, and a connection's name must be unique");
         // At the connection's line.
         let at = text.lines().position(|line| line.contains("category:")).unwrap() + 1;
         assert!(found[0].starts_with(&format!("a.yaml:{at} {words}")), "{}", found[0]);
@@ -104,7 +104,7 @@ fn a_name_is_not_free_before_its_project_has_gone() {
     folder.keyless("apply a.yaml --yes").exits(0);
     let after = spec("", &format!("{{name: new, connections: [{}]}}", line("conn")));
     folder.write("a.yaml", &after);
-    let words = "project `old` has a connection `conn` until this plan deletes it at its end";
+    let words = "project `old` has a connection `conn`, which this plan deletes only at its end";
     folder.keyless(&format!("plan a.yaml {LIFT}")).exits(1).says(&[
         "error[name-taken]",
         words,
@@ -120,7 +120,7 @@ fn a_name_is_not_free_before_its_project_has_gone() {
 fn who_may_not_list_the_neighbours_is_told_that_the_name_is_not_checked() {
     let (azure, folder) = applied();
     folder.write("a.yaml", spec(&line("conn3"), "{name: p1}"));
-    let note = "whether each new connection of account `chat` has a name of its own there and in all projects is not known";
+    let note = "could not determine whether the names of new connections of account `chat` are unique there and in all its projects";
     for list in ["/projects/p2/connections?", "/accounts/chat/projects?"] {
         azure.spoil("GET", list, Fault::denied());
         let run = folder.keyless("plan a.yaml -v");

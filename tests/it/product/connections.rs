@@ -69,8 +69,10 @@ fn a_name_of_data_that_ends_like_a_secret_can_be_declared() {
     {
         write(&folder, &metadata(entry));
         let run = folder.keyless("validate a.yaml").exits(1);
-        let run = run
-            .complains(&["plain-secret", "if it is none, give the entry a name that does not end like one"]);
+        let run = run.complains(&[
+            "plain-secret",
+            "if it is not a secret, choose an entry name that does not end like one",
+        ]);
         assert!(!run.stderr.contains("Wq7LxT93pd"), "{run}");
     }
 }
@@ -143,7 +145,7 @@ fn a_secret_goes_along_with_another_field_and_by_itself_on_demand() {
     run(&folder, &format!("apply a.yaml --yes --rotate {ADDRESS}")).exits(0);
     assert_eq!(writes(&azure), [json!(["PUT", "search", {"key": SECRET}])]);
     let wrong = run(&folder, "plan a.yaml --rotate accounts/chat").exits(1);
-    wrong.complains(&["names nothing that holds a secret", ADDRESS]);
+    wrong.complains(&["does not name a resource with a secret", ADDRESS]);
     // A plan made for it carries it, without the secret in it.
     run(&folder, &format!("plan a.yaml --out p.json --rotate {ADDRESS}")).exits(0);
     assert!(!std::fs::read_to_string(folder.path().join("p.json")).unwrap().contains(SECRET));
@@ -175,7 +177,7 @@ fn what_signs_in_is_not_lost_by_a_write_that_does_not_have_it() {
     assert!(writes(&azure).is_empty());
     // Nor is one made without its key.
     write(&folder, &format!("{PROJECT}{}", bare.replace("name: search", "name: other")));
-    folder.keyless("plan a.yaml").exits(1).says(&["cannot be created without the key"]);
+    folder.keyless("plan a.yaml").exits(1).says(&["cannot be created without its API key"]);
 }
 
 #[test]

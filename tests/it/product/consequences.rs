@@ -213,7 +213,7 @@ fn an_identity_of_a_project_and_one_without_roles_are_told_too() {
     );
     folder.keyless("plan a.yaml").exits(0).says(&[
         "the plan detaches user-assigned identity `app` from project `main` (",
-        "no role of it is known in the subscriptions of the specs",
+        "no roles were found in the subscriptions of the specs",
     ]);
 }
 
@@ -277,7 +277,7 @@ fn whether_keys_are_on_is_said_in_the_words_of_what_is_there() {
     let azure = Azure::start();
     let folder = azure.folder();
     let declared = "account `chat` is declared with API keys on";
-    let hint = "without the line a new account has them off, and a live one stays as it is";
+    let hint = "without the line they are disabled on a new account and unchanged on a live one";
     let on = one_account("team-a", "chat", "disableLocalAuth: false\n");
     folder.write("a.yaml", &on);
     // Nothing is there yet, or nobody looked.
@@ -298,14 +298,14 @@ fn whether_keys_are_on_is_said_in_the_words_of_what_is_there() {
     // Live, and the spec does not say.
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {a: b}\n"));
     folder.keyless("plan a.yaml").exits(0).says(&[
-        "account chat accepts API keys, and the spec does not say",
-        "hint: `disableLocalAuth: true` in the spec turns them off",
+        "account chat accepts API keys, and the spec does not set `disableLocalAuth`",
+        "hint: add `disableLocalAuth: true` to the spec to disable them",
     ]);
     // That line alone would be refused.
     azure.make_account("bare", &json!({}));
     folder.write("a.yaml", one_account("team-b", "bare", "tags: {a: b}\n"));
     folder.keyless("plan a.yaml").exits(0).says(&[
-        "account bare accepts API keys, and the spec does not say",
-        "hint: add `customSubDomainName`, without which nobody can call with a token, and `disableLocalAuth: true`",
+        "account bare accepts API keys, and the spec does not set `disableLocalAuth`",
+        "hint: add `customSubDomainName`, which token authentication requires, and `disableLocalAuth: true`",
     ]);
 }

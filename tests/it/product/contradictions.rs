@@ -59,7 +59,7 @@ fn a_revocation_answered_with_204_has_failed_if_the_role_still_exists() {
             "/roleAssignments/",
             Fault::Answer(status, "application/json", body.to_owned()),
         );
-        let said = format!("Azure answered {status}; a read right after shows that it still exists");
+        let said = format!("Azure answered {status}; but a read shows that it still exists");
         folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", &said, "1 failed"]);
         azure.heal();
         folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
@@ -70,7 +70,7 @@ fn a_revocation_answered_with_204_has_failed_if_the_role_still_exists() {
 fn a_revocation_that_azure_calls_done_has_failed_while_the_role_is_there() {
     let (azure, folder) = one_too_many();
     azure.spoil("DELETE", "/roleAssignments/", Fault::Answer(200, "application/json", String::new()));
-    let said = "Azure said that it is deleted, and it is still there";
+    let said = "Azure reported it as deleted, but it still exists";
     folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", said, "1 failed"]);
     assert_eq!(azure.grants_at(&account("chat")).len(), 2);
     azure.heal();
@@ -89,7 +89,7 @@ fn an_undocumented_success_status_is_checked_by_a_read() {
         "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
     fault(&azure, absent);
     azure.spoil("DELETE", "/roleAssignments/", Fault::Answer(206, "application/json", "{}".to_owned()));
-    let said = "Azure answered 206; a read right after shows that it still exists";
+    let said = "Azure answered 206; but a read shows that it still exists";
     folder.keyless("apply a.yaml --yes").exits(1).says(&["failed to delete", said, "1 failed"]);
     assert_eq!(azure.grants_at(&account("chat")).len(), 2);
 }
@@ -132,7 +132,7 @@ fn an_account_that_still_exists_after_its_deletion_ended_was_not_deleted() {
     azure.spoil("GET", "/operationResults/1", Fault::Answer(204, "application/json", String::new()));
     azure.take_seen();
     let run = folder.keyless("apply a.yaml --yes --allow delete-account").exits(1);
-    run.says(&["failed to delete", "Azure said that it is deleted, and it is still there", "1 failed"]);
+    run.says(&["failed to delete", "Azure reported it as deleted, but it still exists", "1 failed"]);
     let seen = azure.take_seen();
     assert_eq!(seen.iter().filter(|seen| seen.path() == "/operationResults/1").count(), 1);
     azure.get(&account("mail"));
@@ -158,7 +158,11 @@ fn a_grant_that_azure_answers_with_another_one_has_failed() {
         folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
         azure.spoil("PUT", "/roleAssignments/", Fault::Edit(edit));
         let run = folder.keyless("apply a.yaml --yes").exits(1);
-        run.says(&["Azure took the write and shows something else", &format!("`{name}` is `"), "1 failed"]);
+        run.says(&[
+            "Azure accepted the write but returned a different value",
+            &format!("`{name}` is `"),
+            "1 failed",
+        ]);
     }
 }
 
@@ -179,7 +183,7 @@ fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
     let gone = json!([{"method": "DELETE", "path": "*/roleAssignments/*", "status": 404, "effect": true,
         "code": "RoleAssignmentNotFound", "message": "The role assignment is not found."}]);
     fault(&azure, gone);
-    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it had gone already"]);
+    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it was already deleted"]);
     assert_eq!(about(&azure), ["GET", "DELETE", "GET"]);
     assert_eq!(azure.grants_at(&account("chat")).len(), 1);
 
@@ -188,7 +192,7 @@ fn what_has_gone_meanwhile_is_looked_for_once_and_no_failure() {
     let absent = || Fault::error(404, "RoleAssignmentNotFound", "The role assignment is not found.");
     azure.spoil("GET", "/roleAssignments/", absent());
     azure.spoil("DELETE", "/roleAssignments/", absent());
-    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it had gone already"]);
+    folder.keyless("apply a.yaml --yes").exits(0).complains(&["it was already deleted"]);
     assert_eq!(about(&azure), ["GET", "DELETE"]);
 }
 
@@ -241,7 +245,7 @@ fn a_write_that_is_answered_with_a_success_and_an_error_has_failed() {
         folder.keyless("apply a.yaml --yes").exits(1).says(&[
             "failed to delete",
             "PartialError: Some of it failed",
-            "whether it took effect is unknown",
+            "it is unknown whether it took effect",
         ]);
         assert_eq!(azure.grants_at(&account("chat")).len(), 2, "{status}");
 
@@ -265,7 +269,7 @@ fn keys_are_not_said_to_be_revoked_where_the_answer_is_an_error() {
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.spoil("POST", "regenerateKey", error_with(200));
     let run = folder.keyless("keys revoke a.yaml --yes").exits(1);
-    run.says(&["it is not known whether Key1", "Key2"]);
+    run.says(&["could not determine whether Key1", "Key2"]);
 }
 
 /// A read that is no whole answer, of anything.
@@ -347,7 +351,7 @@ fn what_a_list_shows_twice_each_time_otherwise_is_not_known() {
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.spoil("GET", "/accounts?", Fault::Edit(keys_on));
     for command in ["plan a.yaml", "drift a.yaml", "keys status a.yaml"] {
-        folder.keyless(command).exits(1).says(&["twice, each time otherwise"]);
+        folder.keyless(command).exits(1).says(&["twice with different content"]);
     }
     // Pages may move while they are read.
     azure.heal();

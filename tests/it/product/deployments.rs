@@ -236,7 +236,7 @@ fn a_filter_stays_where_the_deployment_that_uses_it_could_not_be_deleted() {
     write(&folder, "raiPolicies: []\ndeployments: []\n");
     azure.spoil("DELETE", "/deployments/chat", Fault::denied());
     let run = folder.keyless("apply a.yaml --yes --allow delete-deployment").exits(1);
-    run.complains(&["it needs deployment chat of chat, which did not succeed"]);
+    run.complains(&["it depends on deployment chat of chat, which did not succeed"]);
     assert_eq!(writes(&azure), ["DELETE chat"]);
 }
 
@@ -245,7 +245,7 @@ fn the_delete_of_an_account_names_the_deployments_that_go_with_it() {
     let (azure, folder) = applied(GPT);
     let other = "accounts:\n  - name: other\n";
     folder.write("a.yaml", format!("{}{other}", crate::common::head("team-a")));
-    let words = "the plan deletes account `chat` and with it its deployment `chat`: whoever calls it fails";
+    let words = "the plan deletes account `chat` and its deployment `chat`: calls to it will fail";
     folder.keyless("plan a.yaml --out plan.json").exits(3).says(&[words]);
     folder.keyless("apply plan.json --yes").exits(3).says(&[words]);
     assert!(writes(&azure).is_empty());
@@ -253,8 +253,8 @@ fn the_delete_of_an_account_names_the_deployments_that_go_with_it() {
     azure.spoil("GET", "/accounts/chat/deployments?", Fault::denied());
     let run = folder.keyless("plan a.yaml -v").exits(3);
     run.says(&[
-        "which deployments go with account `chat` is not known",
-        "with it its deployments, which could not be listed",
+        "could not determine which deployments are deleted with account `chat`",
+        "and its deployments, which could not be listed",
     ]);
 }
 

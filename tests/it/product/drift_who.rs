@@ -206,7 +206,7 @@ fn a_log_that_may_not_be_read_changes_no_verdict_and_hides_no_change() {
         let change = only(&run, "create");
         assert_eq!(
             change["causeUnknown"],
-            "whether somebody deleted it is not known: the activity log could not be read"
+            "could not determine whether somebody deleted it: the activity log could not be read"
         );
         assert_eq!((&run.json()["summary"], &run.json()["steps"]), (&known["summary"], &known["steps"]));
         assert_eq!(run.findings(), ["cause-unread@0"], "{run}");

@@ -85,7 +85,10 @@ fn a_pipe_without_a_reader_is_told_and_not_waited_for() {
     let folder = azure.folder();
     folder.write("a.yaml", spec());
     fifo(&folder.path().join("pipe"));
-    folder.keyless("plan a.yaml --out pipe").exits(1).complains(&["failed to write `pipe`", "nobody read"]);
+    folder
+        .keyless("plan a.yaml --out pipe")
+        .exits(1)
+        .complains(&["failed to write `pipe`", "without a reader"]);
     assert!(azure.take_seen().is_empty());
 }
 
@@ -139,33 +142,36 @@ fn what_a_run_reads_is_not_overwritten_under_any_name() {
     for target in ["specs/a.yaml", "link.md", "hard.md", "folder/a.yaml", "vars.yaml", "specs/a.lock.json"] {
         for option in [format!("--out {target}"), format!("--report markdown={target}")] {
             let run = folder.keyless(&format!("plan specs --var-file vars.yaml {option}")).exits(1);
-            run.complains(&[&format!("failed to write `{target}`"), "this run reads it"]);
+            run.complains(&[&format!("failed to write `{target}`"), "this run also reads it"]);
         }
         // Without Azure too, and where something is wrong with the specs.
         let validate = format!("validate specs --var-file vars.yaml --report json={target}");
-        folder.keyless(&validate).exits(1).complains(&["this run reads it"]);
+        folder.keyless(&validate).exits(1).complains(&["this run also reads it"]);
         let broken = format!("validate specs b.yaml --var-file vars.yaml --report json={target}");
-        folder.keyless(&broken).exits(1).complains(&["this run reads it", "error["]);
+        folder.keyless(&broken).exits(1).complains(&["this run also reads it", "error["]);
     }
     // The lock file of a spec that cannot be read is one all the same.
-    folder.keyless("validate b.yaml --report json=b.lock.json").exits(1).complains(&["this run reads it"]);
+    folder
+        .keyless("validate b.yaml --report json=b.lock.json")
+        .exits(1)
+        .complains(&["this run also reads it"]);
     folder
         .keyless("apply plan.json --yes --report json=plan.json")
         .exits(1)
-        .complains(&["this run reads it"]);
-    folder.keyless("show plan.json --report json=plan.json").exits(1).complains(&["this run reads it"]);
+        .complains(&["this run also reads it"]);
+    folder.keyless("show plan.json --report json=plan.json").exits(1).complains(&["this run also reads it"]);
     folder.write("certificate.pem", "mine");
     for name in ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"] {
         folder
             .with_env("validate b.yaml --report json=certificate.pem", &[(name, "certificate.pem")])
             .exits(1)
-            .complains(&["this run reads it"]);
+            .complains(&["this run also reads it"]);
     }
     assert_eq!(fs::read_to_string(at("certificate.pem")).unwrap(), "mine");
     let twice = "plan specs --var-file vars.yaml --out x.json --report json=./x.json";
-    folder.keyless(twice).exits(1).complains(&["this run writes it already"]);
+    folder.keyless(twice).exits(1).complains(&["this run already writes it"]);
     let twice = "plan specs --var-file vars.yaml --report json=x --report sarif=x";
-    folder.keyless(twice).exits(1).complains(&["this run writes it already"]);
+    folder.keyless(twice).exits(1).complains(&["this run already writes it"]);
     assert!(azure.take_seen().is_empty());
     assert_eq!(fs::read_to_string(at("specs/a.yaml")).unwrap(), text);
     assert_eq!(fs::read_to_string(at("vars.yaml")).unwrap(), "name: chat\n");
@@ -181,7 +187,7 @@ fn the_state_of_its_own_sandbox_is_not_overwritten() {
         for end in ["", ".journal", ".lock"] {
             for option in ["--out ", "--report json="] {
                 let line = format!("plan a.yaml --sandbox=state.json {option}state.json{end}");
-                folder.keyless(&line).exits(1).complains(&["this run reads it"]);
+                folder.keyless(&line).exits(1).complains(&["this run also reads it"]);
             }
         }
         folder.keyless("apply a.yaml --sandbox=state.json --yes").exits(0);
@@ -430,14 +436,17 @@ fn a_run_that_fails_leaves_no_file_that_passes_for_its_result() {
     assert!(!read("plan.json").contains("\"changes\""));
     azure.take_seen();
     for command in ["apply plan.json --yes", "show plan.json"] {
-        folder.keyless(command).exits(1).complains(&["had no plan: no token for the endpoint"]);
+        folder
+            .keyless(command)
+            .exits(1)
+            .complains(&["failed before it had a plan: no token for the endpoint"]);
     }
     // Wrong specs are findings, in the plan's place too.
     good();
     folder.write("a.yaml", spec().replace("location", "locaton"));
     folder.keyless(&format!("plan a.yaml --out plan.json {reports}")).exits(1);
     told(&["locaton"]);
-    folder.keyless("apply plan.json --yes").exits(1).complains(&["had no plan"]);
+    folder.keyless("apply plan.json --yes").exits(1).complains(&["failed before it had a plan"]);
     // Where nothing stands nothing is made, and what is no plan of this run's stays.
     fs::remove_file(folder.path().join("plan.json")).unwrap();
     folder.keyless("plan a.yaml --out plan.json").exits(1);

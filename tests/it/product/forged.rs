@@ -145,7 +145,7 @@ fn forgeries() -> [Forgery; 13] {
             |plan| {
                 change(plan, "update", "chat").as_object_mut().unwrap().remove("base");
             },
-            "does not say what it starts from",
+            "it has no base fingerprint",
         ),
         (
             "an assignment on more than is shown",
@@ -154,7 +154,7 @@ fn forgeries() -> [Forgery; 13] {
                 let name = grant["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
                 grant["id"] = json!(assignment(&format!("/subscriptions/{SUB}"), &name));
             },
-            "not that of the assignment it describes",
+            "its name does not match its role, principal and scope",
         ),
         (
             "another role for whom is shown",
@@ -165,7 +165,7 @@ fn forgeries() -> [Forgery; 13] {
                     }
                 }
             },
-            "not that of the assignment it describes",
+            "its name does not match its role, principal and scope",
         ),
         (
             "a second change of the same account",
@@ -190,7 +190,7 @@ fn forgeries() -> [Forgery; 13] {
                 );
                 change(plan, "create", "front")["purge"] = json!(deleted);
             },
-            "is not what a soft-deleted one leaves behind",
+            "is not the id of its soft-deleted resource",
         ),
         (
             "the identity of an account that the plan does not write",
@@ -199,24 +199,24 @@ fn forgeries() -> [Forgery; 13] {
                 grant["fields"].as_array_mut().unwrap().retain(|field| field["path"] != "principalId");
                 grant["holes"] = json!([{"field": "principalId", "resource": account("other"), "property": "principalId"}]);
             },
-            "whose identity it could take",
+            "whose identity it needs",
         ),
         (
             "waiting for what nobody knows",
             |plan| change(plan, "create", CAROL)["after"] = json!([account("nobody")]),
-            "no other change of the plan",
+            "is not another change of the plan",
         ),
         (
             "a creation without mark",
             |plan| {
                 change(plan, "create", "front").as_object_mut().unwrap().remove("mark");
             },
-            "its mark does not go with what it does",
+            "its mark does not fit its action",
         ),
         (
             "a stack that ends a mark and begins another",
             |plan| change(plan, "create", "front")["stack"] = json!("x] [keyless:team-b"),
-            "which stack it belongs to",
+            "it does not name its stack",
         ),
         (
             "grants that wait for the keys to go off",
@@ -270,12 +270,12 @@ fn allow_applies_to_the_resource_id_and_not_to_a_name_in_the_plan_file() {
     });
     for address in ["accounts/playground", "accounts/chat", &account("front")] {
         let run = folder.keyless(&format!("apply plan.json --yes --allow delete-account:{address}"));
-        let flag = format!("if it is meant: --allow delete-account:{}", account("chat"));
+        let flag = format!("if this is intended: --allow delete-account:{}", account("chat"));
         refused(&azure, run, 3, &["guard-delete-account", "account `chat`", &flag]);
     }
     let allowed = format!("apply plan.json --yes --allow delete-account:{} -v", account("CHAT"));
     let run = folder.keyless(&allowed);
-    assert!(run.stdout.contains("allowed on the command line"), "{run}");
+    assert!(run.stdout.contains("allowed by `--allow`"), "{run}");
 }
 
 #[test]

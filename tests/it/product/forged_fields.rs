@@ -55,17 +55,17 @@ fn a_role_in_another_spelling_makes_nobody_an_owner() {
             (
                 |plan| owner(plan, &field("RoleDefinitionId", "x")),
                 "roleAssignments/",
-                "field `roleDefinitionId` is said twice",
+                "field `roleDefinitionId` is set twice",
             ),
             (
                 |plan| owner(plan, &field("PrincipalId", "x")),
                 "roleAssignments/",
-                "field `principalId` is said twice",
+                "field `principalId` is set twice",
             ),
             (
                 |plan| owner(plan, &field("properties", json!({"principalId": ALICE}))),
                 "roleAssignments/",
-                "`properties` is no field of kind `roleAssignments`",
+                "`properties` is not a field of kind `roleAssignments`",
             ),
         ],
     );
@@ -84,19 +84,19 @@ fn a_field_that_no_spec_can_say_is_not_written() {
                     push(change(plan, "create", "front"), "NetworkAcls", wide);
                 },
                 "accounts/front",
-                "`NetworkAcls` is no field of kind `accounts`",
+                "`NetworkAcls` is not a field of kind `accounts`",
             ),
             (
                 |plan| push(change(plan, "create", "front"), "properties", json!({"restore": true})),
                 "accounts/front",
-                "`properties` is no field of kind `accounts`",
+                "`properties` is not a field of kind `accounts`",
             ),
             (
                 |plan| {
                     push(change(plan, "update", "chat"), "apiProperties", json!({"qnaRuntimeEndpoint": "x"}));
                 },
                 "accounts/chat",
-                "`apiProperties` is no field of kind `accounts`",
+                "`apiProperties` is not a field of kind `accounts`",
             ),
             (
                 |plan| {
@@ -107,7 +107,7 @@ fn a_field_that_no_spec_can_say_is_not_written() {
                     );
                 },
                 "accounts/front",
-                "`networkAcls.ipRules.0` takes text",
+                "`networkAcls.ipRules.0` must be text",
             ),
             (
                 |plan| change(plan, "update", "chat")["id"] = json!(account("chat") + "/"),
@@ -132,7 +132,7 @@ fn a_deployment_gets_no_value_of_another_type_and_no_filter_under_another_name()
     folder.write("a.yaml", one_account("team-a", "chat", &lines(5)));
     folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to update"]);
     azure.take_seen();
-    let number = "`sku.capacity` takes a whole number";
+    let number = "`sku.capacity` must be a whole number";
     all_refused(
         &azure,
         &folder,
@@ -155,12 +155,12 @@ fn a_deployment_gets_no_value_of_another_type_and_no_filter_under_another_name()
             (
                 |plan| change(plan, "update", "gpt")["fields"][0]["after"] = json!(-1),
                 "deployments/gpt",
-                "`sku.capacity` takes another value",
+                "`sku.capacity` must be another value",
             ),
             (
                 |plan| push(change(plan, "update", "gpt"), "RaiPolicyName", "lax"),
                 "deployments/gpt",
-                "`RaiPolicyName` is no field of kind `deployments`",
+                "`RaiPolicyName` is not a field of kind `deployments`",
             ),
         ],
     );
@@ -210,7 +210,7 @@ fn a_secret_stands_in_no_plan_itself() {
                 }
             },
             "connections/search",
-            "`credentials.key` holds a secret itself, and takes `${secret.NAME}` only",
+            "`credentials.key` contains a secret as plain text; only `${secret.NAME}` is allowed",
         ),
         (
             |plan| push(connection(plan), "metadata.apiKey", KEY),
@@ -273,18 +273,18 @@ fn a_connection_sends_its_secret_in_no_other_way_and_under_no_other_guard() {
     azure.take_seen();
     let whole = std::fs::read(folder.path().join("plan.json")).unwrap();
     let edits: [(Edit, &str); 4] = [
-        (|plan| sign_in_with(plan, "None"), "`credentials.key` goes with `authType: ApiKey` only"),
-        (|plan| sign_in_with(plan, "AAD"), "`credentials.key` goes with `authType: ApiKey` only"),
+        (|plan| sign_in_with(plan, "None"), "`credentials.key` requires `authType: ApiKey`"),
+        (|plan| sign_in_with(plan, "AAD"), "`credentials.key` requires `authType: ApiKey`"),
         (
             |plan| {
                 sign_in_with(plan, "ManagedIdentity");
                 set(plan, "credentials.key", |field| field["path"] = json!("credentials.clientId"));
             },
-            "`credentials.clientId` holds no secret",
+            "`credentials.clientId` cannot contain a secret",
         ),
         (
             |plan| set(plan, "credentials.key", |field| field["path"] = json!("credentials.resourceId")),
-            "`credentials.resourceId` holds no secret",
+            "`credentials.resourceId` cannot contain a secret",
         ),
     ];
     for (edit, words) in edits {
@@ -320,12 +320,12 @@ fn no_mark_and_no_condition_that_a_spec_could_not_hold_is_written() {
             (
                 |plan| push(change(plan, "create", CAROL), "description", "for all [keyless:team-b]"),
                 "roleAssignments/",
-                "a mark stands in its description",
+                "its description contains a mark",
             ),
             (
                 |plan| push(change(plan, "create", CAROL), "condition", "((!(ActionMatches{'x'})"),
                 "roleAssignments/",
-                "its condition cannot be read",
+                "could not parse its condition",
             ),
             (
                 |plan| push(change(plan, "create", CAROL), "conditionVersion", "1.0"),

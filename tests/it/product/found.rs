@@ -55,7 +55,7 @@ fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
         let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
         let run = run.says(&[
             "failed to create deployment gpt of new",
-            &format!("it was as declared by then, but the operation failed: Azure says `{state}`"),
+            &format!("it was already as declared, but the operation failed: Azure reports `{state}`"),
         ]);
         assert!(deletes(&azure).is_empty(), "{run}");
         azure.heal();
@@ -72,7 +72,7 @@ fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
         assert!(azure.send("POST", "/_sandbox/faults", Some(lost)).status < 300);
         azure.spoil("GET", "/accounts/new?", Fault::Edit(edit));
         let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
-        let run = run.says(&[&format!("Azure says `{state}`"), "0 done, 1 failed"]);
+        let run = run.says(&[&format!("Azure reports `{state}`"), "0 done, 1 failed"]);
         assert!(deletes(&azure).is_empty(), "{run}");
         azure.heal();
         folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(0);
@@ -99,7 +99,7 @@ fn a_resource_created_by_somebody_else_is_done_once_azure_has_completed_it() {
         azure.spoil("GET", "/deployments/new?", Fault::Answer(200, "application/json", other.to_string()));
         azure.take_seen();
         let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
-        let run = run.says(&["failed to create deployment new of chat", &format!("Azure says `{state}`")]);
+        let run = run.says(&["failed to create deployment new of chat", &format!("Azure reports `{state}`")]);
         assert!(azure.take_writes().is_empty(), "{run}");
         azure.heal();
         // An update of what has failed is written all the same, and one that finds its work done is judged.
@@ -109,7 +109,7 @@ fn a_resource_created_by_somebody_else_is_done_once_azure_has_completed_it() {
         edit(&mut live);
         azure.spoil("GET", "/accounts/chat?", Fault::Answer(200, "application/json", live.to_string()));
         let run = folder.keyless("apply a.yaml --yes").exits(1);
-        let run = run.says(&["failed to update account chat", &format!("Azure says `{state}`")]);
+        let run = run.says(&["failed to update account chat", &format!("Azure reports `{state}`")]);
         assert!(azure.take_writes().is_empty(), "{run}");
     }
 }
@@ -144,7 +144,7 @@ fn a_write_answered_with_deleting_or_disabled_has_failed() {
         azure.spoil("PUT", "/accounts/chat?", Fault::Edit(edit));
         azure.spoil("GET", "/accounts/chat?", Fault::Edit(edit));
         let run = folder.keyless("apply a.yaml --yes").exits(1);
-        run.says(&[&format!("Azure says `{state}`")]);
+        run.says(&[&format!("Azure reports `{state}`")]);
     }
 }
 
@@ -180,7 +180,8 @@ fn rewrite(azure: &Azure, path: &str, properties: &Value) {
     azure.put(&path, body);
 }
 
-const JUDGED: &str = "it is there already, with what the spec does not declare and no guard has judged: ";
+const JUDGED: &str =
+    "it already exists, with settings that the spec does not declare and no guard has judged: ";
 
 #[test]
 fn a_deployment_restored_with_another_filter_than_the_default_is_not_done() {

@@ -40,7 +40,7 @@ fn refused(azure: &Azure, folder: &Folder, rule: &str, address: &str, message: &
     folder.keyless("plan a.yaml").exits(3).says(&[
         &code,
         message,
-        &format!("hint: if it is meant: {shown}\n"),
+        &format!("hint: if this is intended: {shown}\n"),
     ]);
     folder.args(["apply", "a.yaml", "--yes"]).exits(3).complains(&["nothing was written"]);
     for other in ["weakening".to_owned(), format!("{rule}:accounts/another"), format!("weakening:{address}")]
@@ -60,7 +60,7 @@ fn a_role_that_could_become_more_needs_its_flag() {
         (writes("Microsoft.Authorization/roleDefinitions/write"), "change what custom roles permit"),
         (
             writes("Microsoft.Authorization/roleAssignmentScheduleRequests/write"),
-            "give roles for a time (PIM)",
+            "assign roles temporarily (PIM)",
         ),
         (writes("Microsoft.Authorization/elevateAccess/action"), "elevate itself"),
         (writes("Microsoft.CognitiveServices/accounts/*"), "change accounts"),
@@ -70,7 +70,7 @@ fn a_role_that_could_become_more_needs_its_flag() {
         ),
         (
             writes("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"),
-            "give Cosmos DB's own roles",
+            "assign Cosmos DB's own roles",
         ),
     ] {
         let azure = Azure::start();
@@ -145,8 +145,8 @@ fn who_may_give_inference_roles_only_is_a_note_below_a_group() {
             0,
             "by its condition only `Cognitive Services OpenAI User`, `Cognitive Services User`",
         ),
-        (at_group("Azure AI Project Manager", ""), 3, "give roles to others"),
-        (at_group(administrator, &only_calls), 3, "give roles to others"),
+        (at_group("Azure AI Project Manager", ""), 3, "assign roles to others"),
+        (at_group(administrator, &only_calls), 3, "assign roles to others"),
         // More than assignments can be written with these.
         (one_account("team-a", "chat", &gives("Azure AI Account Owner", "")), 3, "change accounts"),
         (
@@ -162,7 +162,7 @@ fn who_may_give_inference_roles_only_is_a_note_below_a_group() {
                 &gives(administrator, &delegating("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")),
             ),
             3,
-            "give roles to others",
+            "assign roles to others",
         ),
         (
             one_account(
@@ -174,7 +174,7 @@ fn who_may_give_inference_roles_only_is_a_note_below_a_group() {
                 ),
             ),
             3,
-            "give roles to others",
+            "assign roles to others",
         ),
         (at_group("Cognitive Services User", ""), 0, "on the whole resource group `rg`"),
     ] {
@@ -260,7 +260,7 @@ fn an_account_that_is_brought_back_is_held_against_what_it_was() {
     let lines = format!("disableLocalAuth: false\n{}", grants(&[ALICE]));
     let spec = one_account("team-a", "chat", &lines);
     folder.write("a.yaml", spec.replace("accounts:", "onSoftDeleted: restore\naccounts:"));
-    refused(&azure, &folder, "keys-on", "accounts/chat", "turns the API keys of account `chat` on");
+    refused(&azure, &folder, "keys-on", "accounts/chat", "enables the API keys of account `chat`");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn the_only_way_in_put_under_a_condition_is_a_lock_out() {
     folder.write("a.yaml", fs::read(cases.join("base.yaml")).unwrap());
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", fs::read(cases.join("condition-never.yaml")).unwrap());
-    refused(&azure, &folder, "lock-out", "accounts/chat-a", "hold only under a condition");
+    refused(&azure, &folder, "lock-out", "accounts/chat-a", "apply only under a condition");
 }
 
 #[test]
@@ -341,8 +341,8 @@ fn each_stack_has_its_own_limit_of_deletes() {
     folder.keyless("plan").exits(0);
     folder.write("specs/b.yaml", many("team-b", 100, 29));
     let run = folder.keyless("plan").exits(3);
-    run.says(&["the plan deletes 11 of stack `team-b`", "if it is meant: --allow deletes:team-b"]);
-    folder.keyless("plan --allow deletes:team-a").exits(3).says(&["`--allow deletes:team-a` lifted nothing"]);
+    run.says(&["the plan deletes 11 of stack `team-b`", "if this is intended: --allow deletes:team-b"]);
+    folder.keyless("plan --allow deletes:team-a").exits(3).says(&["`--allow deletes:team-a` has no effect"]);
     folder.keyless("plan --allow deletes:team-b").exits(0);
 }
 
@@ -376,13 +376,15 @@ fn a_flag_with_another_address_lifts_nothing() {
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &gives("Owner", "")));
     let plan = |allow: &str| folder.args(["plan", "a.yaml", "--allow", allow]);
-    let there = "what it refuses is lifted by `--allow grant:";
+    let there = "to allow what it does refuse: `--allow grant:";
     let run = plan("grant:accounts/chat").exits(3).says(&[
-        "warning[unused-allow]: `--allow grant:accounts/chat` lifted nothing: `grant` refuses nothing at that address",
+        "warning[unused-allow]: `--allow grant:accounts/chat` has no effect: guard `grant` refuses nothing at that address",
         there,
     ]);
-    plan("grant:").exits(3).says(&["`--allow grant:` lifted nothing", there]);
-    plan("purge:accounts/chat").exits(3).says(&["`purge` refuses nothing in this plan", "leave it out"]);
+    plan("grant:").exits(3).says(&["`--allow grant:` has no effect", there]);
+    plan("purge:accounts/chat")
+        .exits(3)
+        .says(&["guard `purge` refuses nothing in this plan", "remove the flag"]);
     // The flag that is named lifts it, and then nothing is said of flags.
     let flag = run.stdout.split(there).nth(1).unwrap().split('`').next().unwrap().to_owned();
     let lifted = plan(&format!("grant:{flag}")).exits(0);
@@ -391,6 +393,6 @@ fn a_flag_with_another_address_lifts_nothing() {
     // It is said of a saved plan too, anew.
     folder.args(["plan", "a.yaml", "--out", "plan.json", "--allow", "purge:x"]).exits(3);
     let run = folder.args(["apply", "plan.json", "--yes", "--allow", "grant", "--allow", "grant:x"]).exits(0);
-    let run = run.says(&["`--allow grant:x` lifted nothing"]);
+    let run = run.says(&["`--allow grant:x` has no effect"]);
     assert!(!run.stdout.contains("purge:x"), "{run}");
 }

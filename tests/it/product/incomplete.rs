@@ -128,7 +128,7 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
     run.says(&[
         "error[incomplete-read]",
         "is no longer declared and is not deleted",
-        "Reader on the subscription",
+        "the Reader role on the subscription",
     ]);
 }
 

@@ -178,7 +178,7 @@ fn no_role_goes_while_a_declared_one_near_it_cannot_be_made() {
         let run = folder.keyless("plan a.yaml --out plan.json").exits(1);
         run.says(&[
             "stays until role assignment",
-            "can be made, which may be meant to replace it",
+            "can be created, which may replace it",
             "error[waits-for-grants]",
         ]);
         let apply = if saved { "apply plan.json --yes" } else { "apply a.yaml --yes" };
@@ -247,7 +247,7 @@ fn what_does_not_wait_for_a_grant_is_written_while_keys_stay_on() {
     folder.keyless("plan a.yaml").exits(1).says(&[
         "1 to update",
         "1 refused",
-        "whatever else differs is written",
+        "other differences are written now",
     ]);
     let run = folder.keyless("apply a.yaml --yes").exits(1);
     let live = azure.get(&account("chat"));

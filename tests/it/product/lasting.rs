@@ -66,9 +66,9 @@ fn no_mark_makes_a_way_in_last_that_ends_by_itself() {
         for mark in &MARKS[..2] {
             type_mark(&azure, &id, mark);
             azure.heal();
-            locked(&azure, &folder, "end by themselves");
+            locked(&azure, &folder, "are temporary");
             azure.spoil("GET", PIM, Fault::denied());
-            locked(&azure, &folder, "may end by themselves");
+            locked(&azure, &folder, "may be temporary");
         }
     }
 }
@@ -89,7 +89,7 @@ fn what_a_stack_adopted_ends_all_the_same() {
     folder
         .keyless("plan a.yaml -v")
         .exits(0)
-        .says(&["note[temporary-assignment]", "somebody made it for a while"]);
+        .says(&["note[temporary-assignment]", "somebody assigned it through Privileged Identity Management"]);
     folder.keyless("access a.yaml").exits(0).says(&["temporary, until 20"]);
     folder.write("a.yaml", adopting(&closing(&grants(&[ALICE]))));
     locked(&azure, &folder, "soon nobody could call the models");
@@ -177,7 +177,7 @@ fn what_keyless_made_lasts_unless_azure_says_otherwise() {
     assert!(!azure.take_seen().iter().any(|seen| seen.target.contains(PIM)), "its name tells");
     folder.write("a.yaml", closing(&grants(&[ALICE])));
     azure.spoil("GET", PIM, Fault::Edit(end));
-    locked(&azure, &folder, "end by themselves");
+    locked(&azure, &folder, "are temporary");
     azure.spoil("GET", PIM, Fault::denied());
     folder.keyless("apply a.yaml --yes").exits(0);
 }
@@ -233,7 +233,11 @@ fn a_temporary_assignment_created_meanwhile_is_a_failure_and_keys_stay_on() {
                 azure.spoil("GET", PIM, Fault::denied());
             }
             let run = folder.keyless("apply a.yaml --yes").exits(1);
-            let words = if readable { "it is there for a while only, until 20" } else { "could not be read" };
+            let words = if readable {
+                "it is temporary, until 20"
+            } else {
+                "could not determine whether it is temporary"
+            };
             let run = run.says(&["RoleAssignmentExists", words]);
             assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false, "{run}");
         }
@@ -264,14 +268,10 @@ fn what_did_not_end_when_it_should_have_is_drift() {
         None,
     );
     let ends: [(End, i32, &str); 5] = [
-        (
-            |list| edit(list, &json!("2020-01-01T00:00:00Z")),
-            2,
-            "until 2020-01-01T00:00:00Z, and live all the same",
-        ),
-        (|list| edit(list, &json!("2020-01-01T00:00:00.0000000+01:00")), 2, "and live all the same"),
-        (|list| edit(list, &Value::Null), 1, "no time at which it ends"),
-        (|list| edit(list, &json!("soon")), 1, "no time at which it ends"),
+        (|list| edit(list, &json!("2020-01-01T00:00:00Z")), 2, "until 2020-01-01T00:00:00Z, but still live"),
+        (|list| edit(list, &json!("2020-01-01T00:00:00.0000000+01:00")), 2, "but still live"),
+        (|list| edit(list, &Value::Null), 1, "without an end time"),
+        (|list| edit(list, &json!("soon")), 1, "without an end time"),
         (|list| edit(list, &json!("2999-12-31T00:00:00Z")), 0, "No changes"),
     ];
     for (end, exit, words) in ends {

@@ -221,7 +221,7 @@ fn a_live_value_that_repeats_a_secret_is_hidden_and_the_saved_plan_still_holds()
     // A spec that holds a secret would be wrong with a stand-in in its place.
     azure.patch(&account("chat"), json!({"tags": {"team": SECRET}}));
     let exported = run(&folder, &format!("export --subscription {SUB} --stack x")).exits(1);
-    exported.complains(&["would hold a secret of this run"]);
+    exported.complains(&["would contain a secret of this run"]);
 }
 
 fn run_show(folder: &Folder, format: &str) -> Run {
@@ -301,7 +301,7 @@ fn the_answer_to_a_new_key_is_never_shown_whatever_its_status() {
     azure.heal();
     azure.spoil("POST", "regenerateKey", Fault::error(400, "BadRequest", key));
     let run = run(&folder, "keys revoke a.yaml --yes").exits(1);
-    run.says(&["Azure answered 400 BadRequest", "its words are not shown, because they could hold a key"]);
+    run.says(&["Azure answered 400 BadRequest", "its message is not shown, because it could contain a key"]);
     azure.heal();
     azure.spoil("POST", "regenerateKey", Fault::denied());
     folder

@@ -28,8 +28,7 @@ fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     let (azure, folder) = shared();
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
     let words = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
-    let hint =
-        "if it is meant: write `roleAssignments: []`, or --allow delete-list:accounts/chat/roleAssignments";
+    let hint = "if this is intended: write `roleAssignments: []`, or --allow delete-list:accounts/chat/roleAssignments";
     folder.keyless("plan a.yaml --out saved.json").exits(3).says(&["error[guard-delete-list]", words, hint]);
     folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
     let lists = ["accounts/chat/roleAssignments".to_owned(), format!("{}/roleAssignments", account("chat"))];
@@ -192,13 +191,13 @@ fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
     );
     folder.keyless("apply a.yaml --yes -q").exits(0);
     folder.write("a.yaml", &one);
-    let words = ["account second", "it carries the stack's mark outside of its groups and scopes"];
+    let words = ["account second", "it carries the stack's mark but is outside of its groups and scopes"];
     folder.keyless("plan a.yaml").exits(0).says(&words);
     folder.keyless("drift a.yaml").exits(2).says(&words);
     // Who may list the groups alone is told what that leaves out.
     let path = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?");
     azure.spoil("GET", &path, Fault::error(403, "AuthorizationFailed", "no right to list accounts"));
-    let words = "a group that its spec names no longer is not seen";
+    let words = "so resources in groups that a spec no longer names are not found";
     folder.keyless("drift a.yaml").exits(0).says(&["warning[incomplete-read]", words, "lacks a permission"]);
 }
 
@@ -217,18 +216,18 @@ fn nobody_at_a_scope_is_something_to_declare() {
     folder.keyless("apply a.yaml --yes").exits(0);
     // The last line about the place is gone, and with it the right to delete there.
     for (more, exit, words) in [
-        ("", 2, "it carries the stack's mark outside of its groups and scopes"),
+        ("", 2, "it carries the stack's mark but is outside of its groups and scopes"),
         (
             "unmanaged: list\n",
             0,
-            "1 thing carries the mark of stack `team-a` outside of what its spec names, and stays",
+            "1 resource carries the mark of stack `team-a` outside of what its spec covers, and stays",
         ),
     ] {
         folder.write("a.yaml", format!("{}{more}roleAssignments: []\n", head("team-a")));
         let run = folder.keyless("plan a.yaml").exits(0).says(&[
             "No changes",
             words,
-            "with `principals: []` until it is gone",
+            "with `principals: []` until it is deleted",
         ]);
         assert_eq!(run.stdout.matches("warning[unmanaged]").count(), 1, "{run}");
         folder.keyless("drift a.yaml").exits(exit).says(&[words]);

@@ -209,10 +209,10 @@ fn what_a_deleted_identity_could_elsewhere_is_told() {
         azure.put(&assignment(scope, &name), body);
     }
     let accounts = format!(
-        "the plan deletes account `front` and with it its system-assigned identity ({own}): its roles `Cognitive Services User` on accounts `chat`, `Cognitive Services User` on storageAccounts `st1` are of no use any more"
+        "the plan deletes account `front` and with it its system-assigned identity ({own}): its roles `Cognitive Services User` on accounts `chat`, `Cognitive Services User` on storageAccounts `st1` become useless"
     );
     let projects = format!(
-        "the plan deletes project `main` and with it its system-assigned identity ({main}): its role `Cognitive Services User` on storageAccounts `st1` is of no use any more"
+        "the plan deletes project `main` and with it its system-assigned identity ({main}): its role `Cognitive Services User` on storageAccounts `st1` becomes useless"
     );
     assert_eq!(told(&folder), [accounts.clone(), projects.clone()]);
     folder.keyless(&format!("plan a.yaml --out saved.json {lift}")).exits(0);

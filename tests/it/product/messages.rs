@@ -53,7 +53,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
         (
             "    roleAssignments:\n      - scope: resourceGroup\n        role: Cognitive Services User\n        principals: []\n",
             "unknown-field@+3",
-            &["put it under the top-level `roleAssignments`"],
+            &["for another scope use the top-level `roleAssignments`"],
         ),
         ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
         (
@@ -69,13 +69,13 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
         (
             "{id: ALICE, type: User, user: y@z}",
             "invalid-value@+5",
-            &["keep one of `id`, `user`; `id` goes with `type`"],
+            &["keep one of `id`, `user`; `id` requires `type`"],
         ),
-        ("user:alice@x", "wrong-type@+5", &["put a space after `:`"]),
+        ("user:alice@x", "wrong-type@+5", &["add a space after `:`"]),
         ("{id: ALICE, type: Robot}", "invalid-value@+5", &["not `Robot`"]),
         ("{id: ALICE, type: [User]}", "wrong-type@+5", &["not a list"]),
-        ("group: [x]", "wrong-type@+5", &["`group` takes text, not a list"]),
-        ("user: {name: x}", "wrong-type@+5", &["`user` takes text, not a mapping"]),
+        ("group: [x]", "wrong-type@+5", &["`group` must be text, not a list"]),
+        ("user: {name: x}", "wrong-type@+5", &["`user` must be text, not a mapping"]),
         ("gruop: x", "unknown-field@+5", &["did you mean `group`?"]),
         ("wholly: x", "unknown-field@+5", &["its fields are"]),
         ("group: ${nobody}", "unknown-variable@+5", &["`nobody`"]),
@@ -183,7 +183,7 @@ fn an_account_that_holds_the_subdomain_in_another_group_is_named() {
     for (spec, hint) in [
         (
             moved.clone(),
-            "moving an account to another group means to delete it and to make it again; or is `resourceGroup` mistyped?",
+            "moving an account to another resource group means deleting and recreating it; or is `resourceGroup` mistyped?",
         ),
         (
             moved.replace("name: chat-eu", "{name: chat, customSubDomainName: chat-eu}"),
@@ -224,6 +224,6 @@ fn an_undeclared_connection_is_reported_to_stay_with_its_secret() {
     folder.write("a.yaml", spec(" []"));
     folder.keyless("plan a.yaml").exits(0).says(&[
         "connection search",
-        "keyless never deletes it, and a secret in it, if it has one, still works: delete it by hand",
+        "keyless never deletes it, and any secret in it still works: delete it by hand",
     ]);
 }

@@ -176,7 +176,7 @@ fn names_that_differ_in_case_only_are_refused_where_a_write_would_make_one_of_th
             // The second in the file, with the first beside it.
             let place = format!("a.yaml:{}:", with(second).lines().count());
             let message =
-                format!("error[duplicate-key]: {noun} `{second}` differs from `{first}` in case only");
+                format!("error[duplicate-key]: {noun} `{second}` differs from `{first}` only in case");
             run.complains(&[&message, &place, "first set here", "1 error"]);
             folder.write("a.yaml", with("another"));
             folder.keyless("validate a.yaml").exits(0);

@@ -71,7 +71,7 @@ fn passes(azure: &Azure, folder: &Folder, text: &str) {
 fn a_second_connection_does_not_take_a_secret_to_another_host() {
     let search = line("search", GOOD, "SEARCH");
     let (azure, folder) = applied(&spec(Some(std::slice::from_ref(&search)), None));
-    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search` of account `chat`, which the spec declares with `${secret.SEARCH}` as well: `https://good.search.windows.net/` -> `https://evil.example/`";
+    let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search` of account `chat`, which the spec also declares with `${secret.SEARCH}`: `https://good.search.windows.net/` -> `https://evil.example/`";
     let own = |second: String| spec(Some(&[search.clone(), second]), None);
     refused(&azure, &folder, &own(line("search2", EVIL, "SEARCH")), words);
     refused(&azure, &folder, &own(of("CustomKeys", "search2", EVIL, "SEARCH")), words);
@@ -112,7 +112,7 @@ fn a_new_name_does_not_get_a_secret_past_the_guard_of_its_host() {
     let words = "connection `search` of account `chat`, which the spec declares without its secret: ";
     refused(&azure, &folder, &spec(Some(&[bare, line("search2", EVIL, "SEARCH")]), None), words);
     run(&folder, "plan a.yaml").says(&[
-        "if it is meant: declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`)",
+        "if this is intended: declare the `credentials` of the old one too (`{key: \"${secret.NAME}\"}`)",
         "or --allow connection:accounts/chat/connections/search2",
     ]);
     let both = [line("search", GOOD, "SEARCH"), line("search2", "two.example", "THIRD")];
@@ -140,7 +140,7 @@ fn a_project_that_is_not_declared_any_more_takes_no_secret_elsewhere() {
     folder.write("a.yaml", of_project("old", &line("search", GOOD, "SEARCH")));
     run(&folder, "apply a.yaml --yes").exits(0);
     azure.take_seen();
-    let words = "than connection `search` of project `old` of `chat`, which goes with this plan: ";
+    let words = "than connection `search` of project `old` of `chat`, which this plan deletes: ";
     let moved = of_project("new", &of("ApiKey", "search2", EVIL, "SEARCH"));
     refused(&azure, &folder, &moved, words);
     run(&folder, "plan a.yaml --allow delete-project").exits(3).says(&[words]);
@@ -164,7 +164,7 @@ fn a_project_that_goes_takes_no_secret_to_another_account() {
     let (azure, folder) = applied(&format!("{}{}", chat(""), of_far(&with)));
     let without = of_far("    projects: []\n");
     let own = |connection: String| format!("{}{without}", chat(&format!("connections: [{connection}]\n")));
-    let words = "than connection `search` of project `old` of `far`, which goes with this plan: `https://good.search.windows.net/` -> `https://evil.example/`";
+    let words = "than connection `search` of project `old` of `far`, which this plan deletes: `https://good.search.windows.net/` -> `https://evil.example/`";
     folder.write("a.yaml", own(line("search2", EVIL, "SEARCH")));
     let word = "--allow delete-project";
     run(&folder, &format!("plan a.yaml --out p.json {word}")).exits(3).says(&[words]);
@@ -180,7 +180,7 @@ fn a_project_that_goes_takes_no_secret_to_another_account() {
     let list = format!("{}/projects/old/connections", account("far"));
     azure.spoil("GET", &list, Fault::error(403, "AuthorizationFailed", "no right to read connections"));
     run(&folder, &format!("plan a.yaml {word}")).exits(3).says(&[
-        "not all connections of account `far`, of which something goes with this plan, could be read",
+        "the connections of account `far`, from which this plan deletes something, could not all be read",
     ]);
 }
 
@@ -229,7 +229,7 @@ fn connections_that_cannot_be_read_are_not_taken_for_none() {
         &format!("{}/connections", account("chat")),
         Fault::error(403, "AuthorizationFailed", "no right to read connections"),
     );
-    let words = "new connection `search2` sends `${secret.SEARCH}` to `https://evil.example/`, and not all connections of account `chat` could be read: it may be one of them under another name";
+    let words = "new connection `search2` sends `${secret.SEARCH}` to `https://evil.example/`, and the connections of account `chat` could not all be read: it may be one of them under another name";
     refused(&azure, &folder, &spec(None, Some(&[line("search2", EVIL, "SEARCH")])), words);
     run(&folder, "plan a.yaml").exits(3).says(&["cause: GET", "no right to read connections"]);
 }
@@ -283,8 +283,11 @@ fn a_plan_from_a_file_names_its_secrets_and_proves_none() {
     let names: Vec<&Value> = plan["secrets"].as_array().unwrap().iter().map(|each| &each["names"]).collect();
     assert_eq!(names, [&json!(["SEARCH"]), &json!(["OTHER"])]);
     // Both are of one category: only the specs prove that they have different secrets.
-    let words = "connection `search` of account `chat`, whose secret a plan that is applied without its specs does not prove: ";
+    let words = "connection `search` of account `chat`, whose secret is not known, since the plan is applied without its specs: ";
     let refused = run(&folder, "apply p.json --yes").exits(3);
-    refused.says(&[words, "if it is meant: apply the plan together with its specs, or --allow connection:"]);
+    refused.says(&[
+        words,
+        "if this is intended: apply the plan together with its specs, or --allow connection:",
+    ]);
     run(&folder, "apply p.json a.yaml --yes").exits(0);
 }

@@ -45,7 +45,7 @@ fn role_assignment_made_by_hand_satisfies_the_spec_without_a_write() {
     folder
         .keyless("plan a.yaml -v")
         .exits(0)
-        .says(&["declared, not ours: removing the line will not revoke it"]);
+        .says(&["declared but not owned by the stack: removing the line will not revoke it"]);
     // That there is such a thing is said without -v, on a pull request too.
     for command in ["plan a.yaml", "drift a.yaml", "plan a.yaml --format markdown"] {
         folder.keyless(command).exits(0).says(&["2 unchanged, 1 declared and not ours"]);
@@ -126,7 +126,7 @@ fn a_removed_line_of_what_has_lost_its_mark_says_that_it_revoked_nothing() {
     azure.put(bobs["id"].as_str().unwrap(), body);
     folder.keyless("plan a.yaml").exits(0).says(&["1 declared and not ours"]);
     folder.write("a.yaml", spec(&[ALICE], ""));
-    let words = "its name is the one that keyless gives: if a stack made it, somebody took its mark off, and removing its line did not revoke it";
+    let words = "it has the name that keyless assigns: if a stack created it, its mark was removed, and removing its line did not revoke it";
     folder.keyless("apply a.yaml --yes").exits(0).says(&[words]);
     folder.keyless("drift a.yaml").exits(2).says(&[words]);
     // Of what somebody made under another name nothing of that is said.
@@ -333,7 +333,7 @@ fn pinned_runs_refuse_other_stacks_and_other_scopes() {
     folder
         .keyless("apply plan.json --yes --stack team-b")
         .exits(1)
-        .complains(&["the plan is of stack `team-a`, and this run is pinned to stack `team-b`"]);
+        .complains(&["the plan is for stack `team-a`, and this run is pinned to stack `team-b`"]);
     folder.keyless("apply plan.json --yes --stack team-b --stack team-a").exits(0);
     // The environment pins as well.
     folder
@@ -411,7 +411,7 @@ fn another_assignment_of_the_principal_is_not_mistaken_for_the_duplicate() {
     azure.spoil("PUT", "/roleAssignments/", exists());
     let run = folder.keyless("apply a.yaml --yes").exits(1).complains(&[]);
     let told = format!("{}{}", run.stdout, run.stderr);
-    assert!(told.contains("RoleAssignmentExists") && !told.contains("made it meanwhile"), "{run}");
+    assert!(told.contains("RoleAssignmentExists") && !told.contains("created it meanwhile"), "{run}");
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn an_unmarked_account_that_stays_without_its_contents_is_reported() {
     let mut body = azure.get(&account("chat"));
     body["tags"] = json!({"cost": "7"});
     azure.put(&account("chat"), body);
-    let words = "warning[not-ours]: account chat stays while what stack `team-a` made in it is deleted: it does not carry the stack's mark";
+    let words = "warning[not-ours]: account chat stays while what stack `team-a` created in it is deleted: it does not carry the stack's mark";
     let run = folder.keyless("plan a.yaml").exits(0);
     assert!(!run.stdout.contains("warning"), "{run}");
     folder.write("a.yaml", format!("{}accounts:\n  - name: other\n", head("team-a")));
@@ -444,8 +444,8 @@ fn things_pass_to_another_stack_once_their_marks_are_off() {
     let emptied = spec(&[], "").split_once("accounts:").unwrap().0.to_owned() + "accounts: []\n";
     folder.write("b.yaml", &renamed);
     let run = folder.keyless("plan b.yaml").exits(1).says(&[
-        "take the tag `keyless-stack` off by hand",
-        "take `[keyless:team-a]` off the end of its description by hand",
+        "remove the tag `keyless-stack` by hand",
+        "remove `[keyless:team-a]` from the end of its description by hand",
         "The mark goes first: while it stands, `team-a` deletes what its spec no longer declares",
         "`adopt: true`",
     ]);

@@ -179,7 +179,7 @@ fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
             keys_off.clone(),
             |azure| _ = azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": true}})),
             3,
-            "do not ask for that now",
+            "no longer require that",
         ),
     ];
     for (name, flags, spec, meanwhile, exit, said) in rows {
@@ -220,7 +220,7 @@ fn a_saved_plan_is_judged_again_after_its_question() {
     azure.take_seen();
     for (command, said) in [
         ("apply plan.json", "its settings were changed"),
-        ("apply plan.json a.yaml", "ask for something else"),
+        ("apply plan.json a.yaml", "now require something else"),
     ] {
         let tags = |tags: serde_json::Value| _ = azure.patch(&account("chat"), json!({ "tags": tags }));
         let other = || tags(json!({"keyless-stack": "team-a", "someone": "else"}));

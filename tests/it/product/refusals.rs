@@ -592,7 +592,7 @@ fn a_delete_is_done_only_if_azure_says_so() {
         azure.spoil("DELETE", "/roleAssignments/", fault);
         let run = folder.keyless("apply a.yaml --yes --allow delete-list --format json").exits(1);
         assert!(run.stdout.contains(words), "{words}: {run}");
-        assert!(!run.stdout.contains("it had gone already"), "{run}");
+        assert!(!run.stdout.contains("it was already deleted"), "{run}");
         azure.get(&assignment(&account("chat"), BY_HAND));
     }
 }
@@ -609,7 +609,7 @@ fn a_delete_is_sent_whatever_the_read_before_it_says() {
     let absent = Fault::error(404, "RoleAssignmentNotFound", "The role assignment 'x' is not found.");
     azure.spoil("GET", "roleAssignments/", absent);
     let run = folder.keyless("apply a.yaml --yes --allow delete-list").exits(0).says(&["1 done"]);
-    assert!(!run.stdout.contains("it had gone already"), "{run}");
+    assert!(!run.stdout.contains("it was already deleted"), "{run}");
     azure.heal();
     assert_eq!(azure.send("GET", &path, None).status, 404);
 }
@@ -677,7 +677,7 @@ fn a_model_that_azure_has_ended_is_found_while_planning() {
         .write("a.yaml", one_account("team-a", "chat", &lines("gpt-4o-mini", "2024-07-18", "Standard", "")));
     let run = folder.keyless("plan a.yaml --format json").exits(1);
     assert!(run.findings().contains(&"model-retired@10".to_owned()), "{run}");
-    let words = "model `gpt-4o-mini` version `2024-07-18` cannot be deployed with SKU `Standard`: Azure ended it on 2026-03-31";
+    let words = "model `gpt-4o-mini` version `2024-07-18` cannot be deployed with SKU `Standard`: Azure retired it on 2026-03-31";
     folder.keyless("plan a.yaml").exits(1).says(&[words]);
     azure.make_account("control", &json!({"customSubDomainName": "control", "disableLocalAuth": true}));
     let body = json!({"sku": {"name": "Standard", "capacity": 1},
@@ -698,7 +698,7 @@ fn a_model_that_azure_has_ended_is_found_while_planning() {
     folder
         .keyless("plan a.yaml")
         .exits(1)
-        .says(&["Azure ended it on 2025-02-13", "there are `0125`, `1106`"]);
+        .says(&["Azure retired it on 2025-02-13", "available: `0125`, `1106`"]);
     azure.heal();
     folder.write(
         "a.yaml",
@@ -734,7 +734,7 @@ fn a_model_that_azure_has_ended_is_found_while_planning() {
     folder
         .keyless("plan a.yaml")
         .exits(1)
-        .says(&["cannot be deployed with SKU `DataZoneStandard`: Azure ended it on 2026-10-01"]);
+        .says(&["cannot be deployed with SKU `DataZoneStandard`: Azure retired it on 2026-10-01"]);
     azure.get(&format!("{chat}/deployments/gpt"));
 }
 
@@ -758,6 +758,6 @@ fn a_model_that_has_ended_since_the_plan_was_saved_is_found() {
     azure.spoil("GET", "/models?", Fault::Edit(end));
     azure.take_seen();
     let run = folder.keyless("apply plan.json --yes").exits(1);
-    run.says(&["error[model-retired]", "Azure ended it on 2025-10-01"]);
+    run.says(&["error[model-retired]", "Azure retired it on 2025-10-01"]);
     assert_eq!(writes(&azure), [] as [&str; 0]);
 }

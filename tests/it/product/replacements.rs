@@ -102,7 +102,7 @@ fn a_renamed_deployment_stays_until_the_new_one_exists_or_is_no_longer_declared(
     // Azure says beforehand that it will not take it.
     folder.write("a.yaml", spec(&deployment("new").replace("gpt-4o", "gpt-unheard-of")));
     let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
-    run.says(&["it needs deployment new of chat, which cannot be done"]);
+    run.says(&["it depends on deployment new of chat, which is refused"]);
     assert!(deletes(&azure).is_empty());
     // Azure has not finished it, or has failed to.
     folder.write("a.yaml", spec(&deployment("new")));
@@ -111,7 +111,7 @@ fn a_renamed_deployment_stays_until_the_new_one_exists_or_is_no_longer_declared(
     azure.spoil("DELETE", "/deployments/old?", Fault::error(409, "Conflict", "not now"));
     folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
     azure.heal();
-    for (state, words) in [("Creating", "Azure is still at work"), ("Failed", "did not complete")] {
+    for (state, words) in [("Creating", "Azure is still changing"), ("Failed", "did not complete")] {
         let edit: fn(&mut Value) = if state == "Creating" { creating } else { failed };
         azure.spoil("GET", "/deployments?", Fault::Edit(edit));
         azure.take_seen();
@@ -168,7 +168,7 @@ fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() 
             let grants = azure.grants_at(&account("chat-new"));
             azure.delete(grants[0]["id"].as_str().unwrap());
         }),
-        ("is not as Azure should have left it", |azure| {
+        ("is not in a good state", |azure| {
             azure.spoil("GET", "/deployments?", Fault::Edit(broken));
         }),
     ];
@@ -180,7 +180,11 @@ fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() 
         harm(&azure);
         let chat = format!("--allow delete-account:{} --allow lock-out", account("chat"));
         let run = folder.keyless(&format!("apply saved.json --yes {chat}")).exits(3);
-        run.says(&["error[guard-stale]", words, "what the plan deletes was to go because that was there"]);
+        run.says(&[
+            "error[guard-stale]",
+            words,
+            "the plan deletes resources on the condition that it exists",
+        ]);
         assert!(
             deletes(&azure).iter().all(|path| !path.contains("/accounts/chat/") && *path != account("chat"))
         );

@@ -6,7 +6,7 @@ use crate::common::{ALICE, Azure, Folder, Run, account, grants, one_account};
 
 const APP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
 const UNKNOWN: &str =
-    "Azure does not show before the restore which deployments, projects and connections come back with it";
+    "until it is restored, Azure does not show which deployments, projects and connections come back with it";
 
 fn deleted(azure: &Azure, properties: &Value) -> Folder {
     let mut all = json!({"customSubDomainName": "chat"});
@@ -33,22 +33,30 @@ fn told(run: &Run) -> String {
 fn what_comes_back_and_is_not_declared_is_told() {
     let rules = json!({"networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "192.0.2.0/24"}]}});
     for (live, lines, words) in [
-        (json!({}), "tags: {a: b}\n", "declares: API keys on, its network open to every address; Azure"),
+        (
+            json!({}),
+            "tags: {a: b}\n",
+            "declares: API keys on, its network open to every address; until it is restored, Azure",
+        ),
         (
             json!({"disableLocalAuth": true}),
             "tags: {a: b}\n",
-            "declares: API keys off, its network open to every address; Azure",
+            "declares: API keys off, its network open to every address; until it is restored, Azure",
         ),
-        (rules.clone(), "disableLocalAuth: true\n", "declares: its network open to `192.0.2.0/24`; Azure"),
+        (
+            rules.clone(),
+            "disableLocalAuth: true\n",
+            "declares: its network open to `192.0.2.0/24`; until it is restored, Azure",
+        ),
         (
             json!({"publicNetworkAccess": "Disabled"}),
             "disableLocalAuth: true\n",
-            "declares: its network closed to every public address; Azure",
+            "declares: its network closed to every public address; until it is restored, Azure",
         ),
         (
             rules,
             "disableLocalAuth: true\npublicNetworkAccess: Enabled\nnetworkAcls: {defaultAction: Deny}\n",
-            "the spec declares; Azure",
+            "the spec declares; until it is restored, Azure",
         ),
     ] {
         let azure = Azure::start();
@@ -81,7 +89,7 @@ fn keys_turned_on_by_a_restore_show_as_access_for_anyone_in_every_format() {
     let folder = deleted(&azure, &json!({}));
     folder.write("a.yaml", spec(&format!("tags: {{a: b}}\n{}", grants(&[ALICE]))));
     let words = [
-        "Azure brings it back as it was deleted, then what is declared is written",
+        "Azure restores it with its old settings, then keyless writes what is declared",
         "+ anyone with an API key",
         "warning[restored-as-it-was]",
         UNKNOWN,
@@ -101,7 +109,7 @@ fn keys_turned_on_by_a_restore_show_as_access_for_anyone_in_every_format() {
     folder.keyless("apply plan.json --yes").exits(0).says(&words);
     let again = folder.keyless("plan a.yaml").exits(0);
     assert!(!again.stdout.contains("restored-as-it-was") && !again.stdout.contains("anyone with"), "{again}");
-    again.says(&["account chat accepts API keys, and the spec does not say"]);
+    again.says(&["account chat accepts API keys, and the spec does not set `disableLocalAuth`"]);
 }
 
 #[test]

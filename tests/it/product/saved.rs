@@ -106,7 +106,9 @@ fn a_plan_made_for_one_target_is_refused_on_another() {
     std::fs::copy(folder.path().join("plan.json"), run.path().join("plan.json")).unwrap();
     std::fs::copy(folder.path().join("a.yaml"), run.path().join("a.yaml")).unwrap();
     for arguments in ["apply plan.json --yes --sandbox", "apply plan.json a.yaml --yes --sandbox"] {
-        run.keyless(arguments).exits(1).complains(&["the plan was made for", "or make one for this target"]);
+        run.keyless(arguments)
+            .exits(1)
+            .complains(&["the plan was made for", "or make a plan for this target"]);
     }
     assert!(azure.take_writes().is_empty());
 }
@@ -161,7 +163,11 @@ fn pins_hold_for_every_change_of_a_plan_that_nobody_edited() {
         folder.keyless("plan a.yaml --out plan.json").exits(0).says(&[counts]);
         azure.take_seen();
         let run = folder.keyless("apply plan.json --yes --stack team-b").exits(1);
-        run.complains(&["for stack `team-a`", "pinned to stack `team-b`", "hint: add `--stack team-a`"]);
+        run.complains(&[
+            "for stack `team-a`",
+            "pinned to stack `team-b`",
+            "hint: if this is intended, add `--stack team-a`",
+        ]);
         assert!(azure.take_seen().is_empty(), "nothing was even asked");
         for command in ["apply plan.json --yes", "apply plan.json a.yaml --yes", "apply a.yaml --yes"] {
             let run = folder.keyless(&format!("{command} {other}")).exits(1);
@@ -272,7 +278,7 @@ fn what_could_not_be_read_stops_a_saved_plan_only_where_the_plan_writes() {
         azure.spoil("GET", accounts, Fault::denied());
         azure.take_seen();
         let run = folder.keyless("apply plan.json --yes").exits(1).complains(&[
-            "could not read what the plan starts from: it would write",
+            "could not read the current state of",
             "Azure answered 403",
             "then apply the plan again",
             "nothing was written",
@@ -291,7 +297,7 @@ fn what_could_not_be_read_stops_a_saved_plan_only_where_the_plan_writes() {
     folder
         .keyless("apply plan.json --yes --allow lock-out")
         .exits(1)
-        .complains(&["it would write role assignment"]);
+        .complains(&["could not read the current state of role assignment"]);
     assert!(azure.take_writes().is_empty());
 }
 
@@ -313,7 +319,7 @@ fn a_plan_with_a_name_twice_is_refused_with_the_name() {
         assert_ne!(doubled, text, "{name}");
         std::fs::write(&path, doubled).unwrap();
         for command in ["show plan.json", "apply plan.json --yes", "apply plan.json a.yaml --yes"] {
-            folder.keyless(command).exits(1).complains(&[&format!("`{name}` stands there twice")]);
+            folder.keyless(command).exits(1).complains(&[&format!("`{name}` occurs twice")]);
         }
     }
     assert!(azure.take_writes().is_empty());
@@ -361,7 +367,7 @@ fn deletes_of_earlier_versions_that_a_fresh_plan_holds_back_are_refused() {
         let folder = azure.folder();
         (azure, folder)
     };
-    let replaced = "which may be meant to replace it, cannot be made";
+    let replaced = "which may replace it, cannot be created";
     for (before, after, beside, action, word, why) in [
         (spec(&[&two]), spec(&[&one, &odd]), "", "unmanaged", BOB, replaced),
         (spec(&[&two]), spec(&[&other, lost]), "", "refused", BOB, replaced),
@@ -387,7 +393,12 @@ fn deletes_of_earlier_versions_that_a_fresh_plan_holds_back_are_refused() {
         release(&azure, &folder, action, word);
         azure.take_seen();
         let run = folder.keyless("apply plan.json --yes --allow delete-account");
-        refused(&azure, run, 1, &["it goes although", why, "another version of keyless", "make a new plan"]);
+        refused(
+            &azure,
+            run,
+            1,
+            &["it is deleted although", why, "another version of keyless", "make a new plan"],
+        );
     }
     // What stands far from the one that is missing goes by a saved plan too.
     let (azure, folder) = started();

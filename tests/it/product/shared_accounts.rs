@@ -82,7 +82,7 @@ fn a_mark_is_believed_where_maker_writer_and_role_are_the_teams() {
         assert_eq!(run.changes(action).len(), 1, "{case}\n{run}");
         let quiet = folder.keyless("plan a.yaml").exits(0);
         assert_eq!(quiet.stdout.contains(BOB), exit != 0, "{case}\n{quiet}");
-        let shown = if exit == 0 { "made by stack `team-b`, as `coManagedBy` accepts" } else { BOB };
+        let shown = if exit == 0 { "created by stack `team-b`, accepted by `coManagedBy`" } else { BOB };
         folder.keyless("plan a.yaml -v").exits(0).says(&[BOB, shown]);
         azure.take_seen();
         folder.keyless("apply a.yaml --yes").exits(0);

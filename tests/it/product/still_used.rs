@@ -66,7 +66,7 @@ fn a_project_stays_while_a_role_is_declared_on_it() {
     let words: &[&str] = &[
         "a.yaml:15 role assignment Cognitive Services User -> ",
         "is declared on project p1 of chat, which this plan deletes: stack `team-a` no longer declares it",
-        "drop this line, or keep project p1 of chat in the spec of stack `team-a`",
+        "remove this line, or keep project p1 of chat in the spec of stack `team-a`",
     ];
     refused(&azure, &folder, "a.yaml", &[words]);
     // Either way out of it is one.

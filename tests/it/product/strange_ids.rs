@@ -91,7 +91,7 @@ fn an_assignment_on_something_else_spoils_nothing_whatever_its_id_looks_like() {
 
 #[test]
 fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_changes() {
-    const HINT: &str = "nothing that this item may be is changed";
+    const HINT: &str = "keyless changes nothing that this item may be";
     let rows = [
         (
             "below the account",
@@ -101,31 +101,31 @@ fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_chan
                 ""
             ),
             "accounts/chat/projects/a|b",
-            "segment `a|b` cannot stand in a resource id",
+            "segment `a|b` is not valid in a resource id",
         ),
         (
             "perhaps the account",
             at!("/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/ch%61t", CS_USER, ""),
             "accounts/ch%61t",
-            "segment `ch%61t` cannot stand",
+            "segment `ch%61t` is not valid",
         ),
         (
             "perhaps the group",
             at!("/resourceGroups/r%67", CS_USER, ""),
             "resourceGroups/r%67",
-            "segment `r%67` cannot stand",
+            "segment `r%67` is not valid",
         ),
         (
             "a step up",
             at!("/resourceGroups/net/../rg", CS_USER, ""),
             "net/../rg",
-            "segment `..` cannot stand",
+            "segment `..` is not valid",
         ),
         (
             "great power in the group",
             at!("/resourceGroups/rg/providers/Microsoft.Network/dnsZones/x/A/a|b", OWNER, ""),
             "dnsZones/x/A/a|b",
-            "segment `a|b` cannot stand",
+            "segment `a|b` is not valid",
         ),
         (
             "by its mark the stack's",
@@ -135,7 +135,7 @@ fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_chan
                 "[keyless:team-a]"
             ),
             "dnsZones/x/A/a|b",
-            "segment `a|b` cannot stand",
+            "segment `a|b` is not valid",
         ),
         (
             "an id and a scope that contradict each other",
@@ -148,7 +148,7 @@ fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_chan
                     here.into();
             }),
             "resourceGroups/net",
-            "its scope is another than that of its id",
+            "its scope is not that of its id",
         ),
     ];
     for (what, fault, item, why) in rows {
@@ -157,7 +157,7 @@ fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_chan
         folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
         for command in ["plan a.yaml", "apply a.yaml --yes --allow lock-out", "drift a.yaml"] {
             let run = folder.keyless(command).exits(1).says(&[item, why, HINT]);
-            assert!(!run.stdout.contains("Reader on the subscription"), "{what}: {run}");
+            assert!(!run.stdout.contains("Reader role on the subscription"), "{what}: {run}");
             assert!(!run.stdout.contains("No changes;"), "{what}: {run}");
         }
         assert!(azure.take_writes().is_empty(), "{what}");
@@ -217,9 +217,9 @@ fn an_account_under_an_id_that_nobody_can_read_is_unknown_only_where_it_may_be()
     let (azure, folder) = world();
     azure.spoil("GET", ACCOUNTS, Fault::Edit(here));
     let run: Run = folder.keyless("plan a.yaml b.yaml").exits(1);
-    run.says(&["accounts/ch|at", "segment `ch|at` cannot stand", "1 unknown"]);
+    run.says(&["accounts/ch|at", "segment `ch|at` is not valid", "1 unknown"]);
     let every = format!("keys status --subscription {SUB}");
-    folder.keyless(&every).exits(1).says(&["accounts/ch|at", "segment `ch|at` cannot stand"]);
+    folder.keyless(&every).exits(1).says(&["accounts/ch|at", "segment `ch|at` is not valid"]);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_spec_names_one_scope_and_no_pattern() {
         &format!("roleAssignments:\n  - scope: \"{scope}\"\n    role: Reader\n    principals: [{{id: {ALICE}, type: User}}]\naccounts:"),
     );
     folder.write("a.yaml", &spec);
-    folder.keyless("validate a.yaml").exits(1).complains(&["`*` is no pattern here"]);
+    folder.keyless("validate a.yaml").exits(1).complains(&["`*` is not a pattern here"]);
     folder.write("a.yaml", spec.replace("/A/*", "/A/@"));
     folder.keyless("validate a.yaml").exits(0);
     folder.keyless("plan a.yaml --sandbox --within /subscriptions/*").exits(1).complains(&["is not a scope"]);

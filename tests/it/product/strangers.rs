@@ -265,7 +265,7 @@ fn what_a_service_gives_to_the_accounts_own_identities_is_no_drift() {
     folder.keyless("drift a.yaml").exits(0);
     assert!(!azure.take_seen().iter().any(|seen| seen.path().ends_with("/projects")));
     grant(&azure, &account("chat"), CS_USER, &own(&project), &service);
-    folder.keyless("drift a.yaml").exits(0).says(&["services give those"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["which services assign"]);
     azure.spoil("GET", "/projects?", Fault::denied());
     folder.keyless("drift a.yaml").exits(1).says(&["Drift: not known", "not known whether it is drift"]);
 }
@@ -284,7 +284,7 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
         grant(&azure, &account("chat"), CS_USER, who, &json!({"principalType": kind}));
         let (found, why) = judged(&folder, exit);
         assert_eq!(
-            (found.as_str(), why.contains("its principal is gone")),
+            (found.as_str(), why.contains("its principal no longer exists")),
             (action, exit == 0),
             "{kind}: {why}"
         );
@@ -302,8 +302,8 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
     assert_eq!(judged(&folder, 1).0, "unmanaged-unknown");
     let text = folder.keyless("drift a.yaml").exits(1);
     text.says(&[
-        "could not find out whether role assignment",
-        "if its principal is gone, delete it",
+        "could not determine whether role assignment",
+        "if its principal no longer exists, delete it",
         "created by ",
     ]);
     // Of another tenant's group it knows nothing, whether it may be read or not.
@@ -333,13 +333,16 @@ fn with_a_lock_file_the_directory_is_asked_only_about_undeclared_principals() {
     let nobody = r#"{"responses": [{"id": "0", "status": 200, "body": {"value": []}}]}"#;
     azure.spoil("POST", "$batch", Fault::Answer(200, "application/json", nobody.to_owned()));
     let (action, why) = judged(&folder, 0);
-    assert!(action == "unmanaged" && why.contains("its principal is gone"), "{action}: {why}");
+    assert!(action == "unmanaged" && why.contains("its principal no longer exists"), "{action}: {why}");
     folder.keyless("drift a.yaml -v").exits(0).says(&["is orphaned"]);
     // Where nobody may ask it is not known, and what to do is said.
     let denied = Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
     azure.spoil("POST", "$batch", denied);
     assert_eq!(judged(&folder, 1).0, "unmanaged-unknown");
-    folder.keyless("drift a.yaml").exits(1).says(&["if its principal is gone, delete it", "created by "]);
+    folder
+        .keyless("drift a.yaml")
+        .exits(1)
+        .says(&["if its principal no longer exists, delete it", "created by "]);
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.delete(&assignment(&account("chat"), &name(1)));
     folder.keyless("drift a.yaml").exits(0);
@@ -373,7 +376,7 @@ fn an_activated_role_is_no_drift_and_shown_with_its_end() {
     for_an_hour(&azure, "Activated");
     let (action, why) = judged(&folder, 0);
     assert_eq!(action, "unmanaged");
-    assert!(why.contains("for a while: it ends 20"), "{why}");
+    assert!(why.contains("through Privileged Identity Management: it ends 20"), "{why}");
     // What may not be asked is not known; a tenant without the license has nobody who activates anything.
     azure.spoil("GET", PIM, Fault::denied());
     assert_eq!(judged(&folder, 1).0, "unmanaged-unknown");
@@ -511,7 +514,8 @@ fn a_resource_that_lost_its_mark_is_reported_and_adopt_restores_it() {
         let mut body = azure.get(&path);
         body["tags"] = json!({"cost": "7"});
         azure.put(&path, body);
-        let said = format!("{title} is declared, not ours: removing the line will not delete it");
+        let said =
+            format!("{title} is declared but not owned by the stack: removing the line will not delete it");
         for command in ["plan a.yaml", "drift a.yaml"] {
             folder.keyless(&format!("{command} -v")).exits(0).says(&[&said, "note[not-ours]"]);
             let run = folder.keyless(&format!("{command} --format json")).exits(0);
@@ -568,7 +572,7 @@ fn what_a_stack_made_outside_its_spec_is_drift_and_never_no_changes() {
         folder.write("a.yaml", &base);
         for command in ["plan a.yaml", "apply a.yaml --yes"] {
             folder.keyless(command).exits(0).says(&[
-                "is live beside what is declared: it carries the stack's mark outside of its groups and scopes",
+                "is unmanaged: it carries the stack's mark but is outside of its groups and scopes",
                 "delete it by hand",
                 "(1 of them drift)",
             ]);

@@ -221,7 +221,7 @@ fn a_spec_in_a_folder_is_read_or_named_whatever_its_ending() {
     folder.write("specs/more/b.JSON", r#"{"accounts": [], "stack": "team-b", "version": 1}"#);
     let run = folder.keyless("drift").exits(1);
     let told = format!("{}{}", run.stdout, run.stderr);
-    for part in ["error[unread-spec]", "`specs/more/b.JSON` holds a spec and is not read", "rename it"] {
+    for part in ["error[unread-spec]", "`specs/more/b.JSON` contains a spec but is not read", "rename it"] {
         assert!(told.contains(part), "{part}: {run}");
     }
     // Nor for how it was saved, how its names are spelled, or what it stands in.
@@ -258,7 +258,7 @@ fn a_saved_plan_is_known_by_what_it_holds() {
     // One that was cut off is still no spec, whatever it says of versions.
     let whole = std::fs::read_to_string(folder.path().join("p.plan")).unwrap();
     folder.write("cut.json", format!("{{\"version\": 1,{}", &whole[1..whole.len() / 2]));
-    folder.keyless("apply cut.json --yes").exits(1).complains(&["`cut.json` cannot be used as a plan"]);
+    folder.keyless("apply cut.json --yes").exits(1).complains(&["could not use `cut.json` as a plan"]);
     // What `export` writes in JSON is a spec, whatever its ending.
     folder
         .keyless(&format!(
@@ -282,12 +282,12 @@ fn a_saved_plan_given_as_a_spec_is_called_one() {
         let name = if command.ends_with("specs") { "specs/plan.yaml" } else { "plan.json" };
         let run = run.complains(&[
             "error[saved-plan]",
-            &format!("`{name}` is a saved plan, and no spec"),
+            &format!("`{name}` is a saved plan, not a spec"),
             "1 error\n",
         ]);
         run.complains(&[
-            &format!("`keyless show {name}` shows it"),
-            &format!("`keyless apply {name}` carries it out"),
+            &format!("show it with `keyless show {name}`"),
+            &format!("apply it with `keyless apply {name}`"),
         ]);
     }
     folder.keyless("apply plan.json a.yaml --yes").exits(0).says(&["2 done"]);

@@ -153,7 +153,7 @@ fn a_second_lasting_one_stands_beside_what_is_declared() {
             ["noop", "unmanaged-drift"]
         );
         assert!(mark.is_some() || both[0].1 == *name, "{run}");
-        let beside = format!("what is declared is `{}`", assignment(&account("chat"), &both[0].1));
+        let beside = format!("the declared one is `{}`", assignment(&account("chat"), &both[0].1));
         folder.keyless("drift a.yaml").exits(2).says(&[&beside, "delete it by hand"]);
         azure.take_seen();
         folder.keyless("apply a.yaml --yes").exits(0);
@@ -169,7 +169,7 @@ fn a_second_lasting_one_stands_beside_what_is_declared() {
 fn an_export_holds_each_grant_once_and_tells_of_the_other() {
     for (how, told) in [
         ("scheduleInstances", "activated it through Privileged Identity Management"),
-        ("roleAssignments", "is another one of the same scope, principal and role"),
+        ("roleAssignments", "duplicates one with the same scope, principal and role"),
     ] {
         let azure = Azure::start();
         let folder = azure.folder();

@@ -102,7 +102,7 @@ fn for_an_unread_account_only_a_lasting_role_prevents_a_lock_out() {
         (String::new(), Some("no role with inference data actions is left")),
         (another("User", ""), None),
         (another("Group", ""), None),
-        (another("User", condition), Some("hold only under a condition")),
+        (another("User", condition), Some("apply only under a condition")),
         // Who the account itself is, is not known either.
         (another("ServicePrincipal", ""), Some("could not be read")),
     ] {
@@ -130,7 +130,7 @@ fn for_an_unread_account_only_a_lasting_role_prevents_a_lock_out() {
     let run = folder.keyless("plan a.yaml --format json").exits(1);
     let found: Value = run.json()["findings"].clone();
     let guard = found.as_array().unwrap().iter().find(|finding| finding["code"] == "guard-lock-out").unwrap();
-    assert!(guard["message"].as_str().unwrap().contains("may end by themselves"), "{guard}");
+    assert!(guard["message"].as_str().unwrap().contains("may be temporary"), "{guard}");
     let cause = guard["cause"].as_str().unwrap();
     let (accounts, schedules) = cause.split_once("; ").unwrap();
     assert!(
@@ -162,7 +162,7 @@ fn putting_a_role_under_a_condition_on_an_unread_account_is_refused() {
     );
     azure.spoil("GET", ACCOUNTS, Fault::denied());
     let run = folder.keyless("plan a.yaml --allow condition").exits(1);
-    run.says(&["of the accounts in resource group `rg`", "hold only under a condition"]);
+    run.says(&["of the accounts in resource group `rg`", "apply only under a condition"]);
     // Another description takes nothing.
     folder.write("a.yaml", group_wide("    description: for all\n"));
     let run = folder.keyless("plan a.yaml").exits(1);
@@ -254,7 +254,7 @@ fn a_way_in_from_a_management_group_goes_only_where_another_stays_there() {
     let words = [
         "error[guard-lock-out]",
         "of the accounts below `/providers/Microsoft.Management/managementGroups/mg`",
-        "does not know all that are below this",
+        "does not know all subscriptions below this scope",
     ];
     folder.keyless("plan a.yaml").exits(3).says(&words);
     azure.put(
@@ -421,7 +421,7 @@ fn nobody_is_gone_because_the_directory_says_nothing_of_use() {
             folder.keyless("drift a.yaml").exits(2);
             azure.spoil("POST", "$batch", Fault::Edit(edit));
             let run = folder.keyless("drift a.yaml").exits(1);
-            run.says(&["Drift: not known", "has no id that can be read", "1 undeclared and not judged"]);
+            run.says(&["Drift: not known", "has no valid id", "1 undeclared and not judged"]);
         }
     }
 }
@@ -507,7 +507,7 @@ fn users_of_an_undeclared_account_stay_while_its_delete_is_uncertain() {
         spoil(&azure);
         let lifts = "--allow delete-account --allow delete-list --allow lock-out";
         let run = folder.keyless(&format!("plan a.yaml {lifts}")).exits(1);
-        run.says(&["not every account could be read, and account chat may go with all that is on it"]);
+        run.says(&["not every account could be read, and account chat may be deleted with everything on it"]);
         folder.keyless(&format!("apply a.yaml --yes {lifts}")).exits(1);
         assert!(azure.take_writes().is_empty(), "{what}");
         assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{what}");
@@ -544,8 +544,8 @@ fn users_of_an_undeclared_project_stay_while_its_delete_is_uncertain() {
         }
         let run = folder.keyless("apply a.yaml --yes --allow delete-project").exits(1);
         assert!(azure.take_writes().is_empty(), "{run}");
-        let run =
-            run.says(&["not every project could be read, and project p1 may go with all that is on it"]);
+        let run = run
+            .says(&["not every project could be read, and project p1 may be deleted with everything on it"]);
         assert_eq!(azure.grants_at(&scope).len(), 1, "{run}");
         azure.heal();
         folder.keyless("apply a.yaml --yes --allow delete-project").exits(0).says(&["2 done"]);

@@ -52,9 +52,9 @@ fn losses() -> Vec<(String, String, &'static str, String, &'static str)> {
     );
     let attached = format!("{{systemAssigned: false, userAssigned: [{app}]}}");
     let account_goes = "the plan deletes account `front` and with it its system-assigned identity (";
-    let account_loses = "the plan takes from account `front` its system-assigned identity (";
+    let account_loses = "the plan removes from account `front` its system-assigned identity (";
     let project_goes = "the plan deletes project `main` and with it its system-assigned identity (";
-    let project_loses = "the plan takes from project `main` its system-assigned identity (";
+    let project_loses = "the plan removes from project `main` its system-assigned identity (";
     vec![
         (own.clone(), String::new(), LIFTS, own.clone(), account_goes),
         (project.clone(), String::new(), LIFTS, own.clone(), " and the identity of project `main` ("),
@@ -93,7 +93,7 @@ fn an_identity_that_may_be_a_way_in_stays_if_assignments_could_not_be_read() {
             "which may be the last way into an account elsewhere where keys are off",
             &format!("not all role assignments of subscription `{SUB}` could be read"),
             "Azure answered 403 AuthorizationFailed",
-            "have it planned and applied by somebody who may list the role assignments there (Reader may), or --allow lock-out:",
+            "plan and apply as an identity that can list the role assignments there, for example with the Reader role, or --allow lock-out:",
             "warning[identity-removed]",
             "as far as could be read",
         ]);
@@ -154,7 +154,7 @@ fn an_identity_whose_object_id_azure_does_not_show_may_be_a_way_in_too() {
                 "has no `principalId`",
                 "or --allow lock-out:",
                 "warning[identity-removed]",
-                "so its roles are not known here",
+                "so its roles could not be determined",
             ]);
             assert_eq!(
                 run.stdout.matches(LOCKED).count(),
@@ -223,7 +223,7 @@ fn identities_of_projects_that_could_not_be_listed_may_be_ways_in_too() {
                 words,
                 "its projects could not be listed, so the roles of their identities are not known",
                 &format!("cause: GET {}/projects?", account("front")),
-                "run it again once its projects can be listed, or --allow lock-out:",
+                "retry once its projects can be listed, or --allow lock-out:",
             ]);
             assert_eq!(run.stdout.matches(LOCKED).count(), 1, "{run}");
             azure.heal();
@@ -261,7 +261,7 @@ fn however_a_list_of_role_assignments_failed_nobody_knows_who_is_in_it() {
     first["nextLink"] = json!(format!("{}{path}?api-version=2022-04-01&$skiptoken=2", azure.url()));
     azure.spoil("GET", &format!("{path}?"), Fault::Answer(200, "application/json", first.to_string()));
     azure.spoil("GET", "skiptoken=2", Fault::error(500, "InternalServerError", "An error has occurred."));
-    folder.keyless(&format!("plan a.yaml {LIFTS}")).exits(1).says(&[LOCKED, "run it again once"]);
+    folder.keyless(&format!("plan a.yaml {LIFTS}")).exits(1).says(&[LOCKED, "retry once"]);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn deployments_that_could_not_be_listed_go_with_their_account_too() {
     folder.write("a.yaml", spec(&front("None", "[]")));
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", spec(""));
-    let words = "and with it its deployments, which could not be listed";
+    let words = "and its deployments, which could not be listed";
     let run = folder.keyless("plan a.yaml").exits(3).says(&["error[guard-delete-account]"]);
     assert!(!run.stdout.contains(words), "{run}");
     azure.spoil("GET", "/accounts/front/deployments?", Fault::denied());

@@ -107,7 +107,10 @@ fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
         let denied = Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
         azure.spoil("POST", "$batch", denied);
         let run = folder.keyless("plan a.yaml -v").exits(0);
-        let notes = ["whether those who can still call models", "whether the declared object ids belong"];
+        let notes = [
+            "could not verify that the principals that can still call models",
+            "could not verify the declared object ids",
+        ];
         assert_eq!(notes.iter().filter(|note| run.stdout.contains(**note)).count(), 1, "{run}");
     }
 }
@@ -118,7 +121,7 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
         let (azure, folder) = open();
         for_an_hour(&azure, &scope, "Cognitive Services User", ALICE);
         folder.write("a.yaml", closing(""));
-        locked(&azure, &folder, "end by themselves");
+        locked(&azure, &folder, "are temporary");
         // Of what may not be asked about it is not known; one that keyless makes lasts.
         let unnamed = Fault::Edit(|list| without(list, "properties/originRoleAssignmentId"));
         for (fault, cause) in [
@@ -126,7 +129,7 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
             (unnamed, "an item of the list does not say which assignment ends"),
         ] {
             azure.spoil("GET", PIM, fault);
-            locked(&azure, &folder, "may end by themselves");
+            locked(&azure, &folder, "may be temporary");
             let cause = format!(
                 "cause: GET {}/providers/Microsoft.Authorization{PIM}api-version=2020-10-01&$filter=atScope(): {cause}",
                 account("chat")
@@ -139,7 +142,7 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
         folder.keyless("apply a.yaml --yes").exits(0);
         // The lasting one goes.
         folder.write("a.yaml", closing("roleAssignments: []\n"));
-        folder.keyless("plan a.yaml").exits(3).says(&["error[guard-lock-out]", "end by themselves"]);
+        folder.keyless("plan a.yaml").exits(3).says(&["error[guard-lock-out]", "are temporary"]);
     }
     let (azure, folder) = open();
     azure.grant(&format!("/subscriptions/{SUB}"), HAND, CS_USER, ALICE, None);
@@ -292,8 +295,9 @@ fn realtime(list: &mut Value) {
 fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
     const CHAT: &str = "OpenAI/deployments/chat/completions/action";
     const RESPONSES: &str = "OpenAI/responses/*";
-    const OTHERS: &str = "the roles with inference data actions that are left permit no call of a model that is deployed there";
-    const PERHAPS: &str = "perhaps nobody could call the models of account `chat`: keys are off, and the roles with inference data actions that are left may permit no call";
+    const OTHERS: &str =
+        "the roles with inference data actions that are left do not permit calls to the deployed models";
+    const PERHAPS: &str = "perhaps nobody could call the models of account `chat`: keys are off, and the roles with inference data actions that are left may not permit calls";
     type Show = Option<fn(&mut Value)>;
     let built_in = |guid: &'static str| (guid, "");
     let own = |action: &'static str| (CALLER, action);
@@ -355,7 +359,7 @@ fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
         folder.keyless("plan a.yaml --out saved.json").exits(0);
         azure.spoil("GET", "/deployments?", Fault::denied());
         if locks_out {
-            locked(&azure, &folder, "may read the account's `deployments`");
+            locked(&azure, &folder, "the caller needs to read the account's `deployments`");
             let list = format!("GET {}/deployments?", account("chat"));
             folder.keyless("plan a.yaml").exits(3).says(&["cause: ", &list]);
             folder.keyless("apply saved.json --yes").exits(3).says(&["guard-lock-out"]);
@@ -412,7 +416,10 @@ fn whoever_keeps_only_what_ends_is_told_so() {
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", format!("{spec}{nobody}"));
         azure.spoil("GET", PIM, Fault::denied());
-        folder.keyless("plan a.yaml -v").exits(0).says(&["keep another keep it for good is not known"]);
+        folder
+            .keyless("plan a.yaml -v")
+            .exits(0)
+            .says(&["that lose one role assignment keep their other one permanently"]);
     }
 }
 

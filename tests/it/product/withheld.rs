@@ -58,7 +58,7 @@ fn a_condition_on_all_that_the_role_gives_is_a_lock_out() {
         folder.write("a.yaml", spec(role, ""));
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", spec(role, &condition));
-        refused(&azure, &folder, "lock-out:accounts/chat", &["hold only under a condition"]);
+        refused(&azure, &folder, "lock-out:accounts/chat", &["apply only under a condition"]);
         folder.write("a.yaml", spec(role, &format!("(!(ActionMatches{{'{embeddings}'}}))")));
         folder.keyless("plan a.yaml").exits(0);
     }
@@ -194,7 +194,7 @@ fn an_account_keeps_what_reads_its_encryption_key() {
         "lock-out",
         &[
             "takes `Key Vault Crypto Service Encryption User` on `kv1`",
-            "unless an access policy of the vault lets it in",
+            "unless an access policy of the vault allows it",
         ],
     );
     assert!(azure.get(&account("chat"))["identity"]["principalId"].is_string());

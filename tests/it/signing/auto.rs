@@ -33,7 +33,7 @@ const PLACES: &[(Variables, &str, &str)] = &[
     (
         &[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token")],
         "keyless does not support the identity of Azure Cloud Shell",
-        "Cloud Shell is signed in to it already",
+        "Cloud Shell is already signed in to it",
     ),
     (
         &[
@@ -95,7 +95,7 @@ fn a_requested_managed_identity_that_cannot_be_used_is_refused_with_a_reason() {
         folder(&cloud, variables)
             .keyless("plan --credential managed-identity")
             .exits(1)
-            .complains(&[&format!("cause: `managed-identity` cannot be used: {reason}"), hint]);
+            .complains(&[&format!("cause: could not use `managed-identity`: {reason}"), hint]);
     }
     assert_eq!(cloud.take_asked(), [""; 0], "nobody was asked");
 }
@@ -109,7 +109,7 @@ fn a_credential_that_is_declared_in_part_is_passed_over_and_named() {
         with_az(&cloud, &[shell, ("AZURE_CLIENT_SECRET", "s3cret-of-the-test"), NAMES[1]], "");
     let run = folder.keyless("plan --detailed-exitcode").exits(2).complains(&[
         "signing in with azure-cli: `az` is installed; skipped \
-         `client-secret` (`AZURE_CLIENT_SECRET` is set, and `AZURE_TENANT_ID` is not), `managed-identity` (",
+         `client-secret` (`AZURE_CLIENT_SECRET` is set, but `AZURE_TENANT_ID` is not), `managed-identity` (",
     ]);
     assert!(!run.stderr.contains("s3cret-of-the-test"), "{run}");
 }
@@ -129,7 +129,7 @@ fn an_azure_cli_that_prints_without_end_is_not_listened_to() {
     let cloud = cloud();
     let (folder, _tools) = with_az(&cloud, &[], "exec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     let run = folder.keyless("plan --credential azure-cli").exits(1);
-    assert!(run.stderr.contains(" gave no token: `az` printed over 1 MiB\n"), "{run}");
+    assert!(run.stderr.contains(" returned no token: `az` printed over 1 MiB\n"), "{run}");
 }
 
 /// Whether a process runs, and is no zombie.
@@ -262,7 +262,7 @@ fn an_azure_cli_without_a_sign_in_is_skipped_if_azd_is_installed() {
         [(expired, both.as_str(), "AADSTS700082"), (signed_out, "", "to setup account")]
     {
         let (run, _) = with(before, more);
-        run.exits(1).complains(&["`azure-cli` gave no token", words]);
+        run.exits(1).complains(&["`azure-cli` returned no token", words]);
     }
     let (run, az) = with("", &both);
     run.exits(2).complains(&["signing in with azure-cli: `az` is installed"]);

@@ -63,7 +63,7 @@ fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
     folder.write("specs/one.yaml", spec.replace("resourceGroup: rg", "resourceGroup: missing"));
     for purpose in ["", "--for plan"] {
         let run = doctor(&folder, purpose).exits(1).says(&[
-            "BROKEN  group        missing: does not exist, and keyless creates none",
+            "BROKEN  group        missing: does not exist, and keyless does not create resource groups",
             "az group create --name missing",
             "1 thing stands in the way.",
         ]);
@@ -84,7 +84,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
         "BROKEN  rights",
         "lacks `Microsoft.Authorization/roleAssignments/delete`, `Microsoft.Authorization/roleAssignments/write`, \
          `Microsoft.CognitiveServices/accounts/write` (asked at",
-        "hint: give the caller a role with these actions there",
+        "hint: assign the caller a role with these actions there",
         "1 thing stands in the way.",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
@@ -92,7 +92,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
     let elsewhere = self::cloud(None);
     let folder = super::folder(&elsewhere, &[SECRET]);
     // Who asks for a planner is not told to ask for one.
-    let planner = doctor(&folder, "--for plan").exits(1).says(&["give the caller Reader there"]);
+    let planner = doctor(&folder, "--for plan").exits(1).says(&["assign the caller the Reader role there"]);
     assert!(!planner.stdout.contains("--for plan"), "{planner}");
     doctor(&folder, "").exits(1).says(&[
         "BROKEN  subscription",
@@ -107,7 +107,7 @@ fn a_wrong_secret_is_the_one_thing_that_is_broken() {
     let folder = folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong-secret")]);
     let run = doctor(&folder, "").exits(1).says(&[
         "ok      credential   client-secret: `AZURE_CLIENT_SECRET` is set",
-        "BROKEN  token        `client-secret` gave no token: AADSTS7000215",
+        "BROKEN  token        `client-secret` returned no token: AADSTS7000215",
         "hint: the client secret is wrong: use its value, not its id",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
@@ -130,7 +130,7 @@ fn a_clock_that_is_off_and_a_host_that_does_not_answer_are_said_to_be_so() {
     cloud.line(GRAPH, Line::Refused);
     doctor(&folder, "").exits(1).says(&[
         &format!("BROKEN  network      {ARM}: no answer within 5 s"),
-        &format!("BROKEN  network      {GRAPH}: proxy: it does not let the connection through"),
+        &format!("BROKEN  network      {GRAPH}: proxy: it rejects the connection"),
         "hint: check HTTPS_PROXY and NO_PROXY",
         "unknown rights       not checked: Azure Resource Manager cannot be reached",
     ]);

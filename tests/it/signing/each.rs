@@ -74,7 +74,7 @@ fn a_client_certificate_signs_in_and_another_one_does_not() {
     plans(&with(&right), "client-certificate", ASKED);
     plans(&with(&right), "client-certificate", "`AZURE_CLIENT_CERTIFICATE_PATH` is set");
     with(&wrong).keyless("plan --credential client-certificate").exits(1).complains(&[
-        "`client-certificate` gave no token: AADSTS700027: ",
+        "`client-certificate` returned no token: AADSTS700027: ",
         "hint: the application does not have this certificate",
     ]);
     // Key and certificate of two pairs.
@@ -83,7 +83,7 @@ fn a_client_certificate_signs_in_and_another_one_does_not() {
     std::fs::write(&mixed, format!("{pem}{}", &key[key.find("-----BEGIN PRIVATE").unwrap()..])).unwrap();
     with(&mixed).keyless("plan --credential client-certificate").exits(1).complains(&[
         &format!(
-            "`client-certificate` cannot be used: `{}` holds no certificate of its private key",
+            "could not use `client-certificate`: `{}` contains no certificate for its private key",
             mixed.display()
         ),
         "hint: put the private key and the certificate into one PEM file",

@@ -37,7 +37,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
         &folder(&cloud, &[("AZURE_CLIENT_SECRET", "wrong-secret")]),
         "client-secret",
         &[
-            "cause: `client-secret` gave no token: AADSTS7000215: Invalid client secret provided.",
+            "cause: `client-secret` returned no token: AADSTS7000215: Invalid client secret provided.",
             "hint: the client secret is wrong: use its value, not its id",
         ],
     );
@@ -56,7 +56,10 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
         &cloud,
         &folder(&cloud, &pod),
         "workload-identity",
-        &["AADSTS700024", "hint: the assertion is out of its time: renew the token that it is made of"],
+        &[
+            "AADSTS700024",
+            "hint: the assertion is not valid at this time: renew the token that it is made from",
+        ],
     );
     std::fs::write(&file, federated("https://token.test", "another pod", 4_000_000_000)).unwrap();
     fails(
@@ -71,7 +74,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
 fn a_tool_that_is_not_installed_and_a_variable_that_is_not_set_are_named() {
     let cloud = cloud();
     let bare = folder(&cloud, &[("PATH", "/nonexistent")]);
-    fails(&cloud, &bare, "azure-cli", &["`azure-cli` gave no token: ", "hint: run `az login`"]);
+    fails(&cloud, &bare, "azure-cli", &["`azure-cli` returned no token: ", "hint: run `az login`"]);
     for (credential, variable) in [
         ("client-secret", "AZURE_CLIENT_SECRET"),
         ("client-certificate", "AZURE_CLIENT_CERTIFICATE_PATH"),
@@ -92,7 +95,7 @@ fn an_authority_that_never_answers_is_given_up() {
         &folder(&cloud, &[SECRET]),
         "client-secret",
         &[
-            "cause: `client-secret` gave no token: it did not answer within 8 s",
+            "cause: `client-secret` returned no token: it did not answer within 8 s",
             "hint: check the network and proxy between here and Entra ID",
         ],
     );
@@ -102,21 +105,21 @@ fn an_authority_that_never_answers_is_given_up() {
 fn an_authority_that_cannot_be_reached_or_believed_is_said_to_be_so() {
     let cloud = cloud();
     cloud.line(ENTRA, Line::Refused);
-    fails(&cloud, &folder(&cloud, &[SECRET]), "client-secret", &["`client-secret` gave no token: "]);
+    fails(&cloud, &folder(&cloud, &[SECRET]), "client-secret", &["`client-secret` returned no token: "]);
     cloud.line(ENTRA, Line::Open);
     let files = tempfile::tempdir().unwrap();
     let other = files.path().join("other.pem");
     std::fs::write(&other, rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap().cert.pem())
         .unwrap();
     let distrustful = folder(&cloud, &[SECRET, ("SSL_CERT_FILE", other.to_str().unwrap())]);
-    fails(&cloud, &distrustful, "client-secret", &["`client-secret` gave no token: ", "certificate"]);
+    fails(&cloud, &distrustful, "client-secret", &["`client-secret` returned no token: ", "certificate"]);
     // As in an image without CA certificates.
     let bare = folder(&cloud, &[SECRET, ("SSL_CERT_FILE", "/nonexistent")]);
     fails(
         &cloud,
         &bare,
         "client-secret",
-        &["cause: requests cannot be sent: No CA certificates were loaded", "hint: install CA certificates"],
+        &["cause: could not send requests: No CA certificates were loaded", "hint: install CA certificates"],
     );
     let sandbox = bare.keyless("plan --sandbox --detailed-exitcode").exits(2);
     assert!(sandbox.stdout.contains("SANDBOX: nothing in Azure changed"), "{sandbox}");

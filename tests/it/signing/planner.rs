@@ -208,7 +208,7 @@ fn what_a_reader_may_not_ask_is_a_note_of_its_plan() {
     folder.write("specs/a.yaml", after());
     let before = cloud.exchanges().len();
     let run = folder.keyless("plan -v").exits(0).says(&[
-        "note[not-checked]: whether the subdomain `fresh` is free is not known",
+        "note[not-checked]: could not determine whether the subdomain `fresh` is free",
         "Microsoft.CognitiveServices/checkDomainAvailability/action",
     ]);
     assert_eq!(run.stdout.matches("not-checked").count(), 1, "{run}");

@@ -1,4 +1,4 @@
-//! The machine, with numbers for time: one table row or test per rule.
+//! The machine with simulated time: one table row or test per rule.
 
 mod operations;
 mod properties;
@@ -12,7 +12,7 @@ const ACCOUNT: &str =
 const ASSIGNMENT: &str = "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/n?api-version=1";
 const POLL: &str = "https://management.azure.com/op/1?api-version=1&t=T&s=S";
 
-/// Plays outcomes to the machine and keeps time.
+/// Feeds results to the machine and keeps time.
 struct Play {
     next: Option<Next>,
     now: Moment,
@@ -44,7 +44,7 @@ impl Play {
         self.log.push(entry);
     }
 
-    /// Gives an outcome to the request that was sent; then lives through the wait, if there is one, and gives its length.
+    /// Passes a result for the request that was sent; then simulates the wait, if any, and returns its length.
     fn give(&mut self, outcome: Outcome) -> Option<Duration> {
         let Some(Next::Send(exchange, _)) = self.next.take() else {
             panic!("nothing was sent: {:?}", self.log)
@@ -101,7 +101,7 @@ fn broken(sent: bool) -> Outcome {
     Outcome::Broken { sent, lasting: false, what: "reset".to_owned() }
 }
 
-/// Each row: a method, the outcomes, and what the machine did, in order.
+/// Each row: a method, the results, and what the machine did, in order.
 #[test]
 fn each_rule_of_retrying() {
     use Method::{Delete, Get, Patch, Post, Put};
@@ -375,6 +375,6 @@ fn errors_say_what_azure_said_and_how_often_it_was_asked() {
     play.give(failing(400, "Bad"));
     assert_eq!(
         play.error().to_string(),
-        "Azure answered 400 Bad: m (request r1, attempt 2, 2 s); whether it took effect is unknown"
+        "Azure answered 400 Bad: m (request r1, attempt 2, 2 s); it is unknown whether it took effect"
     );
 }

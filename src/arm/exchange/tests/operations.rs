@@ -1,8 +1,8 @@
-//! Long-running operations, followed to their end with numbers for time.
+//! Long-running operations, followed to their end with simulated time.
 
 use super::*;
 
-/// Each row: what a write and the polls were answered, and what the machine did.
+/// Each row: the answers to a write and its polls, and what the machine did.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of rules")]
 fn each_rule_of_long_running_operations() {
@@ -311,7 +311,7 @@ fn an_operation_may_ask_for_a_wait_of_two_hours_and_no_more() {
     }
 }
 
-/// The status of the operation's own answer counts only where it is the failure.
+/// The status of the operation's own answer counts only if that answer is the failure.
 #[test]
 fn a_failed_operation_has_a_status_only_if_its_address_answered_one() {
     let failed = |headers: &[(&str, &str)], outcome| {
@@ -325,7 +325,7 @@ fn a_failed_operation_has_a_status_only_if_its_address_answered_one() {
     let operation = [("azure-asyncoperation", POLL)];
     let (status, text) = failed(&operation, answer(200, &[], json!({"status": "Canceled"})));
     assert_eq!(status, None);
-    assert!(text.contains("Azure says `Canceled` and gives no reason"), "{text}");
+    assert!(text.contains("Azure reports `Canceled` without a reason"), "{text}");
     let coded = json!({"status": "Failed", "error": {"code": "QuotaExceeded"}});
     let (_, text) = failed(&operation, answer(200, &[], coded));
     assert!(text.contains("QuotaExceeded") && !text.contains("no reason"), "{text}");

@@ -1,4 +1,4 @@
-//! What holds for every sequence of answers.
+//! Properties that hold for every sequence of answers.
 
 use std::time::Duration;
 
@@ -57,11 +57,11 @@ fn any_method() -> impl Strategy<Value = Method> {
     ]
 }
 
-/// The longest cycle of answers is one shorter.
+/// The longest cycle of answers is one shorter than this.
 const ANSWERS: usize = 12;
 
 proptest! {
-    /// However Azure answers, for ever in the same round, the exchange ends; and a write that Azure took is not repeated.
+    /// Whatever cycle of answers Azure returns, the exchange ends, and an accepted write is never repeated.
     #[test]
     fn every_exchange_ends_and_an_accepted_write_is_never_sent_again(
         method in any_method(),
@@ -70,9 +70,9 @@ proptest! {
         outcomes in prop::collection::vec(any_outcome(), 1..ANSWERS),
     ) {
         let limits = Limits { operation: Duration::from_mins(1), ..Limits::default() };
-        // A poll that says "not yet" waits 100 ms at least, even where Azure says `Retry-After: 0`, and forgives past troubles. Between
-        // two of those no answer comes twice; before the first and after the last the troubles' own counts are the bound (124 in all).
-        // Each answer takes a step to send and one to wait.
+        // A poll that is not finished waits at least 100 ms, even with `Retry-After: 0`, and resets failures. Between two of those no
+        // answer repeats; before the first and after the last, the limits of failures are the bound (124 in total). Each answer takes one
+        // step to send and one to wait.
         let most = 2 * ((limits.operation.as_millis() / 100 + 1) * ANSWERS as u128 + 2 * 124);
         let path = if assignment { ASSIGNMENT } else { ACCOUNT };
         let mut now = Moment(1_000);

@@ -43,7 +43,7 @@ fn a_member_that_a_plan_clears_is_lost() {
     for (member, words) in [
         ("enabled: true", "`Hate` of `Prompt` is no longer known to be enabled"),
         ("blocking: true", "`Hate` of `Prompt` is no longer known to block"),
-        ("severityThreshold: Medium", "does not say from which severity on it stops, and did from Medium"),
+        ("severityThreshold: Medium", "has no severity threshold, previously Medium"),
     ] {
         let (name, _) = member.split_once(':').unwrap();
         for cleared in [format!("{name}: null"), String::new()] {

@@ -221,8 +221,7 @@ fn the_policies_of_an_account_are_read_where_a_deployment_gets_another_and_not_i
     assert!(planned.findings().iter().any(|finding| finding.starts_with("not-checked")), "{planned}");
     folder.write("a.yaml", one_account("team-a", "chat", &lines("Microsoft.Default", 1)));
     let planned = folder.keyless("plan a.yaml").exits(3);
-    planned
-        .says(&["which is not known to stop as much: Azure does not show what `Microsoft.DefaultV2` stops"]);
+    planned.says(&["which may block less: Azure does not show what `Microsoft.DefaultV2` blocks"]);
 }
 
 /// A saved plan is judged again by what Azure shows then.
@@ -273,8 +272,8 @@ fn content_filters_are_checked_against_what_the_region_has() {
         assert!(planned.findings().contains(&expected), "{expected}\n{planned}");
     }
     planned.says(&[
-        "content filter `Jailbreak` does not look at `Completion`",
-        "content filter `Jailbreak` has no degrees of severity",
+        "content filter `Jailbreak` does not apply to `Completion`",
+        "content filter `Jailbreak` has no severity levels",
         "content filter `Hate` needs a `severityThreshold`",
         "region `eastus2` has no content filter `Nonsense`",
         "did you mean `Violence`?",

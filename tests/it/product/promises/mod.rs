@@ -253,7 +253,7 @@ fn notes_that_would_make_apply_fail_are_shown_and_other_notes_are_counted() {
     let plan = folder.keyless("plan a.yaml").exits(0);
     let plan = plan.says(&[
         "note[policy-refusal]",
-        "would refuse account chat: `keyless apply` will fail there unless the policy changes",
+        "would deny account chat: `keyless apply` will fail there unless the policy changes",
         "note[missing-permission]",
         "1 note; -v shows",
     ]);

@@ -11,6 +11,8 @@ use super::output::{self, Failure};
 use crate::document::report::Report;
 use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{Target, WriteError};
+use crate::finding::Severity;
+use crate::render::issues::{self, Issue};
 use crate::render::statement::{self, Said};
 use crate::render::{drift, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
@@ -264,18 +266,25 @@ impl Document<'_> {
             (ReportFormat::Json, Document::Findings(findings)) => {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
             }
-            (ReportFormat::Sarif, document) => json(&sarif::sarif(document.findings()))?,
+            (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues(), &here()))?,
         })
     }
 
-    fn findings(&self) -> &[FindingEntry] {
+    /// What there is to say line by line. What a plan is about to change is what somebody wants; drift is not.
+    fn issues(&self) -> Vec<Issue> {
         match self {
-            Document::Plan(plan) | Document::Drift(plan) => &plan.findings,
-            Document::Report(report) => &report.findings,
-            Document::Statement(said) => said.findings(),
-            Document::Findings(findings) => findings,
+            Document::Plan(plan) => issues::of_plan(plan, Severity::Note),
+            Document::Drift(plan) => issues::of_plan(plan, Severity::Warning),
+            Document::Report(report) => issues::of_findings(&report.findings),
+            Document::Statement(said) => issues::of_findings(said.findings()),
+            Document::Findings(findings) => issues::of_findings(findings),
         }
     }
+}
+
+/// The folder in which the run began: files are named from there.
+fn here() -> String {
+    std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default()
 }
 
 impl From<Format> for ReportFormat {

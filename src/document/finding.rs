@@ -77,6 +77,12 @@ impl FindingEntry {
         self.code.is_guard()
     }
 
+    /// Whether a guard says it, and `--allow` lifted it: other notes of guards ask for nothing.
+    #[must_use]
+    pub fn is_lifted(&self) -> bool {
+        self.severity == Severity::Note && self.is_judgement() && self.hint.is_some()
+    }
+
     /// Whether a guard refuses the plan.
     #[must_use]
     pub fn is_refusal(&self) -> bool {

@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod doctor;
 pub mod drift;
 pub mod export;
+pub mod issues;
 mod keys;
 pub mod markdown;
 mod outputs;

@@ -1,21 +1,40 @@
-//! Findings as SARIF 2.1.0, for code scanning: each at its line of a spec.
+//! Issues as SARIF 2.1.0, for code scanning: each at its line of a spec.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::document::FindingEntry;
+use super::issues::{Issue, Rule, relative, stand_in};
 use crate::finding::{Code, Severity};
+use crate::source::Position;
 use crate::text::sanitize::sanitize;
 
-/// The findings of a run.
+/// GitHub refuses a run with more, and shows the 5,000 most severe.
+/// <https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
+const MOST: usize = 25_000;
+
+/// The issues of a run; `folder` is the one that files are relative to.
 #[must_use]
-pub fn sarif(findings: &[FindingEntry]) -> Value {
-    let rules: Vec<Value> = Code::ALL
-        .iter()
-        .filter(|code| findings.iter().any(|finding| finding.code == **code))
-        .map(|code| json!({"id": code.as_str(), "shortDescription": {"text": code.about()}}))
-        .collect();
+pub fn sarif(issues: &[Issue], folder: &str) -> Value {
+    let mut shown: Vec<&Issue> = issues.iter().collect();
+    if shown.len() > MOST {
+        shown.sort_by_key(|issue| issue.severity);
+        shown.truncate(MOST);
+    }
+    let rules: Vec<Rule> = Rule::all().filter(|rule| shown.iter().any(|issue| issue.rule == *rule)).collect();
+    // GitHub takes no file in which a result has no place.
+    let elsewhere = stand_in(issues);
+    let results = shown.iter().map(|issue| {
+        let index = rules.iter().position(|rule| *rule == issue.rule);
+        result(issue, index, issue.place.as_ref().unwrap_or(&elsewhere), folder)
+    });
+    let broken = |issue: &Issue| matches!(issue.rule, Rule::Finding(Code::RunFailed | Code::Interrupted));
+    let mut invocation = json!({"executionSuccessful": !issues.iter().any(broken)});
+    let left = issues.len() - shown.len();
+    if left > 0 {
+        let text = format!("{left} of {} results are left out: the least severe ones", issues.len());
+        invocation["toolExecutionNotifications"] = json!([{"level": "warning", "message": {"text": text}}]);
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -23,27 +42,67 @@ pub fn sarif(findings: &[FindingEntry]) -> Value {
             "tool": {"driver": {
                 "name": "keyless",
                 "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules.iter().copied().map(descriptor).collect::<Vec<_>>(),
             }},
-            "results": findings.iter().map(result).collect::<Vec<_>>(),
+            "columnKind": "unicodeCodePoints",
+            "invocations": [invocation],
+            "results": results.collect::<Vec<_>>(),
         }],
     })
 }
 
-fn result(finding: &FindingEntry) -> Value {
-    let level = match finding.severity {
+fn descriptor(rule: Rule) -> Value {
+    let about = json!({"text": rule.about()});
+    let help = format!("`{}`: {}. More in {} of keyless.", rule.id(), rule.about(), rule.page());
+    json!({
+        "id": rule.id(),
+        "name": name(rule.id()),
+        "shortDescription": about,
+        "fullDescription": about,
+        "help": {"text": help},
+    })
+}
+
+/// `unknown-field` as `UnknownField`.
+fn name(id: &str) -> String {
+    let words = id.split('-').map(|word| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    });
+    words.collect()
+}
+
+fn result(issue: &Issue, rule: Option<usize>, place: &Position, folder: &str) -> Value {
+    let level = match issue.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    let parts = [Some(&finding.message), finding.cause.as_ref(), finding.hint.as_ref()];
-    let text = parts.into_iter().flatten().map(|part| plain(part)).collect::<Vec<_>>().join("\n");
-    let mut result = json!({"ruleId": finding.code, "level": level, "message": {"text": text}});
-    if let Some(place) = &finding.source {
-        result["locations"] = json!([{"physicalLocation": {
-            "artifactLocation": {"uri": uri(&place.file)},
-            "region": {"startLine": place.line, "startColumn": place.column},
-        }}]);
+    let text = issue.said.iter().map(|part| plain(part)).collect::<Vec<_>>().join("\n");
+    let mut location = json!({"physicalLocation": {
+        "artifactLocation": {"uri": uri(&relative(&place.file, folder))},
+        // Where it begins is known: a region of one character.
+        "region": {
+            "startLine": place.line, "startColumn": place.column,
+            "endLine": place.line, "endColumn": place.column + 1,
+        },
+    }});
+    if let Some(resource) = &issue.resource {
+        location["logicalLocations"] = json!([{"fullyQualifiedName": plain(resource), "kind": "resource"}]);
+    }
+    let mut result = json!({
+        "ruleId": issue.rule.id(),
+        "ruleIndex": rule,
+        "kind": "fail",
+        "level": level,
+        "message": {"text": text},
+        "locations": [location],
+        // The only one that GitHub looks at.
+        "partialFingerprints": {"primaryLocationLineHash": issue.fingerprint},
+    });
+    if issue.lifted {
+        result["suppressions"] = json!([{"kind": "external", "status": "accepted", "justification": "allowed on the command line"}]);
     }
     result
 }
@@ -69,8 +128,9 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::issues::of_findings;
     use super::*;
-    use crate::source::Position;
+    use crate::document::FindingEntry;
 
     #[test]
     fn levels_lines_and_places_are_those_of_the_findings() {
@@ -79,11 +139,14 @@ mod tests {
             cause: Some("see [here](https://x)\u{202e}".to_owned()),
             ..FindingEntry::of(severity, code, "m")
         };
-        let document = sarif(&[
-            entry(Severity::Error, Code::UnknownField, 7),
-            entry(Severity::Warning, Code::Duplicate, 1),
-            entry(Severity::Note, Code::NotOurs, 40),
-        ]);
+        let document = sarif(
+            &of_findings(&[
+                entry(Severity::Error, Code::UnknownField, 7),
+                entry(Severity::Warning, Code::Duplicate, 1),
+                entry(Severity::Note, Code::NotOurs, 40),
+            ]),
+            "",
+        );
         let results = document["runs"][0]["results"].as_array().unwrap();
         let told = results.iter().map(|result| {
             let place = &result["locations"][0]["physicalLocation"];
@@ -105,5 +168,18 @@ mod tests {
         assert_eq!(place, "specs/a%20b%3Ac.yaml");
         let rules = document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
         assert_eq!(rules.len(), 3, "each code that occurs, once");
+    }
+
+    #[test]
+    fn no_more_than_github_takes_and_the_most_severe_of_them() {
+        let entry = |severity, at: usize| FindingEntry::of(severity, Code::NotOurs, format!("{at}"));
+        let mut findings: Vec<FindingEntry> = (0..MOST).map(|at| entry(Severity::Note, at)).collect();
+        findings.push(entry(Severity::Error, MOST));
+        let document = sarif(&of_findings(&findings), "");
+        let run = &document["runs"][0];
+        let results = run["results"].as_array().unwrap();
+        assert_eq!((results.len(), &results[0]["level"]), (MOST, &json!("error")));
+        let left = &run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
+        assert_eq!(left, "1 of 25001 results are left out: the least severe ones");
     }
 }

@@ -101,8 +101,7 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ac", READER, BOB, Some(HOSTILE));
     let lines = format!("tags: {{team: ml, short: ml}}\n{}    description: fine\n", grants(&[ALICE]));
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
-    // Findings do not repeat what is live, so that SARIF has none of it.
-    tames_all(&folder, "plan a.yaml", 0, &ALL[..3]);
+    tames_all(&folder, "plan a.yaml", 0, &ALL);
     for format in FORMATS {
         let run = folder.keyless(&format!("plan a.yaml -v --format {format}")).exits(0);
         clean(&run);

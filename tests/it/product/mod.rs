@@ -47,6 +47,7 @@ mod replacements;
 mod requests;
 mod restored;
 mod roles;
+mod sarif;
 mod saved;
 mod schedules;
 mod shared_accounts;

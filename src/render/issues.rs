@@ -1,0 +1,227 @@
+//! What a run has to say line by line: its findings, and what differs. SARIF, code quality reports and annotations are made of it.
+//!
+//! Works on documents alone. Texts are as they came: whoever shows them makes them harmless.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::cause;
+use super::text::{label, worded};
+use super::words::shortened;
+use crate::diff::field as row;
+use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
+use crate::finding::{Code, Severity, bounded};
+use crate::kinds::{self, Compare};
+use crate::source::Position;
+
+/// One thing to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    pub(super) rule: Rule,
+    pub(super) severity: Severity,
+    /// What it is, what lies behind it, and what to do.
+    pub(super) said: Vec<String>,
+    pub(super) place: Option<Position>,
+    /// The id of the live resource, or its place in the spec.
+    pub(super) resource: Option<String>,
+    /// Whether `--allow` lifted it.
+    pub(super) lifted: bool,
+    /// The same in every run, wherever its line moves, and no other issue's.
+    pub(super) fingerprint: String,
+}
+
+/// What sort of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    Finding(Code),
+    Differs(Differs),
+}
+
+impl Rule {
+    /// Every rule.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let differs = [Differs::Missing, Differs::Changed, Differs::Extra];
+        differs.into_iter().map(Rule::Differs).chain(Code::ALL.iter().copied().map(Rule::Finding))
+    }
+
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            Rule::Finding(code) => code.as_str(),
+            Rule::Differs(Differs::Missing) => "differs-missing",
+            Rule::Differs(Differs::Changed) => "differs-changed",
+            Rule::Differs(Differs::Extra) => "differs-extra",
+        }
+    }
+
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Rule::Finding(code) => code.about(),
+            Rule::Differs(Differs::Missing) => "a resource that a spec declares and that is not there",
+            Rule::Differs(Differs::Changed) => "a resource that is live and not as its spec declares it",
+            Rule::Differs(Differs::Extra) => {
+                "a resource that is live and that no spec declares, or no longer"
+            }
+        }
+    }
+
+    /// The page that says more.
+    pub(super) fn page(self) -> &'static str {
+        match self {
+            Rule::Finding(_) => "docs/findings.md",
+            Rule::Differs(_) => "docs/pipelines.md",
+        }
+    }
+}
+
+/// Issues of findings alone.
+#[must_use]
+pub fn of_findings(findings: &[FindingEntry]) -> Vec<Issue> {
+    numbered(findings.iter().map(|finding| of_finding(finding, None)).collect())
+}
+
+/// Issues of a plan: its findings, and what differs, as severe as that is.
+#[must_use]
+pub fn of_plan(plan: &Plan, severity: Severity) -> Vec<Issue> {
+    let mut undeclared: Vec<&PlannedChange> =
+        plan.changes.iter().filter(|change| change.action == Action::UnmanagedDrift).collect();
+    let mut issues: Vec<Issue> = Vec::new();
+    for finding in &plan.findings {
+        // What is undeclared has a finding each, at the list that it stands beside.
+        let is_about = |change: &&PlannedChange| {
+            finding.code == Code::Unmanaged
+                && finding
+                    .message
+                    .strip_prefix(&change.title)
+                    .is_some_and(|rest| rest.starts_with(" is live"))
+        };
+        let about = undeclared.iter().position(is_about).map(|at| undeclared.remove(at));
+        issues.push(of_finding(finding, about));
+    }
+    for change in &plan.changes {
+        let is_told = change.action == Action::UnmanagedDrift
+            && !undeclared.iter().any(|left| std::ptr::eq(*left, change));
+        if !is_told && let Some(differs) = differs(change) {
+            issues.extend(of_change(change, differs, severity));
+        }
+    }
+    issues.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
+    numbered(issues)
+}
+
+fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
+    let said = [Some(&finding.message), finding.cause.as_ref(), finding.hint.as_ref()];
+    let cause = about.and_then(|change| cause::line(change, false));
+    let resource = about.map(|change| change.id.clone());
+    let file = finding.source.as_ref().map(|place| place.file.as_str());
+    let key = match &resource {
+        Some(id) => json!([finding.code, id.to_ascii_lowercase()]),
+        None => json!([finding.code, file, finding.message]),
+    };
+    Issue {
+        rule: Rule::Finding(finding.code),
+        severity: finding.severity,
+        said: said.into_iter().flatten().cloned().chain(cause).collect(),
+        place: finding.source.clone(),
+        resource,
+        lifted: finding.is_lifted(),
+        fingerprint: hash(&key),
+    }
+}
+
+/// How a change differs; in a saved plan its action says so.
+fn differs(change: &PlannedChange) -> Option<Differs> {
+    change.differs.or(match change.action {
+        Action::Create | Action::Restore => Some(Differs::Missing),
+        Action::Update | Action::Adopt => Some(Differs::Changed),
+        Action::Delete | Action::UnmanagedDrift => Some(Differs::Extra),
+        Action::Noop
+        | Action::Refused
+        | Action::Unmanaged
+        | Action::UnmanagedUnknown
+        | Action::CoManaged
+        | Action::Unknown => None,
+    })
+}
+
+/// One issue for each field that differs, at its line, or one for the whole.
+fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Vec<Issue> {
+    let rule = Rule::Differs(differs);
+    let resource = if change.id.is_empty() { &change.address } else { &change.id };
+    let issue = |said: String, place: Option<&Position>, path: &[String]| Issue {
+        rule,
+        severity,
+        said: [bounded(said)].into_iter().chain(cause::line(change, false)).collect(),
+        place: place.or(change.source.as_ref()).cloned(),
+        resource: Some(resource.clone()),
+        lifted: false,
+        fingerprint: hash(&json!([rule.id(), resource.to_ascii_lowercase(), path])),
+    };
+    let title = &change.title;
+    let why = |otherwise: &str| match &change.reason {
+        Some(why) => format!(": {why}"),
+        None => otherwise.to_owned(),
+    };
+    let whole = match differs {
+        Differs::Missing if change.action == Action::Restore => {
+            format!("{title} is declared and soft-deleted")
+        }
+        Differs::Missing => format!("{title} is declared and not there"),
+        Differs::Extra => format!("{title} is live and not declared{}", why("")),
+        Differs::Changed if change.mark == Some(Mark::Added) => {
+            let stack = change.stack.as_deref().unwrap_or("?");
+            format!("{title} does not carry the mark of stack `{stack}`")
+        }
+        Differs::Changed => format!("{title} is not as declared{}", why("")),
+    };
+    let fields: Vec<&FieldEntry> = match differs {
+        Differs::Changed => change.fields.iter().filter(|field| is_compared(change, field)).collect(),
+        Differs::Missing | Differs::Extra => Vec::new(),
+    };
+    if fields.is_empty() {
+        return vec![issue(whole, None, &[])];
+    }
+    let of_field = |field: &&FieldEntry| {
+        let name = label(&change.kind, field);
+        let (before, after) = shortened(&field.before, &field.after);
+        let [live, spec] = [&before, &after].map(|value| worded(&change.kind, field, value));
+        issue(format!("{title}: {name} is {live}, the spec says {spec}"), field.source.as_ref(), &field.path)
+    };
+    fields.iter().map(of_field).collect()
+}
+
+/// Whether a field was compared. What Azure never shows is only sent along with a write.
+fn is_compared(change: &PlannedChange, field: &FieldEntry) -> bool {
+    let kind = kinds::by_name(&change.kind);
+    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| row.compare != Compare::Unshown)
+}
+
+/// Makes fingerprints short, and tells those apart that are the same.
+fn numbered(mut issues: Vec<Issue>) -> Vec<Issue> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for issue in &mut issues {
+        let digest: String = issue.fingerprint.trim_start_matches("sha256:").chars().take(32).collect();
+        let count = seen.entry(digest.clone()).or_insert(0);
+        *count += 1;
+        issue.fingerprint = format!("{digest}:{count}");
+    }
+    issues
+}
+
+/// A path as it is from the folder in which the run began, with slashes.
+pub(super) fn relative(file: &str, folder: &str) -> String {
+    let (file, folder) = (file.replace('\\', "/"), folder.replace('\\', "/"));
+    let inside = file.strip_prefix(folder.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+    let mut path = inside.filter(|_| !folder.is_empty()).unwrap_or(&file);
+    while let Some(rest) = path.strip_prefix("./") {
+        path = rest;
+    }
+    path.to_owned()
+}
+
+/// Where something stands that has no place of its own: services that take such reports want a file for each.
+pub(super) fn stand_in(issues: &[Issue]) -> Position {
+    let first = issues.iter().find_map(|issue| issue.place.as_ref());
+    let file = first.map_or("specs", |place| place.file.as_str());
+    Position { file: file.to_owned(), line: 1, column: 1 }
+}

@@ -125,7 +125,11 @@ async fn carry_out(
 /// Shows the plan: in the format asked for if the run ends here, else as text only, because the report follows.
 fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
     let plan = &decision.plan;
-    let shown = if plan.steps.is_empty() || decision.is_refused() {
+    let whole = plan.steps.is_empty() || decision.is_refused();
+    if !whole {
+        Document::Plan(plan).annotate(options);
+    }
+    let shown = if whole {
         show(options, plan)
     } else if options.format == Format::Human {
         output::result(&text::plan(plan, options.is_verbose()))

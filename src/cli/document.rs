@@ -12,9 +12,10 @@ use crate::document::report::Report;
 use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{Target, WriteError};
 use crate::finding::Severity;
+use crate::render::annotations::Much;
 use crate::render::issues::{self, Issue};
 use crate::render::statement::{self, Said};
-use crate::render::{drift, markdown, sarif, text};
+use crate::render::{annotations, drift, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document that can be written in every format.
@@ -82,6 +83,7 @@ enum ReportFormat {
     Json,
     Markdown,
     Sarif,
+    CodeQuality,
 }
 
 impl FromStr for ReportFile {
@@ -94,8 +96,11 @@ impl FromStr for ReportFile {
             "json" => ReportFormat::Json,
             "markdown" => ReportFormat::Markdown,
             "sarif" => ReportFormat::Sarif,
+            "codequality" => ReportFormat::CodeQuality,
             _ => {
-                return Err(format!("unknown format `{format}`: use human, json, markdown or sarif"));
+                return Err(format!(
+                    "unknown format `{format}`: use human, json, markdown, sarif or codequality"
+                ));
             }
         };
         if path.is_empty() {
@@ -216,6 +221,7 @@ impl Document<'_> {
 
     /// Writes it to the report files only.
     pub(super) fn write_reports(&self, options: &Options) -> Result<(), Failure> {
+        self.annotate(options);
         self.write_into(&options.report, options)
     }
 
@@ -267,7 +273,22 @@ impl Document<'_> {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
             }
             (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues(), &here()))?,
+            (ReportFormat::CodeQuality, document) => {
+                json(&annotations::code_quality(&document.issues(), &here()))?
+            }
         })
+    }
+
+    /// Has the pipeline show at their lines what there is to say. Hosts read stderr too, so that stdout stays a result.
+    pub(super) fn annotate(&self, options: &Options) {
+        if let Some(host) = options.annotations.host() {
+            let much = match (options.quiet, options.is_verbose()) {
+                (true, _) => Much::Errors,
+                (false, false) => Much::Loud,
+                (false, true) => Much::All,
+            };
+            output::commands(&annotations::annotations(&self.issues(), host, much, &here()));
+        }
     }
 
     /// What there is to say line by line. What a plan is about to change is what somebody wants; drift is not.

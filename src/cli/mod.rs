@@ -167,6 +167,7 @@ fn ended(options: &Options, failure: Failure) -> Exit {
     let written = if failure.is_interruption() && options.format != Format::Human {
         document.write(options)
     } else {
+        document.annotate(options);
         document.write_unwritten_reports(options)
     };
     written.unwrap_or_else(|failure| _ = failure.report());

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::auth::cloud::Cloud;
+use crate::render::annotations::Host;
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -42,9 +43,15 @@ pub struct Options {
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
     pub format: Format,
-    /// Also write the result to a file, as human, json, markdown or sarif
+    /// Also write the result to a file, as human, json, markdown, sarif or codequality
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env = true)]
     pub report: Vec<ReportFile>,
+    /// Show findings at their lines in a pipeline
+    #[arg(
+        long, global = true, value_name = "HOST", value_enum, env = "KEYLESS_ANNOTATIONS", hide_env = true,
+        default_value_t = Annotations::Auto
+    )]
+    pub annotations: Annotations,
     /// Set the value of `${NAME}` in specs
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment)]
     pub var: Vec<(String, String)>,
@@ -110,6 +117,33 @@ pub enum Format {
     Json,
     /// Markdown, for a comment on a pull request
     Markdown,
+}
+
+/// Whose commands show findings at their lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Annotations {
+    /// Where the job runs: GitHub Actions, Azure Pipelines, or nowhere
+    Auto,
+    /// GitHub Actions
+    Github,
+    /// Azure Pipelines
+    AzurePipelines,
+    /// None
+    Off,
+}
+
+impl Annotations {
+    /// What obeys them.
+    pub(super) fn host(self) -> Option<Host> {
+        let is_true = |name| std::env::var(name).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        match self {
+            Self::Github => Some(Host::GitHub),
+            Self::AzurePipelines => Some(Host::Azure),
+            Self::Auto if is_true("GITHUB_ACTIONS") => Some(Host::GitHub),
+            Self::Auto if is_true("TF_BUILD") => Some(Host::Azure),
+            Self::Auto | Self::Off => None,
+        }
+    }
 }
 
 /// When to use colour.

@@ -12,6 +12,7 @@ use super::Exit;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
+use crate::render::annotations::Command;
 use crate::text::sanitize::{sanitize, sanitize_screen};
 use crate::text::scrub::{holds_secret, scrub, scrub_lines};
 
@@ -133,6 +134,12 @@ pub(super) fn rendered(text: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::new("failed to write the result").cause(error)),
         Ok(()) => Ok(()),
     }
+}
+
+/// Writes commands to stderr for the pipeline to obey: the only lines that nothing breaks on their way out.
+pub(super) fn commands(commands: &[Command]) {
+    let text = commands.iter().fold(String::new(), |text, command| text + command.as_str() + "\n");
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes anything that is not the result to stderr. A failure to write is ignored.

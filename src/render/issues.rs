@@ -27,6 +27,8 @@ pub struct Issue {
     pub(super) resource: Option<String>,
     /// Whether `--allow` lifted it.
     pub(super) lifted: bool,
+    /// Whether people may be spared it.
+    pub(super) quiet: bool,
     /// The same in every run, wherever its line moves, and no other issue's.
     pub(super) fingerprint: String,
 }
@@ -125,6 +127,7 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
         place: finding.source.clone(),
         resource,
         lifted: finding.is_lifted(),
+        quiet: finding.is_quiet(),
         fingerprint: hash(&key),
     }
 }
@@ -155,6 +158,7 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
         place: place.or(change.source.as_ref()).cloned(),
         resource: Some(resource.clone()),
         lifted: false,
+        quiet: severity == Severity::Note,
         fingerprint: hash(&json!([rule.id(), resource.to_ascii_lowercase(), path])),
     };
     let title = &change.title;

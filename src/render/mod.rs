@@ -1,8 +1,9 @@
-//! From what is known to what is shown: text, JSON, Markdown, SARIF.
+//! From what is known to what is shown: text, JSON, Markdown, SARIF, annotations of pipelines.
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 mod alike;
+pub mod annotations;
 mod cause;
 pub mod diagnostic;
 mod doctor;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod annotations;
 #[cfg(unix)]
 mod bounds;
 mod checks;

@@ -1,0 +1,210 @@
+//! Issues as the commands by which GitHub Actions and Azure Pipelines show them at a line, and as GitLab's code quality report.
+//!
+//! Output are whole lines, of which nothing but what is written here is a command: every text is escaped as its host documents.
+//! <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>,
+//! <https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands>,
+//! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
+
+use serde_json::{Value, json};
+
+use super::issues::{Issue, relative, stand_in};
+use crate::finding::Severity;
+use crate::text::sanitize::sanitize;
+use crate::text::scrub::scrub;
+
+/// GitHub shows so many of each type for a step.
+const SHOWN: usize = 10;
+
+/// What runs the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// GitHub Actions.
+    GitHub,
+    /// Azure Pipelines.
+    Azure,
+}
+
+/// A line that the host obeys, and that nobody else could have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command(String);
+
+impl Command {
+    /// The line, without its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How much is annotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Much {
+    /// Errors.
+    Errors,
+    /// All but notes that people may be spared.
+    Loud,
+    /// Everything.
+    All,
+}
+
+/// A command for each issue, errors first; `folder` is the one that files are relative to.
+#[must_use]
+pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Vec<Command> {
+    let mut lines = Vec::new();
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        let is_shown = |issue: &&Issue| match much {
+            Much::Errors => severity == Severity::Error,
+            Much::Loud => !issue.quiet,
+            Much::All => true,
+        };
+        let these = issues.iter().filter(|issue| issue.severity == severity).filter(is_shown);
+        let mut these: Vec<String> = these.filter_map(|issue| line(issue, host, folder)).collect();
+        if host == Host::GitHub && these.len() > SHOWN {
+            let left = these.len() + 1 - SHOWN;
+            these.truncate(SHOWN - 1);
+            let name = kind(severity);
+            these.push(format!("::{name} title=keyless::and {left} more: the log and the report name them"));
+        }
+        lines.extend(these.into_iter().map(Command));
+    }
+    lines
+}
+
+fn kind(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "notice",
+    }
+}
+
+/// One command. Azure Pipelines has none for a note.
+fn line(issue: &Issue, host: Host, folder: &str) -> Option<String> {
+    let (severity, id) = (issue.severity, issue.rule.id());
+    let text = issue.said.iter().map(|part| harmless(part)).collect::<Vec<_>>().join("\n");
+    let place = issue.place.as_ref().map(|place| (harmless(&relative(&place.file, folder)), place));
+    match host {
+        Host::GitHub => {
+            let place = place.map(|(file, place)| {
+                format!("file={},line={},col={},", github_property(&file), place.line, place.column)
+            });
+            let place = place.unwrap_or_default();
+            Some(format!("::{} {place}title=keyless {id}::{}", kind(severity), github_data(&text)))
+        }
+        Host::Azure if severity == Severity::Note => None,
+        Host::Azure => {
+            let place = place.map(|(file, place)| {
+                let file = azure(&file);
+                format!("sourcepath={file};linenumber={};columnnumber={};", place.line, place.column)
+            });
+            let place = place.unwrap_or_default();
+            Some(format!("##vso[task.logissue type={};{place}code={id};]{}", kind(severity), azure(&text)))
+        }
+    }
+}
+
+/// Text from outside without secrets, without what nobody sees, and with its commands broken.
+fn harmless(text: &str) -> String {
+    sanitize(&scrub(text)).into_owned()
+}
+
+/// What stands behind a command of GitHub's.
+fn github_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property of such a command.
+fn github_property(text: &str) -> String {
+    github_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// A property of a command of Azure Pipelines', and what stands behind it.
+fn azure(text: &str) -> String {
+    let text = text.replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A");
+    text.replace(';', "%3B").replace(']', "%5D")
+}
+
+/// Issues as GitLab's code quality report; `folder` is the one that files are relative to.
+#[must_use]
+pub fn code_quality(issues: &[Issue], folder: &str) -> Value {
+    // GitLab ignores what has no file.
+    let elsewhere = stand_in(issues);
+    let entry = |issue: &Issue| {
+        let place = issue.place.as_ref().unwrap_or(&elsewhere);
+        let text = issue.said.iter().map(|part| harmless(part)).collect::<Vec<_>>().join("; ");
+        json!({
+            "description": text,
+            "check_name": issue.rule.id(),
+            "fingerprint": issue.fingerprint,
+            "severity": match issue.severity {
+                Severity::Error => "major",
+                Severity::Warning => "minor",
+                Severity::Note => "info",
+            },
+            "location": {"path": harmless(&relative(&place.file, folder)), "lines": {"begin": place.line}},
+        })
+    };
+    issues.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::issues::of_findings;
+    use super::*;
+    use crate::document::FindingEntry;
+    use crate::finding::Code;
+    use crate::source::Position;
+
+    fn finding(severity: Severity, file: &str, message: &str) -> FindingEntry {
+        FindingEntry {
+            source: Some(Position { file: file.to_owned(), line: 7, column: 3 }),
+            hint: Some("do".to_owned()),
+            ..FindingEntry::of(severity, Code::MissingPermission, message)
+        }
+    }
+
+    fn texts(commands: Vec<Command>) -> Vec<String> {
+        commands.into_iter().map(|command| command.0).collect()
+    }
+
+    #[test]
+    fn a_text_cannot_end_its_property_or_begin_a_command() {
+        let hostile = "a]b;c,d:e::f%0A::error::g\n##vso[x]##[y]\r";
+        let issues = of_findings(&[finding(Severity::Error, hostile, hostile)]);
+        let annotations = |host| texts(annotations(&issues, host, Much::Loud, ""));
+        assert_eq!(
+            annotations(Host::GitHub),
+            [
+                "::error file=a]b;c%2Cd%3Ae%3A%3Af%250A%3A%3Aerror%3A%3Ag/u{a}#/u{23}vso[x]#/u{23}[y]/u{d},line=7,col=3,\
+                 title=keyless missing-permission::\
+                 a]b;c,d:e::f%250A::error::g\\u{a}#\\u{23}vso[x]#\\u{23}[y]\\u{d}%0Ado"
+                    .replace("/u{", "\\u{")
+            ]
+        );
+        assert_eq!(
+            annotations(Host::Azure),
+            [
+                "##vso[task.logissue type=error;sourcepath=a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d};\
+              linenumber=7;columnnumber=3;code=missing-permission;]\
+              a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d}%0Ado"
+            ]
+        );
+    }
+
+    #[test]
+    fn errors_come_first_and_github_is_given_what_it_shows() {
+        let of =
+            |severity, count: usize| (0..count).map(move |at| finding(severity, "a.yaml", &format!("m{at}")));
+        let findings: Vec<FindingEntry> =
+            of(Severity::Note, 1).chain(of(Severity::Warning, 12)).chain(of(Severity::Error, 10)).collect();
+        let issues = of_findings(&findings);
+        let annotations = |host, much| texts(annotations(&issues, host, much, ""));
+        let lines = annotations(Host::GitHub, Much::Loud);
+        let starts = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+        assert_eq!((starts("::error "), starts("::warning "), starts("::notice ")), (10, 10, 1));
+        assert!(lines[0].starts_with("::error ") && lines[20].starts_with("::notice "), "{lines:#?}");
+        assert_eq!(lines[19], "::warning title=keyless::and 3 more: the log and the report name them");
+        assert_eq!(annotations(Host::GitHub, Much::Errors).len(), 10);
+        assert_eq!(annotations(Host::Azure, Much::All).len(), 22, "it shows all, and has nothing for notes");
+    }
+}

@@ -19,6 +19,7 @@ step "tests, other random cases" cargo test
 step "properties, a second implementation, damaged input" tests/properties.sh
 step "crash points" tests/crash_points.sh
 step "storms, races, throttling" tests/storm.sh
+step "pages in a browser" tests/html.sh
 step "release build" cargo build --release --quiet
 step "time to start" python3 benches/startup.py
 step "time and memory by size" python3 benches/scale.py 100 400 1000

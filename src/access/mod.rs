@@ -10,35 +10,34 @@ mod read;
 
 use std::collections::BTreeMap;
 
-pub use read::queries;
+pub use read::{Accounts, queries};
 
 use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::role_assignment::{self, denial::Denial};
+use crate::kinds::role_assignment::denial::Denial;
 use crate::principals::known_names;
 use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
-use crate::spec::Loaded;
 use holders::{Assignment, holders};
 
 /// Who can call the models of these accounts.
 #[must_use]
 pub fn access(
-    stacks: &[Loaded],
+    wanted: Accounts<'_>,
     standing: &[Standing],
     snapshot: &Snapshot,
     sources: &Sources,
 ) -> (Access, Vec<Finding>) {
     let roles = snapshot.roles();
-    let names = known_names(stacks, snapshot);
-    let directory = read::directory(stacks, standing, snapshot);
+    let names = known_names(wanted.stacks(), snapshot);
+    let directory = read::directory(wanted, standing, snapshot);
     let mut findings = Vec::new();
     let mut accounts = Vec::new();
     for account in standing {
-        let bodies = read::around(stacks, account, snapshot);
+        let bodies = read::around(wanted, account, snapshot);
         let assignments: Vec<Assignment<'_>> = bodies.into_iter().filter_map(Assignment::of).collect();
         let found = holders(&account.id, &assignments, roles, &names);
         let mut principals = found.holders;
@@ -52,7 +51,7 @@ pub fn access(
         for through in principals.iter_mut().flat_map(|holder| &mut holder.through) {
             mark_temporary(through, snapshot);
         }
-        let mut problems = gaps(stacks, account, snapshot);
+        let mut problems = gaps(wanted, account, snapshot);
         problems.extend(unjudged(account, &found.unjudged));
         accounts.push(AccountAccess {
             address: account.address.clone(),
@@ -66,11 +65,11 @@ pub fn access(
         });
         findings.extend(problems);
     }
-    if let Some(refusal) = read::nameless(stacks, standing, snapshot).and_then(Answer::refusal) {
+    if let Some(refusal) = read::nameless(wanted, standing, snapshot).and_then(Answer::refusal) {
         let message = "could not look up names: principals are shown by their object ids";
         findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
     }
-    findings.extend(unchecked(stacks, standing, snapshot));
+    findings.extend(unchecked(wanted, standing, snapshot));
     (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
 }
 
@@ -98,9 +97,9 @@ fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
 }
 
 /// What could not be determined, without affecting who can call.
-fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
+fn unchecked(wanted: Accounts<'_>, standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
     // By scope: an unread scope has the same cause for all accounts.
-    let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(stacks, standing, snapshot)
+    let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(wanted, standing, snapshot)
         .into_iter()
         .filter_map(|doubt| doubt.unread(snapshot).map(|refusal| (doubt.at, refusal)))
         .collect();
@@ -122,14 +121,14 @@ fn unchecked(stacks: &[Loaded], standing: &[Standing], snapshot: &Snapshot) -> V
 }
 
 /// Why the assignments around an account could not all be read.
-fn gaps(stacks: &[Loaded], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
+fn gaps(wanted: Accounts<'_>, account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
     let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);
         let hint = "assign the caller the Reader role on the subscription; the result is incomplete";
         Finding { span: account.span, ..finding.hint(hint) }
     };
-    role_assignment::gaps_near(stacks, &account.id, snapshot).iter().map(finding).collect()
+    wanted.gaps(&account.id, snapshot).iter().map(finding).collect()
 }
 
 /// Roles with unknown permissions whose assignments apply to the account.

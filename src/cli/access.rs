@@ -2,26 +2,63 @@
 
 use super::Exit;
 use super::document::Document;
+use super::keys::subscription;
 use super::options::Options;
 use super::output::Failure;
-use super::session::{Session, Specs, over_specs};
-use crate::access::{access, queries};
+use super::session::{Session, Specs, block_on, check, refuse};
+use crate::access::{Accounts, access, queries};
 use crate::flow::Checked;
+use crate::id::ResourceId;
+use crate::snapshot::Snapshot;
 
 /// Arguments of `access`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
+    /// Check all accounts of this subscription instead of the specs
+    #[arg(long, value_name = "GUID", conflicts_with = "specs", value_parser = subscription)]
+    subscription: Option<ResourceId>,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    over_specs(options, &args.specs, async |session, checked| tell(options, session, checked).await)
+    let checked = match args.subscription {
+        Some(_) => Checked::default(),
+        None => check(options, &args.specs.specs),
+    };
+    if checked.has_errors() {
+        return refuse(options, &checked);
+    }
+    block_on(async {
+        let session = Session::connect(options).await?;
+        let exit = tell(options, args, &session, checked).await;
+        session.close().await;
+        exit
+    })
 }
 
-async fn tell(options: &Options, session: &Session, mut checked: Checked) -> Result<Exit, Failure> {
-    let (snapshot, standing) = session.azure.look(&mut checked, queries).await?;
-    let (access, findings) = access(&checked.stacks, &standing, &snapshot, &checked.sources);
+async fn tell(
+    options: &Options,
+    args: &Args,
+    session: &Session,
+    mut checked: Checked,
+) -> Result<Exit, Failure> {
+    let (snapshot, standing) = match &args.subscription {
+        Some(subscription) => {
+            let wanted = |known: &Snapshot| queries(Accounts::In(subscription), known);
+            let (snapshot, standing, findings) = session.azure.listed(subscription, &wanted).await?;
+            checked.findings.extend(findings);
+            (snapshot, standing)
+        }
+        None => {
+            session.azure.look(&mut checked, |stacks, known| queries(Accounts::Of(stacks), known)).await?
+        }
+    };
+    let wanted = match &args.subscription {
+        Some(subscription) => Accounts::In(subscription),
+        None => Accounts::Of(&checked.stacks),
+    };
+    let (access, findings) = access(wanted, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
     let document = session.azure.state(access, &checked);
     Document::Statement(&document).write(options)?;

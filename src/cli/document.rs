@@ -15,13 +15,14 @@ use crate::finding::Severity;
 use crate::render::annotations::Much;
 use crate::render::issues::{self, Issue};
 use crate::render::statement::{self, Said};
-use crate::render::{annotations, drift, markdown, sarif, text};
+use crate::render::{annotations, drift, html, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document that can be written in every format.
 pub(super) trait Saying {
     fn text(&self, verbose: bool) -> String;
     fn markdown(&self) -> String;
+    fn html(&self) -> String;
     fn json(&self) -> Result<String, Failure>;
     fn findings(&self) -> &[FindingEntry];
 }
@@ -33,6 +34,10 @@ impl<T: Said + Serialize> Saying for Statement<T> {
 
     fn markdown(&self) -> String {
         statement::markdown(self)
+    }
+
+    fn html(&self) -> String {
+        html::statement(self)
     }
 
     fn json(&self) -> Result<String, Failure> {
@@ -82,6 +87,7 @@ enum ReportFormat {
     Human,
     Json,
     Markdown,
+    Html,
     Sarif,
     CodeQuality,
 }
@@ -95,11 +101,12 @@ impl FromStr for ReportFile {
             "human" => ReportFormat::Human,
             "json" => ReportFormat::Json,
             "markdown" => ReportFormat::Markdown,
+            "html" => ReportFormat::Html,
             "sarif" => ReportFormat::Sarif,
             "codequality" => ReportFormat::CodeQuality,
             _ => {
                 return Err(format!(
-                    "unknown format `{format}`: use human, json, markdown, sarif or codequality"
+                    "unknown format `{format}`: use human, json, markdown, html, sarif or codequality"
                 ));
             }
         };
@@ -266,6 +273,11 @@ impl Document<'_> {
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
             (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
+            (ReportFormat::Html, Document::Plan(plan)) => html::plan(plan),
+            (ReportFormat::Html, Document::Drift(plan)) => html::drift(plan),
+            (ReportFormat::Html, Document::Report(report)) => html::report(report),
+            (ReportFormat::Html, Document::Findings(findings)) => html::validation(findings),
+            (ReportFormat::Html, Document::Statement(said)) => said.html(),
             (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
             (ReportFormat::Json, Document::Report(report)) => json(report)?,
             (ReportFormat::Json, Document::Statement(said)) => said.json()?,
@@ -314,6 +326,7 @@ impl From<Format> for ReportFormat {
             Format::Human => ReportFormat::Human,
             Format::Json => ReportFormat::Json,
             Format::Markdown => ReportFormat::Markdown,
+            Format::Html => ReportFormat::Html,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::document::FindingEntry;
 use crate::export::{Exported, Unexportable, Wanted, export, queries};
 use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
-use crate::render::{diagnostic, export as render, markdown};
+use crate::render::{diagnostic, export as render, html, markdown};
 use crate::source::Sources;
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 use crate::text::scrub::holds_secret;
@@ -109,7 +109,7 @@ async fn tell(
             // Text would only repeat the file.
             let shown = match options.format {
                 Format::Human => document.write_reports(options),
-                Format::Json | Format::Markdown => document.write(options),
+                Format::Json | Format::Markdown | Format::Html => document.write(options),
             };
             all([file, shown])
         }
@@ -177,6 +177,10 @@ impl Saying for Spec<'_> {
 
     fn markdown(&self) -> String {
         markdown::code("yaml", &self.exported.text())
+    }
+
+    fn html(&self) -> String {
+        html::lines("export", &self.exported.text(), &self.entries)
     }
 
     fn json(&self) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
-use crate::accounts::Standing;
+use crate::accounts::{self, Standing};
 use crate::arm::Phase;
 use crate::document::keys::Revocation;
 use crate::finding::{Code, Finding};
@@ -16,6 +16,7 @@ use crate::keys::revoke::revoke;
 use crate::keys::status;
 use crate::kinds::Kind as _;
 use crate::kinds::account::Accounts;
+use crate::snapshot::Snapshot;
 
 /// Arguments of `keys`.
 #[derive(Debug, clap::Args)]
@@ -92,7 +93,8 @@ async fn tell(
 ) -> Result<Exit, Failure> {
     let standing = match &args.subscription {
         Some(subscription) => {
-            let (standing, findings) = session.azure.listed(subscription).await?;
+            let wanted = |_: &Snapshot| vec![accounts::list(subscription)];
+            let (_, standing, findings) = session.azure.listed(subscription, &wanted).await?;
             checked.findings.extend(findings);
             standing
         }

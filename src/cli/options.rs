@@ -43,7 +43,7 @@ pub struct Options {
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
     pub format: Format,
-    /// Also write the result to a file, as human, json, markdown, sarif or codequality
+    /// Also write the result to a file, as human, json, markdown, html, sarif or codequality
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env = true)]
     pub report: Vec<ReportFile>,
     /// Show findings at their lines in a pipeline
@@ -117,6 +117,8 @@ pub enum Format {
     Json,
     /// Markdown, for a comment on a pull request
     Markdown,
+    /// A page for a browser that needs nothing else
+    Html,
 }
 
 /// Whose commands show findings at their lines.

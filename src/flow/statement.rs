@@ -1,5 +1,6 @@
 //! What commands other than plans read: the live accounts of specs or of a subscription, and the principals that specs name.
 
+use super::azure::Wanted;
 use super::specs::foreign_tenants;
 use super::{Azure, Checked, Halt};
 use crate::accounts::{self, Standing};
@@ -37,13 +38,15 @@ impl Azure {
         self.look(checked, accounts).await.map(|(_, standing)| standing)
     }
 
-    /// All accounts of a subscription, with findings.
+    /// All accounts of a subscription, and what a command asks about them, with findings.
     pub(crate) async fn listed(
         &self,
         subscription: &ResourceId,
-    ) -> Result<(Vec<Standing>, Vec<Finding>), Halt> {
-        let (snapshot, _) = self.read(&|_| vec![accounts::list(subscription)]).await?;
-        Ok(accounts::listed(subscription, &snapshot))
+        wanted: &Wanted<'_>,
+    ) -> Result<(Snapshot, Vec<Standing>, Vec<Finding>), Halt> {
+        let (snapshot, _) = self.read(wanted).await?;
+        let (standing, findings) = accounts::listed(subscription, &snapshot);
+        Ok((snapshot, standing, findings))
     }
 
     /// Looks up the principals that stacks name, for their new lock files; existing lock files are ignored.

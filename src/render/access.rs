@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use maud::Markup;
+
+use super::html;
 use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
@@ -82,6 +85,10 @@ impl Said for Access {
         }
         text + &format!("\nNot evaluated: {}.\n", NOT_EVALUATED.join(", "))
     }
+
+    fn html(&self) -> Markup {
+        html::access::matrix(self)
+    }
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";
@@ -95,7 +102,7 @@ fn nobody(account: &AccountAccess) -> &'static str {
 }
 
 /// A principal in words.
-fn who(holder: &Holder) -> String {
+pub(super) fn who(holder: &Holder) -> String {
     let Holder { id, kind, name, orphaned, .. } = holder;
     let mut text = called(kind, id, name.as_deref());
     if *orphaned {
@@ -111,7 +118,7 @@ fn denied(denial: &DenyAssignment) -> String {
 }
 
 /// An assignment in words.
-fn how(through: &Through) -> String {
+pub(super) fn how(through: &Through) -> String {
     let name = ResourceId::parse(&through.scope).map_or_else(|_| String::new(), |id| id.name().to_owned());
     let place = match through.reach {
         Reach::Direct => "on the account".to_owned(),
@@ -182,7 +189,7 @@ pub(super) fn changes_markdown(text: &mut String, plan: &Plan) {
 }
 
 /// What was not read could let somebody in already.
-fn limits(plan: &Plan) -> &'static str {
+pub(super) fn limits(plan: &Plan) -> &'static str {
     if plan.incomplete.is_empty() { "" } else { ", as far as could be read" }
 }
 
@@ -192,7 +199,7 @@ fn more(changes: &[AccessChange]) -> Option<String> {
 }
 
 /// How far somebody can who could always and for good.
-fn limit(holder: &Holder) -> &'static str {
+pub(super) fn limit(holder: &Holder) -> &'static str {
     let through = || holder.through.iter();
     let is_free = |way: &Through| way.condition.is_none();
     match (through().all(|way| way.temporary), through().any(is_free)) {

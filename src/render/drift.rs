@@ -106,7 +106,7 @@ fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
 }
 
 /// How a change shows: a word and its style.
-fn look(change: &PlannedChange) -> (&'static str, Style) {
+pub(super) fn look(change: &PlannedChange) -> (&'static str, Style) {
     match (change.differs, change.action) {
         (Some(Differs::Missing), _) => ("missing", BAD),
         (Some(Differs::Changed), _) => ("changed", CHANGED),
@@ -120,9 +120,14 @@ fn look(change: &PlannedChange) -> (&'static str, Style) {
 
 /// What there is to say of a change besides its fields.
 fn told(change: &PlannedChange, address: bool) -> Vec<String> {
+    told_but_cause(change).into_iter().chain(cause::line(change, address)).collect()
+}
+
+/// The same without who caused it.
+pub(super) fn told_but_cause(change: &PlannedChange) -> Option<String> {
     let stack = change.stack.as_deref().unwrap_or("?");
     let given = change.reason.clone();
-    let said = match (change.action, change.differs) {
+    match (change.action, change.differs) {
         (Action::Refused, Some(differs)) => {
             let verb = match differs {
                 Differs::Missing => "make",
@@ -141,12 +146,11 @@ fn told(change: &PlannedChange, address: bool) -> Vec<String> {
         }
         (Action::UnmanagedUnknown, _) => given.map(|why| format!("not known whether it is drift: {why}")),
         _ => given,
-    };
-    said.into_iter().chain(cause::line(change, address)).collect()
+    }
 }
 
 /// The fields that were compared. What Azure never shows is only sent along with a write.
-fn compared(change: &PlannedChange) -> Vec<&FieldEntry> {
+pub(super) fn compared(change: &PlannedChange) -> Vec<&FieldEntry> {
     let kind = kinds::by_name(&change.kind);
     let is_unshown = |field: &FieldEntry| {
         kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare == Compare::Unshown)
@@ -155,7 +159,7 @@ fn compared(change: &PlannedChange) -> Vec<&FieldEntry> {
 }
 
 /// A long value of a field, word by word or element by element: what only the spec has, and what is only live.
-fn long(field: &FieldEntry) -> Option<Vec<words::Line>> {
+pub(super) fn long(field: &FieldEntry) -> Option<Vec<words::Line>> {
     let mut lines = words::changed(&field.after, &field.before, ONLY)?;
     if lines.iter().any(|line| line.plain.contains("[-") || line.plain.contains("{+")) {
         lines
@@ -201,7 +205,7 @@ fn cells(kind: &str, field: &FieldEntry) -> [String; 2] {
 }
 
 /// How much differs in which way, and who did that.
-fn differing(plan: &Plan) -> String {
+pub(super) fn differing(plan: &Plan) -> String {
     let count = |wanted: Differs| plan.changes.iter().filter(|change| change.differs == Some(wanted)).count();
     let differ = count(Differs::Changed);
     let mut said = listed(&[

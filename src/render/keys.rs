@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use maud::Markup;
+
+use super::html;
 use super::markdown::place;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
@@ -44,6 +47,10 @@ impl Said for Status {
             let _ = writeln!(text, "| {word} | {name} | {id} | {} |", place(account.source.as_ref()));
         }
         text
+    }
+
+    fn html(&self) -> Markup {
+        html::keys::status(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! From what is known to what is shown: text, JSON, Markdown, SARIF, annotations of pipelines.
+//! From what is known to what is shown: text, JSON, Markdown, HTML, SARIF, annotations of pipelines.
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod doctor;
 pub mod drift;
 pub mod export;
+pub mod html;
 pub mod issues;
 mod keys;
 pub mod markdown;

@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::{markdown, text};
+use maud::Markup;
+
+use super::{html, markdown, text};
 use crate::document::Statement;
 
 /// What a command has to say, for people.
@@ -17,6 +19,10 @@ pub trait Said {
     fn summary(&self) -> String;
     /// For a comment on a pull request.
     fn markdown(&self) -> String;
+    /// For a browser: its text as it is, where a command has no page of its own.
+    fn html(&self) -> Markup {
+        html::as_text(&self.text())
+    }
 }
 
 /// A document as text.

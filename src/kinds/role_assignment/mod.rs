@@ -139,6 +139,20 @@ pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapsh
     gaps.into_iter().chain(partial).filter(reaches).map(|gap| gap.refusal).collect()
 }
 
+/// Why the one list of a subscription shows less of what reaches an account than there is.
+#[must_use]
+pub(crate) fn gaps_in(subscription: &ResourceId, account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+    let query = list(subscription);
+    let refused = snapshot.get(&query).and_then(Answer::refusal).cloned();
+    let is_read = |body: &Value| {
+        super::placed(body).is_some_and(|id| !super::contradicts(&id, body)) && identity(body).is_some()
+    };
+    let strange = snapshot
+        .items(&query)
+        .filter(|body| !is_read(body) && super::perhaps_in(body, [account]).next().is_some());
+    refused.into_iter().chain(strange.map(|body| super::unplaced(&query, body))).collect()
+}
+
 impl Kind for RoleAssignments {
     fn name(&self) -> &'static str {
         "roleAssignments"

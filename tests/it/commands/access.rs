@@ -388,3 +388,58 @@ fn schedules_are_asked_only_where_somebody_holds_a_role_that_keyless_did_not_giv
         assert_eq!(asked("/roleAssignmentScheduleInstances"), 1, "a mark tells nothing");
     }
 }
+
+#[test]
+fn access_of_a_subscription_needs_no_specs() {
+    let azure = live();
+    azure.make_account("open", &json!({"customSubDomainName": "open"}));
+    azure.grant(&account("chat"), &name(1), CS_USER, ALICE, None);
+    azure.grant(&group(), &name(2), OPENAI_USER, BOB, None);
+    let folder = azure.folder();
+    let ask = format!("access --subscription {}", SUB.to_uppercase());
+    let run = folder.keyless(&format!("{ask} --format json")).exits(0);
+    run.fits("access");
+    let accounts = run.json()["accounts"].clone();
+    let told = |at: usize| ["name", "address", "keys", "complete"].map(|field| accounts[at][field].clone());
+    assert_eq!(told(0), [json!("chat"), json!(account("chat")), json!("disabled"), json!(true)]);
+    assert_eq!(told(1), [json!("open"), json!(account("open")), json!("enabled"), json!(true)]);
+    assert_eq!(
+        holders(&run),
+        [
+            "User aaaa: direct Cognitive Services User",
+            "User bbbb: resourceGroup Cognitive Services OpenAI User"
+        ]
+    );
+    folder.keyless(&ask).exits(0).says(&["account open", "API keys are on", "2 accounts, 3 ways in"]);
+    folder.keyless(&format!("access specs --subscription {SUB}")).exits(1).complains(&["--subscription"]);
+    folder.keyless("access --subscription prod").exits(1).complains(&["GUID"]);
+    assert_eq!(azure.take_writes().len(), 0);
+}
+
+#[test]
+fn lists_of_a_subscription_that_cannot_be_read_are_said() {
+    let azure = live();
+    azure.grant(&account("chat"), &name(1), CS_USER, ALICE, None);
+    let folder = azure.folder();
+    let ask = format!("access --subscription {SUB} --format json");
+    azure.spoil("GET", "/roleAssignments?", Fault::denied());
+    let run = folder.keyless(&ask).exits(1);
+    assert_eq!(run.findings(), ["incomplete-read@0"]);
+    assert_eq!(run.json()["accounts"][0]["complete"], false);
+    azure.heal();
+    azure.spoil("GET", "Microsoft.CognitiveServices/accounts?", Fault::denied());
+    let run = folder.keyless(&ask).exits(1);
+    assert_eq!(run.findings(), ["unknown-state@0"]);
+    assert_eq!(run.json()["accounts"], json!([]));
+}
+
+#[test]
+fn an_assignment_of_a_subscription_that_cannot_be_placed_is_no_absence() {
+    let azure = live();
+    let folder = azure.folder();
+    let strange = json!({"value": [{"properties": {"principalId": ALICE}}]}).to_string();
+    azure.spoil("GET", "/roleAssignments?", Fault::Answer(200, "application/json", strange));
+    let run = folder.keyless(&format!("access --subscription {SUB} --format json")).exits(1);
+    assert_eq!(run.json()["accounts"][0]["complete"], false);
+    assert_eq!(run.findings(), ["incomplete-read@0"]);
+}

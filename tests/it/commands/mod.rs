@@ -8,6 +8,7 @@ mod export;
 mod export_names;
 mod keys;
 mod outputs;
+mod pages;
 mod verify;
 mod verify_models;
 mod verify_network;

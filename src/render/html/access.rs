@@ -1,0 +1,360 @@
+//! Who can call the models of which account, as a matrix: a row for each principal, a column for each account.
+//!
+//! Where there are many accounts, cells hold a short code for what they say (role, scope, what limits it); the words to each stand in a list below
+//! the matrix, once: twelve thousand cells are to open at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use super::T;
+use super::page::{filter, place, tiles};
+use crate::document::access::{Access, AccountAccess, Holder, Reach, Through};
+use crate::document::keys::Keys;
+use crate::id::ResourceId;
+use crate::render::access::how;
+
+/// More accounts than this are shown by codes.
+const WORDED: usize = 6;
+
+/// One principal, with what it has on each account by the account's index.
+struct Row<'a> {
+    holder: &'a Holder,
+    cells: BTreeMap<usize, &'a [Through]>,
+}
+
+/// What cells say, in short and in words.
+#[derive(Default)]
+struct Legend<'a> {
+    /// Codes of roles, by their names.
+    roles: BTreeMap<&'a str, String>,
+    /// The texts of conditions, and their numbers.
+    conditions: BTreeMap<&'a str, usize>,
+    /// All that some cell says, in order: what else it is known by is its place.
+    sayings: Vec<Saying>,
+    /// The places, by the words.
+    places: BTreeMap<String, usize>,
+    /// Whether cells hold codes.
+    coded: bool,
+}
+
+/// What a cell says.
+struct Saying {
+    code: String,
+    words: String,
+    /// The letter of the widest scope.
+    letter: &'static str,
+}
+
+/// The matrix, and what it does not tell.
+pub(in crate::render) fn matrix(access: &Access) -> Markup {
+    let accounts = &access.accounts;
+    let rows = rows(access);
+    let legend = Legend::of(&rows, accounts.len() > WORDED);
+    let with_keys = accounts.iter().filter(|account| account.keys == Keys::Enabled).count();
+    let incomplete = accounts.iter().filter(|account| !account.complete).count();
+    html! {
+        (tiles(&[
+            (accounts.len(), "accounts", "quiet"),
+            (rows.len(), "principals with a token", "quiet"),
+            (with_keys, "with keys on: anyone with a key can call", "bad"),
+            (incomplete, "that could not be read whole", "bad"),
+        ]))
+        @if accounts.is_empty() {
+            p { "No account to report on." }
+        } @else {
+            section {
+                h2 { "Principals and accounts" }
+                div.tools.unready {
+                    (filter("filter", "Filter principals", "matrix"))
+                    (filter("accounts", "Filter accounts", "matrix"))
+                    label.check { input #keyed type="checkbox"; " only accounts with keys on" }
+                    label.check { input #words type="checkbox" checked[!legend.coded]; " words in cells" }
+                    output #shown aria-live="polite" {}
+                }
+                (legend.shown())
+                div.scroll.matrix tabindex="0" role="region" aria-label="Matrix of principals and accounts" {
+                    (table(accounts, &rows, &legend, with_keys > 0))
+                }
+                p #detail.detail aria-live="polite" hidden {}
+                (legend.shown_sayings())
+            }
+            (legend.shown_conditions())
+            (denials(accounts))
+        }
+        p.about { "Not evaluated: " (access.not_evaluated.join(", ")) "." }
+    }
+}
+
+/// Everyone who can call anything, in the order of kind and name.
+fn rows(access: &Access) -> Vec<Row<'_>> {
+    let mut rows: BTreeMap<(&str, bool, String, String), Row<'_>> = BTreeMap::new();
+    for (index, account) in access.accounts.iter().enumerate() {
+        for holder in &account.principals {
+            let name = holder.name.as_deref().unwrap_or_default().to_lowercase();
+            // Those without a name come last.
+            let key = (holder.kind.as_str(), name.is_empty(), name, holder.id.to_ascii_lowercase());
+            let row = rows.entry(key).or_insert_with(|| Row { holder, cells: BTreeMap::new() });
+            row.cells.insert(index, &holder.through);
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn table(accounts: &[AccountAccess], rows: &[Row<'_>], legend: &Legend<'_>, keyed: bool) -> Markup {
+    let mut kinds: Vec<(&str, Vec<&Row<'_>>)> = Vec::new();
+    for row in rows {
+        match kinds.last_mut() {
+            Some((kind, rows)) if *kind == row.holder.kind => rows.push(row),
+            _ => kinds.push((&row.holder.kind, vec![row])),
+        }
+    }
+    let class = if legend.coded { "codes" } else { "words" };
+    html! {
+        table #matrix.(class) {
+            caption.hidden { "Who can call the models of which account" }
+            thead { tr {
+                td.corner { "Principal" }
+                @for account in accounts { (column(account)) }
+            } }
+            @if keyed {
+                tbody.keys { tr {
+                    th scope="row" { "Anyone with an API key" }
+                    @for account in accounts {
+                        @match account.keys {
+                            Keys::Enabled => td.k { @if legend.coded { "key" } @else { "API keys are on" } },
+                            Keys::Disabled => td {},
+                        }
+                    }
+                } }
+            }
+            @for (kind, rows) in &kinds {
+                tbody {
+                    tr.kind { th scope="rowgroup" colspan=(accounts.len() + 1) { span { (T(plural(kind))) " " span.count { (rows.len()) } } } }
+                    @for row in rows { (line(row, accounts, legend)) }
+                }
+            }
+        }
+    }
+}
+
+fn column(account: &AccountAccess) -> Markup {
+    let group = ResourceId::parse(&account.id).ok().and_then(|id| id.group());
+    html! {
+        th scope="col" data-keys[account.keys == Keys::Enabled] {
+            div {
+                span.name { (T(&account.name)) }
+                @if let Some(group) = group { span.about { "in " (T(group.name())) } }
+                (place(account.source.as_ref()))
+                @if account.keys == Keys::Enabled { strong.badge.bad { "keys on" } }
+                @if !account.complete { strong.badge.changed { "incomplete" } }
+            }
+        }
+    }
+}
+
+fn line(row: &Row<'_>, accounts: &[AccountAccess], legend: &Legend<'_>) -> Markup {
+    let Holder { id, name, orphaned, .. } = row.holder;
+    html! {
+        tr {
+            th scope="row" {
+                @match name {
+                    Some(name) => { span.name { (T(name)) } " " code.id { (T(id)) } }
+                    None => code.name { (T(id)) },
+                }
+                @if *orphaned { " " strong.badge.bad { "orphaned" } }
+            }
+            @for (index, account) in accounts.iter().enumerate() {
+                @match row.cells.get(&index) {
+                    Some(ways) => (cell(ways, legend)),
+                    // What was not read may be there.
+                    None if !account.complete => td.q { "?" },
+                    None => td {},
+                }
+            }
+        }
+    }
+}
+
+fn cell(ways: &[Through], legend: &Legend<'_>) -> Markup {
+    let place = legend.places.get(&legend.words(ways)).copied().unwrap_or_default();
+    let Some(Saying { code, words, letter }) = legend.sayings.get(place) else { return html! { td {} } };
+    html! { td.(letter) data-w=(place) { (T(if legend.coded { code } else { words })) } }
+}
+
+/// The letter of a scope, in codes and as a class.
+fn letter(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Direct => "a",
+        Reach::Below => "p",
+        Reach::ResourceGroup => "g",
+        Reach::Subscription => "s",
+        Reach::Above => "m",
+    }
+}
+
+fn plural(kind: &str) -> String {
+    match kind {
+        "User" => "Users".to_owned(),
+        "Group" => "Groups, and so their members".to_owned(),
+        "ForeignGroup" => "Groups of other tenants, and so their members".to_owned(),
+        "ServicePrincipal" => "Service principals".to_owned(),
+        "" => "Others".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+impl<'a> Legend<'a> {
+    fn of(rows: &[Row<'a>], coded: bool) -> Self {
+        let ways = || rows.iter().flat_map(|row| row.cells.values().copied().flatten());
+        let names: BTreeSet<&str> = ways().map(|way| way.role.as_str()).collect();
+        let conditions: BTreeSet<&str> = ways().filter_map(|way| way.condition.as_deref()).collect();
+        let mut taken = BTreeSet::new();
+        let mut roles = BTreeMap::new();
+        for name in names {
+            let short = initials(name);
+            let numbered = (2..).map(|number: usize| format!("{short}{number}"));
+            let code = std::iter::once(short.clone()).chain(numbered).find(|code| taken.insert(code.clone()));
+            roles.insert(name, code.unwrap_or_default());
+        }
+        let conditions = conditions.into_iter().zip(1..).collect();
+        let mut legend = Self { roles, conditions, coded, ..Self::default() };
+        for ways in rows.iter().flat_map(|row| row.cells.values().copied()) {
+            let words = legend.words(ways);
+            // The widest tells most.
+            let widest = ways.iter().max_by_key(|way| (way.reach != Reach::Below, way.reach));
+            if let Some(widest) = widest.filter(|_| !legend.places.contains_key(&words)) {
+                let (code, letter) = (legend.code(widest, ways.len() - 1), letter(widest.reach));
+                legend.places.insert(words.clone(), legend.sayings.len());
+                legend.sayings.push(Saying { code, words, letter });
+            }
+        }
+        legend
+    }
+
+    /// A way in short: the role's code, the scope's letter, and marks of what limits it.
+    fn code(&self, way: &Through, more: usize) -> String {
+        let role = self.roles.get(way.role.as_str()).map_or("", String::as_str);
+        let mut code = format!("{role}·{}", letter(way.reach));
+        if way.condition.is_some() {
+            code.push('*');
+        }
+        if way.temporary {
+            code.push('†');
+        }
+        if more > 0 {
+            let _ = write!(code, "+{more}");
+        }
+        code
+    }
+
+    /// Ways in words.
+    fn words(&self, ways: &[Through]) -> String {
+        let word = |way: &Through| {
+            let number = way.condition.as_deref().and_then(|text| self.conditions.get(text));
+            number.map_or_else(|| how(way), |number| format!("{} {number}", how(way)))
+        };
+        ways.iter().map(word).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What codes mean.
+    fn shown(&self) -> Markup {
+        html! {
+            @if !self.roles.is_empty() {
+                details.legend open[self.coded] {
+                    summary { "What the codes mean" }
+                    dl { @for (name, code) in &self.roles { div { dt { code { (T(code)) } } dd { (T(name)) } } } }
+                    dl {
+                        @for (letter, words) in [
+                            ("a", "on the account"),
+                            ("p", "only in a project or other part of it"),
+                            ("g", "on its resource group"),
+                            ("s", "on its subscription"),
+                            ("m", "on a management group or the tenant root"),
+                        ] { div { dt.(letter) { code { "·" (letter) } } dd { (words) } } }
+                        div { dt { code { "*" } } dd { "under a condition" } }
+                        div { dt { code { "†" } } dd { "temporary" } }
+                        div { dt { code { "+1" } } dd { "one more way in" } }
+                        div { dt { code { "?" } } dd { "not known: the account could not be read whole" } }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What each cell says, whole.
+    fn shown_sayings(&self) -> Markup {
+        html! {
+            @if !self.sayings.is_empty() {
+                details.legend {
+                    summary { "Every way in, in words" }
+                    ol #ways { @for Saying { code, words, .. } in &self.sayings { li { code { (T(code)) } " " span { (T(words)) } } } }
+                }
+            }
+        }
+    }
+
+    fn shown_conditions(&self) -> Markup {
+        let mut conditions: Vec<(&&str, &usize)> = self.conditions.iter().collect();
+        conditions.sort_by_key(|(_, number)| **number);
+        html! {
+            @if !conditions.is_empty() {
+                section {
+                    h2 { "Conditions" }
+                    p { "Shown as they stand, and not evaluated." }
+                    ol { @for (text, _) in conditions { li { code.condition { (T(text)) } } } }
+                }
+            }
+        }
+    }
+}
+
+/// The first letters of a role's name, less what almost all of them begin with.
+fn initials(name: &str) -> String {
+    let rest = ["Cognitive Services ", "Azure AI "].iter().find_map(|start| name.strip_prefix(start));
+    let words = rest.unwrap_or(name).split(|letter: char| !letter.is_alphanumeric());
+    let short: String =
+        words.filter_map(|word| word.chars().next()).take(3).flat_map(char::to_uppercase).collect();
+    if short.is_empty() { "R".to_owned() } else { short }
+}
+
+fn denials(accounts: &[AccountAccess]) -> Markup {
+    html! {
+        @if accounts.iter().any(|account| !account.deny_assignments.is_empty()) {
+            section {
+                h2 { "Deny assignments" }
+                p { "They may take access away, and are not evaluated." }
+                table.plain {
+                    caption.hidden { "Deny assignments by account" }
+                    thead { tr { th scope="col" { "Account" } th scope="col" { "Deny assignment" } th scope="col" { "On" } } }
+                    tbody {
+                        @for account in accounts {
+                            @for denial in &account.deny_assignments {
+                                tr { th scope="row" { (T(&account.name)) } td { (T(&denial.name)) } td { code { (T(&denial.scope)) } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_roles_are_short() {
+        for (name, code) in [
+            ("Cognitive Services OpenAI User", "OU"),
+            ("Azure AI Developer", "D"),
+            ("chat-callers of all teams", "CCO"),
+            ("<img src=x>", "ISX"),
+            ("…", "R"),
+        ] {
+            assert_eq!(initials(name), code, "{name}");
+        }
+    }
+}

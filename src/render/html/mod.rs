@@ -1,0 +1,88 @@
+//! Documents as pages of HTML: one file each that a browser opens without any request.
+//!
+//! Works on the documents alone. `maud` escapes every value; [`T`] writes out what is invisible in text from outside first. What is on a page is
+//! there without its script too: the script only filters, folds and moves the focus.
+
+pub(super) mod access;
+mod changes;
+mod drift;
+pub(super) mod keys;
+mod page;
+mod plan;
+
+pub use drift::drift;
+pub use plan::plan;
+
+use maud::{Markup, Render, html};
+
+use super::statement::Said;
+use super::text;
+use crate::document::report::Report;
+use crate::document::{FindingEntry, Statement};
+use crate::text::sanitize::{sanitize, sanitize_lines};
+use page::Page;
+
+/// Text from outside: every character can be seen, and all of it is text.
+pub(super) struct T<S: AsRef<str>>(pub(super) S);
+
+impl<S: AsRef<str>> Render for T<S> {
+    fn render_to(&self, buffer: &mut String) {
+        sanitize(self.0.as_ref()).as_ref().render_to(buffer);
+    }
+}
+
+/// A document of a command that carries out no plan.
+#[must_use]
+pub fn statement<T: Said>(document: &Statement<T>) -> String {
+    Page {
+        command: T::COMMAND,
+        about: String::new(),
+        said: document.about.summary(),
+        target: Some(&document.target),
+        requests: Some(document.requests),
+        findings: &document.findings,
+    }
+    .with(&document.about.html())
+}
+
+/// What `apply` did.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let steps: String = report.steps.iter().map(text::outcome).collect();
+    Page {
+        command: "apply",
+        about: String::new(),
+        said: text::counted(&report.summary),
+        target: Some(&report.target),
+        requests: Some(report.requests),
+        findings: &report.findings,
+    }
+    .with(&as_text(&steps))
+}
+
+/// Findings where there is nothing else to show.
+#[must_use]
+pub fn validation(findings: &[FindingEntry]) -> String {
+    let said = match findings.len() {
+        0 => "nothing to report".to_owned(),
+        1 => "1 finding".to_owned(),
+        many => format!("{many} findings"),
+    };
+    let page = Page { command: "", about: String::new(), said, target: None, requests: None, findings };
+    page.with(&html! {})
+}
+
+/// Lines that are shown as they are, where a command has no page of its own.
+#[must_use]
+pub fn lines(command: &'static str, lines: &str, findings: &[FindingEntry]) -> String {
+    let page =
+        Page { command, about: String::new(), said: String::new(), target: None, requests: None, findings };
+    page.with(&as_text(lines))
+}
+
+/// Text for a terminal, without its colours.
+pub(super) fn as_text(styled: &str) -> Markup {
+    let plain = anstream::adapter::strip_str(styled).to_string();
+    let plain = sanitize_lines(plain.trim_end());
+    html! { @if !plain.is_empty() { pre { (plain.as_ref()) } } }
+}

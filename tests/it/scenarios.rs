@@ -17,7 +17,7 @@ use crate::common::{ALICE, Azure, BOB, CAROL, CS_USER, READER, SUB, account};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
-    /// What it shows, for whoever opens the file.
+    /// What the snapshot shows, for readers of the file.
     about: String,
     #[serde(default)]
     live: Vec<Live>,

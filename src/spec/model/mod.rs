@@ -134,7 +134,7 @@ pub struct Account {
     /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
     /// The complete list of role assignments on this account. Any other assignment on the account or its children is drift. If omitted:
-    /// assignments of others are left alone, and those that the stack created are revoked.
+    /// assignments of others are left alone, and revoking those that the stack created takes `--allow delete-list`.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
     /// Undeclared role assignments, on this account or its children, that are not drift until a given day.

@@ -14,7 +14,7 @@ use super::server::{Server, answer};
 
 const PATH: &str = "/subscriptions/s/resourceGroups/g?api-version=1";
 
-/// A listener that nobody may connect to.
+/// A listener that must get no connection.
 struct Untouched(TcpListener);
 
 impl Untouched {
@@ -111,7 +111,7 @@ async fn an_address_below_arms_origin_is_followed() {
     }
 }
 
-/// What the environment holds.
+/// The environment variables.
 type Variables = &'static [(&'static str, &'static str)];
 
 /// The places of signing in that are asked with a secret or for one, each by a credential that does.

@@ -43,7 +43,7 @@ fn options() -> Options {
     Options { limits: quick(), ..Options::default() }
 }
 
-/// Remembers what it was told; can pull the brake at the first wait.
+/// Records events; can interrupt at the first wait.
 #[derive(Default)]
 struct Witness {
     seen: Mutex<Vec<What>>,

@@ -192,7 +192,7 @@ fn in_seconds(seconds: u64) -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + seconds
 }
 
-/// What the metadata service answers to whoever leaves out its header.
+/// The metadata service's answer to a request without its header.
 fn metadata_service() -> Play {
     answer(
         400,

@@ -29,7 +29,7 @@ async fn a_long_retry_after_is_reported_in_full_and_ctrl_c_ends_the_wait() {
     let [What::Waiting { wait, why: Why::Throttled { told: true } }] = seen.as_slice() else {
         panic!("{seen:?}")
     };
-    // Told as what is left of it, a moment after it began.
+    // Reported as the remaining time, a moment after it began.
     assert!((Duration::from_mins(5)..=Duration::from_secs(307)).contains(wait), "{wait:?}");
 }
 

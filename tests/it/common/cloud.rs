@@ -28,7 +28,7 @@ pub(crate) const GRAPH: &str = "graph.microsoft.com";
 pub(crate) enum Line {
     /// It leads to the sandbox.
     Open,
-    /// It is made, and nobody ever says anything.
+    /// It is accepted, and never answers.
     Silent,
     /// The proxy says that it cannot be made.
     Refused,

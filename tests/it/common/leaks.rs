@@ -112,7 +112,7 @@ pub(crate) fn written(folder: &Folder, run: &Run) -> Vec<(String, String)> {
     texts
 }
 
-/// Asserts that nothing that a run has written holds a secret or a piece of one.
+/// Asserts that no output of a run contains a secret or a piece of one.
 #[track_caller]
 pub(crate) fn holds_none(folder: &Folder, run: &Run, secrets: &[&str]) {
     let traces: Vec<String> = secrets.iter().flat_map(|secret| traces(secret)).collect();

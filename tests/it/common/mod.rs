@@ -93,7 +93,7 @@ pub(crate) fn one_account(stack: &str, name: &str, lines: &str) -> String {
     spec
 }
 
-/// Lines that give *Cognitive Services User* on the account they stand in.
+/// Lines that assign *Cognitive Services User* on the account that contains them.
 pub(crate) fn grants(principals: &[&str]) -> String {
     let lines = "roleAssignments:\n  - role: Cognitive Services User\n    principals:\n";
     format!("{lines}{}", listed(principals, "User"))

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A working folder; goes with the test.
+/// A working folder, deleted after the test.
 pub(crate) struct Folder {
     dir: tempfile::TempDir,
     arguments: Vec<String>,
@@ -105,7 +105,7 @@ impl Run {
         self
     }
 
-    /// Asserts that stdout holds each of these.
+    /// Asserts that stdout contains each of these.
     #[track_caller]
     pub(crate) fn says(self, words: &[&str]) -> Self {
         for word in words {
@@ -114,7 +114,7 @@ impl Run {
         self
     }
 
-    /// Asserts that stderr holds each of these.
+    /// Asserts that stderr contains each of these.
     #[track_caller]
     pub(crate) fn complains(self, words: &[&str]) -> Self {
         for word in words {

@@ -14,7 +14,7 @@ use crate::common::{Folder, seeds, setting, side_by_side};
 enum When {
     /// The request never arrives.
     Before,
-    /// It has been carried out, and nobody hears the answer.
+    /// The request was carried out, but the answer is lost.
     After,
     /// It is still on its way and arrives when the next apply begins to write.
     Late,
@@ -207,7 +207,7 @@ enum Round {
 fn every_crash_point() {
     let rounds =
         [Round::Quick(When::Before), Round::Quick(When::After), Round::Quick(When::Late), Round::Slow];
-    // The longest scene stands last and is begun first.
+    // The longest scene is last in the list and starts first.
     let mut jobs: Vec<(&'static Scene, Round)> =
         SCENES.iter().rev().flat_map(|scene| rounds.map(|round| (scene, round))).collect();
     let counts = side_by_side(&jobs, |(scene, round)| kill_throughout(scene, *round));

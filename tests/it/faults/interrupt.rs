@@ -265,7 +265,7 @@ fn a_run_that_ends_before_it_writes_says_so_in_its_reports() {
             _ => assert!(run.stdout.is_empty(), "{run}"),
         }
     }
-    // A report that cannot be written is told, and so is the signal.
+    // A report that cannot be written is reported, and so is the signal.
     world.proxy.reset();
     world.proxy.script(nth(0, |seen| seen.holds("api-version"), Act::HoldBefore));
     let going = Going::start(&folder, "plan a.yaml --report json=/dev/full");

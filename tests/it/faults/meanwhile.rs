@@ -7,7 +7,7 @@ use crate::common::{ALICE, BOB, CS_USER, Run, SUB, account, assignment, grants, 
 
 /// The GUID that somebody gave an assignment by hand.
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
-/// No day comes on which this holds.
+/// A day that never comes.
 const NEVER: &str = "@Environment[UtcNow] DateTimeLessThan '2020-01-01T00:00:00Z'";
 
 fn grant_body(more: &Value) -> Value {
@@ -21,7 +21,7 @@ fn said(run: &Run) -> String {
     format!("{}{}", run.stdout, run.stderr)
 }
 
-/// What somebody makes while the declared one is on its way, under another name or the same, and what the step says of it.
+/// Assignments created while the declared one is being written, under the same or another name, and what the step says.
 #[test]
 fn an_assignment_created_meanwhile_that_differs_from_the_declared_one_is_a_failure() {
     let under =
@@ -117,7 +117,7 @@ fn an_assignment_created_meanwhile_with_the_declared_condition_counts_as_done() 
     }
 }
 
-/// What should have ended long ago goes while the declared one is on its way: the write is tried once more, and not for ever.
+/// An overdue assignment disappears while the declared one is being written: the write is retried once, not forever.
 #[test]
 fn an_assignment_that_ended_and_has_gone_by_then_is_not_in_the_way() {
     for refusals in [1, 2] {

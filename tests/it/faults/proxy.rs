@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::common::azure::only_asks;
 
-/// A request, and what became of it.
+/// A request and its outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     /// Its number since the last reset.
@@ -23,7 +23,7 @@ pub(super) struct Seen {
     /// Path and query.
     pub(super) target: String,
     pub(super) body: Value,
-    /// What the sandbox answered; 0 if it saw nothing of it.
+    /// The sandbox's status; 0 if the request did not reach it.
     pub(super) effect: u16,
     /// What keyless was answered; 0 if nothing.
     pub(super) status: u16,
@@ -87,7 +87,7 @@ pub(super) enum Act {
     HoldBefore,
     /// Held until the test lets go; the sandbox has carried it out.
     HoldAfter,
-    /// Another answer; the sandbox sees nothing of it.
+    /// Another answer; the request does not reach the sandbox.
     Answer(Reply),
     /// Another answer; the sandbox has carried it out.
     AnswerAfter(Reply),
@@ -174,7 +174,7 @@ impl Proxy {
         *self.watch.lock().unwrap() = Some(Arc::new(watch));
     }
 
-    /// Takes the log; numbers begin anew.
+    /// Takes the log and restarts numbering.
     pub(super) fn take_log(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
@@ -317,7 +317,7 @@ impl Proxy {
     }
 }
 
-/// An answer as it goes over the wire.
+/// The bytes of an answer.
 fn written(reply: &Reply) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {

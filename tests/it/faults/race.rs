@@ -226,7 +226,7 @@ fn an_account_deleted_between_plan_and_write_is_not_made_anew() {
     assert_eq!(world.state()["accounts"], json!([]));
 }
 
-/// What nobody declared survives also if Azure's answer to the restore is lost and it is asked again.
+/// Undeclared values survive even if Azure's answer to the restore is lost and it is retried.
 #[test]
 fn a_restore_whose_answer_is_lost_resets_nothing() {
     for act in [
@@ -259,7 +259,7 @@ fn a_restore_whose_answer_is_lost_resets_nothing() {
     }
 }
 
-/// What somebody made between plan and write is nobody's to overwrite.
+/// A resource created between plan and write is never overwritten.
 #[test]
 fn what_somebody_made_meanwhile_is_not_overwritten() {
     let tags = json!({"by": "hand"});
@@ -303,7 +303,7 @@ fn what_somebody_made_meanwhile_is_not_overwritten() {
     }
 }
 
-/// Another run of the same spec did it: nothing is written, and what people look for is told all the same.
+/// A concurrent run of the same spec has done it: nothing is written, and the endpoint is still printed.
 #[test]
 fn a_step_that_finds_things_as_declared_tells_the_same_outputs() {
     let world = World::start();

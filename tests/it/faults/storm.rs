@@ -48,7 +48,7 @@ fn prepare(world: &World, size: Size) {
     }
 }
 
-/// What becomes of a request depends on the seed, the request, and how often it came, not on the order among others.
+/// The outcome of a request depends on the seed, the request and how often it came, not on the order of others.
 fn weather(seed: u64) -> impl Fn(&Seen) -> Act + Send + Sync {
     let times: Mutex<HashMap<String, u64>> = Mutex::default();
     move |seen| {

@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// Waits until nobody is connected any more.
+    /// Waits until all connections are closed.
     pub(super) fn settle(&self) {
         let start = Instant::now();
         while !self.proxy.is_idle() {
@@ -232,7 +232,7 @@ pub(super) struct Going {
 }
 
 impl Going {
-    /// Starts it; what it prints goes to files, so that it never waits for a reader.
+    /// Starts it with output to files, so that it never waits for a reader.
     pub(super) fn start(folder: &Folder, arguments: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (out, err) = (dir.path().join("out"), dir.path().join("err"));

@@ -233,7 +233,7 @@ fn findings_are_limited_to_a_thousand_and_errors_come_first() {
         assert!(run.stderr.len() < 2 << 20, "{} bytes", run.stderr.len());
         run.says(&[words, "more problems in this file are not shown"]);
     }
-    // Of two thousand warnings and an error behind them, the error is told.
+    // Of two thousand warnings and one error after them, the error is reported.
     let private = rules(2000, &|index| format!("10.0.{}.{}", index / 250, index % 250));
     folder.write(
         "a.yaml",

@@ -345,7 +345,7 @@ fn a_list_that_is_not_found_does_not_say_that_nothing_is_in_it() {
     ];
     for list in LISTS {
         let (azure, folder) = deployed();
-        // The second line is new, so that a list taken for empty would be seen as a create.
+        // The second line is new, so that a list mistaken for empty would show as a create.
         let more = format!(
             "  - name: two\n    model: {{format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}}\n    sku: {{name: GlobalStandard, capacity: 1}}\nraiPolicies: [{{name: strict, basePolicyName: Microsoft.DefaultV2}}]\n{}",
             grants(&[ALICE])

@@ -58,7 +58,7 @@ fn a_condition_that_azure_could_not_read_is_an_error_at_its_line() {
     }
 }
 
-/// A long change of text is shown as what goes and what comes.
+/// A long changed text is shown as removed and added words.
 #[test]
 fn a_changed_condition_and_a_changed_description_are_shown_word_by_word() {
     let azure = Azure::start();
@@ -131,7 +131,7 @@ fn conditions(text: &str, found: &mut Vec<String>) {
             }
             continue;
         }
-        // A folded string goes on in the next line.
+        // A folded string continues on the next line.
         let whole = format!("{line} {}", lines.peek().map_or("", |next| next.trim()));
         for start in ["\"condition\":\"", "\"condition\": \""] {
             for (at, _) in line.match_indices(start) {

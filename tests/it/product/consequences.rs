@@ -82,7 +82,7 @@ fn a_network_that_closes_to_everybody_is_told_at_the_field_that_closes_it() {
             &folder,
             &["the plan closes account `chat` to every public address", "so nobody can call it"],
         );
-        // What a file says of it is said anew.
+        // Texts from the file are derived again.
         let applied = folder.keyless("apply plan.json --yes").exits(0);
         applied.says(&["warning[closed-network]"]);
         let again = folder.keyless("plan a.yaml --format json").exits(0);
@@ -280,7 +280,7 @@ fn whether_keys_are_on_is_said_in_the_words_of_what_is_there() {
     let hint = "without the line they are disabled on a new account and unchanged on a live one";
     let on = one_account("team-a", "chat", "disableLocalAuth: false\n");
     folder.write("a.yaml", &on);
-    // Nothing is there yet, or nobody looked.
+    // Nothing exists yet, or it was not read.
     for command in ["validate a.yaml --format json", "plan a.yaml --format json"] {
         let run = folder.keyless(command).exits(0);
         let told = run.json()["findings"].as_array().unwrap().clone();

@@ -27,7 +27,7 @@ fn applied() -> (Azure, Folder, String) {
     (azure, folder, spec)
 }
 
-/// The line of the spec that holds a text, from 1.
+/// The line number of a text in the spec, from 1.
 fn line(spec: &str, text: &str) -> u64 {
     spec.lines().position(|line| line.contains(text)).unwrap() as u64 + 1
 }

@@ -44,7 +44,7 @@ fn a_spec_without_role_assignments_does_not_make_a_hand_made_one_count() {
     // With the specs it is what they say.
     let words = ["guard-lock-out", "given by hand on `chat`, whose role assignments a spec declares"];
     refused(&azure, folder.keyless("apply plan.json a.yaml --yes"), 3, &words);
-    // Nor does a file tell whether its specs want nobody or say nothing.
+    // Nor does the file prove whether its specs declare an empty list or none.
     let chat = account("chat");
     let words = ["guard-delete-list", "goes and none stays there", "--allow delete-list:"];
     refused(&azure, folder.keyless(&format!("apply plan.json --yes --allow lock-out:{chat}")), 3, &words);

@@ -34,7 +34,7 @@ fn spec(name: &str, lines: &str) -> String {
     one_account("team-a", name, lines).replace("stack: team-a", "stack: team-a\nonSoftDeleted: restore")
 }
 
-/// A stack with an account that goes, and one that was deleted by hand and comes back in its place.
+/// A stack whose account is deleted, and another that was deleted by hand and is recreated in its place.
 fn moving(lines: &str) -> (Azure, Folder) {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -240,7 +240,7 @@ fn dropping_or_changing_a_condition_is_guarded() {
         (live["condition"].as_str(), live["conditionVersion"].as_str()),
         (Some("@Resource[x] StringEquals 'a b'"), Some("2.0"))
     );
-    // White space does not count, but for what stands in quotes.
+    // White space does not count, except in quotes.
     folder.write("a.yaml", spec("    condition: \" @Resource[x]   StringEquals 'a b'\"\n"));
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
     for changed in ["\"@Resource[x] StringEquals 'ab'\"", "null"] {

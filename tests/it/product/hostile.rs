@@ -9,7 +9,7 @@ use crate::common::{
 /// What must never reach a terminal or a pipeline's log as it is.
 const HOSTILE: &str = "a\u{1b}[31mred\u{7}\u{202e}bidi\u{200b}zero\u{9b}csi ##vso[task.setvariable variable=x]y ##[error]z\r\n::error::w\n##vso[task.complete] <img src=x> @everyone [a](https://evil) ![i](https://evil) | cell `code`";
 
-/// Asserts that neither stream holds anything raw.
+/// Asserts that neither stream contains raw control characters.
 #[track_caller]
 fn clean(run: &Run) {
     for (stream, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
@@ -22,7 +22,7 @@ fn clean(run: &Run) {
     }
 }
 
-/// Asserts that something was there to be shown.
+/// Asserts that there was something to show.
 #[track_caller]
 fn shows(run: &Run, escaped: &str) {
     assert!(run.stdout.contains(escaped) || run.stderr.contains(escaped), "`{escaped}` is not shown: {run}");
@@ -94,7 +94,7 @@ fn hostile_live_tags_and_descriptions_reach_no_stream_raw() {
     let azure = Azure::start();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
-    // A value of one line stands in a cell of its own.
+    // A single-line value is in its own cell.
     let short = "bidi\u{202e}zero | <img src=x> @everyone [a](https://evil)";
     azure.patch(&account("chat"), json!({"tags": {"team": HOSTILE, "short": short}}));
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", CS_USER, ALICE, Some(HOSTILE));
@@ -393,7 +393,7 @@ fn a_hostile_file_name_reaches_no_stream_raw() {
     clean(&folder.keyless("validate --format json").exits(1));
     clean(&folder.args(["validate", "no\u{1b}[31m such\n::file"]).exits(1));
     clean(&folder.args(["validate", "--va\u{1b}[31mr"]).exits(1));
-    // The place of a finding, for whoever reads it as Markdown.
+    // The position of a finding in Markdown.
     let folder = Folder::new();
     folder.write("specs/bidi\u{202e}zero\u{200b} <img src=x> @everyone [a](x) `code` |.yaml", "version: 2\n");
     tames("markdown", &folder.keyless("validate --format markdown").exits(1).stdout);

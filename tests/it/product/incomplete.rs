@@ -85,7 +85,7 @@ fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
 fn an_assignment_list_that_cannot_be_read_permits_neither_grant_nor_revocation() {
     for (what, fault) in troubles() {
         let (azure, folder) = world();
-        // In whatever scope it is asked.
+        // At any scope.
         azure.spoil(
             "GET",
             &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
@@ -121,7 +121,7 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
     );
     let run = folder.keyless("plan --format json").exits(1);
     assert_eq!(run.changes("unknown").len(), 0, "{run}");
-    // What was read may be less than what is there: nothing goes on its word. That a removed line revokes nothing is an error.
+    // The list may be incomplete, so nothing is deleted because of it. That a removed line revokes nothing is an error.
     assert_eq!(run.changes("delete").len(), 0, "{run}");
     assert!(run.findings().iter().any(|finding| finding.starts_with("incomplete-read")), "{run}");
     let run = folder.keyless("apply --yes").exits(1);

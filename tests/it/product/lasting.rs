@@ -73,7 +73,7 @@ fn no_mark_makes_a_way_in_last_that_ends_by_itself() {
     }
 }
 
-/// Between the adoption and the day on which keys go off nobody looks: the mark is keyless's own, and the role ends all the same.
+/// Between adoption and the day on which keys go off nothing is checked: the mark is keyless's own, and the role still ends.
 #[test]
 fn what_a_stack_adopted_ends_all_the_same() {
     let declared = one_account("team-a", "chat", &format!("disableLocalAuth: false\n{}", grants(&[ALICE])));
@@ -110,7 +110,7 @@ fn an_activated_role_never_satisfies_a_declaration_whatever_its_mark() {
     folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false\nroleAssignments: []\n"));
     let run = folder.keyless("plan a.yaml --format json").exits(0);
     assert_eq!((run.changes("delete").len(), run.changes("unmanaged").len()), (0, 1), "{run}");
-    // What a stack adopted and lasts goes with its line.
+    // A lasting assignment that a stack adopted is revoked with its line.
     let (azure, folder) = open();
     azure.grant(
         &account("chat"),

@@ -35,7 +35,7 @@ fn run(folder: &Folder, arguments: &str) -> Run {
     folder.with_env(&format!("{arguments} -vvv {reports}"), &environment)
 }
 
-/// Asserts that the words around the secret stand in all of these.
+/// Asserts that the text around the secret is in all of these.
 #[track_caller]
 fn shows(folder: &Folder, run: &Run, names: &[&str]) {
     let texts = written(folder, run);
@@ -218,7 +218,7 @@ fn a_live_value_that_repeats_a_secret_is_hidden_and_the_saved_plan_still_holds()
     holds_none(&folder, &applied, &[TOKEN, SECRET]);
     assert_eq!(azure.get(&account("chat"))["tags"]["team"], "ml");
     was_sent_the_token(&azure);
-    // A spec that holds a secret would be wrong with a stand-in in its place.
+    // A spec with a placeholder in place of a secret would be wrong.
     azure.patch(&account("chat"), json!({"tags": {"team": SECRET}}));
     let exported = run(&folder, &format!("export --subscription {SUB} --stack x")).exits(1);
     exported.complains(&["would contain a secret of this run"]);
@@ -310,7 +310,7 @@ fn the_answer_to_a_new_key_is_never_shown_whatever_its_status() {
         .says(&["Microsoft.CognitiveServices/accounts/regenerateKey/action"]);
 }
 
-/// Keys that stand in a spec, however they are written there: none is repeated by what says so.
+/// Keys written into a spec in any form: no message repeats one.
 #[test]
 fn a_key_in_a_spec_is_told_without_being_shown() {
     let head = |credentials: &str| {

@@ -47,7 +47,7 @@ fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     ] {
         folder.keyless(&format!("plan a.yaml --allow {lift}")).exits(3).says(&["error[guard-delete-list]"]);
     }
-    // Without its specs a saved plan does not prove that they want nobody.
+    // Without its specs, a saved plan does not prove that they declare an empty list.
     let words = "2 role assignments of stack `team-a` on `chat` go and none stays there";
     folder.keyless("apply saved.json --yes").exits(3).says(&[words, "name its specs behind the plan"]);
     assert!(azure.take_writes().is_empty());
@@ -135,7 +135,7 @@ fn delete_list_covers_the_files_own_list_and_accounts_that_stay() {
     let nobody = format!("  - {{scope: {}, role: Reader, principals: []}}\n", account("chat"));
     folder.write("a.yaml", format!("{}{entry}{nobody}", head("team-a")));
     folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
-    // An account that goes takes with it what is on it, and has a guard of its own.
+    // Deleting an account deletes the roles on it, and has its own guard.
     let (_azure, folder) = shared();
     folder.write("a.yaml", head("team-a"));
     let run = folder.keyless("plan a.yaml").exits(3).says(&["guard-delete-account"]);
@@ -165,7 +165,7 @@ fn what_two_stacks_leave_out_on_one_account_is_two_questions() {
     let nobody = given.split("    principals").next().unwrap();
     folder.write("b.yaml", format!("{}{nobody}    principals: []\n", head("team-b")));
     folder.keyless("plan a.yaml b.yaml").exits(0).says(&["1 to delete"]);
-    // Both leave it out: each is asked, and neither answers for the other.
+    // Both leave the list out: each needs its own flag.
     folder.write("b.yaml", head("team-b"));
     folder.write("a.yaml", one_account("team-a", "chat", ""));
     let own = "--allow delete-list:accounts/chat/roleAssignments";
@@ -194,7 +194,7 @@ fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
     let words = ["account second", "it carries the stack's mark but is outside of its groups and scopes"];
     folder.keyless("plan a.yaml").exits(0).says(&words);
     folder.keyless("drift a.yaml").exits(2).says(&words);
-    // Who may list the groups alone is told what that leaves out.
+    // A caller who may only list the groups gets a warning about what that leaves out.
     let path = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?");
     azure.spoil("GET", &path, Fault::error(403, "AuthorizationFailed", "no right to list accounts"));
     let words = "so resources in groups that a spec no longer names are not found";

@@ -40,7 +40,7 @@ fn principal(azure: &Azure, of: &str) -> String {
     azure.get(of)["identity"]["principalId"].as_str().unwrap().to_owned()
 }
 
-/// What a plan says of who may call the models of account `chat`.
+/// The plan's access changes of account `chat`.
 fn access(run: &Value, what: &str) -> Vec<String> {
     let accounts = run["access"].as_array().into_iter().flatten().filter(|of| of["account"] == "chat");
     let holders = accounts.flat_map(|of| of[what].as_array().unwrap());
@@ -69,7 +69,7 @@ fn locked(azure: &Azure, folder: &Folder, lifts: &str, loses: &str) {
 #[test]
 fn an_identity_that_the_plan_deletes_is_nobody_who_is_left() {
     let user = (ALICE, "User");
-    // What of `front` the identity belongs to, and what the plan makes of it.
+    // Which part of `front` has the identity, and what the plan does to it.
     let own = account("front");
     let project = format!("{}/projects/main", account("front"));
     let rest = front("SystemAssigned", "[{name: other}]");
@@ -108,12 +108,12 @@ fn an_identity_that_the_plan_deletes_is_nobody_who_is_left() {
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", spec(true, &[service], &after));
         locked(&azure, &folder, lifts, &who);
-        // They are off, and no grant goes.
+        // Keys are off, and no grant is removed.
         folder.write("a.yaml", spec(true, &[service], &before));
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", spec(true, &[service], &after));
         locked(&azure, &folder, lifts, &who);
-        // They are off, and the only other way in goes.
+        // Keys are off, and the only other grant is removed.
         folder.write("a.yaml", spec(true, &[user, service], &before));
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", spec(true, &[service], &after));
@@ -153,7 +153,7 @@ fn accounts_that_no_spec_names_are_judged_where_an_identity_goes() {
     let folder = azure.folder();
     folder.write("a.yaml", spec(true, &[(ALICE, "User")], &front("SystemAssigned", "[]")));
     folder.keyless("apply a.yaml --yes").exits(0);
-    // Another team's account in another group: its only way in stands at the subscription.
+    // Another team's account in another group: its only callers have a role on the subscription.
     let other = account("other").replace("/rg/", "/rg-other/");
     let body = json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"},
         "properties": {"customSubDomainName": "other", "disableLocalAuth": true}});

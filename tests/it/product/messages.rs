@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::common::{ALICE, Azure, Folder, SUB, account, head};
 
-/// Lines of a spec, what they are told at which line, and what to write.
+/// Lines of a spec, the message with its line, and the fix.
 struct Row {
     lines: &'static str,
     found: &'static str,

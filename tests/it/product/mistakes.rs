@@ -2,7 +2,7 @@
 
 use crate::common::{ALICE, Azure, Folder, SUB, head};
 
-/// Ten mistakes; each line that holds one says which.
+/// Ten mistakes; each of their lines says which.
 const TEN: &str = "\
 version: 1
 stack: Team A                                   # invalid-name

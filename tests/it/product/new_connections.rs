@@ -176,7 +176,7 @@ fn a_project_that_goes_takes_no_secret_to_another_account() {
     let hub = format!("workspaces: [{{name: hub, connections: [{}]}}]\n", line("search2", EVIL, "SEARCH"));
     folder.write("b.yaml", format!("{}{without}{hub}", chat("")));
     run(&folder, &format!("plan b.yaml {word}")).exits(3).says(&[words]);
-    // Its connections could not be read: they are not taken for none.
+    // Its connections could not be read, which is not the same as having none.
     let list = format!("{}/projects/old/connections", account("far"));
     azure.spoil("GET", &list, Fault::error(403, "AuthorizationFailed", "no right to read connections"));
     run(&folder, &format!("plan a.yaml {word}")).exits(3).says(&[
@@ -193,7 +193,7 @@ fn a_host_that_has_one_secret_gets_no_other_by_a_new_name() {
     passes(&azure, &folder, &spec(Some(&[search, mine.clone()]), None));
     let words = "new connection `search2` sends `${secret.SEARCH}` to another host than connection `search` of account `chat`, which the spec does not declare: `https://good.search.windows.net/` -> `https://evil.example/`";
     refused(&azure, &folder, &spec(Some(&[mine.clone(), line("search2", EVIL, "SEARCH")]), None), words);
-    // The secret that goes there already may go there again.
+    // A secret that is already sent there may be sent there again.
     folder.write("a.yaml", spec(Some(&[mine, line("search2", EVIL, "OTHER")]), None));
     run(&folder, "plan a.yaml").exits(0);
 }
@@ -213,7 +213,7 @@ fn a_connection_made_by_hand_holds_up_what_is_alike_only() {
     let bing = of("GroundingWithBingSearch", "bing", "api.bing.microsoft.com", "OTHER");
     passes(&azure, &folder, &spec(Some(&[search.clone(), bing.clone()]), None));
     let with = |more: String| spec(Some(&[search.clone(), bing.clone(), more]), None);
-    // A host that only somebody's own connection goes to is no host of ours.
+    // A host of a foreign connection does not count as known.
     by_hand("hers", "ApiKey", EVIL);
     by_hand("theirs", "ApiKey", "theirs.example");
     azure.take_seen();

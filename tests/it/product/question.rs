@@ -142,7 +142,7 @@ fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
     assert_eq!(azure.take_writes().len(), 2);
 }
 
-/// A question may stand for an hour: what was shown is read and judged again, as a saved plan is.
+/// The answer may come after an hour: the plan is read and judged again, like a saved one.
 #[test]
 fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
     type Meanwhile = fn(&Azure);
@@ -195,7 +195,7 @@ fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
         let words = [said, "Azure changed while waiting for confirmation", "refused: nothing was written"];
         let run = run.exits(exit).says(&words);
         assert!(azure.take_writes().is_empty(), "{name}: {run}");
-        // The control: with nobody at work meanwhile the same is written.
+        // Control: without concurrent changes the same is written.
         azure.patch(
             &account("chat"),
             json!({"tags": {"keyless-stack": "team-a"}, "properties": {"disableLocalAuth": false}}),

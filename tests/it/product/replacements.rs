@@ -120,7 +120,7 @@ fn a_renamed_deployment_stays_until_the_new_one_exists_or_is_no_longer_declared(
         assert!(deletes(&azure).is_empty(), "{state}");
         azure.heal();
     }
-    // To make room, the old one goes alone.
+    // To make room, the old one is deleted in a run of its own.
     folder.write("a.yaml", spec("deployments: []\n"));
     folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(0).says(&["2 done"]);
     assert_eq!(deletes(&azure).len(), 2);
@@ -190,7 +190,7 @@ fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() 
         );
         assert_eq!(azure.grants_at(&account("chat")).len(), 1, "{words}");
     }
-    // With everything as it was, it goes.
+    // If everything is unchanged, it is deleted.
     let (_azure, folder) = applied(&format!("{}accounts:\n{old}{new}", head("team-a")));
     folder.write("a.yaml", format!("{}accounts:\n{new}", head("team-a")));
     folder.keyless("plan a.yaml --out saved.json").exits(3);

@@ -145,7 +145,7 @@ fn many_accounts_and_assignments_take_no_more_reads_than_one() {
     assert_eq!(azure.take_seen().len(), 2);
 }
 
-/// One principal has a role on three accounts by assignments that nobody marked, one of them activated.
+/// One principal has a role on three accounts through unmarked assignments, one of them activated.
 #[test]
 fn whether_assignments_hold_for_a_while_is_asked_once_for_their_subscription() {
     let azure = Azure::start();

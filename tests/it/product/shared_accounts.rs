@@ -211,7 +211,7 @@ fn one_stack_expects_nothing_for_the_accounts_of_another_in_their_group() {
     drift(&with(&one), &two, "a.yaml b.yaml", 0);
     drift(&one, &with(&two), "a.yaml b.yaml", 2);
     azure.delete(&assignment(&account("chat"), GRANT));
-    // Above groups nothing is drift, and nobody's word is heard.
+    // Above groups nothing is drift, and `expected` does not apply.
     for scope in [
         format!("/subscriptions/{}", crate::common::SUB),
         "/providers/Microsoft.Management/managementGroups/contoso".to_owned(),

@@ -128,7 +128,7 @@ fn committed_schemas_are_those_that_the_binary_prints() {
             name.strip_suffix(".schema.json").unwrap_or_else(|| panic!("{name} is no schema")).to_owned(),
         );
     }
-    // What the command offers stands in the answer to a document that it does not have.
+    // The error for an unknown document lists the ones that exist.
     let offered = Folder::new().keyless("schema none").exits(1).stderr;
     let offered =
         offered.split_once("[possible values: ").expect("clap lists them").1.split_once(']').unwrap().0;

@@ -65,7 +65,7 @@ fn a_lasting_grant_beside_an_activated_one_is_drift_all_the_same() {
             ],
         );
         folder.keyless("drift a.yaml").exits(2).says(&["no spec declares it", "it ends 20"]);
-        // Whether it lasts may not be asked: neither is in order.
+        // Schedules may not be read: neither is in sync.
         azure.spoil("GET", PIM, Fault::denied());
         folder.keyless("drift a.yaml").exits(1);
     }
@@ -82,7 +82,7 @@ fn an_activated_twin_of_a_declared_grant_changes_nothing() {
         azure.take_seen();
         folder.keyless("apply a.yaml --yes").exits(0);
         assert!(azure.take_writes().is_empty());
-        // With the line gone what lasts goes, and what ends by itself is left to end.
+        // Without the line, the lasting one is revoked, and the temporary one is left to end.
         folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
         let run = folder.keyless("plan a.yaml --format json --allow lock-out").exits(0);
         are(&run, &[("delete", name), ("unmanaged", &activated)]);
@@ -93,7 +93,7 @@ fn an_activated_twin_of_a_declared_grant_changes_nothing() {
     }
 }
 
-/// What ends by itself is nobody's way in for good: the one that lasts is not taken away because of it, nor put under a condition.
+/// A temporary role gives no lasting access: because of it, the lasting one is neither removed nor put under a condition.
 #[test]
 fn an_activated_twin_does_not_stand_in_for_the_last_way_in() {
     for name in NAMES {
@@ -135,7 +135,7 @@ fn of_two_that_nobody_marked_the_one_that_lasts_satisfies_and_is_adopted() {
     }
 }
 
-/// Azure makes no such pair; if it shows one, both are named, and what is not declared is deleted by nobody but people.
+/// Azure creates no such pair. If it shows one, both are named, and only people may delete the undeclared one.
 #[test]
 fn a_second_lasting_one_stands_beside_what_is_declared() {
     for (name, mark) in NAMES.iter().flat_map(|name| [(name, None), (name, Some("more [keyless:team-a]"))]) {
@@ -158,7 +158,7 @@ fn a_second_lasting_one_stands_beside_what_is_declared() {
         azure.take_seen();
         folder.keyless("apply a.yaml --yes").exits(0);
         assert!(azure.take_writes().is_empty());
-        // Nobody declares either any more: what the stack marked goes.
+        // Neither is declared any more: the one that the stack marked is revoked.
         folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
         folder.keyless("apply a.yaml --yes --allow lock-out").exits(0);
         assert_eq!(azure.grants_at(&account("chat")).len(), usize::from(mark.is_none()));

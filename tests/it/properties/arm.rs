@@ -201,7 +201,7 @@ pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'
         }
         // Nobody activates a role in these cases; tests/it/product/promises/mod.rs has who does.
         Some("roleAssignmentScheduleInstances") => ("activations", found(Vec::new())),
-        // What stands in accounts is another generator's.
+        // Another generator makes the contents of accounts.
         Some("raiPolicies" | "deployments" | "projects" | "connections") => ("children", found(Vec::new())),
         Some("getByIds") => {
             ("directory", Answer::found(known(query).into_iter().map(|id| json!({"id": id}))))
@@ -323,7 +323,7 @@ pub(super) fn guard_codes(plan: &Plan) -> Vec<String> {
     codes
 }
 
-/// What Azure holds once a plan is carried out: the predicted resources, completed as the service completes them.
+/// The state of Azure after a plan: the predicted resources, completed as the service does.
 pub(super) fn carried_out(plan: &Plan, seen: &Seen, azure: &Azure) -> Azure {
     let world = World::of(&seen.snapshot).after(plan);
     let mut after = Azure { missing_groups: azure.missing_groups.clone(), ..Azure::default() };

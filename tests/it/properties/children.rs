@@ -278,7 +278,7 @@ impl Plan<'_> {
         make: impl Fn(&str, &mut Rng) -> Made,
     ) -> Option<Vec<Value>> {
         if self.rng.chance(35) {
-            // Nobody asks, so nobody tells.
+            // Not asked, so not answered.
             if standing && self.rng.chance(50) {
                 let id = format!("{parent}/{kind}/unasked");
                 let made = make(&id, self.rng);
@@ -291,7 +291,7 @@ impl Plan<'_> {
             let denied = self.rng.chance(50);
             self.case.hidden.insert(list.clone(), denied);
         }
-        // A connection's name stands for one in an account and all its projects.
+        // A connection's name is unique in an account and all its projects.
         let whose = parent.split_once("/projects/").map_or_else(String::new, |(_, name)| format!("{name}-"));
         let mut elements = Vec::new();
         for number in 0..self.rng.below(4) {
@@ -591,7 +591,7 @@ fn answer(query: &Query, live: &BTreeMap<String, Value>, hidden: &BTreeMap<Strin
     if is_list {
         return Answer::found(below(&path));
     }
-    // All accounts stand in one group; its subscription's list shows them.
+    // All accounts are in one group; the subscription's list shows them.
     if let Some(subscription) = path.strip_suffix("/providers/microsoft.cognitiveservices/accounts") {
         let list =
             format!("{subscription}/resourcegroups/rg-a/providers/microsoft.cognitiveservices/accounts");
@@ -701,7 +701,7 @@ fn judge(case: &Case, read: &Read) -> Result<BTreeSet<String>, String> {
             return Err(format!("step {index} needs a later one"));
         }
         if step.patch.get("disableLocalAuth") == Some(&json!(true)) && step.action == StepAction::Update {
-            // Keys go off once what can be called without them stands.
+            // Keys go off once the deployments exist.
             let model = format!("{}/deployments/", step.target.to_lowercase());
             let is_model = |other: &&Step| {
                 other.target.to_lowercase().starts_with(&model) && other.action != StepAction::Delete

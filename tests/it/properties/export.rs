@@ -32,7 +32,7 @@ fn snapshot(wanted: impl Fn(&Snapshot) -> Vec<Query>, world: &World, blindness: 
     snapshot
 }
 
-/// What stands in an account: something of each kind that can.
+/// The contents of an account: one of each kind.
 fn children(account: &Value, rng: &mut Rng) -> Vec<Value> {
     let Some(id) = account["id"].as_str() else { return Vec::new() };
     let mut all = Vec::new();
@@ -86,7 +86,7 @@ struct Tally {
     left_out: usize,
 }
 
-/// A generated Azure, and what of it is asked for; every other one is damaged.
+/// A generated Azure, and which part is exported; every second one is damaged.
 struct World {
     azure: Azure,
     /// Deployments, content filters, projects and connections.
@@ -166,7 +166,7 @@ impl World {
         (ours.into_iter().map(id).collect(), others.into_iter().map(id).collect())
     }
 
-    /// What a spec of this must declare: whatever is nobody's or this stack's.
+    /// What an exported spec must declare: everything without a mark or with this stack's.
     fn expected(&self) -> BTreeSet<String> {
         let (mut expected, _) = self.accounts();
         let mut scopes = expected.clone();
@@ -193,7 +193,7 @@ impl World {
     }
 }
 
-/// What a later run, which reads spec and Azure anew, finds as it is declared.
+/// What a later run, which reads spec and Azure again, finds in sync.
 fn unchanged(exported: &Exported, world: &World) -> Result<BTreeSet<String>, String> {
     let read = arm::parse(&[exported.text()]);
     let anew = snapshot(|snapshot| missing(&read.stacks, snapshot), world, &Blindness::default());
@@ -212,7 +212,7 @@ fn unchanged(exported: &Exported, world: &World) -> Result<BTreeSet<String>, Str
     }
 }
 
-/// Whether an error says of this very thing that it is left out: by its own name, or by that of what it stands in.
+/// Whether an error says that this resource is left out, by its own name or its container's.
 fn is_told(id: &str, exported: &Exported) -> bool {
     let names: Vec<&str> =
         id.split('/').skip_while(|segment| *segment != "accounts").skip(1).step_by(2).collect();
@@ -258,7 +258,7 @@ fn hold(seed: u64, tally: &mut Tally) -> Result<(), String> {
     if let Some(foreign) = world.accounts().1.intersection(&same).next() {
         return Err(format!("{foreign} is another stack's"));
     }
-    // With a part of it hidden there is no spec.
+    // If a part is hidden, there is no spec.
     let veil = Some(arm::Veil { scope: world.wanted.scope().to_string().to_lowercase(), denied: false });
     let blindness = match seed % 4 {
         0 => Blindness { accounts: veil, assignments: None },

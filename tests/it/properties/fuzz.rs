@@ -78,7 +78,7 @@ fn damage(text: &str, words: &[&str], rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// Values that nobody expects.
+/// Unexpected values.
 fn odd(rng: &mut Rng) -> Value {
     let long = "x".repeat(1 + rng.below(2000));
     let odd = [
@@ -396,7 +396,7 @@ fn damaged_plans_are_refused_or_judged() {
             if rng.chance(90) {
                 mutate(&mut plan, rng);
             }
-            // Whoever edits a plan can also make its fingerprint anew.
+            // Whoever edits a plan can also recompute its fingerprint.
             if let Ok(mut whole) = serde_json::from_value::<keyless::document::Plan>(plan.clone()) {
                 whole.fingerprint = whole.digest();
                 plan = json!(whole);

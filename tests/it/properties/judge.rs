@@ -112,7 +112,7 @@ pub(super) struct Held {
     pub(super) role: String,
     pub(super) principal: String,
     pub(super) condition: String,
-    /// Whether the directory does not know the principal: nobody comes in that way.
+    /// Whether the principal no longer exists, so that its role gives nobody access.
     pub(super) gone: bool,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn held(body: &Value) -> Held {
     }
 }
 
-/// Whether somebody can surely call the models of an account: its own identity calls for nobody.
+/// Whether somebody can certainly call the models of an account; its own identity does not count.
 pub(super) fn somebody_calls(account: &str, own: &str, assignments: &[Held]) -> bool {
     lets_in(account, own, assignments, |power| power.calls)
 }
@@ -159,7 +159,7 @@ pub(super) struct Openness {
     pub(super) keys_off: bool,
     private: bool,
     denies: bool,
-    /// Whether trusted services pass; what that is where nothing is said nobody knows.
+    /// Whether trusted services pass; the default is unknown.
     trusted: Option<bool>,
     ranges: Vec<String>,
     subnets: Vec<String>,
@@ -277,7 +277,7 @@ pub(super) fn declared<'a>(specs: &'a Specs, id: &str) -> Option<&'a Account> {
     specs.accounts.iter().find(|account| account.id.eq_ignore_ascii_case(id))
 }
 
-/// Everything that somebody holds in a state.
+/// All roles of somebody in a state.
 pub(super) fn all_held(azure: &Azure) -> Vec<Held> {
     azure.assignments.iter().map(|item| held(&item.body)).collect()
 }

@@ -206,7 +206,7 @@ fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
     }
     let planned = &case.planned;
     let deleted: Vec<&String> = by_action(planned, Action::Delete).collect();
-    // Where a role that is declared cannot be made, the old ones stay that it may replace, and the accounts on which they stand.
+    // If a declared role cannot be made, the roles that it may replace stay, and so do their accounts.
     let declared = |key: &str| case.specs.grants.iter().any(|grant| key_of_grant(grant) == key);
     let missing: Vec<&String> = [Action::Refused, Action::Unknown]
         .into_iter()
@@ -215,7 +215,7 @@ fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
         .collect();
     let refused: Vec<&String> = by_action(planned, Action::Refused).collect();
     let above = |scope: &str| !scope.starts_with("/subscriptions/");
-    // No account goes, with all that is on it, while something that its stack declares is not there.
+    // No account is deleted, with the roles on it, while something that its stack declares is missing.
     let behind = |stack: usize| {
         let of_stack =
             |change: &PlannedChange| change.stack.as_deref() == case.specs.trees[stack]["stack"].as_str();
@@ -252,7 +252,7 @@ fn what_should_go_goes(case: &Case, _: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-/// The same Azure, with the mark of a stack that is not in the run on everything that nobody marked and nobody declares.
+/// The same Azure, with the mark of a stack outside the run on everything unmarked and undeclared.
 fn marks_hide_nothing(case: &Case, _: &mut Tally) -> Result<(), String> {
     let mut bare = case.azure.clone();
     let strangers = |item: &&mut Item| matches!(item.label, Label::Stranger | Label::Foreign);
@@ -281,7 +281,7 @@ fn marks_hide_nothing(case: &Case, _: &mut Tally) -> Result<(), String> {
     }
 }
 
-/// A case with another Azure behind it, read anew.
+/// A case with another Azure, read again.
 pub(super) fn again(case: &Case, azure: &Azure) -> Planned {
     let seen = arm::read(&case.read.stacks, azure, &case.blindness);
     arm::plan(&case.read, &seen.snapshot, case.caller)
@@ -431,7 +431,7 @@ fn without_order(planned: &Planned) -> Value {
             Value::Array(items) => {
                 items.iter_mut().for_each(settle);
                 items.sort_by_key(Value::to_string);
-                // All specs come on standard input here, so that findings of two may stand at the same place.
+                // All specs come from standard input here, so findings of two may have the same position.
                 items.dedup();
             }
             _ => {}
@@ -632,7 +632,7 @@ fn guarded(case: &Case, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints the case of `KEYLESS_SEED`, for whoever looks into a failure.
+/// Prints the case of `KEYLESS_SEED`, to debug a failure.
 #[test]
 #[ignore = "a tool: KEYLESS_SEED=7 cargo test --test it one_case -- --ignored --nocapture"]
 fn one_case_in_full() {

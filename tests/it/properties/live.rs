@@ -90,7 +90,7 @@ pub(super) fn account_body(account: &Account, differs: impl Fn(&mut Rng) -> bool
     let id = rng.recase(&account.id);
     let mut body = filled(&id, rng);
     for unit in units(account) {
-        // Members that nobody declares would make what is declared as empty differ.
+        // Undeclared members would make an empty declared map differ.
         if matches!(unit.name().as_str(), "tags" | "encryption") {
             place(&mut body, &unit.path, Value::Null);
         }

@@ -32,7 +32,7 @@ use self::live::Azure;
 use self::rng::Rng;
 use self::specs::Specs;
 
-/// One case, all of it from its seed.
+/// One case, generated from its seed.
 struct Case {
     seed: u64,
     specs: Specs,

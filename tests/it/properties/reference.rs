@@ -60,7 +60,7 @@ fn case_line(case: &Case) -> Value {
     })
 }
 
-/// What the reference says of some cases; nothing where there is no Python.
+/// The reference's answers for some cases; nothing without Python.
 fn answers(cases: &[Case]) -> Option<Vec<Value>> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let roles = root.join("../shared/roles/builtin-roles.json");

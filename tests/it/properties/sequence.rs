@@ -16,7 +16,7 @@ fn is_grant(step: &Step) -> bool {
     step.kind == "roleAssignments"
 }
 
-/// The scope that an assignment stands at, or the resource itself.
+/// The scope of an assignment, or the resource itself.
 fn scope(step: &Step) -> String {
     let target = step.target.to_lowercase();
     target.split(ASSIGNMENTS).next().unwrap_or_default().to_owned()
@@ -89,11 +89,11 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         });
         add(&|other| !ending(other) && other.target == step.target);
     } else if ending(step) {
-        // No key and no role goes while a grant that could take its place has not been made.
+        // Neither keys nor roles are removed before the grants that could replace them exist.
         add(&|other| is_grant(other) && other.action != StepAction::Delete && touch(step, other));
-        // A key that Azure refuses keeps nobody's keys on.
+        // A failed grant elsewhere does not keep keys on.
         add(&|other| !ending(other) && !entrusting(other) && other.target == step.target);
-        // An account goes, with all that is on it, once everything that its stack declares is there.
+        // An account is deleted, with the roles on it, once everything that its stack declares exists.
         let goes = |other: &Step| {
             !is_grant(other)
                 && other.action == StepAction::Delete
@@ -102,7 +102,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
         if step.action == StepAction::Delete && steps.iter().any(goes) {
             add(&|other| other.action != StepAction::Delete && other.owner == step.owner);
         }
-        // Users go when nothing can keep the resource any more: after all that stands in it.
+        // Roles are revoked once nothing can keep the resource any more: after its contents.
         if step.action == StepAction::Delete && is_grant(step) {
             let goes = |other: &&Step| !is_grant(other) && other.action == StepAction::Delete;
             let around = steps.iter().filter(goes).map(|other| other.target.to_lowercase());
@@ -115,7 +115,7 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
                 });
             }
         }
-        // What stands on an account goes before it.
+        // The roles on an account are deleted before it.
         if step.action == StepAction::Delete && !is_grant(step) {
             add(&|other| {
                 is_grant(other)
@@ -140,10 +140,10 @@ fn needed(case: &Case, at: usize) -> BTreeSet<usize> {
     needs
 }
 
-/// Every step waits for what it needs and for nothing else, stands after it, and writes something.
+/// Every step waits for exactly what it needs, comes after it, and writes something.
 pub(super) fn sequence(case: &Case, _: &mut Tally) -> Result<(), String> {
     let plan = &case.planned.plan;
-    // A file holds no steps: the same ones follow from what it says.
+    // A plan file has no steps: they are derived from its changes.
     let read = saved::parse(&json!(plan).to_string())
         .map_err(|error| format!("a saved plan is refused: {error}"))?;
     if read.steps != plan.steps {

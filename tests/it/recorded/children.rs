@@ -229,7 +229,7 @@ fn what_azure_never_shows_is_never_a_difference_and_is_sent_with_one() {
         let loud = with(Some("https://elsewhere.example.com"), Some(identity));
         let change = of(&loud.changes, "connections", place);
         assert_eq!(paths(change), ["target", "credentials/clientId", "credentials/resourceId"], "{place}");
-        // Without them, a write could lose what is there.
+        // Without them, a write could lose existing values.
         let blind = with(Some("https://elsewhere.example.com"), None);
         assert!(matches!(of(&blind.changes, "connections", place), Change::Refused { .. }), "{place}");
         assert!(blind.findings.iter().any(|finding| finding.code == Code::CredentialsUnknown), "{place}");

@@ -76,7 +76,7 @@ fn every_writable_field_of_an_account_is_exported_or_named() {
         for probe in [json!({"probe": 1}), json!(true), json!(["a"]), json!("text")] {
             let mut value = settled.value.clone();
             value["properties"][name] = probe.clone();
-            // What cannot be declared at all is told, too.
+            // What cannot be declared at all is reported, too.
             if let Ok(exported) = exporting(&value) {
                 names_what_it_leaves_out(&writable, &value, &exported);
             }

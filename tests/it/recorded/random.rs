@@ -15,7 +15,7 @@ use keyless::kinds::desired::desired;
 
 const SUB: &str = "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
 
-/// Names that ARM uses, and some that nobody does.
+/// Names that ARM uses, and made-up ones.
 fn name() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
         "id",

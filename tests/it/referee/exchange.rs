@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use url::Url;
 
-/// What stands between the headers and the end of a message.
+/// The body of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Payload {
     Empty,

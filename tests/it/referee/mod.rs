@@ -23,7 +23,7 @@ mod wire;
 
 use std::path::PathBuf;
 
-/// The folder of foreign material beside the project, if it is there.
+/// The `../shared` folder, if it exists.
 pub(crate) fn shared() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
     folder.join("openapi").is_dir().then_some(folder)
@@ -34,7 +34,7 @@ pub(crate) fn skipped(what: &str) {
     crate::common::skipped(format_args!("{what}: ../shared is not here"));
 }
 
-/// Print a table or a list that a reader asked for with `--nocapture`.
+/// Prints a table or a list for `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the tables are the tests' product")]
 pub(crate) fn show(text: &str) {
     println!("{text}");

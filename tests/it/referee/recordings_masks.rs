@@ -138,13 +138,13 @@ impl Outline {
         found
     }
 
-    /// How often the thing that holds this path is there.
+    /// How often the parent of this path occurs.
     fn parents(&self, at: &str) -> usize {
         let parent = at.rsplit_once('/').map_or("", |(parent, _)| parent);
         self.counts.get(parent).copied().unwrap_or(0)
     }
 
-    /// Whether everything that could hold this property holds it; a list may always be empty.
+    /// Whether the property is present wherever it could be; lists may be empty.
     fn always(&self, at: &str) -> bool {
         !at.is_empty() && !at.ends_with("/*") && self.counts.get(at).copied().unwrap_or(0) >= self.parents(at)
     }

@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Differs(Vec<String>),
 }
 
-/// The label of calls that failed as the sandbox was told; they prove nothing of its own behaviour.
+/// The label of calls that failed because a fault was injected; they prove nothing about the sandbox.
 pub(crate) const TOLD: &str = "failures that the sandbox was told";
 
 /// How long an operation of the sandbox takes: until the replay puts the clock forward.

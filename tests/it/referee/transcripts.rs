@@ -15,7 +15,7 @@ use super::exchange::{Exchange, Payload, read_transcript};
 use super::show;
 use super::wire::Wire;
 
-/// What stands for the sandbox's address.
+/// A placeholder for the sandbox's address.
 const HOST: &str = "https://sandbox";
 /// Values that clients branch on, in a body that is no list.
 const VALUES: [&str; 8] = [

@@ -19,7 +19,7 @@ const MODELS: &str = "/_data/chat/models/chat/completions?api-version=2024-05-01
 const OPENAI: &str = "/_data/chat/openai/deployments/gpt/chat/completions?api-version=2024-10-21";
 const EMBED: &str = "/_data/chat/openai/deployments/embed/embeddings?api-version=2024-10-21";
 
-/// A token that says whose it is and what for; nobody signed it.
+/// An unsigned token with an owner and an audience.
 fn token(principal: &str, audience: &str) -> String {
     let claims = json!({"oid": principal, "upn": "alice@contoso.com", "aud": audience});
     format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))

@@ -42,7 +42,7 @@ fn claims(token: &Value) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-/// A token with these claims that nobody signed.
+/// An unsigned token with these claims.
 fn unsigned(claims: &Value) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = claims.to_string().bytes().map(|byte| format!("{byte:08b}")).collect::<Vec<_>>().concat();

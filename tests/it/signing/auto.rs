@@ -25,7 +25,7 @@ fn with_az(cloud: &Cloud, variables: &[(&str, &str)], before: &str) -> (Folder, 
     (folder, tools)
 }
 
-/// What the environment holds.
+/// The environment variables.
 type Variables = &'static [(&'static str, &'static str)];
 
 /// Places with an identity that `azure_identity` 1.0 cannot use: variables, what is said, and what helps.
@@ -175,7 +175,7 @@ fn no_proxy_hears_of_the_metadata_service() {
         folder.keyless(arguments).exits(1);
         proxy.seen().split_off(before).into_iter().map(|seen| seen.target).collect::<Vec<String>>()
     };
-    // The control: what goes to another host goes by the proxy.
+    // Control: a request to another host uses the proxy.
     let app = [("IDENTITY_ENDPOINT", "http://identity.test/msi"), ("IDENTITY_HEADER", "h")];
     assert!(heard(&app, "plan").iter().any(|target| target.starts_with("http://identity.test/msi?")));
     for arguments in ["plan", "plan --credential managed-identity"] {

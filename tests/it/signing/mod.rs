@@ -31,7 +31,7 @@ fn write_spec(folder: &Folder) {
     folder.write("specs/one.yaml", one_account("team", "chat", &grants(&[ALICE])));
 }
 
-/// A federated token that nobody signed.
+/// A federated token without a valid signature.
 fn federated(issuer: &str, subject: &str, expires: i64) -> String {
     use base64::Engine as _;
     let claims = serde_json::json!({

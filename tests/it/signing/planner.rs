@@ -20,7 +20,7 @@ const PLANNER: &str = "c0570000-0000-4000-8000-000000000002";
 /// role should not depend on that.
 const NOT_SEEN: [&str; 1] = ["Microsoft.Authorization/permissions/read"];
 
-/// Everything that a spec can hold, as it stands.
+/// Everything that a spec can contain.
 fn before() -> String {
     format!(
         "{}unmanaged: fail
@@ -144,7 +144,7 @@ fn define(cloud: &Cloud, actions: &[String]) {
 }
 
 /// What a planner hears of what it may not do: refused requests, codes of findings that say so, and how the runs end. One refusal is
-/// enough, where that is asked.
+/// enough, if that is checked.
 fn hears(
     cloud: &Cloud,
     folder: &Folder,

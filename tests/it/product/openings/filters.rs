@@ -105,7 +105,7 @@ fn unknown_values_on_both_sides_are_no_loss_and_count_as_stricter_when_left() {
         // What stops nothing for certain has nothing to lose.
         (json!({"enabled": false, "blocking": true, "severityThreshold": "Low"}), "enabled: null", false),
         (json!({"enabled": true, "blocking": false, "severityThreshold": "Low"}), "enabled: false", false),
-        // `action` decides where it is there.
+        // `action` decides if it is present.
         (
             json!({"enabled": true, "blocking": false, "action": "BLOCKING", "severityThreshold": "Low"}),
             "enabled: false",

@@ -71,7 +71,7 @@ fn each_guarded_field_is_refused_and_its_flag_lifts_only_that_guard() {
         flags.push(format!("--allow {}:accounts/another", opening.rule));
         assert_eq!(run(&folder, &format!("plan a.yaml {}", flags.join(" "))).code, 3, "{what}");
         assert!(azure.take_writes().is_empty(), "{what}");
-        // Azure itself refuses a policy that nobody has.
+        // Azure itself refuses a policy that does not exist.
         if opening.after.contains("Microsoft.Nil") {
             run(&folder, &format!("plan a.yaml --allow {flag}")).exits(0);
             continue;
@@ -79,7 +79,7 @@ fn each_guarded_field_is_refused_and_its_flag_lifts_only_that_guard() {
         let lifted = run(&folder, &format!("apply a.yaml --yes --allow {flag}"));
         assert_eq!(lifted.code, 0, "{what}\n{lifted}");
         assert!(!azure.take_writes().is_empty(), "{what}");
-        // Once it stands it is nothing new.
+        // Once it exists, it is not new.
         let again = run(&folder, "plan a.yaml --detailed-exitcode");
         assert_eq!(again.code, 0, "{what}\n{again}");
     }
@@ -140,11 +140,11 @@ fn connections_of_projects_and_hubs_are_guarded_too_and_a_rotation_passes() {
     run(&folder, &format!("plan a.yaml --allow {project}")).exits(3);
     run(&folder, &format!("plan a.yaml --allow {project} --allow {hub}")).exits(0);
     azure.take_writes();
-    // The same secret anew, to the same host.
+    // The same secret again, to the same host.
     folder.write("a.yaml", spec(HOST, KEY));
     run(&folder, "apply a.yaml --yes --rotate accounts/chat/projects/team/connections/search").exits(0);
     assert_eq!(azure.take_writes().len(), 1);
-    // Without a key another host is nobody's secret.
+    // Without a key, another host gets no secret.
     folder.write("a.yaml", spec("https://evil.example/", "authType: AAD"));
     run(&folder, "plan a.yaml").exits(0);
 }

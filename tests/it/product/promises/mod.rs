@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::common::{ALICE, Azure, BOB, CS_USER, Fault, account};
 
-/// Accounts and assignments as they should be: what breaks is put in by replacing a part of it.
+/// A good spec of accounts and assignments; tests replace a part of it to break it.
 const SPEC: &str = "\
 version: 1
 stack: team-a
@@ -35,7 +35,7 @@ const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourc
 /// A way in which a plan cannot hold.
 struct Row {
     name: &'static str,
-    /// Parts of the spec and what stands in their place.
+    /// Parts of the spec and their replacements.
     spec: &'static [(&'static str, &'static str)],
     /// What is done to Azure.
     breaks: fn(&Azure),
@@ -298,7 +298,7 @@ fn an_activated_assignment_is_neither_the_declared_one_nor_adopted() {
     // Where the list shows the temporary one in place of the declared one, that it is there is no success.
     let run = folder.keyless("apply a.yaml --yes").exits(1);
     run.says(&["activated it through Privileged Identity Management", "apply again once it has ended"]);
-    // Made anew, the account has lost its mark too.
+    // Recreated, the account has lost its mark too.
     for_an_hour(&azure, "Assigned");
     let plan = folder.keyless("plan a.yaml --format json").exits(0);
     assert_eq!(plan.findings(), ["temporary-assignment@16"], "one that ends counts until then\n{plan}");

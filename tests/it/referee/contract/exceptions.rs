@@ -19,7 +19,7 @@ pub(crate) struct Exception {
 
 /// What one client sends although the descriptions forbid it, and no recording shows: seen when it was run against the sandbox.
 pub(crate) struct Habit {
-    /// How its user-agent begins; for nobody else's requests is anything excused.
+    /// The start of its user-agent; requests of other clients are never excused.
     pub(crate) client: &'static str,
     pub(crate) rule: Rule,
     pub(crate) method: &'static str,

@@ -40,7 +40,7 @@ pub(crate) struct Template {
     pub(crate) parts: Vec<Part>,
 }
 
-/// Parameters that stand for more than one segment.
+/// Parameters that match more than one segment.
 const MANY: [&str; 3] = ["scope", "parentResourcePath", "resourceType"];
 
 impl Template {

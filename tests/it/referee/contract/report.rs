@@ -41,7 +41,7 @@ pub(crate) struct Report {
 /// The origins of exchanges that used an entry of a list.
 pub(crate) type Uses = BTreeMap<usize, BTreeSet<String>>;
 
-/// A finding that nothing excuses, and where it stands.
+/// A violation without an exception, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
     pub(crate) origin: String,
@@ -76,7 +76,7 @@ fn by_keyless(exchange: &Exchange) -> bool {
 }
 
 impl Report {
-    /// Check one exchange; `origin` says where it stands.
+    /// Checks one exchange; `origin` says where it comes from.
     pub(crate) fn add(&mut self, checker: &Checker, origin: &str, exchange: &Exchange) {
         self.exchanges += 1;
         self.named += usize::from(exchange.request_headers.contains_key("user-agent"));

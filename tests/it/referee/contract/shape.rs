@@ -47,7 +47,7 @@ pub(crate) struct Object {
     pub(crate) fields: BTreeMap<String, Field>,
     /// The shape of properties without a name of their own; none means there are no others.
     pub(crate) rest: Option<ShapeId>,
-    /// The property that says which further shape holds, and the shapes by its value.
+    /// The discriminator property, and the shapes by its value.
     pub(crate) variants: Option<(String, BTreeMap<String, ShapeId>)>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) enum Access {
     Free,
     /// The server fills it; a client that sends it is wrong.
     ReadOnly,
-    /// It may not stand in an answer.
+    /// It must not appear in an answer.
     WriteOnly,
     /// It may be said when creating, not by PATCH.
     CreateOnly,

@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         Described { operation, examples, body_name }
     }
 
-    /// The shape of a schema that stands where it is used.
+    /// The shape of an inline schema.
     fn inline(&mut self, at: &Place, schema: &Value) -> ShapeId {
         if let Some(link) = schema["$ref"].as_str() {
             return self.named(&target(at, link));
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where a reference leads; a path is relative to the file that holds it.
+/// Where a reference points; paths are relative to the containing file.
 fn target(at: &Place, link: &str) -> Place {
     let (file, pointer) = link.split_once('#').unwrap_or((link, ""));
     if file.is_empty() {

@@ -89,13 +89,10 @@ pub fn of_plan(plan: &Plan, severity: Severity) -> Vec<Issue> {
         plan.changes.iter().filter(|change| change.action == Action::UnmanagedDrift).collect();
     let mut issues: Vec<Issue> = Vec::new();
     for finding in &plan.findings {
-        // What is undeclared has a finding each, at the list that it stands beside.
+        // Each undeclared resource has a finding at the list that it stands beside, which begins with its title.
         let is_about = |change: &&PlannedChange| {
             finding.code == Code::Unmanaged
-                && finding
-                    .message
-                    .strip_prefix(&change.title)
-                    .is_some_and(|rest| rest.starts_with(" is live"))
+                && finding.message.strip_prefix(&change.title).is_some_and(|rest| rest.starts_with(' '))
         };
         let about = undeclared.iter().position(is_about).map(|at| undeclared.remove(at));
         issues.push(of_finding(finding, about));

@@ -70,7 +70,7 @@ codes! {
     UnreadableFile = "unreadable-file", "a file or folder that cannot be read";
     NotUtf8 = "not-utf8", "a file with bytes that are not UTF-8";
     TooLarge = "too-large", "a file over 64 MiB, nested deeper than 64 levels, with more than 2,000,000 values, or with aliases that expand too much";
-    NoSpecs = "no-specs", "no spec file was found in a given place";
+    NoSpecs = "no-specs", "no spec file was found in a given place, or a file of variables was given instead of a spec";
     UnreadSpec = "unread-spec", "a folder has a `.json` file that holds a spec: in folders, keyless reads `.yaml` and `.yml` files only";
     SavedPlan = "saved-plan", "a saved plan was given instead of a spec";
     YamlSyntax = "yaml-syntax", "a file that is not well-formed YAML, or uses a YAML feature that specs do not support";
@@ -80,7 +80,7 @@ codes! {
     MissingField = "missing-field", "a required field is missing";
     WrongType = "wrong-type", "a value of the wrong type";
     InvalidValue = "invalid-value", "a value that the field does not accept";
-    UnknownVariable = "unknown-variable", "`${name}` is not defined";
+    UnknownVariable = "unknown-variable", "`${name}` is not defined, or no spec uses a `--var`";
     MalformedReference = "malformed-reference", "`${` that does not start a valid reference";
     SecretOutsideSecretField = "secret-outside-secret-field", "`${secret.NAME}` in a field that is shown or compared";
     // Rules of one field or resource.

@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "URL")]
     pub arm_endpoint: Option<String>,
     /// Azure cloud
-    #[arg(long, global = true, value_enum, env = "KEYLESS_CLOUD", hide_env = true, default_value_t = CloudName::Public)]
+    #[arg(long, global = true, value_enum, env = "KEYLESS_CLOUD", hide_env_values = true, default_value_t = CloudName::Public)]
     pub cloud: CloudName,
     /// How to sign in
     #[arg(
@@ -36,43 +36,52 @@ pub struct Options {
         global = true,
         value_name = "HOW",
         env = "KEYLESS_CREDENTIAL",
-        hide_env = true,
+        hide_env_values = true,
         default_value = "auto"
     )]
     pub credential: crate::auth::Kind,
     /// Output format
-    #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env = true, default_value_t = Format::Human)]
+    #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env_values = true, default_value_t = Format::Human)]
     pub format: Format,
     /// Also write the result to a file, as human, json, markdown, html, sarif or codequality
-    #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env = true)]
+    #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env_values = true)]
     pub report: Vec<ReportFile>,
     /// Show findings at their lines in a pipeline
     #[arg(
-        long, global = true, value_name = "HOST", value_enum, env = "KEYLESS_ANNOTATIONS", hide_env = true,
+        long, global = true, value_name = "HOST", value_enum, env = "KEYLESS_ANNOTATIONS", hide_env_values = true,
         default_value_t = Annotations::Auto
     )]
     pub annotations: Annotations,
-    /// Set the value of `${NAME}` in specs
-    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment)]
+    /// Values for `${NAME}`.
+    #[arg(
+        long, global = true, value_name = "NAME=VALUE", value_parser = crate::spec::variables::parse_assignment,
+        help = "Set the value of `${NAME}` in specs [env: KEYLESS_VAR_NAME]"
+    )]
     pub var: Vec<(String, String)>,
     /// Read values for `${NAME}` in specs from a YAML file
-    #[arg(long, global = true, value_name = "FILE", env = "KEYLESS_VAR_FILE", hide_env = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "KEYLESS_VAR_FILE", hide_env_values = true)]
     pub var_file: Vec<PathBuf>,
+    /// Read values for `${NAME}` from `NAME.vars.yaml` next to each spec
+    #[arg(
+        long, global = true, value_name = "NAME", env = "KEYLESS_ENV", hide_env_values = true,
+        value_parser = crate::spec::variables::parse_environment_name
+    )]
+    pub env: Option<String>,
     /// Refuse specs of any other stack
-    #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env = true)]
+    #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env_values = true)]
     pub stack: Vec<String>,
     /// Refuse changes outside this scope; repeat it to allow several scopes
-    #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env = true)]
+    #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env_values = true)]
     pub within: Vec<String>,
     /// Maximum number of concurrent requests
     #[arg(
-        long, global = true, value_name = "N", env = "KEYLESS_PARALLELISM", hide_env = true, default_value_t = 16,
+        long, global = true, value_name = "N", env = "KEYLESS_PARALLELISM", hide_env_values = true, default_value_t = 16,
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub parallelism: u16,
     /// How long to wait for writes in progress after Ctrl-C, SIGTERM or SIGHUP
     #[arg(
-        long, global = true, value_name = "SECONDS", env = "KEYLESS_GRACE", hide_env = true, default_value_t = 20,
+        long, global = true, value_name = "SECONDS", env = "KEYLESS_GRACE", hide_env_values = true, default_value_t = 20,
         value_parser = clap::value_parser!(u16).range(0..=3600)
     )]
     pub grace: u16,
@@ -80,10 +89,17 @@ pub struct Options {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Show results and errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose", env = "KEYLESS_QUIET", hide_env = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        env = "KEYLESS_QUIET",
+        hide_env_values = true
+    )]
     pub quiet: bool,
     /// When to use colour
-    #[arg(long, global = true, value_enum, env = "KEYLESS_COLOR", hide_env = true, default_value_t = Color::Auto)]
+    #[arg(long, global = true, value_enum, env = "KEYLESS_COLOR", hide_env_values = true, default_value_t = Color::Auto)]
     pub color: Color,
 }
 

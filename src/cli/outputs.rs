@@ -17,7 +17,7 @@ pub(super) struct Args {
     specs: Specs,
     /// Print `KEY=value` lines for a pipeline; print nothing if anything is wrong
     #[arg(long)]
-    env: bool,
+    dotenv: bool,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -33,14 +33,14 @@ async fn tell(
     let (snapshot, standing) = session.azure.look(&mut checked, queries).await?;
     let (outputs, findings) = outputs(&checked.stacks, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
-    let variables = if args.env { outputs.variables() } else { Ok(String::new()) };
+    let variables = if args.dotenv { outputs.variables() } else { Ok(String::new()) };
     let variables = variables.unwrap_or_else(|findings| {
         checked.findings.extend(findings);
         String::new()
     });
     let document = session.azure.state(outputs, &checked);
     let exit = if document.has_errors() { Exit::Failure } else { Exit::Success };
-    if !args.env {
+    if !args.dotenv {
         Document::Statement(&document).write(options)?;
         return Ok(exit);
     }

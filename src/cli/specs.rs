@@ -41,7 +41,8 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
 
 /// Reads and checks specs by themselves.
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
-    let inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
+    let mut inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
+    inputs.beside.clone_from(&options.env);
     Checked::read(paths, io::stdin(), &inputs, &options.stack)
 }
 

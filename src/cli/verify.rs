@@ -34,10 +34,16 @@ pub(super) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct How {
     /// Call models with this credential, so that the run's own identity needs no data role
-    #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env = true)]
+    #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env_values = true)]
     pub verify_credential: Option<crate::auth::Kind>,
     /// How long to wait for new role assignments and resources to take effect
-    #[arg(long, value_name = "SECONDS", env = "KEYLESS_VERIFY_WAIT", hide_env = true, default_value_t = 300)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "KEYLESS_VERIFY_WAIT",
+        hide_env_values = true,
+        default_value_t = 300
+    )]
     verify_wait: u16,
 }
 

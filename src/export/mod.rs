@@ -86,7 +86,20 @@ pub enum Unexportable {
 }
 
 impl Wanted {
-    /// The query for the accounts.
+    /// How to export what its stack has made beside it.
+    fn wider(&self) -> &'static str {
+        match (&self.account, &self.group) {
+            (Some(_), _) => {
+                "leave out `--account`, so that the rest of the stack is exported too, or export it under another name with `--stack`"
+            }
+            (None, Some(_)) => {
+                "leave out `--resource-group`, so that the rest of the stack is exported too, or export it under another name with `--stack`"
+            }
+            (None, None) => "export it under another name with `--stack`",
+        }
+    }
+
+    /// The list that shows the accounts.
     fn list(&self) -> Query {
         kinds::account::list(&self.scope())
     }
@@ -145,7 +158,7 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
         if draft.accounts() == 0 {
             return Err(nothing(wanted, draft.findings));
         }
-        let verdict = settle::verdict(&loaded, snapshot, roles)?;
+        let verdict = settle::verdict(&loaded, snapshot, roles, wanted)?;
         if verdict.wrong.is_empty() {
             break (loaded, verdict);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::{Unexportable, left_out};
+use super::{Unexportable, Wanted, left_out};
 use crate::diff::{Change, diff};
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::desired::resolved;
@@ -96,6 +96,7 @@ pub(super) fn verdict(
     loaded: &Loaded,
     snapshot: &Snapshot,
     roles: &Catalogue,
+    wanted: &Wanted,
 ) -> Result<Verdict, Unexportable> {
     let stacks = std::slice::from_ref(loaded);
     let diff = diff(stacks, resolved(stacks, snapshot), snapshot);
@@ -117,8 +118,7 @@ pub(super) fn verdict(
                     live.kind.title(&live.body, &Called { roles, names: &known_names(stacks, snapshot) }),
                     loaded.spec.stack
                 );
-                let hint = "export the whole resource group, or under another name with `--stack`";
-                return Err(Unexportable::Undeclarable { reason, hint });
+                return Err(Unexportable::Undeclarable { reason, hint: wanted.wider() });
             }
             Change::Update { desired, fields, .. } => {
                 for field in fields {

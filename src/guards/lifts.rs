@@ -3,8 +3,9 @@
 //! Pure. A rule without an address is a standing permission and gets no warning when unused.
 
 use super::{Allow, Refusal};
-use crate::document::FindingEntry;
+use crate::document::{Action, FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
 
 /// How many flags for other addresses are listed.
 const SHOWN: usize = 3;
@@ -17,6 +18,27 @@ pub(super) fn idle(allowed: &[Allow], refusals: &[Refusal<'_>]) -> Vec<FindingEn
     let mut findings: Vec<FindingEntry> = idle.map(|allow| finding(allow, refusals)).collect();
     findings.dedup();
     findings
+}
+
+/// The place in a spec that something had which goes, as far as its id says that and no other change of the plan could be meant by it.
+pub(super) fn former_address(plan: &Plan, change: Option<&PlannedChange>) -> Option<String> {
+    let change = change.filter(|change| change.action == Action::Delete)?;
+    let address = in_account(&change.id)?;
+    let means = |other: &&PlannedChange| {
+        other.address.eq_ignore_ascii_case(&address)
+            || in_account(&other.id).is_some_and(|its| its.eq_ignore_ascii_case(&address))
+    };
+    let mut others = plan.changes.iter().filter(|other| !other.id.eq_ignore_ascii_case(&change.id));
+    others.find(means).is_none().then_some(address)
+}
+
+/// `accounts/NAME` and what follows, of an account or of something in it.
+fn in_account(id: &str) -> Option<String> {
+    const ACCOUNTS: &str = "/providers/microsoft.cognitiveservices/";
+    let id = ResourceId::parse(id).ok()?;
+    let at = id.as_str().to_ascii_lowercase().rfind(ACCOUNTS)?;
+    let address = id.as_str().get(at + ACCOUNTS.len()..)?;
+    address.to_ascii_lowercase().starts_with("accounts/").then(|| address.to_owned())
 }
 
 fn finding(allow: &Allow, refusals: &[Refusal<'_>]) -> FindingEntry {

@@ -282,12 +282,12 @@ fn judge_by(
     let rights = rights(before, &after, caller, &declared);
     objections.extend(rights.objections);
     let refusals: Vec<Refusal<'_>> =
-        objections.into_iter().map(|objection| Refusal::new(plan, objection)).collect();
+        objections.into_iter().map(|objection| Refusal::new(plan, objection, origin)).collect();
     let idle = lifts::idle(allowed, &refusals);
     let note = |objection| FindingEntry {
         severity: Severity::Note,
         hint: None,
-        ..Refusal::new(plan, objection).finding(&[])
+        ..Refusal::new(plan, objection, origin).finding(&[])
     };
     let notes = rights.notes.into_iter().map(note).chain(idle);
     refusals.into_iter().map(|refusal| refusal.finding(allowed)).chain(notes).collect()
@@ -317,10 +317,12 @@ struct Refusal<'a> {
     change: Option<&'a PlannedChange>,
     /// The address that allows only this one.
     address: Option<String>,
+    /// The address that it had in a spec, where it is in none any more.
+    former: Option<String>,
 }
 
 impl<'a> Refusal<'a> {
-    fn new(plan: &'a Plan, objection: Objection) -> Self {
+    fn new(plan: &'a Plan, objection: Objection, origin: Origin) -> Self {
         let place = |id: &ResourceId| {
             let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);
             // A change that writes comes before one that does not, under the same id.
@@ -347,15 +349,19 @@ impl<'a> Refusal<'a> {
             About::Stack(stack) => (None, Some(stack.clone())),
             About::Plan => (None, None),
         };
-        Self { objection, change, address }
+        // Of a plan from a file people know no spec: there an id says what is meant.
+        let at_it = matches!(objection.about, About::Resource(_)) && origin == Origin::Specs;
+        let former = lifts::former_address(plan, change.filter(|_| at_it));
+        Self { objection, change, address, former }
     }
 
     fn is_lifted_by(&self, allow: &Allow) -> bool {
-        allow.rule == self.objection.rule
-            && allow
-                .address
-                .as_ref()
-                .is_none_or(|allowed| Some(allowed) == self.address.as_ref() || self.objection.is_at(allowed))
+        let is_here = |allowed: &String| {
+            Some(allowed) == self.address.as_ref()
+                || self.former.as_ref().is_some_and(|former| former.eq_ignore_ascii_case(allowed))
+                || self.objection.is_at(allowed)
+        };
+        allow.rule == self.objection.rule && allow.address.as_ref().is_none_or(is_here)
     }
 
     /// The flag that allows exactly this.

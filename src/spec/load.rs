@@ -22,16 +22,26 @@ const MAX_FOLDERS: usize = 64;
 /// The name of standard input.
 pub const STDIN: &str = "<stdin>";
 
-/// Loads files, folders and `-`: what could be read, in order, and findings for the rest.
+/// A spec file that was read.
+#[derive(Debug, Clone)]
+pub struct SpecFile {
+    /// Its text among the sources.
+    pub file: FileId,
+    /// The folders in which a file beside it may stand, its own first; the last is the one that the command line names.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Loads files, folders and `-`: what could be read, in order, and what could not.
 ///
-/// A file reached twice is loaded once. From folders, the `.yaml` and `.yml` files are loaded in sorted order, without hidden ones; a spec
-/// in JSON, which `export` also writes, is reported as not read.
-pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<FileId>, Vec<Finding>) {
+/// A file reached twice is loaded once. Folders give their `.yaml` and `.yml` files in sorted order, without hidden ones and files of
+/// variables; of a spec in JSON, as `export` writes it too, they say that it is not read.
+pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<SpecFile>, Vec<Finding>) {
     let mut loader = Loader::new(sources, "split it into several specs");
     let mut stdin = Some(stdin);
     for path in paths {
         if path.as_os_str() == "-" {
             if let Some(stdin) = stdin.take() {
+                loader.beside = vec![PathBuf::from(".")];
                 loader.add(STDIN, stdin);
             }
             continue;
@@ -39,11 +49,15 @@ pub fn load(paths: &[PathBuf], sources: &mut Sources, stdin: impl Read) -> (Vec<
         match fs::metadata(path) {
             Err(error) => loader.unreadable(&shown(path), &error),
             Ok(about) if about.is_dir() => loader.folder(path),
-            Ok(_) => loader.file(path),
+            Ok(_) if is_variables(path) => loader.no_spec(path),
+            Ok(_) => {
+                loader.beside = folders(path, path.parent().unwrap_or(path));
+                loader.file(path);
+            }
         }
     }
     let Loader { sources, mut files, mut findings, .. } = loader;
-    files.retain(|file| {
+    files.retain(|SpecFile { file, .. }| {
         let source = sources.file(*file);
         let is_spec = !is_plan(&source.text);
         if !is_spec {
@@ -67,14 +81,54 @@ pub fn load_variables(paths: &[PathBuf], sources: &mut Sources) -> (Vec<FileId>,
         loader.seen.clear();
         loader.file(path);
     }
-    (loader.files, loader.findings)
+    (loader.files.into_iter().map(|read| read.file).collect(), loader.findings)
+}
+
+/// Where the file of variables of an environment stands for specs with these folders around them: the nearest one, if there is any.
+#[must_use]
+pub fn variables_beside(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
+    let path = |folder: &PathBuf| folder.join(format!("{name}{VARIABLES}"));
+    folders.iter().map(path).find(|path| fs::symlink_metadata(path).is_ok())
+}
+
+/// Loads a file that was found beside a spec and not named. Like a walk, it follows no link out of the folder that was.
+pub fn load_beside(
+    path: &Path,
+    folders: &[PathBuf],
+    sources: &mut Sources,
+) -> (Option<FileId>, Vec<Finding>) {
+    let mut loader = Loader::new(sources, "make it smaller: it is a YAML mapping of names to values");
+    let root = folders.last().and_then(|root| here(root).canonicalize().ok());
+    match (path.canonicalize(), root) {
+        (Ok(real), Some(root)) if !real.starts_with(&root) => {
+            loader.sources.note(path);
+            let message = format!("`{}` is a link out of the folder and is not followed", shown(path));
+            let hint = "name what it points to with `--var-file`, or copy it into the folder";
+            loader.findings.push(Finding::error(Code::UnreadableFile, message).hint(hint));
+        }
+        _ => loader.file(path),
+    }
+    (loader.files.first().map(|read| read.file), loader.findings)
+}
+
+/// A folder as the system opens it: of `a.yaml` it is the one that the run is in.
+fn here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+/// The folders from that of a file up to a root.
+fn folders(path: &Path, root: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    above.map(Path::to_owned).collect()
 }
 
 struct Loader<'s> {
     sources: &'s mut Sources,
     /// Canonical paths of the loaded files.
     seen: BTreeSet<PathBuf>,
-    files: Vec<FileId>,
+    files: Vec<SpecFile>,
+    /// Where a file beside the next one may stand.
+    beside: Vec<PathBuf>,
     findings: Vec<Finding>,
     /// The remedy for a file that is too large.
     smaller: &'static str,
@@ -89,7 +143,19 @@ enum Entry {
 
 impl<'s> Loader<'s> {
     fn new(sources: &'s mut Sources, smaller: &'static str) -> Self {
-        Self { sources, seen: BTreeSet::new(), files: Vec::new(), findings: Vec::new(), smaller }
+        let (files, beside) = (Vec::new(), Vec::new());
+        Self { sources, seen: BTreeSet::new(), files, beside, findings: Vec::new(), smaller }
+    }
+
+    /// A file of variables that was named where specs are.
+    fn no_spec(&mut self, path: &Path) {
+        self.sources.note(path);
+        let name = shown(path);
+        let environment = path.file_name().map(|own| own.to_string_lossy().into_owned()).unwrap_or_default();
+        let environment = shown(Path::new(&environment[..environment.len() - VARIABLES.len()]));
+        let message = format!("`{name}` is a file of variables, and no spec");
+        let hint = format!("give it as `--var-file {name}`, or as `--env {environment}` to specs beside it");
+        self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
     }
 
     fn folder(&mut self, folder: &Path) {
@@ -103,11 +169,12 @@ impl<'s> Loader<'s> {
         let failed = self.findings[before..].iter().any(|finding| finding.severity == Severity::Error);
         if found.is_empty() && !failed {
             let message = format!("folder `{}` contains no spec", shown(folder));
-            let hint = "spec files end in `.yaml` or `.yml`; hidden files are ignored";
+            let hint = "spec files end in `.yaml` or `.yml`; hidden files and `*.vars.yaml` are ignored";
             self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
         }
         found.sort();
         for path in found {
+            self.beside = folders(&path, folder);
             self.file(&path);
         }
     }
@@ -200,7 +267,10 @@ impl<'s> Loader<'s> {
     /// Reads a file completely, up to the size limit, and adds it.
     fn add(&mut self, name: &str, from: impl Read) {
         match files::read_all(from, MAX_BYTES).map(String::from_utf8) {
-            Ok(Ok(text)) => self.files.push(self.sources.add(name, text)),
+            Ok(Ok(text)) => {
+                let file = self.sources.add(name, text);
+                self.files.push(SpecFile { file, folders: self.beside.clone() });
+            }
             Ok(Err(error)) => self.not_utf8(name, error),
             Err(error) => self.unread(name, error),
         }
@@ -260,7 +330,16 @@ impl<'s> Loader<'s> {
 }
 
 fn is_spec(path: &Path) -> bool {
-    ends_in(path, &["yaml", "yml"])
+    ends_in(path, &["yaml", "yml"]) && !is_variables(path)
+}
+
+/// What the name of a file of variables ends in.
+const VARIABLES: &str = ".vars.yaml";
+
+/// Whether a file's name says that it holds variables, in whatever letter case.
+fn is_variables(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    name.len() > VARIABLES.len() && name.ends_with(VARIABLES)
 }
 
 /// Whether a file's name ends in one of these, ignoring case.
@@ -302,7 +381,7 @@ mod tests {
         let mut sources = Sources::default();
         let paths = paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
         let (files, findings) = load(&paths, &mut sources, b"from: stdin\n".as_slice());
-        (files.iter().map(|file| sources.file(*file).text.clone()).collect(), findings)
+        (files.iter().map(|read| sources.file(read.file).text.clone()).collect(), findings)
     }
 
     #[test]

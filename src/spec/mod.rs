@@ -2,6 +2,7 @@
 //!
 //! The stages are in [`read`]: load (the only IO) → parse → substitute variables → check the structure → typed [`model::Spec`]. Each stage
 //! reports everything it finds, with positions. What fields may contain beyond their types is checked by the kinds.
+mod beside;
 mod build;
 pub(crate) mod conflict;
 pub mod load;
@@ -25,6 +26,8 @@ use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
+use beside::Beside;
+use load::SpecFile;
 use lock::Lock;
 pub(crate) use names::is_group_name;
 pub use names::{STACK_NAMES, is_stack_name};
@@ -60,16 +63,28 @@ pub fn read(
     findings.extend(problems);
     let mut loaded = Vec::new();
     let mut damaged = Vec::new();
-    for file in files {
-        let parsed = parse(file, sources);
-        let (one, mut problems) = read_file(parsed, &outside, sources, &mut damaged);
-        if !complete {
+    let mut beside = Beside::new(inputs, outside);
+    // The variables that specs refer to; nothing where a spec could not be read as far as that.
+    let mut used = Some(BTreeSet::new());
+    for SpecFile { file, folders } in files {
+        let (variables, of_environment) = beside.of(&folders, sources);
+        let found = !has_error(&of_environment);
+        findings.extend(of_environment);
+        let (document, unread) = parse(file, sources);
+        let known = document.is_some();
+        let (one, names, mut problems) = read_file((document, unread), &variables, sources, &mut damaged);
+        let lacks = beside.lacks(&folders, &names, file, sources);
+        if !complete || !found || lacks.is_some() {
             problems.retain(|finding| finding.code != Code::UnknownVariable);
         }
+        findings.extend(lacks);
+        used = used.filter(|_| known).map(|used| &used | &names);
         findings.extend(problems);
         loaded.extend(one.filter(|_| complete));
     }
-    // Rules report what they can about a damaged file; nothing else uses it.
+    findings.extend(beside.nowhere());
+    findings.extend(used.filter(|_| complete).iter().flat_map(|used| variables::unused(inputs, used)));
+    // Of a damaged file the rules say what they can; nothing further is done with it.
     damaged.extend(loaded.iter().cloned());
     if complete {
         let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
@@ -124,15 +139,17 @@ fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Fi
     (variables, findings)
 }
 
-/// Reads one file: its findings in order, and the spec if none of them is an error.
+/// Reads one file: all of its findings, in the order of the file, the variables that it refers to, and the spec if no finding is an error.
 fn read_file(
     (document, mut findings): (Option<Document>, Vec<Finding>),
     outside: &Variables,
     sources: &Sources,
     damaged: &mut Vec<Loaded>,
-) -> (Option<Loaded>, Vec<Finding>) {
+) -> (Option<Loaded>, BTreeSet<String>, Vec<Finding>) {
+    let mut used = BTreeSet::new();
     let loaded = document.and_then(|mut document| {
         findings.extend(variables::substitute(&mut document, outside, sources));
+        used.clone_from(&document.used);
         structure::settle(&mut document);
         secrets::learn_names(&document);
         findings.extend(structure::check(&document));
@@ -151,7 +168,7 @@ fn read_file(
             }
         }
     });
-    (loaded, findings)
+    (loaded, used, findings)
 }
 
 /// The position of a finding, for sorting.

@@ -17,16 +17,17 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// The schema of a spec as written, for editors: `${name}` is allowed in place of booleans, numbers and enum values.
+/// The schema of a spec as it is written, for editors: where true or false, a number, one of several words, a list or a mapping stands,
+/// `${name}` may stand too.
 #[must_use]
 pub fn published_schema() -> Value {
     let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Spec>();
     bound_integers(&mut schema);
-    AllowReferences.transform(&mut schema);
+    // The spec itself is no variable's value, and neither are its variables.
+    transform_subschemas(&mut AllowReferences, &mut schema);
     let mut schema = schema.to_value();
     schema["title"] = json!("keyless spec");
-    schema["properties"]["variables"]["additionalProperties"] =
-        json!({ "type": ["string", "number", "boolean", "null"] });
+    schema["properties"]["variables"] = variables(&schema);
     schema["$defs"]["Reference"] = json!({
         "description": "The value of a variable.",
         "type": "string",
@@ -35,7 +36,13 @@ pub fn published_schema() -> Value {
     schema
 }
 
-/// Adds the range that a number's format implies: formats are not checked, and serde's error message would be poor.
+/// What `variables` takes: whatever a field takes.
+fn variables(schema: &Value) -> Value {
+    let about = &schema["properties"]["variables"]["description"];
+    json!({ "description": about, "type": "object", "additionalProperties": true, "default": {} })
+}
+
+/// Writes out the range that a number's format stands for: formats are not checked, and serde would fail without a good message.
 fn bound_integers(schema: &mut Schema) {
     const RANGES: &[(&str, i64, u64)] = &[
         ("int32", i32::MIN as i64, i32::MAX as u64),
@@ -61,7 +68,11 @@ impl Transform for AllowReferences {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         let Some(object) = schema.as_object_mut() else { return };
+        // A mapping with fields of its own keeps them where editors look for them: what refers to it takes a reference.
+        let refers = object.contains_key("$ref");
+        let has_fields = object.contains_key("properties");
         let typed = match object.get("type") {
+            _ if has_fields => false,
             Some(Value::String(name)) => is_typed(name),
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is_typed),
             _ => false,
@@ -70,7 +81,7 @@ impl Transform for AllowReferences {
             || object.get("oneOf").and_then(Value::as_array).is_some_and(|cases| {
                 cases.iter().all(|case| case.get("const").is_some() || case.get("enum").is_some())
             });
-        if !typed && !words {
+        if !typed && !words && !refers {
             return;
         }
         let mut own = std::mem::take(object);
@@ -85,7 +96,7 @@ impl Transform for AllowReferences {
 }
 
 fn is_typed(name: &str) -> bool {
-    matches!(name, "boolean" | "integer" | "number")
+    matches!(name, "boolean" | "integer" | "number" | "array" | "object")
 }
 
 #[cfg(test)]
@@ -113,6 +124,35 @@ mod tests {
             assert!(!published.is_valid(&spec(&wrong, &json!("Enabled"), &json!("a"))), "{wrong}");
             assert!(!published.is_valid(&spec(&json!(true), &wrong, &json!("a"))), "{wrong}");
         }
+    }
+
+    #[test]
+    fn editors_take_a_reference_where_a_list_or_a_mapping_stands() {
+        let published = jsonschema::validator_for(&published_schema()).unwrap();
+        let with = |field: &str, value: &Value| {
+            let mut spec = spec(&json!(true), &json!("Enabled"), &json!("a"));
+            spec["variables"] = json!({"ranges": ["10.0.0.0/24"], "by": {"team": [1]}, "n": null});
+            spec["accounts"][0][field] = value.clone();
+            spec
+        };
+        for (field, value, taken) in [
+            ("networkAcls", json!({"ipRules": "${ranges}"}), true),
+            ("networkAcls", json!("${acls}"), true),
+            ("networkAcls", json!("acls"), false),
+            ("networkAcls", json!({"ipRules": "x-${ranges}"}), false),
+            ("tags", json!("${tags}"), true),
+            ("tags", json!({"team": "${team}"}), true),
+            ("deployments", json!("${models}"), true),
+            ("deployments", json!(["${model}"]), true),
+            ("deployments", json!([{"nam": "a"}]), false),
+            ("roleAssignments", json!([{"role": "Reader", "principals": "${callers}"}]), true),
+            ("roleAssignments", json!([{"role": "Reader", "principals": ["${caller}"]}]), true),
+            ("roleAssignments", json!([{"role": "Reader", "principals": ["caller"]}]), false),
+        ] {
+            assert_eq!(published.is_valid(&with(field, &value)), taken, "{field}: {value}");
+        }
+        assert!(!published.is_valid(&json!("${spec}")));
+        assert!(published_schema()["properties"]["accounts"]["description"].is_string());
     }
 
     #[test]

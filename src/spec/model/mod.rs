@@ -46,7 +46,7 @@ pub struct Spec {
     /// What happens when a soft-deleted account holds the name of a declared one.
     #[serde(default)]
     pub on_soft_deleted: OnSoftDeleted,
-    /// Values for `${name}`. `--var`, `--var-file` and `KEYLESS_VAR_NAME` override them.
+    /// Values for `${name}`, including lists and maps. `--var`, `--var-file`, `--env` and `KEYLESS_VAR_NAME` override them.
     #[serde(default)]
     pub variables: BTreeMap<String, serde_json::Value>,
     /// Azure AI Services accounts.

@@ -9,8 +9,15 @@ use crate::text::names::short;
 
 pub(super) fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Option<String> {
     let takes = |name| problem.takes.contains(&Takes::Type(name));
-    let variable = document.substituted.get(&problem.pointer).map(|substituted| short(&substituted.name));
+    let substituted = document.substituted.get(&problem.pointer);
+    let variable = substituted.map(|substituted| short(&substituted.name));
+    let is_argument = substituted.is_some_and(|substituted| substituted.argument);
     match value {
+        _ if is_argument && (takes("array") || takes("object")) => Some(
+            "lists and mappings come from `variables:`, `--var-file` or `--env`: `--var` and KEYLESS_VAR_NAME hold text"
+                .to_owned(),
+        ),
+        Value::Null if let Some(example) = example(&problem.pointer) => Some(example.to_owned()),
         Value::Null if takes("array") => Some(empty_list(&problem.pointer).to_owned()),
         Value::Null if is_required(&problem.pointer) => Some("set a value".to_owned()),
         Value::Null => Some("set a value, or remove the line".to_owned()),
@@ -44,7 +51,20 @@ pub(super) fn hint_for_type(document: &Document, problem: &Problem, value: &Valu
     }
 }
 
-/// The hint for a list without a value.
+/// What to write behind a bare key that people leave open because they do not know it.
+fn example(pointer: &str) -> Option<&'static str> {
+    match pointer.rsplit('/').next()? {
+        "principals" => Some(
+            "write who gets the role, such as `- group: NAME`, `- user: NAME` or `- {id: GUID, type: ServicePrincipal}`; `[]` is nobody",
+        ),
+        "role" => Some(
+            "write a role's name or GUID, such as `Cognitive Services User`, which lets its holder call models",
+        ),
+        _ => None,
+    }
+}
+
+/// What to write where a list has no value.
 fn empty_list(pointer: &str) -> &'static str {
     let of_resources = pointer.rsplit('/').next().and_then(sections::section).is_some();
     if of_resources { EMPTY_SECTION } else { "write `[]` for an empty list" }

@@ -34,6 +34,8 @@ pub struct Document {
     pub(super) reported: BTreeSet<String>,
     /// Pointers to values that were a single reference.
     pub(super) substituted: BTreeMap<String, Substituted>,
+    /// The names of the variables that it refers to.
+    pub(super) used: BTreeSet<String>,
 }
 
 /// A value that was a single reference.

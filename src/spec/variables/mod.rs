@@ -1,25 +1,33 @@
 //! Substitutes `${name}` in the parsed tree.
 //!
-//! Input: a document, and the variables from outside: `--var`, `--var-file`, `KEYLESS_VAR_NAME`. Output: the document with every reference
-//! replaced, and findings for those that cannot be. Text is never searched before it is parsed, values are never searched again, and keys
-//! are left alone, so that no value can add structure or reach another variable. Pure: takes the environment as pairs and keeps only
-//! variables that start with `KEYLESS_VAR_`.
+//! Input: a document, and the variables from outside: `--var`, `--var-file`, `--env`, `KEYLESS_VAR_NAME` ([`inputs`]). Output: the document
+//! with every reference replaced, and every reference that cannot be. Text is never searched before it is parsed, values are never searched
+//! again, and keys are left alone, so that no text can add structure and no value reach another variable: lists and mappings come from
+//! files only, and stand where one reference stood alone. Pure.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
+mod inputs;
+mod reference;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::secrets;
 use super::tree::{Document, Substituted};
-use super::{scalar, secrets};
 use crate::finding::{Code, Finding};
 use crate::source::{Sources, Span};
 use crate::text::json::escape;
 use crate::text::names::{nearest, short};
+pub use inputs::{ENVIRONMENT_PREFIX, VariableInputs, Variables, parse_assignment, parse_environment_name};
+use inputs::{Variable, declared};
+pub(super) use reference::is_reference;
+pub use reference::secret_name;
+use reference::{Part, inner, matches, parts, remedy};
 
-/// The prefix of environment variables with values.
-pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";
+/// How much lists and mappings from variables may add to a document, in bytes: a small file could else become any size.
+const MOST_ADDED: usize = 64 << 20;
+/// What a value weighs beside its text.
+const VALUE_WEIGHT: usize = 32;
 
 /// Fields that accept `${secret.NAME}`: JSON pointers in which `*` matches one token.
 const SECRET_FIELDS: &[&str] = &[
@@ -28,162 +36,13 @@ const SECRET_FIELDS: &[&str] = &[
     "/workspaces/*/connections/*/credentials/key",
 ];
 
-/// The sources of variables outside of a spec.
-#[derive(Debug, Clone, Default)]
-pub struct VariableInputs {
-    /// `--var name=value`, in order; the last one for a name wins.
-    pub arguments: Vec<(String, String)>,
-    /// `--var-file`, in order; later files override earlier ones.
-    pub files: Vec<PathBuf>,
-    environment: BTreeMap<String, String>,
-}
-
-impl VariableInputs {
-    /// Collects the sources; from the environment only variables that start with [`ENVIRONMENT_PREFIX`].
-    pub fn new(
-        arguments: Vec<(String, String)>,
-        files: Vec<PathBuf>,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Self {
-        let environment = environment
-            .into_iter()
-            .filter_map(|(name, value)| {
-                let name = name.to_str()?.strip_prefix(ENVIRONMENT_PREFIX)?.to_owned();
-                Some((name, value.into_string().ok()?))
-            })
-            .collect();
-        Self { arguments, files, environment }
-    }
-}
-
-/// Splits `name=value` from `--var`; the error says what is wrong with it.
-pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
-    let Some((name, value)) = text.split_once('=') else {
-        return Err("a variable must be given as `name=value`".to_owned());
-    };
-    if !is_name(name) {
-        return Err(format!("`{}` cannot be a variable's name: {NAME_RULE}", short(name)));
-    }
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-const NAME_RULE: &str = "a name consists of letters, digits and `_`, and does not start with a digit";
-
-/// The value of a variable.
-#[derive(Debug, Clone)]
-struct Variable {
-    value: Value,
-    /// As written: `1.10` embedded in text stays `1.10`.
-    text: String,
-    /// Whether it comes from `--var` or the environment, where everything is text.
-    argument: bool,
-}
-
-impl Variable {
-    fn argument(text: &str) -> Self {
-        Self { value: scalar::read_argument(text), text: text.to_owned(), argument: true }
-    }
-}
-
-/// All variables from outside of a spec.
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    /// First layer goes before second.
-    arguments: BTreeMap<String, Variable>,
-    files: BTreeMap<String, Variable>,
-    /// By upper-case name.
-    environment: BTreeMap<String, Variable>,
-}
-
-impl Variables {
-    /// Combines the sources; `files` are the parsed `--var-file`s in order.
-    #[must_use]
-    pub fn new(inputs: &VariableInputs, files: &[Document]) -> (Self, Vec<Finding>) {
-        let mut findings = Vec::new();
-        let mut variables = Self::default();
-        for (name, value) in &inputs.arguments {
-            variables.arguments.insert(name.clone(), Variable::argument(value));
-        }
-        for (name, value) in &inputs.environment {
-            variables.environment.insert(name.clone(), Variable::argument(value));
-        }
-        for file in files {
-            if file.tree.is_object() {
-                variables.files.extend(declared(file, "", &mut findings));
-            } else {
-                let message = "a file of variables must be a mapping of names to values";
-                findings.push(Finding::error(Code::WrongType, message).at(file.span_of("")));
-            }
-        }
-        (variables, findings)
-    }
-
-    fn get<'a>(&'a self, name: &str, own: &'a BTreeMap<String, Variable>) -> Option<&'a Variable> {
-        self.arguments
-            .get(name)
-            .or_else(|| self.files.get(name))
-            .or_else(|| self.environment.get(&name.to_ascii_uppercase()))
-            .or_else(|| own.get(name))
-    }
-}
-
-/// Reads a mapping of variables: checks names, and that values are scalars without references.
-fn declared(document: &Document, base: &str, findings: &mut Vec<Finding>) -> BTreeMap<String, Variable> {
-    let mut variables = BTreeMap::new();
-    let Some(Value::Object(map)) = document.tree.pointer(base) else { return variables };
-    for (name, value) in map {
-        let pointer = format!("{base}/{}", escape(name));
-        if !is_name(name) {
-            let message = format!("`{}` cannot be a variable's name", short(name));
-            findings.push(
-                Finding::error(Code::InvalidName, message).at(document.key_span(&pointer)).hint(NAME_RULE),
-            );
-        }
-        let (value, text) = match value {
-            Value::Array(_) | Value::Object(_) => {
-                let what = if value.is_array() { "a list" } else { "a mapping" };
-                let message =
-                    format!("variable `{}` must be text, a number, true or false, not {what}", short(name));
-                findings.push(Finding::error(Code::WrongType, message).at(document.key_span(&pointer)));
-                // It is still defined, so that its uses get no further finding.
-                (Value::Null, String::new())
-            }
-            Value::String(text) => {
-                let text = plain_value(text, document.span_of(&pointer), findings);
-                (Value::String(text.clone()), text)
-            }
-            other => (other.clone(), document.raw(&pointer).map_or_else(|| other.to_string(), str::to_owned)),
-        };
-        variables.insert(name.clone(), Variable { value, text, argument: false });
-    }
-    variables
-}
-
-/// The text of a variable's value, which may contain `$${` but no reference.
-fn plain_value(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
-    let mut plain = String::new();
-    for part in parts(text) {
-        match part {
-            Part::Text(text) => plain.push_str(text),
-            Part::Reference(source) | Part::Secret(source) | Part::Malformed(source) => {
-                let message = format!("a variable's value cannot contain a reference: `{}`", short(source));
-                let finding = Finding::error(Code::MalformedReference, message).at(span);
-                findings.push(
-                    finding.hint("combine references where they are used; write `$${` for a literal `${`"),
-                );
-                plain.push_str(source);
-            }
-        }
-    }
-    plain
-}
-
-/// Replaces every reference in a document with the value of its variable.
+/// Replaces every reference in a document by the value of its variable.
 pub fn substitute(document: &mut Document, outside: &Variables, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own = declared(document, "/variables", &mut findings);
     let mut tree = std::mem::take(&mut document.tree);
-    let mut walk = Walk { document, outside, own: &own, sources, findings, pointer: String::new() };
+    let pointer = String::new();
+    let mut walk = Walk { document, outside, own: &own, sources, findings, pointer, added: 0 };
     walk.value(&mut tree);
     let findings = walk.findings;
     document.tree = tree;
@@ -197,6 +56,8 @@ struct Walk<'a> {
     sources: &'a Sources,
     findings: Vec<Finding>,
     pointer: String,
+    /// What lists and mappings have added so far.
+    added: usize,
 }
 
 impl Walk<'_> {
@@ -248,12 +109,20 @@ impl Walk<'_> {
     /// The value of a text with `${`; `None` if it is unchanged.
     fn text(&mut self, text: &str) -> Option<Value> {
         let parts = parts(text);
+        for part in &parts {
+            if let Part::Reference(source) = part {
+                self.document.used.insert(inner(source).to_owned());
+            }
+        }
         if let [Part::Reference(source)] = parts[..] {
             let name = inner(source);
             let Some(variable) = self.outside.get(name, self.own) else {
                 self.unknown(source);
                 return None;
             };
+            if !self.has_room(variable, source) {
+                return None;
+            }
             let Variable { value, text, argument } = variable.clone();
             self.document
                 .substituted
@@ -269,6 +138,12 @@ impl Walk<'_> {
                     Some(Variable { value: Value::Null, .. }) => {
                         let message = format!("`{}` has no value to insert into text", short(source));
                         let hint = "set a value for the variable; `\"\"` is the empty text";
+                        self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
+                    }
+                    Some(Variable { value: value @ (Value::Array(_) | Value::Object(_)), .. }) => {
+                        let what = if value.is_array() { "a list" } else { "a mapping" };
+                        let message = format!("`{}` is {what}, and cannot stand in text", short(source));
+                        let hint = "write the reference alone, where a list or a mapping belongs";
                         self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
                     }
                     Some(variable) => result.push_str(&variable.text),
@@ -302,6 +177,23 @@ impl Walk<'_> {
         Some(Value::String(result))
     }
 
+    /// Whether the document may still grow by a variable's value; told once where it may not.
+    fn has_room(&mut self, variable: &Variable, source: &str) -> bool {
+        if !(variable.value.is_array() || variable.value.is_object()) {
+            return true;
+        }
+        if self.added > MOST_ADDED {
+            return false;
+        }
+        self.added = self.added.saturating_add(weight(&variable.value));
+        if self.added > MOST_ADDED {
+            let message =
+                format!("the values of variables make this spec larger than {} MiB", MOST_ADDED >> 20);
+            self.problem(Finding::error(Code::TooLarge, message).hint("split it into several specs"), source);
+        }
+        self.added <= MOST_ADDED
+    }
+
     fn unknown(&mut self, source: &str) {
         let name = inner(source);
         let secret = secrets::is_credential(&self.pointer);
@@ -310,9 +202,11 @@ impl Walk<'_> {
         } else {
             format!("no variable is named `{}`", short(name))
         };
-        let lower = self.outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
-        let known =
-            [&self.outside.arguments, &self.outside.files, self.own].into_iter().flat_map(BTreeMap::keys);
+        let outside = self.outside;
+        let lower = outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
+        let known = [&outside.arguments, &outside.files, &outside.beside, self.own]
+            .into_iter()
+            .flat_map(BTreeMap::keys);
         let hint = if let Some(known) = nearest(name, known.chain(&lower).map(String::as_str)) {
             format!("did you mean `${{{known}}}`?")
         } else if secret {
@@ -339,102 +233,31 @@ impl Walk<'_> {
     }
 }
 
-/// A part of a text.
-#[derive(Debug, PartialEq)]
-enum Part<'t> {
-    Text(&'t str),
-    /// `${name}`.
-    Reference(&'t str),
-    /// `${secret.NAME}`.
-    Secret(&'t str),
-    /// `${` and what follows, if it is neither.
-    Malformed(&'t str),
+/// What `--var` sets and no spec refers to: a mistyped name would else change nothing, and nobody would hear of it.
+pub(super) fn unused(inputs: &VariableInputs, used: &BTreeSet<String>) -> Vec<Finding> {
+    let given: BTreeSet<&str> = inputs.arguments.iter().map(|(name, _)| name.as_str()).collect();
+    let idle = given.into_iter().filter(|name| !used.contains(*name));
+    idle.map(|name| {
+        let name_shown = short(name);
+        let hint = match nearest(name, used.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("leave it out, or write `${{{name_shown}}}` where its value belongs"),
+        };
+        let message = format!("`--var {name_shown}` sets what no spec of this run refers to");
+        Finding::error(Code::UnknownVariable, message).hint(hint)
+    })
+    .collect()
 }
 
-/// Splits a text at its references; `$${` is the text `${`.
-fn parts(text: &str) -> Vec<Part<'_>> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        if rest[..at].ends_with('$') {
-            if at > 1 {
-                parts.push(Part::Text(&rest[..at - 1]));
-            }
-            parts.push(Part::Text(&rest[at..at + 2]));
-            rest = &rest[at + 2..];
-            continue;
-        }
-        if at > 0 {
-            parts.push(Part::Text(&rest[..at]));
-        }
-        let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);
-        let source = &rest[at..end];
-        parts.push(match inner(source) {
-            _ if !source.ends_with('}') => Part::Malformed(source),
-            name if is_name(name) => Part::Reference(source),
-            name if name.strip_prefix("secret.").is_some_and(is_name) => Part::Secret(source),
-            _ => Part::Malformed(source),
-        });
-        rest = &rest[end..];
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest));
-    }
-    parts
-}
-
-/// The name of the secret that a text refers to, if it is a single reference.
-#[must_use]
-pub fn secret_name(text: &str) -> Option<&str> {
-    match parts(text)[..] {
-        [Part::Secret(source)] => inner(source).strip_prefix("secret."),
-        _ => None,
-    }
-}
-
-/// Whether a text is a single reference.
-pub(super) fn is_reference(text: &str) -> bool {
-    matches!(parts(text)[..], [Part::Reference(_) | Part::Secret(_)])
-}
-
-/// The text between the braces.
-fn inner(source: &str) -> &str {
-    let inner = source.strip_prefix("${").unwrap_or(source);
-    inner.strip_suffix('}').unwrap_or(inner)
-}
-
-fn is_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// The hint for a `${` that is not a reference.
-fn remedy(source: &str) -> String {
-    let name = inner(source);
-    if !source.ends_with('}') {
-        return "close it with `}`, or write `$${` for a literal `${`".to_owned();
-    }
-    if is_name(name.trim()) {
-        return format!("write `${{{}}}`, without spaces", name.trim());
-    }
-    if let Some((name, _)) = name.split_once([':', '-', '?', '=']).filter(|(name, _)| is_name(name)) {
-        let name = short(name);
-        return format!("put the default under `variables:` as `{name}: ...` and write `${{{name}}}` here");
-    }
-    format!("{NAME_RULE}; write `$${{` for a literal `${{`")
-}
-
-/// Whether a pointer matches a pattern in which `*` matches one token.
-fn matches(pattern: &str, pointer: &str) -> bool {
-    let (mut pattern, mut pointer) = (pattern.split('/'), pointer.split('/'));
-    loop {
-        match (pattern.next(), pointer.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(token)) if wanted == "*" || wanted == token => {}
-            _ => return false,
-        }
-    }
+/// What a value adds to a document.
+fn weight(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        _ => 0,
+    };
+    VALUE_WEIGHT + inside
 }
 
 #[cfg(test)]

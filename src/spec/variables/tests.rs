@@ -1,5 +1,7 @@
 //! Tests of references and their values.
 
+use std::ffi::OsString;
+
 use serde_json::json;
 
 use super::super::tree::parse;
@@ -181,8 +183,8 @@ fn secrets_stay_references_and_have_no_field_yet() {
 }
 
 #[test]
-fn variables_hold_scalars_under_good_names_and_no_references() {
-    let text = "list: [1]\nmap: {}\nbad-name: x\nr: a${list}\nok: $${x}\n";
+fn variables_have_good_names_and_refer_to_nothing() {
+    let text = "bad-name: x\nr: a${list}\nl: [1, {'${k}': '${ok}'}]\nok: $${x}\n";
     for (spec, files) in [
         (format!("variables:\n  {}\nv: ${{ok}}\n", text.trim().replace('\n', "\n  ")), vec![]),
         ("v: ${ok}\n".to_owned(), vec![text]),
@@ -190,18 +192,58 @@ fn variables_hold_scalars_under_good_names_and_no_references() {
         let result = run(&spec, &VariableInputs::default(), &files);
         let mut codes = result.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
         codes.sort_unstable();
-        assert_eq!(
-            codes,
-            [Code::WrongType, Code::WrongType, Code::MalformedReference, Code::InvalidName],
-            "{spec}"
-        );
+        let malformed = Code::MalformedReference;
+        assert_eq!(codes, [malformed, malformed, malformed, Code::InvalidName], "{spec}");
         assert_eq!(result.tree["v"], "${x}");
     }
     assert_eq!(run("v: 1\n", &VariableInputs::default(), &["[1]"]).findings[0].code, Code::WrongType);
-    assert_eq!(
-        run("variables: {n: }\nv: a${n}\n", &VariableInputs::default(), &[]).findings[0].code,
-        Code::InvalidValue
-    );
+    for (spec, code) in [
+        ("variables: {n: }\nv: a${n}\n", Code::InvalidValue),
+        ("variables: {n: [1]}\nv: a${n}\n", Code::InvalidValue),
+        ("variables: {n: {a: 1}}\nv: ${n}${n}\n", Code::InvalidValue),
+    ] {
+        let result = run(spec, &VariableInputs::default(), &[]);
+        assert!(result.findings.iter().all(|finding| finding.code == code), "{:?}", result.findings);
+        assert!(!result.findings.is_empty(), "{spec}");
+    }
+}
+
+#[test]
+fn lists_and_mappings_stand_where_one_reference_stood_alone() {
+    let spec = "variables: {l: [a, $${x}, [1.10]], m: {k: [true, ~]}}\nv: ${l}\nw: ['${m}', '${l}']\n";
+    let tree = put_in(spec, &[]);
+    assert_eq!(tree["v"], json!(["a", "${x}", [1.1]]));
+    assert_eq!(tree["w"], json!([{"k": [true, null]}, ["a", "${x}", [1.1]]]));
+    // A nearer source takes the place of all of it.
+    let result = run(spec, &inputs(&[], &[("KEYLESS_VAR_L", "[b]")]), &["m: [1]\n"]);
+    assert_eq!((&result.tree["v"], &result.tree["w"][0]), (&json!("[b]"), &json!([1])));
+}
+
+#[test]
+fn what_variables_add_to_a_document_has_a_limit() {
+    let big = format!("variables: {{l: [{}]}}\n", vec!["x"; 100_000].join(", "));
+    let many = format!("{big}v: [{}]\n", vec!["'${l}'"; 1000].join(", "));
+    let result = run(&many, &VariableInputs::default(), &[]);
+    let codes = result.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes, [Code::TooLarge]);
+}
+
+#[test]
+fn letter_case_does_not_count_in_the_environment_and_two_names_are_an_error() {
+    let spec = "a: ${region}\nb: ${Region}\n";
+    for name in ["KEYLESS_VAR_region", "KEYLESS_VAR_Region", "KEYLESS_VAR_REGION"] {
+        let result = run(spec, &inputs(&[], &[(name, "eu")]), &[]);
+        assert!(result.findings.is_empty(), "{:?}", result.findings);
+        assert_eq!(result.tree, json!({"a": "eu", "b": "eu"}));
+    }
+    let both = inputs(&[], &[("KEYLESS_VAR_region", "eu"), ("KEYLESS_VAR_REGION", "eu")]);
+    let (_, findings) = Variables::new(&both, &[]);
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].code, Code::Duplicate);
+    assert!(findings[0].message.contains("`KEYLESS_VAR_REGION` and `KEYLESS_VAR_region`"));
+    // Behind `--var` a name is what it is.
+    let result = run(spec, &inputs(&[("region", "us")], &[("KEYLESS_VAR_REGION", "eu")]), &[]);
+    assert_eq!(result.tree, json!({"a": "us", "b": "eu"}));
 }
 
 #[test]

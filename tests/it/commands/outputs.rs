@@ -52,7 +52,7 @@ fn lines_for_a_pipeline_hold_nothing_else() {
     let azure = live(&["chat-eu"]);
     let folder = azure.folder();
     folder.write("specs/a.yaml", accounts(&["chat-eu"]));
-    let run = folder.with_env("outputs --env", &[("KEYLESS_FORMAT", "json")]).exits(0);
+    let run = folder.with_env("outputs --dotenv", &[("KEYLESS_FORMAT", "json")]).exits(0);
     let keys: Vec<&str> = run.stdout.lines().map(|line| line.split_once('=').unwrap().0).collect();
     assert_eq!(
         keys,
@@ -76,7 +76,7 @@ fn an_absent_account_is_an_error_and_no_variables_are_printed() {
     let run = folder.keyless("outputs --format json").exits(1);
     assert_eq!(run.findings(), ["account-absent@9"]);
     assert_eq!(run.json()["accounts"].as_array().unwrap().len(), 1);
-    let run = folder.keyless("outputs --env").exits(1).complains(&["account gone does not exist"]);
+    let run = folder.keyless("outputs --dotenv").exits(1).complains(&["account gone does not exist"]);
     assert_eq!(run.stdout, "");
 }
 
@@ -105,7 +105,7 @@ fn an_endpoint_with_a_line_break_sets_no_variable() {
             }
         }),
     );
-    let run = folder.keyless("outputs --env").exits(1).complains(&["unsafe-output"]);
+    let run = folder.keyless("outputs --dotenv").exits(1).complains(&["unsafe-output"]);
     assert_eq!(run.stdout, "");
     let run = folder.keyless("outputs --format json").exits(1);
     assert!(!run.stdout.contains("LD_PRELOAD"), "{run}");
@@ -151,7 +151,7 @@ fn declared_projects_have_their_own_id_endpoint_and_identity() {
         .keyless("outputs --format markdown")
         .exits(0)
         .says(&["| **team** of chat-eu |", "api/projects/lab`"]);
-    let run = folder.keyless("outputs --env").exits(0);
+    let run = folder.keyless("outputs --dotenv").exits(0);
     let keys: Vec<&str> = run.stdout.lines().map(|line| line.split_once('=').unwrap().0).collect();
     for end in ["ENDPOINT", "PRINCIPAL_ID", "RESOURCE_ID"] {
         for project in ["TEAM", "LAB"] {
@@ -176,7 +176,7 @@ fn a_project_for_which_azure_shows_no_endpoint_has_none() {
     let run = folder.keyless("outputs --format json").exits(0);
     run.fits("outputs");
     assert_eq!(run.json()["accounts"][0]["projects"][0]["endpoint"], serde_json::Value::Null);
-    let run = folder.keyless("outputs --env").exits(0);
+    let run = folder.keyless("outputs --dotenv").exits(0);
     assert!(!run.stdout.contains("TEAM_ENDPOINT") && run.stdout.contains("TEAM_RESOURCE_ID"), "{run}");
 }
 
@@ -185,7 +185,8 @@ fn an_absent_or_unread_project_is_an_error_and_no_variables_are_printed() {
     let (azure, folder) = with_projects(&["team"]);
     let run = folder.keyless("outputs --format json").exits(1);
     assert_eq!(run.findings(), ["project-absent@11"]);
-    let run = folder.keyless("outputs --env").exits(1).complains(&["project lab of chat-eu does not exist"]);
+    let run =
+        folder.keyless("outputs --dotenv").exits(1).complains(&["project lab of chat-eu does not exist"]);
     assert_eq!(run.stdout, "");
     azure.spoil("GET", "/accounts/chat-eu/projects", Fault::denied());
     let run = folder.keyless("outputs --format json").exits(1);

@@ -212,7 +212,7 @@ fn targets_are_opened_before_azure_is_asked_anything() {
         "access a.yaml",
         "verify a.yaml",
         "outputs a.yaml",
-        "outputs a.yaml --env",
+        "outputs a.yaml --dotenv",
         "keys status a.yaml",
         "keys revoke a.yaml --yes",
         "lock a.yaml",
@@ -254,7 +254,7 @@ fn a_report_that_fails_swallows_no_result() {
     folder.keyless(&format!("drift a.yaml {full}")).exits(1).complains(&failed).says(&["No changes"]);
     folder.keyless(&format!("access a.yaml {full}")).exits(1).complains(&failed).says(&[ALICE]);
     folder
-        .keyless(&format!("outputs a.yaml --env {full}"))
+        .keyless(&format!("outputs a.yaml --dotenv {full}"))
         .exits(1)
         .complains(&failed)
         .says(&["ACCOUNT_CHAT"]);

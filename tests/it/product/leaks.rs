@@ -419,6 +419,23 @@ fn a_value_from_outside_that_becomes_a_key_is_not_shown_either() {
         let all = format!("{}{}", run.stdout, run.stderr);
         assert!(!all.contains("Wq7LxT93") && !all.contains("939393"), "{run}");
     }
+    // Nor as part of a mapping or a list that a variable holds.
+    for (lines, vars) in [
+        (lines.replace("{key: '${mine}'}", "'${mine}'"), "mine: {key: Wq7LxT93pd}\n"),
+        (
+            "connections: ${mine}\n".to_owned(),
+            "mine: [{name: s, category: ApiKey, target: 'https://x.example.com', authType: ApiKey, credentials: {key: Wq7LxT93pd}}]\n",
+        ),
+    ] {
+        folder.write("a.yaml", one_account("team-a", "chat", &lines));
+        folder.write("vars.yaml", vars);
+        for format in ["json", "human"] {
+            let run =
+                folder.keyless(&format!("validate a.yaml --var-file vars.yaml --format {format}")).exits(1);
+            let all = format!("{}{}", run.stdout, run.stderr);
+            assert!(all.contains("plain-secret") && !all.contains("Wq7LxT93"), "{run}");
+        }
+    }
 }
 
 /// What takes an older plan's place is a file that pipelines keep.

@@ -43,6 +43,16 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
         ("    deployments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
         ("    roleAssignments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
         ("    raiPolicies: ~\n", "wrong-type@+2", &["write `[]` to remove all"]),
+        (
+            "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n",
+            "wrong-type@+4",
+            &["write who gets the role", "`- group: NAME`", "`[]` is nobody"],
+        ),
+        (
+            "    roleAssignments:\n      - role:\n        principals: []\n",
+            "wrong-type@+3",
+            &["write a role's name or GUID, such as `Cognitive Services User`"],
+        ),
         ("    sku: {nam: S0}\n", "unknown-field@+2", &["did you mean `name`?"]),
         ("    sku: {name: S9}\n", "invalid-value@+2", &["has no sku `S9`"]),
         (

@@ -61,5 +61,6 @@ mod twins;
 mod unread;
 mod unseen_identities;
 mod unsettled;
+mod variables;
 mod ways_in;
 mod withheld;

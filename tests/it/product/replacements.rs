@@ -198,6 +198,43 @@ fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() 
     folder.keyless(&format!("apply saved.json --yes {lifts}")).exits(0).says(&["2 done"]);
 }
 
+#[test]
+fn what_goes_is_lifted_at_the_address_that_it_had_unless_another_could_be_meant() {
+    let two = format!(
+        "{}{}",
+        one_account("team-a", "chat", &format!("{}projects:\n  - name: lab\n", deployment("gpt"))),
+        "  - name: chat\n    resourceGroup: rg-new\n    customSubDomainName: chat-new\n"
+    );
+    let (azure, folder) = applied(&two);
+    let lists = "deployments: []\nprojects: []\n";
+    let second = two.split_once("  - name: chat\n    resourceGroup").unwrap().1;
+    let both = format!("{}  - name: chat\n    resourceGroup{second}", one_account("team-a", "chat", lists));
+    folder.write("a.yaml", &both);
+    // What stands in one that is declared has one place only.
+    let lifts = "--allow delete-deployment:accounts/chat/deployments/gpt --allow delete-project:accounts/chat/projects/LAB";
+    folder.keyless(&format!("plan a.yaml {lifts}")).exits(0).says(&["2 to delete"]);
+    let wrong = "--allow delete-deployment:accounts/chat --allow delete-project:accounts/chat/projects/lap";
+    folder.keyless(&format!("plan a.yaml {wrong}")).exits(3);
+    // A saved plan by itself knows no spec.
+    folder.keyless("plan a.yaml --out saved.json").exits(3);
+    folder.keyless(&format!("apply saved.json --yes {lifts}")).exits(3);
+    folder.keyless(&format!("apply a.yaml --yes {lifts}")).exits(0);
+    // Two accounts of one name: `accounts/chat` is the one that stays, or either.
+    let lift = "--allow delete-account:accounts/chat --allow lock-out";
+    folder.write(
+        "a.yaml",
+        format!("{}accounts: []\n", head("team-a"))
+            .replace("accounts: []", "accounts:\n  - {name: other, resourceGroup: rg-new}"),
+    );
+    folder.keyless(&format!("plan a.yaml {lift}")).exits(3).says(&["2 to delete"]);
+    folder.write(
+        "a.yaml",
+        one_account("team-a", "chat", "resourceGroup: rg-new\ncustomSubDomainName: chat-new\n"),
+    );
+    folder.keyless(&format!("plan a.yaml {lift}")).exits(3);
+    assert!(deletes(&azure).iter().all(|path| path.contains("/deployments/") || path.contains("/projects/")));
+}
+
 fn broken(list: &mut Value) {
     for item in list["value"].as_array_mut().unwrap() {
         item["properties"]["provisioningState"] = json!("Failed");

@@ -210,7 +210,7 @@ fn variables_have_good_names_and_refer_to_nothing() {
 
 #[test]
 fn lists_and_mappings_stand_where_one_reference_stood_alone() {
-    let spec = "variables: {l: [a, $${x}, [1.10]], m: {k: [true, ~]}}\nv: ${l}\nw: ['${m}', '${l}']\n";
+    let spec = "variables: {l: [a, '$${x}', [1.10]], m: {k: [true, ~]}}\nv: ${l}\nw: ['${m}', '${l}']\n";
     let tree = put_in(spec, &[]);
     assert_eq!(tree["v"], json!(["a", "${x}", [1.1]]));
     assert_eq!(tree["w"], json!([{"k": [true, null]}, ["a", "${x}", [1.1]]]));

@@ -8,35 +8,57 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::holders::{Assignment, holders};
+use super::holders::holders;
 use crate::document::access::{AccessChange, Holder, KeysChange, Through};
 use crate::document::keys::Keys;
 use crate::id::{ResourceId, comparable};
+use crate::kinds::role_assignment::{Assignments, Placed};
 use crate::plan::predict::World;
 use crate::rbac::{CALLS, Catalogue, Condition, USUAL};
+use crate::snapshot::Body;
 
 /// The changes by account, without accounts that do not change.
 #[must_use]
 pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
+    let lost = before.identities_lost(after);
+    let accounts = touched(before, after, &lost);
+    if accounts.is_empty() {
+        return Vec::new();
+    }
     let comparison = Comparison {
         before,
         after,
         // A plan changes no role definitions.
         roles: Catalogue::of(before.resources.values()),
-        old: assignments(before),
-        new: assignments(after),
-        lost: before.identities_lost(after),
+        old: assignments(before).collect(),
+        new: assignments(after).collect(),
+        lost,
         names,
     };
-    let ids: BTreeSet<&ResourceId> =
-        before.resources.keys().chain(after.resources.keys()).filter(|id| is_account(id)).collect();
-    ids.into_iter().filter_map(|id| comparison.of_account(id)).collect()
+    accounts.into_iter().filter_map(|id| comparison.of_account(id)).collect()
+}
+
+/// The accounts for which anything may change: by themselves, by an assignment near them, or by the end of an identity that has one.
+fn touched<'w>(before: &'w World, after: &'w World, lost: &BTreeSet<String>) -> BTreeSet<&'w ResourceId> {
+    let differing: BTreeMap<&ResourceId, &Body> =
+        before.differing(after).chain(after.differing(before)).collect();
+    if differing.is_empty() {
+        return BTreeSet::new();
+    }
+    let changed = differing.iter().filter_map(|(id, body)| Placed::of(id, body));
+    let is_lost =
+        |each: &Placed<'_>| each.said.principal_id().is_some_and(|id| lost.contains(&comparable(id)));
+    let held = [before, after].into_iter().filter(|_| !lost.is_empty()).flat_map(assignments);
+    let moved: Assignments<'_> = changed.chain(held.filter(is_lost)).collect();
+    let ids = before.resources.keys().chain(after.resources.keys()).filter(|id| is_account(id));
+    ids.filter(|id| differing.contains_key(id) || moved.near(id).next().is_some()).collect()
 }
 
 fn is_account(id: &ResourceId) -> bool {
-    let scope = id.as_str().to_ascii_lowercase();
-    let parent = scope.rsplit_once('/').map(|(parent, _)| parent);
-    parent.is_some_and(|parent| parent.ends_with("/providers/microsoft.cognitiveservices/accounts"))
+    let mut end = id.as_str().rsplit('/').skip(1);
+    ["accounts", "Microsoft.CognitiveServices", "providers"]
+        .into_iter()
+        .all(|name| end.next().is_some_and(|segment| segment.eq_ignore_ascii_case(name)))
 }
 
 /// The two states, with what is needed to compare them.
@@ -44,8 +66,8 @@ struct Comparison<'a> {
     before: &'a World,
     after: &'a World,
     roles: Catalogue,
-    old: Vec<Assignment<'a>>,
-    new: Vec<Assignment<'a>>,
+    old: Assignments<'a>,
+    new: Assignments<'a>,
     /// Identities that the plan deletes: their roles become useless.
     lost: BTreeSet<String>,
     names: &'a BTreeMap<String, String>,
@@ -82,8 +104,8 @@ impl Comparison<'_> {
     }
 
     /// Who may call an account's models through some of the assignments, and for how long.
-    fn callers(&self, assignments: &[Assignment<'_>], id: &ResourceId) -> Vec<Holder> {
-        let holding = assignments.iter().filter(|each| self.holds(each, id));
+    fn callers(&self, assignments: &Assignments<'_>, id: &ResourceId) -> Vec<Holder> {
+        let holding = assignments.near(id).filter(|each| self.holds(each, id));
         let mut found = holders(id, holding, &self.roles, self.names).holders;
         // A principal that the directory does not know could not call before either.
         let is_gone =
@@ -101,7 +123,7 @@ impl Comparison<'_> {
 
     /// Whether an assignment applies to an account as far as lists show. For one above subscriptions only the subscription's list shows
     /// that; for a new one no list does yet.
-    fn holds(&self, each: &Assignment<'_>, at: &ResourceId) -> bool {
+    fn holds(&self, each: &Placed<'_>, at: &ResourceId) -> bool {
         let (id, scope) = (&each.id, &each.scope);
         scope.subscription_id().is_some()
             || self.before.reaches(id, scope, at)
@@ -116,8 +138,8 @@ fn keys_change(was: Option<&Value>, is: Option<&Value>) -> Option<KeysChange> {
     (lets_in(change.before) != lets_in(change.after)).then_some(change)
 }
 
-fn assignments(world: &World) -> Vec<Assignment<'_>> {
-    world.resources.values().filter_map(|body| Assignment::of(body)).collect()
+fn assignments(world: &World) -> impl Iterator<Item = Placed<'_>> {
+    world.resources.iter().filter_map(|(id, body)| Placed::of(id, body))
 }
 
 /// Whether a principal can call models through its roles and conditions.

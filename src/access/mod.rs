@@ -8,7 +8,7 @@ pub mod changes;
 mod holders;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use read::{Accounts, queries};
 
@@ -17,11 +17,13 @@ use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUAT
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
+use crate::kinds::Gap;
 use crate::kinds::role_assignment::denial::Denial;
 use crate::principals::known_names;
 use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
-use holders::{Assignment, holders};
+use holders::holders;
+use read::Around;
 
 /// Who can call the models of these accounts.
 #[must_use]
@@ -31,17 +33,17 @@ pub fn access(
     snapshot: &Snapshot,
     sources: &Sources,
 ) -> (Access, Vec<Finding>) {
-    let roles = snapshot.roles();
+    let around = Around::of(wanted, snapshot);
+    let unread = wanted.unread(snapshot);
     let names = known_names(wanted.stacks(), snapshot);
-    let directory = read::directory(wanted, standing, snapshot);
+    let directory = read::directory(&around, standing, snapshot);
+    let known = directory.and_then(known_to);
     let mut findings = Vec::new();
     let mut accounts = Vec::new();
     for account in standing {
-        let bodies = read::around(wanted, account, snapshot);
-        let assignments: Vec<Assignment<'_>> = bodies.into_iter().filter_map(Assignment::of).collect();
-        let found = holders(&account.id, &assignments, roles, &names);
+        let found = holders(&account.id, around.near(&account.id), around.roles, &names);
         let mut principals = found.holders;
-        if let Some(known) = &directory {
+        if let Some(known) = &known {
             for holder in &mut principals {
                 // A group from another tenant is in no directory that can be queried.
                 holder.orphaned =
@@ -51,7 +53,7 @@ pub fn access(
         for through in principals.iter_mut().flat_map(|holder| &mut holder.through) {
             mark_temporary(through, snapshot);
         }
-        let mut problems = gaps(wanted, account, snapshot);
+        let mut problems = gaps(wanted, &unread, account, snapshot);
         problems.extend(unjudged(account, &found.unjudged));
         accounts.push(AccountAccess {
             address: account.address.clone(),
@@ -65,12 +67,18 @@ pub fn access(
         });
         findings.extend(problems);
     }
-    if let Some(refusal) = read::nameless(wanted, standing, snapshot).and_then(Answer::refusal) {
+    if let Some(refusal) = directory.and_then(Answer::refusal) {
         let message = "could not look up names: principals are shown by their object ids";
         findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
     }
-    findings.extend(unchecked(wanted, standing, snapshot));
+    findings.extend(unchecked(&around, standing, snapshot));
     (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
+}
+
+/// The object ids that the directory knows, if it answered.
+fn known_to(answer: &Answer) -> Option<BTreeSet<String>> {
+    let Answer::Found(items) = answer else { return None };
+    Some(items.iter().filter_map(|item| Some(item["id"].as_str()?.to_ascii_lowercase())).collect())
 }
 
 /// Records whether an assignment is temporary.
@@ -97,9 +105,9 @@ fn denials(account: &Standing, snapshot: &Snapshot) -> Vec<DenyAssignment> {
 }
 
 /// What could not be determined, without affecting who can call.
-fn unchecked(wanted: Accounts<'_>, standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
+fn unchecked(around: &Around<'_>, standing: &[Standing], snapshot: &Snapshot) -> Vec<Finding> {
     // By scope: an unread scope has the same cause for all accounts.
-    let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(wanted, standing, snapshot)
+    let temporary: BTreeMap<ResourceId, Refusal> = read::doubtful(around, standing)
         .into_iter()
         .filter_map(|doubt| doubt.unread(snapshot).map(|refusal| (doubt.at, refusal)))
         .collect();
@@ -121,14 +129,14 @@ fn unchecked(wanted: Accounts<'_>, standing: &[Standing], snapshot: &Snapshot) -
 }
 
 /// Why the assignments around an account could not all be read.
-fn gaps(wanted: Accounts<'_>, account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
+fn gaps(wanted: Accounts<'_>, unread: &[Gap], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
     let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);
         let hint = "assign the caller the Reader role on the subscription; the result is incomplete";
         Finding { span: account.span, ..finding.hint(hint) }
     };
-    wanted.gaps(&account.id, snapshot).iter().map(finding).collect()
+    wanted.gaps(unread, &account.id, snapshot).iter().map(finding).collect()
 }
 
 /// Roles with unknown permissions whose assignments apply to the account.

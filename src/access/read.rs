@@ -1,17 +1,17 @@
 //! What `access` asks Azure, and where to find the answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::holders::Assignment;
 use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
+use crate::kinds::Gap;
 use crate::kinds::Kind as _;
 use crate::kinds::account;
-use crate::kinds::role_assignment::{self, Doubt, denial};
+use crate::kinds::role_assignment::{self, Assignments, Doubt, Placed, denial};
 use crate::principals;
+use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
@@ -56,10 +56,15 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// Why the role assignments around an account could not be read whole.
-    pub(super) fn gaps(self, account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+    /// What the lists around declared accounts leave out.
+    pub(super) fn unread(self, snapshot: &Snapshot) -> Vec<Gap> {
+        role_assignment::gaps(self.stacks(), snapshot)
+    }
+
+    /// Why the role assignments around an account could not all be read.
+    pub(super) fn gaps(self, unread: &[Gap], account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
         match self {
-            Accounts::Of(stacks) => role_assignment::gaps_near(stacks, account, snapshot),
+            Accounts::Of(_) => role_assignment::gaps_near(unread, account).cloned().collect(),
             Accounts::In(subscription) => role_assignment::gaps_in(subscription, account, snapshot),
         }
     }
@@ -75,12 +80,9 @@ pub fn queries(wanted: Accounts<'_>, snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     let standing = wanted.standing(snapshot);
-    let known = snapshot.roles();
+    let around = Around::of(wanted, snapshot);
     for account in &standing {
-        let unknown = around(wanted, account, snapshot)
-            .into_iter()
-            .filter_map(Assignment::of)
-            .any(|each| each.reach(&account.id).is_some() && each.role(known).0.is_none());
+        let unknown = around.near(&account.id).any(|each| each.role(around.roles).is_none());
         if let Some(subscription) = account.id.subscription_id().filter(|_| unknown) {
             queries.push(role_assignment::definitions(&ResourceId::subscription(subscription)));
         }
@@ -88,28 +90,54 @@ pub fn queries(wanted: Accounts<'_>, snapshot: &Snapshot) -> Vec<Query> {
     if !answered(&queries) {
         return queries;
     }
-    queries.extend(names(wanted, &standing, snapshot));
-    queries.extend(role_assignment::schedules(doubtful(wanted, &standing, snapshot), snapshot));
-    let held = standing.iter().filter(|account| !counted(wanted, account, snapshot).is_empty());
+    queries.extend(names(&around, &standing));
+    queries.extend(role_assignment::schedules(doubtful(&around, &standing), snapshot));
+    let held = standing.iter().filter(|account| around.counted(&account.id).next().is_some());
     queries.extend(held.filter_map(denials));
     queries
 }
 
-/// The role assignments that allow calling an account's models.
-fn counted<'a>(wanted: Accounts<'_>, account: &Standing, snapshot: &'a Snapshot) -> Vec<Assignment<'a>> {
-    let roles = snapshot.roles();
-    let counts = |each: &Assignment<'_>| {
-        each.reach(&account.id).is_some()
-            && each.role(roles).0.is_some_and(crate::rbac::Role::gives_inference)
-    };
-    around(wanted, account, snapshot).into_iter().filter_map(Assignment::of).filter(counts).collect()
+/// The role assignments that lists of subscriptions show.
+pub(super) struct Around<'a> {
+    /// By the subscription whose lists show them.
+    by_subscription: BTreeMap<ResourceId, Assignments<'a>>,
+    pub(super) roles: &'a Catalogue,
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn of(wanted: Accounts<'_>, snapshot: &'a Snapshot) -> Self {
+        let mut shown: BTreeMap<ResourceId, Vec<Placed<'a>>> = BTreeMap::new();
+        for query in wanted.lists(snapshot) {
+            // A management group's own list does not say which subscriptions it contains; the subscriptions' lists do.
+            let Some(subscription) = subscription(&query.scope) else { continue };
+            let placed = snapshot.items(&query).filter_map(|body| Placed::shown(body));
+            shown.entry(subscription).or_default().extend(placed);
+        }
+        let by_subscription = shown.into_iter().map(|(id, placed)| (id, placed.into_iter().collect()));
+        Self { by_subscription: by_subscription.collect(), roles: snapshot.roles() }
+    }
+
+    /// Those that apply to an account, or to something in it.
+    pub(super) fn near(&self, account: &ResourceId) -> impl Iterator<Item = &Placed<'a>> {
+        let there = subscription(account).and_then(|id| self.by_subscription.get(&id));
+        there.into_iter().flat_map(|there| there.near(account))
+    }
+
+    /// Those that allow calling an account's models.
+    fn counted(&self, account: &ResourceId) -> impl Iterator<Item = &Placed<'a>> {
+        self.near(account).filter(|each| each.role(self.roles).is_some_and(Role::gives_inference))
+    }
+}
+
+fn subscription(id: &ResourceId) -> Option<ResourceId> {
+    id.subscription_id().map(ResourceId::subscription)
 }
 
 /// Assignments whose name does not show that they are permanent: they may be temporary.
-pub(super) fn doubtful(wanted: Accounts<'_>, standing: &[Standing], snapshot: &Snapshot) -> BTreeSet<Doubt> {
-    let counted = standing.iter().flat_map(|account| counted(wanted, account, snapshot));
+pub(super) fn doubtful(around: &Around<'_>, standing: &[Standing]) -> BTreeSet<Doubt> {
+    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
     let doubtful = counted.filter(|each| !each.is_named_by_keyless());
-    doubtful.map(|each| Doubt { at: each.scope, assignment: each.id }).collect()
+    doubtful.map(|each| Doubt { at: each.scope.clone(), assignment: each.id.clone() }).collect()
 }
 
 /// The query for the deny assignments around an account.
@@ -117,42 +145,18 @@ pub(super) fn denials(account: &Standing) -> Option<Query> {
     account.id.subscription_id().map(|id| denial::query(&ResourceId::subscription(id)))
 }
 
-/// Every role assignment that a list around an account shows.
-pub(super) fn around<'a>(wanted: Accounts<'_>, account: &Standing, snapshot: &'a Snapshot) -> Vec<&'a Value> {
-    // A management group's own list does not say which subscriptions it contains; the subscriptions' lists do.
-    let subscription = |id: &ResourceId| id.subscription_id().map(ResourceId::subscription);
-    let same = |scope: &ResourceId| subscription(scope) == subscription(&account.id);
-    let lists = wanted.lists(snapshot);
-    let near = lists.iter().filter(|query| same(&query.scope));
-    near.flat_map(|query| snapshot.items(query)).map(AsRef::as_ref).collect()
-}
-
 /// The query for the names of everyone who can call.
-fn names(wanted: Accounts<'_>, standing: &[Standing], snapshot: &Snapshot) -> Option<Query> {
-    let counted = standing.iter().flat_map(|account| counted(wanted, account, snapshot));
-    let ids: BTreeSet<Uuid> = counted.filter_map(|each| Uuid::try_parse(each.principal()).ok()).collect();
+fn names(around: &Around<'_>, standing: &[Standing]) -> Option<Query> {
+    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
+    let ids: BTreeSet<Uuid> = counted.filter_map(|each| each.said.principal()).collect();
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
 
 /// The directory's answer, if it was queried.
-pub(super) fn nameless<'a>(
-    wanted: Accounts<'_>,
+pub(super) fn directory<'a>(
+    around: &Around<'_>,
     standing: &[Standing],
     snapshot: &'a Snapshot,
 ) -> Option<&'a Answer> {
-    snapshot.get(&names(wanted, standing, snapshot)?)
-}
-
-/// The object ids that the directory knows, if it answered.
-pub(super) fn directory(
-    wanted: Accounts<'_>,
-    standing: &[Standing],
-    snapshot: &Snapshot,
-) -> Option<BTreeSet<String>> {
-    match nameless(wanted, standing, snapshot)? {
-        Answer::Found(items) => {
-            Some(items.iter().filter_map(|item| Some(item["id"].as_str()?.to_ascii_lowercase())).collect())
-        }
-        _ => None,
-    }
+    snapshot.get(&names(around, standing)?)
 }

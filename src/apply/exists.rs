@@ -12,7 +12,7 @@ use crate::document::Step;
 use crate::id::ResourceId;
 use crate::kinds::Kind;
 use crate::kinds::role_assignment::{self, twin};
-use crate::rbac::{Term, Terms};
+use crate::rbac::{Assignment, Term, Terms};
 
 /// The obstacle to an assignment.
 pub(super) enum Met {
@@ -56,7 +56,8 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
     let other = other(body);
     if other.is_empty() {
         // What keyless created is permanent, as its name shows; any other may be temporary, and disabling keys may wait for it.
-        let lasts = || id_of(body).is_some_and(|id| role_assignment::is_named_by_keyless(&id, body));
+        let lasts =
+            || id_of(body).is_some_and(|id| role_assignment::is_named_by_keyless(&id, Assignment::of(body)));
         if let Some(unread) = unread.filter(|_| !lasts()) {
             let cause = format!(
                 "{error}; meanwhile somebody created {what}, and could not determine whether it is temporary: {unread}"
@@ -101,11 +102,9 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
 
 /// The assignment's id and its creator.
 fn told(body: &Value) -> String {
-    let text = |name: &str| body["properties"][name].as_str();
     let id = body["id"].as_str().unwrap_or("?");
-    let by = text("createdBy").unwrap_or("someone");
-    let when = text("createdOn").unwrap_or("an unknown time");
-    format!("{id}, created by {by} on {when}")
+    let (by, when) = Assignment::of(body).created();
+    format!("{id}, created by {} on {}", by.unwrap_or("someone"), when.unwrap_or("an unknown time"))
 }
 
 fn id_of(body: &Value) -> Option<ResourceId> {

@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::{Case, Verdict, target};
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
-use crate::id::{ResourceId, comparable, trailing_guid};
+use crate::id::{ResourceId, comparable};
 use crate::kinds;
 use crate::plan::predict::World;
 use crate::principals::{has_own_identity, object_id, own_principal};
-use crate::rbac::Catalogue;
+use crate::rbac::{Assignment, Catalogue};
 
 /// How many roles are named.
 const SHOWN: usize = 6;
@@ -140,11 +140,10 @@ fn given<'w>(
     let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
     let principal = comparable(principal);
     world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
-        let properties = &body["properties"];
-        let whose = properties["principalId"].as_str()?;
-        let role = properties["roleDefinitionId"].as_str()?;
+        let said = Assignment::of(body);
+        let (whose, role) = (said.principal_id()?, said.role_definition_id()?);
         (comparable(whose) == principal).then(|| {
-            let name = trailing_guid(role).map_or_else(|| role.to_owned(), |role| roles.display_name(role));
+            let name = said.role().map_or_else(|| role.to_owned(), |role| roles.display_name(role));
             let scope = id.scope();
             let words = format!("`{name}` on {}", place(&scope));
             (scope, words)

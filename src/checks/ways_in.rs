@@ -11,62 +11,50 @@ use uuid::Uuid;
 use super::{Case, Verdict, target};
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
-use crate::id::{ResourceId, comparable, trailing_guid};
+use crate::id::{ResourceId, comparable};
 use crate::kinds::account::{self, holds_projects, serves_models};
-use crate::kinds::role_assignment::{self, Doubt};
+use crate::kinds::role_assignment::{Assignments, Doubt, Placed};
 use crate::kinds::{self, Deployments, project};
 use crate::plan::predict::World;
 use crate::principals;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Query, Refusal};
 
-/// A role assignment of a state.
-struct Assignment<'a> {
-    id: &'a ResourceId,
-    scope: ResourceId,
-    properties: &'a Value,
-    /// Whether its name shows that it is permanent. A mark proves nothing, since anyone can type one.
-    lasts: bool,
+fn placed<'a>(id: &ResourceId, body: &'a Value) -> Option<Placed<'a>> {
+    kinds::by_id(id).filter(|kind| kind.is_grant())?;
+    Placed::of(id, body)
 }
 
-impl<'a> Assignment<'a> {
-    fn of(id: &'a ResourceId, body: &'a Value) -> Option<Self> {
-        kinds::by_id(id).filter(|kind| kind.is_grant())?;
-        let properties = &body["properties"];
-        let lasts = role_assignment::is_named_by_keyless(id, body);
-        Some(Self { id, scope: id.scope(), properties, lasts })
-    }
+/// All role assignments of a state.
+fn assignments(world: &World) -> impl Iterator<Item = Placed<'_>> {
+    world.resources.iter().filter_map(|(id, body)| placed(id, body))
+}
 
-    fn all(world: &'a World) -> Vec<Self> {
-        world.resources.iter().filter_map(|(id, body)| Self::of(id, body)).collect()
-    }
+/// The query for its duration, in the list of a scope that shows it.
+fn doubt(each: &Placed<'_>, at: &ResourceId) -> Doubt {
+    Doubt { at: at.clone(), assignment: each.id.clone() }
+}
 
-    /// The query for its duration, in the list of a scope that shows it.
-    fn doubt(&self, at: &ResourceId) -> Doubt {
-        Doubt { at: at.clone(), assignment: self.id.clone() }
-    }
+fn holder<'a>(each: &Placed<'a>) -> &'a str {
+    each.said.principal_id().unwrap_or_default()
+}
 
-    fn text(&self, name: &str) -> &'a str {
-        self.properties[name].as_str().unwrap_or_default()
-    }
+/// The role and its holder, as a key.
+fn gift(each: &Placed<'_>) -> (Option<Uuid>, String) {
+    (each.said.role(), holder(each).to_ascii_lowercase())
+}
 
-    /// The role and its holder, as a key.
-    fn gift(&self) -> (Option<Uuid>, String) {
-        (trailing_guid(self.text("roleDefinitionId")), self.text("principalId").to_ascii_lowercase())
-    }
+/// Whether it may allow its holder to call models; a role with unknown permissions may.
+fn may_call(each: &Placed<'_>, roles: &Catalogue) -> bool {
+    each.role(roles).is_none_or(Role::gives_inference)
+}
 
-    /// Whether it may allow its holder to call models; a role with unknown permissions may.
-    fn may_call(&self, roles: &Catalogue) -> bool {
-        self.gift().0.and_then(|id| roles.by_id(id)).is_none_or(Role::gives_inference)
-    }
+fn reaches(each: &Placed<'_>, world: &World, account: &ResourceId) -> bool {
+    world.reaches(&each.id, &each.scope, account)
+}
 
-    fn reaches(&self, world: &World, account: &ResourceId) -> bool {
-        world.reaches(self.id, &self.scope, account)
-    }
-
-    fn says(&self, kind: &str) -> bool {
-        self.text("principalType").eq_ignore_ascii_case(kind)
-    }
+fn is_for(each: &Placed<'_>, kind: &str) -> bool {
+    each.said.principal_type().unwrap_or_default().eq_ignore_ascii_case(kind)
 }
 
 /// What steps do to the access of accounts.
@@ -74,9 +62,9 @@ struct Risk<'a> {
     /// The state after them.
     after: &'a World,
     /// Assignments that may allow calls and are deleted, get another condition or lose their principal.
-    narrowed: Vec<Assignment<'a>>,
+    narrowed: Vec<Placed<'a>>,
     /// Assignments that may allow calls afterwards.
-    left: Vec<Assignment<'a>>,
+    left: Assignments<'a>,
     /// The accounts, and other scopes that could not be read, whose remaining access matters.
     at: BTreeSet<ResourceId>,
 }
@@ -85,14 +73,13 @@ impl<'a> Risk<'a> {
     fn of(steps: &[Step], world: &'a World, after: &'a World) -> Self {
         let roles = Catalogue::of(after.resources.values());
         let lost = world.identities_lost(after);
-        let is_lost = |each: &Assignment<'_>| lost.contains(&comparable(each.text("principalId")));
+        let is_lost = |each: &Placed<'_>| lost.contains(&comparable(holder(each)));
         let mut narrowed = narrowed(steps, world, &roles);
         if !lost.is_empty() {
-            let theirs = Assignment::all(world).into_iter().filter(is_lost);
-            narrowed.extend(theirs.filter(|each| each.may_call(&roles)));
+            let theirs = assignments(world).filter(is_lost);
+            narrowed.extend(theirs.filter(|each| may_call(each, &roles)));
         }
-        let left = Assignment::all(after);
-        let left = left.into_iter().filter(|each| each.may_call(&roles) && !is_lost(each)).collect();
+        let left = assignments(after).filter(|each| may_call(each, &roles) && !is_lost(each)).collect();
         // For unread scopes, as much is asked as for known ones: the remaining grants may be enough.
         let unread = narrowed.iter().map(|each| &each.scope);
         let unread = unread.filter(|scope| world.unread_accounts(scope).is_some()).cloned();
@@ -100,8 +87,8 @@ impl<'a> Risk<'a> {
         Self { after, narrowed, left, at }
     }
 
-    fn near(&self, account: &ResourceId) -> impl Iterator<Item = &Assignment<'a>> {
-        self.left.iter().filter(|each| each.reaches(self.after, account))
+    fn near(&self, account: &ResourceId) -> impl Iterator<Item = &Placed<'a>> {
+        self.left.near(account).filter(|each| reaches(each, self.after, account))
     }
 }
 
@@ -120,8 +107,8 @@ pub(super) fn doubts(steps: &[Step], world: &World) -> Vec<Doubt> {
     let risk = Risk::of(steps, world, &after);
     for account in &risk.at {
         // Assignments that keyless creates are permanent. Existing ones are always checked, since a schedule can be added later.
-        let there = risk.near(account).filter(|each| world.resource(each.id).is_some());
-        doubts.extend(there.map(|each| each.doubt(account)));
+        let there = risk.near(account).filter(|each| world.resource(&each.id).is_some());
+        doubts.extend(there.map(|each| doubt(each, account)));
     }
     doubts
 }
@@ -136,18 +123,19 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
     for account in &risk.at {
         let near = || risk.near(account);
         // This directory knows nothing of another tenant's principals.
-        let asked = near().filter(|each| !each.says("ForeignGroup"));
+        let asked = near().filter(|each| !is_for(each, "ForeignGroup"));
         // A principal that the directory does not know loses nothing.
-        let lost =
-            risk.narrowed.iter().filter(|each| lets_in(each, world, account) && !each.says("ForeignGroup"));
-        let ids: BTreeSet<Uuid> =
-            asked.chain(lost).filter_map(|each| Uuid::try_parse(each.text("principalId")).ok()).collect();
+        let lost = risk
+            .narrowed
+            .iter()
+            .filter(|each| lets_in(each, world, account) && !is_for(each, "ForeignGroup"));
+        let ids: BTreeSet<Uuid> = asked.chain(lost).filter_map(|each| each.said.principal()).collect();
         queries.extend(ids.into_iter().map(principals::existence));
         // Which remaining principals can call the deployed models: a spec need not list the deployments.
         if near().next().is_some() && world.resource(account).is_some_and(serves_models) {
             queries.push(Deployments::list(account));
         }
-        if near().any(|each| each.says("ServicePrincipal"))
+        if near().any(|each| is_for(each, "ServicePrincipal"))
             && world.resource(account).is_some_and(holds_projects)
         {
             queries.push(project::list(account));
@@ -157,12 +145,12 @@ pub(super) fn queries(steps: &[Step], world: &World) -> Vec<Query> {
 }
 
 /// Assignments that may allow calls and are deleted or get another condition.
-fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Assignment<'a>> {
-    lessened(steps, before).into_iter().filter(|each| each.may_call(roles)).collect()
+fn narrowed<'a>(steps: &[Step], before: &'a World, roles: &Catalogue) -> Vec<Placed<'a>> {
+    lessened(steps, before).into_iter().filter(|each| may_call(each, roles)).collect()
 }
 
 /// Assignments that are deleted or get another condition.
-fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Assignment<'a>> {
+fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Placed<'a>> {
     let narrows = |step: &&Step| {
         step.kind == "roleAssignments"
             && match step.action {
@@ -175,12 +163,12 @@ fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Assignment<'a>> {
     };
     let targets = steps.iter().filter(narrows).filter_map(target);
     let live = targets.filter_map(|id| before.resources.get_key_value(&id));
-    live.filter_map(|(id, body)| Assignment::of(id, body)).collect()
+    live.filter_map(|(id, body)| placed(id, body)).collect()
 }
 
 /// Whether an assignment may apply to an account, which is not always known for one above subscriptions.
-fn lets_in(each: &Assignment<'_>, world: &World, account: &ResourceId) -> bool {
-    each.scope.subscription_id().is_none() || each.reaches(world, account)
+fn lets_in(each: &Placed<'_>, world: &World, account: &ResourceId) -> bool {
+    each.scope.subscription_id().is_none() || reaches(each, world, account)
 }
 
 /// The queries that tell whether those who lose a role assignment permanently keep what they have besides.
@@ -189,19 +177,19 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
     if lost.is_empty() {
         return Vec::new();
     }
-    let mut left: BTreeMap<String, Vec<Assignment<'_>>> = BTreeMap::new();
-    let live = before.resources.iter().filter(|(id, _)| after.resource(id).is_some());
-    for each in live.filter_map(|(id, body)| Assignment::of(id, body)).filter(|each| !each.lasts) {
-        left.entry(each.gift().1).or_default().push(each);
+    let mut left: BTreeMap<String, Vec<Placed<'_>>> = BTreeMap::new();
+    let live = assignments(before).filter(|each| after.resource(&each.id).is_some());
+    for each in live.filter(|each| !each.is_named_by_keyless()) {
+        left.entry(gift(&each).1).or_default().push(each);
     }
     let mut doubts = Vec::new();
     for each in &lost {
-        for other in left.get(&each.gift().1).into_iter().flatten().filter(|other| other.id != each.id) {
+        for other in left.get(&gift(each).1).into_iter().flatten().filter(|other| other.id != each.id) {
             // A query at a scope also returns what is inherited there.
-            if other.reaches(before, &each.scope) {
-                doubts.push(other.doubt(&each.scope));
-            } else if each.reaches(before, &other.scope) {
-                doubts.push(other.doubt(&other.scope));
+            if reaches(other, before, &each.scope) {
+                doubts.push(doubt(other, &each.scope));
+            } else if reaches(each, before, &other.scope) {
+                doubts.push(doubt(other, &other.scope));
             }
         }
     }
@@ -210,7 +198,7 @@ fn left_to_losers(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
 
 /// The lists of accounts that an assignment applies to, if not read yet: a spec names groups, while assignments above or beside them reach
 /// further.
-fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
+fn accounts_below(each: &Placed<'_>, world: &World) -> Vec<Query> {
     let scope = &each.scope;
     if !world.has_unknown_accounts(scope) {
         return Vec::new();
@@ -218,14 +206,14 @@ fn accounts_below(each: &Assignment<'_>, world: &World) -> Vec<Query> {
     match scope.group().or_else(|| scope.subscription_id().map(ResourceId::subscription)) {
         Some(scope) => vec![account::list(&scope)],
         None => {
-            let holds = world.inherited.iter().filter(|(id, _)| id == each.id);
+            let holds = world.inherited.iter().filter(|(id, _)| *id == each.id);
             holds.map(|(_, subscription)| account::list(subscription)).collect()
         }
     }
 }
 
 /// Live accounts without keys after the steps, if keys are disabled or one of the deleted or changed grants applies to them.
-fn at_risk(before: &World, after: &World, narrowed: &[Assignment<'_>]) -> BTreeSet<ResourceId> {
+fn at_risk(before: &World, after: &World, narrowed: &[Placed<'_>]) -> BTreeSet<ResourceId> {
     let keys_off = |body: &Value| body["properties"]["disableLocalAuth"] == true;
     let is_touched = |account: &ResourceId| narrowed.iter().any(|each| lets_in(each, before, account));
     let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
@@ -243,25 +231,24 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
         step.kind == "roleAssignments" && matches!(step.action, StepAction::Create | StepAction::Update)
     };
     let targets: Vec<ResourceId> = steps.iter().filter(written).filter_map(target).collect();
-    let given: Vec<Assignment<'_>> =
-        targets.iter().filter_map(|id| Assignment::of(id, after.resource(id)?)).collect();
+    let given: Vec<Placed<'_>> = targets.iter().filter_map(|id| placed(id, after.resource(id)?)).collect();
     if given.is_empty() {
         return Vec::new();
     }
-    let live = Assignment::all(before);
-    let mut had: BTreeMap<_, Vec<&Assignment<'_>>> = BTreeMap::new();
-    for each in &live {
-        had.entry(each.gift()).or_default().push(each);
+    let mut had: BTreeMap<_, Vec<Placed<'_>>> = BTreeMap::new();
+    for each in assignments(before) {
+        had.entry(gift(&each)).or_default().push(each);
     }
     let mut doubts = Vec::new();
     for grant in &given {
-        let same = had.get(&grant.gift()).map_or(&[][..], Vec::as_slice);
-        let is_conditional = same.iter().any(|each| !each.text("condition").is_empty());
-        let others = same.iter().filter(|each| each.id != grant.id && !each.lasts);
-        let counts = |each: &&&Assignment<'_>| {
-            each.scope == grant.scope || (is_conditional && each.reaches(before, &grant.scope))
+        let same = had.get(&gift(grant)).map_or(&[][..], Vec::as_slice);
+        let is_conditional =
+            same.iter().any(|each| each.said.condition().is_some_and(|text| !text.is_empty()));
+        let others = same.iter().filter(|each| each.id != grant.id && !each.is_named_by_keyless());
+        let counts = |each: &&Placed<'_>| {
+            each.scope == grant.scope || (is_conditional && reaches(each, before, &grant.scope))
         };
-        doubts.extend(others.filter(counts).map(|each| each.doubt(&grant.scope)));
+        doubts.extend(others.filter(counts).map(|each| doubt(each, &grant.scope)));
     }
     doubts
 }

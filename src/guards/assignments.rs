@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
+use crate::id::{ByScope, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
-use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
+use crate::rbac::{self, Assignment, Call, Catalogue, Condition, Role, USUAL};
 
 /// Whether a principal still exists to use what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,47 +44,57 @@ pub(super) struct Grant<'a> {
     kind: Option<&'a str>,
 }
 
-/// All role assignments of a state.
-pub(super) fn grants<'a>(world: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
-    world.resources.iter().filter_map(|(id, body)| grant(world, id, body, roles)).collect()
+/// The role assignments of a state, indexed by scope, by holder, and by role and holder: a state may have tens of thousands.
+pub(super) struct Grants<'a> {
+    all: Vec<Grant<'a>>,
+    by_scope: ByScope,
+    by_gift: BTreeMap<(String, String), Vec<usize>>,
+    by_holder: BTreeMap<String, Vec<usize>>,
 }
 
-/// All role assignments after a plan. Those of identities that the plan deletes remain, but grant nothing.
-pub(super) fn grants_after<'a>(before: &World, after: &'a World, roles: &'a Catalogue) -> Vec<Grant<'a>> {
-    let lost = before.identities_lost(after);
-    let mut grants = grants(after, roles);
-    for grant in &mut grants {
-        if lost.contains(&grant.holder_id) {
+impl<'a> Grants<'a> {
+    /// All of a state.
+    pub(super) fn of(world: &'a World, roles: &'a Catalogue) -> Self {
+        Self::without(&BTreeSet::new(), world, roles)
+    }
+
+    /// All after a plan. Those of identities that the plan deletes remain, but grant nothing.
+    pub(super) fn after(before: &World, after: &'a World, roles: &'a Catalogue) -> Self {
+        Self::without(&before.identities_lost(after), after, roles)
+    }
+
+    fn without(lost: &BTreeSet<String>, world: &'a World, roles: &'a Catalogue) -> Self {
+        let grants = world.resources.iter().filter_map(|(id, body)| grant(world, id, body, roles));
+        let mut all: Vec<Grant<'a>> = grants.collect();
+        for grant in all.iter_mut().filter(|grant| lost.contains(&grant.holder_id)) {
             grant.presence = Presence::Deleted;
         }
-    }
-    grants
-}
-
-/// Grants indexed by holder, and by role and holder: a state may have tens of thousands.
-pub(super) struct ByGift<'g> {
-    gifts: BTreeMap<(String, String), Vec<&'g Grant<'g>>>,
-    holders: BTreeMap<String, Vec<&'g Grant<'g>>>,
-}
-
-impl<'g> ByGift<'g> {
-    pub(super) fn of(grants: &'g [Grant<'g>]) -> Self {
-        let mut by_gift = Self { gifts: BTreeMap::new(), holders: BTreeMap::new() };
-        for grant in grants {
-            by_gift.gifts.entry(grant.gift()).or_default().push(grant);
-            by_gift.holders.entry(grant.holder_id.clone()).or_default().push(grant);
+        let by_scope = ByScope::of(all.iter().map(|grant| &grant.scope));
+        let (mut by_gift, mut by_holder) = (BTreeMap::new(), BTreeMap::new());
+        for (position, grant) in all.iter().enumerate() {
+            by_gift.entry(grant.gift()).or_insert_with(Vec::new).push(position);
+            by_holder.entry(grant.holder_id.clone()).or_insert_with(Vec::new).push(position);
         }
-        by_gift
+        Self { all, by_scope, by_gift, by_holder }
     }
 
-    /// Grants to the same principal: any role, any scope.
-    pub(super) fn of_holder(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
-        self.holders.get(&grant.holder_id).map_or(&[], Vec::as_slice)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Grant<'a>> {
+        self.all.iter()
+    }
+
+    /// All that may reach a scope: those at it, above it and below it.
+    pub(super) fn near(&self, at: &ResourceId) -> impl Iterator<Item = &Grant<'a>> {
+        self.by_scope.near(at).into_iter().map(|position| &self.all[position])
+    }
+
+    /// Grants to a principal: any role, any scope.
+    pub(super) fn of_holder(&self, holder_id: &str) -> impl Iterator<Item = &Grant<'a>> {
+        self.by_holder.get(holder_id).into_iter().flatten().map(|position| &self.all[*position])
     }
 
     /// Grants of the same role to the same principal, at any scope.
-    pub(super) fn alike(&self, grant: &Grant<'_>) -> &[&'g Grant<'g>] {
-        self.gifts.get(&grant.gift()).map_or(&[], Vec::as_slice)
+    pub(super) fn alike(&self, grant: &Grant<'_>) -> impl Iterator<Item = &Grant<'a>> {
+        self.by_gift.get(&grant.gift()).into_iter().flatten().map(|position| &self.all[*position])
     }
 }
 
@@ -95,11 +104,10 @@ fn grant<'a>(
     body: &'a Value,
     roles: &'a Catalogue,
 ) -> Option<Grant<'a>> {
-    let properties = &body["properties"];
-    let role_id = properties["roleDefinitionId"].as_str()?;
-    let guid = trailing_guid(role_id);
-    let principal = properties["principalId"].as_str()?;
-    let gone = Uuid::try_parse(principal).is_ok_and(|id| world.gone.contains(&id));
+    let said = Assignment::of(body);
+    let (role_id, principal) = (said.role_definition_id()?, said.principal_id()?);
+    let guid = said.role();
+    let gone = said.principal().is_some_and(|id| world.gone.contains(&id));
     let presence = if gone { Presence::Gone } else { Presence::There };
     Some(Grant {
         id,
@@ -108,26 +116,23 @@ fn grant<'a>(
         holder_id: comparable(principal),
         role: guid.and_then(|guid| roles.by_id(guid)),
         role_id: guid.map_or_else(|| role_id.to_owned(), |guid| guid.to_string()),
-        condition: properties["condition"].as_str().unwrap_or_default().trim(),
-        version: properties["conditionVersion"].as_str(),
+        condition: said.condition().unwrap_or_default().trim(),
+        version: said.condition_version(),
         ends: world.terms.ending(id).is_some(),
-        lasts: is_named_by_keyless(id, properties) || world.holders.contains_key(id) || world.terms.lasts(id),
+        lasts: is_named_by_keyless(id, said) || world.holders.contains_key(id) || world.terms.lasts(id),
         presence,
         holder: world.holders.get(id),
-        kind: properties["principalType"].as_str(),
+        kind: said.principal_type(),
     })
 }
 
 /// Whether an assignment has the name that keyless derives from role, principal and scope. A mark does not prove that an assignment is
 /// permanent: `adopt` writes one onto any assignment, and anyone can type one. As far as is known, Privileged Identity Management names its
 /// temporary assignments differently. Duplicated from the planner on purpose.
-fn is_named_by_keyless(id: &ResourceId, properties: &Value) -> bool {
-    let text = |name: &str| properties[name].as_str().unwrap_or_default();
-    let (Some(role), Some(scope)) = (trailing_guid(text("roleDefinitionId")), scope_of(id)) else {
-        return false;
-    };
-    let (role, principal) = (role.to_string(), comparable(text("principalId")));
-    let spelled = Some(text("scope")).filter(|text| text.eq_ignore_ascii_case(scope.as_str()));
+fn is_named_by_keyless(id: &ResourceId, said: Assignment<'_>) -> bool {
+    let (Some(role), Some(scope)) = (said.role(), scope_of(id)) else { return false };
+    let (role, principal) = (role.to_string(), comparable(said.principal_id().unwrap_or_default()));
+    let spelled = said.scope().filter(|text| text.eq_ignore_ascii_case(scope.as_str()));
     let mut names = [Some(scope.as_str()), spelled].into_iter().flatten();
     names.any(|scope| trailing_guid(id.as_str()) == Some(arm_guid(&[principal.as_str(), &role, scope])))
 }
@@ -177,9 +182,9 @@ impl Grant<'_> {
     /// Whether what this grants at a scope is still granted after a plan: by itself, or by another permanent grant of the same role whose
     /// condition is no stricter than before. A grant that expires or whose principal is gone replaces no other, and an identity that the
     /// plan deletes keeps nothing.
-    pub(super) fn is_kept(&self, before: &World, at: &ResourceId, new: &[Grant<'_>]) -> bool {
+    pub(super) fn is_kept(&self, before: &World, at: &ResourceId, new: &Grants<'_>) -> bool {
         let stays = |now: &Grant<'_>| now.id == self.id || now.is_lasting(before, at);
-        new.iter().any(|now| {
+        new.alike(self).any(|now| {
             now.presence != Presence::Deleted && now.is(self) && self.is_kept_by(now) && stays(now)
         })
     }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::assignments::Grant;
+use super::assignments::{Grant, Grants};
 use super::{Objection, Rule, accounts};
 use crate::id::{ResourceId, comparable};
 use crate::plan::predict::World;
@@ -17,8 +17,8 @@ const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
 pub(super) fn objections(
     before: &World,
     after: &World,
-    old: &[Grant<'_>],
-    new: &[Grant<'_>],
+    old: &Grants<'_>,
+    new: &Grants<'_>,
 ) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, is) in accounts(after) {
@@ -35,17 +35,21 @@ pub(super) fn objections(
         }
         let Some(principal) = reader.principal(was).map(comparable) else { continue };
         // A role with unknown permissions may allow reading the key, but cannot be relied on.
-        let is_its = |grant: &&Grant<'_>| grant.holder_id == principal && key.may_be_below(&grant.scope);
+        let is_its = |grant: &&Grant<'_>| key.may_be_below(&grant.scope);
         let opened =
             |grant: &&Grant<'_>| is_its(grant) && grant.role.is_none_or(|role| role.can_on_data(UNWRAP));
         let opens = |grant: &&Grant<'_>| {
             is_its(grant)
                 && grant.is_lasting(before, &grant.scope)
                 && grant.role.is_some_and(|role| role.can_on_data(UNWRAP))
-                && (!grant.is_conditional() || old.iter().any(|was| was.is(grant) && was.is_kept_by(grant)))
+                && (!grant.is_conditional()
+                    || old.alike(grant).any(|was| was.is(grant) && was.is_kept_by(grant)))
         };
-        let lost = old.iter().filter(opened).find(|grant| !grant.is_kept(before, &grant.scope, new));
-        let Some(lost) = lost.filter(|_| !new.iter().any(|grant| opens(&grant))) else { continue };
+        let lost =
+            old.of_holder(&principal).filter(opened).find(|grant| !grant.is_kept(before, &grant.scope, new));
+        let Some(lost) = lost.filter(|_| !new.of_holder(&principal).any(|grant| opens(&grant))) else {
+            continue;
+        };
         let message = format!(
             "the plan takes `{}` on `{}` from {} of account `{account}`, which reads its encryption key with it: unless an access policy of the vault allows it, the account would become unusable",
             lost.role_name(),

@@ -1,7 +1,7 @@
 //! Grants that a merged pull request should not make on its own: roles that allow privilege escalation, and assignments that cover
 //! everything below a scope.
 
-use super::assignments::{ByGift, Grant};
+use super::assignments::{Grant, Grants};
 use super::{Objection, Rule};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
@@ -18,12 +18,12 @@ pub(super) struct Said {
     pub(super) notes: Vec<Objection>,
 }
 
-pub(super) fn judge(before: &World, old: &ByGift<'_>, new: &[Grant<'_>], roles: &Catalogue) -> Said {
+pub(super) fn judge(before: &World, old: &Grants<'_>, new: &Grants<'_>, roles: &Catalogue) -> Said {
     let mut said = Said::default();
-    for grant in new {
+    for grant in new.iter() {
         // The same grant under another GUID gives nothing new, unless the old one expires; changed conditions are another guard's business.
         let had = |was: &Grant<'_>| was.id == grant.id || was.was_lasting(before, &grant.scope);
-        if old.alike(grant).iter().any(|was| was.is(grant) && had(was)) {
+        if old.alike(grant).any(|was| was.is(grant) && had(was)) {
             continue;
         }
         let objection = |message: String| Objection::at(Rule::Grant, grant.id, message);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::assignments::{Grant, Presence};
+use super::assignments::{Grant, Grants, Presence};
 use super::keys::keys_off;
 use super::{Objection, Rule, accounts, child_of, is_account, owner};
 use crate::document::{Action, Plan};
@@ -83,8 +83,8 @@ impl Declared {
 pub(super) fn nobody_left(
     before: &World,
     after: &World,
-    old: &[Grant<'_>],
-    new: &[Grant<'_>],
+    old: &Grants<'_>,
+    new: &Grants<'_>,
     declared: &Declared,
 ) -> Vec<Objection> {
     // What the plan creates is permanent.
@@ -97,7 +97,7 @@ pub(super) fn nobody_left(
         let let_in = |grant: &&Grant<'_>| {
             lets_in(before, grant, id) && grant.presence != Presence::Gone && !is_own(&ways.own, id, grant)
         };
-        if keys_off(was) && !old.iter().filter(let_in).any(|grant| !grant.is_kept(before, id, new)) {
+        if keys_off(was) && !old.near(id).filter(let_in).any(|grant| !grant.is_kept(before, id, new)) {
             continue;
         }
         if let Some(flaws) = ways.flaws(id, before.unlisted.contains_key(id)) {
@@ -128,7 +128,7 @@ pub(super) fn nobody_left(
 struct Ways<'a> {
     before: &'a World,
     after: &'a World,
-    new: &'a [Grant<'a>],
+    new: &'a Grants<'a>,
     declared: &'a Declared,
     own: BTreeSet<(ResourceId, String)>,
     may_end: BTreeSet<&'a ResourceId>,
@@ -142,7 +142,7 @@ impl Ways<'_> {
         };
         let calls = calls(self.before, self.after, at);
         let flaw = |grant| self.flaw(grant, at, identities_unread, calls.as_ref());
-        self.new.iter().filter(lets_in).map(flaw).collect()
+        self.new.near(at).filter(lets_in).map(flaw).collect()
     }
 
     /// Azure's errors for whatever could not be read and led to these flaws.
@@ -314,7 +314,7 @@ fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Gr
 fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<Call>> {
     let is_in_it =
         |id: &ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
-    let deployed = after.resources.iter().filter(|(id, _)| is_in_it(id));
+    let deployed = after.inside(account).filter(|(id, _)| is_in_it(id));
     let calls = deployed.flat_map(|(id, body)| rbac::calls_of(body, before.resource(id)));
     let calls: BTreeSet<Call> = calls.collect();
     (!calls.is_empty()).then_some(calls)
@@ -334,29 +334,31 @@ pub(super) fn caller_out(
     caller: &str,
     before: &World,
     after: &World,
-    old: &[Grant<'_>],
-    new: &[Grant<'_>],
+    old: &Grants<'_>,
+    new: &Grants<'_>,
 ) -> Vec<Objection> {
     let rights = rights();
     // A temporary right cannot be kept.
-    let is_callers =
-        |grant: &&Grant<'_>| grant.holder_id == caller && !grant.ends && grant.presence != Presence::Deleted;
+    let is_callers = |grant: &&Grant<'_>| !grant.ends && grant.presence != Presence::Deleted;
+    let left = || new.of_holder(caller).filter(is_callers);
     let mut objections = Vec::new();
-    for lost in old.iter().filter(is_callers).filter(|grant| !grant.is_kept(before, &grant.scope, new)) {
+    for lost in
+        old.of_holder(caller).filter(is_callers).filter(|grant| !grant.is_kept(before, &grant.scope, new))
+    {
         // A role with unknown permissions may have given the right, but cannot be relied on.
         let taken = rights.iter().any(|right| {
             let gives = |role: &Role| role.can(right);
             lost.role.is_none_or(gives)
-                && !new.iter().filter(is_callers).any(|grant| {
+                && !left().any(|grant| {
                     grant.role.is_some_and(gives)
                         && grant.reaches(after, &lost.scope)
                         && (lost.is_kept_by(grant)
-                            || old.iter().any(|was| was.is(grant) && was.is_kept_by(grant)))
+                            || old.alike(grant).any(|was| was.is(grant) && was.is_kept_by(grant)))
                 })
         });
         if taken {
             let (role, scope) = (lost.role_name(), &lost.scope);
-            let changed = new.iter().filter(is_callers).any(|now| now.is(lost));
+            let changed = left().any(|now| now.is(lost));
             let message = if changed {
                 format!(
                     "the plan puts `{role}` on `{scope}` of the identity that carries it out under a condition"

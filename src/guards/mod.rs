@@ -45,6 +45,7 @@ use std::str::FromStr;
 use serde_json::Value;
 use uuid::Uuid;
 
+use assignments::Grants;
 use deletes::{deletes, left_out};
 use grant::Said;
 use lock_out::Declared;
@@ -53,7 +54,7 @@ use crate::document::{FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
-use crate::rbac::Catalogue;
+use crate::rbac::{Assignment, Catalogue};
 
 /// A rule that `--allow` can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,11 +298,10 @@ fn judge_by(
 fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> Said {
     // A plan changes no role definitions, so those read before still apply after.
     let roles = Catalogue::of(before.resources.values());
-    let old = assignments::grants(before, &roles);
-    let new = assignments::grants_after(before, after, &roles);
-    let by_gift = assignments::ByGift::of(&old);
-    let mut said = grant::judge(before, &by_gift, &new, &roles);
-    said.objections.extend(condition::objections(before, &by_gift, &new));
+    let old = Grants::of(before, &roles);
+    let new = Grants::after(before, after, &roles);
+    let mut said = grant::judge(before, &old, &new, &roles);
+    said.objections.extend(condition::objections(before, &old, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
     said.objections.extend(unseen::objections(before, after));
     said.objections.extend(encryption::objections(before, after, &old, &new));
@@ -413,7 +413,7 @@ fn owner(body: &Value) -> Option<&str> {
     if let Some(stack) = body["tags"]["keyless-stack"].as_str() {
         return Some(stack);
     }
-    let description = body["properties"]["description"].as_str()?.trim_end();
+    let description = Assignment::of(body).description()?.trim_end();
     let from = description.rfind("[keyless:")?;
     let stack = description[from..].strip_prefix("[keyless:")?.strip_suffix(']')?;
     (!stack.is_empty() && !stack.contains(['[', ']'])).then_some(stack)

@@ -3,12 +3,16 @@
 //! Pure values used by every stage. Ids compare without regard to case, because ARM returns whatever case the caller used (`resourceGroups`
 //! and `resourcegroups` both occur); they print as written.
 
+mod by_scope;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub(crate) use by_scope::ByScope;
 
 /// The namespace of ARM's and Bicep's `guid()` function.
 const ARM_GUID_NAMESPACE: Uuid = Uuid::from_u128(0x11fb_06fb_712d_4ddd_98c7_e71b_bd58_8830);

@@ -156,7 +156,8 @@ pub trait Kind: Sync {
     }
     /// Who created a live resource and who wrote it last, from fields that callers cannot set.
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
-        undeclared::authors(&body["systemData"], "createdBy", "lastModifiedBy")
+        let system = &body["systemData"];
+        undeclared::authors(system["createdBy"].as_str(), system["lastModifiedBy"].as_str())
     }
     /// Whether the service itself creates and maintains a live one.
     fn is_built_in(&self, _body: &Value) -> bool {

@@ -3,8 +3,6 @@
 //! Pure. A declared list is complete, so anything not in it is drift; what no list covers is only reported. A mark is text that anyone can
 //! type: it hides nothing, unless the account accepts the other team's resources and that team created the resource.
 
-use serde_json::Value;
-
 use super::{Kind, Live, account};
 use crate::id::{ResourceId, comparable};
 use crate::snapshot::Refusal;
@@ -80,7 +78,6 @@ pub(super) fn co_manager<'a>(live: &Live, stacks: &'a [Loaded]) -> Option<&'a Co
 }
 
 /// Who created something and who wrote it last; `None` if either is missing.
-pub(super) fn authors<'a>(said: &'a Value, made: &str, written: &str) -> Option<(&'a str, &'a str)> {
-    let who = |name: &str| said[name].as_str().filter(|who| !who.is_empty());
-    Some((who(made)?, who(written)?))
+pub(super) fn authors<'a>(made: Option<&'a str>, written: Option<&'a str>) -> Option<(&'a str, &'a str)> {
+    made.filter(|who| !who.is_empty()).zip(written.filter(|who| !who.is_empty()))
 }

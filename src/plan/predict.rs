@@ -116,6 +116,20 @@ impl World {
         self.resources.get(id).map(AsRef::as_ref)
     }
 
+    /// What is not there in another state, or may be otherwise there: states that follow from each other share what is the same.
+    pub fn differing(&self, other: &Self) -> impl Iterator<Item = (&ResourceId, &Body)> {
+        let is_same = |id: &ResourceId, body: &Body| {
+            other.resources.get(id).is_some_and(|theirs| Arc::ptr_eq(body, theirs))
+        };
+        self.resources.iter().filter(move |(id, body)| !is_same(id, body))
+    }
+
+    /// What stands in a resource.
+    pub fn inside(&self, holder: &ResourceId) -> impl Iterator<Item = (&ResourceId, &Body)> {
+        let from = self.resources.range(holder.list("")..);
+        from.take_while(move |(id, _)| holder.contains(id))
+    }
+
     /// A soft-deleted account: its id has a location before the account's group and name.
     #[must_use]
     pub fn remains(&self, id: &ResourceId) -> Option<&Value> {

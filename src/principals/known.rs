@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{IDENTITY_TYPE, object_id};
@@ -22,11 +23,8 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
         .collect();
     for body in snapshot.bodies() {
         // A user-assigned identity is read from ARM.
-        let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
-        let is_identity =
-            |id: &ResourceId| id.resource_type().is_some_and(|name| name.eq_ignore_ascii_case(IDENTITY_TYPE));
-        if let (Some(id), Some(principal)) = (id.filter(is_identity), object_id(&body["properties"])) {
-            names.insert(principal.to_ascii_lowercase(), id.name().to_owned());
+        if let (Some(name), Some(principal)) = (identity_name(body), object_id(&body["properties"])) {
+            names.insert(principal.to_ascii_lowercase(), name);
         }
     }
     for body in snapshot.bodies().filter(|body| body["properties"].is_null()) {
@@ -37,6 +35,16 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
         }
     }
     names
+}
+
+/// The name of a user-assigned identity. Few bodies are one, and reading an id whole takes long.
+fn identity_name(body: &Value) -> Option<String> {
+    let text = body["id"].as_str()?;
+    let collection = IDENTITY_TYPE.rsplit('/').next();
+    let is_like_one = text.trim_end_matches('/').rsplit('/').nth(1).zip(collection);
+    is_like_one.filter(|(found, wanted)| found.eq_ignore_ascii_case(wanted))?;
+    let id = ResourceId::parse(text).ok()?;
+    id.resource_type()?.eq_ignore_ascii_case(IDENTITY_TYPE).then(|| id.name().to_owned())
 }
 
 /// A principal for messages: `User alice@contoso.com (1f0c…)`.

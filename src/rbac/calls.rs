@@ -191,7 +191,7 @@ impl Role {
     /// Whether it may allow calling some model with a token.
     #[must_use]
     pub fn gives_inference(&self) -> bool {
-        CALLS.iter().any(|action| self.can_on_data(action))
+        *self.inference.get_or_init(|| CALLS.iter().any(|action| self.can_on_data(action)))
     }
 
     /// Whether it allows the calls that most models support.

@@ -4,6 +4,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -90,7 +91,13 @@ fn role(body: &Value) -> Option<Role> {
     let mut permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
     let id = trailing_guid(id)?;
     conditioned(id, &mut permissions);
-    Some(Role { id, name: properties["roleName"].as_str()?.to_owned(), other_names: Vec::new(), permissions })
+    Some(Role {
+        id,
+        name: properties["roleName"].as_str()?.to_owned(),
+        other_names: Vec::new(),
+        permissions,
+        inference: OnceLock::new(),
+    })
 }
 
 /// Adds the documented conditions of a built-in role, which this api-version does not show. A role for which Azure lists other actions than

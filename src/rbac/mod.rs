@@ -3,18 +3,20 @@
 //! Pure. The table contains facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles, so a role is
 //! its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was queried for.
 
+mod assignment;
 mod calls;
 mod catalogue;
 pub mod condition;
 mod powers;
 mod terms;
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{LazyLock, OnceLock};
 
 use serde::Deserialize;
 use uuid::Uuid;
 
+pub use assignment::Assignment;
 pub use calls::{CALLS, Call, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
@@ -24,7 +26,7 @@ pub use powers::{POWERS, Power};
 pub use terms::{Term, Terms};
 
 /// A role.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Role {
     /// GUID of the role definition.
     pub id: Uuid,
@@ -33,6 +35,8 @@ pub struct Role {
     /// Its former and later names.
     pub other_names: Vec<String>,
     permissions: Vec<Permission>,
+    /// Whether it lets somebody call a model, once somebody asked.
+    inference: OnceLock<bool>,
 }
 
 /// What a role or a caller may do: any of the actions, except those excluded in the same permission.
@@ -161,9 +165,13 @@ static BUILTIN: LazyLock<Vec<Role>> = LazyLock::new(|| {
         name,
         other_names,
         permissions: vec![permission],
+        inference: OnceLock::new(),
     };
     facts.into_iter().map(role).collect()
 });
+
+static BY_ID: LazyLock<BTreeMap<Uuid, &'static Role>> =
+    LazyLock::new(|| BUILTIN.iter().map(|role| (role.id, role)).collect());
 
 /// All built-in roles that keyless knows, sorted by name.
 #[must_use]
@@ -174,7 +182,7 @@ pub fn builtin() -> &'static [Role] {
 /// Finds a built-in role by GUID.
 #[must_use]
 pub fn by_id(id: Uuid) -> Option<&'static Role> {
-    BUILTIN.iter().find(|role| role.id == id)
+    BY_ID.get(&id).copied()
 }
 
 /// Finds a built-in role by any of its names, ignoring case like Azure's own filter.

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::id::{ResourceId, trailing_guid};
-use crate::rbac::{Catalogue, Role};
+use crate::id::ResourceId;
+use crate::kinds::placed;
+use crate::rbac::{Assignment, Catalogue, Role};
 
 /// Grants, resources and writes older than this have taken effect: Azure promises five minutes for roles, and reports mention ten.
 const WINDOW: Duration = Duration::from_mins(10);
@@ -39,21 +40,21 @@ pub struct Looking {
 
 impl Looking {
     /// Whether a time is within the window. Clocks differ: a future time is new.
-    fn is_new(&self, time: &Value) -> bool {
-        let time = time.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    fn is_new(&self, time: Option<&str>) -> bool {
+        let time = time.and_then(|text| text.parse::<Timestamp>().ok());
         time.is_none_or(|time| time.duration_until(self.now).unsigned_abs() < WINDOW || time > self.now)
     }
 
     /// Whether a resource was just created.
     pub(super) fn made(&self, body: &Value) -> bool {
         let made = &body["systemData"]["createdAt"];
-        self.is_new(if made.is_null() { &body["properties"]["dateCreated"] } else { made })
+        self.is_new(if made.is_null() { &body["properties"]["dateCreated"] } else { made }.as_str())
     }
 
     /// Whether a resource was just written.
     pub(super) fn written(&self, body: &Value) -> bool {
         let written = &body["systemData"]["lastModifiedAt"];
-        if written.is_null() { self.made(body) } else { self.is_new(written) }
+        if written.is_null() { self.made(body) } else { self.is_new(written.as_str()) }
     }
 
     /// Whether one of these role assignments is new, applies to the account and would allow the caller to call models. A group's may:
@@ -65,19 +66,14 @@ impl Looking {
         roles: &Catalogue,
     ) -> bool {
         assignments.into_iter().any(|body| {
-            let properties = &body["properties"];
-            let Some(scope) =
-                body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()).map(|id| id.scope())
-            else {
-                return false;
-            };
-            let text = |name: &str| properties[name].as_str().unwrap_or_default();
+            let Some(scope) = placed(body).map(|id| id.scope()) else { return false };
+            let said = Assignment::of(body);
             let reaches =
                 scope.subscription_id().is_none() || scope.contains(account) || account.contains(&scope);
-            let is_new = self.is_new(&properties["createdOn"]) || self.is_new(&properties["updatedOn"]);
-            let group = text("principalType").to_ascii_lowercase().ends_with("group");
-            let caller = Uuid::try_parse(text("principalId")).ok();
-            let role = trailing_guid(text("roleDefinitionId")).and_then(|id| roles.by_id(id));
+            let is_new = self.is_new(said.created().1) || self.is_new(said.updated().1);
+            let group = said.principal_type().unwrap_or_default().to_ascii_lowercase().ends_with("group");
+            let caller = said.principal();
+            let role = said.role().and_then(|id| roles.by_id(id));
             reaches
                 && is_new
                 && (group || (caller.is_some() && caller == self.caller))
@@ -111,7 +107,7 @@ mod tests {
             (json!(null), true),
             (json!("yesterday"), true),
         ] {
-            assert_eq!(looking().is_new(&time), new, "{time}");
+            assert_eq!(looking().is_new(time.as_str()), new, "{time}");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
+use crate::rbac::Assignment;
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -198,26 +199,25 @@ fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who
 
 /// The id of an assignment, with the same name that Bicep templates derive.
 pub(super) fn id_of(scope: &ResourceId, principal: &str, role: Uuid) -> ResourceId {
-    let name = arm_guid(&[principal, role.to_string().as_str(), scope.as_str()]);
-    scope.provider(TYPE, &name.to_string())
+    scope.provider(TYPE, &name_of(scope, principal, role).to_string())
+}
+
+fn name_of(scope: &ResourceId, principal: &str, role: Uuid) -> Uuid {
+    arm_guid(&[principal, role.to_string().as_str(), scope.as_str()])
 }
 
 /// Whether a live assignment has the name that keyless derives for it. It was then created by a plain PUT (perhaps by Bicep) and is
 /// permanent, whatever its description says. A mark proves nothing: `adopt` writes one onto any assignment, and so can anyone. As far as is
 /// known, Privileged Identity Management uses names of its own, so copying keyless's name still creates a permanent assignment. It can set
 /// an end on an existing one (`AdminUpdate`), so critical decisions query schedules whatever the name.
-pub(crate) fn is_named_by_keyless(id: &ResourceId, body: &Value) -> bool {
-    let text = |name: &str| body["properties"][name].as_str().unwrap_or_default();
-    let (Some(name), Some(role)) = (trailing_guid(id.as_str()), trailing_guid(text("roleDefinitionId")))
-    else {
-        return false;
-    };
+pub(crate) fn is_named_by_keyless(id: &ResourceId, said: Assignment<'_>) -> bool {
+    let (Some(name), Some(role)) = (trailing_guid(id.as_str()), said.role()) else { return false };
     // The name depends on case, and Azure may show the scope as the PUT spelled it in only one of the two places.
-    let scopes = [Some(id.scope()), ResourceId::parse(text("scope")).ok()];
-    let principal = comparable(text("principalId"));
-    scopes.iter().flatten().any(|scope| {
-        *scope == id.scope() && trailing_guid(id_of(scope, &principal, role).as_str()) == Some(name)
-    })
+    let own = id.scope();
+    let spelled = said.scope().and_then(|scope| ResourceId::parse(scope).ok());
+    let principal = comparable(said.principal_id().unwrap_or_default());
+    let is_name = |scope: &ResourceId| name_of(scope, &principal, role) == name;
+    is_name(&own) || spelled.is_some_and(|scope| scope == own && is_name(&scope))
 }
 
 /// The declared object ids of assignments that would be created, except in stacks whose lock file makes the query unnecessary.

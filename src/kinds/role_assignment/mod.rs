@@ -9,6 +9,7 @@ pub(crate) mod denial;
 mod grants;
 mod mark;
 mod orphans;
+mod placed;
 mod planned;
 mod roles;
 mod rules;
@@ -26,6 +27,7 @@ pub(crate) use declared::is_named_by_keyless;
 pub(crate) use grants::principal_queries;
 pub use grants::principals_of;
 use grants::{Grant, grants, scope_of};
+pub(crate) use placed::{Assignments, Placed};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
@@ -45,7 +47,7 @@ use crate::finding::Finding;
 use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
-use crate::rbac::Catalogue;
+use crate::rbac::{Assignment, Catalogue};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
@@ -67,10 +69,9 @@ fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
 
 /// The scope of a live assignment, and its identity independent of its GUID.
 fn identity(body: &Value) -> Option<(ResourceId, Key)> {
-    let text = |name: &str| body["properties"][name].as_str();
-    let scope = ResourceId::parse(text("scope")?).ok()?;
-    let role = trailing_guid(text("roleDefinitionId")?)?;
-    let key = key(&scope, text("principalId")?, &role.to_string());
+    let said = Assignment::of(body);
+    let scope = ResourceId::parse(said.scope()?).ok()?;
+    let key = key(&scope, said.principal_id()?, &said.role()?.to_string());
     Some((scope, key))
 }
 
@@ -130,13 +131,18 @@ pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     queries
 }
 
-/// Why the lists that cover a scope could not be read completely.
+/// What of the lists of role assignments could not be read.
 #[must_use]
-pub(crate) fn gaps_near(stacks: &[Loaded], scope: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+pub(crate) fn gaps(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Gap> {
     let Inventory { gaps, partial, .. } = RoleAssignments.inventory(stacks, snapshot);
+    gaps.into_iter().chain(partial).collect()
+}
+
+/// Why the lists that cover a scope could not be read completely.
+pub(crate) fn gaps_near<'g>(gaps: &'g [Gap], scope: &ResourceId) -> impl Iterator<Item = &'g Refusal> {
     let subscription = scope.subscription_id().map(ResourceId::subscription);
-    let reaches = |gap: &Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
-    gaps.into_iter().chain(partial).filter(reaches).map(|gap| gap.refusal).collect()
+    let reaches = move |gap: &&Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
+    gaps.iter().filter(reaches).map(|gap| &gap.refusal)
 }
 
 /// Why the one list of a subscription shows less of what reaches an account than there is.
@@ -268,7 +274,8 @@ impl Kind for RoleAssignments {
     }
 
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
-        super::undeclared::authors(&body["properties"], "createdBy", "updatedBy")
+        let said = Assignment::of(body);
+        super::undeclared::authors(said.created().0, said.updated().0)
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
@@ -403,12 +410,12 @@ impl Kind for RoleAssignments {
     }
 
     fn mark(&self, body: &Value) -> Option<String> {
-        split_mark(body["properties"]["description"].as_str()?).1.map(str::to_owned)
+        split_mark(Assignment::of(body).description()?).1.map(str::to_owned)
     }
 
     fn set_mark(&self, body: &mut Value, stack: &str) {
-        let text = body["properties"]["description"].as_str().unwrap_or_default().to_owned();
-        *member(member(body, "properties"), "description") = json!(marked(split_mark(&text).0, stack));
+        let text = split_mark(Assignment::of(body).description().unwrap_or_default()).0;
+        *member(member(body, "properties"), "description") = json!(marked(text, stack));
     }
 
     fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
@@ -420,14 +427,13 @@ impl Kind for RoleAssignments {
     }
 
     fn title(&self, body: &Value, called: &Called<'_>) -> String {
-        let properties = &body["properties"];
-        let text = |name: &str| properties[name].as_str().unwrap_or("?");
-        let role = trailing_guid(text("roleDefinitionId"))
-            .map_or_else(|| "?".to_owned(), |role| called.roles.display_name(role));
-        let scope =
-            ResourceId::parse(text("scope")).map_or_else(|_| text("scope").to_owned(), |id| scope_name(&id));
-        let name = called.names.get(&comparable(text("principalId"))).map(String::as_str);
-        let who = principals::called(text("principalType"), text("principalId"), name);
+        let said = Assignment::of(body);
+        let role = said.role().map_or_else(|| "?".to_owned(), |role| called.roles.display_name(role));
+        let scope = said.scope().unwrap_or("?");
+        let scope = ResourceId::parse(scope).map_or_else(|_| scope.to_owned(), |id| scope_name(&id));
+        let principal = said.principal_id().unwrap_or("?");
+        let name = called.names.get(&comparable(principal)).map(String::as_str);
+        let who = principals::called(said.principal_type().unwrap_or("?"), principal, name);
         format!("role assignment {role} -> {who} on {scope}")
     }
 

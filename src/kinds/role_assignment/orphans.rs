@@ -13,6 +13,7 @@ use crate::finding::{Code, Finding};
 use crate::id::Key;
 use crate::kinds::{Called, Inventory, Kind as _, Live};
 use crate::principals;
+use crate::rbac::Assignment;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -87,12 +88,12 @@ fn known(snapshot: &Snapshot) -> Option<BTreeSet<Uuid>> {
 
 /// A group from another tenant is in no directory that can be queried, so its absence proves nothing.
 fn can_be_asked_about(live: &Live) -> bool {
-    let kind = live.body["properties"]["principalType"].as_str();
+    let kind = Assignment::of(&live.body).principal_type();
     kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("ForeignGroup"))
 }
 
 pub(super) fn principal(live: &Live) -> Option<Uuid> {
-    Uuid::try_parse(live.body["properties"]["principalId"].as_str()?).ok()
+    Assignment::of(&live.body).principal()
 }
 
 fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{RoleAssignments, identity, key, list, temporary};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Inventory, Kind as _, Live};
+use crate::rbac::Assignment;
 use crate::snapshot::{Query, Snapshot};
 
 /// Adds a live assignment. Among duplicates a permanent one is kept as the item, then one marked by a stack of the run, then any marked
@@ -60,12 +61,10 @@ pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Val
 
 /// Whether a live assignment grants a declared identity's role to neither a user nor a group.
 pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
-    let properties = &body["properties"];
-    let role = |text: &str| trailing_guid(text);
-    let found = properties["roleDefinitionId"].as_str().and_then(role);
-    let kind = properties["principalType"].as_str().unwrap_or_default();
+    let said = Assignment::of(body);
+    let kind = said.principal_type().unwrap_or_default();
     let is_other = |other: &str| kind.eq_ignore_ascii_case(other);
-    (found.is_none() || found == role(text(declared, "roleDefinitionId")))
+    said.role().is_none_or(|found| Some(found) == trailing_guid(text(declared, "roleDefinitionId")))
         && !["User", "Group", "ForeignGroup"].into_iter().any(is_other)
 }
 
@@ -73,18 +72,18 @@ pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
 /// compared.
 pub(super) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
     let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();
-    let wanted = |name: &str| sent["properties"][name].as_str().unwrap_or_default();
+    let (sent, answer) = (Assignment::of(sent), Assignment::of(answer));
     let form = |text: &str| match trailing_guid(text) {
         Some(guid) => guid.to_string(),
         None => text.trim_end_matches('/').to_ascii_lowercase(),
     };
     let parts = [
-        ("principalId", wanted("principalId")),
-        ("roleDefinitionId", wanted("roleDefinitionId")),
-        ("scope", scope.as_str()),
+        ("principalId", sent.principal_id().unwrap_or_default(), answer.principal_id()),
+        ("roleDefinitionId", sent.role_definition_id().unwrap_or_default(), answer.role_definition_id()),
+        ("scope", scope.as_str(), answer.scope()),
     ];
-    let differing = parts.into_iter().filter_map(|(name, wanted)| {
-        let found = answer["properties"][name].as_str()?;
+    let differing = parts.into_iter().filter_map(|(name, wanted, found)| {
+        let found = found?;
         let same = wanted.is_empty() || form(found) == form(wanted);
         (!same).then(|| format!("`{name}` is `{found}`, not `{wanted}`"))
     });

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{TYPE, identity, list};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::{placed, unplaced};
+use crate::rbac::Assignment;
 use crate::snapshot::{Answer, Snapshot};
 
 /// Role assignments that are not known.
@@ -48,5 +49,5 @@ pub(crate) fn unread(snapshot: &Snapshot) -> Vec<Unread> {
 }
 
 fn principal(body: &Value) -> Option<String> {
-    body["properties"]["principalId"].as_str().map(comparable)
+    Assignment::of(body).principal_id().map(comparable)
 }

@@ -157,7 +157,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
     };
-    exit.unwrap_or_else(|failure| ended(&options, failure)).into()
+    let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
+    signals::finish_saying();
+    exit.into()
 }
 
 /// Reports why a command ended early, in the report files too: an earlier run's report must not pass for this one's.

@@ -5,7 +5,7 @@
 //! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. A separate thread listens for them: the runtime of a
 //! command ends before everything is printed, and from then on it would ignore signals.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -15,6 +15,14 @@ use crate::arm::{Interrupt, Phase};
 
 /// How long the process may still print after a signal, so that a late one does not cut off the report.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Held while the message about the first signal is printed.
+static SAYING: Mutex<()> = Mutex::new(());
+
+/// Waits until the message about a signal is printed: the run that it interrupts may end before.
+pub(super) fn finish_saying() {
+    drop(SAYING.lock());
+}
 
 /// Listens until the end of the process.
 pub(super) fn listen(interrupt: &Interrupt, grace: Duration) -> Result<(), Failure> {
@@ -61,6 +69,9 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
             (1, phase) => {
                 deadline = Instant::now() + grace;
                 let name = signal.name();
+                let _saying = SAYING.lock().unwrap_or_else(PoisonError::into_inner);
+                // First, since the message says that no further steps will start.
+                interrupt.trigger();
                 say_soon(match phase {
                     Phase::Writing => format!(
                         "\ninterrupted: {name}; no further steps will start; waiting up to {} s for writes in progress (a second signal stops waiting)\n",
@@ -68,7 +79,6 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
                     ),
                     _ => format!("\ninterrupted: {name}\n"),
                 });
-                interrupt.trigger();
             }
             (2, _) => give_up(interrupt, "at the second signal"),
             _ => std::process::exit(signal.exit()),
@@ -76,8 +86,7 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
     }
 }
 
-/// Prints a message, and waits for that only briefly: the process may end right away, and a reader that does not read must not block the
-/// interruption.
+/// Prints a message, and waits for that only briefly: a reader that does not read must not keep the process from ending.
 fn say_soon(text: String) {
     const MOMENT: Duration = Duration::from_millis(200);
     let (send, said) = mpsc::channel();

@@ -63,9 +63,9 @@ fn lists_and_mappings_of_an_environment_stand_in_the_file_beside_the_spec() {
     folder
         .write("specs/prod.vars.yaml", PROD.replace("192.0.2.0/28", "[1]").replace("tags: {}", "tags: [a]"));
     folder.keyless("validate --env prod").exits(1).complains(&[
-        "an element of `ipRules` takes text, not a list",
+        "an element of `ipRules` must be text, not a list",
         "specs/a.yaml:8:",
-        "`tags` takes a mapping, not a list",
+        "`tags` must be a mapping, not a list",
         "specs/a.yaml:9:",
         "2 errors",
     ]);

@@ -114,7 +114,7 @@ async fn carry_out(
         news = decision.plan.findings.iter().filter(is_new).cloned().collect();
     }
     let gate = if args.verify { Some(args.how.gate(options, session, &decision.plan).await?) } else { None };
-    let report = flow::execute(azure, &decision.plan, &secrets, gate, news).await;
+    let report = flow::execute(azure, &decision, &secrets, gate, news).await;
     let told = Document::Report(&report).write(options);
     told.map_err(|failure| {
         failure.with_azure("the plan had already been applied: `keyless plan` shows what is left")

@@ -171,7 +171,7 @@ pub(crate) async fn decide_again(
 /// plan → apply → report. `news` are findings made after the plan was approved.
 pub(crate) async fn execute(
     azure: &Azure,
-    plan: &Plan,
+    decision: &Decision,
     secrets: &Secrets,
     gate: Option<Gate>,
     news: Vec<FindingEntry>,
@@ -179,7 +179,11 @@ pub(crate) async fn execute(
     // A signal ends reads at once; a running write gets time to finish, and everything written is reported.
     azure.interrupt.enter(Phase::Writing);
     let gate = gate.map(Arc::new);
-    let mut report = apply(plan, &azure.client, secrets, &azure.interrupt, &*azure.progress, gate).await;
+    let (plan, client) = (&decision.plan, &azure.client);
+    let mut report = apply(plan, client, secrets, &azure.interrupt, &*azure.progress, gate).await;
+    // A plan from a file was stripped of what it does not write; what the file could not plan was not done either.
+    report.summary.refused += decision.hearsay.refused;
+    report.summary.unknown += decision.hearsay.unknown;
     azure.interrupt.enter(Phase::Telling);
     azure.progress.rests();
     report.findings.splice(0..0, news);

@@ -11,6 +11,10 @@ use crate::plan::steps;
 pub struct Hearsay {
     /// Entries that change nothing.
     pub entries: usize,
+    /// Of those, declared changes that cannot be made.
+    pub refused: usize,
+    /// Of those, declared resources that could not be read.
+    pub unknown: usize,
     /// Findings that are not recomputed, and scopes that could not be read.
     pub findings: usize,
     /// Whether any of it says that part of the specs could not be planned.
@@ -20,11 +24,17 @@ pub struct Hearsay {
 impl Hearsay {
     /// Removes earlier findings from a plan. Those that are recomputed are not counted.
     pub fn findings_of(plan: &mut Plan, is_found_anew: impl Fn(&FindingEntry) -> bool) -> Self {
-        let broken = |action: Action| matches!(action, Action::Refused | Action::Unknown);
+        let count = |wanted: fn(Action) -> bool| {
+            plan.changes.iter().filter(|change| wanted(change.action)).count()
+        };
+        let refused = count(|action| action == Action::Refused);
+        let unknown = count(|action| action == Action::Unknown);
         let mut hearsay = Self {
-            entries: plan.changes.iter().filter(|change| !change.action.writes()).count(),
+            entries: count(|action| !action.writes()),
+            refused,
+            unknown,
             findings: plan.incomplete.len(),
-            errors: plan.changes.iter().any(|change| broken(change.action)),
+            errors: refused + unknown > 0,
         };
         plan.incomplete.clear();
         for finding in plan.findings.drain(..).filter(|finding| !is_found_anew(finding)) {

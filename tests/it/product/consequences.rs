@@ -251,6 +251,25 @@ fn the_last_line_of_apply_counts_what_was_refused_and_what_could_not_be_read() {
 }
 
 #[test]
+fn the_last_line_of_apply_counts_what_a_saved_plan_could_not_plan() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("other", &json!({"customSubDomainName": "other", "disableLocalAuth": true}));
+    let lock = format!("{}/providers/Microsoft.Authorization/locks/l", account("chat"));
+    azure.put(&lock, json!({"properties": {"level": "ReadOnly"}}));
+    let folder = azure.folder();
+    let second = "  - name: other\n    tags: {a: b}\n";
+    folder.write("a.yaml", one_account("team-a", "chat", "tags: {a: b}\n") + second);
+    folder.keyless("plan a.yaml --out p.json").exits(1);
+    folder
+        .keyless("apply p.json --yes --report json=r.json")
+        .exits(1)
+        .says(&["Applied: 1 done, 0 failed, 0 skipped, 1 refused. "]);
+    let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["summary"]["refused"], 1, "{report}");
+}
+
+#[test]
 fn what_was_adopted_is_not_said_to_have_been_created() {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));

@@ -14,13 +14,14 @@ use crate::files::{Target, WriteError};
 use crate::finding::Severity;
 use crate::render::annotations::Much;
 use crate::render::issues::{self, Issue};
+use crate::render::page::Page;
 use crate::render::statement::{self, Said};
 use crate::render::{annotations, drift, html, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document that can be written in every format.
 pub(super) trait Saying {
-    fn text(&self, verbose: bool) -> String;
+    fn text(&self, page: Page) -> String;
     fn markdown(&self) -> String;
     fn html(&self) -> String;
     fn json(&self) -> Result<String, Failure>;
@@ -28,8 +29,8 @@ pub(super) trait Saying {
 }
 
 impl<T: Said + Serialize> Saying for Statement<T> {
-    fn text(&self, verbose: bool) -> String {
-        statement::text(self, verbose)
+    fn text(&self, page: Page) -> String {
+        statement::text(self, page)
     }
 
     fn markdown(&self) -> String {
@@ -222,7 +223,8 @@ impl Document<'_> {
     /// Writes it to the report files and to stdout in the requested format, even if a report file fails.
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
-        let shown = self.render(options.format.into(), options).and_then(|text| output::rendered(&text));
+        let page = output::page(options.is_verbose());
+        let shown = self.render(options.format.into(), page).and_then(|text| output::rendered(&text));
         all([reports, shown])
     }
 
@@ -247,13 +249,14 @@ impl Document<'_> {
         all(reports.into_iter().map(|report| {
             let target = report.target()?;
             report.tried.get_or_init(|| ());
-            save(target, &report.path, &self.render(report.format, options)?)
+            // A file is as wide as its lines are.
+            save(target, &report.path, &self.render(report.format, Page::endless(options.is_verbose()))?)
         }))
     }
 
-    /// Renders it without secrets, control characters and lines that a pipeline would take for commands.
-    fn render(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
-        let text = self.text(format, options)?;
+    /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.
+    fn render(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
+        let text = self.text(format, page)?;
         Ok(match (format, self) {
             // `apply` reads it back. Its texts were sanitized before the fingerprint was taken.
             (ReportFormat::Json, Document::Plan(_) | Document::Drift(_)) => text,
@@ -261,13 +264,13 @@ impl Document<'_> {
         })
     }
 
-    fn text(&self, format: ReportFormat, options: &Options) -> Result<String, Failure> {
+    fn text(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
         Ok(match (format, self) {
-            (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, options.is_verbose()),
-            (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, options.is_verbose()),
-            (ReportFormat::Human, Document::Report(report)) => text::report(report),
+            (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, page),
+            (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, page),
+            (ReportFormat::Human, Document::Report(report)) => text::report(report, page),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
-            (ReportFormat::Human, Document::Statement(said)) => said.text(options.is_verbose()),
+            (ReportFormat::Human, Document::Statement(said)) => said.text(page),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),

@@ -11,6 +11,7 @@ use crate::document::FindingEntry;
 use crate::export::{Exported, Unexportable, Wanted, export, queries};
 use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
+use crate::render::page::Page;
 use crate::render::{diagnostic, export as render, html, markdown};
 use crate::source::Sources;
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
@@ -171,7 +172,7 @@ struct Spec<'a> {
 }
 
 impl Saying for Spec<'_> {
-    fn text(&self, _verbose: bool) -> String {
+    fn text(&self, _page: Page) -> String {
         self.exported.text()
     }
 

@@ -13,6 +13,7 @@ use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
 use crate::render::annotations::Command;
+use crate::render::page::Page;
 use crate::text::sanitize::{sanitize, sanitize_screen};
 use crate::text::scrub::{holds_secret, scrub, scrub_lines};
 
@@ -100,7 +101,23 @@ impl From<Halt> for Failure {
     }
 }
 
-/// Text from outside, sanitized, to be part of a line.
+/// The page on stdout.
+pub(super) fn page(verbose: bool) -> Page {
+    Page { verbose, width: width(terminal_size::terminal_size_of(io::stdout())) }
+}
+
+/// The page on stderr.
+pub(super) fn page_aside() -> Page {
+    Page { verbose: false, width: width(terminal_size::terminal_size_of(io::stderr())) }
+}
+
+/// How many characters a line takes: what `COLUMNS` says, or else the terminal.
+fn width(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    said.or(terminal.map(|(width, _)| usize::from(width.0))).filter(|width| *width > 0)
+}
+
+/// A text from outside as part of a line.
 pub(super) fn one_line(text: &str) -> String {
     sanitize(&scrub(text)).into_owned()
 }

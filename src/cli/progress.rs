@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{aside, one_line};
+use super::output::{aside, one_line, page_aside};
 use crate::apply::Progress;
 use crate::arm::observer::{Event, Observer, What};
 use crate::document::report::Outcome;
@@ -77,7 +77,7 @@ impl Progress for Spinner {
 
     fn ended(&self, outcome: &Outcome) {
         if !self.quiet {
-            self.line(&text::outcome(outcome));
+            self.line(&text::outcome(outcome, page_aside()));
         }
     }
 

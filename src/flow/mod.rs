@@ -74,7 +74,9 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     }
 
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.
-    plan.access = access::changes::changes(&before, &before.after(&plan), &names);
+    // A plan says who gains and loses access; a drift, who has or lacks what by the specs.
+    let after = if wish.purpose.explains() { before.as_declared(&plan) } else { before.after(&plan) };
+    plan.access = access::changes::changes(&before, &after, &names);
     plan.findings.extend(guards::judge(&plan, &before, caller.oid, wish.allowed));
     plan.findings.sort();
 

@@ -42,6 +42,7 @@ pub(crate) use nearby::{connections_in, unlisted_connections};
 pub(crate) use project::Projects;
 pub use queries::{is_settled, missing, review, review_secrets, unread};
 pub(crate) use rai_policy::is_azures as is_azures_policy;
+pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
 pub(crate) use shape::MARK;
 pub use shape::{merge, writable};

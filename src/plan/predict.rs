@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::document::{Plan, Step, StepAction};
+use crate::document::{Differs, Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::{self, Unread, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
@@ -195,6 +195,18 @@ impl World {
     #[must_use]
     pub fn after(&self, plan: &Plan) -> Self {
         self.after_steps(&plan.steps)
+    }
+
+    /// The state that the specs ask for: after a plan, and without what they do not declare.
+    #[must_use]
+    pub fn as_declared(&self, plan: &Plan) -> Self {
+        let mut after = self.after(plan);
+        for change in plan.changes.iter().filter(|change| change.differs == Some(Differs::Extra)) {
+            if let Ok(id) = ResourceId::parse(&change.id) {
+                after.resources.remove(&id);
+            }
+        }
+        after
     }
 
     /// The state after these steps succeed.

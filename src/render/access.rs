@@ -1,11 +1,14 @@
 //! Who can call the models, for people: of `access`, and of plans that change it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use maud::Markup;
 
+use super::entry::short;
 use super::html;
 use super::markdown::place;
+use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::Plan;
@@ -17,33 +20,45 @@ use crate::id::ResourceId;
 use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
 
-/// A plan that changes more accounts than this names the first ones only; JSON has them all.
-const SHOWN: usize = 20;
+/// So many lines of a plan say who gains and who loses; `-v` and JSON have them all.
+const LINES: usize = 60;
 
 impl Said for Access {
     const COMMAND: &'static str = "access";
 
-    fn text(&self) -> String {
+    fn text(&self, page: Page) -> String {
         let mut text = String::new();
-        for account in &self.accounts {
-            text.push_str(&headed("account", STRONG, &account.name, account.source.as_ref()));
-            let (words, style) = match account.keys {
-                Keys::Enabled => (ANYONE, BAD),
-                Keys::Disabled => ("API keys are off", GOOD),
+        let lines = |account: &AccountAccess| account_lines(account, page.verbose);
+        let (mut used, mut totals) = (0, 0);
+        for same in alike(&self.accounts, !page.verbose, lines) {
+            let first = same[0];
+            let mut said = if same.len() == 1 {
+                headed("account", STRONG, &first.name, first.source.as_ref())
+            } else {
+                let names: Vec<String> =
+                    same.iter().map(|account| sanitize(&account.name).into_owned()).collect();
+                format!("  {STRONG}{} accounts, each:{STRONG:#}\n    {}\n", same.len(), list(&names))
             };
-            let _ = writeln!(text, "    {style}{words}{style:#}");
-            if account.principals.is_empty() {
-                let _ = writeln!(text, "    {}", nobody(account));
+            for line in lines(first) {
+                let _ = writeln!(said, "{line}");
             }
-            for holder in &account.principals {
-                let _ = writeln!(text, "    {}", sanitize(&who(holder)));
-                for through in &holder.through {
-                    let _ = writeln!(text, "      {QUIET}{}{QUIET:#}", sanitize(&how(through)));
-                }
+            let said = fold(&said, page);
+            used += said.lines().count();
+            if page.verbose || used <= MOST {
+                text.push_str(&said);
+                continue;
             }
-            for denial in &account.deny_assignments {
-                let _ = writeln!(text, "    {}", sanitize(&denied(denial)));
+            totals += same.len();
+            for account in same {
+                text.push_str(&fold(&total(account), page));
             }
+        }
+        if totals > 0 {
+            let what = plural(totals, "account", "accounts");
+            let _ = writeln!(
+                text,
+                "{STRONG}Too much to list: {totals} {what} by totals only. -v lists all.{STRONG:#}"
+            );
         }
         text + &format!("Not evaluated: {}.\n", NOT_EVALUATED.join(", "))
     }
@@ -89,6 +104,114 @@ impl Said for Access {
     fn html(&self) -> Markup {
         html::access::matrix(self)
     }
+}
+
+/// So many principals of an account are shown one by one, each with its ways in.
+const FEW: usize = 6;
+
+/// So many lines tell of accounts in full; what is left is told by totals.
+const MOST: usize = 300;
+
+/// An account with its totals only.
+fn total(account: &AccountAccess) -> String {
+    let (count, keys) = (account.principals.len(), if account.keys == Keys::Enabled { "on" } else { "off" });
+    let title = format!("{}: {count} {}, API keys {keys}", account.name, plural(count, "way in", "ways in"));
+    headed("account", STRONG, &title, account.source.as_ref())
+}
+
+/// What stands below an account.
+fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
+    let (words, style) = match account.keys {
+        Keys::Enabled => (ANYONE, BAD),
+        Keys::Disabled => ("API keys are off", GOOD),
+    };
+    let mut lines = vec![format!("    {style}{words}{style:#}")];
+    if account.principals.is_empty() {
+        lines.push(format!("    {}", nobody(account)));
+    }
+    if verbose || account.principals.len() <= FEW {
+        for holder in &account.principals {
+            lines.push(format!("    {}", sanitize(&who(holder))));
+            lines.extend(ways(holder).iter().map(|way| format!("      {QUIET}{}{QUIET:#}", sanitize(way))));
+        }
+    } else {
+        for (way, holders) in by_way(&account.principals) {
+            lines.push(format!("    {}:", sanitize(&way)));
+            lines.push(format!("      {}", list(&holders)));
+        }
+    }
+    lines.extend(account.deny_assignments.iter().map(|denial| format!("    {}", sanitize(&denied(denial)))));
+    lines
+}
+
+/// Each way in with all who have it, in the order in which it is first met.
+fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for holder in holders {
+        for way in ways(holder) {
+            let index = *known.entry(way.clone()).or_insert(groups.len());
+            if index == groups.len() {
+                groups.push((way, Vec::new()));
+            }
+            groups[index].1.push(sanitize(&in_short(holder)).into_owned());
+        }
+    }
+    groups
+}
+
+/// A principal in a list.
+fn in_short(holder: &Holder) -> String {
+    let who = short(&called(&holder.kind, &holder.id, holder.name.as_deref()));
+    if holder.orphaned { format!("{who} [orphaned]") } else { who }
+}
+
+fn ways(holder: &Holder) -> Vec<String> {
+    holder.through.iter().map(how).collect()
+}
+
+/// What is said of a change in access, together where the same is said of more than a few; in the order in which each is first met.
+fn by_ways(told: Vec<Told>) -> Vec<(&'static str, String)> {
+    const FEW: usize = 3;
+    let mut groups: Vec<(&str, String, Vec<Who>)> = Vec::new();
+    let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for Told { sign, who, what } in told {
+        let index = *known.entry((sign, what.clone())).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some((.., all)) => all.push(who),
+            None => groups.push((sign, what, vec![who])),
+        }
+    }
+    let one = |who: &Who, what: &str| {
+        if what.is_empty() { who.whole.clone() } else { format!("{}: {what}", who.whole) }
+    };
+    let said = |(sign, what, all): (&'static str, String, Vec<Who>)| -> Vec<(&'static str, String)> {
+        if all.len() <= FEW {
+            return all.iter().map(|who| (sign, sanitize(&one(who, &what)).into_owned())).collect();
+        }
+        let all: Vec<String> = all.iter().map(|who| sanitize(&who.short).into_owned()).collect();
+        vec![(sign, format!("{}: {}", sanitize(&what), list(&all)))]
+    };
+    groups.into_iter().flat_map(said).collect()
+}
+
+/// Things of which the same is said, together where they are more than a few; in the order in which each is first met.
+fn alike<'a, T, S: Ord>(things: &'a [T], together: bool, said: impl Fn(&T) -> S) -> Vec<Vec<&'a T>> {
+    const FEW: usize = 2;
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    let mut known: BTreeMap<S, usize> = BTreeMap::new();
+    for thing in things {
+        let index = *known.entry(said(thing)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.push(thing),
+            None => groups.push(vec![thing]),
+        }
+    }
+    let apart = |group: Vec<&'a T>| match group.len() {
+        len if together && len > FEW => vec![group],
+        _ => group.into_iter().map(|thing| vec![thing]).collect(),
+    };
+    groups.into_iter().flat_map(apart).collect()
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";
@@ -137,65 +260,109 @@ pub(super) fn how(through: &Through) -> String {
     format!("{} {place}{condition}{temporary}", through.role)
 }
 
-/// Who gains and who loses if a plan is carried out; nothing where nobody does.
-pub(super) fn changes(text: &mut String, plan: &Plan) {
-    let changes = &plan.access;
-    if changes.is_empty() {
+/// From where a difference in access is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// What a plan would change.
+    Plan,
+    /// What is live and not as the specs say.
+    Drift,
+}
+
+impl Side {
+    /// What stands above who gains and who loses.
+    fn heading(self, plan: &Plan) -> String {
+        let limits = limits(plan);
+        match self {
+            Side::Plan => format!("If applied, who gains (+) and who loses (-) access to models{limits}:"),
+            Side::Drift => {
+                format!(
+                    "Who has access to models that the specs do not give (+), and who lacks what they give (-){limits}:"
+                )
+            }
+        }
+    }
+
+    /// The sign of who gains by a plan: in a drift they are who lacks what the spec gives.
+    fn sign(self, sign: &'static str) -> &'static str {
+        match (self, sign) {
+            (Side::Drift, "+") => "-",
+            (Side::Drift, "-") => "+",
+            _ => sign,
+        }
+    }
+}
+
+/// Who gains and who loses if a plan is carried out, or who has what the specs do not give and lacks what they do; nothing where nobody does.
+pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
+    if plan.access.is_empty() {
         return;
     }
-    let _ = writeln!(
-        text,
-        "{STRONG}If applied, who gains (+) and who loses (-) access to models{}:{STRONG:#}",
-        limits(plan)
-    );
-    for change in changes.iter().take(SHOWN) {
-        let _ = writeln!(text, "  {}", sanitize(&change.account));
-        for (sign, words) in lines(change) {
+    let _ = writeln!(text, "{STRONG}{}{STRONG:#}", side.heading(plan));
+    let said = |change: &AccessChange| lines(change, side);
+    let groups = alike(&plan.access, !page.verbose, said);
+    let (mut used, mut shown) = (0, 0);
+    for same in &groups {
+        let names: Vec<String> = same.iter().map(|change| sanitize(&change.account).into_owned()).collect();
+        let mut said = format!("  {}\n", if names.len() > 1 { list(&names) } else { names.concat() });
+        for (sign, words) in by_ways(lines(same[0], side)) {
             let style = match sign {
                 "+" => GOOD,
                 "-" => BAD,
                 _ => CHANGED,
             };
-            let _ = writeln!(text, "    {style}{sign}{style:#} {}", sanitize(&words));
+            let _ = writeln!(said, "    {style}{sign}{style:#} {HANG}{words}");
         }
+        let said = fold(&said, page);
+        used += said.lines().count();
+        if !page.verbose && shown > 0 && used > LINES {
+            break;
+        }
+        shown += same.len();
+        text.push_str(&said);
     }
-    if let Some(more) = more(changes) {
-        let _ = writeln!(text, "  {more}");
+    if let Some(more) = plan.access.len().checked_sub(shown).filter(|more| *more > 0) {
+        let _ = writeln!(text, "  and {more} more {}; -v lists them", plural(more, "account", "accounts"));
     }
     text.push('\n');
 }
 
-/// The same for a comment on a pull request.
-pub(super) fn changes_markdown(text: &mut String, plan: &Plan) {
-    let changes = &plan.access;
-    if changes.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n**If applied, who gains and who loses access to models{}**\n", limits(plan));
-    for change in changes.iter().take(SHOWN) {
-        let _ = writeln!(text, "- {}", markdown(&change.account));
-        for (sign, words) in lines(change) {
-            let verb = match sign {
-                "+" => "gains",
-                "-" => "**loses**",
-                _ => "",
-            };
-            let _ = writeln!(text, "  - {verb} {}", markdown(&words));
+/// The same for a comment on a pull request, each part with how many accounts it tells of.
+pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> {
+    let words = |sign: &str| match (side, sign) {
+        (Side::Plan, "+") => "gains",
+        (Side::Plan, "-") => "**loses**",
+        (Side::Drift, "+") => "**has, beyond the spec:**",
+        (Side::Drift, "-") => "lacks, by the spec:",
+        _ => "",
+    };
+    let said = |same: Vec<&AccessChange>| {
+        let names: Vec<String> = same.iter().map(|change| markdown(&change.account)).collect();
+        let mut text = format!("- {}\n", names.join(", "));
+        for (sign, said) in by_ways(lines(same[0], side)) {
+            let _ = writeln!(text, "  - {} {}", words(sign), markdown(&page::unmarked(&said)));
         }
-    }
-    if let Some(more) = more(changes) {
-        let _ = writeln!(text, "- {more}");
+        (text, same.len())
+    };
+    alike(&plan.access, true, |change| lines(change, side)).into_iter().map(said).collect()
+}
+
+/// What stands above that.
+pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
+    let limits = limits(plan);
+    match side {
+        Side::Plan => format!("\n**If applied, who gains and who loses access to models{limits}**\n\n"),
+        Side::Drift => {
+            format!(
+                "\n**Who has access to models that the specs do not give, and who lacks what they give{limits}**\n\n"
+            )
+        }
     }
 }
 
 /// What was not read could let somebody in already.
 pub(super) fn limits(plan: &Plan) -> &'static str {
     if plan.incomplete.is_empty() { "" } else { ", as far as could be read" }
-}
-
-fn more(changes: &[AccessChange]) -> Option<String> {
-    let more = changes.len().checked_sub(SHOWN).filter(|more| *more > 0)?;
-    Some(format!("and {more} more {}; JSON lists them", plural(more, "account", "accounts")))
 }
 
 /// How far somebody can who could always and for good.
@@ -210,23 +377,42 @@ pub(super) fn limit(holder: &Holder) -> &'static str {
     }
 }
 
-fn lines(change: &AccessChange) -> Vec<(&'static str, String)> {
-    let line = |holder: &Holder| {
-        let roles: Vec<String> = holder.through.iter().map(how).collect();
-        format!("{}: {}", who(holder), roles.join("; "))
+/// Who gains or loses what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Told {
+    sign: &'static str,
+    who: Who,
+    what: String,
+}
+
+/// Somebody, for a line and for a list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Who {
+    whole: String,
+    short: String,
+}
+
+fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
+    let told = |sign, holder: &Holder, what: String| {
+        let who = Who { whole: who(holder), short: in_short(holder) };
+        Told { sign: side.sign(sign), who, what }
     };
-    let mut lines: Vec<(&str, String)> = change.gains.iter().map(|holder| ("+", line(holder))).collect();
-    lines.extend(change.loses.iter().map(|holder| ("-", line(holder))));
-    let kept = |holder: &Holder| {
-        let roles: Vec<String> = holder.through.iter().map(how).collect();
-        format!("{}: can only {}, by {}", who(holder), limit(holder), roles.join("; "))
+    let through = |holder: &Holder| ways(holder).join("; ");
+    let mut lines: Vec<Told> = change.gains.iter().map(|holder| told("+", holder, through(holder))).collect();
+    lines.extend(change.loses.iter().map(|holder| told("-", holder, through(holder))));
+    let kept = |holder: &Holder| match side {
+        Side::Plan => format!("can only {}, by {}", limit(holder), through(holder)),
+        Side::Drift => format!("by the spec only {}, by {}", limit(holder), through(holder)),
     };
-    lines.extend(change.restricted.iter().map(|holder| ("-", kept(holder))));
+    lines.extend(change.restricted.iter().map(|holder| told("-", holder, kept(holder))));
     if let Some(keys) = change.keys {
-        lines.push(match keys.after {
-            Some(Keys::Enabled) => ("+", "anyone with an API key".to_owned()),
-            Some(Keys::Disabled) | None => ("-", "anyone with an API key".to_owned()),
-        });
+        let sign = match keys.after {
+            Some(Keys::Enabled) => "+",
+            Some(Keys::Disabled) | None => "-",
+        };
+        let [whole, short] = [(); 2].map(|()| "anyone with an API key".to_owned());
+        let who = Who { whole, short };
+        lines.push(Told { sign: side.sign(sign), who, what: String::new() });
     }
     lines
 }

@@ -2,25 +2,40 @@
 //!
 //! Works on the documents alone; JSON and SARIF keep each finding whole.
 
-use crate::document::FindingEntry;
+use std::collections::BTreeMap;
 
-/// Findings that share a cause and what to do about it, in their order.
+use crate::document::FindingEntry;
+use crate::finding::{Code, Severity};
+use crate::source::Position;
+
+/// Findings that share a cause and what to do about it, in their order; of many without a cause, those of one sort.
 pub(super) struct Alike<'a> {
     /// At least one; the first tells the cause as it met that one.
     pub(super) findings: Vec<&'a FindingEntry>,
 }
 
+/// So many of one sort stand by themselves.
+const FEW: usize = 3;
+
+/// What findings have in common: their severity, and what was answered and what to do, or else their sort.
+type Key<'a> = (Severity, Result<(String, Option<&'a str>), Code>);
+
 impl<'a> Alike<'a> {
     /// Groups findings; each group stands where its first finding stood.
     pub(super) fn of(findings: impl IntoIterator<Item = &'a FindingEntry>) -> Vec<Self> {
+        let findings: Vec<&FindingEntry> = findings.into_iter().collect();
+        let mut counts: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+        for finding in &findings {
+            *counts.entry(key(finding)).or_default() += 1;
+        }
         let mut groups: Vec<Self> = Vec::new();
-        let mut places = std::collections::BTreeMap::new();
+        let mut places = BTreeMap::new();
         for finding in findings {
-            let Some(cause) = &finding.cause else {
+            let key = key(finding);
+            if key.1.is_err() && counts[&key] <= FEW {
                 groups.push(Self { findings: vec![finding] });
                 continue;
-            };
-            let key = (finding.severity, answered(cause), &finding.hint);
+            }
             let place = *places.entry(key).or_insert(groups.len());
             match groups.get_mut(place) {
                 Some(group) => group.findings.push(finding),
@@ -28,6 +43,25 @@ impl<'a> Alike<'a> {
             }
         }
         groups
+    }
+
+    /// What they say, each message once, with all its findings.
+    pub(super) fn messages(&self) -> Vec<(&'a FindingEntry, Vec<&'a Position>)> {
+        let mut messages: Vec<(&FindingEntry, Vec<&Position>)> = Vec::new();
+        let mut known = BTreeMap::new();
+        for finding in &self.findings {
+            let index = *known.entry((finding.code, &finding.message)).or_insert(messages.len());
+            if index == messages.len() {
+                messages.push((finding, Vec::new()));
+            }
+            messages[index].1.extend(&finding.source);
+        }
+        messages
+    }
+
+    /// Whether they are together because one thing was answered to all.
+    pub(super) fn is_one_cause(&self) -> bool {
+        self.findings[0].cause.is_some()
     }
 
     /// What stands below all of them: the label and the text of their cause and of what to do.
@@ -38,10 +72,18 @@ impl<'a> Alike<'a> {
             count => format!("{name} of these {count}"),
         };
         let cause = first.cause.as_deref().map(|cause| (label("cause"), cause));
-        // What is to be done is one thing.
-        let hint = first.hint.as_deref().map(|hint| ("hint".to_owned(), hint));
+        // What is to be done is one thing, or much alike.
+        let is_same = self.findings.iter().all(|finding| finding.hint == first.hint);
+        let name = if is_same { "hint" } else { "hint for the first of these" };
+        let hint = first.hint.as_deref().map(|hint| (name.to_owned(), hint));
         cause.into_iter().chain(hint)
     }
+}
+
+fn key(finding: &FindingEntry) -> Key<'_> {
+    let hint = finding.hint.as_deref();
+    let said = finding.cause.as_deref().map(|cause| (answered(cause), hint)).ok_or(finding.code);
+    (finding.severity, said)
 }
 
 /// A cause without what was asked and without the number of the request: what was answered.
@@ -55,7 +97,6 @@ fn answered(cause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Code, Severity};
 
     fn finding(message: &str, cause: Option<&str>, hint: Option<&str>) -> FindingEntry {
         FindingEntry {
@@ -86,5 +127,28 @@ mod tests {
         assert_eq!(groups.iter().map(names).collect::<Vec<_>>(), ["ach", "b", "d", "e", "f", "g"]);
         let more: Vec<_> = groups[0].more().collect();
         assert_eq!(more, [("cause of these 3".to_owned(), denied("/a", "1").as_str())]);
+    }
+
+    #[test]
+    fn many_of_one_sort_are_together_and_the_same_message_is_one() {
+        let at = |line| FindingEntry {
+            source: Some(Position { file: "a.yaml".to_owned(), line, column: 1 }),
+            ..finding("same", None, Some("do it"))
+        };
+        let few = [at(1), at(2), at(3)];
+        assert_eq!(Alike::of(&few).len(), 3);
+        let many = [
+            at(1),
+            FindingEntry { code: Code::UnknownField, ..finding("other", None, None) },
+            at(2),
+            at(3),
+            finding("b", None, Some("do it")),
+            at(9),
+        ];
+        let groups = Alike::of(&many);
+        assert_eq!(groups.iter().map(|group| group.findings.len()).collect::<Vec<_>>(), [5, 1]);
+        let messages: Vec<_> =
+            groups[0].messages().iter().map(|(said, places)| (said.message.clone(), places.len())).collect();
+        assert_eq!(messages, [("same".to_owned(), 4), ("b".to_owned(), 0)]);
     }
 }

@@ -1,5 +1,7 @@
 //! Who caused a drift, in a line. Works on the document alone; its callers make the line harmless.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use crate::document::{Cause, Done, PlannedChange};
@@ -7,14 +9,45 @@ use crate::id::ResourceId;
 
 /// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is
 /// read by more people than need that.
-pub(super) fn line(change: &PlannedChange, address: bool) -> Option<String> {
+pub(super) fn line(change: &PlannedChange, address: bool) -> Option<Line> {
     match &change.caused_by {
         Some(cause) => Some(said(cause, address)),
-        None => change.cause_unknown.clone(),
+        None => change.cause_unknown.clone().map(|why| Line { who: why, ..Line::default() }),
     }
 }
 
-fn said(cause: &Cause, address: bool) -> String {
+/// Who did something, when, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) who: String,
+    /// The first time and the last one, where several changes have this line in common.
+    pub(super) when: Option<(String, String)>,
+    pub(super) how: String,
+}
+
+impl Line {
+    /// Takes in the times of the same done to another.
+    pub(super) fn take(&mut self, other: &Self) {
+        if let (Some((from, to)), Some((first, last))) = (&mut self.when, &other.when) {
+            from.clone_from(&first.clone().min(from.clone()));
+            to.clone_from(&last.clone().max(to.clone()));
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.who)?;
+        match &self.when {
+            Some((from, to)) if from == to => write!(f, " at {from}")?,
+            Some((from, to)) => write!(f, " from {from} to {to}")?,
+            None => {}
+        }
+        f.write_str(&self.how)
+    }
+}
+
+fn said(cause: &Cause, address: bool) -> Line {
     let what = match (cause.done, &cause.resource) {
         (Done::Changed, _) => "last changed by".to_owned(),
         (Done::Created, _) => "created by".to_owned(),
@@ -30,7 +63,7 @@ fn said(cause: &Cause, address: bool) -> String {
     let from = cause.client_ip_address.as_ref().filter(|_| address).map(|from| format!("from {from}"));
     let more: Vec<&str> = cause.operation.iter().chain(&from).map(String::as_str).collect();
     let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-    format!("{what} {} at {when}{more}", who(cause))
+    Line { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
 }
 
 /// Who it was.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, plural};
 use crate::doctor::{Check, Diagnosis, State};
@@ -13,7 +14,7 @@ const NAMES: usize = 12;
 impl Said for Diagnosis {
     const COMMAND: &'static str = "doctor";
 
-    fn text(&self) -> String {
+    fn text(&self, _page: Page) -> String {
         let mut text = String::new();
         for check in &self.checks {
             let (word, style) = match check.state {

@@ -8,12 +8,15 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use serde_json::Value;
 
+use super::access::Side;
 use super::cause;
-use super::markdown::{self, place};
+use super::entry::{Counted, Entry, Shown};
+use super::groups;
+use super::markdown::{self, Rows};
+use super::page::{Page, fold};
 use super::summary::{Found, found, listed, not_read};
 use super::text::{
-    BAD, CHANGED, GOOD, Line, QUIET, STRONG, body, fields, label, of_fields, plain, requests, shown_changes,
-    target, worded,
+    BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, plain, requests, shown_changes, target, worded,
 };
 use super::words;
 use crate::diff::field as row;
@@ -30,30 +33,10 @@ const NAMED: usize = 5;
 
 /// What `drift` found, as text.
 #[must_use]
-pub fn text(plan: &Plan, verbose: bool) -> String {
-    let changes = in_order(plan, verbose);
-    let width = changes.iter().map(|change| look(change).0.len()).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    for change in changes {
-        let ((word, style), title) = (look(change), sanitize(&change.title));
-        lines.push(Line {
-            plain: format!("  {word:width$}  {title}"),
-            styled: format!(
-                "  {style}{word}{style:#}{:1$}  {STRONG}{title}{STRONG:#}",
-                "",
-                width - word.len()
-            ),
-            place: change.source.clone(),
-            aligned: false,
-        });
-        lines.extend(told(change, true).iter().map(|said| Line::quiet(said)));
-        // Of what is missing, its line of the spec says all.
-        let is_told = verbose || change.differs != Some(Differs::Missing);
-        of_fields(&mut lines, change, if is_told { compared(change) } else { Vec::new() }, |field| {
-            sides(&change.kind, field)
-        });
-    }
-    let mut text = body(plan, &lines, verbose);
+pub fn text(plan: &Plan, page: Page) -> String {
+    let changes = in_order(plan, page.verbose);
+    let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
+    let mut text = body(plan, groups::text(entries, page), page, Side::Drift);
     let (style, head, rest) = match found(plan) {
         Found::Drift => (STRONG, "Drift: ", differing(plan)),
         Found::Unjudged => (BAD, "Drift: ", "not known".to_owned()),
@@ -63,7 +46,36 @@ pub fn text(plan: &Plan, verbose: bool) -> String {
     let (head, space) = (head.trim_end(), &head[head.trim_end().len()..]);
     let _ = writeln!(text, "{style}{head}{style:#}{space}{}. {}.", sanitize(&rest), requests(plan.requests));
     target(&mut text, &plan.target);
-    text
+    fold(&text, page)
+}
+
+/// A change in the words of a drift; `address` as for `cause::line`.
+fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
+    let (sign, style, counted) = look(change);
+    let field = |field| Shown {
+        label: label(&change.kind, field),
+        lines: sides(&change.kind, field),
+        places: field.source.iter().cloned().collect(),
+    };
+    // Of what is missing, its line of the spec says all.
+    let is_told = verbose || change.differs != Some(Differs::Missing);
+    let fields = if is_told { compared(change, verbose) } else { Vec::new() };
+    Entry {
+        changes: vec![change],
+        sign,
+        style,
+        counted,
+        weight: if change.differs == Some(Differs::Changed) { 1 } else { 2 },
+        is_new: false,
+        is_idle: change.differs.is_none()
+            && matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
+        title: change.title.clone(),
+        items: Vec::new(),
+        told: told(change).into_iter().collect(),
+        cause: cause::line(change, address),
+        fields: fields.into_iter().map(field).collect(),
+        places: change.source.iter().collect(),
+    }
 }
 
 /// What `drift` found, as Markdown.
@@ -75,27 +87,15 @@ pub fn markdown(plan: &Plan) -> String {
         Found::Nothing => "no drift".to_owned(),
     };
     let said = [said].into_iter().chain(beside(plan)).collect::<Vec<_>>().join("; ");
-    let mut table = String::new();
-    let changes = in_order(plan, false);
-    if !changes.is_empty() {
-        table.push_str("| | resource or field | spec | live | declared |\n| --- | --- | --- | --- | --- |\n");
-    }
-    for change in changes {
-        let (word, title) = (look(change).0, escaped(&change.title));
-        // A comment on a pull request is read by more people than need to know where a request came from.
-        let told = told(change, false).iter().fold(String::new(), |all, said| all + "<br>" + &escaped(said));
-        let _ = writeln!(table, "| **{word}** | **{title}**{told} | | | {} |", place(change.source.as_ref()));
-        if change.differs == Some(Differs::Missing) {
-            continue;
-        }
-        for field in compared(change) {
-            let [spec, live] = cells(&change.kind, field);
-            let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |at| place(Some(at)));
-            let name = escaped(&label(&change.kind, field));
-            let _ = writeln!(table, "| | {name} | {spec} | {live} | {at} |");
-        }
-    }
-    markdown::titled("keyless drift", plan, &escaped(&said), &table)
+    // A comment on a pull request is read by more people than need to know where a request came from.
+    let entries = in_order(plan, false).into_iter().map(|change| entry(change, false, false)).collect();
+    let rows = Rows { word: |change| look(change).0, sides: ["spec", "live"], fields: told_fields, cells };
+    markdown::document("drift", plan, &escaped(&said), entries, &rows, Side::Drift)
+}
+
+/// The fields of which a table tells.
+fn told_fields(change: &PlannedChange) -> Vec<&FieldEntry> {
+    if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, false) }
 }
 
 /// As in the spec, and behind it what is not declared, whoever made it.
@@ -105,26 +105,21 @@ fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     changes
 }
 
-/// How a change shows: a word and its style.
-pub(super) fn look(change: &PlannedChange) -> (&'static str, Style) {
+/// How a change shows: a word, its style, and how it is counted.
+pub(super) fn look(change: &PlannedChange) -> (&'static str, Style, Counted) {
     match (change.differs, change.action) {
-        (Some(Differs::Missing), _) => ("missing", BAD),
-        (Some(Differs::Changed), _) => ("changed", CHANGED),
-        (Some(Differs::Extra), _) => ("extra", CHANGED),
-        (None, Action::Noop) => ("unchanged", QUIET),
-        (None, Action::CoManaged) => ("shared", QUIET),
-        (None, Action::Unmanaged) => ("unmanaged", QUIET),
-        (None, _) => ("unknown", BAD),
+        (Some(Differs::Missing), _) => ("missing", BAD, (1, "missing")),
+        (Some(Differs::Changed), _) => ("changed", CHANGED, (0, "changed")),
+        (Some(Differs::Extra), _) => ("extra", CHANGED, (2, "extra")),
+        (None, Action::Noop) => ("unchanged", QUIET, (4, "unchanged")),
+        (None, Action::CoManaged) => ("shared", QUIET, (6, "of other teams")),
+        (None, Action::Unmanaged) => ("unmanaged", QUIET, (5, "unmanaged")),
+        (None, _) => ("unknown", BAD, (3, "unknown")),
     }
 }
 
 /// What there is to say of a change besides its fields.
-fn told(change: &PlannedChange, address: bool) -> Vec<String> {
-    told_but_cause(change).into_iter().chain(cause::line(change, address)).collect()
-}
-
-/// The same without who caused it.
-pub(super) fn told_but_cause(change: &PlannedChange) -> Option<String> {
+pub(super) fn told(change: &PlannedChange) -> Option<String> {
     let stack = change.stack.as_deref().unwrap_or("?");
     let given = change.reason.clone();
     match (change.action, change.differs) {
@@ -150,12 +145,12 @@ pub(super) fn told_but_cause(change: &PlannedChange) -> Option<String> {
 }
 
 /// The fields that were compared. What Azure never shows is only sent along with a write.
-pub(super) fn compared(change: &PlannedChange) -> Vec<&FieldEntry> {
+pub(super) fn compared(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> {
     let kind = kinds::by_name(&change.kind);
     let is_unshown = |field: &FieldEntry| {
         kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare == Compare::Unshown)
     };
-    fields(change).into_iter().filter(|field| !is_unshown(field)).collect()
+    fields(change, verbose).into_iter().filter(|field| !is_unshown(field)).collect()
 }
 
 /// A long value of a field, word by word or element by element: what only the spec has, and what is only live.
@@ -193,8 +188,8 @@ fn sides(kind: &str, field: &FieldEntry) -> Vec<words::Line> {
 }
 
 /// The cells for what the spec says and for what is live. How a long value differs stands in the second one.
-fn cells(kind: &str, field: &FieldEntry) -> [String; 2] {
-    let field = &shortened(field);
+fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
+    let (kind, field) = (&change.kind, &shortened(field));
     match long(field) {
         Some(lines) => {
             let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();

@@ -110,7 +110,7 @@ pub fn of_plan(plan: &Plan, severity: Severity) -> Vec<Issue> {
 
 fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
     let said = [Some(&finding.message), finding.cause.as_ref(), finding.hint.as_ref()];
-    let cause = about.and_then(|change| cause::line(change, false));
+    let cause = about.and_then(|change| cause::line(change, false)).map(|line| line.to_string());
     let resource = about.map(|change| change.id.clone());
     let file = finding.source.as_ref().map(|place| place.file.as_str());
     let key = match &resource {
@@ -151,7 +151,10 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
     let issue = |said: String, place: Option<&Position>, path: &[String]| Issue {
         rule,
         severity,
-        said: [bounded(said)].into_iter().chain(cause::line(change, false)).collect(),
+        said: [bounded(said)]
+            .into_iter()
+            .chain(cause::line(change, false).map(|line| line.to_string()))
+            .collect(),
         place: place.or(change.source.as_ref()).cloned(),
         resource: Some(resource.clone()),
         lifted: false,

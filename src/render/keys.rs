@@ -6,6 +6,7 @@ use maud::Markup;
 
 use super::html;
 use super::markdown::place;
+use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
@@ -14,7 +15,7 @@ use crate::text::sanitize::{markdown, markdown_code};
 impl Said for Status {
     const COMMAND: &'static str = "keys status";
 
-    fn text(&self) -> String {
+    fn text(&self, _page: Page) -> String {
         self.accounts.iter().fold(String::new(), |text, account| {
             let (word, style) = match account.keys {
                 Keys::Enabled => ("enabled ", BAD),
@@ -65,7 +66,7 @@ fn title(account: &AccountKeys) -> String {
 impl Said for Revocation {
     const COMMAND: &'static str = "keys revoke";
 
-    fn text(&self) -> String {
+    fn text(&self, _page: Page) -> String {
         let mut text = String::new();
         for account in &self.accounts {
             for key in &account.keys {

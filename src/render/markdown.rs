@@ -2,25 +2,47 @@
 //!
 //! Works on the documents alone. All text from outside is escaped: no markup, links, images, mentions or HTML gets through.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::access::changes_markdown;
+use super::access::{Side, changes_markdown, heading_markdown};
 use super::alike::Alike;
-use super::cause;
+use super::entry::Entry;
+use super::groups::{FEW, Fitted, Group, alike, fitted};
+use super::page;
 use super::summary::not_read;
-use super::text::{counted as counted_steps, fields, hearsay, label, requests, shown_changes, worded};
+use super::text::{self, counted as counted_steps, fields, label, plural, requests, shown_changes, worded};
 use super::words;
 use crate::document::report::{Report, Status};
 use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
+use crate::finding::Severity;
+use crate::id::ResourceId;
 use crate::source::Position;
-use crate::text::sanitize::{markdown, markdown_code};
+use crate::text::sanitize::{markdown, markdown_code, sanitize};
+
+/// So long may a comment be on GitHub, in characters. What looks through the whole once more may write some of it longer.
+const LONGEST: usize = 65_536 - 1_536;
+/// So much of that may errors take, and who gains and loses, and what else there is to say.
+const OF_ERRORS: usize = 24_000;
+const OF_ACCESS: usize = 12_000;
+const OF_FINDINGS: usize = 8_000;
+/// So much is kept for the last words.
+const OF_THE_END: usize = 1_000;
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    titled("keyless plan", plan, &counted(plan), &table(plan))
+    let entries =
+        shown_changes(plan, false).into_iter().map(|change| text::entry(change, false, false)).collect();
+    let rows = Rows {
+        word: |change| word(change.action),
+        sides: ["before", "after"],
+        fields: |change| fields(change, false),
+        cells,
+    };
+    document("plan", plan, &counted(plan), entries, &rows, Side::Plan)
 }
 
 /// Lines of code, between fences that nothing in them can end.
@@ -55,42 +77,193 @@ fn counted(plan: &Plan) -> String {
     if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") }
 }
 
-/// A heading, how much of what there is, a table of it, and all else there is to say.
-pub(super) fn titled(title: &str, plan: &Plan, said: &str, table: &str) -> String {
-    let mut text = format!("## {title}\n\n");
-    let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
-    text.push_str(table);
-    changes_markdown(&mut text, plan);
-    findings(&mut text, &plan.findings);
-    text
+/// How changes are told in rows of a table.
+pub(super) struct Rows {
+    /// The word for what happens to it.
+    pub(super) word: fn(&PlannedChange) -> &'static str,
+    /// What stands above the two values of a field.
+    pub(super) sides: [&'static str; 2],
+    pub(super) fields: for<'a> fn(&'a PlannedChange) -> Vec<&'a FieldEntry>,
+    /// The two values of a field.
+    pub(super) cells: fn(&PlannedChange, &FieldEntry) -> [String; 2],
 }
 
-fn table(plan: &Plan) -> String {
-    let mut text = String::new();
-    let shown = shown_changes(plan, false);
-    if !shown.is_empty() {
-        text.push_str(
-            "| | resource or field | before | after | declared |\n| --- | --- | --- | --- | --- |\n",
+/// A whole comment: what is wrong and who gets or loses access first, then what changes, folded where it is much, then notes, and what of all
+/// that had no room.
+pub(super) fn document(
+    command: &str,
+    plan: &Plan,
+    said: &str,
+    entries: Vec<Entry<'_>>,
+    rows: &Rows,
+    side: Side,
+) -> String {
+    let mut text = format!("## keyless {command}: {}\n\n", environment(plan));
+    let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
+    let mut cut = Vec::new();
+    let (quiet, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
+        plan.findings.iter().partition(|finding| finding.is_quiet());
+    let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
+        loud.into_iter().partition(|finding| finding.severity == Severity::Error);
+    push(&mut text, listed_findings(errors), OF_ERRORS, "errors", &mut cut);
+    let access = changes_markdown(plan, side);
+    if !access.is_empty() {
+        text.push_str(&heading_markdown(plan, side));
+        push(&mut text, access, OF_ACCESS, "accounts of which access changes", &mut cut);
+    }
+    push(&mut text, listed_findings(rest), OF_FINDINGS, "warnings", &mut cut);
+    let room = LONGEST.saturating_sub(text.chars().count() + OF_THE_END);
+    let notes = folded_notes(&quiet);
+    let (changes, left) = changes(entries, rows, room);
+    text.push('\n');
+    text.push_str(&changes);
+    cut.extend(left);
+    let room = room.saturating_sub(changes.chars().count());
+    if notes.chars().count() <= room {
+        text.push_str(&notes);
+    } else {
+        cut.push(format!("{} notes", quiet.len()));
+    }
+    if !cut.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n**Cut, because a comment takes no more:** {}. `keyless {command} -v` shows all of it, and so does `--format json`.",
+            cut.join("; ")
         );
     }
-    for change in shown {
-        let (word, title) = (word(change.action), markdown(&change.title));
-        let cause = cause::line(change, false);
-        let more = hearsay(change);
-        let reasons = change.reason.iter().chain(&cause).chain(&more);
-        let reason = reasons.fold(String::new(), |text, reason| text + &format!("<br>{}", markdown(reason)));
-        let _ =
-            writeln!(text, "| **{word}** | **{title}**{reason} | | | {} |", place(change.source.as_ref()));
-        for field in fields(change) {
-            let [before, after] = cells(change, field);
-            let _ = writeln!(
-                text,
-                "| | {} | {} | {} | {} |",
-                markdown(&label(&change.kind, field)),
-                before,
-                after,
-                field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)))
-            );
+    // Each part brings the blank line that it needs.
+    within_limit(text.replace("\n\n\n", "\n\n"))
+}
+
+/// Adds as many parts as there is room for, each with how many things it tells of.
+fn push(text: &mut String, parts: Vec<(String, usize)>, room: usize, what: &str, cut: &mut Vec<String>) {
+    let (mut used, mut left) = (0, 0);
+    for (part, count) in parts {
+        let size = part.chars().count();
+        if left == 0 && used + size <= room {
+            used += size;
+            text.push_str(&part);
+        } else {
+            left += count;
+        }
+    }
+    if left > 0 {
+        cut.push(format!("{left} {what}"));
+    }
+}
+
+/// For which stacks, where: what a reader of many comments tells them apart by.
+fn environment(plan: &Plan) -> String {
+    const NAMED: usize = 3;
+    let named = |all: BTreeSet<&str>, what: &str| {
+        let mut named: Vec<String> = all.iter().take(NAMED).map(|name| markdown(name)).collect();
+        if let Some(more) = all.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            named.push(format!("{more} more"));
+        }
+        (!named.is_empty()).then(|| format!("{what}{}", named.join(", ")))
+    };
+    let stacks = plan.changes.iter().filter_map(|change| change.stack.as_deref()).collect();
+    let ids: Vec<ResourceId> =
+        plan.changes.iter().filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
+    let subscriptions = ids.iter().filter_map(ResourceId::subscription_id).collect();
+    let parts = [
+        named(stacks, "stack "),
+        named(subscriptions, "subscription "),
+        Some(markdown(&plan.target.place())),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What changes: a table, or where it is much one for each account or group, folded; and what had no room.
+fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option<String>) {
+    if entries.is_empty() {
+        return (String::new(), None);
+    }
+    let flat = table(&entries, rows, true);
+    if entries.len() <= FEW && flat.chars().count() <= room {
+        return (flat, None);
+    }
+    let (groups, idle) = alike(entries);
+    let size = |text: &str| text.chars().count();
+    let idle = if idle > 0 {
+        format!("\n{idle} {} unmanaged and no drift.\n", plural(idle, "thing is", "things are"))
+    } else {
+        String::new()
+    };
+    let room = room.saturating_sub(size(&idle));
+    let told = |is_whole| -> Vec<String> {
+        let each = |group: &Group<'_>| {
+            let names = if group.names.len() > 1 {
+                let names: Vec<String> = group.names.iter().map(|name| markdown(name)).collect();
+                format!("{}\n\n", names.join(", "))
+            } else {
+                String::new()
+            };
+            format!(
+                "<details><summary>{}</summary>\n\n{names}{}\n</details>\n",
+                heading(group),
+                table(&group.entries, rows, is_whole)
+            )
+        };
+        groups.iter().map(each).collect()
+    };
+    let whole = told(true);
+    let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
+    let texts = if is_whole { whole } else { told(false) };
+    let shorter: Vec<String> = groups.iter().map(|group| format!("- {}\n", heading(group))).collect();
+    let Fitted { texts, left } = fitted(&groups, texts, &shorter, size, room);
+    // A list that follows a folded part needs a line between them.
+    let mut text = String::new();
+    for part in texts.iter().filter(|part| !part.is_empty()) {
+        if part.starts_with('<') && text.lines().last().is_some_and(|last| last.starts_with('-'))
+            || part.starts_with('-') && text.ends_with("</details>\n")
+        {
+            text.push('\n');
+        }
+        text.push_str(part);
+    }
+    let fields = (!is_whole).then(|| "the fields of what is new".to_owned());
+    let left = [fields, left].into_iter().flatten().collect::<Vec<_>>();
+    (text + &idle, (!left.is_empty()).then(|| left.join("; ")))
+}
+
+/// What a group is called and how much of what it holds, for HTML and for Markdown.
+fn heading(group: &Group<'_>) -> String {
+    let mut safe = String::new();
+    for character in sanitize(&format!("{}: {}", group.title(), group.totals())).chars() {
+        if character.is_alphanumeric() || matches!(character, ' ' | ',' | '-') {
+            safe.push(character);
+        } else {
+            let _ = write!(safe, "&#{};", u32::from(character));
+        }
+    }
+    safe
+}
+
+fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
+    let [left, right] = rows.sides;
+    let mut text =
+        format!("| | resource or field | {left} | {right} | declared |\n| --- | --- | --- | --- | --- |\n");
+    for entry in entries {
+        let Some(change) = entry.changes.first() else { continue };
+        let (word, title) = ((rows.word)(change), markdown(&entry.title));
+        let items = (!entry.items.is_empty()).then(|| entry.items.join(", "));
+        let all = entry.all_told();
+        let told = items
+            .iter()
+            .chain(&all)
+            .fold(String::new(), |text, said| text + &format!("<br>{}", markdown(said)));
+        let at = page::places(&entry.places).map(|at| markdown_code(&page::unmarked(&at)));
+        let _ = writeln!(text, "| **{word}** | **{title}**{told} | | | {} |", at.unwrap_or_default());
+        if entry.is_new && !is_whole {
+            continue;
+        }
+        for field in (rows.fields)(change) {
+            let [before, after] = (rows.cells)(change, field);
+            let name = markdown(&label(&change.kind, field));
+            let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)));
+            let at = if entry.changes.len() > 1 { String::new() } else { at };
+            let _ = writeln!(text, "| | {name} | {before} | {after} | {at} |");
         }
     }
     text
@@ -154,33 +327,68 @@ pub(super) fn target(target: &Target) -> String {
 pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
     let (notes, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         findings.iter().partition(|finding| finding.is_quiet());
-    for (group, folded) in [(loud, false), (notes, true)] {
-        if group.is_empty() {
-            continue;
-        }
-        text.push('\n');
-        if folded {
-            let _ = writeln!(text, "<details><summary>notes: {}</summary>\n", group.len());
-        }
-        for alike in Alike::of(group) {
-            for finding in &alike.findings {
-                let _ = writeln!(
-                    text,
-                    "- **{}** {} {} {}",
-                    finding.severity,
-                    markdown_code(finding.code.as_str()),
-                    markdown(&finding.message),
-                    place(finding.source.as_ref())
-                );
+    text.extend(listed_findings(loud).into_iter().map(|(said, _)| said));
+    text.push_str(&folded_notes(&notes));
+}
+
+fn folded_notes(notes: &[&FindingEntry]) -> String {
+    if notes.is_empty() {
+        return String::new();
+    }
+    let said: String = listed_findings(notes.to_vec()).into_iter().map(|(said, _)| said).collect();
+    format!("\n<details><summary>notes: {}</summary>\n{said}\n</details>\n", notes.len())
+}
+
+/// Findings as parts of a list, each with how many it tells of.
+fn listed_findings(findings: Vec<&FindingEntry>) -> Vec<(String, usize)> {
+    let mut parts = Vec::new();
+    for alike in Alike::of(findings) {
+        let messages = alike.messages();
+        let last = messages.len() - 1;
+        for (index, (finding, places)) in messages.into_iter().enumerate() {
+            let at = page::places(&places).map(|at| markdown_code(&page::unmarked(&at)));
+            let mut said = if parts.is_empty() { String::from("\n") } else { String::new() };
+            let _ = writeln!(
+                said,
+                "- **{}** {} {} {}",
+                finding.severity,
+                markdown_code(finding.code.as_str()),
+                markdown(&finding.message),
+                at.unwrap_or_default()
+            );
+            if index == last {
+                for (label, more) in alike.more() {
+                    let _ = writeln!(said, "  <br>{label}: {}", markdown(more));
+                }
             }
-            for (label, more) in alike.more() {
-                let _ = writeln!(text, "  <br>{label}: {}", markdown(more));
-            }
-        }
-        if folded {
-            text.push_str("\n</details>\n");
+            parts.push((said, places.len().max(1)));
         }
     }
+    parts
+}
+
+/// A document that is no longer than a comment may be: what does not fit is counted.
+pub(super) fn within_limit(text: String) -> String {
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    let (mut kept, mut used, mut left) = (String::new(), 0, 0);
+    for line in text.split_inclusive('\n') {
+        let size = line.chars().count();
+        if used + size <= LONGEST - OF_THE_END {
+            used += size;
+            kept.push_str(line);
+        } else {
+            left += 1;
+        }
+    }
+    let is_open = kept.matches("<details>").count() > kept.matches("</details>").count();
+    if is_open {
+        kept.push_str("\n</details>\n");
+    }
+    let _ =
+        writeln!(kept, "\n**Cut, because a comment takes no more:** {left} lines. `--format json` has all.");
+    kept
 }
 
 /// What `apply` did.
@@ -210,7 +418,7 @@ pub fn report(report: &Report) -> String {
         );
     }
     findings(&mut text, &report.findings);
-    text
+    within_limit(text)
 }
 
 /// What `validate` found.
@@ -221,5 +429,5 @@ pub fn validation(entries: &[FindingEntry]) -> String {
         text.push_str("\nNothing to say: the specs are valid.\n");
     }
     findings(&mut text, entries);
-    text
+    within_limit(text)
 }

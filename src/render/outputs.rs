@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::markdown::place;
+use super::page::Page;
 use super::statement::Said;
 use super::text::{STRONG, headed, plural};
 use crate::accounts::outputs::{AccountOutputs, Outputs};
@@ -11,7 +12,7 @@ use crate::text::sanitize::{markdown, markdown_code, sanitize};
 impl Said for Outputs {
     const COMMAND: &'static str = "outputs";
 
-    fn text(&self) -> String {
+    fn text(&self, _page: Page) -> String {
         let mut text = String::new();
         for account in &self.accounts {
             text.push_str(&headed("account", STRONG, &account.name, account.source.as_ref()));

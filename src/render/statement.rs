@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use maud::Markup;
 
+use super::page::{Page, fold};
 use super::{html, markdown, text};
 use crate::document::Statement;
 
@@ -14,28 +15,28 @@ pub trait Said {
     /// The command's name.
     const COMMAND: &'static str;
     /// For a terminal or a log.
-    fn text(&self) -> String;
+    fn text(&self, page: Page) -> String;
     /// The same in a sentence, without a final period.
     fn summary(&self) -> String;
     /// For a comment on a pull request.
     fn markdown(&self) -> String;
     /// For a browser: its text as it is, where a command has no page of its own.
     fn html(&self) -> Markup {
-        html::as_text(&self.text())
+        html::as_text(&fold(&self.text(Page::endless(true)), Page::endless(true)))
     }
 }
 
 /// A document as text.
 #[must_use]
-pub fn text<T: Said>(document: &Statement<T>, verbose: bool) -> String {
-    let mut text = document.about.text();
+pub fn text<T: Said>(document: &Statement<T>, page: Page) -> String {
+    let mut text = document.about.text(page);
     if !text.is_empty() {
         text.push('\n');
     }
-    text::findings(&mut text, &document.findings, verbose);
+    text::findings(&mut text, &document.findings, page.verbose);
     let _ = writeln!(text, "{}. {}.", document.about.summary(), text::requests(document.requests));
     text::target(&mut text, &document.target);
-    text
+    fold(&text, page)
 }
 
 /// A document as Markdown.
@@ -50,5 +51,5 @@ pub fn markdown<T: Said>(document: &Statement<T>) -> String {
     );
     text.push_str(&document.about.markdown());
     markdown::findings(&mut text, &document.findings);
-    text
+    markdown::within_limit(text)
 }

@@ -8,9 +8,12 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::access::changes;
+use super::access::{Side, changes};
 use super::alike::Alike;
 use super::cause;
+use super::entry::{Counted, DEFAULT, Entry, Shown};
+use super::groups;
+use super::page::{self, Line, Page, fold, laid_out};
 use super::summary::{listed, summary};
 use super::words;
 use crate::diff::field;
@@ -19,7 +22,7 @@ use crate::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
 use crate::finding::Severity;
-use crate::kinds::{self, Compare};
+use crate::kinds::{self, Compare, Kind};
 use crate::plan::saved::Hearsay;
 use crate::source::Position;
 use crate::text::sanitize::sanitize;
@@ -29,9 +32,6 @@ pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const QUIET: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
-/// The column of places stands no further right; behind a longer line its place follows after two spaces.
-const WIDEST: usize = 100;
-
 /// How an action shows: its sign and style.
 fn look(action: Action) -> (&'static str, Style) {
     match action {
@@ -46,33 +46,14 @@ fn look(action: Action) -> (&'static str, Style) {
     }
 }
 
-/// A line of a plan: what it says, plain for measuring and styled for showing, and where that is declared.
-pub(super) struct Line {
-    pub(super) plain: String,
-    pub(super) styled: String,
-    pub(super) place: Option<Position>,
-    /// Whether the place stands in the column of places; behind a title it follows at once.
-    pub(super) aligned: bool,
-}
-
-impl Line {
-    /// What is said of the line above it.
-    pub(super) fn quiet(said: &str) -> Self {
-        let styled = format!("      {QUIET}{}{QUIET:#}", sanitize(said));
-        Self { plain: String::new(), styled, place: None, aligned: false }
-    }
-}
-
 /// A plan.
 #[must_use]
-pub fn plan(plan: &Plan, verbose: bool) -> String {
-    let mut lines = Vec::new();
-    for change in shown_changes(plan, verbose) {
-        planned(&mut lines, change);
-    }
-    let mut text = body(plan, &lines, verbose);
+pub fn plan(plan: &Plan, page: Page) -> String {
+    let changes = shown_changes(plan, page.verbose);
+    let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
+    let mut text = body(plan, groups::text(entries, page), page, Side::Plan);
     summary(&mut text, plan);
-    text
+    fold(&text, page)
 }
 
 /// The changes that people read of, quiet ones only where asked for.
@@ -86,25 +67,36 @@ pub(super) fn shown_changes(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
 }
 
 /// All but the last lines: the changes, who gains and loses, and findings.
-pub(super) fn body(plan: &Plan, lines: &[Line], verbose: bool) -> String {
-    let mut text = laid_out(lines);
+pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    changes(&mut text, plan);
-    findings(&mut text, &plan.findings, verbose);
+    changes(&mut text, plan, page, side);
+    findings(&mut text, &plan.findings, page.verbose);
     text
 }
 
-fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
+/// How a change of a plan is counted.
+fn counted_as(action: Action) -> Counted {
+    match action {
+        Action::Create => (0, "to create"),
+        Action::Restore => (1, "to restore"),
+        Action::Update => (2, "to update"),
+        Action::Adopt => (3, "to adopt"),
+        Action::Delete => (4, "to delete"),
+        Action::Unknown => (5, "unknown"),
+        Action::Refused => (6, "refused"),
+        Action::UnmanagedDrift => (7, "undeclared"),
+        Action::UnmanagedUnknown => (8, "undeclared and not judged"),
+        Action::Noop => (9, "unchanged"),
+        Action::Unmanaged => (10, "unmanaged"),
+        Action::CoManaged => (11, "of other teams"),
+    }
+}
+
+/// A change in a plan's words; `address` as for `cause::line`.
+pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
     let (sign, style) = look(change.action);
-    let title = sanitize(&change.title);
-    lines.push(Line {
-        plain: format!("  {sign} {title}"),
-        styled: format!("  {style}{sign}{style:#} {STRONG}{title}{STRONG:#}"),
-        place: change.source.clone(),
-        aligned: false,
-    });
     // Why something could not be read stands among the findings, with what to do.
     let reason = change.reason.as_ref().filter(|_| change.action != Action::Unknown);
     // Neither sign nor colour tells what is only listed from what counts.
@@ -114,39 +106,45 @@ fn planned(lines: &mut Vec<Line>, change: &PlannedChange) {
         _ => "",
     };
     let reason = reason.map(|reason| format!("{weighed}{reason}"));
-    let more: Vec<String> = cause::line(change, true).into_iter().chain(hearsay(change)).collect();
-    lines.extend(reason.iter().chain(&more).map(|said| Line::quiet(said)));
-    of_fields(lines, change, fields(change), |field| shown(change, field));
-}
-
-/// Adds the lines of fields: their labels, what is shown of each, and where it is declared.
-pub(super) fn of_fields(
-    lines: &mut Vec<Line>,
-    change: &PlannedChange,
-    fields: Vec<&FieldEntry>,
-    shown: impl Fn(&FieldEntry) -> Vec<words::Line>,
-) {
-    let labels: Vec<String> = fields.iter().map(|field| label(&change.kind, field)).collect();
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-    for (field, label) in fields.into_iter().zip(&labels) {
-        for (index, shown) in shown(field).iter().enumerate() {
-            let label = if index == 0 { label.as_str() } else { "" };
-            let left = format!("      {label:width$}  ");
-            lines.push(Line {
-                plain: format!("{left}{}", shown.plain),
-                styled: format!("{left}{}", shown.styled),
-                place: field.source.clone(),
-                aligned: true,
-            });
-        }
+    let field = |field| Shown {
+        label: label(&change.kind, field),
+        lines: shown(change, field),
+        places: field.source.iter().cloned().collect(),
+    };
+    Entry {
+        changes: vec![change],
+        sign,
+        style,
+        counted: counted_as(change.action),
+        weight: match change.action {
+            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => 1,
+            Action::Delete | Action::Refused | Action::Unknown => 2,
+            _ => 0,
+        },
+        is_new: matches!(change.action, Action::Create | Action::Restore),
+        is_idle: matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
+        title: change.title.clone(),
+        items: Vec::new(),
+        told: reason.into_iter().chain(hearsay(change)).collect(),
+        cause: cause::line(change, address),
+        fields: fields(change, verbose).into_iter().map(field).collect(),
+        places: change.source.iter().collect(),
     }
 }
 
-/// The fields that are shown of a change: what only identifies the thing stands in its title.
-pub(super) fn fields(change: &PlannedChange) -> Vec<&FieldEntry> {
+/// The fields that are shown of a change: what only identifies the thing stands in its title, and so may what sort of principal it is for.
+pub(super) fn fields(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> {
     let kind = kinds::by_name(&change.kind);
     let row = |entry: &FieldEntry| kind.and_then(|kind| field(kind, &entry.path));
-    let is_shown = |entry: &&FieldEntry| row(entry).is_none_or(|row| row.compare != Compare::Identity);
+    let is_told = |entry: &FieldEntry| {
+        let said = entry.after.as_str().map(|word| format!(" -> {word} "));
+        kind.is_some_and(Kind::is_grant)
+            && entry.before.is_null()
+            && said.is_some_and(|said| change.title.contains(&said))
+    };
+    let is_shown = |entry: &&FieldEntry| {
+        row(entry).is_none_or(|row| row.compare != Compare::Identity) && (verbose || !is_told(entry))
+    };
     change.fields.iter().filter(is_shown).collect()
 }
 
@@ -204,24 +202,6 @@ pub fn left_out(hearsay: &Hearsay) -> String {
     )
 }
 
-/// Lines with their places in one column at the right.
-fn laid_out(lines: &[Line]) -> String {
-    let width = |line: &Line| line.plain.chars().count();
-    let column = lines.iter().filter(|line| line.aligned).map(width).max().unwrap_or(0).min(WIDEST) + 2;
-    let mut text = String::new();
-    for line in lines {
-        let _ = match &line.place {
-            Some(place) => {
-                let gap = if line.aligned { column.saturating_sub(width(line)).max(2) } else { 2 };
-                let (styled, file) = (&line.styled, sanitize(&place.file));
-                writeln!(text, "{styled}{:gap$}{QUIET}{file}:{}{QUIET:#}", "", place.line)
-            }
-            None => writeln!(text, "{}", line.styled),
-        };
-    }
-    text
-}
-
 fn wording(kind: &str, field: &FieldEntry, value: &Value) -> Option<(&'static str, &'static str)> {
     kinds::by_name(kind)?.wording(&field.path, value)
 }
@@ -269,7 +249,7 @@ fn values(change: &PlannedChange, field: &FieldEntry) -> Vec<(String, Style)> {
     let absent = action == Action::Refused && field.before.is_null();
     // Whatever is written is shown, also where a file says that it is there already.
     if action == Action::Create || absent || field.before == field.after {
-        let default = if field.source.is_none() && action != Action::Update { "  (default)" } else { "" };
+        let default = if field.source.is_none() && action != Action::Update { DEFAULT } else { "" };
         // Elements with members of their own take a line each.
         let objects = field.after.as_array().filter(|items| items.iter().any(Value::is_object));
         if let Some(items) = objects {
@@ -310,13 +290,21 @@ pub(super) fn plain(value: &Value) -> String {
 
 /// So many findings of one cause are named without `-v`.
 const NAMED: usize = 20;
+/// So many of one sort without a cause are, unless they are errors.
+const OF_A_SORT: usize = 3;
 
 /// Findings, quiet ones only where asked for: their number is said.
 pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     let (quiet, loud): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| !verbose && finding.is_quiet());
     for alike in Alike::of(loud) {
-        let shown = if verbose { alike.findings.len() } else { NAMED };
-        for finding in alike.findings.iter().take(shown) {
+        let messages = alike.messages();
+        let is_error = alike.findings[0].severity == Severity::Error;
+        let shown = match (verbose, alike.is_one_cause() || is_error) {
+            (true, _) => messages.len(),
+            (false, true) => NAMED,
+            (false, false) => OF_A_SORT,
+        };
+        for (finding, places) in messages.iter().take(shown) {
             let style = match finding.severity {
                 Severity::Error => BAD,
                 Severity::Warning => CHANGED,
@@ -324,13 +312,19 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
             };
             let (severity, code) = (finding.severity, finding.code);
             let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
-            if let Some(place) = &finding.source {
-                let _ = writeln!(text, "  {QUIET}at {}{QUIET:#}", sanitize(&place.to_string()));
+            let at = match places.as_slice() {
+                [] => None,
+                [place] => Some(sanitize(&place.to_string()).into_owned()),
+                all => page::places(all),
+            };
+            if let Some(at) = at {
+                let _ = writeln!(text, "  {QUIET}at {at}{QUIET:#}");
             }
         }
-        let more = alike.findings.len().saturating_sub(shown);
+        let more = messages.len().saturating_sub(shown);
         if more > 0 {
-            let _ = writeln!(text, "… and {more} more of the same cause; -v names them");
+            let same = if alike.is_one_cause() { "of the same cause" } else { "of this sort" };
+            let _ = writeln!(text, "… and {more} more {same}; -v names them");
         }
         for (label, said) in alike.more() {
             let _ = writeln!(text, "{label}: {}", sanitize(said));
@@ -369,17 +363,18 @@ pub fn validation(entries: &[FindingEntry]) -> String {
 /// A line of a word, a title, and where that is declared.
 pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Position>) -> String {
     let title = sanitize(title);
-    laid_out(&[Line {
+    let line = Line {
         plain: format!("  {word} {title}"),
         styled: format!("  {style}{word}{style:#} {title}"),
-        place: place.cloned(),
+        place: place.map(page::place),
         aligned: false,
-    }])
+    };
+    laid_out(&[line], Page::default())
 }
 
 /// One step, as it ends.
 #[must_use]
-pub fn outcome(outcome: &Outcome) -> String {
+pub fn outcome(outcome: &Outcome, page: Page) -> String {
     let done = match outcome.action {
         StepAction::Create => "created",
         StepAction::Restore => "restored",
@@ -397,7 +392,7 @@ pub fn outcome(outcome: &Outcome) -> String {
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
         let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
     }
-    text
+    fold(&text, page)
 }
 
 /// How many steps ended how, and what had none.
@@ -406,11 +401,14 @@ pub(super) fn counted(tally: &Tally) -> String {
     counted.collect::<Vec<_>>().join(", ")
 }
 
+/// So many endpoints are named without `-v`.
+const OUTPUTS: usize = 20;
+
 /// What is left to say when all steps have ended.
 #[must_use]
-pub fn report(report: &Report) -> String {
+pub fn report(report: &Report, page: Page) -> String {
     let mut text = String::from("\n");
-    findings(&mut text, &report.findings, true);
+    findings(&mut text, &report.findings, page.verbose || report.findings.len() <= NAMED);
     let outputs =
         report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
     // A resource that was written twice shows the same twice.
@@ -418,8 +416,14 @@ pub fn report(report: &Report) -> String {
     for (title, output) in outputs {
         if !told.contains(&(title, output)) {
             told.push((title, output));
-            let _ = writeln!(text, "{} of {}: {}", output.name, sanitize(title), sanitize(&output.value));
         }
+    }
+    let named = if page.verbose { told.len() } else { OUTPUTS };
+    for (title, output) in told.iter().take(named) {
+        let _ = writeln!(text, "{} of {}: {}", output.name, sanitize(title), sanitize(&output.value));
+    }
+    if let Some(more) = told.len().checked_sub(named).filter(|more| *more > 0) {
+        let _ = writeln!(text, "… and {more} more; `keyless outputs` lists them");
     }
     let tally = &report.summary;
     let is_whole = tally.failed + tally.skipped + tally.refused + tally.unknown == 0;
@@ -427,5 +431,5 @@ pub fn report(report: &Report) -> String {
     let (counted, requests) = (counted(tally), requests(report.requests));
     let _ = writeln!(text, "{style}Applied:{style:#} {counted}. {requests}.");
     target(&mut text, &report.target);
-    text
+    fold(&text, page)
 }

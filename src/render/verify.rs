@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::markdown::place;
+use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, headed};
 use crate::text::sanitize::{markdown, sanitize};
@@ -14,7 +15,7 @@ use crate::verify::{Check, Verification};
 impl Said for Verification {
     const COMMAND: &'static str = "verify";
 
-    fn text(&self) -> String {
+    fn text(&self, _page: Page) -> String {
         let mut text = String::new();
         for check in &self.checks {
             let (word, style): (&str, Style) = match check.outcome {

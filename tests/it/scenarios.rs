@@ -131,7 +131,7 @@ fn play(folder: &Path) {
 }
 
 /// When something was done is another time in each run.
-fn without_times(text: &str) -> String {
+pub(crate) fn without_times(text: &str) -> String {
     const FORM: &str = "0000-00-00T00:00:00";
     let is_time = |text: &str| {
         text.len() >= FORM.len()

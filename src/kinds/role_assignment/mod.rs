@@ -459,7 +459,7 @@ impl Kind for RoleAssignments {
 }
 
 /// A scope for messages: its name, with its type if that is not obvious.
-fn scope_name(scope: &ResourceId) -> String {
+pub(crate) fn scope_name(scope: &ResourceId) -> String {
     let text = scope.as_str();
     match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {
         [""] => "the tenant root".to_owned(),

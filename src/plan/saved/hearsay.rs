@@ -24,9 +24,8 @@ pub struct Hearsay {
 impl Hearsay {
     /// Removes earlier findings from a plan. Those that are recomputed are not counted.
     pub fn findings_of(plan: &mut Plan, is_found_anew: impl Fn(&FindingEntry) -> bool) -> Self {
-        let count = |wanted: fn(Action) -> bool| {
-            plan.changes.iter().filter(|change| wanted(change.action)).count()
-        };
+        let count =
+            |wanted: fn(Action) -> bool| plan.changes.iter().filter(|change| wanted(change.action)).count();
         let refused = count(|action| action == Action::Refused);
         let unknown = count(|action| action == Action::Unknown);
         let mut hearsay = Self {

@@ -11,7 +11,7 @@ use super::page::{Page, filter, place, tiles};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
 use crate::render::cause;
-use crate::render::drift::{compared, differing, long, look, told_but_cause};
+use crate::render::drift::{compared, differing, long, look, told};
 use crate::render::summary::{Found, found, not_read};
 use crate::render::text::{label, shown_changes};
 
@@ -166,8 +166,8 @@ fn item(change: &PlannedChange) -> Markup {
         None => (look(change).0, "quiet"),
     };
     let at = Place::of(change);
-    let fields = if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change) };
-    let said = told_but_cause(change).into_iter().chain(change.cause_unknown.clone());
+    let fields = if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, true) };
+    let said = told(change).into_iter().chain(change.cause_unknown.clone());
     html! {
         li data-item {
             p.head {

@@ -19,6 +19,7 @@ use super::statement::Said;
 use super::text;
 use crate::document::report::Report;
 use crate::document::{FindingEntry, Statement};
+use crate::render::page::{Page as Wide, fold};
 use crate::text::sanitize::{sanitize, sanitize_lines};
 use page::Page;
 
@@ -48,7 +49,8 @@ pub fn statement<T: Said>(document: &Statement<T>) -> String {
 /// What `apply` did.
 #[must_use]
 pub fn report(report: &Report) -> String {
-    let steps: String = report.steps.iter().map(text::outcome).collect();
+    let wide = Wide::endless(true);
+    let steps: String = report.steps.iter().map(|step| text::outcome(step, wide)).collect();
     Page {
         command: "apply",
         about: String::new(),
@@ -57,7 +59,7 @@ pub fn report(report: &Report) -> String {
         requests: Some(report.requests),
         findings: &report.findings,
     }
-    .with(&as_text(&steps))
+    .with(&as_text(&fold(&steps, wide)))
 }
 
 /// Findings where there is nothing else to show.

@@ -214,9 +214,12 @@ fn item(change: &PlannedChange) -> Markup {
     let (word, look) = badge(change.action);
     // Why something could not be read stands among the findings, with what to do.
     let reason = change.reason.clone().filter(|_| change.action != Action::Unknown);
-    let said: Vec<String> =
-        reason.into_iter().chain(cause::line(change, false)).chain(hearsay(change)).collect();
-    let fields = fields(change);
+    let said: Vec<String> = reason
+        .into_iter()
+        .chain(cause::line(change, false).map(|line| line.to_string()))
+        .chain(hearsay(change))
+        .collect();
+    let fields = fields(change, true);
     html! {
         li data-item {
             p.head { span.badge.(look) { (word) } " " b { (T(&change.title)) } " " (place(change.source.as_ref())) }

@@ -163,7 +163,7 @@ fn what_is_gone_is_looked_for_in_the_activity_log_once() {
         .keyless("drift a.yaml --format markdown")
         .exits(2)
         .says(&["deleted by mallory&#64;contoso.com at 20"]);
-    assert!(markdown.stdout.starts_with("## keyless drift\n"), "{markdown}");
+    assert!(markdown.stdout.starts_with("## keyless drift: stack team-a, "), "{markdown}");
     assert!(!markdown.stdout.contains("from 127"), "comments are read by many: {markdown}");
     // A plan that is made of what drifted is as good as any.
     folder.write("p.json", &run.stdout);

@@ -50,6 +50,7 @@ mod restored;
 mod roles;
 mod sarif;
 mod saved;
+mod scale;
 mod schedules;
 mod shared_accounts;
 mod still_used;

@@ -271,7 +271,7 @@ fn damaged_bodies_of_azure_end_in_a_plan() {
         let world = World::of(&seen.snapshot);
         let _ = saved::stale(&planned.plan, &world.after(&planned.plan));
         if rng.chance(5) {
-            let _ = render::text::plan(&planned.plan, true);
+            let _ = render::text::plan(&planned.plan, render::page::Page::endless(true));
         }
         planned.plan.steps == case.planned.plan.steps
     });
@@ -412,7 +412,11 @@ fn damaged_plans_are_refused_or_judged() {
         let _ = guards::judge(&plan, &world, None, &[]);
         let _ = review(&plan);
         let _ = saved::confront(&mut plan, &world);
-        let _ = (render::text::plan(&plan, true), render::text::writes(&plan), render::markdown::plan(&plan));
+        let _ = (
+            render::text::plan(&plan, render::page::Page::endless(true)),
+            render::text::writes(&plan),
+            render::markdown::plan(&plan),
+        );
         true
     });
 }

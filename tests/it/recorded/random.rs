@@ -4,6 +4,7 @@ use keyless::diff::{Change, diff};
 use keyless::kinds::{Called, KINDS, writable};
 use keyless::plan::predict::World;
 use keyless::rbac::Catalogue;
+use keyless::render::page::Page;
 use keyless::render::text;
 use keyless::snapshot::{Answer, Refusal};
 use proptest::prelude::*;
@@ -155,7 +156,7 @@ fn take(read: &Read, bodies: &[Value]) {
     let _ = keyless::guards::judge(&plan, &world, None, &[]);
     let _ = world.after(&plan);
     for verbose in [false, true] {
-        let shown = text::plan(&plan, verbose);
+        let shown = text::plan(&plan, Page::endless(verbose));
         assert!(!shown.contains(['\u{202e}', '\u{7}', '\r']), "{shown:?}");
         assert!(!shown.contains("##vso["), "{shown:?}");
     }

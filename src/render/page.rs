@@ -1,0 +1,370 @@
+//! How a text is laid out: places in one column, lines folded to the width of whoever reads it.
+//!
+//! Pure. Renderers write marks where a line may not be broken or where it goes on; `fold` reads them, and nothing of them is left. Text from
+//! outside holds none: `sanitize` writes out what Unicode sets aside for such marks.
+
+use std::fmt::Write as _;
+
+use super::text::QUIET;
+use crate::source::Position;
+use crate::text::sanitize::sanitize;
+
+/// For whom a text is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Whether all there is to say is said.
+    pub verbose: bool,
+    /// How many characters a line takes, where that is known: on a terminal.
+    pub width: Option<usize>,
+}
+
+impl Page {
+    /// A page that is as wide as its lines are.
+    #[must_use]
+    pub const fn endless(verbose: bool) -> Self {
+        Self { verbose, width: None }
+    }
+
+    /// The width for what is folded in any case: lists.
+    fn limit(self) -> usize {
+        self.width.unwrap_or(USUAL).max(NARROWEST)
+    }
+}
+
+/// So wide are lists where nothing says how wide the page is.
+const USUAL: usize = 100;
+/// Nothing is folded to less than this.
+const NARROWEST: usize = 30;
+/// The column of places stands no further right: behind a longer line its place follows after two blanks.
+const WIDEST: usize = 64;
+
+/// A blank at which no line is broken, as long as what stands around it fits into one.
+pub(super) const GLUE: char = '\u{fdd0}';
+/// Two blanks before a place, which never stands alone.
+const GAP: char = '\u{fdd1}';
+/// Where a line that is too long goes on below.
+pub(super) const HANG: char = '\u{fdd2}';
+/// Marks a line that is folded on every page.
+pub(super) const LIST: char = '\u{fdd3}';
+
+/// A line: what it says, plain for measuring and styled for showing, and where that is declared.
+pub(super) struct Line {
+    pub(super) plain: String,
+    pub(super) styled: String,
+    pub(super) place: Option<String>,
+    /// Whether the place stands in the column of places; behind a title it follows at once.
+    pub(super) aligned: bool,
+}
+
+impl Line {
+    /// What is said of the line above it.
+    pub(super) fn quiet(said: &str) -> Self {
+        Self::of(format!("      {QUIET}{}{QUIET:#}", sanitize(said)))
+    }
+
+    /// A line without a place.
+    pub(super) fn of(styled: String) -> Self {
+        Self { plain: String::new(), styled, place: None, aligned: false }
+    }
+}
+
+/// Where something is declared, as it shows.
+pub(super) fn place(position: &Position) -> String {
+    format!("{}:{}", file(position), position.line)
+}
+
+fn file(position: &Position) -> String {
+    sanitize(&position.file).replace(' ', &GLUE.to_string())
+}
+
+/// Where several things are declared: the first lines, those that follow each other as one, and how many more there are.
+pub(super) fn places(positions: &[&Position]) -> Option<String> {
+    const NAMED: usize = 3;
+    let first = positions.first()?;
+    let mut runs: Vec<(&Position, usize, usize)> = Vec::new();
+    for position in positions {
+        match runs.last_mut() {
+            Some((from, to, count))
+                if from.file == position.file && (*to..=*to + 1).contains(&position.line) =>
+            {
+                (*to, *count) = (position.line, *count + 1);
+            }
+            _ => runs.push((position, position.line, 1)),
+        }
+    }
+    let named: Vec<_> = runs.iter().take_while(|(from, ..)| from.file == first.file).take(NAMED).collect();
+    let lines: Vec<String> = named
+        .iter()
+        .map(|(from, to, _)| if from.line == *to { to.to_string() } else { format!("{}-{to}", from.line) })
+        .collect();
+    let more = positions.len() - named.iter().map(|(.., count)| count).sum::<usize>();
+    let more = if more > 0 { format!("{GLUE}and{GLUE}{more}{GLUE}more") } else { String::new() };
+    Some(format!("{}:{}{more}", file(first), lines.join(&format!(",{GLUE}"))))
+}
+
+/// Items of a list, of which each stays together.
+pub(super) fn list(items: &[String]) -> String {
+    let glued = |item: &String| item.replace(' ', &GLUE.to_string());
+    format!("{LIST}{HANG}{}", items.iter().map(glued).collect::<Vec<_>>().join(", "))
+}
+
+/// Lines with their places in one column at the right, as far as none of them is very long.
+pub(super) fn laid_out(lines: &[Line], page: Page) -> String {
+    let placed = || lines.iter().filter(|line| line.aligned && line.place.is_some());
+    let of_place = |line: &Line| line.place.as_deref().map_or(0, width);
+    let widest = placed().map(of_place).max().unwrap_or(0);
+    let most = page.width.map_or(WIDEST, |page| page.saturating_sub(widest + 2).min(WIDEST));
+    let column =
+        placed().map(|line| width(&line.plain)).filter(|width| *width <= most).max().unwrap_or(0) + 2;
+    let mut text = String::new();
+    for line in lines {
+        let styled = &line.styled;
+        let _ = match &line.place {
+            Some(place) => {
+                let taken = width(&line.plain);
+                let fits = line.aligned && taken + 2 <= column;
+                let gap = if fits { " ".repeat(column - taken) } else { GAP.to_string() };
+                writeln!(text, "{styled}{gap}{QUIET}{place}{QUIET:#}")
+            }
+            None => writeln!(text, "{styled}"),
+        };
+    }
+    text
+}
+
+/// A word, or words that stay together, with what sets its style.
+#[derive(Default)]
+struct Word {
+    /// Blanks before it.
+    blanks: usize,
+    text: String,
+    width: usize,
+}
+
+/// A text as it shows on a page: lines that are too long go on below, a little to the right.
+pub(super) fn fold(text: &str, page: Page) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        let limit = (page.width.is_some() || line.contains(LIST)).then(|| page.limit());
+        match limit.filter(|limit| width(line) > *limit) {
+            Some(limit) => fold_line(&mut folded, line, limit),
+            None => push(&mut folded, line),
+        }
+        folded.push_str(end);
+    }
+    folded
+}
+
+fn fold_line(folded: &mut String, line: &str, limit: usize) {
+    let (words, hang) = words(line);
+    let indent = words.first().map_or(0, |word| word.blanks);
+    let hang = hang.filter(|hang| *hang <= limit / 2).unwrap_or(indent + 4).min(limit / 2);
+    let mut column = 0;
+    for (index, word) in words.iter().enumerate() {
+        // What is too long for any line is parted where it stands.
+        let is_long = hang + word.width > limit;
+        if index == 0 || is_long || column + word.blanks + word.width <= limit {
+            folded.push_str(&" ".repeat(word.blanks));
+            column += word.blanks;
+        } else {
+            next_line(folded, hang);
+            column = hang;
+        }
+        if column + word.width <= limit {
+            push(folded, &word.text);
+            column += word.width;
+        } else {
+            column = split(folded, &word.text, column, hang, limit);
+        }
+    }
+}
+
+/// Words that stay together, where they are too long for a line of their own; the column after them.
+fn split(folded: &mut String, text: &str, mut column: usize, hang: usize, limit: usize) -> usize {
+    let (text, place) = text.split_once(GAP).map_or((text, None), |(text, place)| (text, Some(place)));
+    for (index, part) in text.split(GLUE).enumerate() {
+        let (wide, blank) = (width(part), usize::from(index > 0));
+        if column + blank + wide <= limit {
+            folded.push_str(&" ".repeat(blank));
+            column += blank;
+        } else if column > hang {
+            next_line(folded, hang);
+            column = hang;
+        }
+        push(folded, part);
+        column += wide;
+    }
+    if let Some(place) = place {
+        // There is no room for it behind a word: it is a line that says what it is.
+        if column + 2 + width(place) <= limit {
+            push(folded, &format!("{GAP}{place}"));
+            column += 2 + width(place);
+        } else {
+            next_line(folded, hang);
+            folded.push_str("at ");
+            push(folded, place);
+            column = hang + 3 + width(place);
+        }
+    }
+    column
+}
+
+fn next_line(folded: &mut String, hang: usize) {
+    folded.push('\n');
+    folded.push_str(&" ".repeat(hang));
+}
+
+/// The words of a line, and where it says that it goes on.
+fn words(line: &str) -> (Vec<Word>, Option<usize>) {
+    let (mut words, mut word, mut hang) = (Vec::new(), Word::default(), None);
+    let (mut column, mut is_style) = (0, false);
+    for character in line.chars() {
+        match character {
+            ' ' if !is_style => {
+                if word.width > 0 {
+                    words.push(std::mem::take(&mut word));
+                }
+                word.blanks += 1;
+                column += 1;
+                continue;
+            }
+            HANG => {
+                hang = hang.or(Some(column));
+                continue;
+            }
+            '\u{1b}' => is_style = true,
+            'm' if is_style => is_style = false,
+            _ if is_style => {}
+            other => {
+                word.width += width_of(other);
+                column += width_of(other);
+            }
+        }
+        word.text.push(character);
+    }
+    words.push(word);
+    (words, hang)
+}
+
+fn width_of(character: char) -> usize {
+    match character {
+        HANG | LIST => 0,
+        GAP => 2,
+        _ => 1,
+    }
+}
+
+/// How many characters of a text show.
+pub(super) fn width(text: &str) -> usize {
+    let mut is_style = false;
+    let mut width = 0;
+    for character in text.chars() {
+        match character {
+            '\u{1b}' => is_style = true,
+            'm' if is_style => is_style = false,
+            _ if is_style => {}
+            other => width += width_of(other),
+        }
+    }
+    width
+}
+
+/// A text without its marks.
+pub(super) fn unmarked(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    push(&mut plain, text);
+    plain
+}
+
+/// Appends a text without its marks.
+fn push(folded: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            GLUE => folded.push(' '),
+            GAP => folded.push_str("  "),
+            HANG | LIST => {}
+            other => folded.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NARROW: Page = Page { verbose: false, width: Some(40) };
+
+    fn line(plain: &str, place: &str, aligned: bool) -> Line {
+        Line { plain: plain.to_owned(), styled: plain.to_owned(), place: Some(place.to_owned()), aligned }
+    }
+
+    fn shown(lines: &[Line], page: Page) -> Vec<String> {
+        fold(&laid_out(lines, page), page)
+            .lines()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_place_goes_with_a_word_or_is_a_line_that_says_so() {
+        let title = line("  + role assignment Reader -> User alice on chat", "a.yaml:13", false);
+        assert_eq!(
+            shown(&[title], NARROW),
+            ["  + role assignment Reader -> User alice", "      on chat  a.yaml:13"]
+        );
+        let long = line("  + role aaaaaaaa-0000-4000-8000-000000000001", "a.yaml:13", false);
+        assert_eq!(
+            shown(&[long], NARROW),
+            ["  + role", "      aaaaaaaa-0000-4000-8000-000000000001", "      at a.yaml:13"]
+        );
+    }
+
+    #[test]
+    fn one_long_value_does_not_push_the_column() {
+        let long = format!("      a  {}", "x".repeat(90));
+        let lines = [
+            line("      a  b", "a.yaml:1", true),
+            line(&long, "a.yaml:2", true),
+            line("      abc  d", "a.yaml:3", true),
+        ];
+        assert_eq!(
+            shown(&lines, Page::endless(false)),
+            ["      a  b    a.yaml:1", &format!("{long}  a.yaml:2"), "      abc  d  a.yaml:3"]
+        );
+    }
+
+    #[test]
+    fn lists_are_folded_on_every_page_between_their_items_and_other_lines_only_where_the_width_is_known() {
+        let items: Vec<String> = (0..9).map(|index| format!("User number {index} of all")).collect();
+        let text = format!("      {}\n{}\n", list(&items), "word ".repeat(50));
+        let folded = fold(&text, Page::endless(false));
+        let lines: Vec<&str> = folded.lines().collect();
+        assert!(lines.iter().all(|line| line.len() <= 100 || line.starts_with("word")), "{folded}");
+        assert!(lines[1].trim_start().starts_with("User number"), "{folded}");
+        assert_eq!(lines.len(), 4, "{folded}");
+        assert!(fold(&text, NARROW).lines().all(|line| line.len() <= 40));
+    }
+
+    #[test]
+    fn styles_take_no_room_and_no_mark_is_left() {
+        let styled = format!("  {QUIET}{}{QUIET:#}", list(&["a b".to_owned(), "c".repeat(40)]));
+        let folded = fold(&format!("{styled}{HANG}{GAP}x\n"), NARROW);
+        assert!(!folded.contains(['\u{fdd0}', '\u{fdd1}', '\u{fdd2}', '\u{fdd3}']), "{folded:?}");
+        assert_eq!(width(&styled), 2 + 3 + 2 + 40);
+    }
+
+    #[test]
+    fn lines_of_many_places_are_few() {
+        let at = |file: &str, line| Position { file: file.to_owned(), line, column: 1 };
+        let of = |all: &[Position]| places(&all.iter().collect::<Vec<_>>()).unwrap().replace(GLUE, " ");
+        assert_eq!(of(&[at("a", 3)]), "a:3");
+        assert_eq!(of(&[at("a", 3), at("a", 4), at("a", 5)]), "a:3-5");
+        assert_eq!(of(&[at("a", 3), at("a", 9)]), "a:3, 9");
+        assert_eq!(
+            of(&[at("a", 3), at("a", 9), at("a", 12), at("a", 15), at("b", 1)]),
+            "a:3, 9, 12 and 2 more"
+        );
+        assert_eq!(of(&[at("a", 3), at("a", 3)]), "a:3");
+    }
+}

@@ -1,0 +1,231 @@
+//! What people read of one change, of twenty and of 480, on narrow and on wide terminals: golden transcripts, and how long they may be.
+//!
+//! A fleet is written by the test: accounts, each with two deployments and grants. It is planned, applied, changed behind keyless's back, and
+//! asked about. Of the largest one the heads and ends of the outputs are kept, and how many lines each has.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::common::{Azure, BOB, CS_USER, Fault, Folder, Run, account, assignment, head, side_by_side};
+
+/// So many accounts, with so many resources each.
+#[derive(Clone, Copy)]
+struct Fleet {
+    accounts: usize,
+    each: usize,
+}
+
+const ONE: Fleet = Fleet { accounts: 1, each: 1 };
+const TWENTY: Fleet = Fleet { accounts: 2, each: 10 };
+const MANY: Fleet = Fleet { accounts: 40, each: 12 };
+const WIDTHS: [usize; 3] = [60, 100, 200];
+
+impl Fleet {
+    fn size(self) -> usize {
+        self.accounts * self.each
+    }
+
+    fn names(self) -> impl Iterator<Item = String> {
+        (1..=self.accounts).map(|number| format!("chat-{number:02}"))
+    }
+
+    /// Every second account has a guest of its own; all else is the same on each.
+    fn spec(self) -> String {
+        let mut spec = head("ml-platform");
+        spec += "accounts:\n";
+        for (index, name) in self.names().enumerate() {
+            let _ = write!(spec, "  - name: {name}\n    disableLocalAuth: true\n    tags: {{team: ml}}\n");
+            if self.each < 4 {
+                continue;
+            }
+            spec += "    deployments:\n";
+            for (name, version) in [("gpt-4o", "2024-08-06"), ("gpt-4o-mini", "2024-07-18")] {
+                let model = format!("{{format: OpenAI, name: {name}, version: \"{version}\"}}");
+                let _ = write!(
+                    spec,
+                    "      - name: {name}\n        model: {model}\n        sku: {{name: GlobalStandard, capacity: 1}}\n"
+                );
+            }
+            spec += "    roleAssignments:\n";
+            let grants = self.each - 3;
+            for (role, grants) in
+                [("Cognitive Services User", 0..grants.min(5)), ("Cognitive Services OpenAI User", 5..grants)]
+            {
+                if grants.is_empty() {
+                    continue;
+                }
+                let _ = write!(spec, "      - role: {role}\n        principals:\n");
+                for grant in grants {
+                    let guest = if grant == 0 && index % 2 == 0 { index + 1 } else { 0 };
+                    let _ = writeln!(spec, "          - {{id: {}, type: User}}", person(guest, grant));
+                }
+            }
+        }
+        spec
+    }
+
+    /// As many differences as the fleet has resources: keys on, grants gone, grants by hand.
+    fn drifts(self, azure: &Azure) {
+        for (index, name) in self.names().enumerate() {
+            azure.patch(&account(&name), json!({"properties": {"disableLocalAuth": false}}));
+            let gone = (self.each - 1) / 2;
+            let mut grants = azure.grants_at(&account(&name));
+            grants.sort_by_key(|grant| grant["properties"]["principalId"].to_string());
+            for grant in grants.iter().take(gone) {
+                azure.delete(grant["id"].as_str().unwrap());
+            }
+            for number in gone..self.each - 1 {
+                let who = if number == gone { BOB.to_owned() } else { person(7000, number) };
+                let id = format!("cccccccc-{index:04}-4000-8000-{number:012}");
+                azure.put(&assignment(&account(&name), &id), json!({"properties": {
+                    "roleDefinitionId": crate::common::role(CS_USER), "principalId": who, "principalType": "User"}}));
+            }
+        }
+    }
+}
+
+/// Whatever takes longer on a slow machine happened at one time, so that it is always told in the same way.
+fn at_once(answer: &mut Value) {
+    static NOW: OnceLock<String> = OnceLock::new();
+    let now = NOW.get_or_init(|| jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    match answer {
+        Value::Array(items) => items.iter_mut().for_each(at_once),
+        Value::Object(members) => members.values_mut().for_each(at_once),
+        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => text.clone_from(now),
+        _ => {}
+    }
+}
+
+fn person(guest: usize, number: usize) -> String {
+    format!("{:08x}-aaaa-4000-8000-000000000000", 1000 * guest + number + 1)
+}
+
+fn run(folder: &Folder, width: usize, arguments: &str, code: i32) -> Run {
+    folder.with_env(arguments, &[("COLUMNS", &width.to_string())]).exits(code)
+}
+
+/// What a run said on stdout: all of it, or its head and its end.
+fn kept(arguments: &str, run: &Run, whole: bool) -> String {
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let shown = match (whole, lines.len()) {
+        (false, 61..) => {
+            let [first, last] = [&lines[..40], &lines[lines.len() - 20..]].map(|part| part.join("\n"));
+            format!("{first}\n[{} lines]\n{last}", lines.len() - 60)
+        }
+        _ => lines.join("\n"),
+    };
+    format!("$ keyless {arguments}  # {} lines, exit {}\n{shown}\n\n", lines.len(), run.code)
+}
+
+/// Plays the life of a fleet on a terminal of a width, and gives what was said.
+fn transcript(fleet: Fleet, width: usize) -> String {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("specs/fleet.yaml", fleet.spec());
+    let whole = fleet.size() <= 20;
+    let mut shown = String::new();
+    let mut play = |arguments: &str, code| {
+        let run = run(&folder, width, arguments, code);
+        assert!(run.stdout.lines().count() <= 500, "{arguments} at {width}: {run}");
+        let told = |line: &str| line.chars().count() > width && line.contains(' ');
+        if let Some(long) = run.stdout.lines().find(|line| told(line)) {
+            let word = long.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+            assert!(word + 10 > width, "a line of {} characters at {width}: {long}", long.chars().count());
+        }
+        let places = |line: &&str| line.trim_start().starts_with("specs/fleet.yaml:");
+        assert_eq!(run.stdout.lines().find(places), None, "a place stands alone at {width}: {run}");
+        shown += &kept(arguments, &run, whole);
+        run
+    };
+    let plan = play("plan specs", 0);
+    let changes = plan.stdout.lines().position(|line| line.starts_with("If applied"));
+    let apply = play("apply specs --yes", 0);
+    assert!(apply.stdout.contains(&format!("Applied: {} done", fleet.size())), "{apply}");
+    assert!(changes.is_none_or(|changes| changes <= 320), "{plan}");
+    fleet.drifts(&azure);
+    azure.spoil("GET", "/subscriptions/", Fault::Edit(at_once));
+    play("drift specs", 2);
+    play("access specs", 0);
+    // Without a grant nobody could call the account once keys are off.
+    let code = if fleet.each == 1 { 3 } else { 0 };
+    play("plan specs", code);
+    let markdown = run(&folder, width, "plan specs --format markdown", code).stdout;
+    assert!(markdown.chars().count() <= 65_536, "{}", markdown.len());
+    crate::scenarios::without_times(&shown.replace(azure.url(), "http://ENDPOINT"))
+}
+
+fn keep(name: &str, shown: &str) {
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/scale"),
+        prepend_module_to_snapshot => false, omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, shown);
+    });
+}
+
+#[test]
+fn one_change_twenty_and_480_read_well_at_every_width() {
+    let all: Vec<(&str, Fleet, usize)> = [("1", ONE), ("20", TWENTY), ("480", MANY)]
+        .into_iter()
+        .flat_map(|(name, fleet)| WIDTHS.map(|width| (name, fleet, width)))
+        .collect();
+    let shown = side_by_side(&all, |(_, fleet, width)| transcript(*fleet, *width));
+    for ((name, _, width), shown) in all.iter().zip(shown) {
+        keep(&format!("{name}-changes-{width}-columns"), &shown);
+    }
+}
+
+/// A fleet in which nothing is like anything else, and all of it is long.
+fn motley(accounts: usize) -> String {
+    let mut spec = head("motley") + "accounts:\n";
+    for index in 0..accounts {
+        let _ = write!(
+            spec,
+            "  - name: talk-{index:03}\n    tags: {{note: \"</details> | {}{index}\"}}\n    roleAssignments:\n",
+            "<img src=x> @everyone `code` ".repeat(6)
+        );
+        for number in 0..3 {
+            let text = format!("{} of {index} and {number}", "[a](https://evil) | words ".repeat(12));
+            let _ = write!(
+                spec,
+                "      - role: Cognitive Services User\n        description: \"{text}\"\n        principals: [{{id: {}, type: User}}]\n",
+                person(index, number)
+            );
+        }
+    }
+    spec
+}
+
+#[test]
+fn a_comment_is_never_longer_than_a_comment_may_be_and_says_what_was_cut() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", motley(120));
+    let markdown = folder.keyless("plan a.yaml --format markdown").exits(0).stdout;
+    assert!(markdown.chars().count() <= 65_536, "{}", markdown.chars().count());
+    assert!(markdown.starts_with("## keyless plan: stack motley, subscription "), "{markdown}");
+    assert_eq!(markdown.matches("<details>").count(), markdown.matches("</details>").count(), "{markdown}");
+    let access = markdown.find("who gains and who loses").expect("who gains is told");
+    assert!(access < markdown.find("<details>").expect("changes are folded"), "{markdown}");
+    assert!(markdown.contains("**Cut, because a comment takes no more:**"), "{markdown}");
+    assert!(markdown.contains("480 to create"), "{markdown}");
+    let text = folder.keyless("plan a.yaml").exits(0).stdout;
+    assert!(text.lines().count() <= 500, "{} lines", text.lines().count());
+    assert!(text.contains("-v lists all"), "{text}");
+    let all = folder.keyless("plan a.yaml -v").exits(0).stdout;
+    assert_eq!(all.matches("  + role assignment").count(), 360, "{all}");
+}
+
+#[test]
+fn an_error_stands_first_in_a_comment() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = motley(60).replace("Cognitive Services User", "Owner");
+    folder.write("a.yaml", spec);
+    let markdown = folder.keyless("plan a.yaml --format markdown").exits(3).stdout;
+    assert!(markdown.chars().count() <= 65_536, "{}", markdown.chars().count());
+    let error = markdown.find("- **error** `guard-grant`").expect("the guard refuses");
+    assert!(error < markdown.find("<details>").expect("changes are folded"), "{markdown}");
+}

@@ -211,6 +211,7 @@ fn split(folded: &mut String, text: &str, mut column: usize, hang: usize, limit:
 }
 
 fn next_line(folded: &mut String, hang: usize) {
+    folded.truncate(folded.trim_end_matches(' ').len());
     folded.push('\n');
     folded.push_str(&" ".repeat(hang));
 }

@@ -37,7 +37,10 @@ class Page:
         self.open()
 
     def open(self):
+        # The end of the one before must not pass for the end of this one.
+        self.browser.events.clear()
         self.browser.call("Page.navigate", url="about:blank")
+        self.browser.wait("Page.loadEventFired")
         self.browser.settle(0.1)
         self.browser.events.clear()
         self.browser.call("Page.navigate", url=(folder / f"{self.name}.html").as_uri())

@@ -158,7 +158,7 @@ fn transcript(fleet: Fleet, width: usize) -> String {
 
 fn keep(name: &str, shown: &str) {
     insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/scale"),
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scale"),
         prepend_module_to_snapshot => false, omit_expression => true,
     }, {
         insta::assert_snapshot!(name, shown);

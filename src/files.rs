@@ -1,7 +1,7 @@
 //! Files (IO): reading up to a limit, and writing all or nothing.
 //!
 //! A path from a command line, a folder or the environment may be anything: an endless device, a pipe that is never written to, a link made
-//! by somebody else. [`read`] and [`open`] report that instead of waiting or reading forever. A [`Target`] is opened before the work whose
+//! by somebody else. [`read`] and [`open`] report that instead of waiting or reading forever. A [`OutputFile`] is opened before the work whose
 //! result it takes, so that problems are known before Azure is queried.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -91,7 +91,7 @@ pub(crate) enum WriteError {
 
 /// A file to write, checked in advance.
 #[derive(Debug)]
-pub(crate) struct Target(Sink);
+pub(crate) struct OutputFile(Sink);
 
 #[derive(Debug)]
 enum Sink {
@@ -103,12 +103,12 @@ enum Sink {
     Stream(File),
 }
 
-impl Target {
+impl OutputFile {
     /// Checks a path and opens what must not be replaced. Refuses files among `inputs`, by any name, and files already in `others`.
     pub(crate) fn open<'a>(
         path: &Path,
         inputs: &[PathBuf],
-        others: impl IntoIterator<Item = &'a Target>,
+        others: impl IntoIterator<Item = &'a OutputFile>,
     ) -> Result<Self, WriteError> {
         let sink = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -124,7 +124,7 @@ impl Target {
             Ok(about) if about.is_dir() => return Err(WriteError::Folder),
             Ok(about) => existing(path, about, inputs)?,
         };
-        let taken = |other: &Target| match (&other.0, &sink) {
+        let taken = |other: &OutputFile| match (&other.0, &sink) {
             (Sink::Replace { real: first, .. }, Sink::Replace { real: second, .. }) => first == second,
             _ => false,
         };
@@ -353,8 +353,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (folder.path().join("old"), folder.path().join("new"));
         fs::write(&old, "before").unwrap();
-        assert!(Target::open(&old, &[], []).unwrap().replaces_something());
-        assert!(!Target::open(&new, &[], []).unwrap().replaces_something());
+        assert!(OutputFile::open(&old, &[], []).unwrap().replaces_something());
+        assert!(!OutputFile::open(&new, &[], []).unwrap().replaces_something());
         assert_eq!(
             (names(folder.path()), fs::read_to_string(&old).unwrap()),
             (vec!["old".into()], "before".into())
@@ -365,7 +365,7 @@ mod tests {
     fn what_appears_meanwhile_is_not_replaced_by_what_must_be_new() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new");
-        let target = Target::open(&path, &[], []).unwrap();
+        let target = OutputFile::open(&path, &[], []).unwrap();
         fs::write(&path, "precious").unwrap();
         assert!(matches!(target.write_new(b"ours"), Err(WriteError::Appeared)));
         assert_eq!(
@@ -383,7 +383,7 @@ mod tests {
         symlink("old", at("link")).unwrap();
         symlink("nothing-yet", at("dangling")).unwrap();
         for name in ["link", "dangling"] {
-            Target::open(&at(name), &[], []).unwrap().write(b"after").unwrap();
+            OutputFile::open(&at(name), &[], []).unwrap().write(b"after").unwrap();
             assert!(fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
             assert_eq!(fs::read_to_string(at(name)).unwrap(), "after");
         }
@@ -399,21 +399,21 @@ mod tests {
         symlink("spec", at("link")).unwrap();
         fs::hard_link(at("spec"), at("hard")).unwrap();
         for name in ["spec", "link", "hard", "./spec"] {
-            let refused = Target::open(&at(name), &[at("spec")], []);
+            let refused = OutputFile::open(&at(name), &[at("spec")], []);
             assert!(matches!(refused, Err(WriteError::Input)), "{name}: {refused:?}");
         }
-        let first = Target::open(&at("new"), &[], []).unwrap();
-        assert!(matches!(Target::open(&at("./new"), &[], [&first]), Err(WriteError::Twice)));
+        let first = OutputFile::open(&at("new"), &[], []).unwrap();
+        assert!(matches!(OutputFile::open(&at("./new"), &[], [&first]), Err(WriteError::Twice)));
     }
 
     #[test]
     fn what_has_no_place_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        assert!(matches!(Target::open(folder.path(), &[], []), Err(WriteError::Folder)));
-        assert!(matches!(Target::open(&at("no/such"), &[], []), Err(WriteError::NoFolder(_))));
+        assert!(matches!(OutputFile::open(folder.path(), &[], []), Err(WriteError::Folder)));
+        assert!(matches!(OutputFile::open(&at("no/such"), &[], []), Err(WriteError::NoFolder(_))));
         symlink("circle", at("circle")).unwrap();
-        assert!(Target::open(&at("circle"), &[], []).is_err());
+        assert!(OutputFile::open(&at("circle"), &[], []).is_err());
     }
 
     #[test]

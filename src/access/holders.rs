@@ -9,7 +9,7 @@ use crate::rbac::Catalogue;
 
 /// What the assignments say about one account.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct AccountHolders {
     /// Who can call, sorted by name.
     pub(super) holders: Vec<Holder>,
     /// Roles with unknown permissions, and how many assignments have them.
@@ -38,8 +38,8 @@ pub(super) fn holders<'a>(
     near: impl IntoIterator<Item = &'a Placed<'a>>,
     roles: &Catalogue,
     names: &BTreeMap<String, String>,
-) -> Found {
-    let mut found = Found::default();
+) -> AccountHolders {
+    let mut found = AccountHolders::default();
     let mut by_principal: BTreeMap<String, Holder> = BTreeMap::new();
     for Placed { id, scope, said } in near {
         let definition = || said.role_definition_id().unwrap_or_default().to_owned();

@@ -88,7 +88,7 @@ pub(super) async fn found(
 ) -> Written {
     let live = match client.settled(path, live.clone()).await {
         Ok(live) => live,
-        Err(error) if error.kind == arm::Kind::Interrupted => return unwritten(verb, &error),
+        Err(error) if error.kind == arm::ErrorKind::Interrupted => return unwritten(verb, &error),
         Err(error) => {
             let cause = format!("{note}, but {error}");
             let hint = error

@@ -178,7 +178,7 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
         match client.get(path).await {
             Err(read) if read.says_absent() => return DELETED,
             // With the deleted role the caller may have lost the right to read.
-            Err(read) if read.kind == arm::Kind::Denied => {
+            Err(read) if read.kind == arm::ErrorKind::Denied => {
                 let note = format!("Azure reported it as deleted; could not confirm that: {read}");
                 return Written::Done { note: Some(note), outputs: Vec::new() };
             }
@@ -236,7 +236,7 @@ impl Turns {
 
 /// The result of a step whose request failed.
 pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> Written {
-    if error.kind == arm::Kind::Interrupted && error.effect == arm::Effect::None {
+    if error.kind == arm::ErrorKind::Interrupted && error.effect == arm::Effect::None {
         return Written::NotTried;
     }
     Problem::failed(attempt, error.to_string(), error.hint()).into()
@@ -316,7 +316,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
                 }
             }
             Err(error) if turns.again(client, &error).await => {}
-            Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::Kind::Invalid => {
+            Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::ErrorKind::Invalid => {
                 return Problem::failed(verb, error.to_string(), Some(UNTRUSTED.to_owned())).into();
             }
             Err(error) => return unwritten(verb, &error),

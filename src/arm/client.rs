@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use super::bucket::{Buckets, Direction, Permit, subscription_of};
 use super::clock::{Clock, Moment};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::error_body::carries_error;
-use super::exchange::{Done, Exchange, Limits, Method, Next, Outcome, Request};
+use super::exchange::{Done, Exchange, Limits, Method, Next, Request, Sent};
 use super::interrupt::Interrupt;
 use super::observer::{Event, Observer, What, Why};
 use super::origin::{OriginError, Origins};
 use super::page::{self, MOST_ITEMS};
-use super::target::Target;
+use super::target::CallTarget;
 use super::wire;
 pub use super::written::Written;
 use crate::auth::Credential;
@@ -135,7 +135,7 @@ impl Client {
         counters: Arc<Counters>,
     ) -> Result<Self, Error> {
         let http = wire::build(&endpoint, &options)
-            .map_err(|what| Error::new(Kind::Network, Method::Get, endpoint.to_string(), what))?;
+            .map_err(|what| Error::new(ErrorKind::Network, Method::Get, endpoint.to_string(), what))?;
         Ok(Self(Arc::new(Inner {
             http,
             origins: Origins::new(endpoint.base(), endpoint.hosts()),
@@ -165,7 +165,7 @@ impl Client {
 
     /// Reads one resource; `path` includes the query with the api-version.
     pub async fn get(&self, path: &str) -> Result<Value, Error> {
-        self.run(Method::Get, &Target::Own(path), None, None).await.map(|done| done.body)
+        self.run(Method::Get, &CallTarget::Own(path), None, None).await.map(|done| done.body)
     }
 
     /// Reads a list with all its pages; items are projected while they are received.
@@ -179,7 +179,7 @@ impl Client {
             (items, true) => Ok(items),
             (_, false) => {
                 let what = format!("the list has more than {pages} pages");
-                Err(Error::new(Kind::Unreadable, Method::Get, redact(path), what))
+                Err(Error::new(ErrorKind::Unreadable, Method::Get, redact(path), what))
             }
         }
     }
@@ -192,7 +192,6 @@ impl Client {
         pages: usize,
         is_enough: impl Fn(&[T]) -> bool + Send,
     ) -> Result<(Vec<T>, bool), Error> {
-        let refuse = |kind, what: String| Error::new(kind, Method::Get, redact(path), what);
         let mut items = Vec::new();
         let mut seen = HashSet::new();
         let mut link: Option<String> = None;
@@ -207,7 +206,7 @@ impl Client {
                 next = page.next;
                 Ok(())
             };
-            let target = link.as_deref().map_or(Target::Own(path), Target::Link);
+            let target = link.as_deref().map_or(CallTarget::Own(path), CallTarget::Link);
             let answer = self.run(Method::Get, &target, None, Some(&mut read)).await;
             answer.map_err(|error| if link.is_some() { error.on_a_further_page() } else { error })?;
             let Some(next) = next else { return Ok((items, true)) };
@@ -215,7 +214,8 @@ impl Client {
                 return Ok((items, false));
             }
             if !seen.insert(next.clone()) {
-                return Err(refuse(Kind::Unreadable, "the pages of the list lead in a circle".to_owned()));
+                let what = "the pages of the list lead in a circle";
+                return Err(Error::new(ErrorKind::Unreadable, Method::Get, redact(path), what));
             }
             link = Some(next);
         }
@@ -223,19 +223,19 @@ impl Client {
 
     /// Creates or replaces, and waits for the end of the operation.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Written, Error> {
-        self.run(Method::Put, &Target::Own(path), Some(body), None).await.map(Written::from)
+        self.run(Method::Put, &CallTarget::Own(path), Some(body), None).await.map(Written::from)
     }
 
     /// Like [`Client::put`], for a body that must not be sent again if it may have taken effect. The result is then
     /// [`Effect::Unknown`](super::Effect::Unknown).
     pub async fn put_once(&self, path: &str, body: &Value) -> Result<Written, Error> {
-        self.run(Method::Put, &Target::Once(path), Some(body), None).await.map(Written::from)
+        self.run(Method::Put, &CallTarget::Once(path), Some(body), None).await.map(Written::from)
     }
 
     /// Judges a resource that was read by its state, like the answer to a write, and waits while Azure is changing it. Returns the resource
     /// at the end.
     pub async fn settled(&self, path: &str, body: Value) -> Result<Value, Error> {
-        let target = Target::Own(path);
+        let target = CallTarget::Own(path);
         let (limits, seed) = (self.0.options.limits.clone(), seed());
         let start = Exchange::follow_read(path, body, limits, seed, self.0.clock.now());
         self.drive(Method::Get, &target, None, None, start).await.map(|done| done.body)
@@ -243,12 +243,12 @@ impl Client {
 
     /// Changes parts, and waits for the end of the operation.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Written, Error> {
-        self.run(Method::Patch, &Target::Own(path), Some(body), None).await.map(Written::from)
+        self.run(Method::Patch, &CallTarget::Own(path), Some(body), None).await.map(Written::from)
     }
 
-    /// Deletes, and waits for the end of the operation. A missing resource is [`Kind::NotFound`].
+    /// Deletes, and waits for the end of the operation. A missing resource is [`ErrorKind::NotFound`].
     pub async fn delete(&self, path: &str) -> Result<Written, Error> {
-        self.run(Method::Delete, &Target::Own(path), None, None).await.map(Written::from)
+        self.run(Method::Delete, &CallTarget::Own(path), None, None).await.map(Written::from)
     }
 
     /// Runs an action, and waits for the end of the operation; counts as a write. The answer may contain a secret: it is only checked for
@@ -259,12 +259,13 @@ impl Client {
             let failed = serde_json::from_slice(bytes).is_ok_and(|body| carries_error(&body));
             if failed { Err("it contains an error".to_owned()) } else { Ok(()) }
         };
-        self.run(Method::Post, &Target::Blind(path), Some(body), Some(&mut glance)).await.map(Written::from)
+        let target = CallTarget::Blind(path);
+        self.run(Method::Post, &target, Some(body), Some(&mut glance)).await.map(Written::from)
     }
 
     /// Sends a query by POST, which changes nothing and may be repeated; counts as a read.
     pub async fn ask(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        self.run(Method::Ask, &Target::Own(path), Some(body), None).await.map(|done| done.body)
+        self.run(Method::Ask, &CallTarget::Own(path), Some(body), None).await.map(|done| done.body)
     }
 
     /// Waits; false if Ctrl-C ended the wait.
@@ -280,11 +281,12 @@ impl Client {
     async fn run(
         &self,
         method: Method,
-        target: &Target<'_>,
+        target: &CallTarget<'_>,
         body: Option<&Value>,
         reader: Option<Reader<'_, '_>>,
     ) -> Result<Done, Error> {
-        let start = if matches!(target, Target::Once(_)) { Exchange::start_once } else { Exchange::start };
+        let start =
+            if matches!(target, CallTarget::Once(_)) { Exchange::start_once } else { Exchange::start };
         let (limits, seed) = (self.0.options.limits.clone(), seed());
         let next = start(method, target.text(), limits, seed, self.0.clock.now());
         self.drive(method, target, body, reader, next).await
@@ -294,20 +296,20 @@ impl Client {
     async fn drive(
         &self,
         method: Method,
-        target: &Target<'_>,
+        target: &CallTarget<'_>,
         body: Option<&Value>,
         mut reader: Option<Reader<'_, '_>>,
         mut next: Next,
     ) -> Result<Done, Error> {
         let inner = &*self.0;
         let shown = redact(target.text());
+        let invalid = |_| Error::new(ErrorKind::Invalid, method, &shown, "the path is not valid in a URL");
         let own = match target {
-            Target::Own(path) | Target::Once(path) | Target::Blind(path) => inner.origins.join(path),
-            Target::Link(link) => inner.origins.check(link),
+            CallTarget::Own(path) | CallTarget::Once(path) | CallTarget::Blind(path) => {
+                Ok(inner.origins.join(path).map_err(invalid)?)
+            }
+            CallTarget::Link(link) => inner.origins.check(link),
         };
-        if let (Target::Own(_) | Target::Once(_) | Target::Blind(_), Err(_)) = (target, &own) {
-            return Err(Error::new(Kind::Invalid, method, shown, "the path is not valid in a URL"));
-        }
         let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
         loop {
             next = match next {
@@ -342,7 +344,7 @@ impl Client {
                 }
                 Next::Done(done) => return Ok(done),
                 Next::GiveUp(error) => {
-                    let error = if matches!(target, Target::Blind(_)) { error.wordless() } else { error };
+                    let error = if matches!(target, CallTarget::Blind(_)) { error.wordless() } else { error };
                     let error = self.0.here(error);
                     tracing::debug!(%method, path = shown, %error, "given up");
                     return Err(error);
@@ -361,7 +363,7 @@ impl Inner {
     /// Replaces the hint about the network to Azure if the endpoint is on this machine.
     fn here(&self, error: Error) -> Error {
         let endpoint = self.endpoint.base();
-        if error.kind != Kind::Network || !is_loopback(endpoint) {
+        if error.kind != ErrorKind::Network || !is_loopback(endpoint) {
             return error;
         }
         error.advise(format!(
@@ -379,10 +381,10 @@ impl Inner {
         reader: Option<Reader<'_, '_>>,
         may_finish: bool,
         tell: &(impl Fn(What) + Sync),
-    ) -> Outcome {
+    ) -> Sent {
         let url = match url {
             Ok(url) => url,
-            Err(refused) => return Outcome::Refused(refused),
+            Err(refused) => return Sent::Refused(refused),
         };
         // From here until sending, Ctrl-C means that nothing is sent.
         let interrupted = self.stopped(may_finish);
@@ -393,14 +395,14 @@ impl Inner {
         };
         let (mut flight, _slot, token) = tokio::select! {
             biased;
-            () = interrupted => return Outcome::Interrupted,
+            () = interrupted => return Sent::Interrupted,
             ready = ready => ready,
         };
         let token = match token {
             Ok(token) => token,
             Err(error) => {
                 let advice = error.hint().map(str::to_owned);
-                return Outcome::NoToken { what: error.to_string(), advice };
+                return Sent::NoToken { what: error.to_string(), advice };
             }
         };
         let Counters { reads, writes } = &*self.counters;
@@ -409,12 +411,12 @@ impl Inner {
         let (outcome, remaining) = tokio::select! {
             biased;
             () = self.stopped(may_finish || method.is_write()) => {
-                return if method.is_write() { Outcome::Abandoned } else { Outcome::Interrupted };
+                return if method.is_write() { Sent::Abandoned } else { Sent::Interrupted };
             }
             answered = wire::send(&self.http, method, &url, body, &token, reader) => answered,
         };
         flight.remaining = remaining;
-        if let Outcome::Answer(answer) = &outcome {
+        if let Sent::Answer(answer) = &outcome {
             flight.close_until = answer.throttles_subscription(self.clock.now());
         }
         outcome
@@ -424,7 +426,6 @@ impl Inner {
     ///
     /// The slot comes first: a permit that waits for a slot would be valid even if Azure has since reported a lower limit. The slot is
     /// released during a wait, so that other directions and subscriptions continue.
-    /// left. It is given back during a wait, so that other directions and subscriptions go on.
     async fn pace<'a>(
         &'a self,
         method: Method,
@@ -463,11 +464,11 @@ impl Inner {
         if may_finish { interrupt.expired().await } else { interrupt.triggered().await }
     }
 
-    async fn wait(&self, until: Moment, may_finish: bool) -> Outcome {
+    async fn wait(&self, until: Moment, may_finish: bool) -> Sent {
         tokio::select! {
             biased;
-            () = self.stopped(may_finish) => Outcome::Interrupted,
-            () = tokio::time::sleep(until.since(self.clock.now())) => Outcome::Waited,
+            () = self.stopped(may_finish) => Sent::Interrupted,
+            () = tokio::time::sleep(until.since(self.clock.now())) => Sent::Waited,
         }
     }
 

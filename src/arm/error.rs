@@ -19,7 +19,7 @@ pub struct Error(Box<Details>);
 
 /// The kind of failure; code branches on this and on `code`, never on text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// 404: it does not exist.
     NotFound,
     /// 401 or 403.
@@ -63,7 +63,7 @@ pub enum Effect {
 #[derive(Debug, Clone)]
 pub struct Details {
     /// The kind of failure.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// The request's method.
     pub method: Method,
     /// The request's path, redacted and shortened: it may be a URL from an answer.
@@ -99,7 +99,7 @@ impl Deref for Error {
 impl Error {
     /// An error without an answer from Azure; `message` is a fragment.
     #[must_use]
-    pub fn new(kind: Kind, method: Method, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, method: Method, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,
             method,
@@ -138,7 +138,10 @@ impl Error {
     /// The error without any text from outside; the code stays if it certainly is one.
     pub(super) fn wordless(mut self) -> Self {
         let is_code = |code: &String| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let ours = matches!(self.kind, Kind::Network | Kind::Interrupted | Kind::Origin | Kind::SignIn);
+        let ours = matches!(
+            self.kind,
+            ErrorKind::Network | ErrorKind::Interrupted | ErrorKind::Origin | ErrorKind::SignIn
+        );
         self.0.code = self.0.code.filter(is_code);
         self.0.message = self.0.message.filter(|_| ours);
         self.0.details.clear();
@@ -155,15 +158,15 @@ impl Error {
     /// Whether ARM says that the resource does not exist; see [`is_absence`] for the codes.
     #[must_use]
     pub fn says_absent(&self) -> bool {
-        self.kind == Kind::NotFound
+        self.kind == ErrorKind::NotFound
             && self.code.as_deref().is_some_and(is_absence)
             && !self.has_code("SubscriptionNotFound")
     }
 
     /// The error on a later page of a list: a list whose first page was read exists and is readable, whatever Azure says about the rest.
     pub(super) fn on_a_further_page(mut self) -> Self {
-        if matches!(self.0.kind, Kind::NotFound | Kind::Denied) {
-            self.0.kind = Kind::Invalid;
+        if matches!(self.0.kind, ErrorKind::NotFound | ErrorKind::Denied) {
+            self.0.kind = ErrorKind::Invalid;
         }
         self
     }
@@ -187,15 +190,17 @@ impl Error {
 impl Details {
     fn text(&self) -> String {
         let mut text = match (self.kind, self.status) {
-            (Kind::OperationFailed, _) => "the operation failed".to_owned(),
-            (Kind::Network, _) if self.advice.is_some() => "no answer".to_owned(),
-            (Kind::Network, _) => "no answer from Azure".to_owned(),
-            (Kind::Interrupted, _) => "interrupted".to_owned(),
-            (Kind::SignIn, _) => "signing in failed".to_owned(),
-            (Kind::TimedOut, _) => "the operation did not end in time".to_owned(),
-            (Kind::Origin, _) => "refused a URL outside of Azure Resource Manager".to_owned(),
-            (Kind::Unreadable, Some(status)) => format!("Azure's answer with status {status} is unreadable"),
-            (Kind::Unreadable, None) => "Azure's answer is unreadable".to_owned(),
+            (ErrorKind::OperationFailed, _) => "the operation failed".to_owned(),
+            (ErrorKind::Network, _) if self.advice.is_some() => "no answer".to_owned(),
+            (ErrorKind::Network, _) => "no answer from Azure".to_owned(),
+            (ErrorKind::Interrupted, _) => "interrupted".to_owned(),
+            (ErrorKind::SignIn, _) => "signing in failed".to_owned(),
+            (ErrorKind::TimedOut, _) => "the operation did not end in time".to_owned(),
+            (ErrorKind::Origin, _) => "refused a URL outside of Azure Resource Manager".to_owned(),
+            (ErrorKind::Unreadable, Some(status)) => {
+                format!("Azure's answer with status {status} is unreadable")
+            }
+            (ErrorKind::Unreadable, None) => "Azure's answer is unreadable".to_owned(),
             (_, Some(status)) => format!("Azure answered {status}"),
             (_, None) => "the request could not be made".to_owned(),
         };
@@ -232,7 +237,7 @@ impl Details {
             Effect::None => {}
             Effect::Unknown => text.push_str("; it is unknown whether it took effect"),
             Effect::Accepted => {
-                if self.kind != Kind::OperationFailed {
+                if self.kind != ErrorKind::OperationFailed {
                     text.push_str("; Azure accepted it, but its result is unknown");
                 }
             }

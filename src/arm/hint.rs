@@ -1,6 +1,6 @@
 //! Remedies for errors: by ARM's code, otherwise by their kind. Pure; one table.
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 
 /// ARM's codes with a known remedy.
 const BY_CODE: &[(&str, &str)] = &[
@@ -61,7 +61,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         return Some(advice.clone());
     }
     let text = error.message.as_deref().unwrap_or_default();
-    if error.kind == Kind::Denied
+    if error.kind == ErrorKind::Denied
         && let Some(needed) = needed_permission(text)
     {
         return Some(format!("{needed}; a new role assignment takes a few minutes to take effect"));
@@ -70,24 +70,37 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         return Some((*hint).to_owned());
     }
     let hint = match (error.kind, error.status) {
-        (Kind::Denied, Some(401)) => {
+        (ErrorKind::Denied, Some(401)) => {
             "sign in again, and check that the credential belongs to the subscription's tenant and cloud"
         }
-        (Kind::Denied, _) => "the caller lacks a permission at this scope",
-        (Kind::Throttled, _) => {
+        (ErrorKind::Denied, _) => "the caller lacks a permission at this scope",
+        (ErrorKind::Throttled, _) => {
             "Azure limits requests per subscription: try again later, or lower `--parallelism`"
         }
-        (Kind::Network, _) if text.contains("certificate") => {
+        (ErrorKind::Network, _) if text.contains("certificate") => {
             "the certificate is not trusted: for a proxy that inspects TLS, or a sandbox, set `SSL_CERT_FILE` to its CA certificate"
         }
-        (Kind::Network, _) => {
+        (ErrorKind::Network, _) => {
             "check the network, DNS and proxy (HTTPS_PROXY, NO_PROXY) between here and Azure"
         }
-        (Kind::Unavailable, _) => "Azure is failing: try again later, and check https://status.azure.com",
-        (Kind::Unreadable, _) => "a proxy may be answering instead of Azure: check HTTPS_PROXY",
-        (Kind::Origin, _) => "do not trust this server: check the endpoint and any proxy before trying again",
-        (Kind::Interrupted | Kind::TimedOut, _) => "run the command again: it does not repeat what was done",
-        (Kind::NotFound | Kind::Conflict | Kind::Invalid | Kind::OperationFailed | Kind::SignIn, _) => {
+        (ErrorKind::Unavailable, _) => {
+            "Azure is failing: try again later, and check https://status.azure.com"
+        }
+        (ErrorKind::Unreadable, _) => "a proxy may be answering instead of Azure: check HTTPS_PROXY",
+        (ErrorKind::Origin, _) => {
+            "do not trust this server: check the endpoint and any proxy before trying again"
+        }
+        (ErrorKind::Interrupted | ErrorKind::TimedOut, _) => {
+            "run the command again: it does not repeat what was done"
+        }
+        (
+            ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::Invalid
+            | ErrorKind::OperationFailed
+            | ErrorKind::SignIn,
+            _,
+        ) => {
             return None;
         }
     };
@@ -129,7 +142,7 @@ mod tests {
     use crate::arm::Method;
 
     fn denied(code: &str, message: &str) -> Option<String> {
-        let mut details = (*Error::new(Kind::Denied, Method::Put, "/x", message)).clone();
+        let mut details = (*Error::new(ErrorKind::Denied, Method::Put, "/x", message)).clone();
         details.code = Some(code.to_owned());
         details.status = Some(403);
         Error::from_details(details).hint()

@@ -21,10 +21,10 @@ mod wire;
 mod written;
 
 pub use client::{Client, Counts, Options, Written};
-pub use error::{Effect, Error, Kind};
+pub use error::{Effect, Error, ErrorKind};
 pub(crate) use error_body::carries_error;
 pub use exchange::{Limits, Method};
 pub use interrupt::{Interrupt, Phase};
 pub use observer::{Event, Observer};
 pub(crate) use page::is_next_link;
-pub use state::State;
+pub use state::ProvisioningState;

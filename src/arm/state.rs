@@ -2,7 +2,7 @@
 
 /// The progress of a resource or operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ProvisioningState {
     /// Finished successfully.
     Succeeded,
     /// Finished without success.
@@ -15,19 +15,19 @@ pub enum State {
     Going,
 }
 
-impl State {
+impl ProvisioningState {
     /// The meaning of a state, ignoring case.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        const WORDS: [(&str, State); 6] = [
-            ("Succeeded", State::Succeeded),
-            ("Failed", State::Failed),
-            ("Canceled", State::Failed),
-            ("Cancelled", State::Failed),
-            ("Deleting", State::Deleting),
-            ("Disabled", State::Disabled),
+        const WORDS: [(&str, ProvisioningState); 6] = [
+            ("Succeeded", ProvisioningState::Succeeded),
+            ("Failed", ProvisioningState::Failed),
+            ("Canceled", ProvisioningState::Failed),
+            ("Cancelled", ProvisioningState::Failed),
+            ("Deleting", ProvisioningState::Deleting),
+            ("Disabled", ProvisioningState::Disabled),
         ];
         let known = WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
-        known.map_or(State::Going, |(_, state)| *state)
+        known.map_or(ProvisioningState::Going, |(_, state)| *state)
     }
 }

@@ -1,7 +1,7 @@
 //! The target of a call, and what may be kept of its answers.
 
 /// The target of a call.
-pub(super) enum Target<'a> {
+pub(super) enum CallTarget<'a> {
     Own(&'a str),
     /// Like `Own`, for a write that must not be repeated if it may have taken effect.
     Once(&'a str),
@@ -10,10 +10,13 @@ pub(super) enum Target<'a> {
     Link(&'a str),
 }
 
-impl Target<'_> {
+impl CallTarget<'_> {
     pub(super) fn text(&self) -> &str {
         match self {
-            Target::Own(text) | Target::Once(text) | Target::Blind(text) | Target::Link(text) => text,
+            CallTarget::Own(text)
+            | CallTarget::Once(text)
+            | CallTarget::Blind(text)
+            | CallTarget::Link(text) => text,
         }
     }
 }

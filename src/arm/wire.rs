@@ -1,6 +1,6 @@
 //! Sends one HTTP request: the boundary between `reqwest` and this module's types.
 //!
-//! Returns an [`Outcome`] for everything that can happen, classified by whether the request may have reached Azure.
+//! Returns a [`Sent`] for everything that can happen, classified by whether the request may have reached Azure.
 
 use std::error::Error as StdError;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::bucket::Direction;
 use super::client::Options;
 use super::clock::Moment;
-use super::exchange::{Answer, Body, Headers, Method, Outcome};
+use super::exchange::{Body, Headers, Method, Response, Sent};
 use super::retry::retry_after;
 use crate::auth::Secret;
 use crate::auth::cloud::Endpoint;
@@ -54,11 +54,11 @@ pub(super) async fn send(
     body: Option<&Value>,
     token: &Secret,
     reader: Option<super::client::Reader<'_, '_>>,
-) -> (Outcome, Option<u64>) {
+) -> (Sent, Option<u64>) {
     let id = Uuid::new_v4();
     let Some(authorization) = bearer(token) else {
         let what = "the token contains characters that cannot be sent".to_owned();
-        return (Outcome::NoToken { what, advice: None }, None);
+        return (Sent::NoToken { what, advice: None }, None);
     };
     let request = request(http, method, url, body)
         .header("authorization", authorization)
@@ -82,7 +82,7 @@ pub(super) async fn send(
     let remaining = remaining(method, &headers);
     let done = status == 200 || (method.is_write() && (200..300).contains(&status));
     match body_of(response, status, reader.filter(|_| done)).await {
-        Ok(body) => (Outcome::Answer(Answer { status, headers, body }), remaining),
+        Ok(body) => (Sent::Answer(Response { status, headers, body }), remaining),
         Err(outcome) => (outcome, remaining),
     }
 }
@@ -128,7 +128,7 @@ async fn body_of(
     response: reqwest::Response,
     status: u16,
     reader: Option<super::client::Reader<'_, '_>>,
-) -> Result<Body, Outcome> {
+) -> Result<Body, Sent> {
     let unreadable = |reason| Body::Unreadable { reason, start: None, lasting: true };
     Ok(match collect(response).await {
         Ok(bytes) if values(&bytes) > MOST_VALUES => {
@@ -199,7 +199,7 @@ fn own_headers(map: &HeaderMap) -> Headers {
 }
 
 /// Classifies a failure by whether the request may have reached Azure, and whether retrying can help.
-fn broken(error: &reqwest::Error) -> Outcome {
+fn broken(error: &reqwest::Error) -> Sent {
     let certificate = is_certificate_error(error);
     let what = if error.is_timeout() {
         let connecting = error.is_connect();
@@ -207,7 +207,7 @@ fn broken(error: &reqwest::Error) -> Outcome {
     } else {
         chain(error)
     };
-    Outcome::Broken { sent: !error.is_connect(), lasting: certificate || error.is_builder(), what }
+    Sent::Broken { sent: !error.is_connect(), lasting: certificate || error.is_builder(), what }
 }
 
 /// An invalid certificate stays invalid.
@@ -240,7 +240,7 @@ fn chain(error: &reqwest::Error) -> String {
     }
 }
 
-impl Answer {
+impl Response {
     /// Until when no request to this subscription is useful; the limit of a single resource does not count.
     #[must_use]
     pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {

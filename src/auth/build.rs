@@ -23,7 +23,7 @@ use super::certificate::Certificate;
 use super::choose::Host;
 use super::entra::{LARGEST, Wire, client_options, whole};
 use super::tools::Shell;
-use super::{AuthError, Kind, SECRET_VARIABLES, Secret, Settings, explain};
+use super::{AuthError, CredentialKind, SECRET_VARIABLES, Secret, Settings, explain};
 use crate::auth::cloud::Cloud;
 use crate::files;
 use crate::text::loopback::is_loopback;
@@ -31,28 +31,28 @@ use crate::text::scrub;
 
 /// Builds the credential without requesting a token.
 pub(super) fn build(
-    kind: Kind,
+    kind: CredentialKind,
     settings: &Settings,
     wire: &Wire,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
     let recipe = Recipe { kind, settings, wire };
     match kind {
-        Kind::AzureCli | Kind::AzureDeveloperCli => recipe.tool(),
-        Kind::ManagedIdentity => recipe.managed_identity(),
-        Kind::WorkloadIdentity => recipe.workload_identity(),
-        Kind::GithubOidc => recipe.github_oidc(),
-        Kind::AzurePipelines => recipe.azure_pipelines(),
-        Kind::ClientSecret => recipe.client_secret(),
-        Kind::ClientCertificate => recipe.client_certificate(),
+        CredentialKind::AzureCli | CredentialKind::AzureDeveloperCli => recipe.tool(),
+        CredentialKind::ManagedIdentity => recipe.managed_identity(),
+        CredentialKind::WorkloadIdentity => recipe.workload_identity(),
+        CredentialKind::GithubOidc => recipe.github_oidc(),
+        CredentialKind::AzurePipelines => recipe.azure_pipelines(),
+        CredentialKind::ClientSecret => recipe.client_secret(),
+        CredentialKind::ClientCertificate => recipe.client_certificate(),
         // `auto` was resolved to another kind before.
-        Kind::Auto => Err(AuthError::NothingFound { skipped: Vec::new() }),
+        CredentialKind::Auto => Err(AuthError::NothingFound { skipped: Vec::new() }),
     }
 }
 
 /// The inputs of a credential. Each method reads what its kind needs from the environment, in the order in which missing variables are
 /// reported.
 struct Recipe<'a> {
-    kind: Kind,
+    kind: CredentialKind,
     settings: &'a Settings,
     wire: &'a Wire,
 }
@@ -93,7 +93,7 @@ impl Recipe<'_> {
         let tenant_id = self.settings.tenant.clone();
         let path = self.settings.environment.get("PATH").map(Into::into);
         let executor = Some(Arc::new(Shell { path }) as _);
-        if self.kind == Kind::AzureDeveloperCli {
+        if self.kind == CredentialKind::AzureDeveloperCli {
             let options = AzureDeveloperCliCredentialOptions { tenant_id, executor };
             return self.done(AzureDeveloperCliCredential::new(Some(options)));
         }

@@ -11,7 +11,7 @@ use crate::auth::cloud::Endpoint;
 
 /// The kinds of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Kind {
+pub enum CredentialKind {
     /// Whatever is found; production should name one.
     #[default]
     Auto,
@@ -33,62 +33,71 @@ pub enum Kind {
     ClientCertificate,
 }
 
-impl Kind {
+impl CredentialKind {
     /// Every credential.
-    pub const ALL: &'static [Kind] = &[
-        Kind::Auto,
-        Kind::AzureCli,
-        Kind::AzureDeveloperCli,
-        Kind::ManagedIdentity,
-        Kind::WorkloadIdentity,
-        Kind::GithubOidc,
-        Kind::AzurePipelines,
-        Kind::ClientSecret,
-        Kind::ClientCertificate,
+    pub const ALL: &'static [CredentialKind] = &[
+        CredentialKind::Auto,
+        CredentialKind::AzureCli,
+        CredentialKind::AzureDeveloperCli,
+        CredentialKind::ManagedIdentity,
+        CredentialKind::WorkloadIdentity,
+        CredentialKind::GithubOidc,
+        CredentialKind::AzurePipelines,
+        CredentialKind::ClientSecret,
+        CredentialKind::ClientCertificate,
     ];
 
     /// Its name for `--credential`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Auto => "auto",
-            Kind::AzureCli => "azure-cli",
-            Kind::AzureDeveloperCli => "azure-developer-cli",
-            Kind::ManagedIdentity => "managed-identity",
-            Kind::WorkloadIdentity => "workload-identity",
-            Kind::GithubOidc => "github-oidc",
-            Kind::AzurePipelines => "azure-pipelines",
-            Kind::ClientSecret => "client-secret",
-            Kind::ClientCertificate => "client-certificate",
+            CredentialKind::Auto => "auto",
+            CredentialKind::AzureCli => "azure-cli",
+            CredentialKind::AzureDeveloperCli => "azure-developer-cli",
+            CredentialKind::ManagedIdentity => "managed-identity",
+            CredentialKind::WorkloadIdentity => "workload-identity",
+            CredentialKind::GithubOidc => "github-oidc",
+            CredentialKind::AzurePipelines => "azure-pipelines",
+            CredentialKind::ClientSecret => "client-secret",
+            CredentialKind::ClientCertificate => "client-certificate",
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for CredentialKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for CredentialKind {
     type Err = AuthError;
 
     fn from_str(text: &str) -> Result<Self, AuthError> {
-        Kind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| AuthError::Unknown {
-            name: text.to_owned(),
-            known: Kind::ALL.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "),
+        CredentialKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            AuthError::Unknown {
+                name: text.to_owned(),
+                known: CredentialKind::ALL
+                    .iter()
+                    .map(|kind| format!("`{kind}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }
         })
     }
 }
 
 /// The variables that must all be set for a credential to be declared; the first matching row wins. Nothing else sets the first variable of
 /// a row, so a row where only others are missing was intended and is reported.
-const DECLARATIONS: &[(Kind, &[&str])] = &[
-    (Kind::ClientSecret, &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
-    (Kind::ClientCertificate, &["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
-    (Kind::WorkloadIdentity, &["AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
+const DECLARATIONS: &[(CredentialKind, &[&str])] = &[
+    (CredentialKind::ClientSecret, &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
     (
-        Kind::GithubOidc,
+        CredentialKind::ClientCertificate,
+        &["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"],
+    ),
+    (CredentialKind::WorkloadIdentity, &["AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"]),
+    (
+        CredentialKind::GithubOidc,
         &[
             "ACTIONS_ID_TOKEN_REQUEST_URL",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
@@ -97,7 +106,7 @@ const DECLARATIONS: &[(Kind, &[&str])] = &[
         ],
     ),
     (
-        Kind::AzurePipelines,
+        CredentialKind::AzurePipelines,
         &["SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
     ),
 ];
@@ -164,7 +173,7 @@ impl Host {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Which.
-    pub kind: Kind,
+    pub kind: CredentialKind,
     /// Why not, as a fragment.
     pub reason: String,
 }
@@ -181,7 +190,7 @@ pub(super) fn listed(skipped: &[Skipped]) -> String {
 }
 
 /// The credential that the environment declares, and which variable declares it; and earlier ones that it declares only in part.
-fn declared(environment: &Environment) -> (Option<(Kind, String)>, Vec<Skipped>) {
+fn declared(environment: &Environment) -> (Option<(CredentialKind, String)>, Vec<Skipped>) {
     let mut skipped = Vec::new();
     for (kind, names) in DECLARATIONS {
         if environment.get(names[0]).is_none() {
@@ -199,9 +208,12 @@ fn declared(environment: &Environment) -> (Option<(Kind, String)>, Vec<Skipped>)
 }
 
 /// Finds a credential; says why it was chosen, and which others were not.
-pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind, String), AuthError> {
+pub(super) async fn automatic(
+    settings: &Settings,
+    wire: &Wire,
+) -> Result<(CredentialKind, String), AuthError> {
     let (found, mut skipped) = declared(&settings.environment);
-    let taken = |kind: Kind, why: String, skipped: &[Skipped]| {
+    let taken = |kind: CredentialKind, why: String, skipped: &[Skipped]| {
         let rest = if skipped.is_empty() { String::new() } else { format!("; skipped {}", listed(skipped)) };
         Ok((kind, format!("{why}{rest}")))
     };
@@ -209,8 +221,8 @@ pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind,
         return taken(kind, why, &skipped);
     }
     match managed_identity(settings, wire).await {
-        Ok(why) => return taken(Kind::ManagedIdentity, why, &skipped),
-        Err(reason) => skipped.push(Skipped { kind: Kind::ManagedIdentity, reason }),
+        Ok(why) => return taken(CredentialKind::ManagedIdentity, why, &skipped),
+        Err(reason) => skipped.push(Skipped { kind: CredentialKind::ManagedIdentity, reason }),
     }
     let both = TOOLS.iter().all(|(tool, _)| tools::is_on_path(tool, &settings.environment));
     for (at, (tool, kind)) in TOOLS.iter().enumerate() {
@@ -227,14 +239,15 @@ pub(super) async fn automatic(settings: &Settings, wire: &Wire) -> Result<(Kind,
 }
 
 /// The developer tools, in order of preference.
-const TOOLS: [(&str, Kind); 2] = [("az", Kind::AzureCli), ("azd", Kind::AzureDeveloperCli)];
+const TOOLS: [(&str, CredentialKind); 2] =
+    [("az", CredentialKind::AzureCli), ("azd", CredentialKind::AzureDeveloperCli)];
 
 /// The message of `az` if nobody is signed in.
 const SIGNED_OUT: &str = "to setup account";
 
 /// Whether somebody is signed in to a tool, checked only if another tool could be chosen. A tool that is slow or fails otherwise is chosen
 /// and reports its own error: an expired sign-in must not lead to signing in as somebody else.
-async fn is_signed_in(kind: Kind, settings: &Settings, wire: &Wire) -> bool {
+async fn is_signed_in(kind: CredentialKind, settings: &Settings, wire: &Wire) -> bool {
     let Ok(credential) = build::build(kind, settings, wire) else { return true };
     let scope = Endpoint::arm(settings.cloud);
     let scopes = [scope.scope()];
@@ -279,7 +292,7 @@ mod tests {
                 let rest: Vec<&str> = names.iter().copied().filter(|name| name != missing).collect();
                 let (found, skipped) = declared(&environment(&rest));
                 assert_eq!(found, None, "{kind} without {missing}");
-                let told: Vec<Kind> = skipped.iter().map(|skipped| skipped.kind).collect();
+                let told: Vec<CredentialKind> = skipped.iter().map(|skipped| skipped.kind).collect();
                 // Without its first variable the row was not intended.
                 let expected = if *missing == names[0] { vec![] } else { vec![*kind] };
                 assert_eq!(told, expected, "{kind} without {missing}");
@@ -317,10 +330,10 @@ mod tests {
 
     #[test]
     fn names_are_read_back_and_others_are_listed() {
-        for kind in Kind::ALL {
+        for kind in CredentialKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
-        let error = "password".parse::<Kind>().unwrap_err();
+        let error = "password".parse::<CredentialKind>().unwrap_err();
         assert!(error.to_string().contains("`azure-cli`"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{AuthError, Kind};
+use super::{AuthError, CredentialKind};
 use crate::text::scrub::scrub;
 
 /// Entra ID's error codes with a known remedy.
@@ -48,34 +48,34 @@ const NOISE: &str = "non-transport error occurred";
 const OURS: &str = "other error error";
 
 /// The usual remedy for a credential.
-fn advice(kind: Kind) -> &'static str {
+fn advice(kind: CredentialKind) -> &'static str {
     match kind {
-        Kind::AzureCli => {
+        CredentialKind::AzureCli => {
             "run `az login` (with `--tenant` for another tenant), or choose another `--credential`"
         }
-        Kind::AzureDeveloperCli => "run `azd auth login`, or choose another `--credential`",
-        Kind::ManagedIdentity => {
+        CredentialKind::AzureDeveloperCli => "run `azd auth login`, or choose another `--credential`",
+        CredentialKind::ManagedIdentity => {
             "assign a managed identity to this machine or app; for a user-assigned one set AZURE_CLIENT_ID to its client id"
         }
-        Kind::WorkloadIdentity => {
+        CredentialKind::WorkloadIdentity => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE and the application's federated credential"
         }
-        Kind::GithubOidc => {
+        CredentialKind::GithubOidc => {
             "give the job `permissions: id-token: write`, and check AZURE_CLIENT_ID, AZURE_TENANT_ID and the application's federated credential"
         }
-        Kind::AzurePipelines => {
+        CredentialKind::AzurePipelines => {
             "check the service connection, and map SYSTEM_ACCESSTOKEN: $(System.AccessToken) into the step"
         }
-        Kind::ClientSecret => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-        Kind::ClientCertificate => {
+        CredentialKind::ClientSecret => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+        CredentialKind::ClientCertificate => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PATH, and that the application has the certificate"
         }
-        Kind::Auto => "choose another `--credential`",
+        CredentialKind::Auto => "choose another `--credential`",
     }
 }
 
 /// A variable that is not set.
-pub(super) fn missing(kind: Kind, names: &[&str]) -> AuthError {
+pub(super) fn missing(kind: CredentialKind, names: &[&str]) -> AuthError {
     let missing = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     AuthError::Missing { credential: kind, missing, advice: advice(kind).to_owned() }
 }
@@ -92,17 +92,17 @@ pub(super) fn no_client(error: &reqwest::Error) -> AuthError {
 }
 
 /// A credential that the environment declares but that cannot be used.
-pub(super) fn unusable(kind: Kind, reason: String, advice: &str) -> AuthError {
+pub(super) fn unusable(kind: CredentialKind, reason: String, advice: &str) -> AuthError {
     AuthError::Unusable { credential: kind, reason, advice: advice.to_owned() }
 }
 
 /// A sign-in that took too long.
-pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
+pub(super) fn too_slow(kind: CredentialKind, limit: Duration) -> AuthError {
     let reason = format!("it did not answer within {} s", limit.as_secs());
     let advice = match kind {
-        Kind::AzureCli => "try it by hand: `az account get-access-token`",
-        Kind::AzureDeveloperCli => "try it by hand: `azd auth token --output json`",
-        Kind::ManagedIdentity => {
+        CredentialKind::AzureCli => "try it by hand: `az account get-access-token`",
+        CredentialKind::AzureDeveloperCli => "try it by hand: `azd auth token --output json`",
+        CredentialKind::ManagedIdentity => {
             "the metadata service or identity endpoint of this machine does not answer: try again, or choose another `--credential`"
         }
         _ => "check the network and proxy between here and Entra ID, or choose another `--credential`",
@@ -111,7 +111,7 @@ pub(super) fn too_slow(kind: Kind, limit: Duration) -> AuthError {
 }
 
 /// A sign-in that failed.
-pub(super) fn failure(kind: Kind, error: &(dyn StdError + 'static)) -> AuthError {
+pub(super) fn failure(kind: CredentialKind, error: &(dyn StdError + 'static)) -> AuthError {
     // The outermost text only repeats the credential's name and adds a link.
     let mut causes = Vec::new();
     let mut next = error.source().or(Some(error));
@@ -169,7 +169,7 @@ mod tests {
             "deeper",
         ]);
         crate::text::scrub::learn("s3cret-of-the-job");
-        let AuthError::NoToken { reason, advice, .. } = failure(Kind::GithubOidc, &error) else {
+        let AuthError::NoToken { reason, advice, .. } = failure(CredentialKind::GithubOidc, &error) else {
             panic!("another error");
         };
         assert_eq!(reason, "AADSTS700213: no match Trace ID: 1, sent REDACTED.: deeper");
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn codes_are_told_apart_and_other_failures_get_the_credentials_advice() {
-        let advice = |text| match failure(Kind::ClientSecret, &layers(&[text])) {
+        let advice = |text| match failure(CredentialKind::ClientSecret, &layers(&[text])) {
             AuthError::NoToken { advice, .. } => advice,
             other => panic!("{other}"),
         };

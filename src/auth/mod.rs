@@ -21,7 +21,7 @@ use azure_core::credentials::TokenCredential;
 use tokio::sync::Mutex;
 use url::Url;
 
-pub use choose::{Kind, Skipped};
+pub use choose::{CredentialKind, Skipped};
 pub use claims::Claims;
 
 use crate::auth::cloud::{Cloud, Endpoint};
@@ -68,7 +68,7 @@ pub enum AuthError {
     #[error("`{credential}` needs {missing}")]
     Missing {
         /// Which credential.
-        credential: Kind,
+        credential: CredentialKind,
         /// Variables.
         missing: String,
         /// What to do.
@@ -78,7 +78,7 @@ pub enum AuthError {
     #[error("could not use `{credential}`: {reason}")]
     Unusable {
         /// Which credential.
-        credential: Kind,
+        credential: CredentialKind,
         /// What is wrong with it.
         reason: String,
         /// What to do.
@@ -106,7 +106,7 @@ pub enum AuthError {
     #[error("`{credential}` returned no token: {reason}")]
     NoToken {
         /// Which credential.
-        credential: Kind,
+        credential: CredentialKind,
         /// Why, in one line without secrets.
         reason: String,
         /// What to do.
@@ -268,7 +268,7 @@ enum Source {
     /// A given token, for sandboxes and tests.
     Fixed(Secret),
     Azure {
-        kind: Kind,
+        kind: CredentialKind,
         credential: Arc<dyn TokenCredential>,
     },
 }
@@ -305,17 +305,17 @@ impl Credential {
     }
 
     /// The credential of that kind; `auto` looks for one, which may take as long as the probe.
-    pub async fn sign_in(kind: Kind, settings: &Settings) -> Result<Self, AuthError> {
+    pub async fn sign_in(kind: CredentialKind, settings: &Settings) -> Result<Self, AuthError> {
         settings.environment.learn_secrets();
         let wire = entra::Wire::new(settings)?;
         let (kind, why) = match kind {
-            Kind::Auto => choose::automatic(settings, &wire).await?,
+            CredentialKind::Auto => choose::automatic(settings, &wire).await?,
             kind => (kind, "it was asked for".to_owned()),
         };
         let credential = build::build(kind, settings, &wire)?;
         tracing::info!(credential = %kind, %why, "signing in");
         let timeout = match kind {
-            Kind::AzureCli | Kind::AzureDeveloperCli => settings.tool_timeout,
+            CredentialKind::AzureCli | CredentialKind::AzureDeveloperCli => settings.tool_timeout,
             _ => settings.timeout,
         };
         Ok(Self::with(Source::Azure { kind, credential }, why, timeout))

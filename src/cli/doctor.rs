@@ -17,7 +17,7 @@ use crate::arm;
 use crate::auth::Claims;
 use crate::auth::cloud::{Cloud, Endpoint};
 use crate::doctor::rights::{Purpose, judged, needed, places};
-use crate::doctor::{self, Check, Diagnosis, State, probe};
+use crate::doctor::{self, Diagnosis, Health, Prerequisite, probe};
 use crate::document::{Requests, Statement};
 use crate::flow::Azure;
 use crate::id::ResourceId;
@@ -48,7 +48,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         match Session::connect(options).await {
             Ok(session) => {
                 let (name, why) = session.credential();
-                checks.push(Check::ok("credential", format!("{name}: {why}")));
+                checks.push(Prerequisite::ok("credential", format!("{name}: {why}")));
                 checks.extend(look(&session.azure, &stacks, args.purpose, &unreachable).await);
                 requests = session.azure.requests();
                 let whole = session.azure.unless_interrupted();
@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The specs, and whether they have errors.
-fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
+fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Prerequisite>) {
     let default = [PathBuf::from("specs")];
     let paths = match &args.specs[..] {
         [] if Path::new("specs").exists() => &default[..],
@@ -79,7 +79,7 @@ fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
     if errors == 0 {
         return (checked.stacks, None);
     }
-    let broken = Check::broken(
+    let broken = Prerequisite::broken(
         "specs",
         format!("{errors} error{}: their requirements were not checked", if errors == 1 { "" } else { "s" }),
         "run `keyless validate` to see them",
@@ -87,24 +87,26 @@ fn specs(options: &Options, args: &Args) -> (Vec<Loaded>, Option<Check>) {
     (Vec::new(), Some(broken))
 }
 
-fn cloud(options: &Options) -> Check {
+fn cloud(options: &Options) -> Prerequisite {
     match (&options.sandbox, &options.arm_endpoint) {
-        (Some(_), _) => Check::ok("cloud", "the sandbox: nothing in Azure changes"),
+        (Some(_), _) => Prerequisite::ok("cloud", "the sandbox: nothing in Azure changes"),
         (None, Some(url)) => match Endpoint::custom(url) {
-            Ok(endpoint) => Check::ok("cloud", format!("custom endpoint: {}", endpoint.base())),
-            Err(error) => {
-                Check::broken("cloud", error.to_string(), "`--arm-endpoint` takes scheme, host and port")
-            }
+            Ok(endpoint) => Prerequisite::ok("cloud", format!("custom endpoint: {}", endpoint.base())),
+            Err(error) => Prerequisite::broken(
+                "cloud",
+                error.to_string(),
+                "`--arm-endpoint` takes scheme, host and port",
+            ),
         },
         (None, None) => {
             let addresses = Cloud::from(options.cloud).addresses();
-            Check::ok("cloud", format!("{}: {}", addresses.name, addresses.arm))
+            Prerequisite::ok("cloud", format!("{}: {}", addresses.name, addresses.arm))
         }
     }
 }
 
 /// Checks whether the hosts can be reached, and compares their clocks with this machine's.
-async fn network(options: &Options) -> Vec<Check> {
+async fn network(options: &Options) -> Vec<Prerequisite> {
     let hosts: Vec<Url> = match (&options.sandbox, &options.arm_endpoint) {
         (Some(_), _) => Vec::new(),
         (None, Some(url)) => {
@@ -124,7 +126,7 @@ async fn network(options: &Options) -> Vec<Check> {
         || probe::clock("", None),
         |(host, ahead)| probe::clock(host.host_str().unwrap_or_default(), Some(ahead)),
     );
-    let mut checks: Vec<Check> = reached.into_iter().map(|reached| reached.check).collect();
+    let mut checks: Vec<Prerequisite> = reached.into_iter().map(|reached| reached.check).collect();
     if !hosts.is_empty() {
         checks.push(clock);
     }
@@ -132,17 +134,22 @@ async fn network(options: &Options) -> Vec<Check> {
 }
 
 /// The host of a failed network check.
-fn broken_host(check: &Check) -> Option<String> {
-    check.subject.clone().filter(|_| check.name == "network" && check.state == State::Broken)
+fn broken_host(check: &Prerequisite) -> Option<String> {
+    check.subject.clone().filter(|_| check.name == "network" && check.state == Health::Broken)
 }
 
 /// Everything that needs a token.
-async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &[String]) -> Vec<Check> {
+async fn look(
+    azure: &Azure,
+    stacks: &[Loaded],
+    purpose: Purpose,
+    unreachable: &[String],
+) -> Vec<Prerequisite> {
     let claims = match azure.caller().await {
         Ok(claims) => claims,
         Err(halt) => return vec![failed("token", halt.into())],
     };
-    let mut checks = vec![Check::ok("token", format!("for {}", azure.client.endpoint().scope()))];
+    let mut checks = vec![Prerequisite::ok("token", format!("for {}", azure.client.endpoint().scope()))];
     let declared: Vec<Uuid> =
         stacks.iter().filter_map(|loaded| loaded.spec.tenant.as_ref()?.parse().ok()).collect();
     checks.push(doctor::tenant(&claims, &declared));
@@ -155,7 +162,7 @@ async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &
     if lost(&azure.client) {
         // Asking again would only wait again.
         checks.push(doctor::identity(&claims, None));
-        checks.push(Check::unknown("rights", "not checked: Azure Resource Manager cannot be reached"));
+        checks.push(Prerequisite::unknown("rights", "not checked: Azure Resource Manager cannot be reached"));
         return checks;
     }
     let mut subscriptions: Vec<&str> =
@@ -180,12 +187,12 @@ async fn look(azure: &Azure, stacks: &[Loaded], purpose: Purpose, unreachable: &
     checks
 }
 
-async fn group(azure: &Azure, id: &ResourceId) -> Check {
+async fn group(azure: &Azure, id: &ResourceId) -> Prerequisite {
     let told = azure.client.get(&account::group_query(id).path).await;
     doctor::resource_group(id.name(), &told)
 }
 
-async fn identity(azure: &Azure, claims: &Claims) -> Check {
+async fn identity(azure: &Azure, claims: &Claims) -> Prerequisite {
     let Some(id) = claims.oid else { return doctor::identity(claims, None) };
     let (kind, fields) = if claims.is_application() {
         ("servicePrincipals", "displayName,appId")
@@ -196,13 +203,13 @@ async fn identity(azure: &Azure, claims: &Claims) -> Check {
     doctor::identity(claims, Some(&told))
 }
 
-async fn subscription(azure: &Azure, id: &str, claims: &Claims) -> Check {
+async fn subscription(azure: &Azure, id: &str, claims: &Claims) -> Prerequisite {
     let told = azure.client.get(&format!("/subscriptions/{id}?api-version=2022-12-01")).await;
     doctor::subscription(id, &told, claims)
 }
 
 /// The caller's permissions at a scope, or at the nearest one above that exists.
-async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Check {
+async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Purpose) -> Prerequisite {
     for place in places(scope) {
         let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
         match azure.client.list(&path, serde_json::from_value::<Permission>).await {
@@ -210,14 +217,14 @@ async fn held(azure: &Azure, scope: &ResourceId, actions: &[String], purpose: Pu
                 let permissions: Vec<Permission> = items.into_iter().flatten().collect();
                 return judged(scope, &place, actions, &permissions, purpose);
             }
-            Err(error) if error.kind == arm::Kind::NotFound => {}
-            Err(error) => return Check::unknown("rights", error.to_string()).of(scope.as_str()),
+            Err(error) if error.kind == arm::ErrorKind::NotFound => {}
+            Err(error) => return Prerequisite::unknown("rights", error.to_string()).of(scope.as_str()),
         }
     }
-    Check::unknown("rights", "neither this scope nor any above it was found").of(scope.as_str())
+    Prerequisite::unknown("rights", "neither this scope nor any above it was found").of(scope.as_str())
 }
 
-fn failed(name: &str, failure: Failure) -> Check {
+fn failed(name: &str, failure: Failure) -> Prerequisite {
     let (what, hint) = failure.into_parts();
-    Check::broken(name, what, hint.unwrap_or_else(|| "see above".to_owned()))
+    Prerequisite::broken(name, what, hint.unwrap_or_else(|| "see above".to_owned()))
 }

@@ -10,7 +10,7 @@ use super::options::{Format, Options};
 use super::output::{self, Failure};
 use crate::document::report::Report;
 use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
-use crate::files::{Target, WriteError};
+use crate::files::{OutputFile, WriteError};
 use crate::finding::Severity;
 use crate::render::annotations::Much;
 use crate::render::issues::{self, Issue};
@@ -78,7 +78,7 @@ pub struct ReportFile {
     format: ReportFormat,
     path: PathBuf,
     /// Checked once, before the run starts its work.
-    target: Arc<OnceLock<Result<Target, WriteError>>>,
+    target: Arc<OnceLock<Result<OutputFile, WriteError>>>,
     /// Set once this run has written it, or tried to.
     tried: Arc<OnceLock<()>>,
 }
@@ -126,12 +126,13 @@ impl FromStr for ReportFile {
 impl ReportFile {
     /// Checks whether it can be written without overwriting what the run reads or another report.
     pub(super) fn look(&self, inputs: &[PathBuf], others: &[ReportFile]) {
-        self.target.get_or_init(|| Target::open(&self.path, inputs, others.iter().flat_map(Self::target)));
+        self.target
+            .get_or_init(|| OutputFile::open(&self.path, inputs, others.iter().flat_map(Self::target)));
     }
 
     /// Where it goes, if it can be written.
-    pub(super) fn target(&self) -> Result<&Target, Failure> {
-        match self.target.get_or_init(|| Target::open(&self.path, &[], [])) {
+    pub(super) fn target(&self) -> Result<&OutputFile, Failure> {
+        match self.target.get_or_init(|| OutputFile::open(&self.path, &[], [])) {
             Ok(target) => Ok(target),
             Err(error) => Err(unwritten(&self.path, error)),
         }
@@ -141,7 +142,7 @@ impl ReportFile {
 /// The file of `--out`, checked before the run starts its work.
 pub(super) struct OutFile {
     path: PathBuf,
-    target: Target,
+    target: OutputFile,
 }
 
 impl OutFile {
@@ -151,7 +152,7 @@ impl OutFile {
             return Err(Failure::new("`-` is not a file")
                 .hint("use `--format` for stdout, or `./-` for a file of that name"));
         }
-        let target = Target::open(
+        let target = OutputFile::open(
             path,
             &options.all_inputs(inputs),
             options.report.iter().flat_map(ReportFile::target),
@@ -202,7 +203,7 @@ fn unwritten(path: &Path, error: &WriteError) -> Failure {
 }
 
 /// Writes a whole file, or nothing.
-fn save(target: &Target, path: &Path, text: &str) -> Result<(), Failure> {
+fn save(target: &OutputFile, path: &Path, text: &str) -> Result<(), Failure> {
     // Files get no colours.
     let text = anstream::adapter::strip_str(text).to_string();
     target.write(text.as_bytes()).map_err(|error| unwritten(path, &error))

@@ -39,7 +39,7 @@ pub struct Options {
         hide_env_values = true,
         default_value = "auto"
     )]
-    pub credential: crate::auth::Kind,
+    pub credential: crate::auth::CredentialKind,
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env_values = true, default_value_t = Format::Human)]
     pub format: Format,

@@ -14,7 +14,7 @@ use crate::document::Plan;
 use crate::flow::{Checked, Halt};
 use crate::verify::call::Prober;
 use crate::verify::gate::Gate;
-use crate::verify::probe::Place;
+use crate::verify::probe::DataPlane;
 use crate::verify::recent::Looking;
 use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 
@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) struct How {
     /// Call models with this credential, so that the run's own identity needs no data role
     #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env_values = true)]
-    pub verify_credential: Option<crate::auth::Kind>,
+    pub verify_credential: Option<crate::auth::CredentialKind>,
     /// How long to wait for new role assignments and resources to take effect
     #[arg(
         long,
@@ -78,14 +78,14 @@ fn handed_in(variable: &str) -> Option<Credential> {
 }
 
 /// Who calls models, and where: at the hosts of the cloud, or below the one address of a sandbox.
-async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(Prober, Place), Failure> {
+async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(Prober, DataPlane), Failure> {
     let endpoint = session.azure.client.endpoint();
     let (credential, cloud, place) = match (endpoint.cloud(), how.verify_credential) {
-        (Some(cloud), None) => (session.azure.credential.clone(), cloud, Place::Cloud(cloud)),
+        (Some(cloud), None) => (session.azure.credential.clone(), cloud, DataPlane::Cloud(cloud)),
         (Some(cloud), Some(kind)) => {
             let settings = Settings::new(cloud, Environment::process());
             let credential = Credential::sign_in(kind, &settings).await;
-            (credential.map_err(Halt::NotSignedIn)?, cloud, Place::Cloud(cloud))
+            (credential.map_err(Halt::NotSignedIn)?, cloud, DataPlane::Cloud(cloud))
         }
         (None, Some(_)) => {
             return Err(Failure::new("`--verify-credential` works with Azure's own clouds only")
@@ -94,7 +94,7 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
         (None, None) => {
             let credential =
                 handed_in("KEYLESS_VERIFY_TOKEN").unwrap_or_else(|| session.azure.credential.clone());
-            (credential, Cloud::Public, Place::Beside(endpoint.base().clone()))
+            (credential, Cloud::Public, DataPlane::Beside(endpoint.base().clone()))
         }
     };
     if !options.quiet && how.verify_credential.is_some() {

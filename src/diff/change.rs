@@ -49,7 +49,7 @@ pub enum Change {
         /// What is declared.
         desired: Desired,
         /// The live resource, if any.
-        found: Found,
+        found: LiveMatch,
         /// The fields that differ.
         fields: Vec<FieldChange>,
         /// Why, in one line.
@@ -97,7 +97,7 @@ pub enum Change {
 
 /// What is live for a declared resource.
 #[derive(Debug, Clone)]
-pub enum Found {
+pub enum LiveMatch {
     /// Nothing.
     Nothing,
     /// This resource.

@@ -1,7 +1,7 @@
 //! Changes that wait until every declared grant, and every declared deployment of the account, exists: keys are disabled only once clients
 //! can use tokens.
 
-use super::{Change, Found, field};
+use super::{Change, LiveMatch, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Mutability};
@@ -49,7 +49,7 @@ pub(super) fn hold_back(
             *change = if *adopt {
                 Change::Adopt { desired, live: live.clone() }
             } else {
-                Change::Refused { desired, found: Found::This(Box::new(live.clone())), fields: all, why }
+                Change::Refused { desired, found: LiveMatch::This(Box::new(live.clone())), fields: all, why }
             };
         } else {
             *fields = all.into_iter().filter(|changed| !waits(&desired, changed)).collect();

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use change::{Change, Found};
+pub use change::{Change, LiveMatch};
 #[cfg(test)]
 use compare::equal;
 pub use compare::{field, field_changes, values};
@@ -195,7 +195,7 @@ fn absent(
     match desired.after.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
         Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
         Some(Fate::Refused(why)) => {
-            return Change::Refused { desired, found: Found::Nothing, fields: Vec::new(), why };
+            return Change::Refused { desired, found: LiveMatch::Nothing, fields: Vec::new(), why };
         }
         None => {}
     }
@@ -208,11 +208,11 @@ fn absent(
     findings.extend(obstacles);
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => {
-            Change::Refused { fields: creation(&desired), desired, found: Found::Nothing, why }
+            Change::Refused { fields: creation(&desired), desired, found: LiveMatch::Nothing, why }
         }
         (None, Some(remains), OnSoftDeleted::Restore) => restored(desired, &remains, findings),
         (None, Some(remains), _) => match foreign(&desired, &remains, findings) {
-            Some(why) => Change::Refused { desired, found: Found::Nothing, fields: Vec::new(), why },
+            Some(why) => Change::Refused { desired, found: LiveMatch::Nothing, fields: Vec::new(), why },
             None => Change::Create { desired, purge: Some(remains.id) },
         },
         (None, None, _) => Change::Create { desired, purge: None },
@@ -250,7 +250,7 @@ fn restored(desired: Desired, remains: &Live, findings: &mut Vec<Finding>) -> Ch
         Change::Adopt { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: true },
         Change::NoOp { desired, .. } => Change::Restore { desired, fields: Vec::new(), mark: ours },
         Change::Refused { desired, fields, why, .. } => {
-            Change::Refused { desired, found: Found::Nothing, fields, why }
+            Change::Refused { desired, found: LiveMatch::Nothing, fields, why }
         }
         other => other,
     }
@@ -264,7 +264,7 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
     let refused = refused.map(|finding| finding.message.clone());
     findings.extend(problems);
     match refused {
-        Some(why) => Change::Refused { desired, found: Found::This(Box::new(live)), fields, why },
+        Some(why) => Change::Refused { desired, found: LiveMatch::This(Box::new(live)), fields, why },
         None => Change::Update { desired, live, fields, adopt },
     }
 }
@@ -272,7 +272,7 @@ fn fit(change: Change, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Chan
 /// A declared resource that exists.
 fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change {
     let mark = desired.kind.mark(&live.body);
-    let there = || Found::This(Box::new(live.clone()));
+    let there = || LiveMatch::This(Box::new(live.clone()));
     if let Some(why) = foreign(&desired, live, findings) {
         return Change::Refused { desired, found: there(), fields: Vec::new(), why };
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Change, Found, Known};
+use super::{Change, Known, LiveMatch};
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::kinds::Live;
@@ -94,7 +94,7 @@ pub(super) fn unresolved(desired: Desired, open: Open, findings: &mut Vec<Findin
         Open::Refused(finding) => {
             let why = finding.message.clone();
             findings.push(*finding);
-            Change::Refused { desired, found: Found::Unclear, fields: Vec::new(), why }
+            Change::Refused { desired, found: LiveMatch::Unclear, fields: Vec::new(), why }
         }
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn double(desired: Desired, first: Span, findings: &mut Vec<Finding>)
             .related(first, "first declared here")
             .hint("remove one of the two"),
     );
-    Change::Refused { desired, found: Found::Unclear, fields: Vec::new(), why }
+    Change::Refused { desired, found: LiveMatch::Unclear, fields: Vec::new(), why }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::open::Veiled;
 use super::strangers::stranger;
 use super::*;
 use crate::kinds::desired::samples::{GROUP, account, declared, live};
-use crate::kinds::{self, Compare, Gap, Verdict, Weight};
+use crate::kinds::{self, Compare, Gap, UndeclaredVerdict, Weight};
 use crate::spec::variables::VariableInputs;
 
 const RULE: &str =
@@ -224,7 +224,8 @@ fn weighed(
     let mut inventory = Inventory::default();
     let mut veiled = Veiled::default();
     spoil(&mut inventory, &mut veiled);
-    let verdict = Verdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
+    let verdict =
+        UndeclaredVerdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
     let known = Known { stacks: &stacks, snapshot: &Snapshot::default(), inventories: Vec::new() };
     let mut undeclared = Undeclared::beside(&[], &known);
     undeclared.veiled = veiled;

@@ -9,7 +9,7 @@ use super::strangers::{Unread, kept, stranger};
 use super::{Change, Diff, Known, Stays, Veil, passing};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, Called, Inventory, Kind, Live, Verdict, Weight};
+use crate::kinds::{self, Called, Inventory, Kind, Live, UndeclaredVerdict, Weight};
 use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
 use crate::spec::Loaded;
@@ -114,7 +114,7 @@ impl<'a> Undeclared<'a> {
     pub(super) fn change(
         &self,
         live: &Live,
-        verdict: Verdict,
+        verdict: UndeclaredVerdict,
         spared: Option<(Stays, String)>,
         unread: bool,
     ) -> Option<Change> {
@@ -157,7 +157,7 @@ impl<'a> Undeclared<'a> {
                 });
             }
         };
-        let Verdict { weight, note } = verdict;
+        let UndeclaredVerdict { weight, note } = verdict;
         let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
             // A resource that may be declared is not drift; that it is unresolved is an error of its own.

@@ -17,7 +17,8 @@ use crate::auth::Claims;
 /// The state of a prerequisite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+#[schemars(rename = "State")]
+pub enum Health {
     /// As it should be.
     Ok,
     /// It could not be determined, and keyless works without it.
@@ -29,14 +30,15 @@ pub enum State {
 /// One prerequisite that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Check {
+#[schemars(rename = "Check")]
+pub struct Prerequisite {
     /// One of `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`.
     pub name: String,
     /// Which one, if there are several: a host, a subscription, a resource group, a scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Its state.
-    pub state: State,
+    pub state: Health,
     /// What was found.
     pub detail: String,
     /// What to do.
@@ -44,27 +46,27 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-impl Check {
-    fn new(name: &str, state: State, detail: impl Into<String>) -> Self {
+impl Prerequisite {
+    fn new(name: &str, state: Health, detail: impl Into<String>) -> Self {
         Self { name: name.to_owned(), subject: None, state, detail: detail.into(), hint: None }
     }
 
     /// A fulfilled prerequisite.
     #[must_use]
     pub fn ok(name: &str, detail: impl Into<String>) -> Self {
-        Self::new(name, State::Ok, detail)
+        Self::new(name, Health::Ok, detail)
     }
 
     /// A prerequisite that could not be checked.
     #[must_use]
     pub fn unknown(name: &str, detail: impl Into<String>) -> Self {
-        Self::new(name, State::Unknown, detail)
+        Self::new(name, Health::Unknown, detail)
     }
 
     /// A prerequisite that prevents a plan, with a remedy.
     #[must_use]
     pub fn broken(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..Self::new(name, State::Broken, detail) }
+        Self { hint: Some(hint.into()), ..Self::new(name, Health::Broken, detail) }
     }
 
     /// Names the subject if there are several.
@@ -78,78 +80,80 @@ impl Check {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Diagnosis {
     /// Ordered so that each one may depend on those before.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Prerequisite>,
 }
 
 impl Diagnosis {
     /// The number of broken prerequisites.
     #[must_use]
     pub fn broken(&self) -> usize {
-        self.checks.iter().filter(|check| check.state == State::Broken).count()
+        self.checks.iter().filter(|check| check.state == Health::Broken).count()
     }
 }
 
 /// Compares a token's tenant with the one that specs declare.
 #[must_use]
-pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Check {
+pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
     let Some(tenant) = claims.tid else {
-        return Check::unknown("tenant", "the token does not contain it");
+        return Prerequisite::unknown("tenant", "the token does not contain it");
     };
     match declared.iter().find(|declared| **declared != tenant) {
-        Some(other) => Check::broken(
+        Some(other) => Prerequisite::broken(
             "tenant",
             format!("{tenant}, and a spec declares {other}"),
             "sign in to the tenant that the spec declares, or name another credential",
         ),
-        None => Check::ok("tenant", tenant.to_string()),
+        None => Prerequisite::ok("tenant", tenant.to_string()),
     }
 }
 
 /// The identity in a token, with its name from Microsoft Graph if available.
 #[must_use]
-pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Check {
+pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Prerequisite {
     let Some(id) = claims.oid else {
-        return Check::unknown("identity", "the token does not contain it");
+        return Prerequisite::unknown("identity", "the token does not contain it");
     };
     let kind = if claims.is_application() { "application" } else { "user" };
     match told {
         Some(Ok(body)) => {
             let name = body["userPrincipalName"].as_str().or(body["displayName"].as_str());
-            Check::ok("identity", format!("{kind} `{}`, object id {id}", name.unwrap_or_default()))
+            Prerequisite::ok("identity", format!("{kind} `{}`, object id {id}", name.unwrap_or_default()))
         }
         Some(Err(error)) => {
             let why = error.code.clone().unwrap_or_else(|| "no answer".to_owned());
-            Check::ok(
+            Prerequisite::ok(
                 "identity",
                 format!("{kind} with object id {id}; could not read its name from Microsoft Graph ({why})"),
             )
         }
-        None => Check::ok("identity", format!("{kind} with object id {id}")),
+        None => Prerequisite::ok("identity", format!("{kind} with object id {id}")),
     }
 }
 
 /// Judges ARM's answer about a subscription.
 #[must_use]
-pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Check {
+pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Prerequisite {
     let check = match told {
-        Err(error) if error.kind == arm::Kind::NotFound => Check::broken(
+        Err(error) if error.kind == arm::ErrorKind::NotFound => Prerequisite::broken(
             "subscription",
             "the caller cannot see this subscription",
             "check the id in the spec, and that the identity has a role in it; a new role assignment takes a few minutes to take effect",
         ),
-        Err(error) => Check::broken("subscription", error.to_string(), hint_of(error)),
+        Err(error) => Prerequisite::broken("subscription", error.to_string(), hint_of(error)),
         Ok(body) => {
             let (name, state) = (text(body, "displayName"), text(body, "state"));
             let tenant = Uuid::try_parse(text(body, "tenantId")).ok();
             let another = tenant.filter(|tenant| claims.tid.is_some_and(|own| own != *tenant));
             match (state, another) {
-                (_, Some(tenant)) => Check::broken(
+                (_, Some(tenant)) => Prerequisite::broken(
                     "subscription",
                     format!("`{name}` belongs to tenant {tenant}, which is not the token's"),
                     "sign in to the tenant of the subscription",
                 ),
-                ("Enabled" | "Warned", None) => Check::ok("subscription", format!("`{name}`, {state}")),
-                (_, None) => Check::broken(
+                ("Enabled" | "Warned", None) => {
+                    Prerequisite::ok("subscription", format!("`{name}`, {state}"))
+                }
+                (_, None) => Prerequisite::broken(
                     "subscription",
                     format!("`{name}` is {state}: Azure refuses writes there"),
                     "see the subscription's overview in the Azure portal",
@@ -162,15 +166,15 @@ pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims)
 
 /// Judges ARM's answer about a resource group that specs name. Only its owner can create it: without it, everything in it is refused.
 #[must_use]
-pub fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Check {
+pub fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Prerequisite {
     let check = match told {
-        Ok(body) => Check::ok("group", format!("exists, in {}", text(body, "location"))),
-        Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Check::broken(
+        Ok(body) => Prerequisite::ok("group", format!("exists, in {}", text(body, "location"))),
+        Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Prerequisite::broken(
             "group",
             "does not exist, and keyless does not create resource groups",
             format!("check the name in the spec, or create it: az group create --name {name} --location …"),
         ),
-        Err(error) => Check::unknown("group", error.to_string()),
+        Err(error) => Prerequisite::unknown("group", error.to_string()),
     };
     check.of(name)
 }

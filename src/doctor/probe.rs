@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use url::Url;
 
-use super::Check;
+use super::Prerequisite;
 use crate::text::loopback::is_loopback;
 
 /// How long a host may take to answer.
@@ -21,7 +21,7 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Reached {
     /// The check of reaching it.
-    pub check: Check,
+    pub check: Prerequisite,
     /// How far this machine's clock is ahead of the host's, in seconds.
     pub ahead: Option<i64>,
 }
@@ -31,8 +31,8 @@ pub async fn reach(base: &Url) -> Reached {
     let host = base.host_str().unwrap_or_default().to_owned();
     let (answer, ahead) = ask(base).await;
     let check = match answer {
-        Ok(status) => Check::ok("network", format!("answers ({status})")),
-        Err((what, hint)) => Check::broken("network", what, hint),
+        Ok(status) => Prerequisite::ok("network", format!("answers ({status})")),
+        Err((what, hint)) => Prerequisite::broken("network", what, hint),
     };
     Reached { check: check.of(host), ahead }
 }
@@ -113,16 +113,16 @@ fn trouble(error: &reqwest::Error) -> Trouble {
 
 /// Compares this machine's clock with a host's.
 #[must_use]
-pub fn clock(host: &str, ahead: Option<i64>) -> Check {
+pub fn clock(host: &str, ahead: Option<i64>) -> Prerequisite {
     let Some(seconds) = ahead else {
-        return Check::unknown("clock", "no host returned the time");
+        return Prerequisite::unknown("clock", "no host returned the time");
     };
     let amount = seconds.unsigned_abs();
     if amount <= TOLERANCE.as_secs() {
-        return Check::ok("clock", format!("within 5 minutes of {host}"));
+        return Prerequisite::ok("clock", format!("within 5 minutes of {host}"));
     }
     let way = if seconds < 0 { "behind" } else { "ahead of" };
-    Check::broken(
+    Prerequisite::broken(
         "clock",
         format!("{} {way} {host}", span(amount)),
         "set this machine's clock: tokens and assertions depend on it",
@@ -138,17 +138,17 @@ fn span(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::Health;
     use super::*;
 
     #[test]
     fn clocks_may_differ_by_five_minutes() {
         for (ahead, state, words) in [
-            (Some(0), State::Ok, "within 5 minutes of h"),
-            (Some(-300), State::Ok, "within 5 minutes of h"),
-            (Some(301), State::Broken, "5 minutes ahead of h"),
-            (Some(-90_000), State::Broken, "25 hours behind h"),
-            (None, State::Unknown, "no host returned the time"),
+            (Some(0), Health::Ok, "within 5 minutes of h"),
+            (Some(-300), Health::Ok, "within 5 minutes of h"),
+            (Some(301), Health::Broken, "5 minutes ahead of h"),
+            (Some(-90_000), Health::Broken, "25 hours behind h"),
+            (None, Health::Unknown, "no host returned the time"),
         ] {
             let check = clock("h", ahead);
             assert_eq!((check.state, check.detail.as_str()), (state, words), "{ahead:?}");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
+use super::Prerequisite;
 use crate::id::ResourceId;
 use crate::kinds::desired::desired;
 use crate::rbac::{Permission, allowed};
@@ -63,7 +63,7 @@ pub fn judged(
     actions: &[String],
     permissions: &[Permission],
     purpose: Purpose,
-) -> Check {
+) -> Prerequisite {
     let missing: Vec<String> = actions
         .iter()
         .filter(|action| !allowed(permissions, action))
@@ -75,7 +75,7 @@ pub fn judged(
         format!(" (asked at `{asked}`, since it does not exist yet)")
     };
     let check = if missing.is_empty() {
-        Check::ok("rights", format!("all {} actions that the specs need{place}", actions.len()))
+        Prerequisite::ok("rights", format!("all {} actions that the specs need{place}", actions.len()))
     } else {
         let reader = match purpose {
             Purpose::Plan => {
@@ -85,7 +85,7 @@ pub fn judged(
                 "assign the caller a role with these actions there; a new role assignment takes a few minutes to take effect. For an identity that only plans, use `--for plan`"
             }
         };
-        Check::broken("rights", format!("lacks {}{place}", missing.join(", ")), reader)
+        Prerequisite::broken("rights", format!("lacks {}{place}", missing.join(", ")), reader)
     };
     check.of(scope.as_str())
 }

@@ -56,7 +56,7 @@ pub enum Keys {
 #[serde(rename_all = "camelCase")]
 pub struct Revocation {
     /// The number of keys by result.
-    pub summary: Tally,
+    pub summary: KeyCounts,
     /// Each account.
     pub accounts: Vec<AccountRevocation>,
 }
@@ -64,7 +64,8 @@ pub struct Revocation {
 /// The number of keys by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Tally {
+#[schemars(rename = "Tally")]
+pub struct KeyCounts {
     /// The old key no longer works.
     pub regenerated: usize,
     /// The old key is unchanged.
@@ -118,7 +119,7 @@ impl Revocation {
     /// Combines the accounts.
     #[must_use]
     pub fn new(accounts: Vec<AccountRevocation>) -> Self {
-        let mut summary = Tally::default();
+        let mut summary = KeyCounts::default();
         for key in accounts.iter().flat_map(|account| &account.keys) {
             match key.status {
                 KeyStatus::Regenerated => summary.regenerated += 1,

@@ -32,14 +32,14 @@ const NAMELESS: &str = "somebody whom the log does not name";
 
 /// A part of the log that one query covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum LogScope {
     /// A resource group.
     Group(ResourceId),
     /// A provider's resources in a subscription.
     Provider(ResourceId, String),
 }
 
-impl Place {
+impl LogScope {
     /// The part that logs operations on a resource. Management groups have their own log, which is not queried.
     pub(super) fn of(id: &ResourceId) -> Option<Self> {
         if let Some(group) = id.group() {
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LogScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Group(group) => write!(f, "`{group}`"),
@@ -65,7 +65,7 @@ impl fmt::Display for Place {
 pub struct LogQuery {
     /// Path and query string, including api-version.
     pub path: String,
-    pub(super) place: Place,
+    pub(super) place: LogScope,
     /// The resources that it looks for.
     wanted: Vec<Search>,
 }
@@ -85,10 +85,10 @@ pub(super) struct Search {
 }
 
 impl LogQuery {
-    pub(super) fn new(place: Place, wanted: Vec<Search>, now: Timestamp) -> Self {
+    pub(super) fn new(place: LogScope, wanted: Vec<Search>, now: Timestamp) -> Self {
         let (scope, condition) = match &place {
-            Place::Group(group) => (group, format!("resourceGroupName eq {}", quoted(group.name()))),
-            Place::Provider(subscription, provider) => {
+            LogScope::Group(group) => (group, format!("resourceGroupName eq {}", quoted(group.name()))),
+            LogScope::Provider(subscription, provider) => {
                 (subscription, format!("resourceProvider eq {}", quoted(provider)))
             }
         };
@@ -119,7 +119,7 @@ impl LogQuery {
 
 /// The answer of the activity log.
 #[derive(Debug)]
-pub enum Answer {
+pub enum LogAnswer {
     /// It could be read.
     Read {
         /// Events that ended an operation.
@@ -138,13 +138,13 @@ pub struct Event {
     operation: String,
     caller: String,
     at: Timestamp,
-    outcome: Outcome,
+    outcome: Ended,
     correlation: Option<String>,
     address: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum Ended {
     Succeeded,
     /// Accepted, as with a 202; if it fails later, another event says so. No recording has one.
     Accepted,
@@ -161,9 +161,9 @@ impl Event {
             value["value"].as_str().is_some_and(|value| value.eq_ignore_ascii_case(name))
         };
         let outcome = match &body["status"] {
-            status if named(status, "Succeeded") => Outcome::Succeeded,
-            status if named(status, "Accepted") => Outcome::Accepted,
-            status if named(status, "Failed") => Outcome::Failed,
+            status if named(status, "Succeeded") => Ended::Succeeded,
+            status if named(status, "Accepted") => Ended::Accepted,
+            status if named(status, "Failed") => Ended::Failed,
             _ => return None,
         };
         if named(&body["eventName"], "BeginRequest") {
@@ -232,15 +232,15 @@ impl<'a> Log<'a> {
         let failed: BTreeSet<&str> = events
             .clone()
             .into_iter()
-            .filter(|event| event.outcome == Outcome::Failed)
+            .filter(|event| event.outcome == Ended::Failed)
             .filter_map(|event| event.correlation.as_deref())
             .collect();
         let mut log = Self { writes: BTreeMap::new(), deletes: BTreeMap::new() };
         for event in events {
             let took_place = match event.outcome {
-                Outcome::Succeeded => true,
-                Outcome::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
-                Outcome::Failed => false,
+                Ended::Succeeded => true,
+                Ended::Accepted => event.correlation.as_deref().is_none_or(|id| !failed.contains(id)),
+                Ended::Failed => false,
             };
             let done = [("/write", &mut log.writes), ("/delete", &mut log.deletes)];
             for (_, events) in done.into_iter().filter(|(verb, _)| took_place && event.does(verb)) {
@@ -269,26 +269,26 @@ impl<'a> Log<'a> {
 }
 
 /// Why it is not known who did something.
-pub(super) fn unknown(sort: Sort, answer: Option<&Answer>) -> String {
+pub(super) fn unknown(sort: Sort, answer: Option<&LogAnswer>) -> String {
     let (who, what) = match sort {
         Sort::Changed => ("could not determine who changed it", "write to it"),
         Sort::Appeared => ("could not determine who created it", "write to it"),
         Sort::Gone => ("could not determine whether somebody deleted it", "delete of it"),
     };
-    if let (Sort::Gone, Some(Answer::Read { whole: true, .. })) = (sort, answer) {
+    if let (Sort::Gone, Some(LogAnswer::Read { whole: true, .. })) = (sort, answer) {
         return format!(
             "it does not exist, and the activity log shows no {what} in the last {DAYS} days (events of the last minutes may be missing): probably new in the spec"
         );
     }
     let why = match answer {
         None => "it is not in a subscription, so there is no activity log to query".to_owned(),
-        Some(Answer::Unread(_)) => "the activity log could not be read".to_owned(),
-        Some(Answer::Read { whole: false, .. }) => {
+        Some(LogAnswer::Unread(_)) => "the activity log could not be read".to_owned(),
+        Some(LogAnswer::Read { whole: false, .. }) => {
             format!(
                 "the newest {PAGES} pages of the activity log show no {what}, and older ones were not read"
             )
         }
-        Some(Answer::Read { whole: true, .. }) => {
+        Some(LogAnswer::Read { whole: true, .. }) => {
             format!(
                 "the activity log shows no {what} in the last {DAYS} days; events of the last minutes may be missing"
             )

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use log::Log;
-pub use log::{Answer, Event, LogQuery, PAGES};
+pub use log::{Event, LogAnswer, LogQuery, PAGES};
 
-use crate::diff::{Change, Found};
+use crate::diff::{Change, LiveMatch};
 use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -82,11 +82,11 @@ impl Inquiry {
     /// The remaining queries to the activity log: one per resource group, and one per provider for resources outside of groups.
     #[must_use]
     pub fn queries(&self, now: Timestamp) -> Vec<LogQuery> {
-        let mut places: BTreeMap<log::Place, Vec<log::Search>> = BTreeMap::new();
+        let mut places: BTreeMap<log::LogScope, Vec<log::Search>> = BTreeMap::new();
         let first = log::first(now);
         let is_kept = |search: &log::Search| search.at.is_none_or(|at| at >= first);
         for search in self.subjects.iter().filter_map(Subject::search).filter(is_kept) {
-            if let Some(place) = log::Place::of(&search.id) {
+            if let Some(place) = log::LogScope::of(&search.id) {
                 places.entry(place).or_default().push(search);
             }
         }
@@ -94,21 +94,21 @@ impl Inquiry {
     }
 
     /// Writes the results into a plan's changes.
-    pub fn tell(mut self, answers: &[(LogQuery, Answer)], plan: &mut Plan) {
+    pub fn tell(mut self, answers: &[(LogQuery, LogAnswer)], plan: &mut Plan) {
         let answer = |id: &ResourceId| {
-            let place = log::Place::of(id)?;
+            let place = log::LogScope::of(id)?;
             answers.iter().find(|(query, _)| query.place == place).map(|(_, answer)| answer)
         };
-        let logs: BTreeMap<&log::Place, Log> = answers
+        let logs: BTreeMap<&log::LogScope, Log> = answers
             .iter()
             .filter_map(|(query, answer)| match answer {
-                Answer::Read { events, .. } => Some((&query.place, Log::of(events))),
-                Answer::Unread(_) => None,
+                LogAnswer::Read { events, .. } => Some((&query.place, Log::of(events))),
+                LogAnswer::Unread(_) => None,
             })
             .collect();
         for subject in &mut self.subjects {
             let Some(search) = subject.search() else { continue };
-            let log = log::Place::of(&search.id).and_then(|place| logs.get(&place));
+            let log = log::LogScope::of(&search.id).and_then(|place| logs.get(&place));
             if let Some(event) = log.and_then(|log| log.find(&search)) {
                 let mut cause = event.cause(&search.id);
                 if let Some(known) = &subject.cause {
@@ -134,8 +134,8 @@ impl Inquiry {
             change.caused_by.clone_from(&subject.cause);
         }
         plan.findings.extend(answers.iter().filter_map(|(query, answer)| match answer {
-            Answer::Unread(refusal) => Some(unread(query, refusal)),
-            Answer::Read { .. } => None,
+            LogAnswer::Unread(refusal) => Some(unread(query, refusal)),
+            LogAnswer::Read { .. } => None,
         }));
         plan.findings.sort();
         plan.fingerprint = plan.digest();
@@ -176,7 +176,7 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
             Some(live(&other.id, Sort::Appeared, &other.body))
         }
-        Change::Refused { found: Found::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
+        Change::Refused { found: LiveMatch::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
             // While the principal is unresolved, so is the id.
             if desired.hole.is_none() && desired.open.is_none() =>

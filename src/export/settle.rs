@@ -42,7 +42,7 @@ pub(super) struct Wrong {
 
 /// What a plan for a spec would do.
 #[derive(Default)]
-pub(super) struct Verdict {
+pub(super) struct Preview {
     /// What it would change.
     pub wrong: Vec<Wrong>,
     /// Other findings.
@@ -97,10 +97,10 @@ pub(super) fn verdict(
     snapshot: &Snapshot,
     roles: &Catalogue,
     wanted: &Wanted,
-) -> Result<Verdict, Unexportable> {
+) -> Result<Preview, Unexportable> {
     let stacks = std::slice::from_ref(loaded);
     let diff = diff(stacks, resolved(stacks, snapshot), snapshot);
-    let mut verdict = Verdict::default();
+    let mut verdict = Preview::default();
     for change in diff.changes {
         let (desired, why) = match change {
             Change::NoOp { .. } => {

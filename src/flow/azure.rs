@@ -11,7 +11,7 @@ use crate::apply::Progress;
 use crate::arm::{Client, Interrupt};
 use crate::auth::{Claims, Credential};
 use crate::document::{Requests, Target};
-use crate::drift::{Answer, LogQuery};
+use crate::drift::{LogAnswer, LogQuery};
 use crate::read;
 use crate::snapshot::{Caller, Query, Snapshot};
 
@@ -84,7 +84,7 @@ impl Azure {
     }
 
     /// Queries the activity log. A failure to read it is an answer too.
-    pub(super) async fn ask_log(&self, queries: Vec<LogQuery>) -> Vec<(LogQuery, Answer)> {
+    pub(super) async fn ask_log(&self, queries: Vec<LogQuery>) -> Vec<(LogQuery, LogAnswer)> {
         if !queries.is_empty() {
             self.progress.begins("reading the activity log");
         }

@@ -46,7 +46,7 @@ pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
 pub(crate) use shape::MARK;
 pub use shape::{merge, writable};
-pub use undeclared::{Verdict, Weight};
+pub use undeclared::{UndeclaredVerdict, Weight};
 use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
 
@@ -146,7 +146,7 @@ pub trait Kind: Sync {
         stacks: &[Loaded],
         _snapshot: &Snapshot,
         _roles: &Catalogue,
-    ) -> Vec<Verdict> {
+    ) -> Vec<UndeclaredVerdict> {
         undeclared::children(registered(self.name()), live, stacks)
     }
     /// Whether a complete declared list of it is at or below a scope: while the scope cannot be read, undeclared resources there are

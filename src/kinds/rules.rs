@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::shape::MARK;
-use crate::arm::State;
+use crate::arm::ProvisioningState;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::source::Span;
@@ -136,15 +136,15 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
 /// Whether Azure completed the last write, as far as the body says.
 pub(crate) fn has_succeeded(body: &Value) -> bool {
     let state = body["properties"]["provisioningState"].as_str();
-    state.is_none_or(|state| State::of(state) == State::Succeeded)
+    state.is_none_or(|state| ProvisioningState::of(state) == ProvisioningState::Succeeded)
 }
 
 /// What a provisioning state other than `Succeeded` means for trusting the live fields.
 pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
     let state = body["properties"]["provisioningState"].as_str()?;
-    match State::of(state) {
-        State::Succeeded => None,
-        State::Failed => Some(
+    match ProvisioningState::of(state) {
+        ProvisioningState::Succeeded => None,
+        ProvisioningState::Failed => Some(
             Finding::error(
                 Code::ProvisioningFailed,
                 format!("Azure did not complete the last change of {}", desired.title),
@@ -152,8 +152,8 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
             .at(desired.span)
             .hint("the portal's activity log shows why; any write, such as a changed tag, retries it"),
         ),
-        ended @ (State::Deleting | State::Disabled) => {
-            let (doing, hint) = if ended == State::Deleting {
+        ended @ (ProvisioningState::Deleting | ProvisioningState::Disabled) => {
+            let (doing, hint) = if ended == ProvisioningState::Deleting {
                 ("is deleting", "retry once it is deleted: `plan` then shows what is missing")
             } else {
                 ("has disabled", "it does not answer requests; the portal's activity log shows why")
@@ -161,7 +161,7 @@ pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
             let message = format!("Azure {doing} {}", desired.title);
             Some(Finding::error(Code::ProvisioningFailed, message).at(desired.span).hint(hint))
         }
-        State::Going => Some(
+        ProvisioningState::Going => Some(
             Finding::warning(
                 Code::OperationUnderWay,
                 format!("Azure is still changing {}: its state is `{state}`", desired.title),

@@ -12,7 +12,7 @@ use crate::spec::model::{CoManager, Unmanaged};
 
 /// What a live undeclared resource means for the stacks.
 #[derive(Debug, Clone)]
-pub struct Verdict {
+pub struct UndeclaredVerdict {
     /// How serious it is.
     pub weight: Weight,
     /// A note to show with it.
@@ -32,14 +32,14 @@ pub enum Weight {
     CoManaged,
 }
 
-impl Verdict {
+impl UndeclaredVerdict {
     pub(super) fn listed(note: Option<String>) -> Self {
         Self { weight: Weight::Listed, note }
     }
 }
 
 /// Verdicts on children: drift if a spec declares their parent's list.
-pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Vec<Verdict> {
+pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Vec<UndeclaredVerdict> {
     let lists: Vec<(ResourceId, Span)> = stacks
         .iter()
         .filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail)
@@ -49,11 +49,14 @@ pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Ve
     let verdict = |live: &&Live| {
         if let Some(team) = co_manager(live, stacks) {
             let note = format!("created by stack `{}`, accepted by `coManagedBy`", team.stack);
-            return Verdict { weight: Weight::CoManaged, note: Some(note) };
+            return UndeclaredVerdict { weight: Weight::CoManaged, note: Some(note) };
         }
         let parent = live.id.parent();
         let list = lists.iter().find(|(list, _)| Some(list) == parent.as_ref());
-        Verdict { weight: list.map_or(Weight::Listed, |(_, place)| Weight::Drift(*place)), note: None }
+        UndeclaredVerdict {
+            weight: list.map_or(Weight::Listed, |(_, place)| Weight::Drift(*place)),
+            note: None,
+        }
     };
     live.iter().map(verdict).collect()
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diff::{Change, Diff, Found, values};
+use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
     Action, Differs, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange,
     Property, Requests, Step, Summary, Target, hash,
@@ -185,14 +185,14 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
 /// How the live state differs from the declaration, as far as known.
 fn differs(change: &Change) -> Option<Differs> {
     match change {
-        Change::Create { .. } | Change::Restore { .. } | Change::Refused { found: Found::Nothing, .. } => {
-            Some(Differs::Missing)
-        }
-        Change::Adopt { .. } | Change::Update { .. } | Change::Refused { found: Found::This(_), .. } => {
+        Change::Create { .. }
+        | Change::Restore { .. }
+        | Change::Refused { found: LiveMatch::Nothing, .. } => Some(Differs::Missing),
+        Change::Adopt { .. } | Change::Update { .. } | Change::Refused { found: LiveMatch::This(_), .. } => {
             Some(Differs::Changed)
         }
         Change::Delete { .. } | Change::Unmanaged { weight: Weight::Drift(_), .. } => Some(Differs::Extra),
-        Change::Refused { found: Found::Unclear, .. }
+        Change::Refused { found: LiveMatch::Unclear, .. }
         | Change::NoOp { .. }
         | Change::Unknown { .. }
         | Change::Unmanaged { .. } => None,

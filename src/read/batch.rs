@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 6;
 
 /// The result of a part.
 #[derive(Debug, Clone, PartialEq)]
-enum Outcome {
+enum PartResult {
     Found(Vec<Value>),
     /// Throttled or unavailable: to be sent again after this many seconds.
     Again(u64, Refusal),
@@ -32,15 +32,15 @@ enum Outcome {
 /// Sends all queries; answers are in the same order.
 pub(super) async fn ask(graph: &Client, queries: &[&Query]) -> Vec<Answer> {
     let all: Vec<&Part> = queries.iter().flat_map(|query| parts(query)).collect();
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; all.len()];
+    let mut outcomes: Vec<Option<PartResult>> = vec![None; all.len()];
     for attempt in 1..=ATTEMPTS {
         let open: Vec<usize> = (0..all.len()).filter(|part| outcomes[*part].is_none()).collect();
         let sent = open.chunks(BATCH).map(|chunk| send(graph, &all, chunk));
         let mut wait = 0;
         for (part, outcome) in join_all(sent).await.into_iter().flatten() {
             match outcome {
-                Outcome::Again(seconds, _) if attempt < ATTEMPTS => wait = wait.max(seconds),
-                Outcome::Again(_, refusal) => outcomes[part] = Some(Outcome::Failed(refusal)),
+                PartResult::Again(seconds, _) if attempt < ATTEMPTS => wait = wait.max(seconds),
+                PartResult::Again(_, refusal) => outcomes[part] = Some(PartResult::Failed(refusal)),
                 outcome => outcomes[part] = Some(outcome),
             }
         }
@@ -59,14 +59,14 @@ fn parts(query: &Query) -> &[Part] {
     }
 }
 
-async fn send(graph: &Client, all: &[&Part], chunk: &[usize]) -> Vec<(usize, Outcome)> {
+async fn send(graph: &Client, all: &[&Part], chunk: &[usize]) -> Vec<(usize, PartResult)> {
     let parts: Vec<&Part> = chunk.iter().map(|part| all[*part]).collect();
     let outcomes = match graph.ask("/v1.0/$batch", &pack(&parts)).await {
         Ok(body) => unpack(&body, &parts),
         Err(error) => {
             let outcome = match error.kind {
-                arm::Kind::Denied => Outcome::Denied(refusal(&error)),
-                _ => Outcome::Failed(refusal(&error)),
+                arm::ErrorKind::Denied => PartResult::Denied(refusal(&error)),
+                _ => PartResult::Failed(refusal(&error)),
             };
             vec![outcome; parts.len()]
         }
@@ -75,14 +75,14 @@ async fn send(graph: &Client, all: &[&Part], chunk: &[usize]) -> Vec<(usize, Out
 }
 
 /// Everything found for a query, unless one of its parts failed.
-fn answer(query: &Query, outcomes: impl Iterator<Item = Option<Outcome>>) -> Answer {
+fn answer(query: &Query, outcomes: impl Iterator<Item = Option<PartResult>>) -> Answer {
     let mut items = Vec::new();
     let mut answer = None;
     for outcome in outcomes {
         match outcome {
-            Some(Outcome::Found(found)) => items.extend(found.into_iter().map(query.project)),
-            Some(Outcome::Denied(refusal)) => answer = answer.or(Some(Answer::Denied(refusal))),
-            Some(Outcome::Failed(refusal) | Outcome::Again(_, refusal)) => {
+            Some(PartResult::Found(found)) => items.extend(found.into_iter().map(query.project)),
+            Some(PartResult::Denied(refusal)) => answer = answer.or(Some(Answer::Denied(refusal))),
+            Some(PartResult::Failed(refusal) | PartResult::Again(_, refusal)) => {
                 answer = answer.or(Some(Answer::Failed(refusal)));
             }
             None => {
@@ -110,7 +110,7 @@ fn pack(parts: &[&Part]) -> Value {
 }
 
 /// The result of each part in a batch's answer, which may be in any order.
-fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
+fn unpack(body: &Value, parts: &[&Part]) -> Vec<PartResult> {
     let answers: BTreeMap<&str, &Value> = body["responses"]
         .as_array()
         .into_iter()
@@ -119,14 +119,14 @@ fn unpack(body: &Value, parts: &[&Part]) -> Vec<Outcome> {
         .collect();
     let outcome = |(id, part): (usize, &&Part)| {
         answers.get(id.to_string().as_str()).map_or_else(
-            || Outcome::Failed(refused(part, "Microsoft Graph's answer does not include it", None)),
+            || PartResult::Failed(refused(part, "Microsoft Graph's answer does not include it", None)),
             |answer| read(answer, part),
         )
     };
     parts.iter().enumerate().map(outcome).collect()
 }
 
-fn read(answer: &Value, part: &Part) -> Outcome {
+fn read(answer: &Value, part: &Part) -> PartResult {
     let body = &answer["body"];
     let status = answer["status"].as_u64().unwrap_or_default();
     let error = &body["error"];
@@ -136,22 +136,24 @@ fn read(answer: &Value, part: &Part) -> Outcome {
     let said = said.trim_end_matches([' ', '.']);
     match status {
         // Even if there are items too.
-        200 if arm::carries_error(body) => Outcome::Failed(refused(part, said, None)),
+        200 if arm::carries_error(body) => PartResult::Failed(refused(part, said, None)),
         200 => match (body["value"].as_array(), has_more(body)) {
             // An object without an id may be the one in question.
-            (Some(items), _) if !items.iter().all(has_id) => {
-                Outcome::Failed(refused(part, "an object in Microsoft Graph's answer has no valid id", None))
-            }
+            (Some(items), _) if !items.iter().all(has_id) => PartResult::Failed(refused(
+                part,
+                "an object in Microsoft Graph's answer has no valid id",
+                None,
+            )),
             // One page is more than enough for one name.
-            (Some(items), false) => Outcome::Found(items.clone()),
-            (Some(items), _) if items.len() > 1 && part.body.is_none() => Outcome::Found(items.clone()),
-            _ => Outcome::Failed(refused(part, "Microsoft Graph's answer is not a complete list", None)),
+            (Some(items), false) => PartResult::Found(items.clone()),
+            (Some(items), _) if items.len() > 1 && part.body.is_none() => PartResult::Found(items.clone()),
+            _ => PartResult::Failed(refused(part, "Microsoft Graph's answer is not a complete list", None)),
         },
-        401 | 403 => Outcome::Denied(refused(part, said, None)),
+        401 | 403 => PartResult::Denied(refused(part, said, None)),
         429 | 502..=504 => {
-            Outcome::Again(retry_after(answer), refused(part, said, Some("try again later".to_owned())))
+            PartResult::Again(retry_after(answer), refused(part, said, Some("try again later".to_owned())))
         }
-        _ => Outcome::Failed(refused(part, said, None)),
+        _ => PartResult::Failed(refused(part, said, None)),
     }
 }
 
@@ -200,15 +202,18 @@ mod tests {
             {"id": "4", "status": 200, "body": {"value": [], "@odata.nextLink": "https://elsewhere.example"}},
         ]});
         let outcomes = unpack(&body, &parts);
-        assert_eq!(outcomes[0], Outcome::Found(vec![json!({"id": id})]));
-        let Outcome::Denied(refusal) = &outcomes[1] else { panic!("{outcomes:?}") };
+        assert_eq!(outcomes[0], PartResult::Found(vec![json!({"id": id})]));
+        let PartResult::Denied(refusal) = &outcomes[1] else { panic!("{outcomes:?}") };
         assert_eq!(
             refusal.message,
             "looking in /groups: Microsoft Graph answered 403 Authorization_RequestDenied: Insufficient privileges"
         );
-        assert!(matches!(outcomes[2], Outcome::Again(7, _)));
-        assert!(matches!(outcomes[3], Outcome::Failed(_)), "a part without an answer is not an empty list");
-        assert!(matches!(outcomes[4], Outcome::Failed(_)), "nor is half a list");
+        assert!(matches!(outcomes[2], PartResult::Again(7, _)));
+        assert!(
+            matches!(outcomes[3], PartResult::Failed(_)),
+            "a part without an answer is not an empty list"
+        );
+        assert!(matches!(outcomes[4], PartResult::Failed(_)), "nor is half a list");
     }
 
     #[test]
@@ -228,11 +233,11 @@ mod tests {
             (200, "found"),
         ] {
             let found = match read(&json!({"id": "0", "status": status, "body": {"value": []}}), &part) {
-                Outcome::Again(2, _) => "again",
-                Outcome::Again(..) => "again, at another time",
-                Outcome::Denied(_) => "denied",
-                Outcome::Failed(_) => "failed",
-                Outcome::Found(_) => "found",
+                PartResult::Again(2, _) => "again",
+                PartResult::Again(..) => "again, at another time",
+                PartResult::Denied(_) => "denied",
+                PartResult::Failed(_) => "failed",
+                PartResult::Found(_) => "found",
             };
             assert_eq!(found, expected, "{status}");
         }
@@ -255,7 +260,7 @@ mod tests {
             let mut body = json!({"value": []});
             body[name] = value;
             let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
-            assert_eq!(matches!(outcome, Outcome::Found(_)), whole, "{body}: {outcome:?}");
+            assert_eq!(matches!(outcome, PartResult::Found(_)), whole, "{body}: {outcome:?}");
         }
     }
 
@@ -268,11 +273,11 @@ mod tests {
             {
                 let body = json!({"value": [{"id": id}, strange]});
                 let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
-                assert!(matches!(outcome, Outcome::Failed(_)), "{strange}: {outcome:?}");
+                assert!(matches!(outcome, PartResult::Failed(_)), "{strange}: {outcome:?}");
             }
             let body = json!({"value": [{"id": id}, {"id": id.to_uppercase()}]});
             let outcome = read(&json!({"id": "0", "status": 200, "body": body}), &part);
-            assert!(matches!(outcome, Outcome::Found(_)), "{outcome:?}");
+            assert!(matches!(outcome, PartResult::Found(_)), "{outcome:?}");
         }
     }
 
@@ -282,11 +287,11 @@ mod tests {
         let parts: Vec<&Part> = parts.iter().collect();
         for body in [json!(null), json!([]), json!({"responses": 7}), json!({"responses": [null, {"id": 0}]})]
         {
-            assert!(matches!(unpack(&body, &parts)[0], Outcome::Failed(_)), "{body}");
+            assert!(matches!(unpack(&body, &parts)[0], PartResult::Failed(_)), "{body}");
         }
         for status in [json!(200), json!("200"), json!(-1)] {
             let body = json!({"responses": [{"id": "0", "status": status, "body": {"value": {}}}]});
-            assert!(matches!(unpack(&body, &parts)[0], Outcome::Failed(_)), "{body}");
+            assert!(matches!(unpack(&body, &parts)[0], PartResult::Failed(_)), "{body}");
         }
     }
 
@@ -300,9 +305,9 @@ mod tests {
             project: |body| body,
         };
         let denied = Refusal { message: "no".to_owned(), hint: None };
-        let mixed = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Denied(denied.clone()))];
+        let mixed = [Some(PartResult::Found(vec![json!(1)])), Some(PartResult::Denied(denied.clone()))];
         assert_eq!(answer(&query, mixed.into_iter()), Answer::Denied(denied));
-        let both = [Some(Outcome::Found(vec![json!(1)])), Some(Outcome::Found(vec![json!(2)]))];
+        let both = [Some(PartResult::Found(vec![json!(1)])), Some(PartResult::Found(vec![json!(2)]))];
         assert_eq!(answer(&query, both.into_iter()), Answer::found(vec![json!(1), json!(2)]));
         assert!(matches!(answer(&query, [None].into_iter()), Answer::Failed(_)));
     }

@@ -53,21 +53,21 @@ pub async fn ask_log(
     queries: Vec<LogQuery>,
     client: &Client,
     patience: Duration,
-) -> Vec<(LogQuery, drift::Answer)> {
+) -> Vec<(LogQuery, drift::LogAnswer)> {
     let answers = join_all(queries.iter().map(|query| async {
         let enough = |events: &[Option<Event>]| query.is_answered(events);
         let read = client.list_until(&query.path, Event::read, drift::PAGES, enough);
         match tokio::time::timeout(patience, read).await {
             Ok(Ok((events, whole))) => {
-                drift::Answer::Read { events: events.into_iter().flatten().collect(), whole }
+                drift::LogAnswer::Read { events: events.into_iter().flatten().collect(), whole }
             }
             // The query itself is left out: it contains the time of day.
             Ok(Err(error)) => {
-                drift::Answer::Unread(Refusal { message: error.to_string(), hint: error.hint() })
+                drift::LogAnswer::Unread(Refusal { message: error.to_string(), hint: error.hint() })
             }
             Err(_) => {
                 let message = format!("it could not be read completely within {} s", patience.as_secs());
-                drift::Answer::Unread(Refusal { message, hint: None })
+                drift::LogAnswer::Unread(Refusal { message, hint: None })
             }
         }
     }))
@@ -93,13 +93,13 @@ const UNLICENSED: &str = "AadPremiumLicenseRequired";
 fn unanswered(query: &Query, error: &arm::Error) -> Answer {
     let absent = || Answer::Absent { code: error.code.clone().unwrap_or_default() };
     match error.kind {
-        arm::Kind::NotFound if is_absence(query, error) => absent(),
-        arm::Kind::Invalid
+        arm::ErrorKind::NotFound if is_absence(query, error) => absent(),
+        arm::ErrorKind::Invalid
             if query.shape == Shape::Schedules && error.code.as_deref() == Some(UNLICENSED) =>
         {
             absent()
         }
-        arm::Kind::Denied => Answer::Denied(refusal(error)),
+        arm::ErrorKind::Denied => Answer::Denied(refusal(error)),
         // The group of a list that is not the group's own, or whose first page was read: nobody needs to create it.
         _ if error.has_code("ResourceGroupNotFound") => {
             let hint =

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, plural};
-use crate::doctor::{Check, Diagnosis, State};
+use crate::doctor::{Diagnosis, Health, Prerequisite};
 use crate::text::sanitize::{markdown, sanitize};
 
 /// Width of the names of checks.
@@ -18,9 +18,9 @@ impl Said for Diagnosis {
         let mut text = String::new();
         for check in &self.checks {
             let (word, style) = match check.state {
-                State::Ok => ("ok     ", GOOD),
-                State::Unknown => ("unknown", CHANGED),
-                State::Broken => ("BROKEN ", BAD),
+                Health::Ok => ("ok     ", GOOD),
+                Health::Unknown => ("unknown", CHANGED),
+                Health::Broken => ("BROKEN ", BAD),
             };
             let _ = writeln!(
                 text,
@@ -47,9 +47,9 @@ impl Said for Diagnosis {
         let mut text = String::from("| | what | found | hint |\n| --- | --- | --- | --- |\n");
         for check in &self.checks {
             let word = match check.state {
-                State::Ok => "ok",
-                State::Unknown => "unknown",
-                State::Broken => "**broken**",
+                Health::Ok => "ok",
+                Health::Unknown => "unknown",
+                Health::Broken => "**broken**",
             };
             let hint = check.hint.as_deref().map(markdown).unwrap_or_default();
             let _ = writeln!(
@@ -63,7 +63,7 @@ impl Said for Diagnosis {
     }
 }
 
-fn about(check: &Check) -> String {
+fn about(check: &Prerequisite) -> String {
     match &check.subject {
         Some(subject) => format!("{subject}: {}", check.detail),
         None => check.detail.clone(),

@@ -9,8 +9,8 @@ use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, headed};
 use crate::text::sanitize::{markdown, sanitize};
-use crate::verify::verdict::Outcome;
-use crate::verify::{Check, Verification};
+use crate::verify::verdict::ProofResult;
+use crate::verify::{Proof, Verification};
 
 impl Said for Verification {
     const COMMAND: &'static str = "verify";
@@ -19,10 +19,10 @@ impl Said for Verification {
         let mut text = String::new();
         for check in &self.checks {
             let (word, style): (&str, Style) = match check.outcome {
-                Outcome::Proven => ("proven      ", GOOD),
-                Outcome::Disproven => ("disproven   ", BAD),
-                Outcome::Inconclusive => ("inconclusive", CHANGED),
-                Outcome::Unprovable => ("not provable", QUIET),
+                ProofResult::Proven => ("proven      ", GOOD),
+                ProofResult::Disproven => ("disproven   ", BAD),
+                ProofResult::Inconclusive => ("inconclusive", CHANGED),
+                ProofResult::Unprovable => ("not provable", QUIET),
             };
             text.push_str(&headed(word, style, &check.title(), check.source.as_ref()));
             let _ = writeln!(text, "               {QUIET}{}{QUIET:#}", sanitize(&words(check)));
@@ -46,10 +46,10 @@ impl Said for Verification {
         let mut text = String::from("| | | why | declared |\n| --- | --- | --- | --- |\n");
         for check in &self.checks {
             let word = match check.outcome {
-                Outcome::Proven => "proven",
-                Outcome::Disproven => "**disproven**",
-                Outcome::Inconclusive => "**inconclusive**",
-                Outcome::Unprovable => "not provable",
+                ProofResult::Proven => "proven",
+                ProofResult::Disproven => "**disproven**",
+                ProofResult::Inconclusive => "**inconclusive**",
+                ProofResult::Unprovable => "not provable",
             };
             let (title, why) = (markdown(&check.title()), markdown(&words(check)));
             let _ = writeln!(text, "| {word} | {title} | {why} | {} |", place(check.source.as_ref()));
@@ -59,7 +59,7 @@ impl Said for Verification {
 }
 
 /// Reason, message, and how long it took.
-fn words(check: &Check) -> String {
+fn words(check: &Proof) -> String {
     let reason = check.reason.map(|reason| format!("{}: ", reason.word())).unwrap_or_default();
     let waited = match check.waited_seconds {
         0 => String::new(),

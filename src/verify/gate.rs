@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::call::Prober;
-use super::probe::Place;
+use super::probe::DataPlane;
 use super::recent::{Looking, Recent};
 use super::subject::{answering, keys, sorts};
-use super::verdict::Outcome;
-use super::{Check, Run, Subject, Verification, Waiting, Wanted, run};
+use super::verdict::ProofResult;
+use super::{Proof, Run, Subject, Verification, Waiting, Wanted, run};
 use crate::accounts::Standing;
 use crate::arm::{Client, Interrupt};
 use crate::document::{Action, Plan, Step, StepAction};
@@ -24,7 +24,7 @@ pub struct Gate {
     /// Sends the probes.
     pub caller: Prober,
     /// The location of data planes.
-    pub place: Place,
+    pub place: DataPlane,
     /// What the plan declares, so that a missing resource does not count as proven.
     pub wanted: Vec<Wanted>,
     /// How long to wait for temporary failures.
@@ -127,7 +127,7 @@ fn unread(error: &crate::arm::Error) -> Stop {
 }
 
 fn settled(verification: &Verification, so: &str) -> Result<(), Stop> {
-    let open = |check: &&Check| !matches!(check.outcome, Outcome::Proven | Outcome::Unprovable);
+    let open = |check: &&Proof| !matches!(check.outcome, ProofResult::Proven | ProofResult::Unprovable);
     let Some(check) = verification.checks.iter().find(open) else { return Ok(()) };
     let hint = match check.hint() {
         Some(hint) => format!("{hint}; then apply again"),

@@ -24,24 +24,25 @@ use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
 use crate::source::{Position, Sources};
 use call::Prober;
-use probe::Place;
+use probe::DataPlane;
 pub use subject::{Subject, Wanted, queries, subjects};
-use verdict::{Outcome, Reason, Verdict, judge};
+use verdict::{ProofResult, Reason, Verdict, judge};
 
 /// The results for the accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// The number of checks by result.
-    pub summary: Tally,
+    pub summary: ProofCounts,
     /// Each check, in the order of the specs.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Proof>,
 }
 
 /// The number of checks by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Tally {
+#[schemars(rename = "Tally")]
+pub struct ProofCounts {
     /// Confirmed.
     pub proven: usize,
     /// Refuted.
@@ -55,7 +56,8 @@ pub struct Tally {
 /// One thing to prove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Check {
+#[schemars(rename = "Check")]
+pub struct Proof {
     /// The account's address in the spec.
     pub address: String,
     /// The account's name.
@@ -71,7 +73,7 @@ pub struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// The result.
-    pub outcome: Outcome,
+    pub outcome: ProofResult,
     /// The reason, unless it is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -117,27 +119,27 @@ pub struct Run<'a> {
     /// Receives waits.
     pub waiting: &'a Waiting,
     /// The location of data planes.
-    pub place: &'a Place,
+    pub place: &'a DataPlane,
 }
 
 /// Probes until every verdict is final.
 pub async fn run(subjects: &[Subject<'_>], run: &Run<'_>, sources: Option<&Sources>) -> Verification {
-    let asked: Vec<BoxFuture<'_, Check>> =
+    let asked: Vec<BoxFuture<'_, Proof>> =
         subjects.iter().map(|subject| check(subject, run, sources).boxed()).collect();
-    let checks: Vec<Check> = stream::iter(asked).buffered(run.parallelism.max(1)).collect().await;
-    let mut summary = Tally::default();
+    let checks: Vec<Proof> = stream::iter(asked).buffered(run.parallelism.max(1)).collect().await;
+    let mut summary = ProofCounts::default();
     for check in &checks {
         match check.outcome {
-            Outcome::Proven => summary.proven += 1,
-            Outcome::Disproven => summary.disproven += 1,
-            Outcome::Inconclusive => summary.inconclusive += 1,
-            Outcome::Unprovable => summary.unprovable += 1,
+            ProofResult::Proven => summary.proven += 1,
+            ProofResult::Disproven => summary.disproven += 1,
+            ProofResult::Inconclusive => summary.inconclusive += 1,
+            ProofResult::Unprovable => summary.unprovable += 1,
         }
     }
     Verification { summary, checks }
 }
 
-async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) -> Check {
+async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) -> Proof {
     let began = Instant::now();
     let mut attempts = 0;
     let verdict = match &subject.probe {
@@ -164,7 +166,7 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
             }
         },
     };
-    Check {
+    Proof {
         address: subject.account.address.clone(),
         account: subject.account.name().to_owned(),
         source: subject.span.and_then(|span| Some(sources?.position(span))),
@@ -177,7 +179,7 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
         attempts,
         waited_seconds: if attempts > 1 { began.elapsed().as_secs() } else { 0 },
         keys_declared_off: subject.keys_declared_off,
-        beside: matches!(run.place, Place::Beside(_)),
+        beside: matches!(run.place, DataPlane::Beside(_)),
     }
 }
 
@@ -196,7 +198,7 @@ fn title(claim: Claim, name: Option<&str>, account: &str) -> String {
     }
 }
 
-impl Check {
+impl Proof {
     /// Its subject, for people.
     #[must_use]
     pub fn title(&self) -> String {
@@ -207,7 +209,7 @@ impl Check {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let reason = self.reason?;
-        if reason == Reason::Role && self.outcome != Outcome::Unprovable {
+        if reason == Reason::Role && self.outcome != ProofResult::Unprovable {
             return Some(self.who_else());
         }
         self.remedy(reason).map(str::to_owned)
@@ -235,7 +237,7 @@ impl Check {
 
     fn remedy(&self, reason: Reason) -> Option<&'static str> {
         Some(match reason {
-            _ if self.outcome == Outcome::Unprovable => {
+            _ if self.outcome == ProofResult::Unprovable => {
                 "call it as its applications do, with a token, before disabling keys"
             }
             Reason::Network => "run it from a network that can reach the account",
@@ -245,7 +247,7 @@ impl Check {
             Reason::Subdomain => "add `customSubDomainName` to the account in the spec",
             Reason::Token => "check the credential, its tenant and `--cloud`",
             Reason::Role => return None,
-            Reason::Key if self.outcome == Outcome::Inconclusive => {
+            Reason::Key if self.outcome == ProofResult::Inconclusive => {
                 "a write takes a few minutes to take effect everywhere: verify again later; whether Azure checks a key while keys are disabled is not documented"
             }
             Reason::Key if self.keys_declared_off => {
@@ -271,13 +273,13 @@ impl Check {
 /// The findings of a verification: an error for everything that is not proven, unless inconclusive results are allowed.
 #[must_use]
 pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry> {
-    let finding = |check: &Check| {
+    let finding = |check: &Proof| {
         let (code, severity) = match check.outcome {
-            Outcome::Proven => return None,
-            Outcome::Disproven => (Code::Disproven, Severity::Error),
-            Outcome::Inconclusive if lenient => (Code::Inconclusive, Severity::Note),
-            Outcome::Inconclusive => (Code::Inconclusive, Severity::Error),
-            Outcome::Unprovable => (Code::Inconclusive, Severity::Note),
+            ProofResult::Proven => return None,
+            ProofResult::Disproven => (Code::Disproven, Severity::Error),
+            ProofResult::Inconclusive if lenient => (Code::Inconclusive, Severity::Note),
+            ProofResult::Inconclusive => (Code::Inconclusive, Severity::Error),
+            ProofResult::Unprovable => (Code::Inconclusive, Severity::Note),
         };
         let what = match check.claim {
             Claim::ModelAnswers if check.deployment.is_none() => {
@@ -287,12 +289,12 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
             Claim::KeysRefused => format!("account {}", check.account),
         };
         let message = match (check.claim, check.outcome) {
-            (Claim::KeysRefused, Outcome::Disproven) => format!("{what} accepts API keys"),
+            (Claim::KeysRefused, ProofResult::Disproven) => format!("{what} accepts API keys"),
             (Claim::KeysRefused, _) => format!("could not verify that {what} refuses API keys"),
-            (_, Outcome::Disproven) => format!("{what} does not accept tokens"),
+            (_, ProofResult::Disproven) => format!("{what} does not accept tokens"),
             _ => format!("could not verify that {what} accepts tokens"),
         };
-        let open = check.outcome == Outcome::Inconclusive && !lenient;
+        let open = check.outcome == ProofResult::Inconclusive && !lenient;
         let way_out = if open { "; `--allow-inconclusive` ignores this" } else { "" };
         Some(FindingEntry {
             source: check.source.clone(),
@@ -310,14 +312,14 @@ mod tests {
 
     #[test]
     fn another_identity_is_named_as_the_target_takes_it_and_what_the_spec_says_is_not_advised() {
-        let check = |claim, reason, beside, keys_declared_off| Check {
+        let check = |claim, reason, beside, keys_declared_off| Proof {
             address: String::new(),
             account: "chat".to_owned(),
             source: None,
             claim,
             deployment: None,
             project: None,
-            outcome: Outcome::Disproven,
+            outcome: ProofResult::Disproven,
             reason: Some(reason),
             message: String::new(),
             attempts: 1,

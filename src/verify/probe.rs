@@ -93,7 +93,7 @@ pub struct Probe {
 
 /// The location of an account's data plane.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum DataPlane {
     /// At the hosts in ARM's answers, below the cloud's suffixes.
     Cloud(Cloud),
     /// At the origin of a sandbox, below `_data/SUBDOMAIN`.
@@ -112,7 +112,7 @@ const FEWEST: u32 = 1;
 const FEW: u32 = 16;
 
 /// The smallest request to a deployment, by its name.
-pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Probe, String> {
+pub fn model(account: &Value, name: &str, ask: Ask, place: &DataPlane) -> Result<Probe, String> {
     const WORDS: &str = "Say yes.";
     let messages = json!([{"role": "user", "content": WORDS}]);
     let (api, path, body) = match ask {
@@ -136,13 +136,13 @@ pub fn model(account: &Value, name: &str, ask: Ask, place: &Place) -> Result<Pro
 
 /// The request to a project: the list of its deployments, which requires the data action
 /// `Microsoft.CognitiveServices/accounts/AIServices/deployments/read`.
-pub fn project(account: &Value, project: &Value, place: &Place) -> Result<Probe, String> {
+pub fn project(account: &Value, project: &Value, place: &DataPlane) -> Result<Probe, String> {
     let shown =
         project["properties"]["endpoints"][FOUNDRY].as_str().ok_or("Azure does not show its endpoint")?;
     let base = own(account, shown, place)?;
     let mut url = match place {
-        Place::Cloud(_) => extended(&base, ["deployments"].into_iter())?,
-        Place::Beside(_) => {
+        DataPlane::Cloud(_) => extended(&base, ["deployments"].into_iter())?,
+        DataPlane::Beside(_) => {
             let name = name(project).unwrap_or_default();
             extended(&base, ["api", "projects", &name, "deployments"].into_iter())?
         }
@@ -162,7 +162,7 @@ pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
 }
 
 /// The request that shows whether keys are checked: a list that costs nothing.
-pub fn keys(account: &Value, place: &Place) -> Result<Probe, String> {
+pub fn keys(account: &Value, place: &DataPlane) -> Result<Probe, String> {
     let mut url = extended(&base(account, OPENAI, place)?, ["openai", "models"].into_iter())?;
     url.query_pairs_mut().append_pair("api-version", OPENAI_VERSION);
     Ok(Probe { call: Call::Keys, url, body: None })
@@ -176,19 +176,19 @@ fn extended<'a>(base: &Url, segments: impl Iterator<Item = &'a str>) -> Result<U
 }
 
 /// The account's own endpoint for an API, if it may receive a token.
-fn base(account: &Value, api: &str, place: &Place) -> Result<Url, String> {
+fn base(account: &Value, api: &str, place: &DataPlane) -> Result<Url, String> {
     let properties = &account["properties"];
     let shown = properties["endpoints"][api].as_str().or_else(|| properties["endpoint"].as_str());
     own(account, shown.ok_or("Azure does not show its endpoint")?, place)
 }
 
 /// A URL from ARM, if it is at the account's own host; or the account's URL in a sandbox.
-fn own(account: &Value, shown: &str, place: &Place) -> Result<Url, String> {
+fn own(account: &Value, shown: &str, place: &DataPlane) -> Result<Url, String> {
     let subdomain = account["properties"]["customSubDomainName"].as_str().unwrap_or_default();
     let url = Url::parse(shown).map_err(|_| format!("`{shown}` is not a URL"))?;
     match place {
-        Place::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),
-        Place::Cloud(cloud) => {
+        DataPlane::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),
+        DataPlane::Cloud(cloud) => {
             let own = url.host_str().and_then(|host| host.split('.').next());
             if !takes_data_tokens(*cloud, &url) {
                 return Err(format!(
@@ -224,7 +224,7 @@ mod tests {
             (Ask::Responses, "https://chat.openai.azure.com/openai/v1/responses", "max_output_tokens"),
             (Ask::Message, "https://chat.services.ai.azure.com/anthropic/v1/messages", "max_tokens"),
         ] {
-            let probe = model(&body, "gpt 4", ask, &Place::Cloud(Cloud::Public)).unwrap();
+            let probe = model(&body, "gpt 4", ask, &DataPlane::Cloud(Cloud::Public)).unwrap();
             let sent = probe.body.unwrap();
             assert_eq!((probe.url.as_str(), &sent["model"]), (url, &json!("gpt 4")));
             assert!(!sent[limit].is_null(), "{sent}");
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_token_goes_to_the_accounts_own_host_and_to_no_other() {
-        let at = |endpoint: &str| keys(&account(endpoint), &Place::Cloud(Cloud::Public));
+        let at = |endpoint: &str| keys(&account(endpoint), &DataPlane::Cloud(Cloud::Public));
         assert!(at("https://chat.cognitiveservices.azure.com/").is_ok());
         assert!(at("https://CHAT.cognitiveservices.azure.com/").is_ok());
         for endpoint in [
@@ -249,7 +249,7 @@ mod tests {
             assert!(at(endpoint).is_err(), "{endpoint}");
         }
         let origin = Url::parse("http://127.0.0.1:8080/").unwrap();
-        let probe = keys(&account("https://evil.example/"), &Place::Beside(origin)).unwrap();
+        let probe = keys(&account("https://evil.example/"), &DataPlane::Beside(origin)).unwrap();
         assert!(
             probe.url.as_str().starts_with("http://127.0.0.1:8080/_data/chat/openai/models?"),
             "{probe:?}"
@@ -259,11 +259,11 @@ mod tests {
     #[test]
     fn a_project_is_asked_for_its_deployments_at_the_endpoint_that_azure_shows() {
         let body = account("https://chat.cognitiveservices.azure.com/");
-        let at = |endpoint: &str, place: &Place| {
+        let at = |endpoint: &str, place: &DataPlane| {
             let shown = json!({"name": "chat/team", "properties": {"endpoints": {FOUNDRY: endpoint}}});
             project(&body, &shown, place).map(|probe| probe.url.to_string())
         };
-        let cloud = Place::Cloud(Cloud::Public);
+        let cloud = DataPlane::Cloud(Cloud::Public);
         let expected = "https://chat.services.ai.azure.com/api/projects/team/deployments?api-version=v1";
         for endpoint in [
             "https://chat.services.ai.azure.com/api/projects/team",
@@ -278,7 +278,7 @@ mod tests {
         ] {
             assert!(at(endpoint, &cloud).is_err(), "{endpoint}");
         }
-        let beside = Place::Beside(Url::parse("http://127.0.0.1:8080/").unwrap());
+        let beside = DataPlane::Beside(Url::parse("http://127.0.0.1:8080/").unwrap());
         assert_eq!(
             at("https://chat.services.ai.azure.com/api/projects/team", &beside).unwrap(),
             "http://127.0.0.1:8080/_data/chat/api/projects/team/deployments?api-version=v1"
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_model_that_wants_the_other_name_of_the_limit_is_asked_once_more() {
         let body = json!({"properties": {"customSubDomainName": "chat", "endpoint": "https://chat.openai.azure.com/"}});
-        let cloud = Place::Cloud(Cloud::Public);
+        let cloud = DataPlane::Cloud(Cloud::Public);
         let probe = model(&body, "o", Ask::Chat, &cloud).unwrap();
         let answer = json!({"error": {"code": "unsupported_parameter", "message":
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}});

@@ -8,9 +8,9 @@ use std::borrow::Borrow;
 use serde_json::Value;
 
 use super::Claim;
-use super::probe::{self, Deployment, Place, Probe};
+use super::probe::{self, DataPlane, Deployment, Probe};
 use super::recent::{Looking, Recent};
-use super::verdict::{Outcome, Reason, Verdict, without_subdomain};
+use super::verdict::{ProofResult, Reason, Verdict, without_subdomain};
 use crate::accounts::{self, Standing};
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
@@ -109,7 +109,7 @@ pub fn subjects<'a>(
     stacks: &[Loaded],
     standing: &'a [Standing],
     snapshot: &Snapshot,
-    place: &Place,
+    place: &DataPlane,
     looking: &Looking,
 ) -> (Vec<Subject<'a>>, Vec<Finding>) {
     let wanted = wanted(stacks, snapshot);
@@ -181,7 +181,7 @@ pub(super) fn answering<'a>(
     sort: Sort,
     bodies: &[impl Borrow<Value>],
     wanted: &[Wanted],
-    place: &Place,
+    place: &DataPlane,
     (looking, recent): (&Looking, Recent),
 ) -> Vec<Subject<'a>> {
     let claim = match sort {
@@ -209,7 +209,7 @@ pub(super) fn answering<'a>(
         return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
     }
     let unprovable = |probe: &Result<Probe, Verdict>| {
-        probe.as_ref().is_err_and(|verdict| verdict.outcome == Outcome::Unprovable)
+        probe.as_ref().is_err_and(|verdict| verdict.outcome == ProofResult::Unprovable)
     };
     // Something that cannot be tried is no proof that anything works.
     let untried = !live.is_empty() && live.iter().all(|(_, probe, _)| unprovable(probe));
@@ -238,7 +238,7 @@ fn probed(
     account: &Standing,
     sort: Sort,
     body: &Value,
-    place: &Place,
+    place: &DataPlane,
 ) -> Option<(String, Result<Probe, Verdict>)> {
     let (name, probe) = match sort {
         Sort::Deployments => {
@@ -256,7 +256,7 @@ fn probed(
 }
 
 /// The subject for keys, which must be refused because of `disableLocalAuth: true`.
-pub(super) fn keys<'a>(account: &'a Standing, place: &Place, recent: Recent) -> Subject<'a> {
+pub(super) fn keys<'a>(account: &'a Standing, place: &DataPlane, recent: Recent) -> Subject<'a> {
     let probe = if account.body["properties"]["customSubDomainName"].is_null() {
         let shared = "the account has no customSubDomainName, so it has no host of its own";
         Err(Verdict::inconclusive(Reason::Subdomain, shared))

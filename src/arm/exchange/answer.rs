@@ -10,7 +10,7 @@ use crate::text::excerpt::first_words;
 
 /// An answer from Azure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Headers.
@@ -39,7 +39,7 @@ pub enum Body {
     },
 }
 
-impl Answer {
+impl Response {
     /// The error in the body; empty for a success.
     pub(super) fn error_body(&self) -> ErrorBody {
         if self.status < 300 {

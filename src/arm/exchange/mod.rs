@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use self::answer::{Answer, Body, Headers};
+pub use self::answer::{Body, Headers, Response};
 use self::operation::Style;
 use super::clock::Moment;
-use super::error::{Details, Effect, Error, Kind};
+use super::error::{Details, Effect, Error, ErrorKind};
 use super::error_body::ErrorBody;
 use super::observer::Why;
 use super::origin::{OriginError, origin_of};
@@ -98,9 +98,9 @@ impl fmt::Debug for SignedUrl {
 
 /// The result of the last `Send` or `Wait`.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub enum Sent {
     /// Azure answered.
-    Answer(Answer),
+    Answer(Response),
     /// There was no answer.
     Broken {
         /// Whether the request may have reached Azure.
@@ -132,7 +132,7 @@ pub enum Outcome {
 pub enum Next {
     /// Send this and step with the result.
     Send(Exchange, Request),
-    /// Step at that moment with [`Outcome::Waited`], or earlier with [`Outcome::Interrupted`].
+    /// Step at that moment with [`Sent::Waited`], or earlier with [`Sent::Interrupted`].
     Wait {
         /// The exchange to step.
         exchange: Exchange,
@@ -253,25 +253,25 @@ impl Exchange {
 
     /// Processes a result and returns what to do next.
     #[must_use]
-    pub fn step(self, outcome: Outcome, now: Moment) -> Next {
+    pub fn step(self, outcome: Sent, now: Moment) -> Next {
         match outcome {
-            Outcome::Waited => self.send(),
-            Outcome::Answer(answer) => match self.phase {
+            Sent::Waited => self.send(),
+            Sent::Answer(answer) => match self.phase {
                 Phase::Call => self.answered(answer, now),
                 Phase::Operation { .. } | Phase::Resource => self.polled(answer, now),
             },
-            Outcome::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
-            Outcome::Interrupted => {
+            Sent::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
+            Sent::Interrupted => {
                 let what = if self.is_under_way() {
                     "Azure is still processing it"
                 } else {
                     "stopped while waiting"
                 };
-                self.stop(Kind::Interrupted, what, now)
+                self.stop(ErrorKind::Interrupted, what, now)
             }
-            Outcome::Abandoned => self.abandoned(now),
-            Outcome::Refused(refused) => self.stop(Kind::Origin, refused.to_string(), now),
-            Outcome::NoToken { what, advice } => match (self.stop(Kind::SignIn, what, now), advice) {
+            Sent::Abandoned => self.abandoned(now),
+            Sent::Refused(refused) => self.stop(ErrorKind::Origin, refused.to_string(), now),
+            Sent::NoToken { what, advice } => match (self.stop(ErrorKind::SignIn, what, now), advice) {
                 (Next::GiveUp(error), Some(advice)) => Next::GiveUp(error.advise(advice)),
                 (next, _) => next,
             },
@@ -298,7 +298,7 @@ impl Exchange {
     }
 
     /// Handles the answer to the call itself.
-    fn answered(self, answer: Answer, now: Moment) -> Next {
+    fn answered(self, answer: Response, now: Moment) -> Next {
         let status = answer.status;
         let body = answer.error_body();
         match status {
@@ -326,7 +326,7 @@ impl Exchange {
     }
 
     /// Handles 408, 429 or 5xx, for the call or a poll.
-    fn faulted(mut self, answer: &Answer, body: ErrorBody, now: Moment) -> Next {
+    fn faulted(mut self, answer: &Response, body: ErrorBody, now: Moment) -> Next {
         let told = retry_after(&answer.headers, now).is_some();
         let refused = matches!(answer.status, 429 | 503);
         let calling = matches!(self.phase, Phase::Call);
@@ -351,16 +351,16 @@ impl Exchange {
         }
         let repeatable = !(matches!(self.phase, Phase::Call) && self.once && sent);
         if lasting || !repeatable {
-            return self.stop(Kind::Network, what, now);
+            return self.stop(ErrorKind::Network, what, now);
         }
         let why = Why::Fault { what: what.clone() };
         self.trouble(Trouble::Fault, why, &Headers::default(), now, |exchange, now| {
-            exchange.error(Kind::Network, what, now)
+            exchange.error(ErrorKind::Network, what, now)
         })
     }
 
     /// Handles a success with an unreadable body: repeats the request if allowed.
-    fn unreadable(mut self, answer: &Answer, what: String, lasting: bool, now: Moment) -> Next {
+    fn unreadable(mut self, answer: &Response, what: String, lasting: bool, now: Moment) -> Next {
         let calling = matches!(self.phase, Phase::Call);
         let status = answer.status;
         let headers = &answer.headers;
@@ -368,7 +368,7 @@ impl Exchange {
             self.unclear = true;
         }
         let error = move |exchange: Exchange, now| {
-            let mut details = (*exchange.error(Kind::Unreadable, what, now)).clone();
+            let mut details = (*exchange.error(ErrorKind::Unreadable, what, now)).clone();
             details.status = Some(status);
             details.request_id = headers.request_id();
             Error::from_details(details)
@@ -383,13 +383,13 @@ impl Exchange {
     /// Handles a sent request whose answer is no longer waited for.
     fn abandoned(mut self, now: Moment) -> Next {
         self.unclear |= matches!(self.phase, Phase::Call) && self.method.is_write();
-        self.stop(Kind::Interrupted, "stopped before Azure had answered", now)
+        self.stop(ErrorKind::Interrupted, "stopped before Azure had answered", now)
     }
 
-    fn redirected(self, answer: &Answer, now: Moment) -> Next {
+    fn redirected(self, answer: &Response, now: Moment) -> Next {
         let target = answer.headers.get("location").map_or_else(|| "nowhere".to_owned(), origin_of);
         self.stop(
-            Kind::Origin,
+            ErrorKind::Origin,
             format!(
                 "Azure answered {} with a redirect to `{target}`, and redirects are not followed",
                 answer.status
@@ -437,13 +437,13 @@ impl Exchange {
         })
     }
 
-    fn stop(self, kind: Kind, what: impl Into<String>, now: Moment) -> Next {
+    fn stop(self, kind: ErrorKind, what: impl Into<String>, now: Moment) -> Next {
         let what = what.into();
         Next::GiveUp(self.error(kind, what, now))
     }
 
     /// An error without an answer.
-    fn error(self, kind: Kind, message: impl Into<String>, now: Moment) -> Error {
+    fn error(self, kind: ErrorKind, message: impl Into<String>, now: Moment) -> Error {
         let effect = self.effect();
         Error::from_details(Details {
             kind,
@@ -462,14 +462,14 @@ impl Exchange {
     }
 
     /// An error with Azure's answer.
-    fn failure(self, answer: &Answer, body: ErrorBody, now: Moment) -> Error {
+    fn failure(self, answer: &Response, body: ErrorBody, now: Moment) -> Error {
         let kind = match answer.status {
-            404 => Kind::NotFound,
-            401 | 403 => Kind::Denied,
-            429 => Kind::Throttled,
-            409 | 412 => Kind::Conflict,
-            408 | 500.. => Kind::Unavailable,
-            _ => Kind::Invalid,
+            404 => ErrorKind::NotFound,
+            401 | 403 => ErrorKind::Denied,
+            429 => ErrorKind::Throttled,
+            409 | 412 => ErrorKind::Conflict,
+            408 | 500.. => ErrorKind::Unavailable,
+            _ => ErrorKind::Invalid,
         };
         let mut details = (*self.error(kind, "", now)).clone();
         details.status = Some(answer.status);

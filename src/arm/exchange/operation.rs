@@ -6,13 +6,14 @@
 use serde_json::Value;
 
 use super::{
-    Accepted, Answer, Body, Error, Exchange, Headers, Kind, Limits, Method, Next, Phase, SignedUrl, Tally,
+    Accepted, Body, Error, ErrorKind, Exchange, Headers, Limits, Method, Next, Phase, Response, SignedUrl,
+    Tally,
 };
 use crate::arm::clock::Moment;
 use crate::arm::error_body::{self, ErrorBody, is_absence};
 use crate::arm::observer::Why;
 use crate::arm::retry::{Trouble, retry_after};
-use crate::arm::state::State;
+use crate::arm::state::ProvisioningState;
 use std::time::Duration;
 
 /// How an operation's URL shows that it is finished.
@@ -41,18 +42,22 @@ const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
 /// The meaning of an operation's state.
 fn progress(state: &str) -> Progress {
-    match State::of(state) {
-        State::Succeeded => Progress::Succeeded,
-        State::Failed => Progress::Failed,
-        State::Deleting | State::Disabled | State::Going => Progress::Going,
+    match ProvisioningState::of(state) {
+        ProvisioningState::Succeeded => Progress::Succeeded,
+        ProvisioningState::Failed => Progress::Failed,
+        ProvisioningState::Deleting | ProvisioningState::Disabled | ProvisioningState::Going => {
+            Progress::Going
+        }
     }
 }
 
 impl Exchange {
     /// The meaning of the resource's own state for this call: a delete waits for its end, for other calls that is a failure.
     fn resource_progress(&self, state: &str) -> Progress {
-        match State::of(state) {
-            State::Deleting | State::Disabled if self.method != Method::Delete => Progress::Failed,
+        match ProvisioningState::of(state) {
+            ProvisioningState::Deleting | ProvisioningState::Disabled if self.method != Method::Delete => {
+                Progress::Failed
+            }
             _ => progress(state),
         }
     }
@@ -61,12 +66,12 @@ impl Exchange {
     #[must_use]
     pub fn follow_read(path: &str, body: Value, limits: Limits, seed: u64, now: Moment) -> Next {
         let exchange = Self { phase: Phase::Resource, ..Self::new(Method::Get, path, limits, seed, now) };
-        let answer = Answer { status: 200, headers: Headers::default(), body: Body::Json(body) };
+        let answer = Response { status: 200, headers: Headers::default(), body: Body::Json(body) };
         exchange.resource_polled(answer, now)
     }
 
     /// Handles a successful answer to the call.
-    pub(super) fn succeeded(mut self, answer: Answer, now: Moment) -> Next {
+    pub(super) fn succeeded(mut self, answer: Response, now: Moment) -> Next {
         if !self.method.is_write() {
             if let Some(what) = not_whole(&answer) {
                 return self.unreadable(&answer, what, false, now);
@@ -113,7 +118,7 @@ impl Exchange {
     }
 
     /// Records that Azure accepted the call; it is never sent again.
-    pub(super) fn accept(mut self, answer: &Answer, now: Moment) -> Self {
+    pub(super) fn accept(mut self, answer: &Response, now: Moment) -> Self {
         self.accepted = Some(Accepted {
             status: answer.status,
             request_id: answer.headers.request_id(),
@@ -124,7 +129,7 @@ impl Exchange {
     }
 
     /// Sends the next kind of request; at once, unless Azure set a time.
-    fn follow(mut self, phase: Phase, answer: &Answer, now: Moment) -> Next {
+    fn follow(mut self, phase: Phase, answer: &Response, now: Moment) -> Next {
         self.phase = phase;
         self.calm();
         match retry_after(&answer.headers, now) {
@@ -140,7 +145,7 @@ impl Exchange {
     }
 
     /// Handles the answer to a poll.
-    pub(super) fn polled(self, answer: Answer, now: Moment) -> Next {
+    pub(super) fn polled(self, answer: Response, now: Moment) -> Next {
         let body = answer.error_body();
         match answer.status {
             200..=299 => {}
@@ -176,7 +181,7 @@ impl Exchange {
         }
     }
 
-    fn operation_polled(mut self, style: Style, answer: Answer, now: Moment) -> Next {
+    fn operation_polled(mut self, style: Style, answer: Response, now: Moment) -> Next {
         self.calm();
         let header = match style {
             Style::Status => ASYNC,
@@ -204,7 +209,7 @@ impl Exchange {
     }
 
     /// The operation is finished; reads its resource, which the operation does not include.
-    fn finish(mut self, answer: Answer, now: Moment) -> Next {
+    fn finish(mut self, answer: Response, now: Moment) -> Next {
         match self.method {
             Method::Put | Method::Patch => {
                 self.phase = Phase::Resource;
@@ -221,7 +226,7 @@ impl Exchange {
         }
     }
 
-    fn resource_polled(mut self, answer: Answer, now: Moment) -> Next {
+    fn resource_polled(mut self, answer: Response, now: Moment) -> Next {
         if answer.body == Body::Empty {
             return self.unreadable(&answer, "the body is empty".to_owned(), false, now);
         }
@@ -242,12 +247,12 @@ impl Exchange {
     }
 
     /// Not finished yet: polls again, within the time limit.
-    fn again(mut self, answer: &Answer, state: &str, now: Moment) -> Next {
+    fn again(mut self, answer: &Response, state: &str, now: Moment) -> Next {
         let accepted_at = self.accepted.as_ref().map_or(self.began, |accepted| accepted.at);
         let limit = self.limits.operation;
         if now.since(accepted_at) >= limit {
             let what = format!("it is still `{state}` after {} min", limit.as_secs() / 60);
-            return self.stop(Kind::TimedOut, what, now);
+            return self.stop(ErrorKind::TimedOut, what, now);
         }
         let told = retry_after(&answer.headers, now).map(|told| told.max(SHORTEST_POLL));
         let wait = told.unwrap_or_else(|| {
@@ -261,14 +266,14 @@ impl Exchange {
     fn wait(self, wait: Duration, state: &str, now: Moment) -> Next {
         if wait > self.limits.longest_retry_after {
             let what = format!("Azure requests a wait of {} s, which is too long", wait.as_secs());
-            return self.stop(Kind::TimedOut, what, now);
+            return self.stop(ErrorKind::TimedOut, what, now);
         }
         let why = Why::Operation { state: state.to_owned() };
         Next::Wait { exchange: self, until: now.after(wait), why }
     }
 
     /// The operation failed; Azure's error is in the body of the operation.
-    fn operation_failed(self, answer: &Answer, now: Moment) -> Next {
+    fn operation_failed(self, answer: &Response, now: Moment) -> Next {
         let mut body = match &answer.body {
             Body::Json(value) => error_body::read_value(failure_in(value)),
             _ => ErrorBody::default(),
@@ -277,7 +282,7 @@ impl Exchange {
             let state = answer.body.state(OPERATION_STATE).unwrap_or("Failed");
             body.message = Some(format!("Azure reports `{state}` without a reason"));
         }
-        let mut details = (*self.error(Kind::OperationFailed, "", now)).clone();
+        let mut details = (*self.error(ErrorKind::OperationFailed, "", now)).clone();
         details.status = (answer.status >= 300).then_some(answer.status);
         details.request_id = answer.headers.request_id().or(details.request_id);
         Next::GiveUp(Error::from_details(details).with_body(body))
@@ -286,7 +291,7 @@ impl Exchange {
 
 /// Why a success is not a complete answer: 206 is partial, 203 was modified by a proxy, and 202 is not finished. Every GET in Azure's API
 /// descriptions returns 200.
-fn not_whole(answer: &Answer) -> Option<String> {
+fn not_whole(answer: &Response) -> Option<String> {
     if answer.status != 200 {
         return Some("only status 200 is a complete answer to a read".to_owned());
     }

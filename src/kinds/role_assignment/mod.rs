@@ -41,7 +41,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::account::{groups_of, id_of};
-use super::{Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, Verdict, merge};
+use super::{
+    Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, UndeclaredVerdict, merge,
+};
 use crate::document::PlannedChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, comparable, trailing_guid};
@@ -265,7 +267,7 @@ impl Kind for RoleAssignments {
         stacks: &[Loaded],
         snapshot: &Snapshot,
         roles: &Catalogue,
-    ) -> Vec<Verdict> {
+    ) -> Vec<UndeclaredVerdict> {
         undeclared::verdicts(live, stacks, snapshot, roles)
     }
 

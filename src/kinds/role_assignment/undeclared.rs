@@ -16,7 +16,7 @@ use super::{RoleAssignments, declared, definitions, is_named_by_keyless, tempora
 use crate::id::{Key, ResourceId};
 use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
-use crate::kinds::undeclared::{Verdict, Weight, co_manager};
+use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
 use crate::kinds::{End, Inventory, Kind as _, Live, Passing, children};
 use crate::principals::own_principal;
 use crate::rbac::{Assignment, Catalogue, Role};
@@ -217,7 +217,7 @@ pub(super) fn verdicts(
     stacks: &[Loaded],
     snapshot: &Snapshot,
     roles: &Catalogue,
-) -> Vec<Verdict> {
+) -> Vec<UndeclaredVerdict> {
     if live.is_empty() {
         return Vec::new();
     }
@@ -234,32 +234,32 @@ pub(super) fn verdicts(
 }
 
 impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
-    fn verdict(&self, live: &Live) -> Verdict {
+    fn verdict(&self, live: &Live) -> UndeclaredVerdict {
         let role = role_of(live, self.roles);
         if let Some(note) = self.co_managed(live, role) {
-            return Verdict { weight: Weight::CoManaged, note: Some(note) };
+            return UndeclaredVerdict { weight: Weight::CoManaged, note: Some(note) };
         }
         let passing = temporary::passing(live, self.snapshot);
         let harmless = self.principal_gone(live).or_else(|| self.made_by_service(live, role));
         if let Some(note) = harmless.or_else(|| running(passing.as_ref()?)) {
-            return Verdict::listed(Some(note));
+            return UndeclaredVerdict::listed(Some(note));
         }
         let named: Vec<_> = self.expectations.iter().filter(|each| each.names(live, self.roles)).collect();
         let concerned = self.places.concerned(&live.scope, role.is_none_or(Role::is_guarded));
         let (open, last) = match weigh(&named, concerned, self.snapshot.today) {
-            Weighed::Excused(each) => return Verdict::listed(Some(each.excuse())),
+            Weighed::Excused(each) => return UndeclaredVerdict::listed(Some(each.excuse())),
             Weighed::Unexcused { open, last } => (open, last),
         };
         // One that did not end when it should have is here to stay, as far as anyone can tell.
         let overdue = passing.as_ref().and_then(overdue);
         let over = last.map(|over| format!("it was expected until {}: {}", over.until, over.reason));
         let note = overdue.or(over).or_else(|| unheard(&named, open?)).or_else(|| lost_mark(live));
-        let Some(concern) = open else { return Verdict::listed(note) };
+        let Some(concern) = open else { return UndeclaredVerdict::listed(note) };
         let weight = match self.doubt(live, role, concern.ground) {
             Some(refusal) => Weight::Unknown(concern.span, refusal),
             None => Weight::Drift(concern.span),
         };
-        Verdict { weight, note }
+        UndeclaredVerdict { weight, note }
     }
 
     /// A note that another team created it, which `coManagedBy` accepts for roles that are not guarded.

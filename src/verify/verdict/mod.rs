@@ -37,7 +37,8 @@ pub enum Answered {
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+#[schemars(rename = "Outcome")]
+pub enum ProofResult {
     /// Confirmed.
     Proven,
     /// Refuted.
@@ -99,7 +100,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The result.
-    pub outcome: Outcome,
+    pub outcome: ProofResult,
     /// The reason, unless it is proven.
     pub reason: Option<Reason>,
     /// The message, as a fragment.
@@ -127,17 +128,22 @@ pub enum Awaits {
 
 impl Verdict {
     fn proven(message: &str) -> Self {
-        Self { outcome: Outcome::Proven, reason: None, message: message.to_owned(), awaits: Awaits::Nothing }
+        Self {
+            outcome: ProofResult::Proven,
+            reason: None,
+            message: message.to_owned(),
+            awaits: Awaits::Nothing,
+        }
     }
 
     pub(super) fn disproven(reason: Reason, message: impl Into<String>) -> Self {
-        let (outcome, message) = (Outcome::Disproven, message.into());
+        let (outcome, message) = (ProofResult::Disproven, message.into());
         Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
     /// Could not be determined.
     pub(super) fn inconclusive(reason: Reason, message: impl Into<String>) -> Self {
-        let (outcome, message) = (Outcome::Inconclusive, message.into());
+        let (outcome, message) = (ProofResult::Inconclusive, message.into());
         Self { outcome, reason: Some(reason), message, awaits: Awaits::Nothing }
     }
 
@@ -145,13 +151,18 @@ impl Verdict {
     pub(super) fn unprovable(format: &str) -> Self {
         let maker = if format.is_empty() { String::new() } else { format!(" of {format}") };
         let message = format!("this model{maker} has no known call without cost or side effects");
-        Self { outcome: Outcome::Unprovable, reason: Some(Reason::Model), message, awaits: Awaits::Nothing }
+        Self {
+            outcome: ProofResult::Unprovable,
+            reason: Some(Reason::Model),
+            message,
+            awaits: Awaits::Nothing,
+        }
     }
 
     /// A signal came before the answer.
     pub(super) fn interrupted() -> Self {
         let message = "interrupted before it answered".to_owned();
-        Self { outcome: Outcome::Inconclusive, reason: None, message, awaits: Awaits::Nothing }
+        Self { outcome: ProofResult::Inconclusive, reason: None, message, awaits: Awaits::Nothing }
     }
 
     fn awaiting(mut self, awaits: Awaits) -> Self {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use Outcome::{Disproven, Inconclusive, Proven, Unprovable};
+use ProofResult::{Disproven, Inconclusive, Proven, Unprovable};
 
 const CHAT: Call = Call::Model(Ask::Chat);
 const CALLS: [Call; 6] = [
@@ -25,7 +25,7 @@ const ERRORS: &str = "
     keys are off, said to a token | chat | 403 AuthenticationTypeDisabled | Key based authentication is disabled for this resource. | inconclusive service
     firewall | chat | 403 403 | Access denied due to Virtual Network/Firewall rules. | inconclusive network
     private only | chat | 403 403 | Public access is disabled. Please configure private endpoint. | inconclusive network
-    virtual network | chat | 403 403 | A Virtual Network is configured for this resource. Please use the correct endpoint for making requests. Check https://aka.ms/cogsvc-vnet for more details. | inconclusive network
+    virtual network | chat | 403 403 | A Virtual Network is configured for this resource. Please use the correct endpoint for making requests. Proof https://aka.ms/cogsvc-vnet for more details. | inconclusive network
     private endpoint not approved | chat | 403 403 | Traffic is not from an approved private endpoint. | inconclusive network
     no subdomain | chat | 400 BadRequest | Please provide a custom subdomain for token authentication, otherwise API key is required. | disproven subdomain
     no subdomain, older words | chat | 400 BadRequest | Please provide an authentication key. | disproven subdomain

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use keyless::arm::{Effect, Kind as Failure};
+use keyless::arm::{Effect, ErrorKind as Failure};
 use keyless::auth::cloud::Cloud;
-use keyless::auth::{Credential, Kind, Settings};
+use keyless::auth::{Credential, CredentialKind, Settings};
 use serde_json::{Value, json};
 
 use super::client;
@@ -115,17 +115,17 @@ async fn an_address_below_arms_origin_is_followed() {
 type Variables = &'static [(&'static str, &'static str)];
 
 /// The places of signing in that are asked with a secret or for one, each by a credential that does.
-const SIGNING: &[(Kind, &str, Variables)] = &[
-    (Kind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]),
+const SIGNING: &[(CredentialKind, &str, Variables)] = &[
+    (CredentialKind::ClientSecret, "the token endpoint", &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]),
     (
-        Kind::GithubOidc,
+        CredentialKind::GithubOidc,
         "GitHub",
         &[
             ("ACTIONS_ID_TOKEN_REQUEST_URL", "SERVER/job"),
             ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret-of-the-test"),
         ],
     ),
-    (Kind::ManagedIdentity, "the metadata service", &[]),
+    (CredentialKind::ManagedIdentity, "the metadata service", &[]),
 ];
 
 #[tokio::test]

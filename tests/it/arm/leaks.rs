@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use keyless::auth::cloud::Cloud;
-use keyless::auth::{Credential, Kind, Secret, Settings};
+use keyless::auth::{Credential, CredentialKind, Secret, Settings};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -60,7 +60,7 @@ async fn sign_in(server: &Server) {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut settings = Settings::new(Cloud::Public, environment);
     settings.loopback = Some(server.base.parse().unwrap());
-    for kind in [Kind::ClientSecret, Kind::GithubOidc] {
+    for kind in [CredentialKind::ClientSecret, CredentialKind::GithubOidc] {
         let credential = Credential::sign_in(kind, &settings).await.unwrap();
         assert_eq!(credential.token("https://management.azure.com/.default").await.unwrap().expose(), TOKEN);
     }

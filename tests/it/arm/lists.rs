@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyless::arm::{Counts, Kind, Options};
+use keyless::arm::{Counts, ErrorKind, Options};
 use serde_json::{Value, json};
 
 use super::server::{Play, Server, answer, owned};
@@ -82,7 +82,7 @@ async fn a_list_whose_pages_form_a_circle_or_never_end_is_an_error() {
         |n: u32| answer(200, &[], &json!({"value": [1], "nextLink": format!("{}/p?n={n}", server.base)}));
     server.then([page(1), page(2), page(1)]);
     let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
-    assert!(error.kind == Kind::Unreadable && error.to_string().contains("circle"), "{error}");
+    assert!(error.kind == ErrorKind::Unreadable && error.to_string().contains("circle"), "{error}");
 
     server.then((0..10).map(page));
     let few = Options { pages: 5, ..options() };
@@ -117,7 +117,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_not_an_empty_list() {
         let server = Server::start().await;
         server.forever(answer(200, &[], &body), Duration::ZERO);
         let error = client(&server.base).list(PATH, |item| item).await.unwrap_err();
-        assert_eq!((error.kind, error.attempts), (Kind::Unreadable, 6), "{error}");
+        assert_eq!((error.kind, error.attempts), (ErrorKind::Unreadable, 6), "{error}");
     }
 }
 
@@ -137,7 +137,7 @@ async fn an_answer_over_64_mib_is_refused_at_once() {
     body[0] = b'{';
     let server = Server::playing([Play::Answer { status: 200, headers: vec![], body }]).await;
     let error = client(&server.base).get("/x").await.unwrap_err();
-    assert!(error.kind == Kind::Unreadable && error.to_string().contains("64 MiB"), "{error}");
+    assert!(error.kind == ErrorKind::Unreadable && error.to_string().contains("64 MiB"), "{error}");
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -148,7 +148,7 @@ async fn a_server_that_never_answers_is_a_network_error() {
     let mut options = Options { timeout: Duration::from_millis(40), ..options() };
     options.limits.fault.attempts = 2;
     let error = client_with(&server.base, options, Arc::new(Witness::default())).get("/x").await.unwrap_err();
-    assert_eq!((error.kind, error.attempts), (Kind::Network, 2));
+    assert_eq!((error.kind, error.attempts), (ErrorKind::Network, 2));
     assert!(error.to_string().contains("no answer in time"), "{error}");
 }
 
@@ -156,7 +156,7 @@ async fn a_server_that_never_answers_is_a_network_error() {
 async fn a_closed_port_is_a_network_error_with_a_hint() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = client(&format!("http://{closed}")).get("/x").await.unwrap_err();
-    assert_eq!(error.kind, Kind::Network);
+    assert_eq!(error.kind, ErrorKind::Network);
     assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
     // Of a port on this machine no proxy and no network is to blame.
     let hint = error.hint().unwrap();
@@ -170,7 +170,7 @@ async fn a_proxys_page_is_quoted_with_its_status() {
     let server = Server::playing([Play::Answer { status: 403, headers, body: page }]).await;
     let error = client(&server.base).get("/x").await.unwrap_err();
     assert_eq!(error.to_string(), "Azure answered 403: 403 Blocked by policy (request r1)");
-    assert_eq!((error.kind, error.status), (Kind::Denied, Some(403)));
+    assert_eq!((error.kind, error.status), (ErrorKind::Denied, Some(403)));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_path_that_could_leave_arm_is_refused_before_anything_is_sent() {
     let server = Server::start().await;
     for path in ["//evil/x", "x", "/a/../b", "@evil/"] {
         let error = client(&server.base).get(path).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Invalid, "{path}");
+        assert_eq!(error.kind, ErrorKind::Invalid, "{path}");
     }
     assert!(server.seen().is_empty());
 }

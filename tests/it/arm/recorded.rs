@@ -5,15 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Next, Outcome, Request};
-use keyless::arm::{Kind, Limits, Method};
+use keyless::arm::exchange::{Body, Exchange, Headers, Next, Request, Response, Sent};
+use keyless::arm::{ErrorKind, Limits, Method};
 use serde_json::Value;
 
 /// One recorded request and its answer.
 struct Interaction {
     method: String,
     uri: String,
-    answer: Answer,
+    answer: Response,
 }
 
 fn cassettes() -> Option<Vec<PathBuf>> {
@@ -53,7 +53,7 @@ fn interaction(recorded: &Value) -> Interaction {
     Interaction {
         method: recorded["request"]["method"].as_str().unwrap().to_owned(),
         uri: recorded["request"]["uri"].as_str().unwrap().to_owned(),
-        answer: Answer {
+        answer: Response {
             status: u16::try_from(response["status"]["code"].as_u64().unwrap()).unwrap(),
             headers: headers.into_iter().collect::<Headers>(),
             body: Body::read(text.as_bytes()),
@@ -121,10 +121,10 @@ fn error_is_whole(method: Method, interaction: &Interaction, place: &str) {
         patience.attempts = 1;
     }
     let Next::Send(exchange, _) = Exchange::start(method, "/x", limits, 1, Moment(0)) else { unreachable!() };
-    let next = exchange.step(Outcome::Answer(interaction.answer.clone()), Moment(0));
+    let next = exchange.step(Sent::Answer(interaction.answer.clone()), Moment(0));
     let error = match next {
         Next::GiveUp(error) => error,
-        Next::Wait { exchange, .. } => match exchange.step(Outcome::Interrupted, Moment(0)) {
+        Next::Wait { exchange, .. } => match exchange.step(Sent::Interrupted, Moment(0)) {
             Next::GiveUp(error) => error,
             other => panic!("{place}: {other:?}"),
         },
@@ -151,7 +151,7 @@ fn follow(method: Method, index: usize, interactions: &[Interaction], place: &st
     let mut last = &write.answer;
     loop {
         next = match next {
-            Next::Send(exchange, Request::Call) => exchange.step(Outcome::Answer(write.answer.clone()), now),
+            Next::Send(exchange, Request::Call) => exchange.step(Sent::Answer(write.answer.clone()), now),
             Next::Send(exchange, request) => {
                 let wanted = match &request {
                     Request::Operation(url) => url.expose(),
@@ -160,11 +160,11 @@ fn follow(method: Method, index: usize, interactions: &[Interaction], place: &st
                 // The recorder kept only what the CLI asked; some recordings end before the operation does.
                 let poll = rest.find(|later| later.method == "GET" && later.uri == wanted)?;
                 last = &poll.answer;
-                exchange.step(Outcome::Answer(poll.answer.clone()), now)
+                exchange.step(Sent::Answer(poll.answer.clone()), now)
             }
             Next::Wait { exchange, until, .. } => {
                 now = until;
-                exchange.step(Outcome::Waited, now)
+                exchange.step(Sent::Waited, now)
             }
             Next::Done(done) => {
                 if matches!(method, Method::Put | Method::Patch)
@@ -174,7 +174,7 @@ fn follow(method: Method, index: usize, interactions: &[Interaction], place: &st
                 }
                 return Some(done.polls);
             }
-            Next::GiveUp(error) if error.kind == Kind::OperationFailed => {
+            Next::GiveUp(error) if error.kind == ErrorKind::OperationFailed => {
                 // One recorded operation really failed: its `Location` answers 400.
                 assert_eq!(last.status, 400, "{place}: {error}");
                 return Some(0);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keyless::auth::cloud::{Cloud, Endpoint};
-use keyless::auth::{AuthError, Credential, Environment, Kind, Secret, Settings};
+use keyless::auth::{AuthError, Credential, CredentialKind, Environment, Secret, Settings};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -33,7 +33,7 @@ fn entra(token: &str) -> Play {
     )
 }
 
-async fn token(kind: Kind, settings: &Settings) -> Result<Secret, AuthError> {
+async fn token(kind: CredentialKind, settings: &Settings) -> Result<Secret, AuthError> {
     Credential::sign_in(kind, settings).await?.token(SCOPE).await
 }
 
@@ -41,7 +41,7 @@ async fn token(kind: Kind, settings: &Settings) -> Result<Secret, AuthError> {
 async fn a_client_secret_is_sent_to_the_clouds_authority_and_its_token_kept() {
     let server = Server::playing([entra("tok"), entra("graph")]).await;
     let settings = settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
-    let credential = Credential::sign_in(Kind::ClientSecret, &settings).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::ClientSecret, &settings).await.unwrap();
     assert_eq!(credential.name(), "client-secret");
     for _ in 0..3 {
         assert_eq!(credential.token(SCOPE).await.unwrap().expose(), "tok");
@@ -65,7 +65,7 @@ async fn a_redirect_of_the_authority_is_told_and_not_followed() {
     let location = format!("{}elsewhere", server.base);
     server.forever(answer(302, &[("location", &location)], &json!({"access_token": "tok"})), Duration::ZERO);
     let settings = settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]);
-    let error = token(Kind::ClientSecret, &settings).await.unwrap_err().to_string();
+    let error = token(CredentialKind::ClientSecret, &settings).await.unwrap_err().to_string();
     assert!(
         error.contains("the sign-in endpoint answered 302, a redirect, which is never followed"),
         "{error}"
@@ -81,10 +81,14 @@ async fn a_redirect_of_the_authority_is_told_and_not_followed() {
 async fn a_secret_too_short_to_be_kept_out_of_the_output_is_not_sent() {
     let server = Server::playing([entra("tok")]).await;
     let of = |secret| settings(&server, &[("AZURE_CLIENT_SECRET", secret)]);
-    let error = token(Kind::ClientSecret, &of("seven77")).await.unwrap_err().to_string();
+    let error = token(CredentialKind::ClientSecret, &of("seven77")).await.unwrap_err().to_string();
     assert!(error.contains("`AZURE_CLIENT_SECRET` has fewer than 8 characters"), "{error}");
     assert!(server.seen().is_empty());
-    assert_eq!(token(Kind::ClientSecret, &of("eight888")).await.unwrap().expose(), "tok", "the control");
+    assert_eq!(
+        token(CredentialKind::ClientSecret, &of("eight888")).await.unwrap().expose(),
+        "tok",
+        "the control"
+    );
 }
 
 #[tokio::test]
@@ -97,10 +101,12 @@ async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secre
         &json!({"error": "invalid_client", "error_description": says, "error_codes": [7_000_215]}),
     );
     server.forever(refusal, Duration::ZERO);
-    let error =
-        token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]))
-            .await
-            .unwrap_err();
+    let error = token(
+        CredentialKind::ClientSecret,
+        &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]),
+    )
+    .await
+    .unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("`client-secret` returned no token: AADSTS7000215: Invalid client secret"),
@@ -113,10 +119,12 @@ async fn a_refused_secret_is_one_line_with_a_next_step_and_never_shows_the_secre
     let page =
         Play::Answer { status: 403, headers: vec![], body: b"<html>Blocked by the proxy</html>".to_vec() };
     server.forever(page, Duration::ZERO);
-    let error =
-        token(Kind::ClientSecret, &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]))
-            .await
-            .unwrap_err();
+    let error = token(
+        CredentialKind::ClientSecret,
+        &settings(&server, &[("AZURE_CLIENT_SECRET", "s3cret-of-the-test")]),
+    )
+    .await
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "`client-secret` returned no token: the sign-in endpoint answered 403: Blocked by the proxy"
@@ -135,7 +143,7 @@ async fn a_github_job_exchanges_its_token() {
         ],
     );
     // `auto` finds it too, since all its parts are there.
-    let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap();
     assert_eq!(
         (credential.name(), credential.why()),
         ("github-oidc", "`ACTIONS_ID_TOKEN_REQUEST_URL` is set")
@@ -150,14 +158,14 @@ async fn a_github_job_exchanges_its_token() {
 #[tokio::test]
 async fn a_github_job_without_the_permission_is_told_which_one() {
     let server = Server::start().await;
-    let error = token(Kind::GithubOidc, &settings(&server, &[])).await.unwrap_err();
+    let error = token(CredentialKind::GithubOidc, &settings(&server, &[])).await.unwrap_err();
     assert_eq!(error.to_string(), "`github-oidc` needs `ACTIONS_ID_TOKEN_REQUEST_URL`");
     assert!(error.hint().unwrap().contains("id-token: write"));
     let leaky = [
         ("ACTIONS_ID_TOKEN_REQUEST_URL", "http://192.0.2.1/x"),
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request-token"),
     ];
-    let error = token(Kind::GithubOidc, &settings(&server, &leaky)).await.unwrap_err();
+    let error = token(CredentialKind::GithubOidc, &settings(&server, &leaky)).await.unwrap_err();
     assert!(error.to_string().contains("not `https`"), "{error}");
 }
 
@@ -168,7 +176,7 @@ async fn a_pods_token_file_is_exchanged() {
     std::fs::write(&file, "pod-token").unwrap();
     let server = Server::playing([entra("tok")]).await;
     let settings = settings(&server, &[("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())]);
-    assert_eq!(token(Kind::Auto, &settings).await.unwrap().expose(), "tok");
+    assert_eq!(token(CredentialKind::Auto, &settings).await.unwrap().expose(), "tok");
     assert!(server.seen()[0].body.contains("client_assertion=pod-token"));
 }
 
@@ -182,7 +190,7 @@ async fn a_pods_token_that_the_authority_repeats_is_not_shown() {
     let refusal = json!({"error": "invalid_client", "error_description": says, "error_codes": [50_027]});
     server.forever(answer(401, &[], &refusal), Duration::ZERO);
     let settings = settings(&server, &[("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())]);
-    let error = token(Kind::WorkloadIdentity, &settings).await.unwrap_err();
+    let error = token(CredentialKind::WorkloadIdentity, &settings).await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(shown.contains("AADSTS50027") && !shown.contains("federated-token"), "{shown}");
     assert!(server.seen()[0].body.contains("client_assertion=federated-token-of-the-test"), "it was sent");
@@ -210,7 +218,7 @@ fn machine_token() -> Play {
 #[tokio::test]
 async fn a_machines_identity_is_found_by_a_probe() {
     let server = Server::playing([metadata_service(), machine_token(), machine_token()]).await;
-    let credential = Credential::sign_in(Kind::Auto, &settings(&server, &[])).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::Auto, &settings(&server, &[])).await.unwrap();
     assert_eq!((credential.name(), credential.why()), ("managed-identity", "the metadata service has one"));
     assert_eq!(credential.token(SCOPE).await.unwrap().expose(), "tok");
     let seen = server.seen();
@@ -232,7 +240,7 @@ async fn a_machine_without_an_identity_leaves_it_to_the_azure_cli() {
     let az = fake_az("exit 1");
     let mut settings = with_az(az.path());
     settings.loopback = Some(Url::parse(&server.base).unwrap());
-    let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap();
     assert_eq!(
         (credential.name(), credential.why()),
         (
@@ -251,7 +259,7 @@ async fn a_machine_whose_metadata_service_is_busy_signs_in_as_nobody_else() {
     let az = fake_az("exit 1");
     let mut settings = with_az(az.path());
     settings.loopback = Some(Url::parse(&server.base).unwrap());
-    let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap();
     assert_eq!(credential.name(), "managed-identity");
     assert_eq!(credential.token(SCOPE).await.unwrap().expose(), "tok");
     assert!(calls(az.path()).is_empty());
@@ -275,7 +283,7 @@ async fn whatever_else_answers_at_its_address_is_not_the_metadata_service() {
         let az = fake_az("exit 1");
         let mut settings = with_az(az.path());
         settings.loopback = Some(Url::parse(&server.base).unwrap());
-        let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+        let credential = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap();
         let why = "`az` is installed; skipped `managed-identity` (no metadata service answers)";
         assert_eq!((credential.name(), credential.why()), ("azure-cli", why));
         assert_eq!(server.seen().len(), 1, "and is asked for no token");
@@ -318,7 +326,7 @@ async fn the_azure_cli_is_asked_once_for_many_tasks_and_again_shortly_before_its
         ));
         let mut settings = with_az(az.path());
         settings.tenant = Some(TENANT.to_owned());
-        let credential = Credential::sign_in(Kind::Auto, &settings).await.unwrap();
+        let credential = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap();
         assert_eq!(credential.name(), "azure-cli");
         let tasks: Vec<_> = (0..12)
             .map(|_| {
@@ -339,7 +347,7 @@ async fn the_azure_cli_is_asked_once_for_many_tasks_and_again_shortly_before_its
 #[tokio::test]
 async fn nobody_signed_in_is_told_once_with_the_next_step() {
     let az = fake_az("sleep 0.2; echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
-    let credential = Credential::sign_in(Kind::AzureCli, &with_az(az.path())).await.unwrap();
+    let credential = Credential::sign_in(CredentialKind::AzureCli, &with_az(az.path())).await.unwrap();
     let tasks = (0..12).map(|_| credential.token(SCOPE));
     for answer in futures_util::future::join_all(tasks).await {
         let error = answer.unwrap_err();
@@ -358,7 +366,7 @@ async fn a_tool_that_hangs_is_given_up() {
     let az = fake_az("sleep 5");
     let mut settings = with_az(az.path());
     settings.tool_timeout = Duration::from_millis(100);
-    let error = token(Kind::AzureCli, &settings).await.unwrap_err();
+    let error = token(CredentialKind::AzureCli, &settings).await.unwrap_err();
     assert!(error.to_string().contains("did not answer within"), "{error}");
 }
 
@@ -366,7 +374,7 @@ async fn a_tool_that_hangs_is_given_up() {
 async fn nothing_found_says_so() {
     let mut settings = Settings::new(Cloud::Public, environment(&[("PATH", "/nonexistent")]));
     settings.loopback = Some(Url::parse("http://127.0.0.1:9/").unwrap());
-    let error = Credential::sign_in(Kind::Auto, &settings).await.unwrap_err();
+    let error = Credential::sign_in(CredentialKind::Auto, &settings).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "no credential was found: the environment declares none; skipped `managed-identity` (no metadata service answers), \
@@ -425,5 +433,5 @@ async fn inside_a_pipeline() {
     ]);
     let mut settings = Settings::new(Cloud::Public, variables);
     settings.loopback = Some(Url::parse(&base).unwrap());
-    assert_eq!(token(Kind::Auto, &settings).await.unwrap().expose(), "tok");
+    assert_eq!(token(CredentialKind::Auto, &settings).await.unwrap().expose(), "tok");
 }

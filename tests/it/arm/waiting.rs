@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyless::arm::observer::{What, Why};
-use keyless::arm::{Effect, Interrupt, Kind, Options};
+use keyless::arm::{Effect, ErrorKind, Interrupt, Options};
 use serde_json::{Value, json};
 
 use super::server::{Play, Server, answer};
@@ -24,7 +24,7 @@ async fn a_long_retry_after_is_reported_in_full_and_ctrl_c_ends_the_wait() {
     let server = Server::playing([answer(429, &[("Retry-After", "307")], &Value::Null)]).await;
     let (options, _, witness) = interruptible();
     let error = client_with(&server.base, options, witness.clone()).get(PATH).await.unwrap_err();
-    assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::None));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Interrupted, Effect::None));
     let seen = witness.seen.lock().unwrap();
     let [What::Waiting { wait, why: Why::Throttled { told: true } }] = seen.as_slice() else {
         panic!("{seen:?}")
@@ -77,11 +77,11 @@ async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
         interrupt.expire();
     });
     let error = answer.unwrap_err();
-    assert_eq!((error.kind, error.effect), (Kind::Interrupted, Effect::Accepted));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Interrupted, Effect::Accepted));
     assert!(error.to_string().contains("its result is unknown"), "{error}");
     assert!(error.hint().unwrap().contains("run the command again"));
     let error = client.get(PATH).await.unwrap_err();
-    assert_eq!(error.kind, Kind::Interrupted, "nothing begins after Ctrl-C");
+    assert_eq!(error.kind, ErrorKind::Interrupted, "nothing begins after Ctrl-C");
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -95,7 +95,7 @@ async fn a_write_in_flight_finishes_after_ctrl_c_and_a_read_is_dropped() {
         if write {
             assert_eq!(client.put(PATH, &json!({})).await.unwrap().body, json!({}));
         } else {
-            assert_eq!(client.get(PATH).await.unwrap_err().kind, Kind::Interrupted);
+            assert_eq!(client.get(PATH).await.unwrap_err().kind, ErrorKind::Interrupted);
         }
         assert!(interrupt.is_triggered());
     }
@@ -121,7 +121,7 @@ async fn requests_are_paced_by_what_azure_says_is_left() {
         }
         client.get(PATH).await
     });
-    assert_eq!(first.unwrap_err().kind, Kind::Interrupted);
-    assert_eq!(second.unwrap_err().kind, Kind::Interrupted);
+    assert_eq!(first.unwrap_err().kind, ErrorKind::Interrupted);
+    assert_eq!(second.unwrap_err().kind, ErrorKind::Interrupted);
     assert_eq!(server.seen().len(), 3);
 }

@@ -1,6 +1,6 @@
 //! Writes over HTTP, followed to their end.
 
-use keyless::arm::{Counts, Effect, Kind};
+use keyless::arm::{Counts, Effect, ErrorKind};
 use serde_json::{Value, json};
 
 use super::client;
@@ -44,7 +44,7 @@ async fn a_put_whose_answer_was_lost_is_sent_again_and_a_post_is_not() {
     let client = client(&server.base);
     assert_eq!(client.put(ACCOUNT, &json!({})).await.unwrap().attempts, 2);
     let error = client.post_blindly("/x/regenerateKey?api-version=1", &json!({})).await.unwrap_err();
-    assert_eq!((error.kind, error.effect), (Kind::Network, Effect::Unknown));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Network, Effect::Unknown));
     assert_eq!(server.seen().iter().filter(|seen| seen.method == "POST").count(), 1);
 }
 
@@ -55,7 +55,7 @@ async fn a_refusal_that_is_cut_off_is_asked_for_again() {
     let cut = Play::CutOff { status: 404, headers: Vec::new(), body: gone.to_string().into_bytes() };
     let server = Server::playing([cut, answer(404, &[], &gone)]).await;
     let error = client(&server.base).get(ASSIGNMENT).await.unwrap_err();
-    assert!(error.kind == Kind::NotFound && error.says_absent(), "{error}");
+    assert!(error.kind == ErrorKind::NotFound && error.says_absent(), "{error}");
     assert_eq!(server.seen().len(), 2);
 }
 
@@ -87,7 +87,7 @@ async fn a_delete_is_followed_and_what_is_gone_says_so() {
     let client = client(&server.base);
     assert_eq!(client.delete(ACCOUNT).await.unwrap().body, Value::Null);
     let error = client.delete(ACCOUNT).await.unwrap_err();
-    assert_eq!((error.kind, error.effect), (Kind::NotFound, Effect::None));
+    assert_eq!((error.kind, error.effect), (ErrorKind::NotFound, Effect::None));
     assert_eq!(error.to_string(), "Azure answered 404 ResourceNotFound: gone");
 }
 

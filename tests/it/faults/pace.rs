@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyless::arm::bucket::{Buckets, Direction, Permit};
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Next, Outcome};
+use keyless::arm::exchange::{Body, Exchange, Headers, Next, Response, Sent};
 use keyless::arm::observer::Why;
 use keyless::arm::{Limits, Method};
 use serde_json::json;
@@ -126,7 +126,7 @@ impl Simulation {
             }
             Next::Wait { exchange, until, .. } => {
                 let now = Moment(self.now);
-                match exchange.step(Outcome::Waited, until) {
+                match exchange.step(Sent::Waited, until) {
                     Next::Send(exchange, _) => self.jobs[job].exchange = Some(exchange),
                     _ => panic!("a wait ends with a request"),
                 }
@@ -175,7 +175,7 @@ impl Simulation {
                     404 => json!({"error": {"code": "RoleAssignmentNotFound", "message": "x"}}),
                     _ => json!({"error": {"code": "SubscriptionRequestsThrottled", "message": "x"}}),
                 };
-                let answer = Answer {
+                let answer = Response {
                     status,
                     headers: headers.into_iter().collect::<Headers>(),
                     body: Body::Json(body),
@@ -187,7 +187,7 @@ impl Simulation {
                     bucket.close(until);
                 }
                 let exchange = self.jobs[job].exchange.take().expect("a job that is answered has asked");
-                let next = exchange.step(Outcome::Answer(answer), now);
+                let next = exchange.step(Sent::Answer(answer), now);
                 self.follow(job, next);
                 self.fill();
             }
@@ -279,22 +279,22 @@ fn a_retry_after_of_307_seconds_is_honoured_to_the_millisecond_and_again() {
     let mut now = START;
     for turn in 1..=19 {
         let Next::Send(exchange, _) = next else { panic!("turn {turn}: {next:?}") };
-        let answer = Answer {
+        let answer = Response {
             status: 429,
             headers: [("retry-after", "307")].into_iter().collect(),
             body: Body::Empty,
         };
-        let Next::Wait { exchange, until, why } = exchange.step(Outcome::Answer(answer), Moment(now)) else {
+        let Next::Wait { exchange, until, why } = exchange.step(Sent::Answer(answer), Moment(now)) else {
             panic!("turn {turn}: it gives up after {} s", (now - START) / 1000)
         };
         assert_eq!(until, Moment(now + 307_000));
         assert_eq!(why, Why::Throttled { told: true });
         now = until.0;
-        next = exchange.step(Outcome::Waited, until);
+        next = exchange.step(Sent::Waited, until);
     }
     // An hour and a half later it is still there.
     let Next::Send(exchange, _) = next else { panic!("{next:?}") };
-    let answer = Answer { status: 201, headers: Headers::default(), body: Body::Json(json!({"id": "/x"})) };
-    assert!(matches!(exchange.step(Outcome::Answer(answer), Moment(now)), Next::Done(_)));
+    let answer = Response { status: 201, headers: Headers::default(), body: Body::Json(json!({"id": "/x"})) };
+    assert!(matches!(exchange.step(Sent::Answer(answer), Moment(now)), Next::Done(_)));
     assert!(now - START > 5_400_000);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keyless::checks;
 use keyless::diff::diff;
-use keyless::drift::Answer::Unread;
 use keyless::drift::Inquiry;
+use keyless::drift::LogAnswer::Unread;
 use keyless::kinds::desired::resolved;
 use keyless::kinds::missing;
 use keyless::read::ask_log;

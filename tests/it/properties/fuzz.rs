@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Answer, Body, Exchange, Headers, Limits, Next, Outcome, Request};
+use keyless::arm::exchange::{Body, Exchange, Headers, Limits, Next, Request, Response, Sent};
 use keyless::arm::{Method, retry};
 use keyless::kinds::role_assignment::principals_of;
 use keyless::kinds::{Called, KINDS, review, writable};
@@ -327,13 +327,9 @@ const STATUSES: [u16; 18] =
     [200, 200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 409, 412, 429, 500, 503, 0, 999];
 
 /// What may come of sending a request.
-fn outcome(now: Moment, rng: &mut Rng) -> Outcome {
+fn outcome(now: Moment, rng: &mut Rng) -> Sent {
     if rng.chance(5) {
-        return Outcome::Broken {
-            sent: rng.chance(50),
-            lasting: rng.chance(10),
-            what: String::from("broken"),
-        };
+        return Sent::Broken { sent: rng.chance(50), lasting: rng.chance(10), what: String::from("broken") };
     }
     let headers: Headers =
         (0..rng.below(5)).map(|_| (*rng.pick(&HEADER_NAMES), *rng.pick(&HEADER_VALUES))).collect();
@@ -348,7 +344,7 @@ fn outcome(now: Moment, rng: &mut Rng) -> Outcome {
     let text = body.to_string();
     let bytes = if rng.chance(20) { damage(&text, &["\u{0}"], rng) } else { text.into_bytes() };
     let body = if rng.chance(10) { Body::Empty } else { Body::read(&bytes) };
-    Outcome::Answer(Answer { status: *rng.pick(&STATUSES), headers, body })
+    Sent::Answer(Response { status: *rng.pick(&STATUSES), headers, body })
 }
 
 #[test]
@@ -369,7 +365,7 @@ fn damaged_answers_end_the_exchange() {
                 Next::Wait { exchange, until, .. } => {
                     assert!(until >= now, "a wait that ends in the past");
                     now = until;
-                    exchange.step(if rng.chance(2) { Outcome::Interrupted } else { Outcome::Waited }, now)
+                    exchange.step(if rng.chance(2) { Sent::Interrupted } else { Sent::Waited }, now)
                 }
                 Next::Send(exchange, request) => {
                     if let Request::Operation(url) = &request {

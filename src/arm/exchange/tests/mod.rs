@@ -45,7 +45,7 @@ impl Play {
     }
 
     /// Passes a result for the request that was sent; then simulates the wait, if any, and returns its length.
-    fn give(&mut self, outcome: Outcome) -> Option<Duration> {
+    fn give(&mut self, outcome: Sent) -> Option<Duration> {
         let Some(Next::Send(exchange, _)) = self.next.take() else {
             panic!("nothing was sent: {:?}", self.log)
         };
@@ -55,7 +55,7 @@ impl Play {
         let wait = until.since(self.now);
         self.now = *until;
         let Some(Next::Wait { exchange, .. }) = self.next.take() else { unreachable!() };
-        self.next = Some(exchange.step(Outcome::Waited, self.now));
+        self.next = Some(exchange.step(Sent::Waited, self.now));
         self.note();
         Some(wait)
     }
@@ -79,12 +79,12 @@ impl Play {
     }
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Outcome {
+fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Sent {
     let body = if body.is_null() { Body::Empty } else { Body::Json(body) };
-    Outcome::Answer(Answer { status, headers: headers.iter().copied().collect(), body })
+    Sent::Answer(Response { status, headers: headers.iter().copied().collect(), body })
 }
 
-fn failing(status: u16, code: &str) -> Outcome {
+fn failing(status: u16, code: &str) -> Sent {
     answer(status, &[("x-ms-request-id", "r1")], json!({"error": {"code": code, "message": "m"}}))
 }
 
@@ -92,13 +92,13 @@ fn account(state: &str) -> Value {
     json!({"name": "a", "properties": {"provisioningState": state}})
 }
 
-fn garbage(status: u16) -> Outcome {
+fn garbage(status: u16) -> Sent {
     let body = Body::unreadable("cut off", b"{");
-    Outcome::Answer(Answer { status, headers: Headers::default(), body })
+    Sent::Answer(Response { status, headers: Headers::default(), body })
 }
 
-fn broken(sent: bool) -> Outcome {
-    Outcome::Broken { sent, lasting: false, what: "reset".to_owned() }
+fn broken(sent: bool) -> Sent {
+    Sent::Broken { sent, lasting: false, what: "reset".to_owned() }
 }
 
 /// Each row: a method, the results, and what the machine did, in order.
@@ -182,19 +182,19 @@ fn each_rule_of_retrying() {
             vec![answer(307, &[("location", "https://x/")], Value::Null)],
             "send Origin/None",
         ),
-        ("Ctrl-C ends it", Put, vec![Outcome::Interrupted], "send Interrupted/None"),
-        ("a write without its answer is unclear", Put, vec![Outcome::Abandoned], "send Interrupted/Unknown"),
-        ("a read without its answer did nothing", Get, vec![Outcome::Abandoned], "send Interrupted/None"),
+        ("Ctrl-C ends it", Put, vec![Sent::Interrupted], "send Interrupted/None"),
+        ("a write without its answer is unclear", Put, vec![Sent::Abandoned], "send Interrupted/Unknown"),
+        ("a read without its answer did nothing", Get, vec![Sent::Abandoned], "send Interrupted/None"),
         (
             "Ctrl-C after a lost PUT",
             Put,
-            vec![broken(true), Outcome::Interrupted],
+            vec![broken(true), Sent::Interrupted],
             "send send Interrupted/Unknown",
         ),
         (
             "a wrong certificate is final",
             Get,
-            vec![Outcome::Broken { sent: false, lasting: true, what: "certificate".to_owned() }],
+            vec![Sent::Broken { sent: false, lasting: true, what: "certificate".to_owned() }],
             "send Network/None",
         ),
     ] {
@@ -225,7 +225,7 @@ fn retry_after_is_honoured_whatever_it_is_up_to_two_hours() {
     };
     assert_eq!(asked("7200").0, Some(Duration::from_hours(2)));
     let (wait, play) = asked("7201");
-    assert_eq!((wait, play.error().kind), (None, Kind::Throttled));
+    assert_eq!((wait, play.error().kind), (None, ErrorKind::Throttled));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn attempts_count_what_was_sent() {
     };
     assert_eq!(first.attempts(), 1);
     let Next::Wait { exchange, .. } = first.step(broken(true), Moment(0)) else { panic!("it is repeated") };
-    let Next::Send(third, _) = exchange.step(Outcome::Waited, Moment(1)) else { panic!("it is sent again") };
+    let Next::Send(third, _) = exchange.step(Sent::Waited, Moment(1)) else { panic!("it is sent again") };
     assert_eq!(third.attempts(), 2);
 }
 
@@ -272,7 +272,7 @@ fn headers_show_their_names_and_no_value() {
 fn an_error_page_is_quoted_by_its_first_words() {
     let body = Body::unreadable("not JSON", b"Bad gateway of the proxy");
     let mut play = Play::new(Method::Get, ACCOUNT);
-    play.give(Outcome::Answer(Answer { status: 400, headers: Headers::default(), body }));
+    play.give(Sent::Answer(Response { status: 400, headers: Headers::default(), body }));
     assert!(play.error().to_string().contains("Bad gateway of the proxy"), "{}", play.error());
 }
 
@@ -325,10 +325,10 @@ fn a_call_that_goes_once_is_repeated_only_if_it_surely_did_nothing() {
 #[test]
 fn attempts_are_bounded_per_sort_of_trouble() {
     for (outcome, sent, kind) in [
-        (failing(500, "X"), 6, Kind::Unavailable),
-        (broken(true), 6, Kind::Network),
-        (garbage(200), 6, Kind::Unreadable),
-        (failing(429, "X"), 20, Kind::Throttled),
+        (failing(500, "X"), 6, ErrorKind::Unavailable),
+        (broken(true), 6, ErrorKind::Network),
+        (garbage(200), 6, ErrorKind::Unreadable),
+        (failing(429, "X"), 20, ErrorKind::Throttled),
     ] {
         let mut play = Play::new(Method::Put, ACCOUNT);
         while play.give(outcome.clone()).is_some() {}

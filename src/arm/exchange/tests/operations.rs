@@ -205,7 +205,7 @@ fn each_rule_of_long_running_operations() {
         (
             "Ctrl-C while polling leaves it open too",
             Put,
-            vec![answer(201, &[op], Value::Null), Outcome::Interrupted],
+            vec![answer(201, &[op], Value::Null), Sent::Interrupted],
             "send poll Interrupted/Accepted",
         ),
         (
@@ -224,7 +224,7 @@ fn each_rule_of_long_running_operations() {
             "an unreadable body does not matter where a header leads on",
             Put,
             vec![
-                Outcome::Answer(Answer {
+                Sent::Answer(Response {
                     status: 201,
                     headers: [op].into_iter().collect(),
                     body: Body::unreadable("cut", b"{"),
@@ -268,7 +268,7 @@ fn an_operation_ends_at_its_limit_with_its_outcome_unknown() {
     while play.give(answer(200, &[], json!({"status": "Creating"}))).is_some() {}
     let minutes = play.now.since(began).as_secs() / 60;
     assert_eq!(minutes, 30);
-    assert_eq!((play.error().kind, play.error().effect), (Kind::TimedOut, Effect::Accepted));
+    assert_eq!((play.error().kind, play.error().effect), (ErrorKind::TimedOut, Effect::Accepted));
     assert!(play.error().to_string().contains("still `Creating` after 30 min"), "{}", play.error());
 }
 
@@ -306,7 +306,7 @@ fn an_operation_may_ask_for_a_wait_of_two_hours_and_no_more() {
         let headers = [("azure-asyncoperation", POLL), ("Retry-After", seconds)];
         assert_eq!(play.give(answer(201, &headers, Value::Null)), wait, "{seconds} s");
         if wait.is_none() {
-            assert_eq!((play.error().kind, play.error().effect), (Kind::TimedOut, Effect::Accepted));
+            assert_eq!((play.error().kind, play.error().effect), (ErrorKind::TimedOut, Effect::Accepted));
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 
-fn any_outcome() -> impl Strategy<Value = Outcome> {
+fn any_outcome() -> impl Strategy<Value = Sent> {
     let status = prop_oneof![
         4 => Just(200u16), 2 => Just(201), 3 => Just(202), 1 => Just(204), 1 => Just(301), 1 => Just(400),
         1 => Just(404), 1 => Just(408), 2 => Just(409), 2 => Just(429), 1 => Just(500), 1 => Just(503),
@@ -36,14 +36,14 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ];
     prop_oneof![
         12 => (status, header, body).prop_map(|(status, headers, body)| {
-            Outcome::Answer(Answer { status, headers: headers.into_iter().collect(), body })
+            Sent::Answer(Response { status, headers: headers.into_iter().collect(), body })
         }),
         2 => any::<bool>().prop_map(broken),
     ]
 }
 
 /// Whether it answers a read.
-fn is_whole(answer: &Answer) -> bool {
+fn is_whole(answer: &Response) -> bool {
     answer.status == 200 && answer.body != Body::Empty && answer.error_in_success().is_none()
 }
 
@@ -88,10 +88,10 @@ proptest! {
                     let calling = request == Request::Call;
                     prop_assert!(!(calling && accepted), "an accepted {method} was sent again");
                     let outcome = outcomes.next().expect("a cycle does not end").clone();
-                    let followed = matches!(&outcome, Outcome::Answer(answer) if method.is_write()
+                    let followed = matches!(&outcome, Sent::Answer(answer) if method.is_write()
                         && (answer.headers.get("azure-asyncoperation").is_some()
                             || (answer.status == 202 && answer.headers.get("location").is_some())));
-                    if let Outcome::Answer(answer) = &outcome
+                    if let Sent::Answer(answer) = &outcome
                         && calling
                         && (200..300).contains(&answer.status)
                         && (followed || !matches!(answer.body, Body::Unreadable { .. }))
@@ -104,7 +104,7 @@ proptest! {
                 Next::Wait { exchange, until, .. } => {
                     prop_assert!(until >= now);
                     now = until;
-                    exchange.step(Outcome::Waited, now)
+                    exchange.step(Sent::Waited, now)
                 }
                 Next::Done(done) => {
                     prop_assert!(accepted, "done without a success, with {}", done.status);

@@ -8,6 +8,7 @@ pub mod cli;
 
 pub(crate) mod flow;
 
+pub(crate) mod body;
 pub mod document;
 pub(crate) mod files;
 pub mod finding;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::holders::holders;
+use crate::body::AccountBody;
 use crate::document::access::{AccessChange, Holder, KeysChange, Through};
 use crate::document::keys::Keys;
 use crate::id::{ResourceId, comparable};
@@ -200,5 +201,5 @@ fn beyond(first: &[Holder], second: &[Holder], roles: &Catalogue) -> Vec<Holder>
 }
 
 fn keys(account: &Value) -> Keys {
-    if account["properties"]["disableLocalAuth"] == true { Keys::Disabled } else { Keys::Enabled }
+    if AccountBody::of(account).keys_off() { Keys::Disabled } else { Keys::Enabled }
 }

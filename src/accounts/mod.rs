@@ -5,6 +5,7 @@
 
 pub mod outputs;
 
+use crate::body::AccountBody;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
@@ -44,7 +45,7 @@ impl Standing {
     /// Whether it accepts API keys; a missing field means that it does.
     #[must_use]
     pub fn takes_keys(&self) -> bool {
-        self.body["properties"]["disableLocalAuth"].as_bool() != Some(true)
+        !AccountBody::of(&self.body).keys_off()
     }
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn not_live(
     let loaded = stacks.iter().find(|loaded| loaded.spec.stack == desired.stack);
     let remains = desired.kind.remains(desired, snapshot);
     if let Some(remains) = &remains {
-        let day = remains.body["properties"]["deletionDate"].as_str().unwrap_or("at an unknown time");
+        let day = AccountBody::of(&remains.body).deleted().unwrap_or("at an unknown time");
         message = format!("{message}: it was soft-deleted {day}");
     }
     let obstacles =

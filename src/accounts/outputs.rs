@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::accounts::{Standing, not_live};
+use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI, endpoint_of, user_assigned};
 use crate::finding::{Code, Finding};
-use crate::kinds::account::{Accounts, FOUNDRY, INFERENCE, OPENAI};
+use crate::kinds::account::Accounts;
 use crate::kinds::desired::Desired;
 use crate::kinds::{Kind as _, Live, Projects};
 use crate::principals::object_id;
@@ -144,8 +145,8 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    fn text(&mut self, what: &str, value: &Value) -> Option<String> {
-        let text = value.as_str().filter(|text| !text.is_empty())?;
+    fn text(&mut self, what: &str, text: Option<&str>) -> Option<String> {
+        let text = text.filter(|text| !text.is_empty())?;
         if !hides(text) {
             return Some(text.to_owned());
         }
@@ -157,21 +158,19 @@ impl Taker<'_> {
     }
 
     fn principal(&mut self, what: &str, identity: &Value) -> Option<String> {
-        object_id(identity).and_then(|id| self.text(what, &Value::from(id)))
+        self.text(what, object_id(identity))
     }
 }
 
 fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> AccountOutputs {
     let mut taker = Taker { title: account.title(), span: account.span, findings };
-    let properties = &account.body["properties"];
-    let endpoints = &properties["endpoints"];
-    let inference = taker.text("the inference endpoint", &endpoints[INFERENCE]);
-    let users = account.body["identity"]["userAssignedIdentities"].as_object();
+    let body = &account.body;
+    let inference = taker.text("the inference endpoint", endpoint_of(body, INFERENCE));
     let mut identities: Vec<UserAssigned> = Vec::new();
-    for (id, identity) in users.into_iter().flatten() {
-        let Some(id) = taker.text("a user-assigned identity", &Value::from(id.as_str())) else { continue };
+    for (id, identity) in user_assigned(body) {
+        let Some(id) = taker.text("a user-assigned identity", Some(id)) else { continue };
         let principal_id = taker.principal("the principal id of an identity", identity);
-        let client_id = taker.text("the client id of an identity", &identity["clientId"]);
+        let client_id = taker.text("the client id of an identity", identity["clientId"].as_str());
         identities.push(UserAssigned { id, principal_id, client_id });
     }
     AccountOutputs {
@@ -179,11 +178,11 @@ fn of(account: &Standing, sources: &Sources, findings: &mut Vec<Finding>) -> Acc
         name: account.name().to_owned(),
         source: account.span.map(|span| sources.position(span)),
         id: account.id.to_string(),
-        endpoint: taker.text("the endpoint", &properties["endpoint"]),
+        endpoint: taker.text("the endpoint", AccountBody::of(body).endpoint()),
         inference_endpoint: inference.map(|url| format!("{}/models", url.trim_end_matches('/'))),
-        openai_endpoint: taker.text("the OpenAI endpoint", &endpoints[OPENAI]),
-        foundry_endpoint: taker.text("the Foundry endpoint", &endpoints[FOUNDRY]),
-        principal_id: taker.principal("the principal id", &account.body["identity"]),
+        openai_endpoint: taker.text("the OpenAI endpoint", endpoint_of(body, OPENAI)),
+        foundry_endpoint: taker.text("the Foundry endpoint", endpoint_of(body, FOUNDRY)),
+        principal_id: taker.principal("the principal id", &body["identity"]),
         user_assigned_identities: identities,
         projects: Vec::new(),
     }
@@ -196,7 +195,7 @@ fn project(desired: &Desired, live: &Live, sources: &Sources, findings: &mut Vec
         name: live.id.name().to_owned(),
         source: Some(sources.position(desired.span)),
         id: live.id.to_string(),
-        endpoint: taker.text("the endpoint", &live.body["properties"]["endpoints"][FOUNDRY]),
+        endpoint: taker.text("the endpoint", endpoint_of(&live.body, FOUNDRY)),
         principal_id: taker.principal("the principal id", &live.body["identity"]),
     }
 }

@@ -8,11 +8,12 @@ use super::found::{PLAN_AGAIN, taken_over};
 use super::settle;
 use super::write::{Problem, Written};
 use crate::arm::{self, Client};
+use crate::body::AssignmentBody;
 use crate::document::Step;
 use crate::id::ResourceId;
 use crate::kinds::Kind;
 use crate::kinds::role_assignment::{self, twin};
-use crate::rbac::{Assignment, Term, Terms};
+use crate::rbac::{Term, Terms};
 
 /// The obstacle to an assignment.
 pub(super) enum Met {
@@ -56,8 +57,9 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
     let other = other(body);
     if other.is_empty() {
         // What keyless created is permanent, as its name shows; any other may be temporary, and disabling keys may wait for it.
-        let lasts =
-            || id_of(body).is_some_and(|id| role_assignment::is_named_by_keyless(&id, Assignment::of(body)));
+        let lasts = || {
+            id_of(body).is_some_and(|id| role_assignment::is_named_by_keyless(&id, AssignmentBody::of(body)))
+        };
         if let Some(unread) = unread.filter(|_| !lasts()) {
             let cause = format!(
                 "{error}; meanwhile somebody created {what}, and could not determine whether it is temporary: {unread}"
@@ -103,7 +105,7 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
 /// The assignment's id and its creator.
 fn told(body: &Value) -> String {
     let id = body["id"].as_str().unwrap_or("?");
-    let (by, when) = Assignment::of(body).created();
+    let (by, when) = AssignmentBody::of(body).created();
     format!("{id}, created by {} on {}", by.unwrap_or("someone"), when.unwrap_or("an unknown time"))
 }
 

@@ -9,6 +9,7 @@ use super::fill::fill;
 use super::found::{PLAN_AGAIN, found, is_unmarked, needless, overtaken, taken_over};
 use super::{Secrets, patch, settle};
 use crate::arm::{self, Client};
+use crate::body::is_resource;
 use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
@@ -329,7 +330,7 @@ async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, 
     let attempt = format!("read before the {verb}");
     match client.get(path).await {
         // The write would otherwise replace everything with an almost empty body.
-        Ok(body) if !body["properties"].is_object() => {
+        Ok(body) if !is_resource(&body) => {
             Err(Problem::failed(&attempt, "the answer is not a resource of Azure", None).into())
         }
         Ok(body) => Ok(Some(body)),

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Case, Verdict};
+use crate::body::AccountBody;
 use crate::finding::Code;
 use crate::kinds;
 use crate::plan::predict::World;
@@ -31,15 +32,12 @@ pub(super) enum Public {
 
 impl Public {
     pub(super) fn of(account: &Value) -> Self {
-        let properties = &account["properties"];
-        let is = |value: &Value, word: &str| value.as_str().is_some_and(|is| is.eq_ignore_ascii_case(word));
-        let acls = &properties["networkAcls"];
-        let names = |list: &str| acls[list].as_array().is_some_and(|rules| !rules.is_empty());
-        if is(&properties["publicNetworkAccess"], "Disabled") {
+        let network = AccountBody::of(account).network();
+        if network.public().is_some_and(|access| access.eq_ignore_ascii_case("Disabled")) {
             Self::Off
-        } else if !is(&acls["defaultAction"], "Deny") {
+        } else if !network.denies() {
             Self::Open
-        } else if names("ipRules") || names("virtualNetworkRules") {
+        } else if network.has_rules() {
             Self::Rules
         } else {
             Self::NoRules
@@ -79,16 +77,11 @@ pub(super) fn verdicts(case: &Case<'_>, after: &World) -> Vec<Verdict> {
 }
 
 fn who_is_left(account: &Value, public: Public) -> String {
-    let connections = account["properties"]["privateEndpointConnections"].as_array();
-    let approved = |connection: &&Value| {
-        let status = &connection["properties"]["privateLinkServiceConnectionState"]["status"];
-        status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("Approved"))
-    };
-    let bypass = account["properties"]["networkAcls"]["bypass"].as_str();
-    let trusted =
-        public == Public::NoRules && bypass.is_some_and(|to| to.eq_ignore_ascii_case("AzureServices"));
+    let is = |word: Option<&str>, wanted: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+    let account = AccountBody::of(account);
+    let trusted = public == Public::NoRules && is(account.network().bypass(), "AzureServices");
     let besides = if trusted { ", besides the Azure services that `bypass` trusts" } else { "" };
-    match connections.into_iter().flatten().filter(approved).count() {
+    match account.private_endpoints().filter(|state| is(*state, "Approved")).count() {
         0 if trusted => {
             "it has no approved private endpoint, so only the Azure services that `bypass` trusts can call it"
                 .to_owned()

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Case, Verdict, target};
+use crate::body::{AccountBody, AssignmentBody, user_assigned};
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::{ResourceId, comparable};
 use crate::kinds;
 use crate::plan::predict::World;
 use crate::principals::{has_own_identity, object_id, own_principal};
-use crate::rbac::{Assignment, Catalogue};
+use crate::rbac::Catalogue;
 
 /// How many roles are named.
 const SHOWN: usize = 6;
@@ -107,9 +108,7 @@ fn warning(case: &Case<'_>, change: usize, path: &[&str], message: String) -> Ve
 
 /// The user-assigned identities of a resource, with what Azure shows about each.
 fn attached(body: &Value) -> BTreeMap<ResourceId, &Value> {
-    let identities = body["identity"]["userAssignedIdentities"].as_object();
-    let named = identities.into_iter().flatten().filter(|(_, shown)| !shown.is_null());
-    named.filter_map(|(id, shown)| Some((ResourceId::parse(id).ok()?, shown))).collect()
+    user_assigned(body).filter_map(|(id, shown)| Some((ResourceId::parse(id).ok()?, shown))).collect()
 }
 
 /// The roles of an identity, as far as role assignments were read.
@@ -140,7 +139,7 @@ fn given<'w>(
     let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
     let principal = comparable(principal);
     world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
-        let said = Assignment::of(body);
+        let said = AssignmentBody::of(body);
         let (whose, role) = (said.principal_id()?, said.role_definition_id()?);
         (comparable(whose) == principal).then(|| {
             let name = said.role().map_or_else(|| role.to_owned(), |role| roles.display_name(role));
@@ -174,12 +173,8 @@ fn place(scope: &ResourceId) -> String {
 
 /// Whether an account that stays encrypted with a vault's key reads it as this identity, by the client id that it names for that.
 fn key(old: &Value, new: &Value, is_it: impl Fn(Option<&str>) -> bool) -> &'static str {
-    let vault = |body: &Value| {
-        let source = body["properties"]["encryption"]["keySource"].as_str();
-        source.is_some_and(|source| source.eq_ignore_ascii_case("Microsoft.KeyVault"))
-    };
-    let reads_with = old["properties"]["encryption"]["keyVaultProperties"]["identityClientId"].as_str();
-    if vault(old) && vault(new) && is_it(reads_with) {
+    let (was, now) = (AccountBody::of(old).encryption(), AccountBody::of(new).encryption());
+    if was.has_own_key() && now.has_own_key() && is_it(was.reader()) {
         "; the account reads its encryption key with it"
     } else {
         ""

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Case, Verdict, some, target};
+use crate::body::DeploymentBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
@@ -43,7 +44,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         let mut used: BTreeMap<ResourceId, &str> = BTreeMap::new();
         for body in live {
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
-            if let (Some(id), Some(policy)) = (id, body["properties"]["raiPolicyName"].as_str()) {
+            if let (Some(id), Some(policy)) = (id, DeploymentBody::of(body).policy()) {
                 used.insert(id, policy);
             }
         }

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::diff::diff;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
@@ -34,7 +35,6 @@ use crate::kinds::desired::resolved;
 use crate::kinds::{is_settled, role_assignment};
 use crate::plan::predict::World;
 use crate::plan::{self};
-use crate::rbac::Assignment;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Position;
 use crate::spec::Loaded;
@@ -102,7 +102,7 @@ pub fn queries(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
     }
     let world = World::of(snapshot);
     let given = steps.iter().filter_map(|step| step.patch.get("roleDefinitionId")?.as_str());
-    let live = world.resources.values().filter_map(|body| Assignment::of(body).role_definition_id());
+    let live = world.resources.values().filter_map(|body| AssignmentBody::of(body).role_definition_id());
     let mut queries = role_assignment::unknown_roles(given.chain(live));
     queries.extend(CHECKS.iter().flat_map(|check| (check.queries)(steps, &world)));
     queries.extend(subdomain::holders(steps, snapshot));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Case, Verdict, list, some, target};
+use crate::body::DeploymentBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
@@ -166,9 +167,7 @@ impl<'a> Wants<'a> {
     }
 
     fn before(&self, head: &str, name: &str) -> Option<&'a Value> {
-        let live = self.live?;
-        let part = if head == "model" { &live["properties"]["model"] } else { &live[head] };
-        part.get(name)
+        DeploymentBody::of(self.live?).part(head, name)
     }
 
     /// A field after the plan: from the step, or live if the step leaves it alone.

@@ -10,6 +10,7 @@ use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::{Case, Verdict, models, some, target};
+use crate::body::DeploymentBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 
@@ -53,11 +54,7 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     fn text(&self, head: &str, name: &str) -> Option<&'a str> {
         let planned = self.step.patch.get(head).and_then(|part| part.get(name));
-        let live = || {
-            let live = self.live?;
-            let part = if head == "model" { &live["properties"]["model"] } else { &live[head] };
-            part.get(name)
-        };
+        let live = || DeploymentBody::of(self.live?).part(head, name);
         planned.or_else(live).and_then(Value::as_str)
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::closing::Public;
 use super::{Case, Verdict, some, target};
+use crate::body::{AccountBody, user_assigned};
 use crate::document::{PlannedChange, StepAction};
 use crate::finding::Code;
 use crate::plan::predict::World;
@@ -34,8 +35,9 @@ fn undeclared(change: &PlannedChange, account: &Value) -> Vec<String> {
     let declares = |path: &[&str]| change.fields.iter().any(|field| field.path == path);
     let mut comes = Vec::new();
     if !declares(&["disableLocalAuth"]) {
-        let off = account["properties"]["disableLocalAuth"] == true;
-        comes.push(if off { "API keys off" } else { "API keys on" }.to_owned());
+        comes.push(
+            if AccountBody::of(account).keys_off() { "API keys off" } else { "API keys on" }.to_owned(),
+        );
     }
     if !(declares(&["publicNetworkAccess"]) && declares(&["networkAcls", "defaultAction"])) {
         comes.push(match Public::of(account) {
@@ -44,8 +46,7 @@ fn undeclared(change: &PlannedChange, account: &Value) -> Vec<String> {
             Public::NoRules | Public::Off => "its network closed to every public address".to_owned(),
         });
     }
-    let attached = account["identity"]["userAssignedIdentities"].as_object();
-    let attached: Vec<&String> = attached.into_iter().flat_map(|identities| identities.keys()).collect();
+    let attached: Vec<&String> = user_assigned(account).map(|(id, _)| id).collect();
     if !declares(&["identity", "userAssigned"]) && !attached.is_empty() {
         let names = some(attached.iter().map(|id| id.rsplit('/').next().unwrap_or_default()));
         comes.push(format!("user-assigned identities {names}"));
@@ -54,9 +55,7 @@ fn undeclared(change: &PlannedChange, account: &Value) -> Vec<String> {
 }
 
 fn admitted(account: &Value) -> String {
-    let acls = &account["properties"]["networkAcls"];
-    let ranges = acls["ipRules"].as_array().into_iter().flatten().filter_map(|rule| rule["value"].as_str());
-    let subnets = acls["virtualNetworkRules"].as_array().into_iter().flatten();
-    let subnets = subnets.filter_map(|rule| rule["id"].as_str()?.rsplit('/').next());
-    some(ranges.chain(subnets))
+    let network = AccountBody::of(account).network();
+    let subnets = network.subnets().filter_map(|id| id.rsplit('/').next());
+    some(network.addresses().chain(subnets))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Case, Verdict, question, target};
+use crate::body::AccountBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
@@ -44,7 +45,7 @@ pub(super) fn holders(steps: &[Step], snapshot: &Snapshot) -> Vec<Query> {
 /// The live account that has a subdomain, among those read.
 fn holder_of(world: &World, subdomain: &str) -> Option<ResourceId> {
     let has = |(id, body): &(&ResourceId, &Value)| {
-        let own = body["properties"]["customSubDomainName"].as_str();
+        let own = AccountBody::of(body).subdomain();
         let is_account = id
             .resource_type()
             .is_some_and(|own| own.eq_ignore_ascii_case("Microsoft.CognitiveServices/accounts"));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Case, Verdict, target};
+use crate::body::AccountBody;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, comparable};
@@ -214,7 +215,7 @@ fn accounts_below(each: &Placed<'_>, world: &World) -> Vec<Query> {
 
 /// Live accounts without keys after the steps, if keys are disabled or one of the deleted or changed grants applies to them.
 fn at_risk(before: &World, after: &World, narrowed: &[Placed<'_>]) -> BTreeSet<ResourceId> {
-    let keys_off = |body: &Value| body["properties"]["disableLocalAuth"] == true;
+    let keys_off = |body: &Value| AccountBody::of(body).keys_off();
     let is_touched = |account: &ResourceId| narrowed.iter().any(|each| lets_in(each, before, account));
     let is_account = |id: &ResourceId| kinds::by_id(id).is_some_and(|kind| kind.name() == "accounts");
     let off = after.resources.iter().filter(|(id, body)| is_account(id) && keys_off(body));

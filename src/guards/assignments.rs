@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::id::{ByScope, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
-use crate::rbac::{self, Assignment, Call, Catalogue, Condition, Role, USUAL};
+use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
 
 /// Whether a principal still exists to use what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,7 @@ fn grant<'a>(
     body: &'a Value,
     roles: &'a Catalogue,
 ) -> Option<Grant<'a>> {
-    let said = Assignment::of(body);
+    let said = AssignmentBody::of(body);
     let (role_id, principal) = (said.role_definition_id()?, said.principal_id()?);
     let guid = said.role();
     let gone = said.principal().is_some_and(|id| world.gone.contains(&id));
@@ -129,7 +130,7 @@ fn grant<'a>(
 /// Whether an assignment has the name that keyless derives from role, principal and scope. A mark does not prove that an assignment is
 /// permanent: `adopt` writes one onto any assignment, and anyone can type one. As far as is known, Privileged Identity Management names its
 /// temporary assignments differently. Duplicated from the planner on purpose.
-fn is_named_by_keyless(id: &ResourceId, said: Assignment<'_>) -> bool {
+fn is_named_by_keyless(id: &ResourceId, said: AssignmentBody<'_>) -> bool {
     let (Some(role), Some(scope)) = (said.role(), scope_of(id)) else { return false };
     let (role, principal) = (role.to_string(), comparable(said.principal_id().unwrap_or_default()));
     let spelled = said.scope().filter(|text| text.eq_ignore_ascii_case(scope.as_str()));

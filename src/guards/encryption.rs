@@ -7,6 +7,7 @@ use url::Url;
 
 use super::assignments::{Grant, Grants};
 use super::{Objection, Rule, accounts};
+use crate::body::AccountBody;
 use crate::id::{ResourceId, comparable};
 use crate::plan::predict::World;
 use crate::principals::object_id;
@@ -77,16 +78,15 @@ enum Reader<'a> {
 
 impl<'a> Key<'a> {
     fn of(account: &'a Value) -> Option<Self> {
-        let encryption = &account["properties"]["encryption"];
-        let source = encryption["keySource"].as_str();
-        let key = encryption["keyVaultProperties"].as_object()?;
+        let encryption = AccountBody::of(account).encryption();
+        let key = encryption.vault()?;
         let text = |name: &str| key.get(name).and_then(Value::as_str);
         let uri = Url::parse(text("keyVaultUri")?).ok()?;
-        source.is_none_or(|source| source.eq_ignore_ascii_case("Microsoft.KeyVault")).then_some(())?;
+        (encryption.source().is_none() || encryption.has_own_key()).then_some(())?;
         Some(Self {
             vault: uri.host_str()?.split('.').next()?.to_owned(),
             name: text("keyName").unwrap_or_default(),
-            client: text("identityClientId").filter(|client| !client.is_empty()),
+            client: encryption.reader().filter(|client| !client.is_empty()),
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Objection, Rule};
+use crate::body::user_assigned;
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
@@ -32,7 +33,5 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
 
 /// The user-assigned identities of a resource, even if its `type` disables them: another change of the type enables them.
 fn attached(body: &Value) -> BTreeSet<ResourceId> {
-    let identities = body["identity"]["userAssignedIdentities"].as_object();
-    let names = identities.into_iter().flatten().filter(|(_, value)| !value.is_null());
-    names.filter_map(|(id, _)| ResourceId::parse(id).ok()).collect()
+    user_assigned(body).filter_map(|(id, _)| ResourceId::parse(id).ok()).collect()
 }

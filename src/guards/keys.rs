@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Objection, Rule, accounts, was};
+use crate::body::AccountBody;
 use crate::plan::predict::World;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
@@ -18,5 +19,5 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
 
 /// Whether keys are disabled; a missing field means that they are enabled.
 pub(super) fn keys_off(body: &Value) -> bool {
-    body["properties"]["disableLocalAuth"].as_bool() == Some(true)
+    AccountBody::of(body).keys_off()
 }

@@ -50,11 +50,12 @@ use deletes::{deletes, left_out};
 use grant::Said;
 use lock_out::Declared;
 
+use crate::body::AssignmentBody;
 use crate::document::{FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
-use crate::rbac::{Assignment, Catalogue};
+use crate::rbac::Catalogue;
 
 /// A rule that `--allow` can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -413,7 +414,7 @@ fn owner(body: &Value) -> Option<&str> {
     if let Some(stack) = body["tags"]["keyless-stack"].as_str() {
         return Some(stack);
     }
-    let description = Assignment::of(body).description()?.trim_end();
+    let description = AssignmentBody::of(body).description()?.trim_end();
     let from = description.rfind("[keyless:")?;
     let stack = description[from..].strip_prefix("[keyless:")?.strip_suffix(']')?;
     (!stack.is_empty() && !stack.contains(['[', ']'])).then_some(stack)

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 
 use super::{Objection, Rule, accounts, was};
+use crate::body::{AccountBody, Injection, Network};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
@@ -33,16 +34,12 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
     objections
 }
 
-fn acls(body: &Value) -> &Value {
-    &body["properties"]["networkAcls"]
-}
-
-fn denies(body: &Value) -> bool {
-    acls(body)["defaultAction"].as_str().is_some_and(|action| action.eq_ignore_ascii_case("Deny"))
+fn network(body: &Value) -> Network<'_> {
+    AccountBody::of(body).network()
 }
 
 fn access(body: &Value) -> &str {
-    body["properties"]["publicNetworkAccess"].as_str().unwrap_or("Enabled")
+    network(body).public().unwrap_or("Enabled")
 }
 
 /// Whether it was closed to public networks; an unknown value counts as the stricter one before the plan.
@@ -52,13 +49,13 @@ fn was_private(body: &Value) -> bool {
 
 /// Whether any address can call it, so that no rule admits anybody new.
 fn was_open(body: &Value) -> bool {
-    !denies(body) && !was_private(body)
+    !network(body).denies() && !was_private(body)
 }
 
 fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
     let mut said = Vec::new();
     let Some(old) = old else { return said };
-    if denies(old) && !denies(new) {
+    if network(old).denies() && !network(new).denies() {
         said.push("the plan opens {account} to every address: networkAcls Deny -> Allow".to_owned());
     }
     let (was, now) = (access(old), access(new));
@@ -66,11 +63,6 @@ fn public(old: Option<&Value>, new: &Value) -> Vec<String> {
         said.push(format!("the plan opens {{account}}: publicNetworkAccess {was} -> {now}"));
     }
     said
-}
-
-/// The values of the address rules, as Azure writes them.
-fn rules(body: &Value) -> impl Iterator<Item = &str> {
-    acls(body)["ipRules"].as_array().into_iter().flatten().filter_map(|rule| rule["value"].as_str())
 }
 
 /// The first and last address of a rule; `None` if it cannot be parsed: Azure accepts IPv4 only.
@@ -117,17 +109,17 @@ fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
     if old.is_some_and(was_open) {
         return said;
     }
-    let known = union(old.into_iter().flat_map(rules).filter_map(span));
+    let known = union(old.into_iter().flat_map(|body| network(body).addresses()).filter_map(span));
     let is_known = |(first, last): (u64, u64)| known.iter().any(|(from, to)| *from <= first && last <= *to);
     let mut added = Vec::new();
     let mut unread = Vec::new();
-    for rule in rules(new) {
+    for rule in network(new).addresses() {
         match span(rule) {
             Some(span) if !is_known(span) => added.push((rule, span)),
             Some(_) => {}
             None if old
                 .into_iter()
-                .flat_map(rules)
+                .flat_map(|body| network(body).addresses())
                 .any(|old| old.trim().eq_ignore_ascii_case(rule.trim())) => {}
             None => unread.push(format!("`{rule}`")),
         }
@@ -146,9 +138,9 @@ fn ranges(old: Option<&Value>, new: &Value) -> Vec<String> {
             wide.join(", ")
         ));
     }
-    let all = size(&union(rules(new).filter_map(span)));
+    let all = size(&union(network(new).addresses().filter_map(span)));
     if !added.is_empty() && all > MOST {
-        let more = all - overlap(&union(rules(new).filter_map(span)), &known);
+        let more = all - overlap(&union(network(new).addresses().filter_map(span)), &known);
         said.push(format!(
             "with the plan {} can reach {{account}}, more than {}; {} of them could not before",
             addresses(all),
@@ -182,16 +174,9 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// The subnets that may call an account, as Azure writes them.
-fn subnet_rules(body: &Value) -> impl Iterator<Item = &str> {
-    let rules = acls(body)["virtualNetworkRules"].as_array();
-    rules.into_iter().flatten().filter_map(|rule| rule["id"].as_str())
-}
-
 /// The subnets in which its agents run.
 fn injected(body: &Value) -> impl Iterator<Item = &str> {
-    let injections = body["properties"]["networkInjections"].as_array();
-    injections.into_iter().flatten().filter_map(|each| each["subnetArmId"].as_str())
+    AccountBody::of(body).injections().filter_map(Injection::subnet)
 }
 
 /// The subscription of a subnet; for an id that cannot be parsed the text itself, which matches no account's subscription.
@@ -204,7 +189,7 @@ fn subscription(subnet: &str) -> String {
 /// Subnets of subscriptions that had no access to the account before.
 fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
     let mut known: BTreeSet<String> = id.subscription_id().map(str::to_ascii_lowercase).into_iter().collect();
-    let all = |body| subnet_rules(body).chain(injected(body)).map(subscription);
+    let all = |body| network(body).subnets().chain(injected(body)).map(subscription);
     known.extend(old.into_iter().flat_map(all));
     let foreign = |subnet: &&str| !known.contains(&subscription(subnet));
     let listed = |subnets: Vec<&str>| {
@@ -212,7 +197,7 @@ fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
         subnets.into_iter().collect::<Vec<_>>().join(", ")
     };
     let mut said = Vec::new();
-    let calling: Vec<&str> = subnet_rules(new).filter(foreign).collect();
+    let calling: Vec<&str> = network(new).subnets().filter(foreign).collect();
     if !calling.is_empty() && !old.is_some_and(was_open) {
         said.push(format!(
             "the plan lets a subnet of another subscription reach {{account}}: {}",
@@ -233,7 +218,7 @@ fn subnets(id: &ResourceId, old: Option<&Value>, new: &Value) -> Vec<String> {
 /// documented: before the plan it counts as `None`, and after a plan that removes `None` it counts as all services.
 fn bypass(old: Option<&Value>, new: &Value) -> Option<String> {
     let old = old.filter(|old| !was_open(old))?;
-    let word = |body| acls(body)["bypass"].as_str();
+    let word = |body| network(body).bypass();
     let is = |word: Option<&str>, wanted: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted));
     let (was, now) = (word(old), word(new));
     let opens = match now {

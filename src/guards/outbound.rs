@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Objection, Rule, accounts, was};
+use crate::body::{AccountBody, Injection};
 use crate::plan::predict::World;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
@@ -41,23 +42,18 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
 }
 
 fn is_limited(body: &Value) -> bool {
-    body["properties"]["restrictOutboundNetworkAccess"] == true
+    AccountBody::of(body).limits_outbound()
 }
 
 /// The hosts of the list, as DNS compares them.
 fn hosts(body: &Value) -> BTreeSet<String> {
-    let list = body["properties"]["allowedFqdnList"].as_array().into_iter().flatten();
-    list.filter_map(Value::as_str)
+    AccountBody::of(body)
+        .allowed_hosts()
         .map(|host| host.trim().trim_end_matches('.').to_ascii_lowercase())
         .collect()
 }
 
 /// The customer's subnet in which agents run.
 fn injected(body: &Value) -> Option<&str> {
-    let injections = body["properties"]["networkInjections"].as_array().into_iter().flatten();
-    let own = |each: &&Value| {
-        each["useMicrosoftManagedNetwork"] != true
-            && each["scenario"].as_str().is_none_or(|scenario| !scenario.eq_ignore_ascii_case("none"))
-    };
-    injections.filter(own).find_map(|each| each["subnetArmId"].as_str())
+    AccountBody::of(body).injections().filter(|each| each.is_own()).find_map(Injection::subnet)
 }

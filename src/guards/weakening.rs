@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::policy::{DEFAULT, Policies};
 use super::{Objection, Rule, accounts, child_of, was};
+use crate::body::{AccountBody, DeploymentBody};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
@@ -34,7 +35,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             object(id, format!("the plan disables Defender for AI of account `{account}`"));
         }
     }
-    let own_key = |body: &Value| is(&body["properties"]["encryption"]["keySource"], "Microsoft.KeyVault");
+    let own_key = |body: &Value| AccountBody::of(body).encryption().has_own_key();
     for (id, new) in accounts(after) {
         if was(before, after, id).is_some_and(own_key) && !own_key(new) {
             object(
@@ -63,7 +64,7 @@ fn both<'a>(before: &'a World, after: &'a World, child: &ResourceId) -> Option<(
 
 /// The policy that a deployment names, or Azure's default.
 fn policy_of(deployment: &Value) -> &str {
-    deployment["properties"]["raiPolicyName"].as_str().unwrap_or(DEFAULT)
+    DeploymentBody::of(deployment).policy().unwrap_or(DEFAULT)
 }
 
 /// Whether a deployment gets a filter that blocks less than its old one, or, if it is new, less than Azure's default.

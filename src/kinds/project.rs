@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
 use super::{Compare, Field, Inventory, Kind, Live, Mutability, Section, children, merge, rules, shape};
+use crate::body::{AccountBody, FOUNDRY, endpoint_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
@@ -199,7 +200,7 @@ impl Kind for Projects {
         let live = parent
             .as_ref()
             .and_then(|parent| snapshot.resource(parent))
-            .map(|body| body["properties"]["allowProjectManagement"] == true);
+            .map(|body| AccountBody::of(body).allows_projects());
         // A new account allows projects unless the spec says otherwise.
         if declared.or(live).unwrap_or(true) {
             return Vec::new();
@@ -248,7 +249,7 @@ impl Kind for Projects {
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
-        let endpoint = body["properties"]["endpoints"][account::FOUNDRY].as_str();
+        let endpoint = endpoint_of(body, FOUNDRY);
         endpoint.map(|url| ("endpoint", url.to_owned())).into_iter().collect()
     }
 }

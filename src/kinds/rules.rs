@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::shape::MARK;
 use crate::arm::ProvisioningState;
+use crate::body::provisioning_state;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::source::Span;
@@ -135,13 +136,13 @@ pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut V
 
 /// Whether Azure completed the last write, as far as the body says.
 pub(crate) fn has_succeeded(body: &Value) -> bool {
-    let state = body["properties"]["provisioningState"].as_str();
+    let state = provisioning_state(body);
     state.is_none_or(|state| ProvisioningState::of(state) == ProvisioningState::Succeeded)
 }
 
 /// What a provisioning state other than `Succeeded` means for trusting the live fields.
 pub(crate) fn unsettled(desired: &Desired, body: &Value) -> Option<Finding> {
-    let state = body["properties"]["provisioningState"].as_str()?;
+    let state = provisioning_state(body)?;
     match ProvisioningState::of(state) {
         ProvisioningState::Succeeded => None,
         ProvisioningState::Failed => Some(

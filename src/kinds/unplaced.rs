@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::id::{Beside, ResourceId};
-use crate::rbac::Assignment;
 use crate::snapshot::{Query, Refusal, Snapshot};
 
 /// Why a list does not prove absence, if one of its items cannot be identified.
@@ -49,6 +49,6 @@ pub(crate) fn unplaced(query: &Query, body: &Value) -> Refusal {
 
 /// Whether an assignment claims another scope than that of its id, so that its scope is not known.
 pub(super) fn contradicts(id: &ResourceId, body: &Value) -> bool {
-    let scope = Assignment::of(body).scope().and_then(|scope| ResourceId::parse(scope).ok());
+    let scope = AssignmentBody::of(body).scope().and_then(|scope| ResourceId::parse(scope).ok());
     scope.is_some_and(|scope| scope != id.scope())
 }

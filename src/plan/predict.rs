@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::body::is_resource;
 use crate::document::{Differs, Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::{self, Unread, Unscheduled};
@@ -152,7 +153,7 @@ impl World {
         let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else { return true };
         let is_account = kinds::by_id(scope).is_some_and(|kind| kind.name() == "accounts");
         let is_place = is_account || *scope == subscription || scope.group().as_ref() == Some(scope);
-        let is_known = is_account && self.resource(scope).is_some_and(|body| body["properties"].is_object());
+        let is_known = is_account && self.resource(scope).is_some_and(is_resource);
         is_place && !is_known && !listed_with(scope).any(|list| self.listed.contains(&list))
     }
 

@@ -10,6 +10,7 @@
 use serde_json::Value;
 
 use super::Role;
+use crate::body::DeploymentBody;
 
 const CHAT: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action";
 const EMBEDDINGS: &str = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action";
@@ -149,11 +150,11 @@ impl Task {
 /// What a model does according to ARM's body of its deployment; empty if it shows nothing.
 #[must_use]
 pub fn shown(deployment: &Value) -> Vec<Task> {
-    if is_by(deployment, "Anthropic") {
+    let deployment = DeploymentBody::of(deployment);
+    if deployment.is_by("Anthropic") {
         return vec![Task::Messages];
     }
-    let can = &deployment["properties"]["capabilities"];
-    let shown = CAPABILITIES.iter().filter(|(name, _)| can[*name] == "true");
+    let shown = CAPABILITIES.iter().filter(|(name, _)| deployment.can(name));
     let mut tasks: Vec<Task> = shown.map(|(_, task)| *task).collect();
     // Such a model also shows chat, but supports no chat completions.
     if tasks.contains(&Task::Realtime) {
@@ -166,25 +167,21 @@ pub fn shown(deployment: &Value) -> Vec<Task> {
 /// nothing, the model's name decides. `was` is the deployment before, which may have had another model.
 #[must_use]
 pub fn calls_of(deployment: &Value, was: Option<&Value>) -> Vec<Call> {
-    let is_openai = is_by(deployment, "OpenAI");
-    let model = |of: &Value| ["format", "name"].map(|part| of["properties"]["model"][part].clone());
-    let is_other = was.is_some_and(|was| model(was) != model(deployment));
     let mut tasks = shown(deployment);
+    let deployment = DeploymentBody::of(deployment);
+    let is_openai = deployment.is_by("OpenAI");
+    let model = |of: DeploymentBody<'_>| (of.format().map(str::to_owned), of.model().map(str::to_owned));
+    let is_other = was.is_some_and(|was| model(DeploymentBody::of(was)) != model(deployment));
     if tasks.is_empty() || (is_other && tasks != [Task::Messages]) {
         tasks = vec![named(deployment, is_openai)];
     }
     tasks.iter().flat_map(|task| task.calls(is_openai)).copied().collect()
 }
 
-fn named(deployment: &Value, is_openai: bool) -> Task {
-    let name = deployment["properties"]["model"]["name"].as_str().unwrap_or_default().to_ascii_lowercase();
+fn named(deployment: DeploymentBody<'_>, is_openai: bool) -> Task {
+    let name = deployment.model().unwrap_or_default().to_ascii_lowercase();
     let names: &[(&str, Task)] = if is_openai { &NAMES } else { &NAMES_OF_OTHERS };
     names.iter().find(|(part, _)| name.contains(part)).map_or(Task::Chat, |(_, task)| *task)
-}
-
-fn is_by(deployment: &Value, maker: &str) -> bool {
-    let format = deployment["properties"]["model"]["format"].as_str();
-    format.is_some_and(|format| format.eq_ignore_ascii_case(maker))
 }
 
 impl Role {

@@ -3,7 +3,6 @@
 //! Pure. The table contains facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles, so a role is
 //! its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was queried for.
 
-mod assignment;
 mod calls;
 mod catalogue;
 pub mod condition;
@@ -16,7 +15,6 @@ use std::sync::{LazyLock, OnceLock};
 use serde::Deserialize;
 use uuid::Uuid;
 
-pub use assignment::Assignment;
 pub use calls::{CALLS, Call, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;

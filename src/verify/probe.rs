@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::auth::cloud::{Cloud, takes_data_tokens};
-use crate::kinds::account::{FOUNDRY, INFERENCE, OPENAI};
+use crate::body::{AccountBody, DeploymentBody, FOUNDRY, INFERENCE, OPENAI, endpoint_of};
 use crate::rbac::{self, Task};
 
 /// The kind of a request.
@@ -68,8 +68,7 @@ impl Deployment {
     #[must_use]
     pub fn of(body: &Value) -> Option<Self> {
         let name = name(body)?;
-        let properties = &body["properties"];
-        let format = properties["model"]["format"].as_str().unwrap_or_default().to_owned();
+        let format = DeploymentBody::of(body).format().unwrap_or_default().to_owned();
         let ask = rbac::shown(body).into_iter().find_map(Ask::of);
         Some(Self { name, format, ask })
     }
@@ -137,8 +136,7 @@ pub fn model(account: &Value, name: &str, ask: Ask, place: &DataPlane) -> Result
 /// The request to a project: the list of its deployments, which requires the data action
 /// `Microsoft.CognitiveServices/accounts/AIServices/deployments/read`.
 pub fn project(account: &Value, project: &Value, place: &DataPlane) -> Result<Probe, String> {
-    let shown =
-        project["properties"]["endpoints"][FOUNDRY].as_str().ok_or("Azure does not show its endpoint")?;
+    let shown = endpoint_of(project, FOUNDRY).ok_or("Azure does not show its endpoint")?;
     let base = own(account, shown, place)?;
     let mut url = match place {
         DataPlane::Cloud(_) => extended(&base, ["deployments"].into_iter())?,
@@ -177,14 +175,13 @@ fn extended<'a>(base: &Url, segments: impl Iterator<Item = &'a str>) -> Result<U
 
 /// The account's own endpoint for an API, if it may receive a token.
 fn base(account: &Value, api: &str, place: &DataPlane) -> Result<Url, String> {
-    let properties = &account["properties"];
-    let shown = properties["endpoints"][api].as_str().or_else(|| properties["endpoint"].as_str());
+    let shown = endpoint_of(account, api).or_else(|| AccountBody::of(account).endpoint());
     own(account, shown.ok_or("Azure does not show its endpoint")?, place)
 }
 
 /// A URL from ARM, if it is at the account's own host; or the account's URL in a sandbox.
 fn own(account: &Value, shown: &str, place: &DataPlane) -> Result<Url, String> {
-    let subdomain = account["properties"]["customSubDomainName"].as_str().unwrap_or_default();
+    let subdomain = AccountBody::of(account).subdomain().unwrap_or_default();
     let url = Url::parse(shown).map_err(|_| format!("`{shown}` is not a URL"))?;
     match place {
         DataPlane::Beside(origin) => extended(origin, ["_data", subdomain].into_iter()),

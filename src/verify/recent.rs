@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::body::AssignmentBody;
 use crate::id::ResourceId;
 use crate::kinds::placed;
-use crate::rbac::{Assignment, Catalogue, Role};
+use crate::rbac::{Catalogue, Role};
 
 /// Grants, resources and writes older than this have taken effect: Azure promises five minutes for roles, and reports mention ten.
 const WINDOW: Duration = Duration::from_mins(10);
@@ -67,7 +68,7 @@ impl Looking {
     ) -> bool {
         assignments.into_iter().any(|body| {
             let Some(scope) = placed(body).map(|id| id.scope()) else { return false };
-            let said = Assignment::of(body);
+            let said = AssignmentBody::of(body);
             let reaches =
                 scope.subscription_id().is_none() || scope.contains(account) || account.contains(&scope);
             let is_new = self.is_new(said.created().1) || self.is_new(said.updated().1);

@@ -12,6 +12,7 @@ use super::probe::{self, DataPlane, Deployment, Probe};
 use super::recent::{Looking, Recent};
 use super::verdict::{ProofResult, Reason, Verdict, without_subdomain};
 use crate::accounts::{self, Standing};
+use crate::body::AccountBody;
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -83,7 +84,7 @@ impl Sort {
 /// What to list in an account: projects only if it may have some.
 pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
     let declared = wanted.iter().any(|each| each.is_in(&account.id, Sort::Projects));
-    let allowed = account.body["properties"]["allowProjectManagement"] == true;
+    let allowed = AccountBody::of(&account.body).allows_projects();
     let projects = (declared || allowed).then_some(Sort::Projects);
     [Sort::Deployments].into_iter().chain(projects).collect()
 }
@@ -249,7 +250,7 @@ fn probed(
         }
         Sort::Projects => (probe::name(body)?, probe::project(&account.body, body, place)),
     };
-    if account.body["properties"]["customSubDomainName"].is_null() {
+    if AccountBody::of(&account.body).subdomain().is_none() {
         return Some((name, Err(without_subdomain())));
     }
     Some((name, probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))))
@@ -257,7 +258,7 @@ fn probed(
 
 /// The subject for keys, which must be refused because of `disableLocalAuth: true`.
 pub(super) fn keys<'a>(account: &'a Standing, place: &DataPlane, recent: Recent) -> Subject<'a> {
-    let probe = if account.body["properties"]["customSubDomainName"].is_null() {
+    let probe = if AccountBody::of(&account.body).subdomain().is_none() {
         let shared = "the account has no customSubDomainName, so it has no host of its own";
         Err(Verdict::inconclusive(Reason::Subdomain, shared))
     } else {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::body::AccountBody;
+
 /// Whether models can be deployed to a live account.
 pub(crate) fn serves_models(body: &Value) -> bool {
     body["kind"]
@@ -17,7 +19,7 @@ pub(in crate::kinds) fn may_hold_projects(kind: &str) -> bool {
 
 /// Whether a live account can have projects.
 pub(crate) fn holds_projects(body: &Value) -> bool {
-    body["properties"]["allowProjectManagement"] == true
+    AccountBody::of(body).allows_projects()
 }
 
 /// Whether a live account can have connections: Foundry accounts can, whether they allow projects or not.

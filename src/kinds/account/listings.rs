@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{API, Accounts, list, shape};
+use crate::body::is_resource;
 use crate::finding::Finding;
 use crate::id::ResourceId;
 use crate::kinds::Gap;
@@ -54,7 +55,7 @@ pub(crate) fn listings(snapshot: &Snapshot) -> impl Iterator<Item = (&ResourceId
         let why = match answer {
             Answer::Found(items) => {
                 let query = list(scope);
-                let empty = items.iter().any(|body| !body["properties"].is_object());
+                let empty = items.iter().any(|body| !is_resource(body));
                 let empty = || {
                     empty.then(|| format!("GET {}: an account of the list shows no properties", query.path))
                 };

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
+use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -36,13 +37,6 @@ pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
 pub(crate) const API: &str = "2025-06-01";
 /// The resource provider of groups accepts any of its versions; this one is available in every cloud.
 const GROUPS_API: &str = "2021-04-01";
-/// The endpoint of the model inference API, to which clients append `models`:
-/// <https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/create-model-deployments>.
-pub(crate) const INFERENCE: &str = "Azure AI Model Inference API";
-/// The endpoint of the Azure OpenAI API.
-pub(crate) const OPENAI: &str = "OpenAI Language Model Instance API";
-/// The endpoint of Foundry: projects and agents.
-pub(crate) const FOUNDRY: &str = "AI Foundry API";
 /// The endpoints for calling models, as the service names them in `endpoints`.
 const ENDPOINTS: [&str; 3] = [INFERENCE, OPENAI, FOUNDRY];
 
@@ -313,8 +307,7 @@ impl Kind for Accounts {
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
         let mut findings = Vec::new();
         let says = |name: &str| desired.declared.contains_key(name);
-        let properties = &body["properties"];
-        let without = properties["customSubDomainName"].is_null() && !says("customSubDomainName");
+        let without = AccountBody::of(body).subdomain().is_none() && !says("customSubDomainName");
         if !says("disableLocalAuth") {
             findings.extend(rules::keys_on(desired, body, without));
         }
@@ -341,9 +334,10 @@ impl Kind for Accounts {
     /// without them could unset them.
     fn changes_by_patch(&self, body: &Value) -> bool {
         let properties = &body["properties"];
-        let injected = properties["networkInjections"].as_array().is_some_and(|list| !list.is_empty());
+        let account = AccountBody::of(body);
+        let injected = account.injections().next().is_some();
         let hiding = properties["apiProperties"].as_object().is_some_and(|members| !members.is_empty());
-        (injected && !properties["customSubDomainName"].is_null()) || hiding
+        (injected && account.subdomain().is_some()) || hiding
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
@@ -404,7 +398,7 @@ impl Kind for Accounts {
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
-        body["properties"]["endpoint"].as_str().map(|url| ("endpoint", url.to_owned())).into_iter().collect()
+        AccountBody::of(body).endpoint().map(|url| ("endpoint", url.to_owned())).into_iter().collect()
     }
 
     fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {

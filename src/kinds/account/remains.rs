@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::{API, shape};
+use crate::body::AccountBody;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
@@ -43,18 +44,18 @@ pub(super) fn leaves_behind(id: &ResourceId, remains: &ResourceId) -> bool {
 
 /// Whether a body is that of a soft-deleted account.
 pub(super) fn is_deleted(body: &Value) -> bool {
-    !body["properties"]["deletionDate"].is_null()
+    AccountBody::of(body).is_deleted()
 }
 
 /// Reports that a declared account cannot be created while a soft-deleted one holds its name.
 pub(super) fn holds_name(desired: &Desired, deleted: &Value) -> Finding {
-    let properties = &deleted["properties"];
-    let day = |name: &str| properties[name].as_str().unwrap_or("an unknown time").to_owned();
+    let deleted = AccountBody::of(deleted);
+    let day = |day: Option<&str>| day.unwrap_or("an unknown time").to_owned();
     let message = format!(
         "a soft-deleted account holds the name `{}`: deleted {}, and Azure purges it on {}",
         desired.id.name(),
-        day("deletionDate"),
-        day("scheduledPurgeDate")
+        day(deleted.deleted()),
+        day(deleted.purged())
     );
     let hint = "set `onSoftDeleted: restore` in the spec to restore it, or `onSoftDeleted: purge` to delete it permanently";
     Finding::error(Code::SoftDeleted, message).at(desired.span).hint(hint)

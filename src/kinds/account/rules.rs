@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{address_of, remains};
+use crate::body::AccountBody;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
@@ -121,7 +122,7 @@ pub(super) fn bypass_of(desired: &Desired, body: &Value, fields: &[FieldChange])
 
 /// Reports that a live account accepts keys while the spec does not mention them. For a restored account `checks::revived` reports it.
 pub(super) fn keys_on(desired: &Desired, body: &Value, without_subdomain: bool) -> Option<Finding> {
-    if body["properties"]["disableLocalAuth"] == true || remains::is_deleted(body) {
+    if AccountBody::of(body).keys_off() || remains::is_deleted(body) {
         return None;
     }
     // Without a subdomain Azure accepts no tokens and would refuse the single line.

@@ -7,12 +7,13 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::{roles, rules};
+use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::Live;
 use crate::kinds::account::{groups_of, id_of};
 use crate::principals::{self, Form, is_object_id};
-use crate::rbac::{self, Assignment, Catalogue, Named};
+use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{CoManager, Expected, ExpectedPrincipal, Principal, Spec};
 use crate::spec::{Loaded, STACK_NAMES, is_stack_name};
@@ -36,7 +37,7 @@ pub(super) struct Expectation<'a> {
 impl Expectation<'_> {
     /// Whether it matches a live assignment.
     pub(super) fn names(&self, live: &Live, roles: &Catalogue) -> bool {
-        let said = Assignment::of(&live.body);
+        let said = AssignmentBody::of(&live.body);
         said.principal() == Some(self.principal)
             && said.role().is_some_and(|role| names(&self.entry.role, role, roles))
             && self.places.iter().any(|place| place.contains(&live.scope))

@@ -3,17 +3,18 @@
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
+use crate::rbac::Condition;
 use crate::rbac::condition::RemarkKind;
-use crate::rbac::{Assignment, Condition};
 use crate::spec::Loaded;
 
 const FORMAT: &str = "https://learn.microsoft.com/azure/role-based-access-control/conditions-format";
 
 /// Undeclared fields are not compared, but a condition decides whether the declared grant applies at all.
 pub(super) fn undeclared(desired: &Desired, body: &Value) -> Option<Finding> {
-    let text = Assignment::of(body).condition().filter(|text| !text.trim().is_empty())?;
+    let text = AssignmentBody::of(body).condition().filter(|text| !text.trim().is_empty())?;
     if desired.declared.contains_key("condition") {
         return None;
     }

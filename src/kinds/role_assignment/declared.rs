@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Grant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
+use crate::body::AssignmentBody;
 use crate::finding::Open;
 use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
-use crate::rbac::Assignment;
 use crate::snapshot::Snapshot;
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -210,7 +210,7 @@ fn name_of(scope: &ResourceId, principal: &str, role: Uuid) -> Uuid {
 /// permanent, whatever its description says. A mark proves nothing: `adopt` writes one onto any assignment, and so can anyone. As far as is
 /// known, Privileged Identity Management uses names of its own, so copying keyless's name still creates a permanent assignment. It can set
 /// an end on an existing one (`AdminUpdate`), so critical decisions query schedules whatever the name.
-pub(crate) fn is_named_by_keyless(id: &ResourceId, said: Assignment<'_>) -> bool {
+pub(crate) fn is_named_by_keyless(id: &ResourceId, said: AssignmentBody<'_>) -> bool {
     let (Some(name), Some(role)) = (trailing_guid(id.as_str()), said.role()) else { return false };
     // The name depends on case, and Azure may show the scope as the PUT spelled it in only one of the two places.
     let own = id.scope();

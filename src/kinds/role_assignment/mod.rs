@@ -44,12 +44,13 @@ use super::account::{groups_of, id_of};
 use super::{
     Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, UndeclaredVerdict, merge,
 };
+use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
-use crate::rbac::{Assignment, Catalogue};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
@@ -71,7 +72,7 @@ fn key(scope: &ResourceId, principal: &str, role: &str) -> Key {
 
 /// The scope of a live assignment, and its identity independent of its GUID.
 fn identity(body: &Value) -> Option<(ResourceId, Key)> {
-    let said = Assignment::of(body);
+    let said = AssignmentBody::of(body);
     let scope = ResourceId::parse(said.scope()?).ok()?;
     let key = key(&scope, said.principal_id()?, &said.role()?.to_string());
     Some((scope, key))
@@ -276,7 +277,7 @@ impl Kind for RoleAssignments {
     }
 
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
-        let said = Assignment::of(body);
+        let said = AssignmentBody::of(body);
         super::undeclared::authors(said.created().0, said.updated().0)
     }
 
@@ -412,11 +413,11 @@ impl Kind for RoleAssignments {
     }
 
     fn mark(&self, body: &Value) -> Option<String> {
-        split_mark(Assignment::of(body).description()?).1.map(str::to_owned)
+        split_mark(AssignmentBody::of(body).description()?).1.map(str::to_owned)
     }
 
     fn set_mark(&self, body: &mut Value, stack: &str) {
-        let text = split_mark(Assignment::of(body).description().unwrap_or_default()).0;
+        let text = split_mark(AssignmentBody::of(body).description().unwrap_or_default()).0;
         *member(member(body, "properties"), "description") = json!(marked(text, stack));
     }
 
@@ -429,7 +430,7 @@ impl Kind for RoleAssignments {
     }
 
     fn title(&self, body: &Value, called: &Called<'_>) -> String {
-        let said = Assignment::of(body);
+        let said = AssignmentBody::of(body);
         let role = said.role().map_or_else(|| "?".to_owned(), |role| called.roles.display_name(role));
         let scope = said.scope().unwrap_or("?");
         let scope = ResourceId::parse(scope).map_or_else(|_| scope.to_owned(), |id| scope_name(&id));

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::{RoleAssignments, declared};
+use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::Key;
 use crate::kinds::{Called, Inventory, Kind as _, Live};
 use crate::principals;
-use crate::rbac::Assignment;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -88,12 +88,12 @@ fn known(snapshot: &Snapshot) -> Option<BTreeSet<Uuid>> {
 
 /// A group from another tenant is in no directory that can be queried, so its absence proves nothing.
 fn can_be_asked_about(live: &Live) -> bool {
-    let kind = Assignment::of(&live.body).principal_type();
+    let kind = AssignmentBody::of(&live.body).principal_type();
     kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("ForeignGroup"))
 }
 
 pub(super) fn principal(live: &Live) -> Option<Uuid> {
-    Assignment::of(&live.body).principal()
+    AssignmentBody::of(&live.body).principal()
 }
 
 fn declarations(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Key, Span> {

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::id::{ByScope, ResourceId};
-use crate::rbac::{Assignment, Catalogue, Role};
+use crate::rbac::{Catalogue, Role};
 
 /// A role assignment where it stands.
 pub(crate) struct Placed<'a> {
     pub(crate) id: ResourceId,
     /// The scope that its id names.
     pub(crate) scope: ResourceId,
-    pub(crate) said: Assignment<'a>,
+    pub(crate) said: AssignmentBody<'a>,
 }
 
 impl<'a> Placed<'a> {
@@ -18,7 +19,7 @@ impl<'a> Placed<'a> {
     pub(crate) fn of(id: &ResourceId, body: &'a Value) -> Option<Self> {
         const TYPE: &str = "/microsoft.authorization/roleassignments/";
         let is = id.as_str().to_ascii_lowercase().contains(TYPE);
-        is.then(|| Self { id: id.clone(), scope: id.scope(), said: Assignment::of(body) })
+        is.then(|| Self { id: id.clone(), scope: id.scope(), said: AssignmentBody::of(body) })
     }
 
     /// The same by the id that a body shows.

@@ -8,10 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{API, Grant, grants};
+use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::Inventory;
-use crate::rbac::{self, Assignment, Catalogue, Named, Role};
+use crate::rbac::{self, Catalogue, Named, Role};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -68,7 +69,7 @@ pub(crate) fn unknown_roles<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<Query
 
 /// Whether this version does not know an assignment's role.
 pub(super) fn is_unknown(assignment: &Value) -> bool {
-    Assignment::of(assignment).role().is_some_and(|id| rbac::by_id(id).is_none())
+    AssignmentBody::of(assignment).role().is_some_and(|id| rbac::by_id(id).is_none())
 }
 
 /// A role by GUID or name, among those that this version knows.

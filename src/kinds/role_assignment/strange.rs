@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::body::AssignmentBody;
 use crate::id::{Beside, ResourceId};
 use crate::kinds::{Gap, unplaced};
-use crate::rbac::Assignment;
 use crate::snapshot::Query;
 
 /// The watched scopes and groups that an unparsable assignment may concern. Below a scope other than an account or project, only guarded
@@ -20,7 +20,7 @@ pub(super) fn near<'a>(
     groups: &'a BTreeSet<ResourceId>,
     power: impl Fn() -> bool,
 ) -> Vec<ResourceId> {
-    let texts = [Assignment::of(body).scope(), body["id"].as_str().map(at)];
+    let texts = [AssignmentBody::of(body).scope(), body["id"].as_str().map(at)];
     // Contradictory or missing texts place it nowhere.
     let stands = |scope: &ResourceId| {
         let told = texts.into_iter().flatten().map(|text| scope.beside(text));

@@ -11,13 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedules::{self, Doubt};
 use super::{RoleAssignments, declared, is_named_by_keyless};
+use crate::body::AssignmentBody;
 use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{Called, End, Inventory, Kind as _, Live, Passing};
 use crate::principals;
-use crate::rbac::{Assignment, Term};
+use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
@@ -49,7 +50,7 @@ fn is_doubtful(live: &Live, desired: &Desired) -> bool {
 
 /// Whether a live assignment's name shows that it is permanent.
 pub(super) fn lasts(live: &Live) -> bool {
-    is_named_by_keyless(&live.id, Assignment::of(&live.body))
+    is_named_by_keyless(&live.id, AssignmentBody::of(&live.body))
 }
 
 /// The queries, including those for assignments that may be drift.

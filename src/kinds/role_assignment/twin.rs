@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{RoleAssignments, identity, key, list, temporary};
+use crate::body::AssignmentBody;
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Inventory, Kind as _, Live};
-use crate::rbac::Assignment;
 use crate::snapshot::{Query, Snapshot};
 
 /// Adds a live assignment. Among duplicates a permanent one is kept as the item, then one marked by a stack of the run, then any marked
@@ -61,7 +61,7 @@ pub(crate) fn is_same(scope: &ResourceId, patch: &Map<String, Value>, body: &Val
 
 /// Whether a live assignment grants a declared identity's role to neither a user nor a group.
 pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
-    let said = Assignment::of(body);
+    let said = AssignmentBody::of(body);
     let kind = said.principal_type().unwrap_or_default();
     let is_other = |other: &str| kind.eq_ignore_ascii_case(other);
     said.role().is_none_or(|found| Some(found) == trailing_guid(text(declared, "roleDefinitionId")))
@@ -72,7 +72,7 @@ pub(super) fn may_be(declared: &Map<String, Value>, body: &Value) -> bool {
 /// compared.
 pub(super) fn otherwise(target: &str, sent: &Value, answer: &Value) -> Vec<String> {
     let scope = ResourceId::parse(target).map(|id| id.scope().to_string()).unwrap_or_default();
-    let (sent, answer) = (Assignment::of(sent), Assignment::of(answer));
+    let (sent, answer) = (AssignmentBody::of(sent), AssignmentBody::of(answer));
     let form = |text: &str| match trailing_guid(text) {
         Some(guid) => guid.to_string(),
         None => text.trim_end_matches('/').to_ascii_lowercase(),

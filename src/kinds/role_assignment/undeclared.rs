@@ -13,13 +13,14 @@ use uuid::Uuid;
 use super::accepted::{Expectation, expectations, names};
 use super::orphans::{self, principal};
 use super::{RoleAssignments, declared, definitions, is_named_by_keyless, temporary};
+use crate::body::AssignmentBody;
 use crate::id::{Key, ResourceId};
 use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
 use crate::kinds::{End, Inventory, Kind as _, Live, Passing, children};
 use crate::principals::own_principal;
-use crate::rbac::{Assignment, Catalogue, Role};
+use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -99,12 +100,12 @@ impl<'a> Places<'a> {
 
 /// The role of an assignment, if known.
 fn role_of<'a>(live: &Live, roles: &'a Catalogue) -> Option<&'a Role> {
-    Assignment::of(&live.body).role().and_then(|id| roles.by_id(id))
+    AssignmentBody::of(&live.body).role().and_then(|id| roles.by_id(id))
 }
 
 /// Whether the `grant` guard covers what an assignment grants; an unknown role may be anything.
 pub(super) fn is_guarded(body: &serde_json::Value, roles: &Catalogue) -> bool {
-    Assignment::of(body).role().and_then(|id| roles.by_id(id)).is_none_or(Role::is_guarded)
+    AssignmentBody::of(body).role().and_then(|id| roles.by_id(id)).is_none_or(Role::is_guarded)
 }
 
 /// The identities of accounts and of their children, by account.
@@ -123,7 +124,7 @@ fn identities(snapshot: &Snapshot) -> BTreeMap<ResourceId, BTreeSet<Uuid>> {
 
 /// Whether a service may have created it for the identity of an account or project.
 fn may_be_own(live: &Live, role: Option<&Role>) -> bool {
-    Assignment::of(&live.body).principal_type() == Some("ServicePrincipal")
+    AssignmentBody::of(&live.body).principal_type() == Some("ServicePrincipal")
         && role.is_none_or(Role::is_inference_only)
 }
 
@@ -194,7 +195,7 @@ fn unheard(named: &[&Expectation<'_>], concern: Concern<'_>) -> Option<String> {
 /// A note that it looks like keyless's own without its mark: whoever removed its line must know that it was not revoked.
 fn lost_mark(live: &Live) -> Option<String> {
     let lost = RoleAssignments.mark(&live.body).is_none()
-        && is_named_by_keyless(&live.id, Assignment::of(&live.body));
+        && is_named_by_keyless(&live.id, AssignmentBody::of(&live.body));
     lost.then(|| {
         "it has the name that keyless assigns: if a stack created it, its mark was removed, and removing its line did not revoke it"
             .to_owned()

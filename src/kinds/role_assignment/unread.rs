@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use super::{TYPE, identity, list};
+use crate::body::AssignmentBody;
 use crate::id::{ResourceId, comparable};
 use crate::kinds::{placed, unplaced};
-use crate::rbac::Assignment;
 use crate::snapshot::{Answer, Snapshot};
 
 /// Role assignments that are not known.
@@ -49,5 +49,5 @@ pub(crate) fn unread(snapshot: &Snapshot) -> Vec<Unread> {
 }
 
 fn principal(body: &Value) -> Option<String> {
-    Assignment::of(body).principal_id().map(comparable)
+    AssignmentBody::of(body).principal_id().map(comparable)
 }

@@ -27,6 +27,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["spec"],
     &["document"],
     &["rbac"],
+    &["body"],
     &["finding"],
     &["files", "id", "text"],
     &["source"],

@@ -9,78 +9,78 @@ use crate::id::trailing_guid;
 
 /// What a body in ARM shape says of a role assignment.
 #[derive(Debug, Clone, Copy)]
-pub struct Assignment<'a>(&'a Value);
+pub(crate) struct AssignmentBody<'a>(&'a Value);
 
-impl<'a> Assignment<'a> {
+impl<'a> AssignmentBody<'a> {
     /// Takes any body: one that is no role assignment says nothing.
     #[must_use]
-    pub fn of(body: &'a Value) -> Self {
+    pub(crate) fn of(body: &'a Value) -> Self {
         Self(&body["properties"])
     }
 
-    /// On what.
+    /// The scope it applies to.
     #[must_use]
-    pub fn scope(self) -> Option<&'a str> {
+    pub(crate) fn scope(self) -> Option<&'a str> {
         self.0["scope"].as_str()
     }
 
-    /// To whom, as Azure spells the object id.
+    /// The object id of the principal, as Azure spells it.
     #[must_use]
-    pub fn principal_id(self) -> Option<&'a str> {
+    pub(crate) fn principal_id(self) -> Option<&'a str> {
         self.0["principalId"].as_str()
     }
 
-    /// The same as a GUID.
+    /// The object id as a GUID.
     #[must_use]
-    pub fn principal(self) -> Option<Uuid> {
+    pub(crate) fn principal(self) -> Option<Uuid> {
         Uuid::try_parse(self.principal_id()?).ok()
     }
 
-    /// What the principal is said to be: `User`, `Group`, `ServicePrincipal`.
+    /// The kind of principal: `User`, `Group`, `ServicePrincipal`.
     #[must_use]
-    pub fn principal_type(self) -> Option<&'a str> {
+    pub(crate) fn principal_type(self) -> Option<&'a str> {
         self.0["principalType"].as_str()
     }
 
-    /// The id of its role's definition, which comes in several forms.
+    /// The id of its role definition, which Azure writes in several forms.
     #[must_use]
-    pub fn role_definition_id(self) -> Option<&'a str> {
+    pub(crate) fn role_definition_id(self) -> Option<&'a str> {
         self.0["roleDefinitionId"].as_str()
     }
 
     /// The GUID of its role.
     #[must_use]
-    pub fn role(self) -> Option<Uuid> {
+    pub(crate) fn role(self) -> Option<Uuid> {
         self.role_definition_id().and_then(trailing_guid)
     }
 
-    /// Under what it holds.
+    /// The condition under which it applies.
     #[must_use]
-    pub fn condition(self) -> Option<&'a str> {
+    pub(crate) fn condition(self) -> Option<&'a str> {
         self.0["condition"].as_str()
     }
 
     /// The version of the condition's language.
     #[must_use]
-    pub fn condition_version(self) -> Option<&'a str> {
+    pub(crate) fn condition_version(self) -> Option<&'a str> {
         self.0["conditionVersion"].as_str()
     }
 
-    /// Who made it, and when.
+    /// Who created it, and when.
     #[must_use]
-    pub fn created(self) -> (Option<&'a str>, Option<&'a str>) {
+    pub(crate) fn created(self) -> (Option<&'a str>, Option<&'a str>) {
         (self.0["createdBy"].as_str(), self.0["createdOn"].as_str())
     }
 
     /// Who wrote it last, and when.
     #[must_use]
-    pub fn updated(self) -> (Option<&'a str>, Option<&'a str>) {
+    pub(crate) fn updated(self) -> (Option<&'a str>, Option<&'a str>) {
         (self.0["updatedBy"].as_str(), self.0["updatedOn"].as_str())
     }
 
-    /// Its description, with the mark that may stand in it.
+    /// Its description, including a mark if it has one.
     #[must_use]
-    pub fn description(self) -> Option<&'a str> {
+    pub(crate) fn description(self) -> Option<&'a str> {
         self.0["description"].as_str()
     }
 }

@@ -44,6 +44,8 @@ pub enum Shape {
     Schedules,
     /// Microsoft Graph's combined answers to all of these.
     Directory(Vec<Part>),
+    /// A list of Microsoft Graph, which counts as unread if it has more pages than this.
+    DirectoryPages(usize),
 }
 
 /// One request to Microsoft Graph, sent in a batch with others.

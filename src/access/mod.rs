@@ -1,16 +1,17 @@
 //! Who can call an account's models, through which role assignment, and whether keys are enabled.
 //!
 //! Pure. Takes live accounts and a snapshot of the role assignments around them; `changes` takes the predicted state of a plan instead.
-//! Conditions, deny assignments and group membership are reported, never evaluated. Anything unread is an error, since it must not look
-//! like "nobody".
+//! Conditions and deny assignments are reported, never evaluated; members of groups are listed if asked for. Any account that was not read
+//! completely is an error, since it must not look like "nobody".
 
 pub mod changes;
 mod holders;
+mod members;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use read::{Accounts, queries};
+pub use read::{Accounts, Groups, queries};
 
 use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
@@ -29,6 +30,7 @@ use read::Around;
 #[must_use]
 pub fn access(
     wanted: Accounts<'_>,
+    groups: Groups,
     standing: &[Standing],
     snapshot: &Snapshot,
     sources: &Sources,
@@ -72,7 +74,11 @@ pub fn access(
         findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
     }
     findings.extend(unchecked(&around, standing, snapshot));
-    (Access { accounts, not_evaluated: NOT_EVALUATED.map(str::to_owned).to_vec() }, findings)
+    let groups = (groups == Groups::Opened).then(|| members::groups(&accounts, snapshot));
+    findings.extend(groups.iter().flatten().filter_map(|group| members::unread(group, snapshot)));
+    let mut not_evaluated = NOT_EVALUATED.map(str::to_owned).to_vec();
+    not_evaluated.push(members::not_evaluated(groups.as_deref()).to_owned());
+    (Access { accounts, groups, not_evaluated }, findings)
 }
 
 /// The object ids that the directory knows, if it answered.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::members;
 use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
 use crate::kinds::Gap;
@@ -70,9 +71,19 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// What must be read: accounts and assignments, then roles that only Azure knows, then the names of those who can call.
+/// Whether the members of groups are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// They are not.
+    Closed,
+    /// Each group is read once.
+    Opened,
+}
+
+/// What must be read: accounts and assignments, then roles that only Azure knows, then the names of those who can call and the members of
+/// groups.
 #[must_use]
-pub fn queries(wanted: Accounts<'_>, snapshot: &Snapshot) -> Vec<Query> {
+pub fn queries(wanted: Accounts<'_>, groups: Groups, snapshot: &Snapshot) -> Vec<Query> {
     let answered = |queries: &[Query]| queries.iter().all(|query| snapshot.get(query).is_some());
     let mut queries = wanted.queries(snapshot);
     queries.extend(wanted.lists(snapshot));
@@ -91,6 +102,9 @@ pub fn queries(wanted: Accounts<'_>, snapshot: &Snapshot) -> Vec<Query> {
         return queries;
     }
     queries.extend(names(&around, &standing));
+    if groups == Groups::Opened {
+        queries.extend(holding_groups(&around, &standing).into_iter().map(principals::members));
+    }
     queries.extend(role_assignment::schedules(doubtful(&around, &standing), snapshot));
     let held = standing.iter().filter(|account| around.counted(&account.id).next().is_some());
     queries.extend(held.filter_map(denials));
@@ -150,6 +164,13 @@ fn names(around: &Around<'_>, standing: &[Standing]) -> Option<Query> {
     let counted = standing.iter().flat_map(|account| around.counted(&account.id));
     let ids: BTreeSet<Uuid> = counted.filter_map(|each| each.said.principal()).collect();
     (!ids.is_empty()).then(|| principals::names(&ids))
+}
+
+/// The groups that can call.
+fn holding_groups(around: &Around<'_>, standing: &[Standing]) -> BTreeSet<Uuid> {
+    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
+    let groups = counted.filter(|each| each.said.principal_type() == Some(members::GROUP));
+    groups.filter_map(|each| each.said.principal()).collect()
 }
 
 /// The directory's answer, if it was queried.

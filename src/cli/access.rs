@@ -6,10 +6,11 @@ use super::keys::subscription;
 use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, refuse};
-use crate::access::{Accounts, access, queries};
+use crate::access::{Accounts, Groups, access, queries};
 use crate::flow::Checked;
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
 
 /// Arguments of `access`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,9 @@ pub(super) struct Args {
     /// Check all accounts of this subscription instead of the specs
     #[arg(long, value_name = "GUID", conflicts_with = "specs", value_parser = subscription)]
     subscription: Option<ResourceId>,
+    /// List the members of groups too, as far as Microsoft Graph shows them
+    #[arg(long)]
+    members: bool,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -43,22 +47,24 @@ async fn tell(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
+    let groups = if args.members { Groups::Opened } else { Groups::Closed };
     let (snapshot, standing) = match &args.subscription {
         Some(subscription) => {
-            let wanted = |known: &Snapshot| queries(Accounts::In(subscription), known);
+            let wanted = |known: &Snapshot| queries(Accounts::In(subscription), groups, known);
             let (snapshot, standing, findings) = session.azure.listed(subscription, &wanted).await?;
             checked.findings.extend(findings);
             (snapshot, standing)
         }
         None => {
-            session.azure.look(&mut checked, |stacks, known| queries(Accounts::Of(stacks), known)).await?
+            let wanted = |stacks: &[Loaded], known: &Snapshot| queries(Accounts::Of(stacks), groups, known);
+            session.azure.look(&mut checked, wanted).await?
         }
     };
     let wanted = match &args.subscription {
         Some(subscription) => Accounts::In(subscription),
         None => Accounts::Of(&checked.stacks),
     };
-    let (access, findings) = access(wanted, &standing, &snapshot, &checked.sources);
+    let (access, findings) = access(wanted, groups, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);
     let document = session.azure.state(access, &checked);
     Document::Statement(&document).write(options)?;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::keys::Keys;
 use crate::source::Position;
 
-/// What is reported but not evaluated.
-pub const NOT_EVALUATED: [&str; 3] = ["conditions", "deny assignments", "membership of groups"];
+/// What is reported but never evaluated.
+pub const NOT_EVALUATED: [&str; 2] = ["conditions", "deny assignments"];
 
 /// Who can call the models of which account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub const NOT_EVALUATED: [&str; 3] = ["conditions", "deny assignments", "members
 pub struct Access {
     /// The accounts, in the order of the specs.
     pub accounts: Vec<AccountAccess>,
+    /// The groups that can call models, each once, with their members; only with `--members`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Group>>,
     /// What could narrow or widen access but was not evaluated.
     pub not_evaluated: Vec<String>,
 }
@@ -51,6 +54,59 @@ pub struct DenyAssignment {
     pub name: String,
     /// Its scope.
     pub scope: String,
+}
+
+/// A group that can call models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// Its object id.
+    pub id: String,
+    /// Its type in the role assignment: `Group`, or `ForeignGroup` for one of another tenant.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its name, if the directory or a lock file has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its members, or why they are not known.
+    #[serde(flatten)]
+    pub members: Members,
+}
+
+/// The members of a group. There is no list if they could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Members {
+    /// Known.
+    Listed {
+        /// All that Microsoft Graph lists, those of nested groups too. It may leave out service principals.
+        members: Vec<Member>,
+    },
+    /// Not known.
+    Unread {
+        /// Why they could not be read.
+        unread: String,
+    },
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Its object id.
+    pub id: String,
+    /// Its type: `User`, `Group`, `ServicePrincipal`, `Device`; empty for any other.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its sign-in name, or else its display name; absent if the caller may not read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The client id of a service principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// The type of a service principal, such as `Application` or `ManagedIdentity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_principal_type: Option<String>,
 }
 
 /// A principal that can call models.

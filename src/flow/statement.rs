@@ -19,7 +19,7 @@ impl Azure {
     pub(crate) async fn look(
         &self,
         checked: &mut Checked,
-        wanted: fn(&[Loaded], &Snapshot) -> Vec<Query>,
+        wanted: impl Fn(&[Loaded], &Snapshot) -> Vec<Query> + Sync,
     ) -> Result<(Snapshot, Vec<Standing>), Halt> {
         let open = |known: &Snapshot| {
             let stacks = &checked.stacks;

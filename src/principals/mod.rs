@@ -7,6 +7,7 @@
 mod identity;
 mod known;
 pub mod lock;
+mod members;
 mod proof;
 
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ use crate::text::query::{encoded, quoted};
 use crate::spec::lock::Lock;
 pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
 pub use known::{Names, called, known_names};
+pub use members::{member, members};
 pub use proof::{existence, gone, names, objects, prove, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
@@ -215,7 +217,8 @@ fn named(set: Set, name: &str) -> Query {
 fn object(body: Value) -> Value {
     let Value::Object(mut map) = body else { return Value::Null };
     map.retain(|name, _| {
-        ["id", "displayName", "userPrincipalName", "appId", "@odata.type"].contains(&name.as_str())
+        ["id", "displayName", "userPrincipalName", "appId", "servicePrincipalType", "@odata.type"]
+            .contains(&name.as_str())
     });
     Value::Object(map)
 }

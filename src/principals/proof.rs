@@ -119,7 +119,7 @@ pub fn prove(id: Uuid, declared: &str, snapshot: &Snapshot, span: Span) -> Optio
 }
 
 /// An object's type in ARM's words, if Graph's type has one.
-fn type_of(item: &Value) -> Option<&'static str> {
+pub(super) fn type_of(item: &Value) -> Option<&'static str> {
     Some(match item["@odata.type"].as_str()? {
         "#microsoft.graph.user" => "User",
         "#microsoft.graph.group" => "Group",

@@ -55,7 +55,12 @@ pub(super) async fn ask(graph: &Client, queries: &[&Query]) -> Vec<Answer> {
 fn parts(query: &Query) -> &[Part] {
     match &query.shape {
         Shape::Directory(parts) => parts,
-        Shape::One | Shape::List | Shape::Children | Shape::Schedules | Shape::Ask(_) => &[],
+        Shape::One
+        | Shape::List
+        | Shape::Children
+        | Shape::Schedules
+        | Shape::Ask(_)
+        | Shape::DirectoryPages(_) => &[],
     }
 }
 

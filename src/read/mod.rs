@@ -40,7 +40,8 @@ pub(crate) async fn ask_until_known(
 async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
     let (directory, resources): (Vec<&Query>, Vec<&Query>) =
         queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
-    let resource_answers = join_all(resources.iter().map(|query| ask(client, query)));
+    let serves = |query: &Query| if matches!(query.shape, Shape::DirectoryPages(_)) { graph } else { client };
+    let resource_answers = join_all(resources.iter().map(|query| ask(serves(query), query)));
     let (answers, found) = join(resource_answers, batch::ask(graph, &directory)).await;
     for (query, answer) in resources.into_iter().zip(answers).chain(directory.into_iter().zip(found)) {
         snapshot.insert(query, answer);
@@ -77,6 +78,15 @@ pub async fn ask_log(
 
 async fn ask(client: &Client, query: &Query) -> Answer {
     let answer = match &query.shape {
+        Shape::DirectoryPages(pages) => {
+            match client.list_until(&query.path, query.project, *pages, |_| false).await {
+                Ok((_, false)) => {
+                    let message = format!("the list has more than {pages} pages, and keyless reads no more");
+                    return Answer::Failed(Refusal { message, hint: None });
+                }
+                read => read.map(|(items, _)| items),
+            }
+        }
         Shape::List | Shape::Children | Shape::Schedules => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
         Shape::One | Shape::Directory(_) => {

@@ -8,13 +8,12 @@ use maud::Markup;
 use super::entry::short;
 use super::html;
 use super::markdown::place;
+use super::members;
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::Plan;
-use crate::document::access::{
-    Access, AccessChange, AccountAccess, DenyAssignment, Holder, NOT_EVALUATED, Reach, Through,
-};
+use crate::document::access::{Access, AccessChange, AccountAccess, DenyAssignment, Holder, Reach, Through};
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
 use crate::principals::called;
@@ -60,7 +59,8 @@ impl Said for Access {
                 "{STRONG}Too much to list: {totals} {what} by totals only. -v lists all.{STRONG:#}"
             );
         }
-        text + &format!("Not evaluated: {}.\n", NOT_EVALUATED.join(", "))
+        text.push_str(&members::text(self.groups.as_deref().unwrap_or_default(), page));
+        text + &format!("Not evaluated: {}.\n", self.not_evaluated.join(", "))
     }
 
     fn summary(&self) -> String {
@@ -98,7 +98,8 @@ impl Said for Access {
                 let _ = writeln!(text, "| | {} | | |", markdown(&denied(denial)));
             }
         }
-        text + &format!("\nNot evaluated: {}.\n", NOT_EVALUATED.join(", "))
+        text.push_str(&members::markdown(self.groups.as_deref().unwrap_or_default()));
+        text + &format!("\nNot evaluated: {}.\n", self.not_evaluated.join(", "))
     }
 
     fn html(&self) -> Markup {

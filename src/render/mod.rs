@@ -15,6 +15,7 @@ pub mod html;
 pub mod issues;
 mod keys;
 pub mod markdown;
+mod members;
 mod outputs;
 pub mod page;
 pub mod sarif;

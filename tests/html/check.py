@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from browser import Browser
-from world import ACCOUNTS, PRINCIPALS, pages
+from world import ACCOUNTS, MEMBERS, PRINCIPALS, pages
 
 CODES = {"access": 0, "keys": 2, "plan": 0, "wrong": 1, "applied": 0, "drift": 2, "few": 0, "three": 0}
 LARGEST = 1_500_000
@@ -133,6 +133,17 @@ def access(page):
     check(name, "rows that hold `group-005`", 1, page.run(rows) - 1)
     check(name, "is said", f"1 of {PRINCIPALS} principals, {ACCOUNTS} of {ACCOUNTS} accounts shown", page.run("shown.textContent"))
     page.clear("filter")
+    opened = "[...matrix.querySelectorAll('details.members[open] li')].filter((item) => item.getBoundingClientRect().height > 0).length"
+    check(name, "members before a filter", 0, page.run(opened))
+    page.type("filter", "user-001")
+    # The user itself, and the groups that the user is in, each unfolded to that one member.
+    found = page.run(rows) - 2
+    check(name, "groups that `user-001` is in", lambda groups: groups > 0, found)
+    check(name, "members shown", found, page.run(opened))
+    page.clear("filter")
+    page.run("matrix.querySelector('details.members summary').click()")
+    check(name, "members of a group without a filter", MEMBERS, page.run(opened.replace("[open]", "")))
+    page.run("matrix.querySelector('details.members summary').click()")
     page.type("accounts", "models-07")
     check(name, "columns that hold `models-07`", 1, page.run(columns))
     page.clear("accounts")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
-ACCOUNTS, PRINCIPALS = 60, 200
+ACCOUNTS, PRINCIPALS, MEMBERS = 60, 200, 20
 ROLES = {
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
     "Cognitive Services OpenAI User": "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
@@ -111,11 +111,20 @@ def body(number):
 def fill(world):
     """60 accounts and 200 principals, each of whom can call each: a cell of the matrix is never empty."""
     everyone = list(principals())
+    users = [id for id, kind, _ in everyone if kind == "User"]
+
+    def members(number):
+        return [users[(number + at) % len(users)] for at in range(MEMBERS)]
+
     directory = {
         "users": [
             {"id": id, "userPrincipalName": name, "displayName": name} for id, kind, name in everyone if kind == "User"
         ],
-        "groups": [{"id": id, "displayName": name} for id, kind, name in everyone if kind == "Group"],
+        "groups": [
+            {"id": id, "displayName": name, "members": members(number)}
+            for number, (id, kind, name) in enumerate(everyone)
+            if kind == "Group"
+        ],
         "servicePrincipals": [
             {"id": id, "displayName": name} for id, kind, name in everyone if kind == "ServicePrincipal"
         ],
@@ -180,7 +189,7 @@ def pages(keyless, folder):
     with World(keyless, folder) as world:
         fill(world)
         whole = ["--subscription", SUBSCRIPTION]
-        codes["access"] = world.run(["access", *whole], "access.html")
+        codes["access"] = world.run(["access", "--members", *whole], "access.html")
         codes["keys"] = world.run(["keys", "status", *whole], "keys.html")
         for group in range(3):
             numbers = range(group * 20, group * 20 + 20)

@@ -10,10 +10,11 @@ use maud::{Markup, html};
 
 use super::T;
 use super::page::{filter, place, tiles};
-use crate::document::access::{Access, AccountAccess, Holder, Reach, Through};
+use crate::document::access::{Access, AccountAccess, Group, Holder, Members, Reach, Through};
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
 use crate::render::access::how;
+use crate::render::members::{kind as kind_of, size};
 
 /// More accounts than this are shown by codes.
 const WORDED: usize = 6;
@@ -22,6 +23,8 @@ const WORDED: usize = 6;
 struct Row<'a> {
     holder: &'a Holder,
     cells: BTreeMap<usize, &'a [Through]>,
+    /// Its members, if it is a group and they were asked for.
+    group: Option<&'a Group>,
 }
 
 /// What cells say, in short and in words.
@@ -89,13 +92,17 @@ pub(in crate::render) fn matrix(access: &Access) -> Markup {
 
 /// Everyone who can call anything, in the order of kind and name.
 fn rows(access: &Access) -> Vec<Row<'_>> {
+    let groups = access.groups.iter().flatten();
+    let groups: BTreeMap<String, &Group> =
+        groups.map(|group| (group.id.to_ascii_lowercase(), group)).collect();
     let mut rows: BTreeMap<(&str, bool, String, String), Row<'_>> = BTreeMap::new();
     for (index, account) in access.accounts.iter().enumerate() {
         for holder in &account.principals {
             let name = holder.name.as_deref().unwrap_or_default().to_lowercase();
             // Those without a name come last.
             let key = (holder.kind.as_str(), name.is_empty(), name, holder.id.to_ascii_lowercase());
-            let row = rows.entry(key).or_insert_with(|| Row { holder, cells: BTreeMap::new() });
+            let group = groups.get(&key.3).copied();
+            let row = rows.entry(key).or_insert_with(|| Row { holder, cells: BTreeMap::new(), group });
             row.cells.insert(index, &holder.through);
         }
     }
@@ -164,6 +171,7 @@ fn line(row: &Row<'_>, accounts: &[AccountAccess], legend: &Legend<'_>) -> Marku
                     None => code.name { (T(id)) },
                 }
                 @if *orphaned { " " strong.badge.bad { "orphaned" } }
+                @if let Some(group) = row.group { (members(group)) }
             }
             @for (index, account) in accounts.iter().enumerate() {
                 @match row.cells.get(&index) {
@@ -174,6 +182,29 @@ fn line(row: &Row<'_>, accounts: &[AccountAccess], legend: &Legend<'_>) -> Marku
                 }
             }
         }
+    }
+}
+
+/// The members of a group, which unfold below its name.
+fn members(group: &Group) -> Markup {
+    let size = size(group);
+    match &group.members {
+        Members::Unread { unread } => html! { details.members { summary { (size) } p { (T(unread)) } } },
+        Members::Listed { members } if members.is_empty() => html! { div.about { (size) } },
+        Members::Listed { members } => html! {
+            details.members {
+                summary { (size) }
+                ul {
+                    @for member in members {
+                        li {
+                            (kind_of(member)) " "
+                            @if let Some(name) = &member.name { b { (T(name)) } " " }
+                            code { (T(&member.id)) }
+                        }
+                    }
+                }
+            }
+        },
     }
 }
 

@@ -57,11 +57,25 @@
     const columns = heads.map((head) => ({ head, text: read(head), keys: head.hasAttribute('data-keys'), on: true }));
     const bodies = Array.from(table.tBodies);
     const rows = bodies.flatMap((body) => Array.from(body.rows).filter((row) => !row.classList.contains('kind')).map((row) => ({
-      row, cells: Array.from(row.cells).slice(1), kind: body.querySelector('.kind'), keys: body.classList.contains('keys'), text: null,
+      row, cells: Array.from(row.cells).slice(1), kind: body.querySelector('.kind'), keys: body.classList.contains('keys'), text: null, members: [], home: null,
     })));
-    const text = (each) => {
-      if (each.text === null) each.text = read(each.row.cells[0]) + ' ' + (each.kind ? read(each.kind) : '');
-      return each.text;
+    // A group is found by its name, and by each of its members.
+    const prepare = (each) => {
+      if (each.text !== null) return;
+      const head = each.row.cells[0];
+      each.home = head.querySelector('details.members');
+      each.members = each.home ? all('li', each.home).map((item) => ({ item, text: read(item) })) : [];
+      const own = Array.from(head.childNodes).filter((node) => node !== each.home).map(read);
+      each.text = [...own, each.kind ? read(each.kind) : ''].join(' ');
+    };
+    // Whether a row is about whoever is looked for; members who are not are hidden while others are the reason.
+    const about = (each, who) => {
+      prepare(each);
+      const whole = has(each.text, who);
+      const found = each.members.filter((member) => whole || has(member.text, who));
+      for (const member of each.members) member.item.hidden = !found.includes(member);
+      if (each.home && !whole) each.home.open = found.length > 0;
+      return whole || found.length > 0;
     };
     const people = rows.filter((each) => !each.keys);
 
@@ -78,7 +92,7 @@
       });
       for (const each of rows) {
         const reaches = !narrowed || each.cells.some((cell, at) => columns[at].on && cell.textContent !== '');
-        each.row.hidden = !(reaches && (each.keys || has(text(each), who)));
+        each.row.hidden = !((each.keys || about(each, who)) && reaches);
       }
       for (const body of bodies) {
         const kind = body.querySelector('.kind');

@@ -49,6 +49,25 @@ pub(crate) fn groups_of(world: &World, id: &str) -> Vec<String> {
     found.split_off(1)
 }
 
+/// Members of a group: its own, or those of nested groups too. Each once, in the order in which they are met.
+pub(crate) fn members_of(world: &World, group: &str, nested: bool) -> Vec<String> {
+    let of = |id: &str| {
+        let members = world.state.principals.get(id).map(|principal| principal.members.as_slice());
+        members.unwrap_or_default().iter().map(|member| member.to_lowercase()).collect::<Vec<String>>()
+    };
+    let mut found: Vec<String> = vec![group.to_lowercase()];
+    let mut next = 0;
+    while let Some(holder) = found.get(next).cloned().filter(|_| nested || next == 0) {
+        for member in of(&holder) {
+            if !found.contains(&member) {
+                found.push(member);
+            }
+        }
+        next += 1;
+    }
+    found.split_off(1)
+}
+
 /// Object id of a user that was created without one.
 pub(crate) fn user_id(upn: &str) -> Uuid {
     derived_id(&format!("user:{}", upn.to_lowercase()))

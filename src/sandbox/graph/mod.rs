@@ -1,10 +1,11 @@
-//! Microsoft Graph: looking up users, groups, service principals and group memberships.
+//! Microsoft Graph: looks up users, groups and service principals, the groups that they are in, and the members of groups.
 //!
 //! Answers `/v1.0` and `/beta` alike, single requests and `$batch`. Stands on `http`, `state` and `entra`, whose directory it
 //! reads.
 //!
-//! Unlike Azure, Graph cannot be written to (tests use `/_sandbox/directory`), and only the `OData` options are known that
-//! ARM's clients use. Unless strict, a user or a group that is asked for by name exists from then on, like a resource group.
+//! Differs from Azure: Graph cannot be written to (tests use `/_sandbox/directory`), needs no permission (`/_sandbox/faults` refuses a
+//! request with 403), lists service principals among the members of a group, which Azure's v1.0 may leave out, and knows only the `OData`
+//! options that ARM's clients use. Unless strict, a user or a group that is asked for by name exists from then on, like a resource group.
 
 mod batch;
 mod objects;
@@ -79,6 +80,9 @@ fn one(world: &mut World, request: &Request, path: &[String]) -> Result<Reply, R
                 (Some(set), None, [id, "transitivememberof" | "memberof"]) => {
                     member_of(world, request, set, id)
                 }
+                (Some(set), None, [id, which @ ("transitivemembers" | "members")]) if set.kind == "Group" => {
+                    members(world, request, id, *which == "transitivemembers")
+                }
                 (Some(set), Some(key), []) => {
                     let app = key.strip_prefix("appid='").and_then(|key| key.strip_suffix('\''));
                     let found =
@@ -143,6 +147,17 @@ fn list(world: &mut World, request: &Request, set: &Set) -> Result<Reply, Reply>
             found.push(body);
         }
     }
+    let context = format!("{METADATA}#{}", set.path);
+    paged(world, request, &context, found)
+}
+
+/// One page of a list.
+fn paged(
+    world: &World,
+    request: &Request,
+    context: &str,
+    found: Vec<Map<String, Value>>,
+) -> Result<Reply, Reply> {
     let count = found.len();
     let size = match request.query("$top").map(str::parse) {
         None => PAGE,
@@ -154,7 +169,7 @@ fn list(world: &mut World, request: &Request, set: &Set) -> Result<Reply, Reply>
     };
     let skip: usize = request.query("$skiptoken").and_then(|token| token.parse().ok()).unwrap_or_default();
     let items: Vec<_> = found.into_iter().skip(skip).take(size).map(|body| selected(request, body)).collect();
-    let mut body = json!({"@odata.context": format!("{METADATA}#{}", set.path)});
+    let mut body = json!({"@odata.context": context});
     if request.query("$count") == Some("true") {
         body["@odata.count"] = json!(count);
     }
@@ -221,4 +236,22 @@ fn member_of(world: &World, request: &Request, set: &Set, id: &str) -> Result<Re
         .collect();
     let context = format!("{METADATA}#directoryObjects");
     Ok(Reply::json(200, &json!({"@odata.context": context, "value": groups})))
+}
+
+fn members(world: &World, request: &Request, group: &str, nested: bool) -> Result<Reply, Reply> {
+    if world.state.principals.get(group).is_none_or(|principal| principal.kind != "Group") {
+        return Err(not_found(world, request, group));
+    }
+    let members = directory::members_of(world, group, nested);
+    let found: Vec<Map<String, Value>> = members
+        .iter()
+        .filter_map(|id| {
+            let principal = world.state.principals.get(id)?;
+            let set = set_of(&principal.kind)?;
+            let mut body = shown(world, id, principal, set);
+            body.insert(String::from("@odata.type"), json!(format!("#microsoft.graph.{}", set.odata)));
+            Some(body)
+        })
+        .collect();
+    paged(world, request, &format!("{METADATA}#directoryObjects"), found)
 }

@@ -139,7 +139,10 @@ pub(super) fn shown(world: &World, id: &str, principal: &Principal, set: &Set) -
 pub(super) fn selected(request: &Request, body: Map<String, Value>) -> Map<String, Value> {
     let Some(select) = request.query("$select") else { return body };
     let wanted: Vec<&str> = select.split(',').map(str::trim).collect();
+    // The type of an object in a list of several types is always there.
     body.into_iter()
-        .filter(|(name, _)| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)))
+        .filter(|(name, _)| {
+            name == "@odata.type" || wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+        })
         .collect()
 }

@@ -7,6 +7,7 @@ mod access;
 mod export;
 mod export_names;
 mod keys;
+mod members;
 mod outputs;
 mod pages;
 mod verify;

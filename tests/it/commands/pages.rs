@@ -108,6 +108,28 @@ fn the_matrix_has_a_row_for_each_principal_and_a_column_for_each_account() {
 }
 
 #[test]
+fn names_of_groups_and_members_are_text() {
+    const GROUP: &str = "dddddddd-0000-4000-8000-000000000004";
+    let azure = live();
+    let properties = json!({"roleDefinitionId": role(CS_USER), "principalId": GROUP, "principalType": "Group"});
+    azure.put(&assignment(&account("chat"), &name(1)), json!({ "properties": properties }));
+    let people = json!({
+        "users": [{"id": ALICE, "displayName": HOSTILE, "userPrincipalName": HOSTILE}],
+        "groups": [{"id": GROUP, "displayName": HOSTILE, "members": [ALICE]}],
+    });
+    assert_eq!(azure.send("POST", "/_sandbox/directory", Some(people)).status, 200);
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat", "open"]));
+    let shown = page(&folder, "access --members", 0);
+    assert!(shown.contains(&format!("<li>User <b>{TAMED}</b> <code>{ALICE}</code></li>")), "{shown}");
+    let refusal = json!({"error": {"code": "<script>e()</script>", "message": HOSTILE}}).to_string();
+    azure.spoil("GET", "/transitiveMembers", Fault::Answer(403, "application/json", refusal));
+    let shown = page(&folder, "access --members", 0);
+    assert!(shown.contains("<summary>members not known</summary>"), "{shown}");
+    folder.keyless("access --members -v").exits(0).says(&["members not known"]);
+}
+
+#[test]
 fn what_could_not_be_read_is_no_empty_cell() {
     let azure = live();
     azure.grant(&account("chat"), &name(1), CS_USER, ALICE, None);

@@ -57,7 +57,7 @@
     const columns = heads.map((head) => ({ head, text: read(head), keys: head.hasAttribute('data-keys'), on: true }));
     const bodies = Array.from(table.tBodies);
     const rows = bodies.flatMap((body) => Array.from(body.rows).filter((row) => !row.classList.contains('kind')).map((row) => ({
-      row, cells: Array.from(row.cells).slice(1), kind: body.querySelector('.kind'), keys: body.classList.contains('keys'), text: null, members: [], home: null,
+      row, cells: Array.from(row.cells).slice(1), kind: body.querySelector('.kind'), keys: body.classList.contains('keys'), text: null, members: [], home: null, opened: false,
     })));
     // A group is found by its name, and by each of its members.
     const prepare = (each) => {
@@ -74,7 +74,8 @@
       const whole = has(each.text, who);
       const found = each.members.filter((member) => whole || has(member.text, who));
       for (const member of each.members) member.item.hidden = !found.includes(member);
-      if (each.home && !whole) each.home.open = found.length > 0;
+      const open = !whole && found.length > 0;
+      if (each.home && open !== each.opened) each.home.open = each.opened = open;
       return whole || found.length > 0;
     };
     const people = rows.filter((each) => !each.keys);
@@ -151,6 +152,25 @@
       const cell = event.target.closest('tbody td');
       if (cell) tell(cell);
     });
+    // From the first cell of a group, the arrow to the left leads to its members, and up and down to those of the next group.
+    all('summary', table).forEach((summary) => { summary.tabIndex = -1; });
+    const unfolder = (row) => row && row.cells[0].querySelector('summary');
+    table.addEventListener('keydown', (event) => {
+      const summary = event.target.closest('summary');
+      if (!summary) return;
+      const folds = rows.filter((each) => each.row.offsetParent !== null).map((each) => unfolder(each.row)).filter(Boolean);
+      const at = folds.indexOf(summary);
+      const first = columns.findIndex((column) => column.on);
+      const target = {
+        ArrowUp: () => folds[at - 1],
+        ArrowDown: () => folds[at + 1],
+        ArrowRight: () => summary.closest('tr').cells[first + 1],
+      }[event.key];
+      if (!target) return;
+      event.preventDefault();
+      const next = target();
+      if (next) { if (next.tagName === 'TD') focus(next); next.focus(); next.scrollIntoView({ block: 'nearest' }); }
+    });
     table.addEventListener('keydown', (event) => {
       const cell = event.target.closest('tbody td');
       if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -164,7 +184,7 @@
       const target = {
         ArrowUp: () => go(line - 1, place),
         ArrowDown: () => go(line + 1, place),
-        ArrowLeft: () => go(line, place - 1),
+        ArrowLeft: () => (place > 0 ? go(line, place - 1) : unfolder(cell.parentElement)),
         ArrowRight: () => go(line, place + 1),
         Home: () => go(line, 0),
         End: () => go(line, last),
@@ -174,7 +194,7 @@
       if (!target) return;
       event.preventDefault();
       const next = target();
-      if (next) { focus(next); next.focus(); next.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }
+      if (next) { if (next.tagName === 'TD') focus(next); next.focus(); next.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }
     });
   }
 

@@ -111,7 +111,8 @@ fn the_matrix_has_a_row_for_each_principal_and_a_column_for_each_account() {
 fn names_of_groups_and_members_are_text() {
     const GROUP: &str = "dddddddd-0000-4000-8000-000000000004";
     let azure = live();
-    let properties = json!({"roleDefinitionId": role(CS_USER), "principalId": GROUP, "principalType": "Group"});
+    let properties =
+        json!({"roleDefinitionId": role(CS_USER), "principalId": GROUP, "principalType": "Group"});
     azure.put(&assignment(&account("chat"), &name(1)), json!({ "properties": properties }));
     let people = json!({
         "users": [{"id": ALICE, "displayName": HOSTILE, "userPrincipalName": HOSTILE}],

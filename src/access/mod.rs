@@ -11,7 +11,7 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use read::{Accounts, Groups, queries};
+pub use read::{AskedAccounts, Groups, queries};
 
 use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
@@ -29,7 +29,7 @@ use read::Around;
 /// Who can call the models of these accounts.
 #[must_use]
 pub fn access(
-    wanted: Accounts<'_>,
+    wanted: AskedAccounts<'_>,
     groups: Groups,
     standing: &[Standing],
     snapshot: &Snapshot,
@@ -135,7 +135,7 @@ fn unchecked(around: &Around<'_>, standing: &[Standing], snapshot: &Snapshot) ->
 }
 
 /// Why the assignments around an account could not all be read.
-fn gaps(wanted: Accounts<'_>, unread: &[Gap], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
+fn gaps(wanted: AskedAccounts<'_>, unread: &[Gap], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
     let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);

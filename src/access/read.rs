@@ -18,42 +18,42 @@ use crate::spec::Loaded;
 
 /// Which accounts are asked about.
 #[derive(Debug, Clone, Copy)]
-pub enum Accounts<'a> {
+pub enum AskedAccounts<'a> {
     /// Those that specs declare.
     Of(&'a [Loaded]),
     /// All of a subscription.
     In(&'a ResourceId),
 }
 
-impl<'a> Accounts<'a> {
+impl<'a> AskedAccounts<'a> {
     /// The specs; none where a subscription is asked about.
     pub(super) fn stacks(self) -> &'a [Loaded] {
         match self {
-            Accounts::Of(stacks) => stacks,
-            Accounts::In(_) => &[],
+            AskedAccounts::Of(stacks) => stacks,
+            AskedAccounts::In(_) => &[],
         }
     }
 
     /// What shows the accounts.
     fn queries(self, snapshot: &Snapshot) -> Vec<Query> {
         match self {
-            Accounts::Of(stacks) => account::Accounts.queries(stacks, snapshot),
-            Accounts::In(subscription) => vec![accounts::list(subscription)],
+            AskedAccounts::Of(stacks) => account::Accounts.queries(stacks, snapshot),
+            AskedAccounts::In(subscription) => vec![accounts::list(subscription)],
         }
     }
 
     /// What shows the role assignments around them.
     fn lists(self, snapshot: &Snapshot) -> Vec<Query> {
         match self {
-            Accounts::Of(stacks) => role_assignment::lists(stacks, snapshot),
-            Accounts::In(subscription) => vec![role_assignment::list(subscription)],
+            AskedAccounts::Of(stacks) => role_assignment::lists(stacks, snapshot),
+            AskedAccounts::In(subscription) => vec![role_assignment::list(subscription)],
         }
     }
 
     fn standing(self, snapshot: &Snapshot) -> Vec<Standing> {
         match self {
-            Accounts::Of(stacks) => accounts::declared(stacks, snapshot).0,
-            Accounts::In(subscription) => accounts::listed(subscription, snapshot).0,
+            AskedAccounts::Of(stacks) => accounts::declared(stacks, snapshot).0,
+            AskedAccounts::In(subscription) => accounts::listed(subscription, snapshot).0,
         }
     }
 
@@ -65,8 +65,8 @@ impl<'a> Accounts<'a> {
     /// Why the role assignments around an account could not all be read.
     pub(super) fn gaps(self, unread: &[Gap], account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
         match self {
-            Accounts::Of(_) => role_assignment::gaps_near(unread, account).cloned().collect(),
-            Accounts::In(subscription) => role_assignment::gaps_in(subscription, account, snapshot),
+            AskedAccounts::Of(_) => role_assignment::gaps_near(unread, account).cloned().collect(),
+            AskedAccounts::In(subscription) => role_assignment::gaps_in(subscription, account, snapshot),
         }
     }
 }
@@ -83,7 +83,7 @@ pub enum Groups {
 /// What must be read: accounts and assignments, then roles that only Azure knows, then the names of those who can call and the members of
 /// groups.
 #[must_use]
-pub fn queries(wanted: Accounts<'_>, groups: Groups, snapshot: &Snapshot) -> Vec<Query> {
+pub fn queries(wanted: AskedAccounts<'_>, groups: Groups, snapshot: &Snapshot) -> Vec<Query> {
     let answered = |queries: &[Query]| queries.iter().all(|query| snapshot.get(query).is_some());
     let mut queries = wanted.queries(snapshot);
     queries.extend(wanted.lists(snapshot));
@@ -119,7 +119,7 @@ pub(super) struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    pub(super) fn of(wanted: Accounts<'_>, snapshot: &'a Snapshot) -> Self {
+    pub(super) fn of(wanted: AskedAccounts<'_>, snapshot: &'a Snapshot) -> Self {
         let mut shown: BTreeMap<ResourceId, Vec<Placed<'a>>> = BTreeMap::new();
         for query in wanted.lists(snapshot) {
             // A management group's own list does not say which subscriptions it contains; the subscriptions' lists do.

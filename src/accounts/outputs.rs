@@ -244,13 +244,13 @@ fn spelled(name: &str) -> String {
 }
 
 /// An address, the prefix of its variables, and its values.
-type Named<'a> = (&'a str, String, Vec<(&'static str, &'static str, &'a str)>);
+type VariableGroup<'a> = (&'a str, String, Vec<(&'static str, &'static str, &'a str)>);
 
 impl Outputs {
-    fn named(&self) -> impl Iterator<Item = Named<'_>> {
+    fn named(&self) -> impl Iterator<Item = VariableGroup<'_>> {
         self.accounts.iter().flat_map(|account| {
             let name = spelled(&account.name);
-            let projects: Vec<Named<'_>> = account
+            let projects: Vec<VariableGroup<'_>> = account
                 .projects
                 .iter()
                 .map(|project| {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::found::{PLAN_AGAIN, taken_over};
 use super::settle;
-use super::write::{Problem, Written};
+use super::write::{StepProblem, WriteEnd};
 use crate::arm::{self, Client};
 use crate::body::AssignmentBody;
 use crate::document::Step;
@@ -20,13 +20,13 @@ pub(super) enum Met {
     /// It no longer exists.
     Gone,
     /// It exists, so the step ends.
-    Stands(Written),
+    Stands(WriteEnd),
 }
 
 /// Finds the assignment that Azure says exists, since it may grant what is declared.
 pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: &arm::Error) -> Met {
     let failed =
-        |cause: String, hint: Option<String>| Met::Stands(Problem::failed("create", cause, hint).into());
+        |cause: String, hint: Option<String>| Met::Stands(StepProblem::failed("create", cause, hint).into());
     let unexplained = || failed(error.to_string(), error.hint());
     let Ok(target) = ResourceId::parse(&step.target) else { return unexplained() };
     let scope = target.scope();
@@ -67,7 +67,7 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
             return failed(cause, Some(PLAN_AGAIN.to_owned()));
         }
         let note = format!("somebody created it meanwhile: {what}");
-        return Met::Stands(Written::Done { note: Some(note), outputs: Vec::new() });
+        return Met::Stands(WriteEnd::Done { note: Some(note), outputs: Vec::new() });
     }
     let cause = format!(
         "{error}; meanwhile somebody created {what}, which differs from the declaration: {}",
@@ -86,7 +86,7 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
             "{error}; it is temporary{until}: somebody activated it through Privileged Identity Management, or assigned it with an end ({what})"
         );
         let hint = "apply again once it has ended".to_owned();
-        return Met::Stands(Problem::failed("create", cause, Some(hint)).into());
+        return Met::Stands(StepProblem::failed("create", cause, Some(hint)).into());
     }
     let path = format!("{id}?api-version={}", kind.api_version());
     let seen = match client.get(&path).await {
@@ -99,7 +99,7 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
     let hint = format!(
         "wait a few minutes and apply again; if it still exists, delete it: az role assignment delete --ids {id}"
     );
-    Met::Stands(Problem::failed("create", cause, Some(hint)).into())
+    Met::Stands(StepProblem::failed("create", cause, Some(hint)).into())
 }
 
 /// The assignment's id and its creator.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::settle;
-use super::write::{Problem, Written, outputs, unwritten};
+use super::write::{StepProblem, WriteEnd, outputs, unwritten};
 use crate::arm::{self, Client};
 use crate::document::{Step, StepAction};
 use crate::kinds::Kind;
@@ -85,7 +85,7 @@ pub(super) async fn found(
     (path, verb): (&str, &str),
     live: &Value,
     note: &str,
-) -> Written {
+) -> WriteEnd {
     let live = match client.settled(path, live.clone()).await {
         Ok(live) => live,
         Err(error) if error.kind == arm::ErrorKind::Interrupted => return unwritten(verb, &error),
@@ -94,7 +94,7 @@ pub(super) async fn found(
             let hint = error
                 .hint()
                 .unwrap_or_else(|| "`plan` shows its state; the portal's activity log shows why".to_owned());
-            return Problem::failed(verb, cause, Some(hint)).into();
+            return StepProblem::failed(verb, cause, Some(hint)).into();
         }
     };
     // Time may have passed.
@@ -102,7 +102,7 @@ pub(super) async fn found(
     let changed = || (format!("somebody changed it meanwhile: {}", other.join(", ")), PLAN_AGAIN);
     let overtaken = overtaken(kind, step, Some(&live));
     if let Some((cause, hint)) = overtaken.or_else(|| (!other.is_empty()).then(changed)) {
-        return Problem::failed(verb, cause, Some(hint.to_owned())).into();
+        return StepProblem::failed(verb, cause, Some(hint.to_owned())).into();
     }
-    Written::Done { note: Some(note.to_owned()), outputs: outputs(kind, &live) }
+    WriteEnd::Done { note: Some(note.to_owned()), outputs: outputs(kind, &live) }
 }

@@ -20,7 +20,7 @@ use crate::document::report::{Outcome, Report, Status};
 use crate::document::{FindingEntry, Plan, Requests, Step};
 use crate::verify::gate::Gate;
 pub use secrets::Secrets;
-use write::Written;
+use write::WriteEnd;
 
 /// Receives progress: reads, and the start and end of each step.
 pub trait Progress: Send + Sync {
@@ -41,7 +41,7 @@ pub async fn apply(
     progress: &dyn Progress,
     gate: Option<Arc<Gate>>,
 ) -> Report {
-    let mut run = Run::new(plan);
+    let mut run = ApplyRun::new(plan);
     let mut tasks = JoinSet::new();
     loop {
         run.skip_hopeless(progress);
@@ -71,7 +71,7 @@ pub async fn apply(
 }
 
 /// The state of a run.
-struct Run<'a> {
+struct ApplyRun<'a> {
     plan: &'a Plan,
     started: Vec<bool>,
     /// What each step writes; for some only known when they run.
@@ -81,7 +81,7 @@ struct Run<'a> {
     findings: Vec<FindingEntry>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> ApplyRun<'a> {
     fn new(plan: &'a Plan) -> Self {
         let count = plan.steps.len();
         Self {
@@ -142,18 +142,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn end(&mut self, index: usize, target: String, written: Written, progress: &dyn Progress) {
+    fn end(&mut self, index: usize, target: String, written: WriteEnd, progress: &dyn Progress) {
         self.targets[index] = target;
         self.lanes.remove(&self.plan.steps[index].lane);
         let step = &self.plan.steps[index];
         let title = &self.plan.changes[step.change].title;
         match written {
-            Written::Done { note, outputs } => self.finish(index, Status::Done, note, outputs, progress),
-            Written::NotTried => {
+            WriteEnd::Done { note, outputs } => self.finish(index, Status::Done, note, outputs, progress),
+            WriteEnd::NotTried => {
                 let reason = Some("interrupted before anything was written".to_owned());
                 self.finish(index, Status::Skipped, reason, Vec::new(), progress);
             }
-            Written::Failed(problem) => {
+            WriteEnd::Failed(problem) => {
                 let reason = problem.cause.clone();
                 self.findings.push(problem.at(title, step));
                 self.finish(index, Status::Failed, Some(reason), Vec::new(), progress);

@@ -17,17 +17,17 @@ use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
 /// How a write ended.
-pub(super) enum Written {
+pub(super) enum WriteEnd {
     /// The resource is as declared.
     Done { note: Option<String>, outputs: Vec<Output> },
     /// It is not, or that is not known.
-    Failed(Problem),
+    Failed(StepProblem),
     /// Ctrl-C came before any request that changes something.
     NotTried,
 }
 
 /// A problem with a step; the step adds its position.
-pub(super) struct Problem {
+pub(super) struct StepProblem {
     code: Code,
     severity: Severity,
     /// What was attempted, as a verb that precedes the resource's title: `create`.
@@ -36,7 +36,7 @@ pub(super) struct Problem {
     hint: Option<String>,
 }
 
-impl Problem {
+impl StepProblem {
     pub(super) fn failed(attempt: &str, cause: impl Into<String>, hint: Option<String>) -> Self {
         let severity = Severity::Error;
         Self {
@@ -58,9 +58,9 @@ impl Problem {
     }
 }
 
-impl From<Problem> for Written {
-    fn from(problem: Problem) -> Self {
-        Written::Failed(problem)
+impl From<StepProblem> for WriteEnd {
+    fn from(problem: StepProblem) -> Self {
+        WriteEnd::Failed(problem)
     }
 }
 
@@ -70,22 +70,23 @@ pub(super) async fn write(
     step: &Step,
     secrets: &Secrets,
     gate: Option<&Gate>,
-) -> (String, Written) {
+) -> (String, WriteEnd) {
     match fill(client, step, secrets).await {
         Ok(step) => (step.target.clone(), looked_at(client, &step, gate).await),
-        Err((cause, hint)) => (step.target.clone(), Problem::failed("create", cause, hint).into()),
+        Err((cause, hint)) => (step.target.clone(), StepProblem::failed("create", cause, hint).into()),
     }
 }
 
 /// Runs a step with verification before and after it, if there is a gate.
-async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written {
+async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> WriteEnd {
     let Some(gate) = gate else { return carry_out(client, step).await };
-    let stopped = |attempt: &str, Stop { cause, hint }| Problem::failed(attempt, cause, Some(hint)).into();
+    let stopped =
+        |attempt: &str, Stop { cause, hint }| StepProblem::failed(attempt, cause, Some(hint)).into();
     if let Err(stop) = gate.before(client, step).await {
         return stopped("verify before the update of", stop);
     }
     let written = carry_out(client, step).await;
-    if matches!(written, Written::Done { .. })
+    if matches!(written, WriteEnd::Done { .. })
         && let Err(stop) = gate.after(client, step).await
     {
         return stopped("verify after the update of", stop);
@@ -93,10 +94,10 @@ async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> Written
     written
 }
 
-async fn carry_out(client: &Client, step: &Step) -> Written {
+async fn carry_out(client: &Client, step: &Step) -> WriteEnd {
     let Some(kind) = kinds::by_name(&step.kind) else {
         let hint = "the plan is from another version of keyless: make a new one".to_owned();
-        return Problem::failed(
+        return StepProblem::failed(
             "write",
             format!("`{}` is not a kind of this version", step.kind),
             Some(hint),
@@ -112,8 +113,8 @@ async fn carry_out(client: &Client, step: &Step) -> Written {
     }
 }
 
-async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path: &str) -> Written {
-    let mut turns = Turns::default();
+async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path: &str) -> WriteEnd {
+    let mut turns = ConflictRetries::default();
     loop {
         let (mut seen, mut unseen) = (false, false);
         // A soft-deleted resource is purged for its name, whoever created it.
@@ -121,7 +122,7 @@ async fn delete(client: &Client, kind: &dyn Kind, step: &Step, verb: &str, path:
             match client.get(path).await {
                 Ok(live) => {
                     if let Some(cause) = taken_over(kind, step, &live) {
-                        return Problem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
+                        return StepProblem::failed(verb, cause, Some(PLAN_AGAIN.to_owned())).into();
                     }
                     seen = true;
                 }
@@ -161,19 +162,19 @@ async fn is_absent(client: &Client, path: &str) -> bool {
     client.get(path).await.is_err_and(|read| read.says_absent())
 }
 
-const DELETED: Written = Written::Done { note: None, outputs: Vec::new() };
+const DELETED: WriteEnd = WriteEnd::Done { note: None, outputs: Vec::new() };
 
 /// The resource is gone. If an earlier attempt of the same DELETE had an effect, it was this run's.
-fn gone(error: &arm::Error) -> Written {
+fn gone(error: &arm::Error) -> WriteEnd {
     let note = (error.effect == arm::Effect::None).then(|| "it was already deleted".to_owned());
-    Written::Done { note, outputs: Vec::new() }
+    WriteEnd::Done { note, outputs: Vec::new() }
 }
 
 /// How long Azure may still show a deleted resource, as seconds between reads.
 const LAGS: [u64; 4] = [1, 2, 4, 8];
 
 /// Confirms a delete: trusting the answer alone could leave access open if nothing was deleted.
-async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
+async fn seen_gone(client: &Client, verb: &str, path: &str) -> WriteEnd {
     let mut lags = LAGS.into_iter();
     loop {
         match client.get(path).await {
@@ -181,11 +182,11 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
             // With the deleted role the caller may have lost the right to read.
             Err(read) if read.kind == arm::ErrorKind::Denied => {
                 let note = format!("Azure reported it as deleted; could not confirm that: {read}");
-                return Written::Done { note: Some(note), outputs: Vec::new() };
+                return WriteEnd::Done { note: Some(note), outputs: Vec::new() };
             }
             Err(read) => {
                 let cause = format!("Azure reported it as deleted, but could not confirm that: {read}");
-                return Problem::failed(verb, cause, Some("run the command again".to_owned())).into();
+                return StepProblem::failed(verb, cause, Some("run the command again".to_owned())).into();
             }
             Ok(_) => match lags.next() {
                 Some(lag) if client.pause(Duration::from_secs(lag)).await => {}
@@ -193,7 +194,7 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
                     let cause = "Azure reported it as deleted, but it still exists".to_owned();
                     let hint =
                         "run the command again; if it still exists, delete it in the portal".to_owned();
-                    return Problem::failed(verb, cause, Some(hint)).into();
+                    return StepProblem::failed(verb, cause, Some(hint)).into();
                 }
             },
         }
@@ -201,26 +202,26 @@ async fn seen_gone(client: &Client, verb: &str, path: &str) -> Written {
 }
 
 /// Reads a resource that Azure says does not exist: a 404 may concern something else, such as the URL of the operation.
-async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: Written) -> Written {
+async fn look_again(client: &Client, verb: &str, path: &str, said: &str, gone: WriteEnd) -> WriteEnd {
     match client.get(path).await {
         Err(read) if read.says_absent() => gone,
         Ok(_) => {
             let cause = format!("{said}; but a read shows that it still exists");
             let hint = "Azure contradicts itself, possibly temporarily: run the command again".to_owned();
-            Problem::failed(verb, cause, Some(hint)).into()
+            StepProblem::failed(verb, cause, Some(hint)).into()
         }
         Err(read) => {
             let cause = format!("{said}; could not read whether it still exists: {read}");
-            Problem::failed(verb, cause, read.hint()).into()
+            StepProblem::failed(verb, cause, read.hint()).into()
         }
     }
 }
 
 /// Counts retries of a write that conflicted with another version of its resource.
 #[derive(Default)]
-struct Turns(u32);
+struct ConflictRetries(u32);
 
-impl Turns {
+impl ConflictRetries {
     /// The service keeps working on a deleted resource's children for seconds, sometimes half a minute:
     /// <https://github.com/hashicorp/terraform-provider-azurerm/pull/32632>.
     const WAITS: [u64; 7] = [1, 2, 4, 8, 15, 15, 15];
@@ -236,24 +237,24 @@ impl Turns {
 }
 
 /// The result of a step whose request failed.
-pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> Written {
+pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> WriteEnd {
     if error.kind == arm::ErrorKind::Interrupted && error.effect == arm::Effect::None {
-        return Written::NotTried;
+        return WriteEnd::NotTried;
     }
-    Problem::failed(attempt, error.to_string(), error.hint()).into()
+    StepProblem::failed(attempt, error.to_string(), error.hint()).into()
 }
 
 /// Restores a soft-deleted resource, unless an earlier run did, then writes what is declared.
-async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
+async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> WriteEnd {
     let mut gone = false;
-    let mut turns = Turns::default();
+    let mut turns = ConflictRetries::default();
     // Read before each attempt: repeated after it took effect, this would be a PUT that clears a live resource.
     loop {
         match client.get(path).await {
             // A restored resource has the mark that it had before.
             Ok(live) if !gone && is_unmarked(kind, &live) => {
                 let cause = "somebody restored or recreated it since the plan was made, and it carries no mark of a stack";
-                return Problem::failed("restore", cause, Some(PLAN_AGAIN.to_owned())).into();
+                return StepProblem::failed("restore", cause, Some(PLAN_AGAIN.to_owned())).into();
             }
             Ok(_) => break,
             Err(error) if error.says_absent() => gone = true,
@@ -267,23 +268,23 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
         }
     }
     match put(client, kind, step, path).await {
-        Written::NotTried if gone => {
+        WriteEnd::NotTried if gone => {
             let cause = "interrupted after the restore, before the declared settings were written";
             let hint = "run the command again: it does not repeat what was done".to_owned();
-            Problem::failed("end the restore of", cause, Some(hint)).into()
+            StepProblem::failed("end the restore of", cause, Some(hint)).into()
         }
         written => written,
     }
 }
 
 /// Applies the patch to the live resource and writes that, unless it is already as declared or belongs to somebody else.
-async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Written {
+async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> WriteEnd {
     let verb = match step.action {
         StepAction::Create => "create",
         StepAction::Restore => "write the declared settings of the restored resource:",
         _ => "update",
     };
-    let (mut turns, mut again) = (Turns::default(), false);
+    let (mut turns, mut again) = (ConflictRetries::default(), false);
     // Read before each attempt: the patch is applied to the live state.
     loop {
         let live = match read(client, path, verb).await {
@@ -291,7 +292,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             Err(end) => return end,
         };
         if let Some((cause, hint)) = overtaken(kind, step, live.as_ref()) {
-            return Problem::failed(verb, cause, Some(hint.to_owned())).into();
+            return StepProblem::failed(verb, cause, Some(hint.to_owned())).into();
         }
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
         let body = declared(kind, step, &before);
@@ -318,7 +319,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
             }
             Err(error) if turns.again(client, &error).await => {}
             Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::ErrorKind::Invalid => {
-                return Problem::failed(verb, error.to_string(), Some(UNTRUSTED.to_owned())).into();
+                return StepProblem::failed(verb, error.to_string(), Some(UNTRUSTED.to_owned())).into();
             }
             Err(error) => return unwritten(verb, &error),
         }
@@ -326,12 +327,12 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Writt
 }
 
 /// The live resource before a write, or how the step ends if it cannot be read.
-async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, Written> {
+async fn read(client: &Client, path: &str, verb: &str) -> Result<Option<Value>, WriteEnd> {
     let attempt = format!("read before the {verb}");
     match client.get(path).await {
         // The write would otherwise replace everything with an almost empty body.
         Ok(body) if !is_resource(&body) => {
-            Err(Problem::failed(&attempt, "the answer is not a resource of Azure", None).into())
+            Err(StepProblem::failed(&attempt, "the answer is not a resource of Azure", None).into())
         }
         Ok(body) => Ok(Some(body)),
         Err(error) if error.says_absent() => Ok(None),
@@ -362,9 +363,9 @@ async fn settled(
     path: &str,
     [before, sent]: [&Value; 2],
     body: &Value,
-) -> Written {
-    let problem = |attempt: &str, cause: Vec<String>, hint: &str| -> Written {
-        Problem {
+) -> WriteEnd {
+    let problem = |attempt: &str, cause: Vec<String>, hint: &str| -> WriteEnd {
+        StepProblem {
             code: Code::ReadBack,
             severity: Severity::Error,
             attempt: attempt.to_owned(),
@@ -391,7 +392,7 @@ async fn settled(
         surprises = settle::lost(kind, before, sent, &live);
     }
     if surprises.is_empty() {
-        return Written::Done { note: None, outputs: outputs(kind, body) };
+        return WriteEnd::Done { note: None, outputs: outputs(kind, body) };
     }
     problem(
         "an undeclared field changed with the write of",

@@ -17,9 +17,9 @@ use super::bucket::{Buckets, Direction, Permit, subscription_of};
 use super::clock::{Clock, Moment};
 use super::error::{Error, ErrorKind};
 use super::error_body::carries_error;
-use super::exchange::{Done, Exchange, Limits, Method, Next, Request, Sent};
+use super::exchange::{Completed, Exchange, Limits, Method, Next, Request, Sent};
 use super::interrupt::Interrupt;
-use super::observer::{Event, Observer, What, Why};
+use super::observer::{Observer, RequestEvent, What, Why};
 use super::origin::{OriginError, Origins};
 use super::page::{self, MOST_ITEMS};
 use super::target::CallTarget;
@@ -32,7 +32,7 @@ use crate::text::redact::redact;
 
 /// The settings of a client; the default is for production.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ClientSettings {
     /// The maximum number of requests in flight.
     pub parallelism: usize,
     /// Retries and operations.
@@ -47,7 +47,7 @@ pub struct Options {
     pub interrupt: Interrupt,
 }
 
-impl Default for Options {
+impl Default for ClientSettings {
     fn default() -> Self {
         Self {
             parallelism: 16,
@@ -62,7 +62,7 @@ impl Default for Options {
 
 /// Requests sent so far, including retries and polls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RequestCounts {
     /// GET, including polls, and POST that only queries.
     pub reads: u64,
     /// PUT, PATCH, POST, DELETE.
@@ -78,7 +78,7 @@ struct Inner {
     endpoint: Endpoint,
     origins: Origins,
     credential: Credential,
-    options: Options,
+    options: ClientSettings,
     observer: Arc<dyn Observer>,
     slots: Arc<Semaphore>,
     buckets: Mutex<Buckets>,
@@ -93,7 +93,7 @@ struct Counters {
 }
 
 /// Reads the body of a success while it is received.
-pub(super) type Reader<'r, 'f> = &'r mut (dyn FnMut(&[u8]) -> Result<(), String> + Send + 'f);
+pub(super) type BodyReader<'r, 'f> = &'r mut (dyn FnMut(&[u8]) -> Result<(), String> + Send + 'f);
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -106,7 +106,7 @@ impl Client {
     pub fn new(
         endpoint: Endpoint,
         credential: Credential,
-        options: Options,
+        options: ClientSettings,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let slots = Arc::new(Semaphore::new(options.parallelism.max(1)));
@@ -129,7 +129,7 @@ impl Client {
     fn build(
         endpoint: Endpoint,
         credential: Credential,
-        options: Options,
+        options: ClientSettings,
         observer: Arc<dyn Observer>,
         slots: Arc<Semaphore>,
         counters: Arc<Counters>,
@@ -158,9 +158,9 @@ impl Client {
 
     /// Requests sent so far.
     #[must_use]
-    pub fn requests(&self) -> Counts {
+    pub fn requests(&self) -> RequestCounts {
         let Counters { reads, writes } = &*self.0.counters;
-        Counts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
+        RequestCounts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
     }
 
     /// Reads one resource; `path` includes the query with the api-version.
@@ -283,8 +283,8 @@ impl Client {
         method: Method,
         target: &CallTarget<'_>,
         body: Option<&Value>,
-        reader: Option<Reader<'_, '_>>,
-    ) -> Result<Done, Error> {
+        reader: Option<BodyReader<'_, '_>>,
+    ) -> Result<Completed, Error> {
         let start =
             if matches!(target, CallTarget::Once(_)) { Exchange::start_once } else { Exchange::start };
         let (limits, seed) = (self.0.options.limits.clone(), seed());
@@ -298,9 +298,9 @@ impl Client {
         method: Method,
         target: &CallTarget<'_>,
         body: Option<&Value>,
-        mut reader: Option<Reader<'_, '_>>,
+        mut reader: Option<BodyReader<'_, '_>>,
         mut next: Next,
-    ) -> Result<Done, Error> {
+    ) -> Result<Completed, Error> {
         let inner = &*self.0;
         let shown = redact(target.text());
         let invalid = |_| Error::new(ErrorKind::Invalid, method, &shown, "the path is not valid in a URL");
@@ -310,7 +310,7 @@ impl Client {
             }
             CallTarget::Link(link) => inner.origins.check(link),
         };
-        let tell = |what| inner.observer.event(&Event { method, path: shown.clone(), what });
+        let tell = |what| inner.observer.event(&RequestEvent { method, path: shown.clone(), what });
         loop {
             next = match next {
                 Next::Send(exchange, request) => {
@@ -324,7 +324,7 @@ impl Client {
                             (Method::Get, inner.origins.check(address.expose()), None)
                         }
                     };
-                    let reader: Option<Reader<'_, '_>> = match &mut reader {
+                    let reader: Option<BodyReader<'_, '_>> = match &mut reader {
                         Some(read) if request == Request::Call => Some(&mut **read),
                         _ => None,
                     };
@@ -378,7 +378,7 @@ impl Inner {
         method: Method,
         url: Result<Url, OriginError>,
         body: Option<&Value>,
-        reader: Option<Reader<'_, '_>>,
+        reader: Option<BodyReader<'_, '_>>,
         may_finish: bool,
         tell: &(impl Fn(What) + Sync),
     ) -> Sent {

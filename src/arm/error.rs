@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::ops::Deref;
 use std::time::Duration;
 
-pub use super::error_body::Detail;
+pub use super::error_body::ErrorDetail;
 use super::error_body::{ErrorBody, is_absence};
 use super::exchange::Method;
 use crate::finding::bounded;
@@ -75,7 +75,7 @@ pub struct Details {
     /// ARM's message, or keyless's own.
     pub message: Option<String>,
     /// Inner errors.
-    pub details: Vec<Detail>,
+    pub details: Vec<ErrorDetail>,
     /// Azure's request id, for support.
     pub request_id: Option<String>,
     /// How often the last request was sent.

@@ -13,12 +13,12 @@ use crate::text::scrub::scrub;
 pub(super) struct ErrorBody {
     pub code: Option<String>,
     pub message: Option<String>,
-    pub details: Vec<Detail>,
+    pub details: Vec<ErrorDetail>,
 }
 
 /// An inner error of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Detail {
+pub struct ErrorDetail {
     /// ARM's code.
     pub code: Option<String>,
     /// Its message.
@@ -27,7 +27,7 @@ pub struct Detail {
     pub target: Option<String>,
 }
 
-impl fmt::Display for Detail {
+impl fmt::Display for ErrorDetail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.code, &self.message) {
             (Some(code), Some(message)) => write!(f, "{code}: {message}")?,
@@ -118,7 +118,7 @@ fn from_object(map: &Map<String, Value>, found: &mut ErrorBody) {
     inner(map, &mut found.details, 0);
 }
 
-fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
+fn inner(map: &Map<String, Value>, details: &mut Vec<ErrorDetail>, depth: usize) {
     if depth == DEPTH {
         return;
     }
@@ -138,7 +138,7 @@ fn inner(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
 }
 
 /// Adds the policy that denied it, from `additionalInfo`; the message only sometimes names it.
-fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
+fn add_policy(map: &Map<String, Value>, details: &mut Vec<ErrorDetail>) {
     let Some(Value::Object(info)) = field(map, &["info"]) else { return };
     let named = |names: &[&str]| words(info, names).map(|name| format!("`{name}`"));
     let assignment = named(&["policyAssignmentDisplayName", "policyAssignmentName", "policyAssignmentId"]);
@@ -149,19 +149,19 @@ fn add_policy(map: &Map<String, Value>, details: &mut Vec<Detail>) {
         (None, Some(definition)) => format!("policy {definition}"),
         (None, None) => return,
     };
-    let detail = Detail { message: Some(message), ..Detail::default() };
+    let detail = ErrorDetail { message: Some(message), ..ErrorDetail::default() };
     if !details.contains(&detail) {
         details.push(detail);
     }
 }
 
-fn add_detail(map: &Map<String, Value>, details: &mut Vec<Detail>, depth: usize) {
+fn add_detail(map: &Map<String, Value>, details: &mut Vec<ErrorDetail>, depth: usize) {
     // Microsoft.Web wraps its details again: {"ErrorEntity": {...}}, with null for missing values.
     if let Some(Value::Object(entity)) = field(map, &["errorentity"]) {
         add_detail(entity, details, depth);
         return;
     }
-    let detail = Detail {
+    let detail = ErrorDetail {
         code: text(map, &["code"]),
         message: words(map, &["message"]),
         target: words(map, &["target"]),
@@ -199,7 +199,7 @@ fn words(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
 impl ErrorBody {
     /// Its code and message in one line.
     pub(super) fn words(&self) -> String {
-        Detail { code: self.code.clone(), message: self.message.clone(), target: None }.to_string()
+        ErrorDetail { code: self.code.clone(), message: self.message.clone(), target: None }.to_string()
     }
 
     /// Whether it has the code, ignoring case.

@@ -20,11 +20,11 @@ mod target;
 mod wire;
 mod written;
 
-pub use client::{Client, Counts, Options, Written};
+pub use client::{Client, ClientSettings, RequestCounts, Written};
 pub use error::{Effect, Error, ErrorKind};
 pub(crate) use error_body::carries_error;
 pub use exchange::{Limits, Method};
 pub use interrupt::{Interrupt, Phase};
-pub use observer::{Event, Observer};
+pub use observer::{Observer, RequestEvent};
 pub(crate) use page::is_next_link;
 pub use state::ProvisioningState;

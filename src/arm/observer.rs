@@ -9,7 +9,7 @@ use super::exchange::Method;
 
 /// An event of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct RequestEvent {
     /// Method of its call (not of a poll).
     pub method: Method,
     /// Path of the call, redacted.
@@ -90,5 +90,5 @@ impl fmt::Display for Why {
 /// Receives events.
 pub trait Observer: Send + Sync {
     /// Takes one event; must not block.
-    fn event(&self, event: &Event);
+    fn event(&self, event: &RequestEvent);
 }

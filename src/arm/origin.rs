@@ -23,14 +23,14 @@ pub struct OriginError {
     /// Its origin, without path, query or userinfo.
     pub leads_to: String,
     /// What is wrong.
-    pub reason: Reason,
+    pub reason: UrlFault,
     /// The origin that the token is for.
     pub home: String,
 }
 
 /// What is wrong with a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum UrlFault {
     /// Not an absolute `https` URL, nor `http` if ARM itself is on loopback.
     NotAbsolute,
     /// A different scheme than ARM's.
@@ -45,15 +45,15 @@ pub enum Reason {
     Path,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for UrlFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::NotAbsolute => "not an absolute URL",
-            Reason::Scheme => "a different scheme",
-            Reason::Host => "a different host",
-            Reason::Port => "a different port",
-            Reason::Userinfo => "a user name in the address",
-            Reason::Path => "a path with `..` or invalid characters",
+            UrlFault::NotAbsolute => "not an absolute URL",
+            UrlFault::Scheme => "a different scheme",
+            UrlFault::Host => "a different host",
+            UrlFault::Port => "a different port",
+            UrlFault::Userinfo => "a user name in the address",
+            UrlFault::Path => "a path with `..` or invalid characters",
         })
     }
 }
@@ -70,37 +70,37 @@ impl Origins {
         let refuse = |reason| self.refuse(address, reason);
         // Parsers normalize URLs: they drop tabs, turn `\` into `/` and resolve `..`. URLs that need this are refused first.
         if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err(refuse(Reason::Path));
+            return Err(refuse(UrlFault::Path));
         }
         let lower = address.get(..8).map(str::to_ascii_lowercase).unwrap_or_default();
         let Some(rest) = ["https://", "http://"]
             .iter()
             .find_map(|scheme| lower.starts_with(scheme).then(|| &address[scheme.len()..]))
         else {
-            return Err(refuse(Reason::NotAbsolute));
+            return Err(refuse(UrlFault::NotAbsolute));
         };
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at(authority_end);
         if authority.contains('@') {
-            return Err(refuse(Reason::Userinfo));
+            return Err(refuse(UrlFault::Userinfo));
         }
         if climbs(tail) {
-            return Err(refuse(Reason::Path));
+            return Err(refuse(UrlFault::Path));
         }
-        let Ok(url) = Url::parse(address) else { return Err(refuse(Reason::NotAbsolute)) };
+        let Ok(url) = Url::parse(address) else { return Err(refuse(UrlFault::NotAbsolute)) };
         if url.host() != self.home.host() {
             let known = url.scheme() == "https" && url.port().is_none() && !self.also.is_empty();
             return if known && url.host_str().is_some_and(|host| self.also.contains(&host)) {
                 Ok(url)
             } else {
-                Err(refuse(Reason::Host))
+                Err(refuse(UrlFault::Host))
             };
         }
         if url.scheme() != self.home.scheme() {
-            return Err(refuse(Reason::Scheme));
+            return Err(refuse(UrlFault::Scheme));
         }
         if url.port_or_known_default() != self.home.port_or_known_default() {
-            return Err(refuse(Reason::Port));
+            return Err(refuse(UrlFault::Port));
         }
         Ok(url)
     }
@@ -109,13 +109,13 @@ impl Origins {
     pub fn join(&self, path: &str) -> Result<Url, OriginError> {
         let rooted = path.starts_with('/') && !path.starts_with("//");
         if !rooted || climbs(path) || path.chars().any(|c| c.is_control() || c == '\\' || c == '#') {
-            return Err(self.refuse("", Reason::Path));
+            return Err(self.refuse("", UrlFault::Path));
         }
         let base = self.home.as_str().trim_end_matches('/');
-        Url::parse(&format!("{base}{path}")).map_err(|_| self.refuse("", Reason::Path))
+        Url::parse(&format!("{base}{path}")).map_err(|_| self.refuse("", UrlFault::Path))
     }
 
-    fn refuse(&self, address: &str, reason: Reason) -> OriginError {
+    fn refuse(&self, address: &str, reason: UrlFault) -> OriginError {
         OriginError {
             leads_to: bounded(origin_of(address)),
             reason,
@@ -169,35 +169,39 @@ mod tests {
     #[test]
     fn hostile_addresses_are_refused_and_named_without_their_query() {
         for (address, reason, leads_to) in [
-            ("https://other.example/?t=secret", Reason::Host, "https://other.example"),
-            ("http://management.azure.com/a", Reason::Scheme, "http://management.azure.com"),
+            ("https://other.example/?t=secret", UrlFault::Host, "https://other.example"),
+            ("http://management.azure.com/a", UrlFault::Scheme, "http://management.azure.com"),
             (
                 "https://management.azure.com@other.example/?s=secret",
-                Reason::Userinfo,
+                UrlFault::Userinfo,
                 "https://other.example",
             ),
-            ("https://user:secret@management.azure.com/", Reason::Userinfo, "https://management.azure.com"),
+            ("https://user:secret@management.azure.com/", UrlFault::Userinfo, "https://management.azure.com"),
             (
                 "https://management.azure.com.other.example/",
-                Reason::Host,
+                UrlFault::Host,
                 "https://management.azure.com.other.example",
             ),
-            ("//other.example/", Reason::NotAbsolute, "//other.example/"),
-            ("/subscriptions/s", Reason::NotAbsolute, "/subscriptions/s"),
-            ("https://management.azure.com:8443/a", Reason::Port, "https://management.azure.com:8443"),
-            ("https://OTHER.EXAMPLE/", Reason::Host, "https://other.example"),
-            ("https://xn--mnagement-v2a.azure.com/", Reason::Host, "https://xn--mnagement-v2a.azure.com"),
-            ("https://m\u{e4}nagement.azure.com/", Reason::Host, "https://xn--mnagement-v2a.azure.com"),
-            ("https://management.azure.com./a", Reason::Host, "https://management.azure.com."),
-            ("https://management.azure.com/a/../../b", Reason::Path, "https://management.azure.com"),
-            ("https://management.azure.com/a/%2E%2e/b", Reason::Path, "https://management.azure.com"),
-            ("https://management.azure.com/a/..%2fb", Reason::Path, "https://management.azure.com"),
-            ("https://management.azure.com\\@other.example/", Reason::Path, "https://management.azure.com"),
-            ("https://other\t.example/", Reason::Path, "https://other.example"),
-            ("http://eu.management.azure.com/a", Reason::Host, "http://eu.management.azure.com"),
-            ("https://eu.management.azure.com:8443/a", Reason::Host, "https://eu.management.azure.com:8443"),
-            ("file:///etc/passwd", Reason::NotAbsolute, "file:///etc/passwd"),
-            ("", Reason::NotAbsolute, "nowhere"),
+            ("//other.example/", UrlFault::NotAbsolute, "//other.example/"),
+            ("/subscriptions/s", UrlFault::NotAbsolute, "/subscriptions/s"),
+            ("https://management.azure.com:8443/a", UrlFault::Port, "https://management.azure.com:8443"),
+            ("https://OTHER.EXAMPLE/", UrlFault::Host, "https://other.example"),
+            ("https://xn--mnagement-v2a.azure.com/", UrlFault::Host, "https://xn--mnagement-v2a.azure.com"),
+            ("https://m\u{e4}nagement.azure.com/", UrlFault::Host, "https://xn--mnagement-v2a.azure.com"),
+            ("https://management.azure.com./a", UrlFault::Host, "https://management.azure.com."),
+            ("https://management.azure.com/a/../../b", UrlFault::Path, "https://management.azure.com"),
+            ("https://management.azure.com/a/%2E%2e/b", UrlFault::Path, "https://management.azure.com"),
+            ("https://management.azure.com/a/..%2fb", UrlFault::Path, "https://management.azure.com"),
+            ("https://management.azure.com\\@other.example/", UrlFault::Path, "https://management.azure.com"),
+            ("https://other\t.example/", UrlFault::Path, "https://other.example"),
+            ("http://eu.management.azure.com/a", UrlFault::Host, "http://eu.management.azure.com"),
+            (
+                "https://eu.management.azure.com:8443/a",
+                UrlFault::Host,
+                "https://eu.management.azure.com:8443",
+            ),
+            ("file:///etc/passwd", UrlFault::NotAbsolute, "file:///etc/passwd"),
+            ("", UrlFault::NotAbsolute, "nowhere"),
         ] {
             let error = azure().check(address).unwrap_err();
             assert_eq!(error.reason, reason, "{address}");

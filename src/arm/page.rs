@@ -15,7 +15,7 @@ pub(super) const MOST_ITEMS: usize = 200_000;
 
 /// A page.
 #[derive(Debug)]
-pub(super) struct Page<T> {
+pub(super) struct ListPage<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
 }
@@ -27,7 +27,7 @@ pub(crate) fn is_next_link(name: &str) -> bool {
 }
 
 /// Parses a page: an object with a `value` list, optionally the next page's URL, and no error.
-pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<Page<T>, String> {
+pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<ListPage<T>, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let page = PageSeed(project, PhantomData)
         .deserialize(&mut deserializer)
@@ -38,21 +38,21 @@ pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) ->
 struct PageSeed<'a, F: ?Sized, T>(&'a F, PhantomData<T>);
 
 impl<'de, F: Fn(Value) -> T + ?Sized, T> DeserializeSeed<'de> for PageSeed<'_, F, T> {
-    type Value = Page<T>;
+    type Value = ListPage<T>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<ListPage<T>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
-    type Value = Page<T>;
+    type Value = ListPage<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with `value`")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListPage<T>, A::Error> {
         let (mut items, mut next): (_, Option<(String, Option<String>)>) = (None, None);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -85,7 +85,7 @@ impl<'de, F: Fn(Value) -> T + ?Sized, T> Visitor<'de> for PageSeed<'_, F, T> {
         }
         // A missing list is not an empty list: resources would be deleted because of it.
         let items = items.ok_or_else(|| A::Error::missing_field("value"))?;
-        Ok(Page { items, next: next.and_then(|(_, link)| link) })
+        Ok(ListPage { items, next: next.and_then(|(_, link)| link) })
     }
 }
 

@@ -11,9 +11,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::bucket::Direction;
-use super::client::Options;
+use super::client::ClientSettings;
 use super::clock::Moment;
-use super::exchange::{Body, Headers, Method, Response, Sent};
+use super::exchange::{Headers, Method, Response, ResponseBody, Sent};
 use super::retry::retry_after;
 use crate::auth::Secret;
 use crate::auth::cloud::Endpoint;
@@ -26,7 +26,7 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 const MOST_VALUES: usize = 2_000_000;
 
 /// The HTTP client for an endpoint.
-pub(super) fn build(endpoint: &Endpoint, options: &Options) -> Result<reqwest::Client, String> {
+pub(super) fn build(endpoint: &Endpoint, options: &ClientSettings) -> Result<reqwest::Client, String> {
     // Fails if one is already installed, which is fine.
     _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -53,7 +53,7 @@ pub(super) async fn send(
     url: &Url,
     body: Option<&Value>,
     token: &Secret,
-    reader: Option<super::client::Reader<'_, '_>>,
+    reader: Option<super::client::BodyReader<'_, '_>>,
 ) -> (Sent, Option<u64>) {
     let id = Uuid::new_v4();
     let Some(authorization) = bearer(token) else {
@@ -127,17 +127,17 @@ fn remaining(method: Method, headers: &Headers) -> Option<u64> {
 async fn body_of(
     response: reqwest::Response,
     status: u16,
-    reader: Option<super::client::Reader<'_, '_>>,
-) -> Result<Body, Sent> {
-    let unreadable = |reason| Body::Unreadable { reason, start: None, lasting: true };
+    reader: Option<super::client::BodyReader<'_, '_>>,
+) -> Result<ResponseBody, Sent> {
+    let unreadable = |reason| ResponseBody::Unreadable { reason, start: None, lasting: true };
     Ok(match collect(response).await {
         Ok(bytes) if values(&bytes) > MOST_VALUES => {
             unreadable(format!("the body contains over {MOST_VALUES} values"))
         }
         Ok(bytes) => match reader.map(|read| read(&bytes)) {
-            None => Body::read(&bytes),
-            Some(Ok(())) => Body::Taken,
-            Some(Err(reason)) => Body::unreadable(reason, &bytes),
+            None => ResponseBody::read(&bytes),
+            Some(Ok(())) => ResponseBody::Taken,
+            Some(Err(reason)) => ResponseBody::unreadable(reason, &bytes),
         },
         Err(CollectError::TooLarge) => unreadable(format!("the body is over {} MiB", LARGEST_ANSWER >> 20)),
         // A refusal without its code cannot be trusted: a 404 may concern the resource or its parent.
@@ -145,7 +145,7 @@ async fn body_of(
             return Err(broken(&error));
         }
         Err(CollectError::Broken(error)) => {
-            Body::unreadable(format!("the body is cut off ({})", chain(&error)), b"")
+            ResponseBody::unreadable(format!("the body is cut off ({})", chain(&error)), b"")
         }
     })
 }
@@ -244,7 +244,7 @@ impl Response {
     /// Until when no request to this subscription is useful; the limit of a single resource does not count.
     #[must_use]
     pub fn throttles_subscription(&self, now: Moment) -> Option<Moment> {
-        let Body::Json(body) = &self.body else { return None };
+        let ResponseBody::Json(body) = &self.body else { return None };
         let code = body.pointer("/error/code")?.as_str()?;
         let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);
         let told = retry_after(&self.headers, now)?;

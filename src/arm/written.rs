@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::exchange::Done;
+use super::exchange::Completed;
 
 /// A write that succeeded.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +23,8 @@ pub struct Written {
     pub waited: Duration,
 }
 
-impl From<Done> for Written {
-    fn from(done: Done) -> Self {
+impl From<Completed> for Written {
+    fn from(done: Completed) -> Self {
         Self {
             body: done.body,
             status: done.status,

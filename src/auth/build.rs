@@ -20,7 +20,7 @@ use futures_util::TryStreamExt as _;
 use url::Url;
 
 use super::certificate::Certificate;
-use super::choose::Host;
+use super::choose::IdentityHost;
 use super::entra::{LARGEST, Wire, client_options, whole};
 use super::tools::Shell;
 use super::{AuthError, CredentialKind, SECRET_VARIABLES, Secret, Settings, explain};
@@ -103,7 +103,7 @@ impl Recipe<'_> {
 
     fn managed_identity(&self) -> Result<Arc<dyn TokenCredential>, AuthError> {
         let environment = &self.settings.environment;
-        if let Some((reason, advice)) = Host::of(environment).unsupported() {
+        if let Some((reason, advice)) = IdentityHost::of(environment).unsupported() {
             return Err(explain::unusable(self.kind, reason.to_owned(), advice));
         }
         let client = environment.get("AZURE_CLIENT_ID").map(|id| UserAssignedId::ClientId(id.to_owned()));

@@ -118,7 +118,7 @@ pub(super) fn declares(name: &str) -> bool {
 
 /// The environment of the process, as far as managed identities are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Host {
+pub(super) enum IdentityHost {
     /// App Service, Functions, Container Apps, Automation, which set an endpoint and a header.
     AppService,
     ServiceFabric,
@@ -130,38 +130,38 @@ pub(super) enum Host {
     Machine,
 }
 
-impl Host {
+impl IdentityHost {
     /// Determined from variables: `azure_identity` 1.0 checks the same ones in the same order (`get_source` in
     /// `managed_identity_credential.rs`), and only whether they are set.
     pub(super) fn of(environment: &Environment) -> Self {
         let set = |name| environment.is_set(name);
         match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
-            (true, true) if set("IDENTITY_SERVER_THUMBPRINT") => Host::ServiceFabric,
-            (true, true) => Host::AppService,
-            (true, false) if set("IMDS_ENDPOINT") => Host::Arc,
-            (false, _) if set("MSI_ENDPOINT") && set("MSI_SECRET") => Host::MachineLearning,
-            (false, _) if set("MSI_ENDPOINT") => Host::CloudShell,
-            _ => Host::Machine,
+            (true, true) if set("IDENTITY_SERVER_THUMBPRINT") => IdentityHost::ServiceFabric,
+            (true, true) => IdentityHost::AppService,
+            (true, false) if set("IMDS_ENDPOINT") => IdentityHost::Arc,
+            (false, _) if set("MSI_ENDPOINT") && set("MSI_SECRET") => IdentityHost::MachineLearning,
+            (false, _) if set("MSI_ENDPOINT") => IdentityHost::CloudShell,
+            _ => IdentityHost::Machine,
         }
     }
 
     /// Why managed identities are not supported here, and an alternative.
     pub(super) fn unsupported(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            Host::AppService | Host::Machine => return None,
-            Host::ServiceFabric => (
+            IdentityHost::AppService | IdentityHost::Machine => return None,
+            IdentityHost::ServiceFabric => (
                 "keyless does not support managed identities of Service Fabric (`IDENTITY_SERVER_THUMBPRINT` is set)",
                 "sign in with another credential, such as `workload-identity` or `client-certificate`",
             ),
-            Host::Arc => (
+            IdentityHost::Arc => (
                 "keyless does not support managed identities of Azure Arc (`IDENTITY_ENDPOINT` and `IMDS_ENDPOINT` are set)",
                 "sign in with `az login` and pass `--credential azure-cli`, or use an application",
             ),
-            Host::MachineLearning => (
+            IdentityHost::MachineLearning => (
                 "keyless does not support managed identities of Azure Machine Learning (`MSI_ENDPOINT` and `MSI_SECRET` are set)",
                 "sign in with `az login --identity` and pass `--credential azure-cli`, or use an application",
             ),
-            Host::CloudShell => (
+            IdentityHost::CloudShell => (
                 "keyless does not support the identity of Azure Cloud Shell (`MSI_ENDPOINT` is set)",
                 "pass `--credential azure-cli`: Cloud Shell is already signed in to it",
             ),
@@ -259,11 +259,11 @@ async fn is_signed_in(kind: CredentialKind, settings: &Settings, wire: &Wire) ->
 
 /// Why a managed identity can be used, or why not.
 async fn managed_identity(settings: &Settings, wire: &Wire) -> Result<String, String> {
-    let host = Host::of(&settings.environment);
+    let host = IdentityHost::of(&settings.environment);
     if let Some((reason, _)) = host.unsupported() {
         return Err(reason.to_owned());
     }
-    if host == Host::AppService {
+    if host == IdentityHost::AppService {
         return Ok("`IDENTITY_ENDPOINT` is set".to_owned());
     }
     match wire.machine(settings).await {
@@ -307,25 +307,31 @@ mod tests {
     #[test]
     fn the_host_is_the_one_that_azure_identity_would_see() {
         for (names, host) in [
-            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER"][..], Host::AppService),
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER"][..], IdentityHost::AppService),
             // App Service sets both pairs.
-            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"], Host::AppService),
-            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT"], Host::AppService),
-            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"], Host::ServiceFabric),
-            (&["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"], Host::Arc),
-            (&["MSI_ENDPOINT", "MSI_SECRET"], Host::MachineLearning),
-            (&["MSI_ENDPOINT"], Host::CloudShell),
-            (&["IDENTITY_ENDPOINT"], Host::Machine),
-            (&["IDENTITY_ENDPOINT", "MSI_ENDPOINT"], Host::Machine),
-            (&["IDENTITY_HEADER"], Host::Machine),
-            (&["IMDS_ENDPOINT"], Host::Machine),
-            (&["MSI_SECRET"], Host::Machine),
-            (&[], Host::Machine),
+            (
+                &["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"],
+                IdentityHost::AppService,
+            ),
+            (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT"], IdentityHost::AppService),
+            (
+                &["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"],
+                IdentityHost::ServiceFabric,
+            ),
+            (&["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"], IdentityHost::Arc),
+            (&["MSI_ENDPOINT", "MSI_SECRET"], IdentityHost::MachineLearning),
+            (&["MSI_ENDPOINT"], IdentityHost::CloudShell),
+            (&["IDENTITY_ENDPOINT"], IdentityHost::Machine),
+            (&["IDENTITY_ENDPOINT", "MSI_ENDPOINT"], IdentityHost::Machine),
+            (&["IDENTITY_HEADER"], IdentityHost::Machine),
+            (&["IMDS_ENDPOINT"], IdentityHost::Machine),
+            (&["MSI_SECRET"], IdentityHost::Machine),
+            (&[], IdentityHost::Machine),
         ] {
-            assert_eq!(Host::of(&environment(names)), host, "{names:?}");
+            assert_eq!(IdentityHost::of(&environment(names)), host, "{names:?}");
         }
         let empty: Environment = [("MSI_ENDPOINT".to_owned(), String::new())].into_iter().collect();
-        assert_eq!(Host::of(&empty), Host::CloudShell, "set is set, for `azure_identity`");
+        assert_eq!(IdentityHost::of(&empty), IdentityHost::CloudShell, "set is set, for `azure_identity`");
     }
 
     #[test]

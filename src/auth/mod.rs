@@ -258,13 +258,13 @@ impl Settings {
 pub struct Credential(Arc<Inner>);
 
 struct Inner {
-    source: Source,
+    source: TokenSource,
     why: String,
     timeout: Duration,
     slots: Mutex<HashMap<String, Arc<Mutex<Slot>>>>,
 }
 
-enum Source {
+enum TokenSource {
     /// A given token, for sandboxes and tests.
     Fixed(Secret),
     Azure {
@@ -293,7 +293,7 @@ impl Credential {
     /// A given token, used for every scope and never renewed.
     #[must_use]
     pub fn fixed(token: Secret) -> Self {
-        Self::with(Source::Fixed(token), "a token was handed in".to_owned(), Duration::from_secs(10))
+        Self::with(TokenSource::Fixed(token), "a token was handed in".to_owned(), Duration::from_secs(10))
     }
 
     /// `KEYLESS_TOKEN` for an endpoint; refused for Azure's clouds.
@@ -318,10 +318,10 @@ impl Credential {
             CredentialKind::AzureCli | CredentialKind::AzureDeveloperCli => settings.tool_timeout,
             _ => settings.timeout,
         };
-        Ok(Self::with(Source::Azure { kind, credential }, why, timeout))
+        Ok(Self::with(TokenSource::Azure { kind, credential }, why, timeout))
     }
 
-    fn with(source: Source, why: String, timeout: Duration) -> Self {
+    fn with(source: TokenSource, why: String, timeout: Duration) -> Self {
         Self(Arc::new(Inner { source, why, timeout, slots: Mutex::default() }))
     }
 
@@ -329,8 +329,8 @@ impl Credential {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match &self.0.source {
-            Source::Fixed(_) => "token",
-            Source::Azure { kind, .. } => kind.as_str(),
+            TokenSource::Fixed(_) => "token",
+            TokenSource::Azure { kind, .. } => kind.as_str(),
         }
     }
 
@@ -343,8 +343,8 @@ impl Credential {
     /// A token for a scope, from the cache or requested once, however many tasks wait.
     pub async fn token(&self, scope: &str) -> Result<Secret, AuthError> {
         let (kind, credential) = match &self.0.source {
-            Source::Fixed(token) => return Ok(token.clone()),
-            Source::Azure { kind, credential } => (*kind, credential),
+            TokenSource::Fixed(token) => return Ok(token.clone()),
+            TokenSource::Azure { kind, credential } => (*kind, credential),
         };
         let asked = Instant::now();
         let slot = Arc::clone(self.0.slots.lock().await.entry(scope.to_owned()).or_default());

@@ -71,7 +71,7 @@ impl Executor for Shell {
         command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         // Whatever fails, the tool is killed when these two are dropped.
-        let mut group = Group::of(&child);
+        let mut group = ProcessGroup::of(&child);
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let status = listen(&mut child, &mut group, &name(program, args), &mut stdout, &mut stderr).await?;
         learn_token(&stdout);
@@ -88,7 +88,7 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 /// exited.
 async fn listen(
     child: &mut Child,
-    group: &mut Group,
+    group: &mut ProcessGroup,
     tool: &str,
     stdout: &mut Vec<u8>,
     stderr: &mut Vec<u8>,
@@ -120,9 +120,9 @@ async fn listen(
 }
 
 /// A tool and the processes that it started. Kills them when dropped, unless released.
-struct Group(Option<u32>);
+struct ProcessGroup(Option<u32>);
 
-impl Group {
+impl ProcessGroup {
     fn of(child: &Child) -> Self {
         Self(child.id())
     }
@@ -141,7 +141,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.end();
     }

@@ -63,8 +63,8 @@ impl<'a> AccountBody<'a> {
 
     /// With which key it is encrypted.
     #[must_use]
-    pub(crate) fn encryption(self) -> Encryption<'a> {
-        Encryption(&self.0["encryption"])
+    pub(crate) fn encryption(self) -> EncryptionBody<'a> {
+        EncryptionBody(&self.0["encryption"])
     }
 
     /// Where its agents run.
@@ -154,9 +154,9 @@ impl<'a> Network<'a> {
 
 /// How an account is encrypted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Encryption<'a>(&'a Value);
+pub(crate) struct EncryptionBody<'a>(&'a Value);
 
-impl<'a> Encryption<'a> {
+impl<'a> EncryptionBody<'a> {
     /// Whose key it is: `Microsoft.KeyVault` or `Microsoft.CognitiveServices`.
     #[must_use]
     pub(crate) fn source(self) -> Option<&'a str> {

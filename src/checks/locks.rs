@@ -19,13 +19,13 @@ pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
     subscriptions(targets.iter()).iter().map(query).collect()
 }
 
-struct Lock {
+struct ResourceLock {
     scope: ResourceId,
     name: String,
     read_only: bool,
 }
 
-impl Lock {
+impl ResourceLock {
     fn stops(&self, action: StepAction, target: &ResourceId) -> bool {
         match action {
             // Whatever contains a locked resource cannot be deleted either.
@@ -47,7 +47,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             let read_only = level.eq_ignore_ascii_case("ReadOnly");
             let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
             if let Some(id) = id.filter(|_| read_only || level.eq_ignore_ascii_case("CanNotDelete")) {
-                locks.push(Lock { scope: id.scope(), name: id.name().to_owned(), read_only });
+                locks.push(ResourceLock { scope: id.scope(), name: id.name().to_owned(), read_only });
             }
         }
     }
@@ -87,7 +87,8 @@ mod tests {
         let id = |below: &str| ResourceId::parse(&format!("{GROUP}{below}")).unwrap();
         let chat = "/providers/Microsoft.CognitiveServices/accounts/chat";
         let role = "/providers/Microsoft.Authorization/roleAssignments/x";
-        let lock = |below: &str, read_only| Lock { scope: id(below), name: "L".to_owned(), read_only };
+        let lock =
+            |below: &str, read_only| ResourceLock { scope: id(below), name: "L".to_owned(), read_only };
         let (at, child) = (chat.to_owned(), format!("{chat}/projects/main"));
         for (scope, target, delete, write) in [
             (&at, at.clone(), true, true),

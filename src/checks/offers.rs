@@ -46,13 +46,13 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
 /// Why a list of offers rules out a new account. An empty list rules out nothing.
 fn not_offered(case: &Case<'_>, step: &Step, offers: &[&Value]) -> Option<Verdict> {
     let text = |name: &str| step.patch.get(name).and_then(Value::as_str);
-    let wanted = Wanted { kind: text("kind")?, sku: text("sku")?, location: text("location")? };
+    let wanted = WantedAccount { kind: text("kind")?, sku: text("sku")?, location: text("location")? };
     let of_accounts = |offer: &&Value| says(offer, "resourceType", "accounts");
     let offers: Vec<&Value> = offers.iter().copied().filter(of_accounts).collect();
     if offers.is_empty() {
         return None;
     }
-    let Objection { field, message, hint } = match wanted.find(&offers) {
+    let OfferObjection { field, message, hint } = match wanted.find(&offers) {
         Ok(offer) => wanted.closed(offer)?,
         Err(objection) => objection,
     };
@@ -60,22 +60,22 @@ fn not_offered(case: &Case<'_>, step: &Step, offers: &[&Value]) -> Option<Verdic
 }
 
 /// What a new account requests.
-struct Wanted<'a> {
+struct WantedAccount<'a> {
     kind: &'a str,
     sku: &'a str,
     location: &'a str,
 }
 
 /// Why Azure would refuse it: the field that cannot be satisfied.
-struct Objection {
+struct OfferObjection {
     field: &'static str,
     message: String,
     hint: String,
 }
 
-impl Wanted<'_> {
+impl WantedAccount<'_> {
     /// The matching offer, or the first of kind, region and SKU that no offer matches.
-    fn find<'a>(&self, offers: &[&'a Value]) -> Result<&'a Value, Objection> {
+    fn find<'a>(&self, offers: &[&'a Value]) -> Result<&'a Value, OfferObjection> {
         let Self { kind, sku, location } = self;
         let those = |offers: &[&'a Value], fit: &dyn Fn(&Value) -> bool| -> Vec<&'a Value> {
             offers.iter().copied().filter(|offer| fit(offer)).collect()
@@ -84,7 +84,7 @@ impl Wanted<'_> {
         if of_kind.is_empty() {
             let kinds = some(offers.iter().filter_map(|offer| offer["kind"].as_str()));
             let message = format!("Azure offers this subscription no account of kind `{kind}`");
-            return Err(Objection { field: "kind", message, hint: format!("available: {kinds}") });
+            return Err(OfferObjection { field: "kind", message, hint: format!("available: {kinds}") });
         }
         let here = |offer: &Value| regions(offer).iter().any(|region| same_region(region, location));
         let in_region = those(&of_kind, &here);
@@ -92,17 +92,17 @@ impl Wanted<'_> {
             let regions: Vec<String> = of_kind.iter().flat_map(|offer| regions(offer)).collect();
             let message = format!("kind `{kind}` is not offered in region `{location}`");
             let hint = format!("available in {}", some(regions.iter().map(String::as_str)));
-            return Err(Objection { field: "location", message, hint });
+            return Err(OfferObjection { field: "location", message, hint });
         }
         in_region.iter().copied().find(|offer| says(offer, "name", sku)).ok_or_else(|| {
             let skus = some(in_region.iter().filter_map(|offer| offer["name"].as_str()));
             let message = format!("SKU `{sku}` is not offered for kind `{kind}` in region `{location}`");
-            Objection { field: "sku", message, hint: format!("available: {skus}") }
+            OfferObjection { field: "sku", message, hint: format!("available: {skus}") }
         })
     }
 
     /// Whether the offer is restricted for this subscription in the region.
-    fn closed(&self, offer: &Value) -> Option<Objection> {
+    fn closed(&self, offer: &Value) -> Option<OfferObjection> {
         let Self { kind, sku, location } = self;
         let names_region = |restriction: &&Value| {
             let mut regions =
@@ -115,7 +115,7 @@ impl Wanted<'_> {
             "SKU `{sku}` of kind `{kind}` is not available to this subscription in region `{location}`: {reason}"
         );
         let hint = "choose another region, or ask Azure support for access".to_owned();
-        Some(Objection { field: "sku", message, hint })
+        Some(OfferObjection { field: "sku", message, hint })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::document::{Step, StepAction};
 use crate::finding::Code;
 
 /// When a model retires under a SKU.
-enum End {
+enum Retirement {
     /// Not at all, or not yet.
     Later,
     /// Retired, since this day.
@@ -24,7 +24,7 @@ enum End {
     Doubtful(Date),
 }
 
-impl End {
+impl Retirement {
     fn of(model: &Value, sku: Option<&str>, now: Date) -> Self {
         let date = |value: &Value| {
             let moment = value.as_str()?.parse::<Timestamp>().ok()?;
@@ -37,10 +37,10 @@ impl End {
         let own = offer.and_then(|offer| date(&offer["deprecationDate"]));
         let whole = date(&model["deprecation"]["inference"]).filter(|end| *end <= now);
         match (own, whole) {
-            (Some(end), _) if end <= now => End::Past(end),
-            (None, Some(end)) => End::Past(end),
-            (Some(_), Some(end)) => End::Doubtful(end),
-            (_, None) => End::Later,
+            (Some(end), _) if end <= now => Retirement::Past(end),
+            (None, Some(end)) => Retirement::Past(end),
+            (Some(_), Some(end)) => Retirement::Doubtful(end),
+            (_, None) => Retirement::Later,
         }
     }
 }
@@ -100,8 +100,8 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
     // A list can contain a model once for each kind of account.
     let mut worst = None;
     for model in named.iter().filter(meant) {
-        match End::of(model, sku, now) {
-            End::Later => return None,
+        match Retirement::of(model, sku, now) {
+            Retirement::Later => return None,
             end => worst = Some((model["version"].as_str().unwrap_or_default(), end)),
         }
     }
@@ -113,11 +113,12 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
     };
     let what = sku.map_or_else(String::new, |sku| format!(" with SKU `{sku}`"));
     match end {
-        End::Past(end) => {
+        Retirement::Past(end) => {
             let message = format!(
                 "model `{name}` version `{version}` cannot be deployed{what}: Azure retired it on {end}"
             );
-            let left = named.iter().filter(|model| matches!(End::of(model, sku, now), End::Later));
+            let left =
+                named.iter().filter(|model| matches!(Retirement::of(model, sku, now), Retirement::Later));
             let left = some(left.filter_map(|model| model["version"].as_str()));
             let hint = if left.is_empty() {
                 "choose another model: `az cognitiveservices model list` shows when each one retires"
@@ -127,13 +128,13 @@ fn verdict(case: &Case<'_>, step: &Step, now: Date) -> Option<Verdict> {
             };
             Some(case.refusal(Code::ModelRetired, step.change, path, message, hint))
         }
-        End::Doubtful(end) => {
+        Retirement::Doubtful(end) => {
             let message = format!(
                 "Azure may refuse to deploy model `{name}` version `{version}`: it was retired on {end}, though not{what}"
             );
             Some(case.note(Code::ModelRetired, step.change, path, message, None))
         }
-        End::Later => None,
+        Retirement::Later => None,
     }
 }
 
@@ -168,10 +169,10 @@ mod tests {
                 ],
                 "deprecation": {"inference": whole},
             });
-            let end = match End::of(&model, Some("globalstandard"), now) {
-                End::Later => "later".to_owned(),
-                End::Past(end) => format!("past {end}"),
-                End::Doubtful(end) => format!("doubtful {end}"),
+            let end = match Retirement::of(&model, Some("globalstandard"), now) {
+                Retirement::Later => "later".to_owned(),
+                Retirement::Past(end) => format!("past {end}"),
+                Retirement::Doubtful(end) => format!("doubtful {end}"),
             };
             assert_eq!(end, expected, "{own:?} {whole:?}");
         }

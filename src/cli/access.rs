@@ -6,7 +6,7 @@ use super::keys::subscription;
 use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, refuse};
-use crate::access::{Accounts, Groups, access, queries};
+use crate::access::{AskedAccounts, Groups, access, queries};
 use crate::flow::Checked;
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
@@ -50,19 +50,20 @@ async fn tell(
     let groups = if args.members { Groups::Opened } else { Groups::Closed };
     let (snapshot, standing) = match &args.subscription {
         Some(subscription) => {
-            let wanted = |known: &Snapshot| queries(Accounts::In(subscription), groups, known);
+            let wanted = |known: &Snapshot| queries(AskedAccounts::In(subscription), groups, known);
             let (snapshot, standing, findings) = session.azure.listed(subscription, &wanted).await?;
             checked.findings.extend(findings);
             (snapshot, standing)
         }
         None => {
-            let wanted = |stacks: &[Loaded], known: &Snapshot| queries(Accounts::Of(stacks), groups, known);
+            let wanted =
+                |stacks: &[Loaded], known: &Snapshot| queries(AskedAccounts::Of(stacks), groups, known);
             session.azure.look(&mut checked, wanted).await?
         }
     };
     let wanted = match &args.subscription {
-        Some(subscription) => Accounts::In(subscription),
-        None => Accounts::Of(&checked.stacks),
+        Some(subscription) => AskedAccounts::In(subscription),
+        None => AskedAccounts::Of(&checked.stacks),
     };
     let (access, findings) = access(wanted, groups, &standing, &snapshot, &checked.sources);
     checked.findings.extend(findings);

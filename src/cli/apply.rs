@@ -14,7 +14,7 @@ use super::wish::{Lifts, Rotation, wish};
 use crate::apply::Secrets;
 use crate::document::FindingEntry;
 use crate::document::report::Report;
-use crate::flow::{self, Asked, Decision, Purpose, Wish, pins, saved};
+use crate::flow::{self, Asked, Decision, PlanPurpose, Wish, pins, saved};
 use crate::render::text;
 use crate::spec::load::holds_spec;
 use crate::text::sanitize::sanitize;
@@ -67,7 +67,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         (Some(plan), Some(specs)) => Asked::Both(plan, specs),
         (None, None) => return Err(Failure::new("neither a plan nor a spec was given")),
     };
-    let wish = wish(options, Purpose::Apply, &args.lifts, &args.rotation)?;
+    let wish = wish(options, PlanPurpose::Apply, &args.lifts, &args.rotation)?;
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = carry_out(options, args, &session, asked, &wish).await;

@@ -7,7 +7,7 @@ use super::output::Failure;
 use super::plan::compute;
 use super::session::{Specs, check, exit_of_drift, refuse};
 use super::wish::{Lifts, Rotation};
-use crate::flow::Purpose;
+use crate::flow::PlanPurpose;
 
 /// Arguments of `drift`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     if checked.has_errors() {
         return refuse(options, &checked);
     }
-    let mut plan = compute(options, checked, Purpose::Drift, &Lifts::default(), &Rotation::default())?;
+    let mut plan = compute(options, checked, PlanPurpose::Drift, &Lifts::default(), &Rotation::default())?;
     // Guards judge the writes of a plan, and `drift` writes nothing.
     plan.findings.retain(|finding| !finding.is_refusal());
     Document::Drift(&plan).write(options)?;

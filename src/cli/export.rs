@@ -101,7 +101,7 @@ async fn tell(
         ));
     }
     let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
-    let spec = Spec { exported: &exported, entries: entries(&exported) };
+    let spec = ExportedSpec { exported: &exported, entries: entries(&exported) };
     let document = Document::Statement(&spec);
     let written = match &out {
         None => document.write(options),
@@ -166,12 +166,12 @@ fn failure(why: Unexportable, quiet: bool) -> Failure {
 }
 
 /// The spec as a command's result.
-struct Spec<'a> {
+struct ExportedSpec<'a> {
     exported: &'a Exported,
     entries: Vec<FindingEntry>,
 }
 
-impl Saying for Spec<'_> {
+impl Saying for ExportedSpec<'_> {
     fn text(&self, _page: Page) -> String {
         self.exported.text()
     }

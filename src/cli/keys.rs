@@ -22,11 +22,11 @@ use crate::snapshot::Snapshot;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: KeysCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum KeysCommand {
     /// List the accounts that accept API keys; exit 2 if there are any. Reads no key
     Status(StatusArgs),
     /// Regenerate both keys of each account, so that the old ones stop working. Shows and stores no key
@@ -61,8 +61,8 @@ pub(super) fn subscription(text: &str) -> Result<ResourceId, String> {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (specs, subscription) = match &args.command {
-        Command::Status(args) => (&args.specs, args.subscription.as_ref()),
-        Command::Revoke(args) => {
+        KeysCommand::Status(args) => (&args.specs, args.subscription.as_ref()),
+        KeysCommand::Revoke(args) => {
             confirm::possible(args.yes, "check `keyless keys status`")?;
             (&args.specs, None)
         }
@@ -77,8 +77,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = match &args.command {
-            Command::Status(args) => tell(options, args, &session, checked).await,
-            Command::Revoke(args) => renew(options, args, &session, checked).await,
+            KeysCommand::Status(args) => tell(options, args, &session, checked).await,
+            KeysCommand::Revoke(args) => renew(options, args, &session, checked).await,
         };
         session.close().await;
         exit

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::document::ReportFile;
-use super::output::{Failure, Log};
+use super::output::{Failure, LogWriter};
 use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -190,7 +190,7 @@ impl Options {
         };
         // Only keyless's own logs: those of the HTTP stack could hold headers.
         let filter = tracing_subscriber::filter::Targets::new().with_target("keyless", level);
-        let layer = tracing_subscriber::fmt::layer().with_writer(Log).with_ansi(false).without_time();
+        let layer = tracing_subscriber::fmt::layer().with_writer(LogWriter).with_ansi(false).without_time();
         tracing_subscriber::registry().with(filter).with(layer).init();
     }
 

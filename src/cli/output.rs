@@ -12,7 +12,7 @@ use super::Exit;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
-use crate::render::annotations::Command;
+use crate::render::annotations::HostCommand;
 use crate::render::page::Page;
 use crate::text::sanitize::{sanitize, sanitize_screen};
 use crate::text::scrub::{holds_secret, scrub, scrub_lines};
@@ -154,7 +154,7 @@ pub(super) fn rendered(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes commands to stderr for the pipeline to obey: the only lines that nothing breaks on their way out.
-pub(super) fn commands(commands: &[Command]) {
+pub(super) fn commands(commands: &[HostCommand]) {
     let text = commands.iter().fold(String::new(), |text, command| text + command.as_str() + "\n");
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
@@ -165,17 +165,17 @@ pub(super) fn aside(text: &str) {
 }
 
 /// Writes each log event as one line.
-pub(super) struct Log;
+pub(super) struct LogWriter;
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Log;
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = LogWriter;
 
-    fn make_writer(&'a self) -> Log {
-        Log
+    fn make_writer(&'a self) -> LogWriter {
+        LogWriter
     }
 }
 
-impl Write for Log {
+impl Write for LogWriter {
     /// Takes one whole event, as `tracing_subscriber` passes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);

@@ -9,7 +9,7 @@ use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
 use super::wish::{Lifts, Rotation, wish};
 use crate::document::Plan;
-use crate::flow::{self, Checked, Purpose};
+use crate::flow::{self, Checked, PlanPurpose};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return spoiled.and_then(|()| refuse(options, &checked));
     }
     let out = out.transpose()?;
-    let planned = compute(options, checked, Purpose::Plan, &args.lifts, &args.rotation);
+    let planned = compute(options, checked, PlanPurpose::Plan, &args.lifts, &args.rotation);
     let plan = match (planned, &out) {
         (Ok(plan), _) => plan,
         (Err(failure), None) => return Err(failure),
@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
 pub(super) fn compute(
     options: &Options,
     checked: Checked,
-    purpose: Purpose,
+    purpose: PlanPurpose,
     lifts: &Lifts,
     rotation: &Rotation,
 ) -> Result<Plan, Failure> {

@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{aside, one_line, page_aside};
 use crate::apply::Progress;
-use crate::arm::observer::{Event, Observer, What};
+use crate::arm::observer::{Observer, RequestEvent, What};
 use crate::document::report::Outcome;
 use crate::render::text;
-use crate::verify::verdict::Verdict;
+use crate::verify::verdict::Judgement;
 
 /// A spinner that shows what is going on; silent unless stderr is a terminal.
 pub(super) struct Spinner {
@@ -53,7 +53,7 @@ impl Spinner {
 
 impl Spinner {
     /// Says that a new role assignment or resource has not taken effect yet.
-    pub(super) fn waiting(&self, title: &str, verdict: &Verdict, elapsed: Duration) {
+    pub(super) fn waiting(&self, title: &str, verdict: &Judgement, elapsed: Duration) {
         let text = format!("waiting for {title} ({} s so far): {}", elapsed.as_secs(), verdict.message);
         self.say(&text);
         if !self.shown && !self.quiet {
@@ -90,7 +90,7 @@ impl Progress for Spinner {
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 impl Observer for Spinner {
-    fn event(&self, event: &Event) {
+    fn event(&self, event: &RequestEvent) {
         match &event.what {
             What::Waiting { wait, why } => {
                 // Round up: a little of the 307 s that Azure asked for has already passed.

@@ -17,11 +17,11 @@ use crate::sandbox::{self, Sandbox, Throttle, Tls};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: SandboxCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum SandboxCommand {
     /// Serve until Ctrl-C, SIGTERM or SIGHUP; prints `listening on URL` first
     Serve(Serve),
     /// Delete the sandbox's state
@@ -76,8 +76,8 @@ enum ThrottleName {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Serve(serve) => block_on(async { listen(serve).await }),
-        Command::Reset { state } => {
+        SandboxCommand::Serve(serve) => block_on(async { listen(serve).await }),
+        SandboxCommand::Reset { state } => {
             sandbox::reset(state)
                 .map_err(|error| Failure::new("failed to reset the sandbox").cause(chain(&error)))?;
             Ok(Exit::Success)

@@ -8,7 +8,7 @@ use super::output::{self, Failure};
 use crate::accounts::outputs::Outputs;
 use crate::doctor::Diagnosis;
 use crate::document::access::Access;
-use crate::document::keys::{Revocation, Status};
+use crate::document::keys::{KeysStatement, Revocation};
 use crate::document::report::Report;
 use crate::document::{Plan, Statement};
 use crate::verify::Verification;
@@ -17,13 +17,13 @@ use crate::verify::Verification;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Which document
-    #[arg(value_enum, default_value_t = Document::Spec)]
-    document: Document,
+    #[arg(value_enum, default_value_t = SchemaName::Spec)]
+    document: SchemaName,
 }
 
 /// The documents that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Document {
+enum SchemaName {
     /// Spec files
     Spec,
     /// What `plan --format json` prints
@@ -46,15 +46,15 @@ enum Document {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let schema = match args.document {
-        Document::Spec => crate::spec::structure::published_schema(),
-        Document::Plan => schemars::schema_for!(Plan).to_value(),
-        Document::Report => schemars::schema_for!(Report).to_value(),
-        Document::Access => schemars::schema_for!(Statement<Access>).to_value(),
-        Document::Doctor => schemars::schema_for!(Statement<Diagnosis>).to_value(),
-        Document::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
-        Document::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
-        Document::KeysStatus => schemars::schema_for!(Statement<Status>).to_value(),
-        Document::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),
+        SchemaName::Spec => crate::spec::structure::published_schema(),
+        SchemaName::Plan => schemars::schema_for!(Plan).to_value(),
+        SchemaName::Report => schemars::schema_for!(Report).to_value(),
+        SchemaName::Access => schemars::schema_for!(Statement<Access>).to_value(),
+        SchemaName::Doctor => schemars::schema_for!(Statement<Diagnosis>).to_value(),
+        SchemaName::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
+        SchemaName::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
+        SchemaName::KeysStatus => schemars::schema_for!(Statement<KeysStatement>).to_value(),
+        SchemaName::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),
     };
     output::result(&json(&schema)?)?;
     Ok(Exit::Success)

@@ -29,7 +29,7 @@ pub(super) struct Session {
 }
 
 /// Where requests go, and with which credential.
-struct Place {
+struct Destination {
     endpoint: Endpoint,
     graph: Endpoint,
     credential: Credential,
@@ -37,7 +37,7 @@ struct Place {
     sandbox: Option<crate::sandbox::Sandbox>,
 }
 
-impl Place {
+impl Destination {
     /// A place that serves Graph as well as ARM: the real Graph must never get a token that the user provided for an endpoint.
     fn own(endpoint: Endpoint, credential: Credential) -> Self {
         Self {
@@ -99,14 +99,14 @@ impl Session {
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         let spinner = Arc::new(Spinner::new(options.quiet));
         let place = match (&options.sandbox, &options.arm_endpoint) {
-            (Some(state), _) => Place::sandbox(state).await?,
-            (None, Some(url)) => Place::custom(url)?,
-            (None, None) => Place::cloud(options, &interrupt).await?,
+            (Some(state), _) => Destination::sandbox(state).await?,
+            (None, Some(url)) => Destination::custom(url)?,
+            (None, None) => Destination::cloud(options, &interrupt).await?,
         };
-        let client_options = arm::Options {
+        let client_options = arm::ClientSettings {
             parallelism: usize::from(options.parallelism),
             interrupt: interrupt.clone(),
-            ..arm::Options::default()
+            ..arm::ClientSettings::default()
         };
         let unconnected = |error| Failure::new("failed to set up the connection").cause(error);
         let client = Client::new(place.endpoint, place.credential.clone(), client_options, spinner.clone())

@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::output::Failure;
 use crate::flow::pins::Within;
-use crate::flow::{Purpose, Wish};
+use crate::flow::{PlanPurpose, Wish};
 use crate::guards::{self, Allow};
 
 /// Which guards are lifted.
@@ -25,7 +25,7 @@ pub(super) struct Rotation {
 /// What these options ask of the flow.
 pub(super) fn wish<'a>(
     options: &Options,
-    purpose: Purpose,
+    purpose: PlanPurpose,
     lifts: &'a Lifts,
     rotation: &'a Rotation,
 ) -> Result<Wish<'a>, Failure> {

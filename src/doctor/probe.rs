@@ -37,9 +37,9 @@ pub async fn reach(base: &Url) -> Reached {
     Reached { check: check.of(host), ahead }
 }
 
-type Trouble = (String, &'static str);
+type ProbeTrouble = (String, &'static str);
 
-async fn ask(base: &Url) -> (Result<u16, Trouble>, Option<i64>) {
+async fn ask(base: &Url) -> (Result<u16, ProbeTrouble>, Option<i64>) {
     // Fails if one is already installed, which is fine.
     _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -74,7 +74,7 @@ fn ahead(date: &str, now: SystemTime) -> Option<i64> {
 }
 
 /// Where a request failed, and the remedy.
-fn trouble(error: &reqwest::Error) -> Trouble {
+fn trouble(error: &reqwest::Error) -> ProbeTrouble {
     let mut chain: Vec<&(dyn StdError + 'static)> = vec![error];
     while let Some(cause) = chain[chain.len() - 1].source() {
         chain.push(cause);

@@ -8,7 +8,8 @@ use crate::source::Position;
 /// Which accounts accept API keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Status {
+#[schemars(rename = "Status")]
+pub struct KeysStatement {
     /// The number of accounts by state.
     pub summary: Counts,
     /// Each account.

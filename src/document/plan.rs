@@ -199,7 +199,7 @@ pub struct PlannedChange {
     pub purge: Option<String>,
     /// Fields that are only known once other changes of this plan are done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub holes: Vec<Hole>,
+    pub holes: Vec<HoleEntry>,
     /// Resource ids of further changes that it waits for, besides those in its ids, holes and fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -254,7 +254,8 @@ pub enum Mark {
 /// A field whose value is read from another resource once that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hole {
+#[schemars(rename = "Hole")]
+pub struct HoleEntry {
     /// The field.
     pub field: String,
     /// The id of the other resource.
@@ -364,7 +365,7 @@ pub struct Step {
     pub patch: Map<String, Value>,
     /// Fields of the patch that are only known once other steps have run.
     #[cfg_attr(test, serde(default))]
-    pub holes: Vec<Hole>,
+    pub holes: Vec<HoleEntry>,
     /// The stack whose mark it writes.
     pub mark: Option<String>,
     /// The stack that it belongs to: marks of other stacks are never overwritten.

@@ -109,7 +109,7 @@ impl LogQuery {
 
     /// Whether these events answer it: everything was found, or would have been by now.
     #[must_use]
-    pub fn is_answered(&self, events: &[Option<Event>]) -> bool {
+    pub fn is_answered(&self, events: &[Option<LogEvent>]) -> bool {
         let log = Log::of(events.iter().flatten());
         let oldest = events.iter().flatten().map(|event| event.at).min();
         let is_past = |at: Timestamp| oldest.is_some_and(|oldest| at.duration_since(oldest) > SAME);
@@ -123,7 +123,7 @@ pub enum LogAnswer {
     /// It could be read.
     Read {
         /// Events that ended an operation.
-        events: Vec<Event>,
+        events: Vec<LogEvent>,
         /// Whether these are all events, or older ones were not read.
         whole: bool,
     },
@@ -133,7 +133,7 @@ pub enum LogAnswer {
 
 /// The logged end of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct LogEvent {
     resource: ResourceId,
     operation: String,
     caller: String,
@@ -151,7 +151,7 @@ enum Ended {
     Failed,
 }
 
-impl Event {
+impl LogEvent {
     /// Parses an event, if it ends an operation and has a resource and a time.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "what a page is projected by takes its items")]
@@ -223,12 +223,12 @@ pub(super) fn around(id: &ResourceId) -> impl Iterator<Item = ResourceId> {
 /// The events that changed something, by resource.
 #[derive(Debug)]
 pub(super) struct Log<'a> {
-    writes: BTreeMap<&'a ResourceId, Vec<&'a Event>>,
-    deletes: BTreeMap<&'a ResourceId, Vec<&'a Event>>,
+    writes: BTreeMap<&'a ResourceId, Vec<&'a LogEvent>>,
+    deletes: BTreeMap<&'a ResourceId, Vec<&'a LogEvent>>,
 }
 
 impl<'a> Log<'a> {
-    pub(super) fn of(events: impl IntoIterator<Item = &'a Event> + Clone) -> Self {
+    pub(super) fn of(events: impl IntoIterator<Item = &'a LogEvent> + Clone) -> Self {
         let failed: BTreeSet<&str> = events
             .clone()
             .into_iter()
@@ -251,7 +251,7 @@ impl<'a> Log<'a> {
     }
 
     /// The last event that explains a resource's state. A deleted resource may have been deleted with its parent.
-    pub(super) fn find(&self, search: &Search) -> Option<&'a Event> {
+    pub(super) fn find(&self, search: &Search) -> Option<&'a LogEvent> {
         let written = || self.writes.get(&search.id).into_iter().flatten().copied();
         match (search.sort, search.at) {
             (Sort::Gone, _) => {
@@ -261,7 +261,7 @@ impl<'a> Log<'a> {
             }
             (_, None) => written().max_by_key(|event| event.at),
             (_, Some(at)) => {
-                let apart = |event: &Event| event.at.duration_since(at).abs();
+                let apart = |event: &LogEvent| event.at.duration_since(at).abs();
                 written().filter(|event| apart(event) <= SAME).min_by_key(|event| apart(event))
             }
         }

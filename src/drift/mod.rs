@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use log::Log;
-pub use log::{Event, LogAnswer, LogQuery, PAGES};
+pub use log::{LogAnswer, LogEvent, LogQuery, PAGES};
 
 use crate::diff::{Change, LiveMatch};
 use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
@@ -36,7 +36,7 @@ enum Sort {
 
 /// A resource whose last change is to be explained.
 #[derive(Debug, Clone)]
-struct Subject {
+struct CauseSubject {
     /// The index of the plan's change.
     change: usize,
     id: ResourceId,
@@ -44,7 +44,7 @@ struct Subject {
     cause: Option<Cause>,
 }
 
-impl Subject {
+impl CauseSubject {
     /// What is left to look for: the caller, or the caller's name if the resource only has an id.
     fn search(&self) -> Option<log::Search> {
         let at = match &self.cause {
@@ -59,7 +59,7 @@ impl Subject {
 /// All questions about who caused drift.
 #[derive(Debug)]
 pub struct Inquiry {
-    subjects: Vec<Subject>,
+    subjects: Vec<CauseSubject>,
     /// Names of principals by object id in lower case.
     names: BTreeMap<String, String>,
 }
@@ -85,7 +85,7 @@ impl Inquiry {
         let mut places: BTreeMap<log::LogScope, Vec<log::Search>> = BTreeMap::new();
         let first = log::first(now);
         let is_kept = |search: &log::Search| search.at.is_none_or(|at| at >= first);
-        for search in self.subjects.iter().filter_map(Subject::search).filter(is_kept) {
+        for search in self.subjects.iter().filter_map(CauseSubject::search).filter(is_kept) {
             if let Some(place) = log::LogScope::of(&search.id) {
                 places.entry(place).or_default().push(search);
             }
@@ -162,8 +162,8 @@ fn name(cause: &mut Cause, names: &BTreeMap<String, String>) {
 }
 
 /// The question about a change, if somebody caused it in Azure.
-fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject> {
-    let live = |id: &ResourceId, sort, body: &Value| Subject {
+fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<CauseSubject> {
+    let live = |id: &ResourceId, sort, body: &Value| CauseSubject {
         change,
         id: id.clone(),
         sort,
@@ -183,7 +183,7 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<Subject>
         {
             Some(match snapshot.resource(&desired.id) {
                 Some(body) => live(&desired.id, Sort::Changed, body),
-                None => Subject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None },
+                None => CauseSubject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None },
             })
         }
         _ => None,

@@ -20,7 +20,7 @@ fn who(id: &str, sort: Sort, log: &[Value]) -> Option<String> {
 }
 
 fn look(id: &str, sort: Sort, at: Option<&str>, log: &[Value]) -> Option<String> {
-    let events: Vec<Event> = log.iter().cloned().filter_map(Event::read).collect();
+    let events: Vec<LogEvent> = log.iter().cloned().filter_map(LogEvent::read).collect();
     let at = at.map(|at| at.parse().unwrap());
     let search = log::Search { id: ResourceId::parse(id).unwrap(), sort, at };
     Log::of(&events).find(&search).map(|event| event.cause(&search.id).caller)
@@ -72,18 +72,18 @@ fn a_name_is_looked_for_no_longer_than_it_can_be_found() {
     let body = |on: &str| json!({"properties": {"createdBy": "0a11ce00-0000-4000-8000-000000000001", "createdOn": on}});
     let asked = |on: &str| {
         let cause = of_body(&body(on), Done::Created);
-        let subjects = vec![Subject { change: 0, id: id.clone(), sort: Sort::Appeared, cause }];
+        let subjects = vec![CauseSubject { change: 0, id: id.clone(), sort: Sort::Appeared, cause }];
         let inquiry = Inquiry { subjects, names: BTreeMap::new() };
         inquiry.queries("2026-11-26T03:00:00Z".parse().unwrap())
     };
     assert!(asked("2026-08-29T02:59:59Z").is_empty(), "the log goes back 89 days");
     let [query] = asked("2026-11-25T22:10:30Z").try_into().unwrap();
-    let page = |second| vec![None, Event::read(event("/", "x/write", "Succeeded", second, "other"))];
+    let page = |second| vec![None, LogEvent::read(event("/", "x/write", "Succeeded", second, "other"))];
     assert!(!query.is_answered(&[]) && !query.is_answered(&page(20)));
     let mut older = page(20);
     let mut before = event("/", "x/write", "Succeeded", 0, "other");
     before["eventTimestamp"] = json!("2026-11-25T22:09:00Z");
-    older.push(Event::read(before));
+    older.push(LogEvent::read(before));
     assert!(query.is_answered(&older), "what comes now is older than the assignment");
 }
 
@@ -141,19 +141,19 @@ fn ids_without_dashes_are_the_same_ids() {
 #[test]
 fn events_that_do_not_say_enough_are_left_out_and_nothing_panics() {
     let whole = event(ACCOUNT, "x/write", "Succeeded", 1, "a");
-    assert!(Event::read(whole.clone()).is_some());
+    assert!(LogEvent::read(whole.clone()).is_some());
     for name in ["resourceId", "operationName", "status", "eventTimestamp"] {
         for spoiled in [Value::Null, json!(7), json!(""), json!({"value": 7}), json!([])] {
             let mut event = whole.clone();
             event[name] = spoiled;
-            assert_eq!(Event::read(event), None, "{name}");
+            assert_eq!(LogEvent::read(event), None, "{name}");
         }
     }
     for operation in ["é", "éééé/é", "/write"] {
         let _ = who(ACCOUNT, Sort::Changed, &[event(ACCOUNT, operation, "Succeeded", 1, "a")]);
     }
     for other in [Value::Null, json!([]), json!("x"), json!({})] {
-        assert_eq!(Event::read(other), None);
+        assert_eq!(LogEvent::read(other), None);
     }
 }
 
@@ -195,8 +195,12 @@ fn an_event_without_a_caller_is_told_by_its_claims() {
 fn each_group_and_each_provider_outside_of_any_is_asked_once() {
     let now: Timestamp = "2026-11-26T03:00:00.5Z".parse().unwrap();
     let subscription = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11";
-    let gone =
-        |id: &str| Subject { change: 0, id: ResourceId::parse(id).unwrap(), sort: Sort::Gone, cause: None };
+    let gone = |id: &str| CauseSubject {
+        change: 0,
+        id: ResourceId::parse(id).unwrap(),
+        sort: Sort::Gone,
+        cause: None,
+    };
     let inquiry = Inquiry {
         subjects: vec![
             gone(ACCOUNT),

@@ -15,7 +15,7 @@ use crate::principals::known_names;
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
-use crate::spec::tree::{self, Document};
+use crate::spec::tree::{self, YamlDocument};
 use crate::spec::variables::VariableInputs;
 use crate::spec::write::{literal, to_yaml};
 use crate::spec::{self, Loaded, structure};
@@ -158,7 +158,11 @@ impl Wrong {
 
 impl Draft {
     /// Removes what is wrong from this draft: the field, or its parent if the field is required.
-    pub(super) fn leave_out(&mut self, document: &Document, wrong: Vec<Wrong>) -> Result<(), Unexportable> {
+    pub(super) fn leave_out(
+        &mut self,
+        document: &YamlDocument,
+        wrong: Vec<Wrong>,
+    ) -> Result<(), Unexportable> {
         let mut places: Vec<(String, Wrong)> = Vec::new();
         for wrong in wrong {
             let Some(place) = wrong.span.and_then(|span| document.pointer_at(span)) else {

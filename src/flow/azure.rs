@@ -19,7 +19,7 @@ use crate::snapshot::{Caller, Query, Snapshot};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The queries still open, given a snapshot.
-pub(crate) type Wanted<'a> = dyn Fn(&Snapshot) -> Vec<Query> + Sync + 'a;
+pub(crate) type OpenQueries<'a> = dyn Fn(&Snapshot) -> Vec<Query> + Sync + 'a;
 
 /// A connection with its settings.
 pub(crate) struct Azure {
@@ -50,7 +50,7 @@ impl Azure {
     }
 
     /// Reads what is wanted, and returns the caller too.
-    pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<(Snapshot, Claims), Halt> {
+    pub(crate) async fn read(&self, wanted: &OpenQueries<'_>) -> Result<(Snapshot, Claims), Halt> {
         let claims = self.caller().await?;
         let mut snapshot = Snapshot::default();
         snapshot.caller =
@@ -62,7 +62,11 @@ impl Azure {
     }
 
     /// Reads what is wanted and not in the snapshot yet.
-    pub(super) async fn ask_more(&self, wanted: &Wanted<'_>, snapshot: &mut Snapshot) -> Result<(), Halt> {
+    pub(super) async fn ask_more(
+        &self,
+        wanted: &OpenQueries<'_>,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Halt> {
         self.ask("reading Azure", wanted, snapshot).await
     }
 
@@ -70,7 +74,7 @@ impl Azure {
     pub(super) async fn ask(
         &self,
         what: &str,
-        wanted: &Wanted<'_>,
+        wanted: &OpenQueries<'_>,
         snapshot: &mut Snapshot,
     ) -> Result<(), Halt> {
         self.progress.begins(what);

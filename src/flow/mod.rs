@@ -25,7 +25,7 @@ pub(crate) use azure::Azure;
 pub(crate) use decision::{Asked, Decision};
 pub(crate) use halt::Halt;
 pub(crate) use specs::Checked;
-pub(crate) use wish::{Purpose, Wish};
+pub(crate) use wish::{PlanPurpose, Wish};
 
 use crate::apply::{Secrets, apply};
 use crate::arm::Phase;
@@ -193,7 +193,7 @@ pub(crate) async fn execute(
 }
 
 /// The open queries: first the state of everything declared, then what the steps of a plan on it need.
-fn queries(stacks: &[Loaded], known: &Snapshot, purpose: Purpose) -> Vec<Query> {
+fn queries(stacks: &[Loaded], known: &Snapshot, purpose: PlanPurpose) -> Vec<Query> {
     let mut open = kinds::missing(stacks, known);
     if purpose.unpermitted().is_some() {
         open.extend(checks::missing(stacks, known));

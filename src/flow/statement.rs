@@ -1,6 +1,6 @@
 //! What commands other than plans read: the live accounts of specs or of a subscription, and the principals that specs name.
 
-use super::azure::Wanted;
+use super::azure::OpenQueries;
 use super::specs::foreign_tenants;
 use super::{Azure, Checked, Halt};
 use crate::accounts::{self, Standing};
@@ -42,7 +42,7 @@ impl Azure {
     pub(crate) async fn listed(
         &self,
         subscription: &ResourceId,
-        wanted: &Wanted<'_>,
+        wanted: &OpenQueries<'_>,
     ) -> Result<(Snapshot, Vec<Standing>, Vec<Finding>), Halt> {
         let (snapshot, _) = self.read(wanted).await?;
         let (standing, findings) = accounts::listed(subscription, &snapshot);

@@ -7,7 +7,7 @@ use crate::guards::Allow;
 /// A run's options.
 #[derive(Debug)]
 pub(crate) struct Wish<'a> {
-    pub purpose: Purpose,
+    pub purpose: PlanPurpose,
     /// Where the run may write.
     pub within: Within,
     /// The guards that are lifted.
@@ -18,7 +18,7 @@ pub(crate) struct Wish<'a> {
 
 /// The purpose of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum PlanPurpose {
     /// To show it.
     Plan,
     /// To apply it at once.
@@ -27,7 +27,7 @@ pub(crate) enum Purpose {
     Drift,
 }
 
-impl Purpose {
+impl PlanPurpose {
     /// The severity of missing permissions; `None` if nothing will be applied, so that steps need no queries.
     pub(super) fn unpermitted(self) -> Option<Severity> {
         match self {

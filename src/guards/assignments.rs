@@ -8,7 +8,7 @@ use crate::body::AssignmentBody;
 use crate::id::{ByScope, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
-use crate::rbac::{self, Call, Catalogue, Condition, Role, USUAL};
+use crate::rbac::{self, CallActions, Catalogue, Condition, Role, USUAL};
 
 /// Whether a principal still exists to use what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Grant<'_> {
 
     /// Whether its role permits one of the calls that the account's models need and its condition certainly allows that call. If the
     /// deployed models are unknown, the condition must allow every usual call that the role permits.
-    pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<Call>>) -> bool {
+    pub(super) fn certainly_lets(&self, needed: Option<&BTreeSet<CallActions>>) -> bool {
         let Some(role) = self.role else { return false };
         let lets = |action: &&str| self.never_withholds(action);
         match needed {

@@ -23,7 +23,7 @@ pub(super) fn objections(
 ) -> Vec<Objection> {
     let mut objections = Vec::new();
     for (id, is) in accounts(after) {
-        let Some((was, key)) = before.resource(id).zip(Key::of(is)) else { continue };
+        let Some((was, key)) = before.resource(id).zip(CustomerKey::of(is)) else { continue };
         let Some(reader) = key.reader(was).or_else(|| key.reader(is)) else { continue };
         let account = id.name();
         if reader.is_of(was) && !reader.is_of(is) {
@@ -63,7 +63,7 @@ pub(super) fn objections(
 }
 
 /// A customer-managed key that encrypts an account.
-struct Key<'a> {
+struct CustomerKey<'a> {
     vault: String,
     name: &'a str,
     /// The client id of the identity that reads it, unless that is the account's own identity.
@@ -71,12 +71,12 @@ struct Key<'a> {
 }
 
 /// The identity that reads a key.
-enum Reader<'a> {
+enum KeyReader<'a> {
     Own,
     Attached(&'a str),
 }
 
-impl<'a> Key<'a> {
+impl<'a> CustomerKey<'a> {
     fn of(account: &'a Value) -> Option<Self> {
         let encryption = AccountBody::of(account).encryption();
         let key = encryption.vault()?;
@@ -91,11 +91,11 @@ impl<'a> Key<'a> {
     }
 
     /// The identity that reads it, among those attached to an account; `None` if none has that client id.
-    fn reader<'b>(&self, account: &'b Value) -> Option<Reader<'b>> {
-        let Some(client) = self.client.map(comparable) else { return Some(Reader::Own) };
+    fn reader<'b>(&self, account: &'b Value) -> Option<KeyReader<'b>> {
+        let Some(client) = self.client.map(comparable) else { return Some(KeyReader::Own) };
         let mut attached = account["identity"]["userAssignedIdentities"].as_object().into_iter().flatten();
         let is = |body: &Value| body["clientId"].as_str().is_some_and(|id| comparable(id) == client);
-        attached.find(|(_, body)| is(body)).map(|(id, _)| Reader::Attached(id))
+        attached.find(|(_, body)| is(body)).map(|(id, _)| KeyReader::Attached(id))
     }
 
     /// Whether an assignment at a scope may apply to this key. The key's URI names the vault but not its scope.
@@ -113,7 +113,7 @@ impl<'a> Key<'a> {
     }
 }
 
-impl Reader<'_> {
+impl KeyReader<'_> {
     fn is_of(&self, account: &Value) -> bool {
         let identity = &account["identity"];
         let types = identity["type"].as_str().unwrap_or_default().to_ascii_lowercase();

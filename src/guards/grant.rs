@@ -13,13 +13,13 @@ const NAMED: usize = 3;
 
 /// The results for new grants: objections and notes.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct GrantFindings {
     pub(super) objections: Vec<Objection>,
     pub(super) notes: Vec<Objection>,
 }
 
-pub(super) fn judge(before: &World, old: &Grants<'_>, new: &Grants<'_>, roles: &Catalogue) -> Said {
-    let mut said = Said::default();
+pub(super) fn judge(before: &World, old: &Grants<'_>, new: &Grants<'_>, roles: &Catalogue) -> GrantFindings {
+    let mut said = GrantFindings::default();
     for grant in new.iter() {
         // The same grant under another GUID gives nothing new, unless the old one expires; changed conditions are another guard's business.
         let had = |was: &Grant<'_>| was.id == grant.id || was.was_lasting(before, &grant.scope);

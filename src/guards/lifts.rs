@@ -2,7 +2,7 @@
 //!
 //! Pure. A rule without an address is a standing permission and gets no warning when unused.
 
-use super::{Allow, Refusal};
+use super::{Allow, GuardRefusal};
 use crate::document::{Action, FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -11,7 +11,7 @@ use crate::id::ResourceId;
 const SHOWN: usize = 3;
 
 /// A warning for each addressed flag that matched no refusal.
-pub(super) fn idle(allowed: &[Allow], refusals: &[Refusal<'_>]) -> Vec<FindingEntry> {
+pub(super) fn idle(allowed: &[Allow], refusals: &[GuardRefusal<'_>]) -> Vec<FindingEntry> {
     let idle = allowed.iter().filter(|allow| {
         allow.address.is_some() && !refusals.iter().any(|refusal| refusal.is_lifted_by(allow))
     });
@@ -41,7 +41,7 @@ fn in_account(id: &str) -> Option<String> {
     address.to_ascii_lowercase().starts_with("accounts/").then(|| address.to_owned())
 }
 
-fn finding(allow: &Allow, refusals: &[Refusal<'_>]) -> FindingEntry {
+fn finding(allow: &Allow, refusals: &[GuardRefusal<'_>]) -> FindingEntry {
     let rule = allow.rule;
     let mut flags: Vec<String> = refusals
         .iter()

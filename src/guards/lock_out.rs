@@ -10,7 +10,7 @@ use crate::id::{ResourceId, comparable};
 use crate::kinds::KINDS;
 use crate::plan::predict::World;
 use crate::principals::own_principal;
-use crate::rbac::{self, Call, Role};
+use crate::rbac::{self, CallActions, Role};
 use crate::snapshot::Body;
 
 /// What specs declare about role assignments, as plain data of the plan.
@@ -161,7 +161,7 @@ impl Ways<'_> {
         grant: &Grant<'_>,
         at: &ResourceId,
         identities_unread: bool,
-        calls: Option<&BTreeSet<Call>>,
+        calls: Option<&BTreeSet<CallActions>>,
     ) -> Option<Flaw> {
         let can = |role: &Role| match calls {
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
@@ -311,12 +311,12 @@ fn is_own(own: &BTreeSet<(ResourceId, String)>, account: &ResourceId, grant: &Gr
 }
 
 /// The calls, of which an account's models need at least one; `None` if no deployed model is known.
-fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<Call>> {
+fn calls(before: &World, after: &World, account: &ResourceId) -> Option<BTreeSet<CallActions>> {
     let is_in_it =
         |id: &ResourceId| child_of(id, "deployments").is_some() && id.parent().as_ref() == Some(account);
     let deployed = after.inside(account).filter(|(id, _)| is_in_it(id));
     let calls = deployed.flat_map(|(id, body)| rbac::calls_of(body, before.resource(id)));
-    let calls: BTreeSet<Call> = calls.collect();
+    let calls: BTreeSet<CallActions> = calls.collect();
     (!calls.is_empty()).then_some(calls)
 }
 

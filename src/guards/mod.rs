@@ -47,7 +47,7 @@ use uuid::Uuid;
 
 use assignments::Grants;
 use deletes::{deletes, left_out};
-use grant::Said;
+use grant::GrantFindings;
 use lock_out::Declared;
 
 use crate::body::AssignmentBody;
@@ -283,20 +283,20 @@ fn judge_by(
     objections.extend(identity::objections(before, &after));
     let rights = rights(before, &after, caller, &declared);
     objections.extend(rights.objections);
-    let refusals: Vec<Refusal<'_>> =
-        objections.into_iter().map(|objection| Refusal::new(plan, objection, origin)).collect();
+    let refusals: Vec<GuardRefusal<'_>> =
+        objections.into_iter().map(|objection| GuardRefusal::new(plan, objection, origin)).collect();
     let idle = lifts::idle(allowed, &refusals);
     let note = |objection| FindingEntry {
         severity: Severity::Note,
         hint: None,
-        ..Refusal::new(plan, objection, origin).finding(&[])
+        ..GuardRefusal::new(plan, objection, origin).finding(&[])
     };
     let notes = rights.notes.into_iter().map(note).chain(idle);
     refusals.into_iter().map(|refusal| refusal.finding(allowed)).chain(notes).collect()
 }
 
 /// Judges who could do what before and after.
-fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> Said {
+fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declared) -> GrantFindings {
     // A plan changes no role definitions, so those read before still apply after.
     let roles = Catalogue::of(before.resources.values());
     let old = Grants::of(before, &roles);
@@ -313,7 +313,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
 }
 
 /// An objection with its place in the plan.
-struct Refusal<'a> {
+struct GuardRefusal<'a> {
     objection: Objection,
     change: Option<&'a PlannedChange>,
     /// The address that allows only this one.
@@ -322,7 +322,7 @@ struct Refusal<'a> {
     former: Option<String>,
 }
 
-impl<'a> Refusal<'a> {
+impl<'a> GuardRefusal<'a> {
     fn new(plan: &'a Plan, objection: Objection, origin: Origin) -> Self {
         let place = |id: &ResourceId| {
             let is = |text: &str| ResourceId::parse(text).ok().as_ref() == Some(id);

@@ -26,17 +26,17 @@ pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Ori
         return Vec::new();
     }
     let state = State::of(plan, before, after, origin);
-    made.into_iter().filter_map(|(id, new)| state.judge(&New { id, properties: new })).collect()
+    made.into_iter().filter_map(|(id, new)| state.judge(&NewConnection { id, properties: new })).collect()
 }
 
 /// A connection with a secret that the plan creates.
-struct New<'a> {
+struct NewConnection<'a> {
     id: &'a ResourceId,
     properties: &'a Value,
 }
 
 /// A live connection with a secret.
-struct Known<'a> {
+struct KnownConnection<'a> {
     id: &'a ResourceId,
     properties: &'a Value,
     /// The secrets that specs name for it; empty if no spec does.
@@ -51,7 +51,7 @@ struct Known<'a> {
 
 struct State<'a> {
     before: &'a World,
-    known: Vec<Known<'a>>,
+    known: Vec<KnownConnection<'a>>,
     /// Connections whose secret specs name, but whose existence or target could not be read.
     unread: Vec<(ResourceId, BTreeSet<&'a str>)>,
     /// Accounts that the plan deletes, or deletes a project of.
@@ -82,7 +82,7 @@ impl<'a> State<'a> {
             .resources
             .iter()
             .filter(|(id, body)| is_connection(id) && carries_secret(&body["properties"]));
-        let known = live.map(|(id, body)| Known {
+        let known = live.map(|(id, body)| KnownConnection {
             id,
             properties: &body["properties"],
             names: named.get(id).cloned().unwrap_or_default(),
@@ -106,7 +106,7 @@ impl<'a> State<'a> {
         Self { before, known, unread, left, origin }
     }
 
-    fn judge(&self, new: &New<'_>) -> Option<Objection> {
+    fn judge(&self, new: &NewConnection<'_>) -> Option<Objection> {
         let sent = names_in(&new.properties["credentials"]);
         sent.iter()
             .find_map(|name| self.elsewhere(new, name))
@@ -115,7 +115,7 @@ impl<'a> State<'a> {
     }
 
     /// Objects if a live connection that specs give the same secret sends it to another host, and none sends it to this one.
-    fn elsewhere(&self, new: &New<'_>, name: &str) -> Option<Objection> {
+    fn elsewhere(&self, new: &NewConnection<'_>, name: &str) -> Option<Objection> {
         let users = || self.known.iter().filter(|known| known.names.contains(name));
         if users().any(|known| same_host(target(known.properties), new.target())) {
             return None;
@@ -136,15 +136,16 @@ impl<'a> State<'a> {
     }
 
     /// Objects if this may be a live connection under another name.
-    fn renamed(&self, new: &New<'_>) -> Option<Objection> {
+    fn renamed(&self, new: &NewConnection<'_>) -> Option<Objection> {
         if self.is_trusted(new) {
             return None;
         }
-        let is_there = |known: &&Known<'_>| same_host(target(known.properties), new.target());
+        let is_there = |known: &&KnownConnection<'_>| same_host(target(known.properties), new.target());
         let may_be = self.known.iter().filter(|known| self.may_be(known, new));
         let (same, other): (Vec<_>, Vec<_>) = may_be.partition(is_there);
-        let elsewhere = |known: &&Known<'_>| new.suspect(known, &new.to_another_host(known, known.whose()));
-        let leading = |known: &Known<'_>| {
+        let elsewhere =
+            |known: &&KnownConnection<'_>| new.suspect(known, &new.to_another_host(known, known.whose()));
+        let leading = |known: &KnownConnection<'_>| {
             let differs = new.differs_from(known);
             let what = format!(
                 "sends {} to the host of {}, {}, with another {}",
@@ -159,14 +160,14 @@ impl<'a> State<'a> {
     }
 
     /// Whether specs already send each of its secrets to its host. A saved plan proves nothing here.
-    fn is_trusted(&self, new: &New<'_>) -> bool {
+    fn is_trusted(&self, new: &NewConnection<'_>) -> bool {
         let sent = names_in(&new.properties["credentials"]);
         let there = || self.known.iter().filter(|known| same_host(target(known.properties), new.target()));
         let goes_there = |name: &&str| there().any(|known| known.names.contains(*name));
         self.origin == Origin::Specs && !sent.is_empty() && sent.iter().all(goes_there)
     }
 
-    fn may_be(&self, known: &Known<'_>, new: &New<'_>) -> bool {
+    fn may_be(&self, known: &KnownConnection<'_>, new: &NewConnection<'_>) -> bool {
         let is_near = holder(known.id) == holder(new.id);
         let word = |properties: &Value| properties["category"].as_str().unwrap_or_default().to_lowercase();
         let is_alike = word(known.properties) == word(new.properties);
@@ -180,7 +181,7 @@ impl<'a> State<'a> {
     }
 
     /// Objects if the connections of its account could not all be read.
-    fn beside_unread(&self, new: &New<'_>) -> Option<Objection> {
+    fn beside_unread(&self, new: &NewConnection<'_>) -> Option<Objection> {
         let unlisted = &self.before.unlisted_connections;
         let own = holder(new.id).and_then(|holder| unlisted.get_key_value(&holder));
         let left = || unlisted.iter().find(|(account, _)| self.left.contains(*account));
@@ -198,7 +199,7 @@ impl<'a> State<'a> {
     }
 }
 
-impl Known<'_> {
+impl KnownConnection<'_> {
     /// Why its secret is not known.
     fn whose(&self) -> &'static str {
         if self.goes {
@@ -213,9 +214,9 @@ impl Known<'_> {
     }
 }
 
-impl New<'_> {
+impl NewConnection<'_> {
     /// The objection that this may be a known connection.
-    fn suspect(&self, known: &Known<'_>, what: &str) -> Objection {
+    fn suspect(&self, known: &KnownConnection<'_>, what: &str) -> Objection {
         let (old, new) = (known.id.name(), self.id.name());
         let cause = format!(
             "Azure does not show which secret a connection has: `{new}` may be `{old}` under a new name, with the same secret"
@@ -242,7 +243,7 @@ impl New<'_> {
         Objection::at(Rule::Connection, self.id, format!("new connection `{}` {what}", self.id.name()))
     }
 
-    fn to_another_host(&self, known: &Known<'_>, which: &str) -> String {
+    fn to_another_host(&self, known: &KnownConnection<'_>, which: &str) -> String {
         format!(
             "sends {} to another host than {}, {which}: `{}` -> `{}`",
             self.secrets(),
@@ -254,7 +255,7 @@ impl New<'_> {
 
     /// The members in which it goes elsewhere, or is shared with more people, than the other. Azure adds members of its own, so only those
     /// that the new connection sets count.
-    fn differs_from(&self, known: &Known<'_>) -> Vec<&'static str> {
+    fn differs_from(&self, known: &KnownConnection<'_>) -> Vec<&'static str> {
         let (old, new) = (known.properties, self.properties);
         let differs = |name: &str| {
             let word = |properties: &Value| properties[name].as_str().unwrap_or_default().to_lowercase();

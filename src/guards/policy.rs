@@ -140,10 +140,10 @@ impl Effective<'_> {
 }
 
 /// A member of two filters or policies, before and after: its value, and whether that means yes, no or unknown.
-type Member<'a> = ([&'a Value; 2], Option<bool>);
+type PolicyMember<'a> = ([&'a Value; 2], Option<bool>);
 
 /// Whether a yes is lost, the one rule for all members: unknown counts as yes before and as no after.
-fn is_lost([(before, was), (after, is)]: [Member<'_>; 2]) -> bool {
+fn is_lost([(before, was), (after, is)]: [PolicyMember<'_>; 2]) -> bool {
     before != after && was != Some(false) && is != Some(true)
 }
 
@@ -196,7 +196,7 @@ fn detached<'a>(
 }
 
 /// Whether answers are held back until a policy has checked them: not with `Deferred`, now called `Asynchronous_filter`.
-fn waits(policy: &Value) -> Member<'_> {
+fn waits(policy: &Value) -> PolicyMember<'_> {
     let mode = &policy["properties"]["mode"];
     let is = |words: &[&str]| {
         mode.as_str().is_some_and(|mode| words.iter().any(|word| mode.eq_ignore_ascii_case(word)))
@@ -215,13 +215,13 @@ fn elements<'a>(policy: &'a Value, list: &str) -> impl Iterator<Item = &'a Value
     policy["properties"][list].as_array().into_iter().flatten()
 }
 
-fn enabled(filter: &Value) -> Member<'_> {
+fn enabled(filter: &Value) -> PolicyMember<'_> {
     let enabled = &filter["enabled"];
     ([enabled, &Value::Null], enabled.as_bool())
 }
 
 /// Whether detected content is withheld. Newer API descriptions have an `action` besides `blocking`, which decides if `action` is missing.
-fn blocks(element: &Value) -> Member<'_> {
+fn blocks(element: &Value) -> PolicyMember<'_> {
     let (blocking, action) = (&element["blocking"], &element["action"]);
     let is = |words: &[&str]| {
         action.as_str().is_some_and(|action| words.iter().any(|word| action.eq_ignore_ascii_case(word)))

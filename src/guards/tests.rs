@@ -212,7 +212,7 @@ fn every_refusal_says_how_to_lift_it() {
     assert_eq!(found[0].hint.as_deref(), Some("if this is intended: --allow deletes:team-a"));
     // What no change mentions is addressed by its id.
     let objection = Objection::at(Rule::KeysOn, &id(CHAT), String::new());
-    let found = Refusal::new(&plan, objection, Origin::Specs).finding(&[]);
+    let found = GuardRefusal::new(&plan, objection, Origin::Specs).finding(&[]);
     assert_eq!(found.hint, Some(format!("if this is intended: --allow keys-on:{CHAT}")));
     assert!(!FindingEntry { code: Code::UnknownField, ..found.clone() }.is_refusal());
     assert!(FindingEntry { code: Code::GuardStale, ..found }.is_refusal());

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Objection, Rule};
 use crate::id::{ResourceId, comparable};
 use crate::kinds;
-use crate::kinds::role_assignment::Unread;
+use crate::kinds::role_assignment::UnreadAssignments;
 use crate::plan::predict::World;
 
 /// How many identities or scopes a message names.
@@ -76,12 +76,12 @@ fn unknown(before: &World, identities: &[Lost<'_>]) -> Option<(String, String, &
         let message = "its projects could not be listed, so the roles of their identities are not known";
         return Some((message.to_owned(), why, "retry once its projects can be listed"));
     }
-    let may_be_theirs = |unread: &&Unread| {
+    let may_be_theirs = |unread: &&UnreadAssignments| {
         let whose = unread.principal.as_ref();
         let is_whose = |lost: &Lost<'_>| matches!(lost, Lost::Known(_, id) if Some(id) == whose);
         whose.is_none() || identities.iter().any(is_whose)
     };
-    let unread: Vec<&Unread> = before.unread_assignments.iter().filter(may_be_theirs).collect();
+    let unread: Vec<&UnreadAssignments> = before.unread_assignments.iter().filter(may_be_theirs).collect();
     let first = unread.first()?;
     let scopes: BTreeSet<&ResourceId> = unread.iter().map(|unread| &unread.scope).collect();
     let places = some(scopes.into_iter().map(place));

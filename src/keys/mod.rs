@@ -6,12 +6,12 @@
 pub mod revoke;
 
 use crate::accounts::Standing;
-use crate::document::keys::{AccountKeys, Counts, Keys, Status};
+use crate::document::keys::{AccountKeys, Counts, Keys, KeysStatement};
 use crate::source::Sources;
 
 /// Which of these accounts accept keys.
 #[must_use]
-pub fn status(standing: &[Standing], sources: &Sources) -> Status {
+pub fn status(standing: &[Standing], sources: &Sources) -> KeysStatement {
     let accounts: Vec<AccountKeys> = standing
         .iter()
         .map(|account| AccountKeys {
@@ -23,5 +23,5 @@ pub fn status(standing: &[Standing], sources: &Sources) -> Status {
         })
         .collect();
     let enabled = accounts.iter().filter(|account| account.keys == Keys::Enabled).count();
-    Status { summary: Counts { enabled, disabled: accounts.len() - enabled }, accounts }
+    KeysStatement { summary: Counts { enabled, disabled: accounts.len() - enabled }, accounts }
 }

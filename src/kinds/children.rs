@@ -12,7 +12,7 @@ use crate::id::{Key, ResourceId};
 use crate::kinds::desired::{Desired, collect_spans};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::tree::Document;
+use crate::spec::tree::YamlDocument;
 
 /// A list of children in a spec, with their parent.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Section {
     /// The declared elements, each with its pointer.
     pub(super) fn elements<'a>(
         &'a self,
-        document: &'a Document,
+        document: &'a YamlDocument,
     ) -> impl Iterator<Item = (String, &'a Map<String, Value>)> {
         let list = document.tree.pointer(&self.pointer).and_then(Value::as_array);
         let element = |(index, value): (usize, &'a Value)| {

@@ -23,7 +23,7 @@ use crate::spec::variables::secret_name;
 use crate::text::json::{escape, member};
 
 /// Where connections are.
-enum Place {
+enum ConnectionPlace {
     /// In accounts, and in their projects.
     Foundry,
     /// In hub workspaces.
@@ -31,12 +31,12 @@ enum Place {
 }
 
 /// The kind, one instance for each resource provider.
-pub(super) struct Connections(Place);
+pub(super) struct Connections(ConnectionPlace);
 
 /// Connections of accounts and projects.
-pub(super) static FOUNDRY: Connections = Connections(Place::Foundry);
+pub(super) static FOUNDRY: Connections = Connections(ConnectionPlace::Foundry);
 /// Connections of hub workspaces.
-pub(super) static HUB: Connections = Connections(Place::Hub);
+pub(super) static HUB: Connections = Connections(ConnectionPlace::Hub);
 
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
 /// Generally available, and the version with which Microsoft's samples create hub connections.
@@ -110,18 +110,18 @@ fn declared(spec: &Spec) -> impl Iterator<Item = (String, &Connection)> {
 impl Kind for Connections {
     fn name(&self) -> &'static str {
         match self.0 {
-            Place::Foundry => "connections",
-            Place::Hub => "workspaceConnections",
+            ConnectionPlace::Foundry => "connections",
+            ConnectionPlace::Hub => "workspaceConnections",
         }
     }
 
     fn types(&self) -> &'static [&'static str] {
         match self.0 {
-            Place::Foundry => &[
+            ConnectionPlace::Foundry => &[
                 "Microsoft.CognitiveServices/accounts/connections",
                 "Microsoft.CognitiveServices/accounts/projects/connections",
             ],
-            Place::Hub => &["Microsoft.MachineLearningServices/workspaces/connections"],
+            ConnectionPlace::Hub => &["Microsoft.MachineLearningServices/workspaces/connections"],
         }
     }
 
@@ -131,8 +131,8 @@ impl Kind for Connections {
 
     fn api_version(&self) -> &'static str {
         match self.0 {
-            Place::Foundry => account::API,
-            Place::Hub => HUB_API,
+            ConnectionPlace::Foundry => account::API,
+            ConnectionPlace::Hub => HUB_API,
         }
     }
 
@@ -168,29 +168,29 @@ impl Kind for Connections {
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
         match self.0 {
-            Place::Foundry => {
+            ConnectionPlace::Foundry => {
                 let mut sections =
                     account::sections(spec, "connections", |account| account.connections.is_some());
                 sections.extend(of_projects(spec));
                 sections
             }
-            Place::Hub => of_workspaces(spec),
+            ConnectionPlace::Hub => of_workspaces(spec),
         }
     }
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         match self.0 {
             // Checked once for both kinds: the rules are the same.
-            Place::Foundry => check(loaded, findings),
-            Place::Hub => check_workspaces(loaded, findings),
+            ConnectionPlace::Foundry => check(loaded, findings),
+            ConnectionPlace::Hub => check_workspaces(loaded, findings),
         }
     }
 
     fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         match self.0 {
-            Place::Foundry => nearby::follow_ups(stacks, snapshot),
+            ConnectionPlace::Foundry => nearby::follow_ups(stacks, snapshot),
             // A workspace has no projects, and its only list is read if a spec declares a connection there.
-            Place::Hub => Vec::new(),
+            ConnectionPlace::Hub => Vec::new(),
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn problems(desired: &Desired, location: &str, snapshot: &Snapshot) -
         let found = judge(filter, location, &offered);
         found.into_iter().map(move |problem| (at, problem))
     });
-    let finding = |(at, problem): (usize, Problem)| {
+    let finding = |(at, problem): (usize, FilterProblem)| {
         let place = ["contentFilters", &at.to_string(), problem.member].map(str::to_owned);
         let span = desired.span_of(&place).unwrap_or(desired.span);
         let message = format!("{} ({})", problem.message, desired.title);
@@ -55,7 +55,7 @@ pub(super) fn problems(desired: &Desired, location: &str, snapshot: &Snapshot) -
 }
 
 /// What Azure would refuse about a filter.
-struct Problem {
+struct FilterProblem {
     member: &'static str,
     code: Code,
     message: String,
@@ -72,7 +72,7 @@ fn name_of(offer: &Value) -> &str {
     offer["properties"]["name"].as_str().or_else(last).unwrap_or_default()
 }
 
-fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<Problem> {
+fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<FilterProblem> {
     let text = |member: &str| filter[member].as_str();
     let name = text("name").unwrap_or_default();
     let named: Vec<&Value> =
@@ -84,11 +84,11 @@ fn judge(filter: &Value, location: &str, offered: &[&Value]) -> Vec<Problem> {
             None => format!("available: {}", listed(known.iter().copied())),
         };
         let message = format!("region `{location}` has no content filter `{name}`");
-        return vec![Problem { member: "name", code: Code::UnknownFilter, message, hint }];
+        return vec![FilterProblem { member: "name", code: Code::UnknownFilter, message, hint }];
     }
     let mut problems = Vec::new();
     let mut report = |member, message: String, hint: String| {
-        problems.push(Problem { member, code: Code::InvalidFilter, message, hint });
+        problems.push(FilterProblem { member, code: Code::InvalidFilter, message, hint });
     };
     let sources: Vec<Option<&str>> =
         named.iter().map(|offer| offer["properties"]["source"].as_str()).collect();

@@ -55,10 +55,10 @@ fn is_plain_secret(path: &[String], value: &Value) -> bool {
 }
 
 /// A check of a mapping at a path.
-type Problem<'a> = dyn Fn(&[String], &Map<String, Value>) -> Option<String> + 'a;
+type MappingCheck<'a> = dyn Fn(&[String], &Map<String, Value>) -> Option<String> + 'a;
 
 /// Checks each mapping, including nested ones.
-fn members(map: &Map<String, Value>, path: &mut Vec<String>, problem: &Problem<'_>) -> Option<String> {
+fn members(map: &Map<String, Value>, path: &mut Vec<String>, problem: &MappingCheck<'_>) -> Option<String> {
     problem(path, map).or_else(|| {
         map.iter().find_map(|(name, value)| {
             path.push(name.clone());

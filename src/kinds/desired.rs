@@ -14,7 +14,7 @@ use crate::principals::known_names;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::tree::Document;
+use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
 
 /// A declared resource.
@@ -117,7 +117,7 @@ pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
 
 /// Records the position of every value below a pointer, by path relative to it.
 pub(crate) fn collect_spans(
-    document: &Document,
+    document: &YamlDocument,
     pointer: &str,
     path: &str,
     value: &Value,

@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
-    Action, Differs, FieldEntry, FindingEntry, Hole, Incomplete, Mark, PLAN_VERSION, Plan, PlannedChange,
-    Property, Requests, Step, Summary, Target, hash,
+    Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Mark, PLAN_VERSION, Plan,
+    PlannedChange, Property, Requests, Step, Summary, Target, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
@@ -235,8 +235,8 @@ fn left_alone(weight: &Weight) -> Action {
 }
 
 /// Values that are only known once another resource exists.
-fn holes(desired: &Desired) -> Vec<Hole> {
-    let hole = desired.hole.iter().map(|hole| Hole {
+fn holes(desired: &Desired) -> Vec<HoleEntry> {
+    let hole = desired.hole.iter().map(|hole| HoleEntry {
         field: hole.field.to_owned(),
         resource: hole.holder.to_string(),
         property: Property::PrincipalId,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::body::is_resource;
 use crate::document::{Differs, Plan, Step, StepAction};
 use crate::id::{ResourceId, comparable};
-use crate::kinds::role_assignment::{self, Unread, Unscheduled};
+use crate::kinds::role_assignment::{self, UnreadAssignments, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
 use crate::principals::{self, has_own_identity, own_principal};
 use crate::rbac::Terms;
@@ -42,7 +42,7 @@ pub struct World {
     /// Scopes whose accounts could not be listed, with the reason.
     pub unread: BTreeMap<ResourceId, String>,
     /// Role assignments that could not be read: there may be others that are not known.
-    pub unread_assignments: Vec<Unread>,
+    pub unread_assignments: Vec<UnreadAssignments>,
     /// Assignments whose principal is not known yet, each with the resource whose identity it will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }

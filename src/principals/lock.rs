@@ -8,11 +8,11 @@ use super::{Form, Resolved, resolve};
 use crate::finding::{Code, Finding, Open};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
-use crate::spec::lock::{Entry, FORMAT_VERSION, Lock};
+use crate::spec::lock::{FORMAT_VERSION, Lock, LockEntry};
 use crate::spec::model::{Principal, PrincipalType};
 
 /// A principal of a spec, with the pointer to it.
-pub type Named<'a> = (String, &'a Principal);
+pub type NamedPrincipal<'a> = (String, &'a Principal);
 
 /// The remedy for a lock file that does not match.
 const RENEW: &str = "run `keyless lock` as someone who can read the directory, and review its changes";
@@ -41,11 +41,11 @@ impl Lock {
     #[must_use]
     pub fn of(
         loaded: &Loaded,
-        named: &[Named<'_>],
+        named: &[NamedPrincipal<'_>],
         snapshot: &Snapshot,
         tenant: Option<Uuid>,
     ) -> (Self, Vec<Open>) {
-        let mut principals: Vec<Entry> = Vec::new();
+        let mut principals: Vec<LockEntry> = Vec::new();
         let mut open = Vec::new();
         for (pointer, principal) in named {
             let Some(form) = Form::of(principal) else { continue };
@@ -55,7 +55,7 @@ impl Lock {
             }
             let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
             match resolve(&form, None, snapshot, span) {
-                Ok(who) => principals.push(Entry { tenant, principal_type, name, id: who.id }),
+                Ok(who) => principals.push(LockEntry { tenant, principal_type, name, id: who.id }),
                 Err(problem) => open.push(problem),
             }
         }
@@ -65,12 +65,12 @@ impl Lock {
 
     /// The differences between this file and a new one.
     #[must_use]
-    pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[Named<'_>]) -> Vec<Finding> {
-        let at = |entry: &Entry| {
+    pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[NamedPrincipal<'_>]) -> Vec<Finding> {
+        let at = |entry: &LockEntry| {
             let declared = declared_at(entry, named).unwrap_or_else(|| "/stack".to_owned());
             loaded.document.value_span(&declared)
         };
-        let finding = |entry: &Entry, message: String| {
+        let finding = |entry: &LockEntry, message: String| {
             Finding::error(Code::LockOutdated, message).at(at(entry)).hint(RENEW)
         };
         let mut findings = Vec::new();
@@ -101,7 +101,12 @@ impl Lock {
 
     /// Declared names that this file does not hold, and entries of another tenant than the caller's.
     #[must_use]
-    pub fn problems(&self, loaded: &Loaded, named: &[Named<'_>], tenant: Option<Uuid>) -> Vec<Finding> {
+    pub fn problems(
+        &self,
+        loaded: &Loaded,
+        named: &[NamedPrincipal<'_>],
+        tenant: Option<Uuid>,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (pointer, principal) in named {
             let Some(form) = Form::of(principal) else { continue };
@@ -110,7 +115,8 @@ impl Lock {
                 findings.push(finding.at(span));
             }
         }
-        let foreign = |entry: &&Entry| tenant.is_some() && entry.tenant.is_some() && entry.tenant != tenant;
+        let foreign =
+            |entry: &&LockEntry| tenant.is_some() && entry.tenant.is_some() && entry.tenant != tenant;
         if let Some(entry) = self.principals.iter().find(foreign) {
             let message = format!("{} was locked in another tenant than the caller's", entry.shown());
             let span = loaded.document.value_span("/stack");
@@ -133,7 +139,7 @@ pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>
 }
 
 /// Where a spec names whom an entry of a lock file holds.
-fn declared_at(entry: &Entry, named: &[Named<'_>]) -> Option<String> {
+fn declared_at(entry: &LockEntry, named: &[NamedPrincipal<'_>]) -> Option<String> {
     named.iter().find_map(|(pointer, principal)| {
         let form = Form::of(principal)?;
         let (principal_type, name) = locked_as(&form)?;
@@ -175,7 +181,8 @@ mod tests {
 
     fn lock() -> Lock {
         let id = Uuid::from_u128(7);
-        let entry = Entry { tenant: None, principal_type: PrincipalType::Group, name: "ML".to_owned(), id };
+        let entry =
+            LockEntry { tenant: None, principal_type: PrincipalType::Group, name: "ML".to_owned(), id };
         Lock { format_version: FORMAT_VERSION.to_owned(), principals: vec![entry] }
     }
 
@@ -195,7 +202,7 @@ mod tests {
         // Of two lines left by a merge neither counts; the case of a name does not matter.
         for name in ["ML", "ml"] {
             let mut twice = lock();
-            twice.principals.push(Entry {
+            twice.principals.push(LockEntry {
                 name: name.to_owned(),
                 id: Uuid::from_u128(8),
                 ..twice.principals[0].clone()

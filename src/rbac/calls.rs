@@ -61,7 +61,7 @@ pub const CALLS: [&str; 22] = [
 ];
 
 /// A way to call a model: its caller certainly has access with all of these data actions, and perhaps with one.
-pub type Call = &'static [&'static str];
+pub type CallActions = &'static [&'static str];
 
 /// What a model does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ const NAMES_OF_OTHERS: [(&str, Task); 3] =
 
 impl Task {
     /// The ways to call a model that does this; one of them is enough.
-    fn calls(self, is_openai: bool) -> &'static [Call] {
+    fn calls(self, is_openai: bool) -> &'static [CallActions] {
         match (self, is_openai) {
             (Self::Chat, true) => &[&[CHAT]],
             // `/openai/v1` and `/models` both serve models of other publishers.
@@ -166,7 +166,7 @@ pub fn shown(deployment: &Value) -> Vec<Task> {
 /// The ways to call a deployed model; one of them is enough. ARM shows what a model does only once it exists; before that, or if it shows
 /// nothing, the model's name decides. `was` is the deployment before, which may have had another model.
 #[must_use]
-pub fn calls_of(deployment: &Value, was: Option<&Value>) -> Vec<Call> {
+pub fn calls_of(deployment: &Value, was: Option<&Value>) -> Vec<CallActions> {
     let mut tasks = shown(deployment);
     let deployment = DeploymentBody::of(deployment);
     let is_openai = deployment.is_by("OpenAI");
@@ -212,13 +212,13 @@ impl Role {
 
     /// Whether it certainly permits a call.
     #[must_use]
-    pub fn can_call(&self, call: Call) -> bool {
+    pub fn can_call(&self, call: CallActions) -> bool {
         call.iter().all(|action| self.can_on_data(action))
     }
 
     /// Whether it may permit a call.
     #[must_use]
-    pub fn may_call(&self, call: Call) -> bool {
+    pub fn may_call(&self, call: CallActions) -> bool {
         call.iter().any(|action| self.can_on_data(action))
     }
 }

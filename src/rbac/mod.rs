@@ -15,7 +15,7 @@ use std::sync::{LazyLock, OnceLock};
 use serde::Deserialize;
 use uuid::Uuid;
 
-pub use calls::{CALLS, Call, Task, USUAL, calls_of, shown};
+pub use calls::{CALLS, CallActions, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
 use condition::Givable;

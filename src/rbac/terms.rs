@@ -24,7 +24,7 @@ pub struct Terms(BTreeMap<ResourceId, Term>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     holds: BTreeSet<Hold>,
-    end: End,
+    end: EndTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ enum Hold {
 
 /// When it ends, in Azure's words and parsed if possible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct End {
+struct EndTime {
     text: Option<String>,
     at: Option<Timestamp>,
 }
@@ -73,7 +73,7 @@ impl Hold {
 impl Term {
     fn of(properties: &Value) -> Self {
         let text = end_of(properties);
-        let end = End { at: text.as_deref().and_then(moment), text };
+        let end = EndTime { at: text.as_deref().and_then(moment), text };
         Self { holds: BTreeSet::from([Hold::of(properties)]), end }
     }
 

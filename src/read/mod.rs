@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 
 use crate::arm::{self, Client};
-use crate::drift::{self, Event, LogQuery};
+use crate::drift::{self, LogEvent, LogQuery};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
 /// More waves than the kinds can need: groups, then follow-ups of absences and refusals.
@@ -56,8 +56,8 @@ pub async fn ask_log(
     patience: Duration,
 ) -> Vec<(LogQuery, drift::LogAnswer)> {
     let answers = join_all(queries.iter().map(|query| async {
-        let enough = |events: &[Option<Event>]| query.is_answered(events);
-        let read = client.list_until(&query.path, Event::read, drift::PAGES, enough);
+        let enough = |events: &[Option<LogEvent>]| query.is_answered(events);
+        let read = client.list_until(&query.path, LogEvent::read, drift::PAGES, enough);
         match tokio::time::timeout(patience, read).await {
             Ok(Ok((events, whole))) => {
                 drift::LogAnswer::Read { events: events.into_iter().flatten().collect(), whole }

@@ -174,7 +174,7 @@ fn ways(holder: &Holder) -> Vec<String> {
 /// What is said of a change in access, together where the same is said of more than a few; in the order in which each is first met.
 fn by_ways(told: Vec<Told>) -> Vec<(&'static str, String)> {
     const FEW: usize = 3;
-    let mut groups: Vec<(&str, String, Vec<Who>)> = Vec::new();
+    let mut groups: Vec<(&str, String, Vec<Somebody>)> = Vec::new();
     let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for Told { sign, who, what } in told {
         let index = *known.entry((sign, what.clone())).or_insert(groups.len());
@@ -183,10 +183,10 @@ fn by_ways(told: Vec<Told>) -> Vec<(&'static str, String)> {
             None => groups.push((sign, what, vec![who])),
         }
     }
-    let one = |who: &Who, what: &str| {
+    let one = |who: &Somebody, what: &str| {
         if what.is_empty() { who.whole.clone() } else { format!("{}: {what}", who.whole) }
     };
-    let said = |(sign, what, all): (&'static str, String, Vec<Who>)| -> Vec<(&'static str, String)> {
+    let said = |(sign, what, all): (&'static str, String, Vec<Somebody>)| -> Vec<(&'static str, String)> {
         if all.len() <= FEW {
             return all.iter().map(|who| (sign, sanitize(&one(who, &what)).into_owned())).collect();
         }
@@ -382,20 +382,20 @@ pub(super) fn limit(holder: &Holder) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Told {
     sign: &'static str,
-    who: Who,
+    who: Somebody,
     what: String,
 }
 
 /// Somebody, for a line and for a list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Who {
+struct Somebody {
     whole: String,
     short: String,
 }
 
 fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
     let told = |sign, holder: &Holder, what: String| {
-        let who = Who { whole: who(holder), short: in_short(holder) };
+        let who = Somebody { whole: who(holder), short: in_short(holder) };
         Told { sign: side.sign(sign), who, what }
     };
     let through = |holder: &Holder| ways(holder).join("; ");
@@ -412,7 +412,7 @@ fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
             Some(Keys::Disabled) | None => "-",
         };
         let [whole, short] = [(); 2].map(|()| "anyone with an API key".to_owned());
-        let who = Who { whole, short };
+        let who = Somebody { whole, short };
         lines.push(Told { sign: side.sign(sign), who, what: String::new() });
     }
     lines

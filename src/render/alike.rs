@@ -18,13 +18,13 @@ pub(super) struct Alike<'a> {
 const FEW: usize = 3;
 
 /// What findings have in common: their severity, and what was answered and what to do, or else their sort.
-type Key<'a> = (Severity, Result<(String, Option<&'a str>), Code>);
+type Likeness<'a> = (Severity, Result<(String, Option<&'a str>), Code>);
 
 impl<'a> Alike<'a> {
     /// Groups findings; each group stands where its first finding stood.
     pub(super) fn of(findings: impl IntoIterator<Item = &'a FindingEntry>) -> Vec<Self> {
         let findings: Vec<&FindingEntry> = findings.into_iter().collect();
-        let mut counts: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<Likeness<'_>, usize> = BTreeMap::new();
         for finding in &findings {
             *counts.entry(key(finding)).or_default() += 1;
         }
@@ -80,7 +80,7 @@ impl<'a> Alike<'a> {
     }
 }
 
-fn key(finding: &FindingEntry) -> Key<'_> {
+fn key(finding: &FindingEntry) -> Likeness<'_> {
     let hint = finding.hint.as_deref();
     let said = finding.cause.as_deref().map(|cause| (answered(cause), hint)).ok_or(finding.code);
     (finding.severity, said)

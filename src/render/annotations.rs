@@ -26,9 +26,9 @@ pub enum Host {
 
 /// A line that the host obeys, and that nobody else could have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command(String);
+pub struct HostCommand(String);
 
-impl Command {
+impl HostCommand {
     /// The line, without its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -49,7 +49,7 @@ pub enum Much {
 
 /// A command for each issue, errors first; `folder` is the one that files are relative to.
 #[must_use]
-pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Vec<Command> {
+pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Vec<HostCommand> {
     let mut lines = Vec::new();
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         let is_shown = |issue: &&Issue| match much {
@@ -65,7 +65,7 @@ pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Ve
             let name = kind(severity);
             these.push(format!("::{name} title=keyless::and {left} more: the log and the report name them"));
         }
-        lines.extend(these.into_iter().map(Command));
+        lines.extend(these.into_iter().map(HostCommand));
     }
     lines
 }
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn texts(commands: Vec<Command>) -> Vec<String> {
+    fn texts(commands: Vec<HostCommand>) -> Vec<String> {
         commands.into_iter().map(|command| command.0).collect()
     }
 

@@ -9,23 +9,23 @@ use crate::id::ResourceId;
 
 /// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is
 /// read by more people than need that.
-pub(super) fn line(change: &PlannedChange, address: bool) -> Option<Line> {
+pub(super) fn line(change: &PlannedChange, address: bool) -> Option<CauseLine> {
     match &change.caused_by {
         Some(cause) => Some(said(cause, address)),
-        None => change.cause_unknown.clone().map(|why| Line { who: why, ..Line::default() }),
+        None => change.cause_unknown.clone().map(|why| CauseLine { who: why, ..CauseLine::default() }),
     }
 }
 
 /// Who did something, when, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct CauseLine {
     pub(super) who: String,
     /// The first time and the last one, where several changes have this line in common.
     pub(super) when: Option<(String, String)>,
     pub(super) how: String,
 }
 
-impl Line {
+impl CauseLine {
     /// Takes in the times of the same done to another.
     pub(super) fn take(&mut self, other: &Self) {
         if let (Some((from, to)), Some((first, last))) = (&mut self.when, &other.when) {
@@ -35,7 +35,7 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for CauseLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.who)?;
         match &self.when {
@@ -47,7 +47,7 @@ impl fmt::Display for Line {
     }
 }
 
-fn said(cause: &Cause, address: bool) -> Line {
+fn said(cause: &Cause, address: bool) -> CauseLine {
     let what = match (cause.done, &cause.resource) {
         (Done::Changed, _) => "last changed by".to_owned(),
         (Done::Created, _) => "created by".to_owned(),
@@ -63,7 +63,7 @@ fn said(cause: &Cause, address: bool) -> Line {
     let from = cause.client_ip_address.as_ref().filter(|_| address).map(|from| format!("from {from}"));
     let more: Vec<&str> = cause.operation.iter().chain(&from).map(String::as_str).collect();
     let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-    Line { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
+    CauseLine { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
 }
 
 /// Who it was.

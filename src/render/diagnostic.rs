@@ -110,10 +110,10 @@ fn snippets(
     sources: &Sources,
     searched: &mut Searched,
 ) -> Vec<Excerpt> {
-    let main = Mark { span, label: None, kind: AnnotationKind::Primary };
+    let main = SnippetMark { span, label: None, kind: AnnotationKind::Primary };
     let Some((other, label)) = related else { return vec![excerpt(&[main], sources, searched)] };
     let label = Some(sanitize(label).into_owned());
-    let other = Mark { span: *other, label, kind: AnnotationKind::Context };
+    let other = SnippetMark { span: *other, label, kind: AnnotationKind::Context };
     let lines = [&main, &other].map(|mark| sources.position(mark.span).line);
     if main.span.file == other.span.file && lines[0].abs_diff(lines[1]) <= TOGETHER {
         vec![excerpt(&[main, other], sources, searched)]
@@ -122,14 +122,14 @@ fn snippets(
     }
 }
 
-struct Mark {
+struct SnippetMark {
     span: Span,
     label: Option<String>,
     kind: AnnotationKind,
 }
 
 /// The lines of some marks in one file, sanitised and cut to width, with the marks moved to where their text has moved.
-fn excerpt(marks: &[Mark], sources: &Sources, searched: &mut Searched) -> Excerpt {
+fn excerpt(marks: &[SnippetMark], sources: &Sources, searched: &mut Searched) -> Excerpt {
     let mut positions = marks.iter().map(|mark| sources.position(mark.span)).collect::<Vec<_>>();
     let first = positions.iter().map(|position| position.line).min().unwrap_or(1);
     let last = positions.iter().map(|position| position.line).max().unwrap_or(1);
@@ -197,15 +197,15 @@ fn push_line(shown: &mut String, line: &str, focus: usize, hidden: &[Range<usize
 
 /// Where secrets stand in the parts of files that were searched: many places of one line need one search.
 #[derive(Default)]
-struct Searched(Vec<(FileId, Secrets)>);
+struct Searched(Vec<(FileId, SecretRanges)>);
 
 /// By the first byte of a part, in bytes of the file.
-type Secrets = BTreeMap<usize, Vec<Range<usize>>>;
+type SecretRanges = BTreeMap<usize, Vec<Range<usize>>>;
 
 impl Searched {
-    fn of(&mut self, file: FileId) -> &mut Secrets {
+    fn of(&mut self, file: FileId) -> &mut SecretRanges {
         let at = self.0.iter().position(|(known, _)| *known == file).unwrap_or_else(|| {
-            self.0.push((file, Secrets::new()));
+            self.0.push((file, SecretRanges::new()));
             self.0.len() - 1
         });
         &mut self.0[at].1
@@ -218,7 +218,7 @@ fn hidden(
     start: usize,
     line: &str,
     focus: usize,
-    searched: &mut Secrets,
+    searched: &mut SecretRanges,
 ) -> Vec<Range<usize>> {
     // A line may be as long as its file, and only a window of it is shown: what is searched begins at a multiple, so that it is
     // the same for all places that are near each other.

@@ -154,11 +154,13 @@ pub(super) fn compared(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry
 }
 
 /// A long value of a field, word by word or element by element: what only the spec has, and what is only live.
-pub(super) fn long(field: &FieldEntry) -> Option<Vec<words::Line>> {
+pub(super) fn long(field: &FieldEntry) -> Option<Vec<words::StyledText>> {
     let mut lines = words::changed(&field.after, &field.before, ONLY)?;
     if lines.iter().any(|line| line.plain.contains("[-") || line.plain.contains("{+")) {
-        lines
-            .insert(0, words::Line { plain: LEGEND.to_owned(), styled: format!("{QUIET}{LEGEND}{QUIET:#}") });
+        lines.insert(
+            0,
+            words::StyledText { plain: LEGEND.to_owned(), styled: format!("{QUIET}{LEGEND}{QUIET:#}") },
+        );
     }
     Some(lines)
 }
@@ -169,15 +171,15 @@ fn shortened(field: &FieldEntry) -> FieldEntry {
 }
 
 /// The lines that show one field.
-fn sides(kind: &str, field: &FieldEntry) -> Vec<words::Line> {
+fn sides(kind: &str, field: &FieldEntry) -> Vec<words::StyledText> {
     let field = &shortened(field);
     let line =
-        |plain: String, style: Style| words::Line { styled: format!("{style}{plain}{style:#}"), plain };
+        |plain: String, style: Style| words::StyledText { styled: format!("{style}{plain}{style:#}"), plain };
     if let Some(lines) = long(field) {
         return lines;
     }
     if let (Some(live), Some(spec)) = (field.before.as_array(), field.after.as_array()) {
-        let only = |sign: &str, these: &[Value], those: &[Value], style| -> Vec<words::Line> {
+        let only = |sign: &str, these: &[Value], those: &[Value], style| -> Vec<words::StyledText> {
             let only = these.iter().filter(|each| !those.contains(each));
             only.map(|each| line(format!("{sign} {}", plain(each)), style)).collect()
         };

@@ -42,7 +42,7 @@ pub(super) struct Entry<'a> {
     /// What there is to say of it.
     pub(super) told: Vec<String>,
     /// Who did that.
-    pub(super) cause: Option<cause::Line>,
+    pub(super) cause: Option<cause::CauseLine>,
     pub(super) fields: Vec<Shown>,
     pub(super) places: Vec<&'a Position>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Entry<'a> {
 #[derive(Clone)]
 pub(super) struct Shown {
     pub(super) label: String,
-    pub(super) lines: Vec<words::Line>,
+    pub(super) lines: Vec<words::StyledText>,
     pub(super) places: Vec<Position>,
 }
 
@@ -148,7 +148,8 @@ impl Entry<'_> {
 
     /// Leaves out the fields that only repeat a name.
     pub(super) fn forget(&mut self, name: &str) {
-        let repeats = |line: &words::Line| line.plain.strip_suffix(DEFAULT).unwrap_or(&line.plain) == name;
+        let repeats =
+            |line: &words::StyledText| line.plain.strip_suffix(DEFAULT).unwrap_or(&line.plain) == name;
         self.fields.retain(|field| !(field.is_short() && field.lines.iter().all(repeats)));
     }
 
@@ -186,7 +187,7 @@ impl Entry<'_> {
 }
 
 /// What a title is made of.
-pub(super) struct Named {
+pub(super) struct TitleParts {
     /// What it has in common with those that are alike: the role and the scope, or the kind.
     pub(super) stem: String,
     /// The same for several of them.
@@ -196,7 +197,7 @@ pub(super) struct Named {
 }
 
 /// What the title of a change says within a group, and of what it is made, where others can be like it.
-pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (String, Option<Named>) {
+pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (String, Option<TitleParts>) {
     let whole = || (change.title.clone(), None);
     let (Some(kind), Ok(id)) = (kinds::by_name(&change.kind), ResourceId::parse(&change.id)) else {
         return whole();
@@ -225,7 +226,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
         (format!("{noun} {name}{of}"), format!("{noun}{of}"), format!("{noun}s{of}"), name.to_owned())
     };
     let (title, stem, stems, item) = parts;
-    (title, Some(Named { stem, stems, item }))
+    (title, Some(TitleParts { stem, stems, item }))
 }
 
 /// A principal in a list: whoever has a name is known by it, and by the first digits of the id.

@@ -25,7 +25,7 @@ const MOST: usize = 300;
 const SAME: usize = 3;
 
 /// Changes that stand on one thing, or on several things and are the same on each.
-pub(super) struct Group<'a> {
+pub(super) struct ChangeGroup<'a> {
     /// What they stand on, by name; not sanitised yet. Empty where that is not known.
     pub(super) names: Vec<String>,
     pub(super) noun: String,
@@ -33,7 +33,7 @@ pub(super) struct Group<'a> {
     pub(super) entries: Vec<Entry<'a>>,
 }
 
-impl Group<'_> {
+impl ChangeGroup<'_> {
     /// How much of what is on each, in words.
     pub(super) fn totals(&self) -> String {
         let mut counts: BTreeMap<Counted, usize> = BTreeMap::new();
@@ -135,7 +135,7 @@ pub(super) struct Fitted {
 
 /// Makes room: what weighs least is told by its totals first, from the end on; then it is left out.
 pub(super) fn fitted(
-    groups: &[Group<'_>],
+    groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
     shorter: &[String],
     size: impl Fn(&str) -> usize,
@@ -165,7 +165,7 @@ pub(super) fn fitted(
         .into_iter()
         .filter(|(_, which)| !which.is_empty())
         .map(|(how, which)| {
-            let which: Vec<&Group<'_>> = which.into_iter().map(|index| &groups[index]).collect();
+            let which: Vec<&ChangeGroup<'_>> = which.into_iter().map(|index| &groups[index]).collect();
             let count: usize = which.iter().map(|group| group.count()).sum();
             format!("{count} {} {how} ({})", plural(count, "change", "changes"), sum(&which))
         })
@@ -174,7 +174,7 @@ pub(super) fn fitted(
 }
 
 /// How much of what groups hold, in words.
-fn sum(groups: &[&Group<'_>]) -> String {
+fn sum(groups: &[&ChangeGroup<'_>]) -> String {
     let mut counts: BTreeMap<Counted, usize> = BTreeMap::new();
     for entry in groups.iter().flat_map(|group| &group.entries) {
         *counts.entry(entry.counted).or_default() += entry.changes.len();
@@ -185,7 +185,7 @@ fn sum(groups: &[&Group<'_>]) -> String {
 
 /// Entries by what they stand on, those that are alike as one, groups that are the same as one; and how many are left out, because nothing
 /// comes of them.
-pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<Group<'_>>, usize) {
+pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<ChangeGroup<'_>>, usize) {
     let all = entries.len();
     entries.retain(|entry| !entry.is_idle);
     let idle = all - entries.len();
@@ -207,7 +207,7 @@ pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<Group<'_>>, usize) {
             into[*index] = Some(indices[0]);
         }
     }
-    let mut kept: BTreeMap<usize, Group<'_>> = BTreeMap::new();
+    let mut kept: BTreeMap<usize, ChangeGroup<'_>> = BTreeMap::new();
     for (index, group) in groups.into_iter().enumerate() {
         match into[index].and_then(|first| kept.get_mut(&first)) {
             Some(first) => {
@@ -227,7 +227,7 @@ pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<Group<'_>>, usize) {
 }
 
 /// Entries by what they stand on, in the order in which each is first met.
-fn grouped(entries: Vec<Entry<'_>>) -> Vec<Group<'_>> {
+fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
     let mut groups: Vec<(Option<ResourceId>, Vec<Entry<'_>>)> = Vec::new();
     let mut known: BTreeMap<Option<ResourceId>, usize> = BTreeMap::new();
     for mut entry in entries {
@@ -251,7 +251,7 @@ fn grouped(entries: Vec<Entry<'_>>) -> Vec<Group<'_>> {
     let called: Vec<_> = groups.iter().map(|(on, _)| on).zip(&names).map(name).collect();
     let groups = groups.into_iter().zip(called);
     groups
-        .map(|((_, entries), called)| Group {
+        .map(|((_, entries), called)| ChangeGroup {
             names: called.iter().map(|(_, name)| name.clone()).collect(),
             noun: called.map_or_else(String::new, |(noun, _)| noun),
             entries,

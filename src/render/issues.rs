@@ -18,7 +18,7 @@ use crate::source::Position;
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    pub(super) rule: Rule,
+    pub(super) rule: IssueRule,
     pub(super) severity: Severity,
     /// What it is, what lies behind it, and what to do.
     pub(super) said: Vec<String>,
@@ -35,33 +35,33 @@ pub struct Issue {
 
 /// What sort of thing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(super) enum IssueRule {
     Finding(Code),
     Differs(Differs),
 }
 
-impl Rule {
+impl IssueRule {
     /// Every rule.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let differs = [Differs::Missing, Differs::Changed, Differs::Extra];
-        differs.into_iter().map(Rule::Differs).chain(Code::ALL.iter().copied().map(Rule::Finding))
+        differs.into_iter().map(IssueRule::Differs).chain(Code::ALL.iter().copied().map(IssueRule::Finding))
     }
 
     pub(super) fn id(self) -> &'static str {
         match self {
-            Rule::Finding(code) => code.as_str(),
-            Rule::Differs(Differs::Missing) => "differs-missing",
-            Rule::Differs(Differs::Changed) => "differs-changed",
-            Rule::Differs(Differs::Extra) => "differs-extra",
+            IssueRule::Finding(code) => code.as_str(),
+            IssueRule::Differs(Differs::Missing) => "differs-missing",
+            IssueRule::Differs(Differs::Changed) => "differs-changed",
+            IssueRule::Differs(Differs::Extra) => "differs-extra",
         }
     }
 
     pub(super) fn about(self) -> &'static str {
         match self {
-            Rule::Finding(code) => code.about(),
-            Rule::Differs(Differs::Missing) => "a resource that a spec declares and that is not there",
-            Rule::Differs(Differs::Changed) => "a resource that is live and not as its spec declares it",
-            Rule::Differs(Differs::Extra) => {
+            IssueRule::Finding(code) => code.about(),
+            IssueRule::Differs(Differs::Missing) => "a resource that a spec declares and that is not there",
+            IssueRule::Differs(Differs::Changed) => "a resource that is live and not as its spec declares it",
+            IssueRule::Differs(Differs::Extra) => {
                 "a resource that is live and that no spec declares, or no longer"
             }
         }
@@ -70,8 +70,8 @@ impl Rule {
     /// The page that says more.
     pub(super) fn page(self) -> &'static str {
         match self {
-            Rule::Finding(_) => "docs/findings.md",
-            Rule::Differs(_) => "docs/pipelines.md",
+            IssueRule::Finding(_) => "docs/findings.md",
+            IssueRule::Differs(_) => "docs/pipelines.md",
         }
     }
 }
@@ -118,7 +118,7 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
         None => json!([finding.code, file, finding.message]),
     };
     Issue {
-        rule: Rule::Finding(finding.code),
+        rule: IssueRule::Finding(finding.code),
         severity: finding.severity,
         said: said.into_iter().flatten().cloned().chain(cause).collect(),
         place: finding.source.clone(),
@@ -146,7 +146,7 @@ fn differs(change: &PlannedChange) -> Option<Differs> {
 
 /// One issue for each field that differs, at its line, or one for the whole.
 fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Vec<Issue> {
-    let rule = Rule::Differs(differs);
+    let rule = IssueRule::Differs(differs);
     let resource = if change.id.is_empty() { &change.address } else { &change.id };
     let issue = |said: String, place: Option<&Position>, path: &[String]| Issue {
         rule,

@@ -9,10 +9,10 @@ use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
-use crate::document::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
+use crate::document::keys::{AccountKeys, KeyStatus, Keys, KeysStatement, Revocation};
 use crate::text::sanitize::{markdown, markdown_code};
 
-impl Said for Status {
+impl Said for KeysStatement {
     const COMMAND: &'static str = "keys status";
 
     fn text(&self, _page: Page) -> String {

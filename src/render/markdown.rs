@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::access::{Side, changes_markdown, heading_markdown};
 use super::alike::Alike;
 use super::entry::Entry;
-use super::groups::{FEW, Fitted, Group, alike, fitted};
+use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
 use super::page;
 use super::summary::not_read;
 use super::text::{self, counted as counted_steps, fields, label, plural, requests, shown_changes, worded};
@@ -192,7 +192,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     };
     let room = room.saturating_sub(size(&idle));
     let told = |is_whole| -> Vec<String> {
-        let each = |group: &Group<'_>| {
+        let each = |group: &ChangeGroup<'_>| {
             let names = if group.names.len() > 1 {
                 let names: Vec<String> = group.names.iter().map(|name| markdown(name)).collect();
                 format!("{}\n\n", names.join(", "))
@@ -228,7 +228,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
 }
 
 /// What a group is called and how much of what it holds, for HTML and for Markdown.
-fn heading(group: &Group<'_>) -> String {
+fn heading(group: &ChangeGroup<'_>) -> String {
     let mut safe = String::new();
     for character in sanitize(&format!("{}: {}", group.title(), group.totals())).chars() {
         if character.is_alphanumeric() || matches!(character, ' ' | ',' | '-') {

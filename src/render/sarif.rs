@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::issues::{Issue, Rule, relative, stand_in};
+use super::issues::{Issue, IssueRule, relative, stand_in};
 use crate::finding::{Code, Severity};
 use crate::source::Position;
 use crate::text::sanitize::sanitize;
@@ -21,14 +21,16 @@ pub fn sarif(issues: &[Issue], folder: &str) -> Value {
         shown.sort_by_key(|issue| issue.severity);
         shown.truncate(MOST);
     }
-    let rules: Vec<Rule> = Rule::all().filter(|rule| shown.iter().any(|issue| issue.rule == *rule)).collect();
+    let rules: Vec<IssueRule> =
+        IssueRule::all().filter(|rule| shown.iter().any(|issue| issue.rule == *rule)).collect();
     // GitHub takes no file in which a result has no place.
     let elsewhere = stand_in(issues);
     let results = shown.iter().map(|issue| {
         let index = rules.iter().position(|rule| *rule == issue.rule);
         result(issue, index, issue.place.as_ref().unwrap_or(&elsewhere), folder)
     });
-    let broken = |issue: &Issue| matches!(issue.rule, Rule::Finding(Code::RunFailed | Code::Interrupted));
+    let broken =
+        |issue: &Issue| matches!(issue.rule, IssueRule::Finding(Code::RunFailed | Code::Interrupted));
     let mut invocation = json!({"executionSuccessful": !issues.iter().any(broken)});
     let left = issues.len() - shown.len();
     if left > 0 {
@@ -52,7 +54,7 @@ pub fn sarif(issues: &[Issue], folder: &str) -> Value {
     })
 }
 
-fn descriptor(rule: Rule) -> Value {
+fn descriptor(rule: IssueRule) -> Value {
     let about = json!({"text": rule.about()});
     let help = format!("`{}`: {}. More in {} of keyless.", rule.id(), rule.about(), rule.page());
     json!({

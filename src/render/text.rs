@@ -221,7 +221,7 @@ pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
 }
 
 /// The lines that show one field: long values word by word where they change.
-fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::Line> {
+fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
     let (before, after) = words::shortened(&field.before, &field.after);
     // Whether it changes at all is asked of the whole.
     let is_same = field.before == field.after;
@@ -234,7 +234,7 @@ fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::Line> {
         words::changed(&field.before, &field.after, words::GOES_AND_COMES)
     };
     let short = || {
-        let line = |(plain, style): (String, Style)| words::Line {
+        let line = |(plain, style): (String, Style)| words::StyledText {
             styled: format!("{style}{plain}{style:#}"),
             plain,
         };

@@ -79,12 +79,12 @@ fn cut(text: &str, differs: usize) -> String {
 
 /// A line as it shows: plain for measuring, and with styles.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct StyledText {
     pub(super) plain: String,
     pub(super) styled: String,
 }
 
-impl Line {
+impl StyledText {
     fn push(&mut self, text: &str, style: Style) {
         self.plain.push_str(text);
         let _ = write!(self.styled, "{style}{text}{style:#}");
@@ -98,9 +98,9 @@ impl Line {
 }
 
 /// A text of several lines, or nothing for any other value.
-pub(super) fn block(value: &Value) -> Option<Vec<Line>> {
+pub(super) fn block(value: &Value) -> Option<Vec<StyledText>> {
     let text = value.as_str().map(str::trim_end).filter(|text| text.contains('\n'))?;
-    Some(text.lines().map(|line| Line::of(&sanitize(line), Style::new())).collect())
+    Some(text.lines().map(|line| StyledText::of(&sanitize(line), Style::new())).collect())
 }
 
 /// What stands before a line of the one value, and before one of the other.
@@ -109,7 +109,7 @@ pub(super) type Signs = [&'static str; 2];
 pub(super) const GOES_AND_COMES: Signs = ["-", "+"];
 
 /// How a long value changes; nothing for values that are short, or of another sort.
-pub(super) fn changed(before: &Value, after: &Value, signs: Signs) -> Option<Vec<Line>> {
+pub(super) fn changed(before: &Value, after: &Value, signs: Signs) -> Option<Vec<StyledText>> {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {
             is_long(&[before, after]).then(|| texts(before, after, signs))
@@ -125,20 +125,20 @@ fn is_long(texts: &[&str]) -> bool {
     texts.iter().any(|text| text.trim_end().contains('\n') || text.chars().count() > LONG)
 }
 
-fn texts(before: &str, after: &str, signs: Signs) -> Vec<Line> {
+fn texts(before: &str, after: &str, signs: Signs) -> Vec<StyledText> {
     let (before, after) = (before.trim_end(), after.trim_end());
     let marked = |text: &str| MARKS.iter().any(|mark| text.contains(mark));
     if before.len() + after.len() > LONGEST || marked(before) || marked(after) {
-        let whole = |text: &str, sign: &str, style: Style| -> Vec<Line> {
-            text.lines().map(|line| Line::of(&format!("{sign} {}", sanitize(line)), style)).collect()
+        let whole = |text: &str, sign: &str, style: Style| -> Vec<StyledText> {
+            text.lines().map(|line| StyledText::of(&format!("{sign} {}", sanitize(line)), style)).collect()
         };
         return [whole(before, signs[0], BAD), whole(after, signs[1], GOOD)].concat();
     }
-    let mut lines = vec![(Line::default(), false)];
+    let mut lines = vec![(StyledText::default(), false)];
     for (tag, piece) in pieces(before, after) {
         for (index, part) in piece.split('\n').enumerate() {
             if index > 0 {
-                lines.push((Line::default(), false));
+                lines.push((StyledText::default(), false));
             }
             let (Some((line, differs)), false) = (lines.last_mut(), part.is_empty()) else { continue };
             let text = sanitize(part);
@@ -203,7 +203,7 @@ fn pieces(before: &str, after: &str) -> Vec<(ChangeTag, String)> {
 }
 
 /// The lines that differ and a few around them.
-fn around(lines: &[(Line, bool)]) -> Vec<Line> {
+fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
     let near = |at: usize| {
         let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(lines.len() - 1));
         lines[from..=to].iter().any(|(_, differs)| *differs)
@@ -216,7 +216,7 @@ fn around(lines: &[(Line, bool)]) -> Vec<Line> {
         }
         if near(at) {
             if left_out {
-                shown.push(Line::of("...", Style::new()));
+                shown.push(StyledText::of("...", Style::new()));
             }
             left_out = false;
             shown.push(line.clone());
@@ -225,13 +225,13 @@ fn around(lines: &[(Line, bool)]) -> Vec<Line> {
         }
     }
     if left_out {
-        shown.push(Line::of("...", Style::new()));
+        shown.push(StyledText::of("...", Style::new()));
     }
     shown
 }
 
 /// Elements that go, come, and change: the last are those that keep their identity.
-fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<Line>> {
+fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<StyledText>> {
     let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
     let mut new: Vec<&Value> = after.iter().filter(|element| !before.contains(element)).collect();
     let mut lines = Vec::new();
@@ -242,20 +242,22 @@ fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<Line>
             Some(at) => {
                 let mut shown = texts(&plain(old), &plain(new.remove(at)), signs);
                 if let Some(first) = shown.first_mut() {
-                    let mut line = Line::of("~ ", CHANGED);
+                    let mut line = StyledText::of("~ ", CHANGED);
                     line.plain.push_str(&first.plain);
                     line.styled.push_str(&first.styled);
                     *first = line;
                 }
                 changed.extend(shown);
             }
-            None => lines.push(Line::of(&format!("{} {}", signs[0], plain(old)), BAD)),
+            None => lines.push(StyledText::of(&format!("{} {}", signs[0], plain(old)), BAD)),
         }
     }
     if changed.is_empty() {
         return None;
     }
-    lines.extend(new.into_iter().map(|element| Line::of(&format!("{} {}", signs[1], plain(element)), GOOD)));
+    lines.extend(
+        new.into_iter().map(|element| StyledText::of(&format!("{} {}", signs[1], plain(element)), GOOD)),
+    );
     lines.extend(changed);
     Some(lines)
 }

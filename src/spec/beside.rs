@@ -12,7 +12,7 @@ use crate::finding::{Code, Finding};
 use crate::source::{FileId, Sources};
 
 /// The files of an environment, as far as they were read.
-pub(super) struct Beside<'a> {
+pub(super) struct EnvironmentFiles<'a> {
     name: Option<&'a str>,
     /// What holds without any.
     outside: Variables,
@@ -22,7 +22,7 @@ pub(super) struct Beside<'a> {
     told: bool,
 }
 
-impl<'a> Beside<'a> {
+impl<'a> EnvironmentFiles<'a> {
     pub(super) fn new(inputs: &'a VariableInputs, outside: Variables) -> Self {
         Self { name: inputs.beside.as_deref(), outside, read: BTreeMap::new(), told: false }
     }

@@ -135,7 +135,7 @@ struct Loader<'s> {
 }
 
 /// An entry of a folder to load.
-enum Entry {
+enum FolderEntry {
     Spec,
     /// A folder that has not been walked yet.
     Folder,
@@ -208,15 +208,20 @@ impl<'s> Loader<'s> {
             }
             let path = entry.path();
             match self.entry(&entry, root, walked) {
-                Some(Entry::Spec) => found.push(path),
-                Some(Entry::Folder) => self.walk(&path, root, depth + 1, walked, found),
+                Some(FolderEntry::Spec) => found.push(path),
+                Some(FolderEntry::Folder) => self.walk(&path, root, depth + 1, walked, found),
                 None => {}
             }
         }
     }
 
     /// Which entry of a folder to load, and findings for others: unreadable specs, and those that would go unnoticed.
-    fn entry(&mut self, entry: &fs::DirEntry, root: &Path, walked: &mut BTreeSet<PathBuf>) -> Option<Entry> {
+    fn entry(
+        &mut self,
+        entry: &fs::DirEntry,
+        root: &Path,
+        walked: &mut BTreeSet<PathBuf>,
+    ) -> Option<FolderEntry> {
         let path = entry.path();
         let wanted = is_spec(&path);
         let about = match fs::metadata(&path) {
@@ -245,7 +250,11 @@ impl<'s> Loader<'s> {
             self.findings.push(Finding::new(severity, Code::UnreadableFile, message).hint(hint));
             return None;
         }
-        if about.is_file() { Some(Entry::Spec) } else { walked.insert(real).then_some(Entry::Folder) }
+        if about.is_file() {
+            Some(FolderEntry::Spec)
+        } else {
+            walked.insert(real).then_some(FolderEntry::Folder)
+        }
     }
 
     fn file(&mut self, path: &Path) {

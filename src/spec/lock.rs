@@ -17,13 +17,13 @@ pub struct Lock {
     /// Version of this format: `1.0`.
     pub format_version: String,
     /// Each principal that the spec names and that must be looked up, by type and name.
-    pub principals: Vec<Entry>,
+    pub principals: Vec<LockEntry>,
 }
 
 /// The principal of a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Entry {
+pub struct LockEntry {
     /// The tenant in which it was looked up, if that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Uuid>,
@@ -55,7 +55,7 @@ pub enum LockError {
     },
 }
 
-impl Entry {
+impl LockEntry {
     pub(crate) fn is(&self, principal_type: PrincipalType, name: &str) -> bool {
         self.principal_type == principal_type && self.name.to_lowercase() == name.to_lowercase()
     }

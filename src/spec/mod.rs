@@ -26,12 +26,12 @@ use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::source::{FileId, Sources, Span};
-use beside::Beside;
+use beside::EnvironmentFiles;
 use load::SpecFile;
 use lock::Lock;
 pub(crate) use names::is_group_name;
 pub use names::{STACK_NAMES, is_stack_name};
-use tree::Document;
+use tree::YamlDocument;
 use variables::{VariableInputs, Variables};
 
 /// The number of findings after which no more are reported for a file.
@@ -41,7 +41,7 @@ const MAX_FINDINGS: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The tree with its variables substituted, and its positions.
-    pub document: Document,
+    pub document: YamlDocument,
     /// The same, typed.
     pub spec: model::Spec,
     /// The principals of its names, if it has a lock file.
@@ -63,7 +63,7 @@ pub fn read(
     findings.extend(problems);
     let mut loaded = Vec::new();
     let mut damaged = Vec::new();
-    let mut beside = Beside::new(inputs, outside);
+    let mut beside = EnvironmentFiles::new(inputs, outside);
     // The variables that specs refer to; nothing where a spec could not be read as far as that.
     let mut used = Some(BTreeSet::new());
     for SpecFile { file, folders } in files {
@@ -118,7 +118,7 @@ fn stand_ins(damaged: &[Loaded]) -> (BTreeSet<Span>, BTreeSet<Span>) {
 }
 
 /// Parses a file, and hides possible secrets in it from excerpts.
-fn parse(file: FileId, sources: &mut Sources) -> (Option<Document>, Vec<Finding>) {
+fn parse(file: FileId, sources: &mut Sources) -> (Option<YamlDocument>, Vec<Finding>) {
     let parsed = tree::parse(file, sources);
     let hidden = secrets::hidden(parsed.0.as_ref(), &sources.file(file).text);
     sources.hide(file, hidden);
@@ -141,7 +141,7 @@ fn outside(inputs: &VariableInputs, sources: &mut Sources) -> (Variables, Vec<Fi
 
 /// Reads one file: all of its findings, in the order of the file, the variables that it refers to, and the spec if no finding is an error.
 fn read_file(
-    (document, mut findings): (Option<Document>, Vec<Finding>),
+    (document, mut findings): (Option<YamlDocument>, Vec<Finding>),
     outside: &Variables,
     sources: &Sources,
     damaged: &mut Vec<Loaded>,
@@ -198,7 +198,7 @@ fn capped(findings: &[Finding]) -> Vec<Finding> {
 }
 
 /// What can be read of a document with problems.
-fn rest_of(mut document: Document) -> Option<Loaded> {
+fn rest_of(mut document: YamlDocument) -> Option<Loaded> {
     let (tree, lost) = structure::salvage(&document)?;
     document.tree = tree;
     document.reported.extend(lost);

@@ -37,8 +37,8 @@ pub(super) fn read(text: &str) -> Scalar {
         return number;
     }
     match numeric_shape(unsigned) {
-        Some(Shape::Whole) => whole(&format!("{sign}{unsigned}")),
-        Some(Shape::Fraction) => fraction(&format!("{sign}{unsigned}")),
+        Some(ScalarShape::Whole) => whole(&format!("{sign}{unsigned}")),
+        Some(ScalarShape::Fraction) => fraction(&format!("{sign}{unsigned}")),
         None => Scalar::Value(Value::String(text.to_owned())),
     }
 }
@@ -67,13 +67,13 @@ fn radix(text: &str) -> Option<Scalar> {
     Some(u64::from_str_radix(digits, radix).map_or(Scalar::TooBig, |number| Scalar::Value(number.into())))
 }
 
-enum Shape {
+enum ScalarShape {
     Whole,
     Fraction,
 }
 
 /// Whether unsigned text is a decimal number without superfluous leading zeros.
-fn numeric_shape(unsigned: &str) -> Option<Shape> {
+fn numeric_shape(unsigned: &str) -> Option<ScalarShape> {
     let bytes = unsigned.as_bytes();
     let digits_from = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let whole = digits_from(0);
@@ -81,14 +81,14 @@ fn numeric_shape(unsigned: &str) -> Option<Shape> {
         return None;
     }
     let mut at = whole;
-    let mut shape = Shape::Whole;
+    let mut shape = ScalarShape::Whole;
     if bytes.get(at) == Some(&b'.') {
         let decimals = digits_from(at + 1);
         if whole == 0 && decimals == 0 {
             return None;
         }
         at += 1 + decimals;
-        shape = Shape::Fraction;
+        shape = ScalarShape::Fraction;
     } else if whole == 0 {
         return None;
     }
@@ -102,7 +102,7 @@ fn numeric_shape(unsigned: &str) -> Option<Shape> {
             return None;
         }
         at += exponent;
-        shape = Shape::Fraction;
+        shape = ScalarShape::Fraction;
     }
     (at == bytes.len()).then_some(shape)
 }

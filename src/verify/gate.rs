@@ -10,7 +10,7 @@ use super::probe::DataPlane;
 use super::recent::{Looking, Recent};
 use super::subject::{answering, keys, sorts};
 use super::verdict::ProofResult;
-use super::{Proof, Run, Subject, Verification, Waiting, Wanted, run};
+use super::{ExpectedChild, Proof, Run, Subject, Verification, Waiting, run};
 use crate::accounts::Standing;
 use crate::arm::{Client, Interrupt};
 use crate::document::{Action, Plan, Step, StepAction};
@@ -26,7 +26,7 @@ pub struct Gate {
     /// The location of data planes.
     pub place: DataPlane,
     /// What the plan declares, so that a missing resource does not count as proven.
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<ExpectedChild>,
     /// How long to wait for temporary failures.
     pub limit: Duration,
     /// Ends waits.
@@ -52,7 +52,7 @@ impl Gate {
 
     /// The deployments and projects that a plan declares, whether live or not.
     #[must_use]
-    pub fn wanted(plan: &Plan) -> Vec<Wanted> {
+    pub fn wanted(plan: &Plan) -> Vec<ExpectedChild> {
         let kinds = [Deployments.name(), Projects.name()];
         let undeclared = [Action::Delete, Action::Unmanaged, Action::UnmanagedDrift];
         let declared = plan
@@ -60,7 +60,7 @@ impl Gate {
             .iter()
             .filter(|change| kinds.contains(&change.kind.as_str()) && !undeclared.contains(&change.action));
         let ids = declared.filter_map(|change| ResourceId::parse(&change.id).ok());
-        ids.map(|id| Wanted { id, span: None }).collect()
+        ids.map(|id| ExpectedChild { id, span: None }).collect()
     }
 
     /// Before the write: every deployment and project accepts a token.

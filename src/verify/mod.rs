@@ -25,8 +25,8 @@ use crate::finding::{Code, Severity};
 use crate::source::{Position, Sources};
 use call::Prober;
 use probe::DataPlane;
-pub use subject::{Subject, Wanted, queries, subjects};
-use verdict::{ProofResult, Reason, Verdict, judge};
+pub use subject::{ExpectedChild, Subject, queries, subjects};
+use verdict::{Judgement, ProofResult, Reason, judge};
 
 /// The results for the accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -104,7 +104,7 @@ pub enum Claim {
 }
 
 /// Called for each wait: what for, why, and how long so far.
-pub type Waiting = dyn Fn(&str, &Verdict, Duration) + Send + Sync;
+pub type Waiting = dyn Fn(&str, &Judgement, Duration) + Send + Sync;
 
 /// The settings of a run.
 pub struct Run<'a> {
@@ -148,7 +148,7 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
             attempts += 1;
             let verdict = tokio::select! {
                 biased;
-                () = run.interrupt.triggered() => break Verdict::interrupted(),
+                () = run.interrupt.triggered() => break Judgement::interrupted(),
                 answered = run.caller.ask(probe) => judge(probe.call, &answered),
             };
             let verdict = verdict.beside_arm(!subject.account.takes_keys());
@@ -160,7 +160,7 @@ async fn check(subject: &Subject<'_>, run: &Run<'_>, sources: Option<&Sources>) 
                 biased;
                 () = run.interrupt.triggered() => {
                     let message = format!("{}; interrupted while waiting for that to change", verdict.message);
-                    break Verdict { message, ..verdict };
+                    break Judgement { message, ..verdict };
                 }
                 () = tokio::time::sleep(wait) => {}
             }

@@ -41,7 +41,7 @@ impl Call {
 
 /// A deployment as ARM shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployment {
+pub struct LiveDeployment {
     /// Its name.
     pub name: String,
     /// The model's publisher: `OpenAI`, `Mistral AI`.
@@ -63,7 +63,7 @@ impl Ask {
     }
 }
 
-impl Deployment {
+impl LiveDeployment {
     /// Parses a deployment in ARM shape: its capabilities show what the model does.
     #[must_use]
     pub fn of(body: &Value) -> Option<Self> {
@@ -311,7 +311,7 @@ mod tests {
             (other, Value::Null, None),
         ] {
             let body = json!({"name": "chat/m", "properties": {"capabilities": capabilities, "model": {"format": format}}});
-            let found = Deployment::of(&body).unwrap();
+            let found = LiveDeployment::of(&body).unwrap();
             assert_eq!((found.name.as_str(), found.ask), ("m", ask), "{format} {capabilities}");
         }
     }

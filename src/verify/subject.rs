@@ -8,9 +8,9 @@ use std::borrow::Borrow;
 use serde_json::Value;
 
 use super::Claim;
-use super::probe::{self, DataPlane, Deployment, Probe};
+use super::probe::{self, DataPlane, LiveDeployment, Probe};
 use super::recent::{Looking, Recent};
-use super::verdict::{ProofResult, Reason, Verdict, without_subdomain};
+use super::verdict::{Judgement, ProofResult, Reason, without_subdomain};
 use crate::accounts::{self, Standing};
 use crate::body::AccountBody;
 use crate::document::keys::Keys;
@@ -30,7 +30,7 @@ pub struct Subject<'a> {
     /// The deployment or project.
     pub(super) name: Option<String>,
     pub(super) span: Option<Span>,
-    pub(super) probe: Result<Probe, Verdict>,
+    pub(super) probe: Result<Probe, Judgement>,
     /// What may not have taken effect yet.
     pub(super) recent: Recent,
     /// Whether the spec declares that keys are disabled.
@@ -39,15 +39,15 @@ pub struct Subject<'a> {
 
 /// A deployment or project that should exist.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ExpectedChild {
     /// Its id.
     pub id: ResourceId,
     /// Where it is declared, if known.
     pub span: Option<Span>,
 }
 
-impl Wanted {
-    fn is_in(&self, account: &ResourceId, sort: Sort) -> bool {
+impl ExpectedChild {
+    fn is_in(&self, account: &ResourceId, sort: ChildSort) -> bool {
         let of_that_type = self.id.resource_type().is_some_and(|name| {
             name.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(sort.collection()))
         });
@@ -57,16 +57,16 @@ impl Wanted {
 
 /// The callable children of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum ChildSort {
     Deployments,
     Projects,
 }
 
-impl Sort {
+impl ChildSort {
     fn collection(self) -> &'static str {
         match self {
-            Sort::Deployments => "deployments",
-            Sort::Projects => "projects",
+            ChildSort::Deployments => "deployments",
+            ChildSort::Projects => "projects",
         }
     }
 
@@ -82,11 +82,11 @@ impl Sort {
 }
 
 /// What to list in an account: projects only if it may have some.
-pub(super) fn sorts(account: &Standing, wanted: &[Wanted]) -> Vec<Sort> {
-    let declared = wanted.iter().any(|each| each.is_in(&account.id, Sort::Projects));
+pub(super) fn sorts(account: &Standing, wanted: &[ExpectedChild]) -> Vec<ChildSort> {
+    let declared = wanted.iter().any(|each| each.is_in(&account.id, ChildSort::Projects));
     let allowed = AccountBody::of(&account.body).allows_projects();
-    let projects = (declared || allowed).then_some(Sort::Projects);
-    [Sort::Deployments].into_iter().chain(projects).collect()
+    let projects = (declared || allowed).then_some(ChildSort::Projects);
+    [ChildSort::Deployments].into_iter().chain(projects).collect()
 }
 
 /// What must be read: the accounts, and their children.
@@ -150,7 +150,7 @@ pub fn subjects<'a>(
     (subjects, findings)
 }
 
-fn unread(account: &Standing, sort: Sort, answer: Option<&Answer>) -> Finding {
+fn unread(account: &Standing, sort: ChildSort, answer: Option<&Answer>) -> Finding {
     let message = format!("could not read the {} of {}", sort.collection(), account.title());
     let finding = Finding { span: account.span, ..Finding::error(Code::UnknownState, message) };
     match answer.and_then(Answer::refusal) {
@@ -170,31 +170,31 @@ fn declared_keys(stacks: &[Loaded], account: &Standing) -> Option<Keys> {
 }
 
 /// The deployments and projects that specs declare.
-fn wanted(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Wanted> {
+fn wanted(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ExpectedChild> {
     let of = |loaded| [Deployments.desired(loaded, snapshot), Projects.desired(loaded, snapshot)].concat();
     let declared = stacks.iter().flat_map(of);
-    declared.map(|desired| Wanted { id: desired.id, span: Some(desired.span) }).collect()
+    declared.map(|desired| ExpectedChild { id: desired.id, span: Some(desired.span) }).collect()
 }
 
 /// Subjects for everything of a sort, live or declared: it must accept a token.
 pub(super) fn answering<'a>(
     account: &'a Standing,
-    sort: Sort,
+    sort: ChildSort,
     bodies: &[impl Borrow<Value>],
-    wanted: &[Wanted],
+    wanted: &[ExpectedChild],
     place: &DataPlane,
     (looking, recent): (&Looking, Recent),
 ) -> Vec<Subject<'a>> {
     let claim = match sort {
-        Sort::Deployments => Claim::ModelAnswers,
-        Sort::Projects => Claim::ProjectAnswers,
+        ChildSort::Deployments => Claim::ModelAnswers,
+        ChildSort::Projects => Claim::ProjectAnswers,
     };
-    let wanted: Vec<&Wanted> = wanted.iter().filter(|each| each.is_in(&account.id, sort)).collect();
+    let wanted: Vec<&ExpectedChild> = wanted.iter().filter(|each| each.is_in(&account.id, sort)).collect();
     let probed = |body: &Value| {
         let (name, probe) = probed(account, sort, body, place)?;
         Some((name, probe, Recent { made: looking.made(body), ..recent }))
     };
-    let live: Vec<(String, Result<Probe, Verdict>, Recent)> =
+    let live: Vec<(String, Result<Probe, Judgement>, Recent)> =
         bodies.iter().filter_map(|body| probed(body.borrow())).collect();
     let subject = |name, span: Option<Span>, probe| Subject {
         account,
@@ -205,25 +205,25 @@ pub(super) fn answering<'a>(
         recent,
         keys_declared_off: false,
     };
-    if sort == Sort::Deployments && live.is_empty() && wanted.is_empty() {
+    if sort == ChildSort::Deployments && live.is_empty() && wanted.is_empty() {
         let nothing = "it has no deployment to call";
-        return vec![subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing)))];
+        return vec![subject(None, None, Err(Judgement::inconclusive(Reason::Model, nothing)))];
     }
-    let unprovable = |probe: &Result<Probe, Verdict>| {
+    let unprovable = |probe: &Result<Probe, Judgement>| {
         probe.as_ref().is_err_and(|verdict| verdict.outcome == ProofResult::Unprovable)
     };
     // Something that cannot be tried is no proof that anything works.
     let untried = !live.is_empty() && live.iter().all(|(_, probe, _)| unprovable(probe));
-    let same = |wanted: &Wanted, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
+    let same = |wanted: &ExpectedChild, name: &str| wanted.id.name().eq_ignore_ascii_case(name);
     let absent = wanted.iter().filter(|each| !live.iter().any(|(name, ..)| same(each, name)));
     let absent = absent.map(|each| {
-        let verdict = Verdict::disproven(Reason::Absent, "the spec declares it, but it does not exist");
+        let verdict = Judgement::disproven(Reason::Absent, "the spec declares it, but it does not exist");
         subject(Some(each.id.name().to_owned()), each.span, Err(verdict))
     });
     let mut subjects: Vec<Subject<'a>> = absent.collect();
     if untried {
         let nothing = "no model in it can be called without cost or side effects";
-        subjects.push(subject(None, None, Err(Verdict::inconclusive(Reason::Model, nothing))));
+        subjects.push(subject(None, None, Err(Judgement::inconclusive(Reason::Model, nothing))));
     }
     for (name, probe, recent) in live {
         let declared = wanted.iter().find(|each| same(each, &name));
@@ -237,32 +237,32 @@ pub(super) fn answering<'a>(
 /// The probe for a live deployment or project, by its name.
 fn probed(
     account: &Standing,
-    sort: Sort,
+    sort: ChildSort,
     body: &Value,
     place: &DataPlane,
-) -> Option<(String, Result<Probe, Verdict>)> {
+) -> Option<(String, Result<Probe, Judgement>)> {
     let (name, probe) = match sort {
-        Sort::Deployments => {
-            let Deployment { name, format, ask } = Deployment::of(body)?;
-            let Some(ask) = ask else { return Some((name, Err(Verdict::unprovable(&format)))) };
+        ChildSort::Deployments => {
+            let LiveDeployment { name, format, ask } = LiveDeployment::of(body)?;
+            let Some(ask) = ask else { return Some((name, Err(Judgement::unprovable(&format)))) };
             let probe = probe::model(&account.body, &name, ask, place);
             (name, probe)
         }
-        Sort::Projects => (probe::name(body)?, probe::project(&account.body, body, place)),
+        ChildSort::Projects => (probe::name(body)?, probe::project(&account.body, body, place)),
     };
     if AccountBody::of(&account.body).subdomain().is_none() {
         return Some((name, Err(without_subdomain())));
     }
-    Some((name, probe.map_err(|why| Verdict::inconclusive(Reason::Network, why))))
+    Some((name, probe.map_err(|why| Judgement::inconclusive(Reason::Network, why))))
 }
 
 /// The subject for keys, which must be refused because of `disableLocalAuth: true`.
 pub(super) fn keys<'a>(account: &'a Standing, place: &DataPlane, recent: Recent) -> Subject<'a> {
     let probe = if AccountBody::of(&account.body).subdomain().is_none() {
         let shared = "the account has no customSubDomainName, so it has no host of its own";
-        Err(Verdict::inconclusive(Reason::Subdomain, shared))
+        Err(Judgement::inconclusive(Reason::Subdomain, shared))
     } else {
-        probe::keys(&account.body, place).map_err(|why| Verdict::inconclusive(Reason::Network, why))
+        probe::keys(&account.body, place).map_err(|why| Judgement::inconclusive(Reason::Network, why))
     };
     let claim = Claim::KeysRefused;
     Subject { account, claim, name: None, span: account.span, probe, recent, keys_declared_off: true }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::recent::Recent;
-use super::verdict::{Awaits, Verdict};
+use super::verdict::{Awaits, Judgement};
 
 /// The maximum time for a role assignment to take effect: <https://learn.microsoft.com/azure/ai-services/openai/how-to/managed-identity>.
 #[cfg(test)]
@@ -18,7 +18,7 @@ const TRIES: usize = 3;
 /// The wait before the next attempt, or `None` if the verdict is final.
 #[must_use]
 pub fn again(
-    verdict: &Verdict,
+    verdict: &Judgement,
     recent: Recent,
     attempts: usize,
     elapsed: Duration,
@@ -47,7 +47,7 @@ mod tests {
 
     const ALL: Recent = Recent { grant: true, made: true, account: true, written: true };
 
-    fn verdict(status: u16, code: &str, message: &str) -> Verdict {
+    fn verdict(status: u16, code: &str, message: &str) -> Judgement {
         let body = Some(json!({"error": {"code": code, "message": message}}));
         judge(Call::Model(Ask::Chat), &Answered::Answer { status, body })
     }

@@ -16,12 +16,12 @@ pub struct Response {
     /// Headers.
     pub headers: Headers,
     /// Body.
-    pub body: Body,
+    pub body: ResponseBody,
 }
 
 /// A body.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum ResponseBody {
     /// No bytes.
     Empty,
     /// JSON.
@@ -46,50 +46,52 @@ impl Response {
             return ErrorBody::default();
         }
         match &self.body {
-            Body::Json(value) => error_body::read_value(value),
-            Body::Unreadable { start, .. } => ErrorBody { message: start.clone(), ..ErrorBody::default() },
-            Body::Empty | Body::Taken => ErrorBody::default(),
+            ResponseBody::Json(value) => error_body::read_value(value),
+            ResponseBody::Unreadable { start, .. } => {
+                ErrorBody { message: start.clone(), ..ErrorBody::default() }
+            }
+            ResponseBody::Empty | ResponseBody::Taken => ErrorBody::default(),
         }
     }
 
     /// The error in the body of a success.
     pub(super) fn error_in_success(&self) -> Option<ErrorBody> {
         match &self.body {
-            Body::Json(value) => error_body::in_success(value),
-            Body::Empty | Body::Taken | Body::Unreadable { .. } => None,
+            ResponseBody::Json(value) => error_body::in_success(value),
+            ResponseBody::Empty | ResponseBody::Taken | ResponseBody::Unreadable { .. } => None,
         }
     }
 }
 
-impl Body {
+impl ResponseBody {
     /// Parses a complete body.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Body::Empty;
+            return ResponseBody::Empty;
         }
         match serde_json::from_slice(bytes) {
-            Ok(value) => Body::Json(value),
-            Err(error) => Body::unreadable(format!("the body is not JSON ({error})"), bytes),
+            Ok(value) => ResponseBody::Json(value),
+            Err(error) => ResponseBody::unreadable(format!("the body is not JSON ({error})"), bytes),
         }
     }
 
     /// An unreadable body, with the part that was received.
     #[must_use]
     pub fn unreadable(reason: impl Into<String>, bytes: &[u8]) -> Self {
-        Body::Unreadable { reason: reason.into(), start: first_words(bytes), lasting: false }
+        ResponseBody::Unreadable { reason: reason.into(), start: first_words(bytes), lasting: false }
     }
 
     /// The state of a resource or operation: `status`, or `properties.provisioningState`.
     pub(super) fn state(&self, pointers: &[&str]) -> Option<&str> {
-        let Body::Json(value) = self else { return None };
+        let ResponseBody::Json(value) = self else { return None };
         pointers.iter().find_map(|pointer| value.pointer(pointer)?.as_str())
     }
 
     pub(super) fn into_value(self) -> Value {
         match self {
-            Body::Json(value) => value,
-            Body::Empty | Body::Taken | Body::Unreadable { .. } => Value::Null,
+            ResponseBody::Json(value) => value,
+            ResponseBody::Empty | ResponseBody::Taken | ResponseBody::Unreadable { .. } => Value::Null,
         }
     }
 }

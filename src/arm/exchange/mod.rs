@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use self::answer::{Body, Headers, Response};
+pub use self::answer::{Headers, Response, ResponseBody};
 use self::operation::Style;
 use super::clock::Moment;
 use super::error::{Details, Effect, Error, ErrorKind};
@@ -142,14 +142,14 @@ pub enum Next {
         why: Why,
     },
     /// It succeeded.
-    Done(Done),
+    Done(Completed),
     /// It failed.
     GiveUp(Error),
 }
 
 /// A call that succeeded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Done {
+pub struct Completed {
     /// The final body: of the answer, of the resource after an operation, or `Null`.
     pub body: Value,
     /// The status of the call itself.
@@ -175,7 +175,7 @@ struct Accepted {
 
 /// What the current request is about.
 #[derive(Debug, Clone)]
-enum Phase {
+enum ExchangePhase {
     Call,
     Operation { url: SignedUrl, style: Style },
     Resource,
@@ -183,7 +183,7 @@ enum Phase {
 
 /// Failures of the current request.
 #[derive(Debug, Clone, Copy, Default)]
-struct Tally {
+struct FailureCounts {
     count: u32,
     since: Option<Moment>,
 }
@@ -202,10 +202,10 @@ pub struct Exchange {
     limits: Limits,
     seed: u64,
     began: Moment,
-    phase: Phase,
+    phase: ExchangePhase,
     /// How often the current request was sent.
     sent: u32,
-    tallies: [Tally; 5],
+    tallies: [FailureCounts; 5],
     /// Whether an earlier attempt of the write may have taken effect.
     unclear: bool,
     accepted: Option<Accepted>,
@@ -235,9 +235,9 @@ impl Exchange {
             limits,
             seed,
             began: now,
-            phase: Phase::Call,
+            phase: ExchangePhase::Call,
             sent: 0,
-            tallies: [Tally::default(); 5],
+            tallies: [FailureCounts::default(); 5],
             unclear: false,
             accepted: None,
             polls: 0,
@@ -257,8 +257,8 @@ impl Exchange {
         match outcome {
             Sent::Waited => self.send(),
             Sent::Answer(answer) => match self.phase {
-                Phase::Call => self.answered(answer, now),
-                Phase::Operation { .. } | Phase::Resource => self.polled(answer, now),
+                ExchangePhase::Call => self.answered(answer, now),
+                ExchangePhase::Operation { .. } | ExchangePhase::Resource => self.polled(answer, now),
             },
             Sent::Broken { sent, lasting, what } => self.broken(sent, lasting, what, now),
             Sent::Interrupted => {
@@ -287,9 +287,9 @@ impl Exchange {
     fn send(mut self) -> Next {
         self.sent += 1;
         let request = match &self.phase {
-            Phase::Call => Request::Call,
-            Phase::Operation { url, .. } => Request::Operation(url.clone()),
-            Phase::Resource => Request::Resource,
+            ExchangePhase::Call => Request::Call,
+            ExchangePhase::Operation { url, .. } => Request::Operation(url.clone()),
+            ExchangePhase::Resource => Request::Resource,
         };
         if !matches!(request, Request::Call) {
             self.polls += 1;
@@ -329,7 +329,7 @@ impl Exchange {
     fn faulted(mut self, answer: &Response, body: ErrorBody, now: Moment) -> Next {
         let told = retry_after(&answer.headers, now).is_some();
         let refused = matches!(answer.status, 429 | 503);
-        let calling = matches!(self.phase, Phase::Call);
+        let calling = matches!(self.phase, ExchangePhase::Call);
         if calling && self.method.is_write() && !refused {
             self.unclear = true;
             if self.once {
@@ -346,10 +346,10 @@ impl Exchange {
 
     /// Handles a request without an answer.
     fn broken(mut self, sent: bool, lasting: bool, what: String, now: Moment) -> Next {
-        if matches!(self.phase, Phase::Call) && sent && self.method.is_write() {
+        if matches!(self.phase, ExchangePhase::Call) && sent && self.method.is_write() {
             self.unclear = true;
         }
-        let repeatable = !(matches!(self.phase, Phase::Call) && self.once && sent);
+        let repeatable = !(matches!(self.phase, ExchangePhase::Call) && self.once && sent);
         if lasting || !repeatable {
             return self.stop(ErrorKind::Network, what, now);
         }
@@ -361,7 +361,7 @@ impl Exchange {
 
     /// Handles a success with an unreadable body: repeats the request if allowed.
     fn unreadable(mut self, answer: &Response, what: String, lasting: bool, now: Moment) -> Next {
-        let calling = matches!(self.phase, Phase::Call);
+        let calling = matches!(self.phase, ExchangePhase::Call);
         let status = answer.status;
         let headers = &answer.headers;
         if calling && self.method.is_write() {
@@ -382,7 +382,7 @@ impl Exchange {
 
     /// Handles a sent request whose answer is no longer waited for.
     fn abandoned(mut self, now: Moment) -> Next {
-        self.unclear |= matches!(self.phase, Phase::Call) && self.method.is_write();
+        self.unclear |= matches!(self.phase, ExchangePhase::Call) && self.method.is_write();
         self.stop(ErrorKind::Interrupted, "stopped before Azure had answered", now)
     }
 
@@ -427,7 +427,7 @@ impl Exchange {
             Some(accepted) => (accepted.status, accepted.request_id, accepted.attempts),
             None => (200, None, self.sent),
         };
-        Next::Done(Done {
+        Next::Done(Completed {
             body,
             status,
             request_id,

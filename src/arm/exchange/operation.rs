@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::{
-    Accepted, Body, Error, ErrorKind, Exchange, Headers, Limits, Method, Next, Phase, Response, SignedUrl,
-    Tally,
+    Accepted, Error, ErrorKind, Exchange, ExchangePhase, FailureCounts, Headers, Limits, Method, Next,
+    Response, ResponseBody, SignedUrl,
 };
 use crate::arm::clock::Moment;
 use crate::arm::error_body::{self, ErrorBody, is_absence};
@@ -27,7 +27,7 @@ pub(super) enum Style {
 
 /// The meaning of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum StateMeaning {
     Going,
     Succeeded,
     Failed,
@@ -41,22 +41,22 @@ const OPERATION_STATE: &[&str] = &["/status", "/properties/provisioningState"];
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
 /// The meaning of an operation's state.
-fn progress(state: &str) -> Progress {
+fn progress(state: &str) -> StateMeaning {
     match ProvisioningState::of(state) {
-        ProvisioningState::Succeeded => Progress::Succeeded,
-        ProvisioningState::Failed => Progress::Failed,
+        ProvisioningState::Succeeded => StateMeaning::Succeeded,
+        ProvisioningState::Failed => StateMeaning::Failed,
         ProvisioningState::Deleting | ProvisioningState::Disabled | ProvisioningState::Going => {
-            Progress::Going
+            StateMeaning::Going
         }
     }
 }
 
 impl Exchange {
     /// The meaning of the resource's own state for this call: a delete waits for its end, for other calls that is a failure.
-    fn resource_progress(&self, state: &str) -> Progress {
+    fn resource_progress(&self, state: &str) -> StateMeaning {
         match ProvisioningState::of(state) {
             ProvisioningState::Deleting | ProvisioningState::Disabled if self.method != Method::Delete => {
-                Progress::Failed
+                StateMeaning::Failed
             }
             _ => progress(state),
         }
@@ -65,8 +65,9 @@ impl Exchange {
     /// Judges a resource that was read like one that was written, and polls it while Azure is changing it.
     #[must_use]
     pub fn follow_read(path: &str, body: Value, limits: Limits, seed: u64, now: Moment) -> Next {
-        let exchange = Self { phase: Phase::Resource, ..Self::new(Method::Get, path, limits, seed, now) };
-        let answer = Response { status: 200, headers: Headers::default(), body: Body::Json(body) };
+        let exchange =
+            Self { phase: ExchangePhase::Resource, ..Self::new(Method::Get, path, limits, seed, now) };
+        let answer = Response { status: 200, headers: Headers::default(), body: ResponseBody::Json(body) };
         exchange.resource_polled(answer, now)
     }
 
@@ -77,9 +78,11 @@ impl Exchange {
                 return self.unreadable(&answer, what, false, now);
             }
             return match answer.body {
-                Body::Json(_) | Body::Taken => self.accept(&answer, now).done(answer.body.into_value(), now),
-                Body::Empty => self.unreadable(&answer, "the body is empty".to_owned(), false, now),
-                Body::Unreadable { ref reason, lasting, .. } => {
+                ResponseBody::Json(_) | ResponseBody::Taken => {
+                    self.accept(&answer, now).done(answer.body.into_value(), now)
+                }
+                ResponseBody::Empty => self.unreadable(&answer, "the body is empty".to_owned(), false, now),
+                ResponseBody::Unreadable { ref reason, lasting, .. } => {
                     self.unreadable(&answer, reason.clone(), lasting, now)
                 }
             };
@@ -90,28 +93,28 @@ impl Exchange {
             _ => None,
         };
         if let Some((url, style)) = operation {
-            return self.accept(&answer, now).follow(Phase::Operation { url, style }, &answer, now);
+            return self.accept(&answer, now).follow(ExchangePhase::Operation { url, style }, &answer, now);
         }
-        if let Body::Unreadable { ref reason, lasting, .. } = answer.body {
+        if let ResponseBody::Unreadable { ref reason, lasting, .. } = answer.body {
             return self.unreadable(&answer, reason.clone(), lasting, now);
         }
         let state = answer.body.state(RESOURCE_STATE).map(|state| self.resource_progress(state));
-        if let Some(body) = answer.error_in_success().filter(|_| state != Some(Progress::Failed)) {
+        if let Some(body) = answer.error_in_success().filter(|_| state != Some(StateMeaning::Failed)) {
             self.unclear = true;
             return Next::GiveUp(self.failure(&answer, body, now));
         }
         let accepted = self.accept(&answer, now);
         match (accepted.method, state) {
-            (_, Some(Progress::Failed)) => accepted.operation_failed(&answer, now),
-            (Method::Put | Method::Patch | Method::Delete, Some(Progress::Going)) => {
-                accepted.follow(Phase::Resource, &answer, now)
+            (_, Some(StateMeaning::Failed)) => accepted.operation_failed(&answer, now),
+            (Method::Put | Method::Patch | Method::Delete, Some(StateMeaning::Going)) => {
+                accepted.follow(ExchangePhase::Resource, &answer, now)
             }
             (Method::Put | Method::Patch | Method::Delete, None) if answer.status == 202 => {
-                accepted.follow(Phase::Resource, &answer, now)
+                accepted.follow(ExchangePhase::Resource, &answer, now)
             }
             // The answer does not contain the resource: read it.
-            (Method::Put | Method::Patch, _) if answer.body == Body::Empty => {
-                accepted.follow(Phase::Resource, &answer, now)
+            (Method::Put | Method::Patch, _) if answer.body == ResponseBody::Empty => {
+                accepted.follow(ExchangePhase::Resource, &answer, now)
             }
             _ => accepted.done(answer.body.into_value(), now),
         }
@@ -129,7 +132,7 @@ impl Exchange {
     }
 
     /// Sends the next kind of request; at once, unless Azure set a time.
-    fn follow(mut self, phase: Phase, answer: &Response, now: Moment) -> Next {
+    fn follow(mut self, phase: ExchangePhase, answer: &Response, now: Moment) -> Next {
         self.phase = phase;
         self.calm();
         match retry_after(&answer.headers, now) {
@@ -141,7 +144,7 @@ impl Exchange {
     /// The current request was answered properly: earlier failures do not count for the next one.
     fn calm(&mut self) {
         self.sent = 0;
-        self.tallies = [Tally::default(); 5];
+        self.tallies = [FailureCounts::default(); 5];
     }
 
     /// Handles the answer to a poll.
@@ -151,7 +154,7 @@ impl Exchange {
             200..=299 => {}
             300..=399 => return self.redirected(&answer, now),
             404 if self.method == Method::Delete
-                && matches!(self.phase, Phase::Resource)
+                && matches!(self.phase, ExchangePhase::Resource)
                 && body.code.as_deref().is_some_and(is_absence) =>
             {
                 return self.done(Value::Null, now);
@@ -165,19 +168,19 @@ impl Exchange {
             408 | 429 | 500..=599 => return self.faulted(&answer, body, now),
             // The URL of a `Location` answers with the result of the operation itself.
             400..=499
-                if matches!(self.phase, Phase::Operation { style: Style::Location, .. })
+                if matches!(self.phase, ExchangePhase::Operation { style: Style::Location, .. })
                     && !matches!(answer.status, 401 | 403) =>
             {
                 return self.operation_failed(&answer, now);
             }
             _ => return Next::GiveUp(self.failure(&answer, body, now)),
         }
-        if let Body::Unreadable { ref reason, lasting, .. } = answer.body {
+        if let ResponseBody::Unreadable { ref reason, lasting, .. } = answer.body {
             return self.unreadable(&answer, reason.clone(), lasting, now);
         }
         match self.phase {
-            Phase::Operation { style, .. } => self.operation_polled(style, answer, now),
-            Phase::Resource | Phase::Call => self.resource_polled(answer, now),
+            ExchangePhase::Operation { style, .. } => self.operation_polled(style, answer, now),
+            ExchangePhase::Resource | ExchangePhase::Call => self.resource_polled(answer, now),
         }
     }
 
@@ -190,21 +193,21 @@ impl Exchange {
         if let Some(url) = answer.headers.get(header)
             && (style == Style::Status || answer.status == 202)
         {
-            self.phase = Phase::Operation { url: SignedUrl(url.to_owned()), style };
+            self.phase = ExchangePhase::Operation { url: SignedUrl(url.to_owned()), style };
         }
         let state = match style {
             Style::Status => answer.body.state(OPERATION_STATE),
             Style::Location => None,
         };
         match (state.map(progress), answer.status) {
-            (Some(Progress::Failed), _) => self.operation_failed(&answer, now),
-            (Some(Progress::Going), _) => self.again(&answer, state.unwrap_or_default(), now),
+            (Some(StateMeaning::Failed), _) => self.operation_failed(&answer, now),
+            (Some(StateMeaning::Going), _) => self.again(&answer, state.unwrap_or_default(), now),
             (None, 202) => self.again(&answer, "accepted", now),
             // A success with an error is a failure: after a delete nothing else is read.
-            (Some(Progress::Succeeded) | None, _) if answer.error_in_success().is_some() => {
+            (Some(StateMeaning::Succeeded) | None, _) if answer.error_in_success().is_some() => {
                 self.operation_failed(&answer, now)
             }
-            (Some(Progress::Succeeded) | None, _) => self.finish(answer, now),
+            (Some(StateMeaning::Succeeded) | None, _) => self.finish(answer, now),
         }
     }
 
@@ -212,7 +215,7 @@ impl Exchange {
     fn finish(mut self, answer: Response, now: Moment) -> Next {
         match self.method {
             Method::Put | Method::Patch => {
-                self.phase = Phase::Resource;
+                self.phase = ExchangePhase::Resource;
                 self.poll_wait = self.limits.poll_first;
                 self.send()
             }
@@ -227,22 +230,22 @@ impl Exchange {
     }
 
     fn resource_polled(mut self, answer: Response, now: Moment) -> Next {
-        if answer.body == Body::Empty {
+        if answer.body == ResponseBody::Empty {
             return self.unreadable(&answer, "the body is empty".to_owned(), false, now);
         }
         let state = answer.body.state(RESOURCE_STATE);
         let progress = state.map(|state| self.resource_progress(state));
-        if let Some(what) = not_whole(&answer).filter(|_| progress != Some(Progress::Failed)) {
+        if let Some(what) = not_whole(&answer).filter(|_| progress != Some(StateMeaning::Failed)) {
             return self.unreadable(&answer, what, false, now);
         }
         self.calm();
         match (self.method, progress) {
-            (Method::Delete, Some(Progress::Going | Progress::Succeeded) | None) => {
+            (Method::Delete, Some(StateMeaning::Going | StateMeaning::Succeeded) | None) => {
                 self.again(&answer, state.unwrap_or("still there"), now)
             }
-            (_, Some(Progress::Failed)) => self.operation_failed(&answer, now),
-            (_, Some(Progress::Going)) => self.again(&answer, state.unwrap_or_default(), now),
-            (_, Some(Progress::Succeeded) | None) => self.done(answer.body.into_value(), now),
+            (_, Some(StateMeaning::Failed)) => self.operation_failed(&answer, now),
+            (_, Some(StateMeaning::Going)) => self.again(&answer, state.unwrap_or_default(), now),
+            (_, Some(StateMeaning::Succeeded) | None) => self.done(answer.body.into_value(), now),
         }
     }
 
@@ -275,7 +278,7 @@ impl Exchange {
     /// The operation failed; Azure's error is in the body of the operation.
     fn operation_failed(self, answer: &Response, now: Moment) -> Next {
         let mut body = match &answer.body {
-            Body::Json(value) => error_body::read_value(failure_in(value)),
+            ResponseBody::Json(value) => error_body::read_value(failure_in(value)),
             _ => ErrorBody::default(),
         };
         if body.code.is_none() && body.message.is_none() {

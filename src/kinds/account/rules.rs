@@ -56,7 +56,7 @@ const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
 pub(super) const CLEARABLE: &[&str] = &["tags", "encryption"];
 
 /// One account under check: where it stands and where to report.
-struct Check<'a> {
+struct AccountCheck<'a> {
     loaded: &'a Loaded,
     pointer: String,
     account: &'a Account,
@@ -68,7 +68,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let region = loaded.spec.location.as_deref();
     findings.extend(region.and_then(|region| no_region(region, loaded.document.value_span("/location"))));
     for (index, account) in loaded.spec.accounts.iter().enumerate() {
-        let mut check = Check { loaded, pointer: format!("/accounts/{index}"), account, findings };
+        let mut check = AccountCheck { loaded, pointer: format!("/accounts/{index}"), account, findings };
         check.names();
         check.nulls();
         check.kind_and_sku();
@@ -155,7 +155,7 @@ pub(super) fn is_subdomain(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-impl Check<'_> {
+impl AccountCheck<'_> {
     fn span(&self, below: &str) -> Span {
         self.loaded.document.value_span(&format!("{}{below}", self.pointer))
     }

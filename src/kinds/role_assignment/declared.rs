@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Grant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
+use super::{DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
 use crate::finding::Open;
 use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
@@ -35,18 +35,20 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
 }
 
 /// The role of a grant. An unresolved one has its label instead of an id and matches nothing live.
-struct Role {
+struct AssignmentRole {
     id: Uuid,
     label: String,
     name: String,
     open: Option<Open>,
 }
 
-fn role(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Role {
+fn role(loaded: &Loaded, grant: &DeclaredGrant<'_>, snapshot: &Snapshot) -> AssignmentRole {
     match roles::resolve(loaded, grant, snapshot) {
-        Ok(id) => Role { id, label: id.to_string(), name: snapshot.roles().display_name(id), open: None },
+        Ok(id) => {
+            AssignmentRole { id, label: id.to_string(), name: snapshot.roles().display_name(id), open: None }
+        }
         // Its name is only in the title, and its id is never used.
-        Err(open) => Role {
+        Err(open) => AssignmentRole {
             id: Uuid::nil(),
             label: roles::label(grant.role),
             name: grant.role.to_owned(),
@@ -56,7 +58,7 @@ fn role(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Role {
 }
 
 /// The principal of an assignment. An unresolved one has a label instead of an object id and matches nothing live.
-struct Holder {
+struct AssignmentPrincipal {
     id: String,
     title: String,
     /// The declared fields: `principalId`, `principalType`.
@@ -65,9 +67,14 @@ struct Holder {
     hole: Option<Hole>,
 }
 
-fn holder(who: Who, form: &Form<'_>) -> Holder {
-    let mut holder =
-        Holder { id: form.label(), title: form.shown(), declared: Map::new(), open: None, hole: None };
+fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
+    let mut holder = AssignmentPrincipal {
+        id: form.label(),
+        title: form.shown(),
+        declared: Map::new(),
+        open: None,
+        hole: None,
+    };
     match who {
         Who::Known(known) => {
             holder.id = known.id.to_string();
@@ -86,7 +93,7 @@ fn holder(who: Who, form: &Form<'_>) -> Holder {
 }
 
 /// The fields that all assignments of a grant share: description and condition, with their positions.
-fn terms(loaded: &Loaded, grant: &Grant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
+fn terms(loaded: &Loaded, grant: &DeclaredGrant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
     for name in ["description", "condition", "conditionVersion"] {
@@ -107,10 +114,10 @@ fn terms(loaded: &Loaded, grant: &Grant<'_>) -> (Map<String, Value>, BTreeMap<St
 /// The assignment of a grant's role to one of its principals, at a pointer.
 fn assignment(
     loaded: &Loaded,
-    grant: &Grant<'_>,
-    role: &Role,
+    grant: &DeclaredGrant<'_>,
+    role: &AssignmentRole,
     form: &Form<'_>,
-    holder: Holder,
+    holder: AssignmentPrincipal,
     pointer: &str,
 ) -> Desired {
     let (spec, document) = (&loaded.spec, &loaded.document);

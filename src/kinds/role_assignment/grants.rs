@@ -12,7 +12,7 @@ use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
-pub(super) struct Grant<'a> {
+pub(super) struct DeclaredGrant<'a> {
     pub(super) pointer: String,
     pub(super) scope: ResourceId,
     pub(super) after: Vec<Key>,
@@ -35,12 +35,12 @@ pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
 }
 
 /// Every declared assignment of a spec, except those whose scope is invalid (a rule reports them).
-pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
+pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
     let mut grants = Vec::new();
     let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
     for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
         for (nested, assignment) in account.role_assignments.iter().enumerate() {
-            grants.push(Grant {
+            grants.push(DeclaredGrant {
                 pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
                 after: vec![account::key(scope)],
                 scope: scope.clone(),
@@ -62,7 +62,7 @@ pub(super) fn grants(spec: &Spec) -> Vec<Grant<'_>> {
         // An assignment on an account of this file, or on its children, waits for the account, wherever it is declared.
         let account = declared(&scope, "accounts", &accounts);
         let project = declared(&scope, "projects", &projects);
-        grants.push(Grant {
+        grants.push(DeclaredGrant {
             pointer: format!("/roleAssignments/{index}"),
             after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
             scope,

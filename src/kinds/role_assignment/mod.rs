@@ -26,13 +26,13 @@ pub(super) use declared::complete;
 pub(crate) use declared::is_named_by_keyless;
 pub(crate) use grants::principal_queries;
 pub use grants::principals_of;
-use grants::{Grant, grants, scope_of};
+use grants::{DeclaredGrant, grants, scope_of};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
 pub(crate) use temporary::{going, review};
-pub(crate) use unread::{Unread, unread};
+pub(crate) use unread::{UnreadAssignments, unread};
 
 use mark::{marked, split_mark};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{API, Grant, grants};
+use super::{API, DeclaredGrant, grants};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{ResourceId, trailing_guid};
@@ -42,7 +42,7 @@ fn holder(spec: &Spec, scope: &ResourceId) -> ResourceId {
 pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
     let mut holders = BTreeSet::new();
     for loaded in stacks {
-        let unknown = |grant: &Grant<'_>| offline(grant.role).is_none();
+        let unknown = |grant: &DeclaredGrant<'_>| offline(grant.role).is_none();
         let scopes = grants(&loaded.spec).into_iter().filter(unknown);
         holders.extend(scopes.map(|grant| holder(&loaded.spec, &grant.scope)));
     }
@@ -104,7 +104,7 @@ pub(crate) fn spelled(id: Uuid, catalogue: &Catalogue) -> String {
 }
 
 /// The GUID of a declared role.
-pub(super) fn resolve(loaded: &Loaded, grant: &Grant<'_>, snapshot: &Snapshot) -> Result<Uuid, Open> {
+pub(super) fn resolve(loaded: &Loaded, grant: &DeclaredGrant<'_>, snapshot: &Snapshot) -> Result<Uuid, Open> {
     let name = grant.role;
     if let Ok(id) = Uuid::try_parse(name) {
         return Ok(id);
@@ -187,7 +187,7 @@ pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
 }
 
 /// Declared roles on accounts that do not allow calling models, among those that this version knows.
-pub(super) fn without_inference_offline(loaded: &Loaded, grant: &Grant<'_>) -> Option<Finding> {
+pub(super) fn without_inference_offline(loaded: &Loaded, grant: &DeclaredGrant<'_>) -> Option<Finding> {
     without_inference(loaded, grant, offline(grant.role)?)
 }
 
@@ -204,7 +204,7 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
-fn without_inference(loaded: &Loaded, grant: &Grant<'_>, role: &Role) -> Option<Finding> {
+fn without_inference(loaded: &Loaded, grant: &DeclaredGrant<'_>, role: &Role) -> Option<Finding> {
     let on_account = grant.scope.segment_after("accounts").is_some();
     let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
     (on_account && !role.gives_inference()).then(|| {

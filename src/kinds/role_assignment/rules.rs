@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, Grant, accepted, conditions, grants, key, marked, roles, scope_of};
+use super::{DESCRIPTION_LIMIT, DeclaredGrant, accepted, conditions, grants, key, marked, roles, scope_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
@@ -42,7 +42,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
 /// Reports a principal that gets the same role at the same scope twice.
 fn twice(
     loaded: &Loaded,
-    grant: &Grant<'_>,
+    grant: &DeclaredGrant<'_>,
     principal: &Principal,
     at: &str,
     seen: &mut BTreeMap<Key, Span>,

@@ -13,7 +13,7 @@ use crate::snapshot::{Answer, Snapshot};
 
 /// Role assignments that are not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadAssignments {
     /// What the list covers.
     pub scope: ResourceId,
     /// The principal that the list was filtered by, in comparable form; `None` if it covers all principals.
@@ -25,11 +25,11 @@ pub struct Unread {
 }
 
 /// All unknown role assignments, by scope.
-pub(crate) fn unread(snapshot: &Snapshot) -> Vec<Unread> {
+pub(crate) fn unread(snapshot: &Snapshot) -> Vec<UnreadAssignments> {
     let mut unread = Vec::new();
     let lists = format!("/providers/{TYPE}?");
     for (_, scope, answer) in snapshot.answers().filter(|(path, ..)| path.contains(&lists)) {
-        let of = |principal, why: &str| Unread {
+        let of = |principal, why: &str| UnreadAssignments {
             scope: scope.clone(),
             principal,
             denied: matches!(answer, Answer::Denied(_)),

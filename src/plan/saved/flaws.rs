@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::diff::field;
-use crate::document::{Action, FieldEntry, Hole, Mark, PlannedChange};
+use crate::document::{Action, FieldEntry, HoleEntry, Mark, PlannedChange};
 use crate::id::{ResourceId, hyphenated_guid};
 use crate::kinds::{self, Compare, Kind, shown, undeclarable};
 use crate::spec::is_stack_name;
@@ -144,7 +144,7 @@ fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
 
 fn of_hole(
     kind: &dyn Kind,
-    hole: &Hole,
+    hole: &HoleEntry,
     change: &PlannedChange,
     written: &BTreeSet<ResourceId>,
 ) -> Option<String> {

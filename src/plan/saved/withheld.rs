@@ -11,7 +11,7 @@ use crate::kinds::{self, Kind};
 use crate::plan::held::serves;
 
 /// What a spec declares, as far as the file shows.
-struct Declared<'a> {
+struct DeclaredInFile<'a> {
     change: &'a PlannedChange,
     grant: bool,
     /// What it is on or in; the file does not say that for an assignment whose principal or role is not resolved.
@@ -32,9 +32,9 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
         return None;
     }
     let all = declared(changes);
-    let missing: Vec<&Declared<'_>> =
+    let missing: Vec<&DeclaredInFile<'_>> =
         all.iter().filter(|each| matches!(each.change.action, Action::Refused | Action::Unknown)).collect();
-    let grants: Vec<&Declared<'_>> = missing.iter().filter(|each| each.grant).copied().collect();
+    let grants: Vec<&DeclaredInFile<'_>> = missing.iter().filter(|each| each.grant).copied().collect();
     let holders: BTreeSet<&ResourceId> =
         deletes.iter().filter(|(_, _, kind, _)| !kind.is_grant()).map(|(.., id)| id).collect();
     let mut users: BTreeMap<&ResourceId, &PlannedChange> = BTreeMap::new();
@@ -43,7 +43,8 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
         users.extend(around.filter_map(|id| Some((*holders.get(&id)?, each.change))));
     }
     deletes.iter().find_map(|(index, change, kind, id)| {
-        let near = |each: &&&Declared<'_>| each.on.as_ref().is_none_or(|on| on.may_overlap(&id.scope()));
+        let near =
+            |each: &&&DeclaredInFile<'_>| each.on.as_ref().is_none_or(|on| on.may_overlap(&id.scope()));
         let grant = grants.iter().find(near).filter(|_| kind.is_grant());
         let other =
             || missing.iter().find(|each| each.change.stack == change.stack).filter(|_| serves(*kind));
@@ -65,7 +66,7 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
 }
 
 /// What specs declare; an undeclared resource has its id as address.
-fn declared(changes: &[PlannedChange]) -> Vec<Declared<'_>> {
+fn declared(changes: &[PlannedChange]) -> Vec<DeclaredInFile<'_>> {
     let is_declared = |change: &&PlannedChange| {
         change.stack.is_some() && change.action != Action::Delete && change.address != change.id
     };
@@ -73,7 +74,7 @@ fn declared(changes: &[PlannedChange]) -> Vec<Declared<'_>> {
         let grant = kinds::by_name(&change.kind)?.is_grant();
         let id = ResourceId::parse(&change.id).ok();
         let on = id.and_then(|id| if grant { Some(id.scope()) } else { id.parent() });
-        Some(Declared { change, grant, on })
+        Some(DeclaredInFile { change, grant, on })
     });
     declared.collect()
 }

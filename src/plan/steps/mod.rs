@@ -21,7 +21,7 @@ use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 
 /// A step with what its order depends on.
 #[derive(Clone)]
-struct Draft {
+struct DraftStep {
     step: Step,
     target: ResourceId,
     scope: ResourceId,
@@ -40,7 +40,7 @@ struct Draft {
 
 /// The steps of some changes. Changes that write nothing, or only what this version does not know, have none.
 pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
-    let mut written: Vec<Draft> = changes.iter().enumerate().filter_map(undivided).collect();
+    let mut written: Vec<DraftStep> = changes.iter().enumerate().filter_map(undivided).collect();
     written.sort_by_key(|draft| draft.rank);
     let mut turns = Turns::default();
     for whole in written {
@@ -70,16 +70,16 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
 /// The writes of a plan, grouped by order.
 #[derive(Default)]
 struct Turns {
-    early: Vec<Draft>,
+    early: Vec<DraftStep>,
     /// Writes that wait for grants.
-    late: Vec<Draft>,
-    deletes: Vec<Draft>,
+    late: Vec<DraftStep>,
+    deletes: Vec<DraftStep>,
 }
 
 impl Turns {
     /// Splits an update into up to three writes: immediate fields, fields that wait for grants, and fields that need a role for its
     /// identity.
-    fn update(&mut self, whole: &Draft, changes: &[PlannedChange]) {
+    fn update(&mut self, whole: &DraftStep, changes: &[PlannedChange]) {
         let index = whole.step.change;
         let change = &changes[index];
         for (fields, after_grants) in groups(change) {
@@ -100,7 +100,7 @@ impl Turns {
     }
 
     /// Adds a creation or restore: after the purge of what holds its name, and before the part that needs a role for its identity.
-    fn make(&mut self, whole: Draft, changes: &[PlannedChange]) {
+    fn make(&mut self, whole: DraftStep, changes: &[PlannedChange]) {
         let change = &changes[whole.step.change];
         if let Some(deleted) = change.purge.as_deref().and_then(|id| ResourceId::parse(id).ok()) {
             let mut purge = whole.clone();
@@ -123,7 +123,7 @@ impl Turns {
 }
 
 /// Orders deletes: children before their parent, and the assignments on a resource right before it.
-fn go_one_after_another(deletes: &mut [Draft]) {
+fn go_one_after_another(deletes: &mut [DraftStep]) {
     let serving: Vec<ResourceId> = deletes
         .iter()
         .filter(|draft| kinds::by_name(&draft.step.kind).is_some_and(serves))
@@ -150,7 +150,7 @@ fn go_one_after_another(deletes: &mut [Draft]) {
 /// keeps its users. If Azure then refuses the resource's own delete, users have already lost access; but it is not known whether Azure
 /// accepts deleting an assignment whose scope no longer exists, and one report has a permanent 403 "or the scope is invalid"
 /// (<https://github.com/Azure/azure-service-operator/issues/5009>). Such a leftover would give access to a restored account.
-fn is_before(other: &Draft, late: &Draft) -> bool {
+fn is_before(other: &DraftStep, late: &DraftStep) -> bool {
     // Any of it may replace what is deleted.
     if late.serves && !other.step.last && other.step.owner == late.step.owner {
         return true;
@@ -180,7 +180,7 @@ fn is_before(other: &Draft, late: &Draft) -> bool {
 
 /// Whether a step comes before one that needs a role for an identity: other writes of the same resource, and a role assignment that may be
 /// the required one.
-fn gives(other: &Draft, late: &Draft, trust: &Trust) -> bool {
+fn gives(other: &DraftStep, late: &DraftStep, trust: &Trust) -> bool {
     // There are many roles around the vault; only one for an identity can be the required one.
     let identity = !other.step.holes.is_empty()
         || other.step.patch.get("principalType").is_some_and(|kind| kind == "ServicePrincipal");
@@ -190,7 +190,7 @@ fn gives(other: &Draft, late: &Draft, trust: &Trust) -> bool {
 
 /// Splits off what needs a role for an identity first. For the resource's own identity, the role cannot exist before the resource; for
 /// another identity, only a role in this plan is waited for.
-fn entrusted(draft: &mut Draft, changes: &[PlannedChange]) -> Option<Draft> {
+fn entrusted(draft: &mut DraftStep, changes: &[PlannedChange]) -> Option<DraftStep> {
     let trust = kinds::by_name(&draft.step.kind)?.trust(&draft.step.patch)?;
     let given = |change: &PlannedChange| {
         change.action == Action::Create
@@ -260,7 +260,7 @@ fn groups(change: &PlannedChange) -> Vec<(Vec<&FieldEntry>, bool)> {
 }
 
 /// Adds dependencies on resources of this plan that others are on, refer to, or take a value from.
-fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [Draft]) {
+fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [DraftStep]) {
     let mut made: BTreeMap<ResourceId, usize> = BTreeMap::new();
     let mut written: BTreeMap<ResourceId, usize> = BTreeMap::new();
     let mut purges: BTreeMap<usize, usize> = BTreeMap::new();
@@ -286,7 +286,7 @@ fn wait_for_what_is_made(changes: &[PlannedChange], drafts: &mut [Draft]) {
 }
 
 /// Adds dependencies named in changes: they can only delay a step.
-fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
+fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [DraftStep]) {
     if changes.iter().all(|change| change.after.is_empty()) {
         return;
     }
@@ -303,7 +303,7 @@ fn wait_for_what_is_named(changes: &[PlannedChange], drafts: &mut [Draft]) {
 }
 
 /// The single write of a change, before it is split.
-fn undivided((index, change): (usize, &PlannedChange)) -> Option<Draft> {
+fn undivided((index, change): (usize, &PlannedChange)) -> Option<DraftStep> {
     let kind = kinds::by_name(&change.kind).filter(|_| change.action.writes())?;
     let target = ResourceId::parse(&change.id).ok()?;
     let action = match change.action {
@@ -331,7 +331,17 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<Draft> {
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
     let (grant, callable) = (kind.is_grant(), kind.is_callable());
-    Some(Draft { step, target, scope, grant, callable, rank, trust: None, falls_with: None, serves: false })
+    Some(DraftStep {
+        step,
+        target,
+        scope,
+        grant,
+        callable,
+        rank,
+        trust: None,
+        falls_with: None,
+        serves: false,
+    })
 }
 
 /// The provider allows one write at a time per account and its children; role assignments belong to another provider.

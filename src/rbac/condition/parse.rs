@@ -121,7 +121,8 @@ fn read(text: &str, escapes: bool) -> Result<Condition, Mistake> {
     let placed = tokens(text, escapes)?;
     let quotes = |token: &Token| matches!(token, Token::Text(text) if text.contains(['\\', '\'']));
     let ambiguous = placed.iter().any(|(_, token)| quotes(token));
-    let mut reader = Reader { tokens: &placed, next: 0, end: text.len(), remarks: Vec::new(), mixed: false };
+    let mut reader =
+        TokenReader { tokens: &placed, next: 0, end: text.len(), remarks: Vec::new(), mixed: false };
     if placed.is_empty() {
         return mistake(0, "it contains no condition");
     }
@@ -236,7 +237,7 @@ fn shown(token: &Token) -> String {
     }
 }
 
-struct Reader<'a> {
+struct TokenReader<'a> {
     tokens: &'a [(usize, Token)],
     next: usize,
     end: usize,
@@ -244,7 +245,7 @@ struct Reader<'a> {
     mixed: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TokenReader<'a> {
     fn peek(&self) -> Option<(usize, &'a Token)> {
         self.tokens.get(self.next).map(|(at, token)| (*at, token))
     }

@@ -20,7 +20,7 @@ use crate::render::members::{kind as kind_of, size};
 const WORDED: usize = 6;
 
 /// One principal, with what it has on each account by the account's index.
-struct Row<'a> {
+struct PrincipalRow<'a> {
     holder: &'a Holder,
     cells: BTreeMap<usize, &'a [Through]>,
     /// Its members, if it is a group and they were asked for.
@@ -35,7 +35,7 @@ struct Legend<'a> {
     /// The texts of conditions, and their numbers.
     conditions: BTreeMap<&'a str, usize>,
     /// All that some cell says, in order: what else it is known by is its place.
-    sayings: Vec<Saying>,
+    sayings: Vec<CellSaying>,
     /// The places, by the words.
     places: BTreeMap<String, usize>,
     /// Whether cells hold codes.
@@ -43,7 +43,7 @@ struct Legend<'a> {
 }
 
 /// What a cell says.
-struct Saying {
+struct CellSaying {
     code: String,
     words: String,
     /// The letter of the widest scope.
@@ -91,26 +91,27 @@ pub(in crate::render) fn matrix(access: &Access) -> Markup {
 }
 
 /// Everyone who can call anything, in the order of kind and name.
-fn rows(access: &Access) -> Vec<Row<'_>> {
+fn rows(access: &Access) -> Vec<PrincipalRow<'_>> {
     let groups = access.groups.iter().flatten();
     let groups: BTreeMap<String, &Group> =
         groups.map(|group| (group.id.to_ascii_lowercase(), group)).collect();
-    let mut rows: BTreeMap<(&str, bool, String, String), Row<'_>> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, bool, String, String), PrincipalRow<'_>> = BTreeMap::new();
     for (index, account) in access.accounts.iter().enumerate() {
         for holder in &account.principals {
             let name = holder.name.as_deref().unwrap_or_default().to_lowercase();
             // Those without a name come last.
             let key = (holder.kind.as_str(), name.is_empty(), name, holder.id.to_ascii_lowercase());
             let group = groups.get(&key.3).copied();
-            let row = rows.entry(key).or_insert_with(|| Row { holder, cells: BTreeMap::new(), group });
+            let row =
+                rows.entry(key).or_insert_with(|| PrincipalRow { holder, cells: BTreeMap::new(), group });
             row.cells.insert(index, &holder.through);
         }
     }
     rows.into_values().collect()
 }
 
-fn table(accounts: &[AccountAccess], rows: &[Row<'_>], legend: &Legend<'_>, keyed: bool) -> Markup {
-    let mut kinds: Vec<(&str, Vec<&Row<'_>>)> = Vec::new();
+fn table(accounts: &[AccountAccess], rows: &[PrincipalRow<'_>], legend: &Legend<'_>, keyed: bool) -> Markup {
+    let mut kinds: Vec<(&str, Vec<&PrincipalRow<'_>>)> = Vec::new();
     for row in rows {
         match kinds.last_mut() {
             Some((kind, rows)) if *kind == row.holder.kind => rows.push(row),
@@ -161,7 +162,7 @@ fn column(account: &AccountAccess) -> Markup {
     }
 }
 
-fn line(row: &Row<'_>, accounts: &[AccountAccess], legend: &Legend<'_>) -> Markup {
+fn line(row: &PrincipalRow<'_>, accounts: &[AccountAccess], legend: &Legend<'_>) -> Markup {
     let Holder { id, name, orphaned, .. } = row.holder;
     html! {
         tr {
@@ -210,7 +211,7 @@ fn members(group: &Group) -> Markup {
 
 fn cell(ways: &[Through], legend: &Legend<'_>) -> Markup {
     let place = legend.places.get(&legend.words(ways)).copied().unwrap_or_default();
-    let Some(Saying { code, words, letter }) = legend.sayings.get(place) else { return html! { td {} } };
+    let Some(CellSaying { code, words, letter }) = legend.sayings.get(place) else { return html! { td {} } };
     html! { td.(letter) data-w=(place) { (T(if legend.coded { code } else { words })) } }
 }
 
@@ -237,7 +238,7 @@ fn plural(kind: &str) -> String {
 }
 
 impl<'a> Legend<'a> {
-    fn of(rows: &[Row<'a>], coded: bool) -> Self {
+    fn of(rows: &[PrincipalRow<'a>], coded: bool) -> Self {
         let ways = || rows.iter().flat_map(|row| row.cells.values().copied().flatten());
         let names: BTreeSet<&str> = ways().map(|way| way.role.as_str()).collect();
         let conditions: BTreeSet<&str> = ways().filter_map(|way| way.condition.as_deref()).collect();
@@ -258,7 +259,7 @@ impl<'a> Legend<'a> {
             if let Some(widest) = widest.filter(|_| !legend.places.contains_key(&words)) {
                 let (code, letter) = (legend.code(widest, ways.len() - 1), letter(widest.reach));
                 legend.places.insert(words.clone(), legend.sayings.len());
-                legend.sayings.push(Saying { code, words, letter });
+                legend.sayings.push(CellSaying { code, words, letter });
             }
         }
         legend
@@ -320,7 +321,7 @@ impl<'a> Legend<'a> {
             @if !self.sayings.is_empty() {
                 details.legend {
                     summary { "Every way in, in words" }
-                    ol #ways { @for Saying { code, words, .. } in &self.sayings { li { code { (T(code)) } " " span { (T(words)) } } } }
+                    ol #ways { @for CellSaying { code, words, .. } in &self.sayings { li { code { (T(code)) } " " span { (T(words)) } } } }
                 }
             }
         }

@@ -14,12 +14,12 @@ const AUTHORIZATION: &str = "Microsoft.Authorization/";
 
 /// What a change belongs to: an account with all that stands on it, or whatever else a role is given on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ChangePlace {
     /// Its id; nothing where it is not known what is meant.
     pub(super) id: Option<ResourceId>,
 }
 
-impl Place {
+impl ChangePlace {
     pub(super) fn of(change: &PlannedChange) -> Self {
         let Ok(id) = ResourceId::parse(&change.id) else { return Self { id: None } };
         let tracked = id.tracked();
@@ -55,11 +55,11 @@ impl Place {
 /// Changes by their place, in the order in which places first appear.
 pub(super) fn by_place<'a>(
     changes: impl IntoIterator<Item = &'a PlannedChange>,
-) -> Vec<(Place, Vec<&'a PlannedChange>)> {
-    let mut groups: Vec<(Place, Vec<&PlannedChange>)> = Vec::new();
+) -> Vec<(ChangePlace, Vec<&'a PlannedChange>)> {
+    let mut groups: Vec<(ChangePlace, Vec<&PlannedChange>)> = Vec::new();
     let mut known = std::collections::BTreeMap::new();
     for change in changes {
-        let place = Place::of(change);
+        let place = ChangePlace::of(change);
         let at = *known.entry(place.id.clone()).or_insert(groups.len());
         match groups.get_mut(at) {
             Some((_, changes)) => changes.push(change),
@@ -100,7 +100,7 @@ pub(super) fn value(kind: &str, field: &FieldEntry, value: &Value) -> Markup {
 }
 
 /// How a long value changes, word by word. The marks carry the meaning.
-pub(super) fn block(lines: &[words::Line]) -> Markup {
+pub(super) fn block(lines: &[words::StyledText]) -> Markup {
     html! { pre { @for line in lines { (T(&line.plain)) "\n" } } }
 }
 

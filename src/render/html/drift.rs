@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{Place, block, shortened, stacks, value};
-use super::page::{Page, filter, place, tiles};
+use super::changes::{ChangePlace, block, shortened, stacks, value};
+use super::page::{HtmlPage, filter, place, tiles};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
 use crate::render::cause;
@@ -39,7 +39,7 @@ pub fn drift(plan: &Plan) -> String {
         }
         (incomplete(plan))
     };
-    Page {
+    HtmlPage {
         command: "drift",
         about: stacks(&plan.changes),
         said,
@@ -96,15 +96,15 @@ fn people(dated: &[&PlannedChange]) -> Markup {
 }
 
 /// What one caller did in one second.
-struct Event<'a> {
+struct Burst<'a> {
     when: Timestamp,
     who: String,
     done: Done,
     changes: Vec<&'a PlannedChange>,
 }
 
-fn events<'a>(dated: &[&'a PlannedChange]) -> Vec<Event<'a>> {
-    let mut events: Vec<Event<'a>> = Vec::new();
+fn events<'a>(dated: &[&'a PlannedChange]) -> Vec<Burst<'a>> {
+    let mut events: Vec<Burst<'a>> = Vec::new();
     for change in dated {
         let (Some(when), Some(cause)) = (when(change), &change.caused_by) else { continue };
         let who = cause::who(cause);
@@ -112,7 +112,7 @@ fn events<'a>(dated: &[&'a PlannedChange]) -> Vec<Event<'a>> {
             each.when.as_second() == when.as_second() && each.who == who && each.done == cause.done
         }) {
             Some(event) => event.changes.push(change),
-            None => events.push(Event { when, who, done: cause.done, changes: vec![change] }),
+            None => events.push(Burst { when, who, done: cause.done, changes: vec![change] }),
         }
     }
     events.sort_by_key(|event| std::cmp::Reverse(event.when));
@@ -165,7 +165,7 @@ fn item(change: &PlannedChange) -> Markup {
         Some(_) => (look(change).0, "changed"),
         None => (look(change).0, "quiet"),
     };
-    let at = Place::of(change);
+    let at = ChangePlace::of(change);
     let fields = if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, true) };
     let said = told(change).into_iter().chain(change.cause_unknown.clone());
     html! {

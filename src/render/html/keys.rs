@@ -4,11 +4,11 @@ use maud::{Markup, html};
 
 use super::T;
 use super::page::{filter, place, tiles};
-use crate::document::keys::{AccountKeys, Keys, Status};
+use crate::document::keys::{AccountKeys, Keys, KeysStatement};
 use crate::id::ResourceId;
 
 /// The accounts in one table, those that take keys first.
-pub(in crate::render) fn status(status: &Status) -> Markup {
+pub(in crate::render) fn status(status: &KeysStatement) -> Markup {
     let mut accounts: Vec<&AccountKeys> = status.accounts.iter().collect();
     accounts.sort_by_key(|account| account.keys == Keys::Disabled);
     html! {

@@ -19,9 +19,9 @@ use super::statement::Said;
 use super::text;
 use crate::document::report::Report;
 use crate::document::{FindingEntry, Statement};
-use crate::render::page::{Page as Wide, fold};
+use crate::render::page::{Page, fold};
 use crate::text::sanitize::{sanitize, sanitize_lines};
-use page::Page;
+use page::HtmlPage;
 
 /// Text from outside: every character can be seen, and all of it is text.
 pub(super) struct T<S: AsRef<str>>(pub(super) S);
@@ -35,7 +35,7 @@ impl<S: AsRef<str>> Render for T<S> {
 /// A document of a command that carries out no plan.
 #[must_use]
 pub fn statement<T: Said>(document: &Statement<T>) -> String {
-    Page {
+    HtmlPage {
         command: T::COMMAND,
         about: String::new(),
         said: document.about.summary(),
@@ -49,9 +49,9 @@ pub fn statement<T: Said>(document: &Statement<T>) -> String {
 /// What `apply` did.
 #[must_use]
 pub fn report(report: &Report) -> String {
-    let wide = Wide::endless(true);
+    let wide = Page::endless(true);
     let steps: String = report.steps.iter().map(|step| text::outcome(step, wide)).collect();
-    Page {
+    HtmlPage {
         command: "apply",
         about: String::new(),
         said: text::counted(&report.summary),
@@ -70,15 +70,21 @@ pub fn validation(findings: &[FindingEntry]) -> String {
         1 => "1 finding".to_owned(),
         many => format!("{many} findings"),
     };
-    let page = Page { command: "", about: String::new(), said, target: None, requests: None, findings };
+    let page = HtmlPage { command: "", about: String::new(), said, target: None, requests: None, findings };
     page.with(&html! {})
 }
 
 /// Lines that are shown as they are, where a command has no page of its own.
 #[must_use]
 pub fn lines(command: &'static str, lines: &str, findings: &[FindingEntry]) -> String {
-    let page =
-        Page { command, about: String::new(), said: String::new(), target: None, requests: None, findings };
+    let page = HtmlPage {
+        command,
+        about: String::new(),
+        said: String::new(),
+        target: None,
+        requests: None,
+        findings,
+    };
     page.with(&as_text(lines))
 }
 

@@ -31,7 +31,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// What stands around a document.
-pub(super) struct Page<'a> {
+pub(super) struct HtmlPage<'a> {
     /// The command's name; empty where the page is of any command.
     pub(super) command: &'static str,
     /// What it is about: the stacks.
@@ -43,7 +43,7 @@ pub(super) struct Page<'a> {
     pub(super) findings: &'a [FindingEntry],
 }
 
-impl Page<'_> {
+impl HtmlPage<'_> {
     /// The page with what it is about.
     pub(super) fn with(&self, body: &Markup) -> String {
         let title = format!("keyless {}", self.command);

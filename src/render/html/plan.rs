@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{Place, block, by_place, shortened, stacks, value};
-use super::page::{Page, filter, place, tiles};
+use super::changes::{ChangePlace, block, by_place, shortened, stacks, value};
+use super::page::{HtmlPage, filter, place, tiles};
 use crate::document::access::{AccessChange, Holder};
 use crate::document::keys::Keys;
 use crate::document::{Action, FieldEntry, Plan, PlannedChange};
@@ -26,7 +26,7 @@ pub fn plan(plan: &Plan) -> String {
         (changes(plan))
         (incomplete(plan))
     };
-    Page {
+    HtmlPage {
         command: "plan",
         about: stacks(&plan.changes),
         said: said(plan),
@@ -167,7 +167,7 @@ fn changes(plan: &Plan) -> Markup {
     }
 }
 
-fn group(at: &Place, changes: &[&PlannedChange], open: bool) -> Markup {
+fn group(at: &ChangePlace, changes: &[&PlannedChange], open: bool) -> Markup {
     let (what, name) = at.title();
     html! {
         details.group open[open] {

@@ -22,9 +22,9 @@ const ACTIVATION: u32 = 8 * 3600;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[derive(Default)]
-struct Sent {
-    role_assignments: Vec<SentAssignment>,
-    schedule_instances: Vec<SentAssignment>,
+struct SentGrants {
+    role_assignments: Vec<SentGrant>,
+    schedule_instances: Vec<SentGrant>,
     deny_assignments: Vec<SentDenial>,
     policies: Vec<SentPolicy>,
     /// Names or ids of any of them.
@@ -33,7 +33,7 @@ struct Sent {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SentAssignment {
+struct SentGrant {
     scope: String,
     /// A name or a GUID.
     role: String,
@@ -95,7 +95,7 @@ fn all(world: &World) -> Value {
 }
 
 /// Adds what was sent, and answers with the ids.
-fn take(world: &mut World, sent: Sent) -> Result<Reply, Reply> {
+fn take(world: &mut World, sent: SentGrants) -> Result<Reply, Reply> {
     let (mut assignments, mut instances, mut denials, mut policies) = (vec![], vec![], vec![], vec![]);
     for assignment in sent.role_assignments {
         assignments.push(assign(world, &assignment)?);
@@ -149,7 +149,7 @@ fn take(world: &mut World, sent: Sent) -> Result<Reply, Reply> {
 }
 
 /// Assigns a role to a principal, who is added to the directory, and returns the assignment's name.
-fn assign(world: &mut World, sent: &SentAssignment) -> Result<String, Reply> {
+fn assign(world: &mut World, sent: &SentGrant) -> Result<String, Reply> {
     let Some(role) = role_definitions::named(world, &sent.role).map(|role| role.guid.clone()) else {
         return Err(errors::sandbox_invalid(&format!("there is no role `{}`", sent.role)));
     };

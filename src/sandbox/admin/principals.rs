@@ -14,7 +14,7 @@ use crate::sandbox::state::{Federated, Principal, Subscription, World, derived_i
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Sent {
+struct SentPrincipals {
     subscriptions: Vec<SentSubscription>,
     users: Vec<SentUser>,
     groups: Vec<SentGroup>,
@@ -82,7 +82,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct ShownPrincipal<'a> {
     id: &'a str,
     #[serde(rename = "type")]
     kind: &'a str,
@@ -93,8 +93,8 @@ struct Shown<'a> {
     user_principal_name: Option<&'a str>,
 }
 
-fn shown<'a>(id: &'a str, principal: &'a Principal) -> Shown<'a> {
-    Shown {
+fn shown<'a>(id: &'a str, principal: &'a Principal) -> ShownPrincipal<'a> {
+    ShownPrincipal {
         id,
         kind: &principal.kind,
         display_name: &principal.name,
@@ -104,13 +104,14 @@ fn shown<'a>(id: &'a str, principal: &'a Principal) -> Shown<'a> {
 }
 
 fn all(world: &World) -> Value {
-    let principals: Vec<Shown> = world.state.principals.iter().map(|(id, known)| shown(id, known)).collect();
+    let principals: Vec<ShownPrincipal> =
+        world.state.principals.iter().map(|(id, known)| shown(id, known)).collect();
     let subscriptions: Vec<&Subscription> = world.state.subscriptions.values().collect();
     json!({"tenant": world.state.tenant, "subscriptions": subscriptions, "principals": principals})
 }
 
 /// Adds what was sent, and answers with the ids.
-fn take(world: &mut World, sent: Sent) -> Value {
+fn take(world: &mut World, sent: SentPrincipals) -> Value {
     for subscription in sent.subscriptions {
         let id = subscription.id.to_string();
         let name = subscription.name.unwrap_or_else(|| String::from("sandbox"));
@@ -147,7 +148,7 @@ fn take(world: &mut World, sent: Sent) -> Value {
         world.state.principals.remove(&id.to_lowercase());
         world.state.subscriptions.remove(&id.to_lowercase());
     }
-    let made: Vec<Shown> = made.iter().map(|(id, principal)| shown(id, principal)).collect();
+    let made: Vec<ShownPrincipal> = made.iter().map(|(id, principal)| shown(id, principal)).collect();
     json!({"principals": made})
 }
 

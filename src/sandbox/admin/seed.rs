@@ -27,7 +27,7 @@ const AUTHOR: &str = "seed@sandbox.invalid";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Sent {
+struct SentSeed {
     #[serde(default)]
     accounts: u32,
     #[serde(default)]
@@ -69,7 +69,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
     if request.method != Method::POST {
         return errors::method_not_allowed(request.method.as_str());
     }
-    let sent: Sent = match request.sandbox_json() {
+    let sent: SentSeed = match request.sandbox_json() {
         Ok(sent) => sent,
         Err(refusal) => return refusal,
     };
@@ -89,7 +89,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
 
 fn accounts(
     world: &mut World,
-    sent: &Sent,
+    sent: &SentSeed,
     subscription: &str,
     numbers: &mut Numbers,
     scopes: &mut Vec<String>,
@@ -182,7 +182,7 @@ fn account(world: &World, numbers: &mut Numbers, subscription: &str, group: &str
     account
 }
 
-fn assignments(world: &mut World, sent: &Sent, numbers: &mut Numbers, scopes: &[String]) -> usize {
+fn assignments(world: &mut World, sent: &SentSeed, numbers: &mut Numbers, scopes: &[String]) -> usize {
     let roles: Vec<String> = role_definitions::built_in_guids().map(str::to_owned).collect();
     let wanted = usize::try_from(sent.assignments).unwrap_or_default();
     // Enough principals that combinations of scope, role and principal do not run out.

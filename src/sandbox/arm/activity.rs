@@ -80,13 +80,13 @@ fn sent(action: &str, request: &Request) -> Option<String> {
 }
 
 /// What a filter asks for.
-struct Wanted {
+struct EventFilter {
     from: Timestamp,
     to: Option<Timestamp>,
     conditions: Vec<(String, String)>,
 }
 
-fn wanted(request: &Request) -> Result<Wanted, Reply> {
+fn wanted(request: &Request) -> Result<EventFilter, Reply> {
     let filter = request.query("$filter").unwrap_or_default().trim();
     let missing = || {
         errors::bad_request(
@@ -113,14 +113,14 @@ fn wanted(request: &Request) -> Result<Wanted, Reply> {
             _ => return Err(errors::bad_filter()),
         }
     }
-    Ok(Wanted { from: from.ok_or_else(missing)?, to, conditions })
+    Ok(EventFilter { from: from.ok_or_else(missing)?, to, conditions })
 }
 
 fn time(text: &str) -> Result<Timestamp, Reply> {
     text.parse().or_else(|_| format!("{text}Z").parse()).map_err(|_| errors::bad_filter())
 }
 
-fn fits(event: &Event, wanted: &Wanted) -> bool {
+fn fits(event: &Event, wanted: &EventFilter) -> bool {
     let at = Timestamp::from_microsecond(event.at).unwrap_or_default();
     let in_time = at >= wanted.from && wanted.to.is_none_or(|to| at <= to);
     in_time

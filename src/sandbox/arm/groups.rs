@@ -16,7 +16,7 @@ use crate::sandbox::state::{Group, SUBSCRIPTION, Subscription, World, derived_id
 const PAGE: usize = 500;
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ShownGroup<'a> {
     id: String,
     name: &'a str,
     #[serde(rename = "type")]
@@ -24,23 +24,23 @@ struct Shown<'a> {
     location: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<&'a Map<String, Value>>,
-    properties: Properties,
+    properties: GroupProperties,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Properties {
+struct GroupProperties {
     provisioning_state: &'static str,
 }
 
 fn shown(group: &Group) -> String {
-    to_json(&Shown {
+    to_json(&ShownGroup {
         id: format!("/subscriptions/{}/resourceGroups/{}", group.subscription, group.name),
         name: &group.name,
         kind: "Microsoft.Resources/resourceGroups",
         location: &group.location,
         tags: group.tags.as_ref(),
-        properties: Properties { provisioning_state: "Succeeded" },
+        properties: GroupProperties { provisioning_state: "Succeeded" },
     })
 }
 

@@ -173,7 +173,7 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
             only(request, &Method::GET, || accounts::list(world, request, subscription, group))
         }
         (Some(group), ["accounts", _, rest @ ..]) => {
-            let place = accounts::Place { subscription, group, name: &target.rest[1] };
+            let place = accounts::AccountPlace { subscription, group, name: &target.rest[1] };
             account(world, request, target, place, rest)
         }
         (None, ["deletedaccounts"]) => {
@@ -201,8 +201,12 @@ fn region(
     let is_get = request.method == Method::GET;
     match rest {
         ["resourcegroups", _, "deletedaccounts", _] => {
-            let place =
-                deleted::Place { subscription, location, group: &target.rest[3], name: &target.rest[5] };
+            let place = deleted::DeletedPlace {
+                subscription,
+                location,
+                group: &target.rest[3],
+                name: &target.rest[5],
+            };
             match request.method {
                 Method::GET => Ok(deleted::get(world, place)),
                 Method::DELETE => Ok(deleted::purge(world, request, place)),
@@ -224,7 +228,7 @@ fn account(
     world: &mut World,
     request: &Request,
     target: &Target,
-    place: accounts::Place,
+    place: accounts::AccountPlace,
     rest: &[&str],
 ) -> Result<Reply, Reply> {
     match (&request.method, rest) {
@@ -243,7 +247,7 @@ fn below_account(
     world: &mut World,
     request: &Request,
     target: &Target,
-    account: accounts::Place,
+    account: accounts::AccountPlace,
     types: &[&str],
 ) -> Result<Reply, Reply> {
     let place = children::Place::of_account(account, &target.rest[2..]);
@@ -306,7 +310,7 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             if world.group(subscription, group).is_none() {
                 return Err(errors::group_not_found(group));
             }
-            let account = accounts::Place { subscription, group, name };
+            let account = accounts::AccountPlace { subscription, group, name };
             connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
         }
         _ => unknown_type(request, target),
@@ -389,7 +393,7 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     {
         return Ok(());
     }
-    let place = accounts::Place { subscription, group, name };
+    let place = accounts::AccountPlace { subscription, group, name };
     let found = match below {
         [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
             projects::get(world, children::Place::of_account(place, &below[..2]))?

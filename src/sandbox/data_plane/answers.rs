@@ -19,13 +19,13 @@ const INPUTS: usize = 2048;
 
 /// The model behind a deployment.
 #[derive(Debug)]
-pub(crate) struct Model<'a> {
+pub(crate) struct DeployedModel<'a> {
     pub(crate) format: &'a str,
     pub(crate) name: &'a str,
     version: &'a str,
 }
 
-impl<'a> Model<'a> {
+impl<'a> DeployedModel<'a> {
     pub(crate) fn of(child: &'a Child) -> Self {
         let model = child.properties.get("model");
         let text =
@@ -142,7 +142,7 @@ pub(crate) fn chat(
             "id": format!("chatcmpl-{}", derived_id(&format!("chat:{}", request.id)).simple()),
             "object": "chat.completion",
             "created": world.now.as_second(),
-            "model": Model::of(deployment).shown(),
+            "model": DeployedModel::of(deployment).shown(),
             "system_fingerprint": "fp_sandbox",
             "choices": [{
                 "index": 0,
@@ -166,7 +166,7 @@ fn words(deployment: &Child, limit: Option<u64>) -> Words {
     let text = format!(
         "This is a sandbox: no model answered. Deployment {} has {}.",
         deployment.name,
-        Model::of(deployment).shown()
+        DeployedModel::of(deployment).shown()
     );
     let words: Vec<&str> = text.split_inclusive(' ').collect();
     let limit = limit.map_or(words.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -205,7 +205,7 @@ pub(crate) fn response(
             "created_at": world.now.as_second(),
             "status": status,
             "incomplete_details": cut.then(|| json!({"reason": "max_output_tokens"})),
-            "model": Model::of(deployment).shown(),
+            "model": DeployedModel::of(deployment).shown(),
             "output": [{
                 "id": format!("msg_{id}"),
                 "type": "message",
@@ -230,7 +230,7 @@ fn tokens(content: Option<&Value>) -> usize {
 }
 
 /// `embeddings`.
-pub(crate) fn embeddings(model: &Model, body: &Map<String, Value>) -> Result<Reply, Reply> {
+pub(crate) fn embeddings(model: &DeployedModel, body: &Map<String, Value>) -> Result<Reply, Reply> {
     let inputs: Vec<&Value> = match body.get("input") {
         Some(Value::Array(items)) if !items.iter().all(Value::is_number) => items.iter().collect(),
         Some(one @ (Value::String(_) | Value::Array(_))) => vec![one],
@@ -294,7 +294,7 @@ fn vector(text: &str, dimensions: usize) -> Vec<f32> {
 
 /// `models/info`.
 pub(crate) fn info(deployment: &Child) -> Reply {
-    let model = Model::of(deployment);
+    let model = DeployedModel::of(deployment);
     let embeds = catalog::find("AIServices", model.format, model.name)
         .is_some_and(|known| known.task == Task::Embeddings);
     Reply::json(
@@ -310,7 +310,7 @@ pub(crate) fn info(deployment: &Child) -> Reply {
 /// `deployments` of a project: all of its account.
 pub(crate) fn deployments(children: &[&Child]) -> Reply {
     let shown = |child: &&Child| {
-        let model = Model::of(child);
+        let model = DeployedModel::of(child);
         let known = catalog::find("AIServices", model.format, model.name);
         let capabilities: Map<String, Value> = known
             .map_or(&[][..], catalog::Model::capabilities)

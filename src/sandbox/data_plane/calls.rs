@@ -29,7 +29,7 @@ pub(crate) struct Call {
 }
 
 /// An operation: its name in errors and the data action that it requires.
-struct Operation {
+struct CallOperation {
     name: &'static str,
     action: &'static str,
     does: Does,
@@ -42,10 +42,10 @@ enum Does {
     Deployments,
 }
 
-const OPERATIONS: &[(&[&str], Operation)] = &[
+const OPERATIONS: &[(&[&str], CallOperation)] = &[
     (
         &["POST", "models", "chat", "completions"],
-        Operation {
+        CallOperation {
             name: "POST /models/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/MaaS/chat/completions/action",
             does: Does::Task(Task::Chat),
@@ -53,7 +53,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "models", "embeddings"],
-        Operation {
+        CallOperation {
             name: "POST /models/embeddings",
             action: "Microsoft.CognitiveServices/accounts/MaaS/embeddings/action",
             does: Does::Task(Task::Embeddings),
@@ -61,7 +61,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["GET", "models", "info"],
-        Operation {
+        CallOperation {
             name: "GET /models/info",
             action: "Microsoft.CognitiveServices/accounts/MaaS/info/read",
             does: Does::Info,
@@ -69,7 +69,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "openai", "deployments", "*", "chat", "completions"],
-        Operation {
+        CallOperation {
             name: "POST /openai/deployments/{deployment-id}/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
             does: Does::Task(Task::Chat),
@@ -77,7 +77,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "openai", "deployments", "*", "embeddings"],
-        Operation {
+        CallOperation {
             name: "POST /openai/deployments/{deployment-id}/embeddings",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
             does: Does::Task(Task::Embeddings),
@@ -85,7 +85,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "openai", "v1", "chat", "completions"],
-        Operation {
+        CallOperation {
             name: "POST /openai/v1/chat/completions",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
             does: Does::Task(Task::Chat),
@@ -93,7 +93,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "openai", "v1", "responses"],
-        Operation {
+        CallOperation {
             name: "POST /openai/v1/responses",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/responses/write",
             does: Does::Task(Task::Responses),
@@ -101,7 +101,7 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
     ),
     (
         &["POST", "openai", "v1", "embeddings"],
-        Operation {
+        CallOperation {
             name: "POST /openai/v1/embeddings",
             action: "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
             does: Does::Task(Task::Embeddings),
@@ -111,9 +111,9 @@ const OPERATIONS: &[(&[&str], Operation)] = &[
 
 /// Projects only. <https://learn.microsoft.com/azure/foundry/reference/rest/deployments-list>; the data action:
 /// <https://learn.microsoft.com/azure/ai-foundry/concepts/rbac-foundry>.
-const OF_PROJECTS: &[(&[&str], Operation)] = &[(
+const OF_PROJECTS: &[(&[&str], CallOperation)] = &[(
     &["GET", "deployments"],
-    Operation {
+    CallOperation {
         name: "GET /api/projects/{projectName}/deployments",
         action: "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
         does: Does::Deployments,
@@ -178,7 +178,7 @@ fn operate(
     world: &World,
     request: &Request,
     account: &Account,
-    operation: &Operation,
+    operation: &CallOperation,
     path: &[String],
 ) -> Result<Reply, Reply> {
     let task = match operation.does {
@@ -195,7 +195,7 @@ fn operate(
         _ => body.get("model").and_then(Value::as_str).or_else(|| request.header(answers::MODEL_HEADER)),
     };
     let child = deployment(world, account, Some(named.ok_or_else(answers::no_model)?))?;
-    let model = answers::Model::of(child);
+    let model = answers::DeployedModel::of(child);
     let known = catalog::find("AIServices", model.format, model.name);
     // Every model that chats also answers `responses`.
     let does =
@@ -210,7 +210,7 @@ fn operate(
     }
 }
 
-fn operation(method: &Method, path: &[String], endpoint: Endpoint) -> Option<&'static Operation> {
+fn operation(method: &Method, path: &[String], endpoint: Endpoint) -> Option<&'static CallOperation> {
     let fits = |pattern: &&[&str]| {
         pattern.len() == path.len() + 1
             && pattern[0] == method.as_str()
@@ -233,8 +233,11 @@ fn account<'w>(world: &'w World, host: &str) -> Option<&'w Account> {
 /// Deployments of an account that are ready.
 fn deployments<'w>(world: &'w World, account: &Account) -> Vec<&'w Child> {
     let rest = [String::from("deployments")];
-    let place =
-        accounts::Place { subscription: &account.subscription, group: &account.group, name: &account.name };
+    let place = accounts::AccountPlace {
+        subscription: &account.subscription,
+        group: &account.group,
+        name: &account.name,
+    };
     let all = children::direct(world, Place::of_account(place, &rest)).map(|(_, child)| child);
     all.filter(|child| children::state(world, child) != Some("Creating")).collect()
 }

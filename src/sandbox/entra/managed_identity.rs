@@ -52,13 +52,13 @@ fn refusal(status: u16, error: &str, text: &str) -> Reply {
 }
 
 /// Who a token is for.
-struct Identity {
+struct TokenIdentity {
     object_id: String,
     client_id: String,
     resource: Option<String>,
 }
 
-fn identity(world: &mut World, request: &Request) -> Option<Identity> {
+fn identity(world: &mut World, request: &Request) -> Option<TokenIdentity> {
     let query =
         |names: &[&str]| names.iter().find_map(|name| request.query(name)).filter(|value| !value.is_empty());
     if let Some(resource) = query(&["mi_res_id", "msi_res_id"]) {
@@ -83,9 +83,9 @@ fn identity(world: &mut World, request: &Request) -> Option<Identity> {
 }
 
 /// The sandbox's own identity, which exists even when strict.
-fn own(world: &mut World, object_id: String, client_id: String) -> Identity {
+fn own(world: &mut World, object_id: String, client_id: String) -> TokenIdentity {
     remember(world, &object_id, &client_id, "sandbox");
-    Identity { object_id, client_id, resource: Some(MACHINE.to_owned()) }
+    TokenIdentity { object_id, client_id, resource: Some(MACHINE.to_owned()) }
 }
 
 fn known(
@@ -94,7 +94,7 @@ fn known(
     client_id: String,
     name: &str,
     resource: Option<String>,
-) -> Option<Identity> {
+) -> Option<TokenIdentity> {
     let found = world.state.principals.get(&object_id);
     let client_id = match found {
         Some(found) => found.app_id.clone().unwrap_or(client_id),
@@ -102,7 +102,7 @@ fn known(
         None => client_id,
     };
     remember(world, &object_id, &client_id, name);
-    Some(Identity { object_id, client_id, resource })
+    Some(TokenIdentity { object_id, client_id, resource })
 }
 
 fn remember(world: &mut World, object_id: &str, client_id: &str, name: &str) {
@@ -116,7 +116,7 @@ fn remember(world: &mut World, object_id: &str, client_id: &str, name: &str) {
     }
 }
 
-fn issue(world: &World, resource: &str, identity: &Identity, machine: bool) -> Reply {
+fn issue(world: &World, resource: &str, identity: &TokenIdentity, machine: bool) -> Reply {
     let claims = Claims {
         appid: Some(identity.client_id.clone()),
         idtyp: Some(String::from("app")),

@@ -32,12 +32,12 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// Certificate and key to serve HTTPS.
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub(crate) struct ServerIdentity {
     acceptor: TlsAcceptor,
     certificate: Certificate,
 }
 
-impl Identity {
+impl ServerIdentity {
     /// Reads the certificate chain and its key.
     pub(crate) fn load(files: &Tls) -> Result<Self, Error> {
         let unreadable = |path: &Path| {
@@ -90,7 +90,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Starts accepting connections.
-    pub(crate) fn take(listener: TcpListener, identity: Option<Identity>) -> IoResult<Self> {
+    pub(crate) fn take(listener: TcpListener, identity: Option<ServerIdentity>) -> IoResult<Self> {
         let local = listener.local_addr()?;
         let (send, ready) = mpsc::channel(64);
         let task = tokio::spawn(async move {
@@ -119,7 +119,7 @@ impl Drop for Connections {
 async fn greet(
     stream: TcpStream,
     peer: SocketAddr,
-    identity: Option<Identity>,
+    identity: Option<ServerIdentity>,
     send: mpsc::Sender<(Connection, SocketAddr)>,
 ) {
     // Without this, each small answer waits until the previous one is acknowledged.

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::exchange;
-use super::listen::{Certificate, Connections, Cut, Identity};
+use super::listen::{Certificate, Connections, Cut, ServerIdentity};
 use super::record::Recorder;
 use crate::sandbox::http::throttle::Buckets;
 use crate::sandbox::state::store::Store;
@@ -54,7 +54,7 @@ impl Sandbox {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback { address });
         }
-        let identity = options.tls.as_ref().map(Identity::load).transpose()?;
+        let identity = options.tls.as_ref().map(ServerIdentity::load).transpose()?;
         let recorder = options.record.as_deref().map(Recorder::open).transpose()?;
         let store = options.state.as_deref().map(Store::open).transpose()?;
         let loaded = store.as_ref().map(Store::load).transpose()?.flatten();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::tree::{Children, Node, Place};
-use super::{Built, Role};
+use super::{Built, KeyRole};
 use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
 use crate::text::names::short;
@@ -17,7 +17,7 @@ use crate::text::names::short;
 pub(super) struct Entries {
     pub(super) map: Map<String, Value>,
     pub(super) nodes: BTreeMap<String, Node>,
-    pub(super) key: Key,
+    pub(super) key: EntryKey,
     /// Where `<<` is, and what it merges.
     pub(super) merge: Option<Place>,
     pub(super) merged: Vec<Built>,
@@ -25,7 +25,7 @@ pub(super) struct Entries {
 
 /// The key before the next value.
 #[derive(Default)]
-pub(super) enum Key {
+pub(super) enum EntryKey {
     #[default]
     Awaited,
     Text(String, Place),
@@ -46,22 +46,22 @@ impl Entries {
                 .hint("remove one of the two")
         };
         let (key, finding) = match (&built.value, built.role) {
-            (_, Role::Unreadable) => (Key::Refused, None),
-            (_, Role::Merge) => {
+            (_, KeyRole::Unreadable) => (EntryKey::Refused, None),
+            (_, KeyRole::Merge) => {
                 if let Some(first) = self.merge {
-                    (Key::Refused, Some(twice("<<", first)))
+                    (EntryKey::Refused, Some(twice("<<", first)))
                 } else {
                     self.merge = Some(place);
-                    (Key::Merge(place), None)
+                    (EntryKey::Merge(place), None)
                 }
             }
             (Value::String(text), _) => match self.nodes.get(text.as_str()) {
-                Some(first) => (Key::Refused, Some(twice(text, first.key.unwrap_or(first.value)))),
-                None => (Key::Text(text.clone(), place), None),
+                Some(first) => (EntryKey::Refused, Some(twice(text, first.key.unwrap_or(first.value)))),
+                None => (EntryKey::Text(text.clone(), place), None),
             },
-            (_, Role::Collection) => {
+            (_, KeyRole::Collection) => {
                 let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
-                (Key::Refused, Some(finding.hint("quote a value that starts with `{` or `[`")))
+                (EntryKey::Refused, Some(finding.hint("quote a value that starts with `{` or `[`")))
             }
             _ => {
                 let raw = built.node.raw.as_deref().unwrap_or_default();
@@ -69,7 +69,10 @@ impl Entries {
                     Value::Null => "a key is missing here".to_owned(),
                     _ => format!("the key `{}` is not text", short(raw)),
                 };
-                (Key::Refused, Some(Finding::error(Code::YamlSyntax, message).hint("put the key in quotes")))
+                (
+                    EntryKey::Refused,
+                    Some(Finding::error(Code::YamlSyntax, message).hint("put the key in quotes")),
+                )
             }
         };
         self.key = key;
@@ -92,7 +95,7 @@ impl Entries {
                         depth,
                         value,
                         node,
-                        role: Role::Collection,
+                        role: KeyRole::Collection,
                         values: 0,
                         weight: 0,
                         reported: Vec::new(),
@@ -100,7 +103,7 @@ impl Entries {
                 }
                 None
             }
-            _ if built.role == Role::Unreadable => None,
+            _ if built.role == KeyRole::Unreadable => None,
             _ => {
                 let finding =
                     Finding::error(Code::YamlSyntax, "`<<` takes an alias of a mapping, or a list of them");

@@ -1,4 +1,4 @@
-//! Builds a [`Document`] from YAML events: the implementation of `tree::parse`.
+//! Builds a [`YamlDocument`] from YAML events: the implementation of `tree::parse`.
 //!
 //! Input: a file's text. Output: tree, positions, findings. Uses its own stack instead of recursion, and limits what it builds: depth,
 //! number of values, and growth by aliases. Continues after every problem that leaves the rest readable. Pure.
@@ -12,10 +12,10 @@ use serde_saphyr::granit_parser::{
     ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
 };
 
-use entries::{Entries, Key, merge};
+use entries::{Entries, EntryKey, merge};
 
 use super::scalar::{self, Scalar};
-use super::tree::{Children, Document, MAX_DEPTH, Node, Place};
+use super::tree::{Children, MAX_DEPTH, Node, Place, YamlDocument};
 use crate::finding::{Code, Finding};
 use crate::source::{FileId, Span};
 use crate::text::json::escape;
@@ -48,7 +48,7 @@ const SCALAR_TAGS: &[(&str, Fits)] = &[
 struct Built {
     value: Value,
     node: Node,
-    role: Role,
+    role: KeyRole,
     /// The nesting depth of its lists and mappings.
     depth: usize,
     values: usize,
@@ -59,7 +59,7 @@ struct Built {
 
 /// What a value can be in the position of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum KeyRole {
     /// A scalar: a key if it is text.
     Scalar,
     /// `<<` without quotes.
@@ -101,7 +101,7 @@ pub(super) struct Builder<'t> {
 }
 
 /// The rest of the file cannot be read; a finding says why.
-struct Stop;
+struct StopReading;
 
 impl<'t> Builder<'t> {
     pub(super) fn new(file: FileId, text: &'t str) -> Self {
@@ -119,7 +119,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    pub(super) fn build(mut self) -> (Option<Document>, Vec<Finding>) {
+    pub(super) fn build(mut self) -> (Option<YamlDocument>, Vec<Finding>) {
         let mut options = Options::default();
         options.emit_comments = false;
         options.emit_unresolved_aliases = true;
@@ -144,7 +144,7 @@ impl<'t> Builder<'t> {
         }
         match self.root.take() {
             Some(root) if !root.value.is_null() => {
-                let document = Document {
+                let document = YamlDocument {
                     file: self.file,
                     tree: root.value,
                     places: root.node,
@@ -165,7 +165,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), Stop> {
+    fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), StopReading> {
         let place =
             span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
         match event {
@@ -178,7 +178,7 @@ impl<'t> Builder<'t> {
                     )
                     .hint("put each spec into its own file");
                     self.report(finding, place);
-                    return Err(Stop);
+                    return Err(StopReading);
                 }
                 Ok(())
             }
@@ -212,7 +212,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn open(&mut self, frame: Frame, place: Place) -> Result<(), Stop> {
+    fn open(&mut self, frame: Frame, place: Place) -> Result<(), StopReading> {
         self.count(VALUE_WEIGHT);
         if self.stack.len() >= MAX_DEPTH {
             return Err(self.too_deep(place));
@@ -221,7 +221,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn close(&mut self, end: Place) -> Result<(), Stop> {
+    fn close(&mut self, end: Place) -> Result<(), StopReading> {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
         let (built, anchor) = match frame {
             Frame::List { start, anchor, items, nodes, size } => {
@@ -246,7 +246,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Adds a finished value to its place: as root, element, key or value.
-    fn deliver(&mut self, built: Built, anchor: usize) -> Result<(), Stop> {
+    fn deliver(&mut self, built: Built, anchor: usize) -> Result<(), StopReading> {
         if anchor != 0 {
             // The copy kept for aliases counts too: nested anchors multiply.
             self.grow(&built);
@@ -267,15 +267,15 @@ impl<'t> Builder<'t> {
             Some(Frame::Map { entries, size, .. }) => {
                 size.end = size.end.max(built.node.value.end);
                 match std::mem::take(&mut entries.key) {
-                    Key::Awaited => entries.take_key(&built, self.file),
-                    Key::Text(key, place) => {
+                    EntryKey::Awaited => entries.take_key(&built, self.file),
+                    EntryKey::Text(key, place) => {
                         size.add(&built, &escape(&key));
                         entries.map.insert(key.clone(), built.value);
                         entries.nodes.insert(key, Node { key: Some(place), ..built.node });
                         None
                     }
-                    Key::Merge(place) => entries.take_merged(built, place),
-                    Key::Refused => None,
+                    EntryKey::Merge(place) => entries.take_merged(built, place),
+                    EntryKey::Refused => None,
                 }
             }
         };
@@ -285,7 +285,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Stop> {
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), StopReading> {
         let Some(anchored) = self.anchors.get(&anchor) else {
             self.report(
                 Finding::error(Code::YamlSyntax, "this alias is inside the value that it refers to"),
@@ -318,7 +318,7 @@ impl<'t> Builder<'t> {
         self.expanded += by.weight;
     }
 
-    fn check_size(&mut self, place: Place) -> Result<(), Stop> {
+    fn check_size(&mut self, place: Place) -> Result<(), StopReading> {
         let (message, hint) = if self.expanded > FREE_WEIGHT && self.expanded / MAX_GROWTH > self.written {
             let message =
                 format!("aliases make the document more than {MAX_GROWTH} times as large as the file");
@@ -329,13 +329,13 @@ impl<'t> Builder<'t> {
             return Ok(());
         };
         self.report(Finding::error(Code::TooLarge, message).hint(hint), place);
-        Err(Stop)
+        Err(StopReading)
     }
 
-    fn too_deep(&mut self, place: Place) -> Stop {
+    fn too_deep(&mut self, place: Place) -> StopReading {
         let message = format!("lists and mappings are nested deeper than {MAX_DEPTH} levels");
         self.report(Finding::error(Code::TooLarge, message).hint("a spec needs about eight"), place);
-        Stop
+        StopReading
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Built {
@@ -343,7 +343,7 @@ impl<'t> Builder<'t> {
         let mut built = Built {
             value: Value::String(text.to_owned()),
             node: Node { value: place, ..Node::default() },
-            role: if plain && tag.is_none() && text == "<<" { Role::Merge } else { Role::Scalar },
+            role: if plain && tag.is_none() && text == "<<" { KeyRole::Merge } else { KeyRole::Scalar },
             depth: 0,
             values: 1,
             weight: VALUE_WEIGHT + text.len(),
@@ -394,7 +394,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn scan_error(&mut self, error: &ScanError) -> Stop {
+    fn scan_error(&mut self, error: &ScanError) -> StopReading {
         let start = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
         let place = Place { start, end: start };
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
@@ -403,7 +403,7 @@ impl<'t> Builder<'t> {
         if let Some(place) = self.tab_after(start) {
             let finding = Finding::error(Code::YamlSyntax, "not well-formed YAML: a tab indents this line");
             self.report(finding.hint("indent with spaces"), place);
-            return Stop;
+            return StopReading;
         }
         let finding = Finding::error(Code::YamlSyntax, format!("not well-formed YAML: {}", error.kind()));
         let hint = match error.kind() {
@@ -418,7 +418,7 @@ impl<'t> Builder<'t> {
             _ => "check the indentation, and that all quotes and brackets before this are closed",
         };
         self.report(finding.hint(hint), place);
-        Stop
+        StopReading
     }
 
     /// The tab in the indentation of a scan error's line or the next one: some errors are reported where the previous value ends.
@@ -456,7 +456,7 @@ fn collection(value: Value, children: Children, start: usize, end: Place, size: 
     Built {
         value,
         node: Node { key: None, value: Place { start, end: end.max(start) }, raw: None, children },
-        role: Role::Collection,
+        role: KeyRole::Collection,
         depth: size.depth + 1,
         values: size.values + 1,
         weight: size.weight + VALUE_WEIGHT,
@@ -469,7 +469,7 @@ fn unreadable(place: Place) -> Built {
     Built {
         value: Value::Null,
         node: Node { value: place, ..Node::default() },
-        role: Role::Unreadable,
+        role: KeyRole::Unreadable,
         depth: 0,
         values: 1,
         weight: VALUE_WEIGHT,

@@ -16,7 +16,7 @@ use extent::{SEARCHES, extent, masked};
 use telling::secrets_in;
 pub(crate) use telling::{is_telling, untold};
 
-use super::tree::{Children, Document, Node};
+use super::tree::{Children, Node, YamlDocument};
 use super::variables::{is_reference, secret_name};
 use crate::text::json::unescape;
 use crate::text::scrub;
@@ -123,14 +123,14 @@ fn is_nothing(written: &str) -> bool {
 }
 
 /// What to hide of a file; secrets in the tree are also registered, so that no message shows them.
-pub(super) fn hidden(document: Option<&Document>, text: &str) -> Vec<Range<usize>> {
+pub(super) fn hidden(document: Option<&YamlDocument>, text: &str) -> Vec<Range<usize>> {
     let mut ranges = by_name(text);
     for range in secrets_in(text) {
         scrub::learn(&text[range.clone()]);
         ranges.push(range);
     }
     if let Some(document) = document {
-        walk(&document.places, &document.tree, Within::Open, text, &mut ranges);
+        walk(&document.places, &document.tree, Enclosing::Open, text, &mut ranges);
     }
     apart(ranges)
 }
@@ -149,7 +149,7 @@ fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// Registers names, ids and hosts of a document, which appear in most messages and are not parts of a secret.
-pub(super) fn learn_names(document: &Document) {
+pub(super) fn learn_names(document: &YamlDocument) {
     const NAMES: &[&str] =
         &["subscription", "resourceGroup", "name", "customSubDomainName", "location", "stack", "id"];
     fn learn(value: &Value) {
@@ -178,7 +178,7 @@ pub(super) fn learn_names(document: &Document) {
 
 /// What contains a value.
 #[derive(Clone, Copy, PartialEq)]
-enum Within {
+enum Enclosing {
     Open,
     /// Something with the name of a secret.
     Secret,
@@ -186,7 +186,7 @@ enum Within {
     Credentials,
 }
 
-impl Within {
+impl Enclosing {
     fn below(self, name: &str) -> Self {
         match self {
             Self::Credentials if holds_secret(name, true) => self,
@@ -205,7 +205,7 @@ impl Within {
 }
 
 /// Recursive: a document is at most 64 levels deep.
-fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec<Range<usize>>) {
+fn walk(node: &Node, value: &Value, within: Enclosing, text: &str, ranges: &mut Vec<Range<usize>>) {
     match (&node.children, value) {
         (Children::Map(children), Value::Object(map)) => {
             for (name, child) in children {
@@ -218,7 +218,7 @@ fn walk(node: &Node, value: &Value, within: Within, text: &str, ranges: &mut Vec
                 walk(child, item, within, text, ranges);
             }
         }
-        (_, Value::String(_) | Value::Number(_)) if within != Within::Open => {
+        (_, Value::String(_) | Value::Number(_)) if within != Enclosing::Open => {
             let plain = match value {
                 Value::String(text) => text.clone(),
                 other => node.raw.as_deref().map_or_else(|| other.to_string(), str::to_owned),

@@ -6,7 +6,7 @@
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Problem, RULES, Rules, resolve};
+use super::{Problem, ProblemKind, RULES, Rules, resolve};
 use crate::text::json::unescape;
 
 /// The fields of a type and their rules.
@@ -44,11 +44,11 @@ impl Fields {
         let Problem { pointer, kind, .. } = problems.first()?;
         let mut path: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
         let takes = match kind {
-            Kind::Unknown(names) => {
+            ProblemKind::Unknown(names) => {
                 path.extend(names.first().cloned());
                 None
             }
-            Kind::Mismatch => problems.first().map(Problem::takes_words),
+            ProblemKind::Mismatch => problems.first().map(Problem::takes_words),
             _ => Some("another value".to_owned()),
         };
         Some(Misfit { path, takes })

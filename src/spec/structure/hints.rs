@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::{Problem, Takes, is_required, is_secret};
 use crate::spec::sections;
-use crate::spec::tree::Document;
+use crate::spec::tree::YamlDocument;
 use crate::text::names::short;
 
-pub(super) fn hint_for_type(document: &Document, problem: &Problem, value: &Value) -> Option<String> {
+pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &Value) -> Option<String> {
     let takes = |name| problem.takes.contains(&Takes::Type(name));
     let substituted = document.substituted.get(&problem.pointer);
     let variable = substituted.map(|substituted| short(&substituted.name));

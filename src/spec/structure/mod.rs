@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use super::schema::{published_schema, schema};
 use super::secrets::{is_secret, may_be_named};
 use super::sections;
-use super::tree::Document;
+use super::tree::YamlDocument;
 use crate::finding::{Code, Finding};
 use crate::text::json::escape;
 use crate::text::names::{listed, nearest, short};
@@ -61,7 +61,7 @@ const NOUNS: &[(&str, &str, &[&str])] = &[
 
 /// Finds every structural problem of a document, in file order.
 #[must_use]
-pub fn check(document: &Document) -> Vec<Finding> {
+pub fn check(document: &YamlDocument) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut mismatched = BTreeSet::new();
     let mut others = Vec::new();
@@ -79,7 +79,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
     // A value of the wrong type also breaks other rules; one finding is enough.
     others.retain(|problem| !mismatched.contains(&problem.pointer));
     let misspelt = others.iter().filter_map(|problem| match &problem.kind {
-        Kind::Unknown(names) => {
+        ProblemKind::Unknown(names) => {
             Some(problem.meant(names).into_iter().flatten().map(|name| (problem.pointer.as_str(), name)))
         }
         _ => None,
@@ -88,7 +88,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
     for problem in &others {
         match &problem.kind {
             // It is present under a misspelled name that already has a finding.
-            Kind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
+            ProblemKind::Missing(name) if misspelt.contains(&(problem.pointer.as_str(), name.as_str())) => {}
             _ => other(document, problem, &mut findings),
         }
     }
@@ -104,7 +104,7 @@ pub fn check(document: &Document) -> Vec<Finding> {
 }
 
 /// Restores the original text of `--var` values for fields that take text, if it looked like a number or boolean.
-pub fn settle(document: &mut Document) {
+pub fn settle(document: &mut YamlDocument) {
     if !document.substituted.values().any(|substituted| substituted.argument) {
         return;
     }
@@ -130,12 +130,12 @@ struct Problem {
     pointer: String,
     /// The rule that the value breaks.
     rule: &'static Value,
-    kind: Kind,
+    kind: ProblemKind,
     /// What the field accepts instead, if the value matches nothing; otherwise empty.
     takes: Vec<Takes>,
 }
 
-enum Kind {
+enum ProblemKind {
     Mismatch,
     Unknown(Vec<String>),
     Missing(String),
@@ -236,28 +236,28 @@ fn resolve(schema: &'static Value, error: &ValidationError<'_>, problems: &mut V
                 problems.extend(best);
                 return;
             }
-            Kind::Mismatch
+            ProblemKind::Mismatch
         }
         ValidationErrorKind::Type { .. } => {
             takes = types(rule);
-            Kind::Mismatch
+            ProblemKind::Mismatch
         }
         ValidationErrorKind::Constant { .. } => {
             takes.extend(rule.get("const").and_then(Value::as_str).map(Takes::Word));
-            Kind::Mismatch
+            ProblemKind::Mismatch
         }
         ValidationErrorKind::Enum { .. } => {
             let words = rule.get("enum").and_then(Value::as_array).into_iter().flatten();
             takes.extend(words.filter_map(Value::as_str).map(Takes::Word));
-            Kind::Mismatch
+            ProblemKind::Mismatch
         }
-        ValidationErrorKind::AdditionalProperties { unexpected } => Kind::Unknown(unexpected.clone()),
+        ValidationErrorKind::AdditionalProperties { unexpected } => ProblemKind::Unknown(unexpected.clone()),
         ValidationErrorKind::Required { property } => {
-            Kind::Missing(property.as_str().unwrap_or_default().to_owned())
+            ProblemKind::Missing(property.as_str().unwrap_or_default().to_owned())
         }
-        ValidationErrorKind::MinItems { limit } => Kind::TooFew(*limit),
-        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => Kind::Limit,
-        _ => Kind::Other(short(&error.masked().to_string())),
+        ValidationErrorKind::MinItems { limit } => ProblemKind::TooFew(*limit),
+        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => ProblemKind::Limit,
+        _ => ProblemKind::Other(short(&error.masked().to_string())),
     };
     takes.dedup();
     problems.push(Problem { pointer, rule, kind, takes });
@@ -274,7 +274,7 @@ fn types(rule: &'static Value) -> Vec<Takes> {
 }
 
 /// A finding about a value of the wrong type.
-fn mismatch(document: &Document, problem: &Problem) -> Finding {
+fn mismatch(document: &YamlDocument, problem: &Problem) -> Finding {
     let pointer = problem.pointer.as_str();
     let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
     let takes = problem.takes_words();
@@ -303,30 +303,30 @@ fn mismatch(document: &Document, problem: &Problem) -> Finding {
 }
 
 /// Findings about problems other than wrong types.
-fn other(document: &Document, problem: &Problem, findings: &mut Vec<Finding>) {
+fn other(document: &YamlDocument, problem: &Problem, findings: &mut Vec<Finding>) {
     let pointer = problem.pointer.as_str();
     let field = field(pointer).unwrap_or_else(|| "the spec".to_owned());
     let wrong = |code, message: String| Finding::error(code, message).at(document.span_of(pointer));
     let invalid = |message| wrong(Code::InvalidValue, message);
     match &problem.kind {
-        Kind::Unknown(names) => findings.extend(unknown(document, problem, names)),
-        Kind::Missing(name) => findings.push(missing(document, problem, name)),
-        Kind::TooFew(limit) => {
+        ProblemKind::Unknown(names) => findings.extend(unknown(document, problem, names)),
+        ProblemKind::Missing(name) => findings.push(missing(document, problem, name)),
+        ProblemKind::TooFew(limit) => {
             let elements = if *limit == 1 { "element" } else { "elements" };
             findings.push(invalid(format!("{field} needs at least {limit} {elements}")));
         }
-        Kind::Limit => {
+        ProblemKind::Limit => {
             let value = document.tree.pointer(pointer).unwrap_or(&Value::Null);
             findings.push(invalid(format!("{field} {}, not {value}", limits(problem.rule))));
         }
-        Kind::Other(text) => findings.push(invalid(format!("{field} is not valid: {text}"))),
+        ProblemKind::Other(text) => findings.push(invalid(format!("{field} is not valid: {text}"))),
         // Wrong types were reported before; one without alternatives cannot arise from this schema.
-        Kind::Mismatch => findings.push(wrong(Code::WrongType, format!("{field} is not valid"))),
+        ProblemKind::Mismatch => findings.push(wrong(Code::WrongType, format!("{field} is not valid"))),
     }
 }
 
 /// Findings about unknown fields.
-fn unknown(document: &Document, problem: &Problem, names: &[String]) -> Vec<Finding> {
+fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<Finding> {
     let pointer = problem.pointer.as_str();
     let thing = thing(&document.tree, pointer);
     let finding = |(name, meant): (&String, Option<&str>)| {
@@ -354,7 +354,7 @@ fn is_below(pointer: &str, list: &str) -> bool {
 }
 
 /// A finding about a missing required field.
-fn missing(document: &Document, problem: &Problem, name: &str) -> Finding {
+fn missing(document: &YamlDocument, problem: &Problem, name: &str) -> Finding {
     let message = format!("{} needs `{name}`", thing(&document.tree, &problem.pointer));
     let finding = Finding::error(Code::MissingField, message).at(document.key_span(&problem.pointer));
     let rule = problem.rule.get("properties").and_then(|fields| fields.get(name));
@@ -395,7 +395,7 @@ fn type_words(name: &str) -> &str {
 }
 
 /// A value for messages, as written in the file.
-fn shown(document: &Document, pointer: &str, value: &Value) -> String {
+fn shown(document: &YamlDocument, pointer: &str, value: &Value) -> String {
     let secret = is_secret(pointer);
     let raw = match document.substituted.get(pointer) {
         Some(substituted) => substituted.text.clone(),

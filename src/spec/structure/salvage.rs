@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Kind, problems};
-use crate::spec::tree::Document;
+use super::{ProblemKind, problems};
+use crate::spec::tree::YamlDocument;
 use crate::text::json::{escape, unescape};
 
 /// Rounds of removing: each removal can uncover another problem.
@@ -40,7 +40,7 @@ fn is_scalar(tree: &Value, pointer: &str) -> bool {
 /// The tree without its problems: misspelled fields renamed, other wrong values removed.
 ///
 /// Missing required fields get stand-ins; `None` if that is not possible. Also returns the pointers of everything removed or replaced.
-pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<String>)> {
+pub(in crate::spec) fn salvage(document: &YamlDocument) -> Option<(Value, BTreeSet<String>)> {
     let mut tree = document.tree.clone();
     let mut lost = BTreeSet::new();
     for _ in 0..ROUNDS {
@@ -50,7 +50,7 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<S
         }
         for problem in wrong {
             match &problem.kind {
-                Kind::Unknown(names) => {
+                ProblemKind::Unknown(names) => {
                     let meant = problem.meant(names);
                     let map = tree.pointer_mut(&problem.pointer).and_then(Value::as_object_mut)?;
                     for (name, meant) in names.iter().zip(meant) {
@@ -61,17 +61,17 @@ pub(in crate::spec) fn salvage(document: &Document) -> Option<(Value, BTreeSet<S
                         }
                     }
                 }
-                Kind::Missing(name) => {
+                ProblemKind::Missing(name) => {
                     let value = placeholder(name, &problem.pointer)?;
                     let map = tree.pointer_mut(&problem.pointer).and_then(Value::as_object_mut)?;
                     map.entry(name.clone()).or_insert(value);
                     lost.insert(format!("{}/{}", problem.pointer, escape(name)));
                 }
-                Kind::Mismatch if problem.takes_text() && is_scalar(&tree, &problem.pointer) => {
+                ProblemKind::Mismatch if problem.takes_text() && is_scalar(&tree, &problem.pointer) => {
                     let value = tree.pointer_mut(&problem.pointer)?;
                     *value = Value::String(value.to_string());
                 }
-                Kind::Mismatch if problem.takes_text() && problem.words().next().is_none() => {
+                ProblemKind::Mismatch if problem.takes_text() && problem.words().next().is_none() => {
                     let (parent, name) = problem.pointer.rsplit_once('/')?;
                     let made_up = placeholder(&unescape(name), parent).filter(Value::is_string);
                     let made_up = made_up.or_else(|| placeholder("name", &problem.pointer))?;

@@ -23,7 +23,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// A file as a tree with positions.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct YamlDocument {
     /// The file it was read from.
     pub file: FileId,
     /// Its value.
@@ -81,7 +81,7 @@ pub(super) enum Children {
 /// Problems that do not hide the rest (a duplicate key, a number that JSON cannot represent) still return a document, so that all problems
 /// of a file are reported at once.
 #[must_use]
-pub fn parse(file: FileId, sources: &Sources) -> (Option<Document>, Vec<Finding>) {
+pub fn parse(file: FileId, sources: &Sources) -> (Option<YamlDocument>, Vec<Finding>) {
     let text = &sources.file(file).text;
     let (document, findings) = Builder::new(file, text).build();
     // What a conflict breaks in the rest of the file needs no separate fix.
@@ -89,7 +89,7 @@ pub fn parse(file: FileId, sources: &Sources) -> (Option<Document>, Vec<Finding>
     if conflicts.is_empty() { (document, findings) } else { (None, conflicts) }
 }
 
-impl Document {
+impl YamlDocument {
     /// The position of the value at a JSON pointer, or of its nearest ancestor.
     #[must_use]
     pub fn value_span(&self, pointer: &str) -> Span {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::finding::Code;
 
-fn parse_text(text: &str) -> (Option<Document>, Vec<Finding>, Sources) {
+fn parse_text(text: &str) -> (Option<YamlDocument>, Vec<Finding>, Sources) {
     let mut sources = Sources::default();
     let file = sources.add("spec.yaml", text);
     let (document, findings) = parse(file, &sources);

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::reference::{NAME_RULE, Part, is_name, parts};
+use super::reference::{NAME_RULE, TextPart, is_name, parts};
 use crate::finding::{Code, Finding};
 use crate::source::Span;
 use crate::spec::scalar;
-use crate::spec::tree::Document;
+use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
 use crate::text::names::short;
 
@@ -123,7 +123,7 @@ pub struct Variables {
 impl Variables {
     /// Puts the sources together; `files` are the parsed `--var-file`s in order.
     #[must_use]
-    pub fn new(inputs: &VariableInputs, files: &[Document]) -> (Self, Vec<Finding>) {
+    pub fn new(inputs: &VariableInputs, files: &[YamlDocument]) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut variables = Self { environment: inputs.environment(&mut findings), ..Self::default() };
         for (name, value) in &inputs.arguments {
@@ -136,7 +136,7 @@ impl Variables {
     }
 
     /// The same for specs that have a file of `--env` beside them.
-    pub(in crate::spec) fn with_file(&self, file: &Document) -> (Self, Vec<Finding>) {
+    pub(in crate::spec) fn with_file(&self, file: &YamlDocument) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
         let beside = of_file(file, &mut findings);
         (Self { beside, ..self.clone() }, findings)
@@ -153,7 +153,7 @@ impl Variables {
 }
 
 /// What a file of variables declares.
-fn of_file(file: &Document, findings: &mut Vec<Finding>) -> BTreeMap<String, Variable> {
+fn of_file(file: &YamlDocument, findings: &mut Vec<Finding>) -> BTreeMap<String, Variable> {
     if !file.tree.is_object() {
         let message = "a file of variables must be a mapping of names to values";
         findings.push(Finding::error(Code::WrongType, message).at(file.span_of("")));
@@ -163,7 +163,7 @@ fn of_file(file: &Document, findings: &mut Vec<Finding>) -> BTreeMap<String, Var
 
 /// Reads a mapping of variables: names checked, values without references.
 pub(super) fn declared(
-    document: &Document,
+    document: &YamlDocument,
     base: &str,
     findings: &mut Vec<Finding>,
 ) -> BTreeMap<String, Variable> {
@@ -189,7 +189,7 @@ pub(super) fn declared(
 }
 
 /// A variable's value, in which nothing refers to anything. Recursive: a document is at most 64 levels deep.
-fn plain(document: &Document, pointer: &str, value: &Value, findings: &mut Vec<Finding>) -> Value {
+fn plain(document: &YamlDocument, pointer: &str, value: &Value, findings: &mut Vec<Finding>) -> Value {
     match value {
         Value::String(text) => Value::String(plain_text(text, document.span_of(pointer), findings)),
         Value::Array(items) => {
@@ -213,8 +213,8 @@ fn plain_text(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
     let mut plain = String::new();
     for part in parts(text) {
         match part {
-            Part::Text(text) => plain.push_str(text),
-            Part::Reference(source) | Part::Secret(source) | Part::Malformed(source) => {
+            TextPart::Text(text) => plain.push_str(text),
+            TextPart::Reference(source) | TextPart::Secret(source) | TextPart::Malformed(source) => {
                 let message = format!("a variable's value cannot contain a reference: `{}`", short(source));
                 let finding = Finding::error(Code::MalformedReference, message).at(span);
                 findings.push(

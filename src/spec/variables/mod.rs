@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::secrets;
-use super::tree::{Document, Substituted};
+use super::tree::{Substituted, YamlDocument};
 use crate::finding::{Code, Finding};
 use crate::source::{Sources, Span};
 use crate::text::json::escape;
@@ -22,7 +22,7 @@ pub use inputs::{ENVIRONMENT_PREFIX, VariableInputs, Variables, parse_assignment
 use inputs::{Variable, declared};
 pub(super) use reference::is_reference;
 pub use reference::secret_name;
-use reference::{Part, inner, matches, parts, remedy};
+use reference::{TextPart, inner, matches, parts, remedy};
 
 /// How much lists and mappings from variables may add to a document, in bytes: a small file could else become any size.
 const MOST_ADDED: usize = 64 << 20;
@@ -37,7 +37,7 @@ const SECRET_FIELDS: &[&str] = &[
 ];
 
 /// Replaces every reference in a document by the value of its variable.
-pub fn substitute(document: &mut Document, outside: &Variables, sources: &Sources) -> Vec<Finding> {
+pub fn substitute(document: &mut YamlDocument, outside: &Variables, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own = declared(document, "/variables", &mut findings);
     let mut tree = std::mem::take(&mut document.tree);
@@ -50,7 +50,7 @@ pub fn substitute(document: &mut Document, outside: &Variables, sources: &Source
 }
 
 struct Walk<'a> {
-    document: &'a mut Document,
+    document: &'a mut YamlDocument,
     outside: &'a Variables,
     own: &'a BTreeMap<String, Variable>,
     sources: &'a Sources,
@@ -110,11 +110,11 @@ impl Walk<'_> {
     fn text(&mut self, text: &str) -> Option<Value> {
         let parts = parts(text);
         for part in &parts {
-            if let Part::Reference(source) = part {
+            if let TextPart::Reference(source) = part {
                 self.document.used.insert(inner(source).to_owned());
             }
         }
-        if let [Part::Reference(source)] = parts[..] {
+        if let [TextPart::Reference(source)] = parts[..] {
             let name = inner(source);
             let Some(variable) = self.outside.get(name, self.own) else {
                 self.unknown(source);
@@ -132,8 +132,8 @@ impl Walk<'_> {
         let mut result = String::new();
         for part in parts {
             match part {
-                Part::Text(text) => result.push_str(text),
-                Part::Reference(source) => match self.outside.get(inner(source), self.own) {
+                TextPart::Text(text) => result.push_str(text),
+                TextPart::Reference(source) => match self.outside.get(inner(source), self.own) {
                     None => self.unknown(source),
                     Some(Variable { value: Value::Null, .. }) => {
                         let message = format!("`{}` has no value to insert into text", short(source));
@@ -148,7 +148,7 @@ impl Walk<'_> {
                     }
                     Some(variable) => result.push_str(&variable.text),
                 },
-                Part::Secret(source) => {
+                TextPart::Secret(source) => {
                     if !SECRET_FIELDS.iter().any(|pattern| matches(pattern, &self.pointer)) {
                         let message = format!("`{}` is in a field that is shown and compared", short(source));
                         let hint = "secrets are only allowed in `credentials.key` of connections";
@@ -160,12 +160,12 @@ impl Walk<'_> {
                     result.push_str(source);
                 }
                 // What follows may be the rest of a key.
-                Part::Malformed(source) if secrets::is_secret(&self.pointer) => {
+                TextPart::Malformed(source) if secrets::is_secret(&self.pointer) => {
                     let message = "a secret contains `${` without a reference";
                     let hint = "write only `${secret.NAME}`";
                     self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
                 }
-                Part::Malformed(source) => {
+                TextPart::Malformed(source) => {
                     let message = format!("`{}` is not a reference", short(source));
                     self.problem(
                         Finding::error(Code::MalformedReference, message).hint(remedy(source)),

@@ -7,7 +7,7 @@ pub(super) const NAME_RULE: &str =
 
 /// A part of a text.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part<'t> {
+pub(super) enum TextPart<'t> {
     Text(&'t str),
     /// `${name}`.
     Reference(&'t str),
@@ -18,33 +18,33 @@ pub(super) enum Part<'t> {
 }
 
 /// Cuts a text at its references; `$${` is the text `${`.
-pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
+pub(super) fn parts(text: &str) -> Vec<TextPart<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         if rest[..at].ends_with('$') {
             if at > 1 {
-                parts.push(Part::Text(&rest[..at - 1]));
+                parts.push(TextPart::Text(&rest[..at - 1]));
             }
-            parts.push(Part::Text(&rest[at..at + 2]));
+            parts.push(TextPart::Text(&rest[at..at + 2]));
             rest = &rest[at + 2..];
             continue;
         }
         if at > 0 {
-            parts.push(Part::Text(&rest[..at]));
+            parts.push(TextPart::Text(&rest[..at]));
         }
         let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);
         let source = &rest[at..end];
         parts.push(match inner(source) {
-            _ if !source.ends_with('}') => Part::Malformed(source),
-            name if is_name(name) => Part::Reference(source),
-            name if name.strip_prefix("secret.").is_some_and(is_name) => Part::Secret(source),
-            _ => Part::Malformed(source),
+            _ if !source.ends_with('}') => TextPart::Malformed(source),
+            name if is_name(name) => TextPart::Reference(source),
+            name if name.strip_prefix("secret.").is_some_and(is_name) => TextPart::Secret(source),
+            _ => TextPart::Malformed(source),
         });
         rest = &rest[end..];
     }
     if !rest.is_empty() {
-        parts.push(Part::Text(rest));
+        parts.push(TextPart::Text(rest));
     }
     parts
 }
@@ -53,14 +53,14 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
 #[must_use]
 pub fn secret_name(text: &str) -> Option<&str> {
     match parts(text)[..] {
-        [Part::Secret(source)] => inner(source).strip_prefix("secret."),
+        [TextPart::Secret(source)] => inner(source).strip_prefix("secret."),
         _ => None,
     }
 }
 
 /// Whether a text is one reference and nothing else.
 pub(in crate::spec) fn is_reference(text: &str) -> bool {
-    matches!(parts(text)[..], [Part::Reference(_) | Part::Secret(_)])
+    matches!(parts(text)[..], [TextPart::Reference(_) | TextPart::Secret(_)])
 }
 
 /// What stands between the braces.

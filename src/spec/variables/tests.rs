@@ -11,7 +11,7 @@ struct Result {
     tree: Value,
     findings: Vec<Finding>,
     places: Vec<String>,
-    document: Document,
+    document: YamlDocument,
 }
 
 fn inputs(arguments: &[(&str, &str)], environment: &[(&str, &str)]) -> VariableInputs {

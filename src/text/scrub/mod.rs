@@ -95,7 +95,7 @@ pub(crate) struct Scrubber {
     /// Whole words in secrets that consist of more than one word.
     words: HashSet<String>,
     /// Runs of bytes of public text.
-    open: open::Open,
+    open: open::PublicText,
 }
 
 impl Scrubber {
@@ -238,18 +238,21 @@ impl Scrubber {
                 continue;
             }
             match &mut run {
-                Some(Run { place, has_whole }) if at < place.end => {
+                Some(FormRun { place, has_whole }) if at < place.end => {
                     place.end = end;
                     *has_whole |= is_whole;
                 }
-                _ => self.keep(text, view, run.replace(Run { place: at..end, has_whole: is_whole }), found),
+                _ => {
+                    let ended = run.replace(FormRun { place: at..end, has_whole: is_whole });
+                    self.keep(text, view, ended, found);
+                }
             }
         }
         self.keep(text, view, run, found);
     }
 
     /// Records a run unless it is an ordinary word and not a whole secret.
-    fn keep(&self, text: &str, view: &View, run: Option<Run>, found: &mut Vec<Range<usize>>) {
+    fn keep(&self, text: &str, view: &View, run: Option<FormRun>, found: &mut Vec<Range<usize>>) {
         let Some(run) = run else { return };
         let place = view.place(run.place);
         if run.has_whole || !open::stands_as_word(text, &place, |word| self.words.contains(word)) {
@@ -259,7 +262,7 @@ impl Scrubber {
 }
 
 /// Consecutive bytes contained in forms.
-struct Run {
+struct FormRun {
     place: Range<usize>,
     /// Whether they include a whole form.
     has_whole: bool,

@@ -52,9 +52,9 @@ static COMMON_GRAMS: LazyLock<HashSet<Gram>> =
 
 /// Runs of bytes of public text.
 #[derive(Debug, Default)]
-pub(super) struct Open(HashSet<Gram>);
+pub(super) struct PublicText(HashSet<Gram>);
 
-impl Open {
+impl PublicText {
     pub(super) fn learn(&mut self, text: &str) {
         self.0.extend(of(text));
     }

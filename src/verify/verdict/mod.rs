@@ -98,7 +98,7 @@ impl Reason {
 
 /// The judgement of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Judgement {
     /// The result.
     pub outcome: ProofResult,
     /// The reason, unless it is proven.
@@ -126,7 +126,7 @@ pub enum Awaits {
     Calm,
 }
 
-impl Verdict {
+impl Judgement {
     fn proven(message: &str) -> Self {
         Self {
             outcome: ProofResult::Proven,
@@ -190,8 +190,8 @@ impl Verdict {
 
 /// The account has no subdomain: Azure then accepts no tokens, so no request is needed.
 #[must_use]
-pub fn without_subdomain() -> Verdict {
-    Verdict::disproven(
+pub fn without_subdomain() -> Judgement {
+    Judgement::disproven(
         Reason::Subdomain,
         "the account has no customSubDomainName, which Azure requires to accept tokens",
     )
@@ -199,34 +199,34 @@ pub fn without_subdomain() -> Verdict {
 
 /// What an answer proves.
 #[must_use]
-pub fn judge(call: Call, answered: &Answered) -> Verdict {
+pub fn judge(call: Call, answered: &Answered) -> Judgement {
     let (status, body) = match answered {
         Answered::Answer { status, body } => (*status, body.as_ref()),
         Answered::NoName { host, why } => {
-            return Verdict::inconclusive(Reason::Dns, format!("`{host}` does not resolve ({why})"))
+            return Judgement::inconclusive(Reason::Dns, format!("`{host}` does not resolve ({why})"))
                 .awaiting(Awaits::Name);
         }
         Answered::NoConnection(why) => {
-            return Verdict::inconclusive(Reason::Network, format!("no connection ({why})"));
+            return Judgement::inconclusive(Reason::Network, format!("no connection ({why})"));
         }
-        Answered::NoAnswer => return Verdict::inconclusive(Reason::Network, "no answer in time"),
-        Answered::NoToken(why) => return Verdict::inconclusive(Reason::Token, why.clone()),
+        Answered::NoAnswer => return Judgement::inconclusive(Reason::Network, "no answer in time"),
+        Answered::NoToken(why) => return Judgement::inconclusive(Reason::Token, why.clone()),
     };
     if (300..400).contains(&status) {
         let message = format!(
             "{status}: a redirect, which keyless does not follow: something is in front of the account"
         );
-        return Verdict::inconclusive(Reason::Network, message);
+        return Judgement::inconclusive(Reason::Network, message);
     }
     let Some(body) = body else {
         let message =
             format!("{status} without JSON: a proxy or gateway may have answered instead of the account");
-        return Verdict::inconclusive(Reason::Network, message);
+        return Judgement::inconclusive(Reason::Network, message);
     };
     if (200..300).contains(&status) {
         return answered_well(call, status, body);
     }
-    let said = Said::of(body);
+    let said = ErrorWords::of(body);
     if call == Call::Keys {
         return keys(status, &said);
     }
@@ -234,7 +234,7 @@ pub fn judge(call: Call, answered: &Answered) -> Verdict {
 }
 
 /// Judges a success: only the expected form of answer counts.
-fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
+fn answered_well(call: Call, status: u16, body: &Value) -> Judgement {
     let filled = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
     let named = |item: &Value| item["name"].is_string();
     let right = match call {
@@ -248,23 +248,23 @@ fn answered_well(call: Call, status: u16, body: &Value) -> Verdict {
         Call::Keys => {
             // Accepting a random key means that keys are not checked.
             let message = format!("{status}: the server did not check the key");
-            return Verdict::inconclusive(Reason::Service, message);
+            return Judgement::inconclusive(Reason::Service, message);
         }
     };
     let who = if call == Call::Project { "project" } else { "model" };
     if right {
-        return Verdict::proven(&format!("the {who} accepted the token"));
+        return Judgement::proven(&format!("the {who} accepted the token"));
     }
-    Verdict::inconclusive(Reason::Service, format!("{status}, but the answer does not come from a {who}"))
+    Judgement::inconclusive(Reason::Service, format!("{status}, but the answer does not come from a {who}"))
 }
 
 /// The code and message of an error.
-struct Said {
+struct ErrorWords {
     code: String,
     message: String,
 }
 
-impl Said {
+impl ErrorWords {
     fn of(body: &Value) -> Self {
         // Some gateways omit the envelope.
         let error = if body["error"].is_object() { &body["error"] } else { body };
@@ -307,7 +307,7 @@ const FENCES: [&str; 4] = [
     "private endpoint",
 ];
 
-fn is_fence(status: u16, said: &Said) -> bool {
+fn is_fence(status: u16, said: &ErrorWords) -> bool {
     status == 403 && FENCES.iter().any(|words| said.says(words))
 }
 
@@ -315,31 +315,31 @@ fn is_fence(status: u16, said: &Said) -> bool {
 const TAKEN: &str = ", so the account accepts keys";
 
 /// Judges the answer to a random key. Only one code proves that keys are disabled.
-fn keys(status: u16, said: &Said) -> Verdict {
+fn keys(status: u16, said: &ErrorWords) -> Judgement {
     let shown = said.shown(status);
     if said.is("AuthenticationTypeDisabled") {
-        return Verdict::proven("keys are refused: AuthenticationTypeDisabled");
+        return Judgement::proven("keys are refused: AuthenticationTypeDisabled");
     }
     if is_fence(status, said) {
-        return Verdict::inconclusive(Reason::Network, shown);
+        return Judgement::inconclusive(Reason::Network, shown);
     }
     // A wrong key while keys are enabled: https://learn.microsoft.com/azure/ai-services/authentication.
     if status == 401 && said.says("invalid subscription key") {
         let message = format!("Azure checked the key{TAKEN} ({shown})");
-        return Verdict::disproven(Reason::Key, message).awaiting(Awaits::Write);
+        return Judgement::disproven(Reason::Key, message).awaiting(Awaits::Write);
     }
-    passing_trouble(status, &shown).unwrap_or_else(|| Verdict::inconclusive(Reason::Service, shown))
+    passing_trouble(status, &shown).unwrap_or_else(|| Judgement::inconclusive(Reason::Service, shown))
 }
 
 /// Judges the refusal of a call with a token.
-fn refused(call: Call, status: u16, said: &Said) -> Verdict {
+fn refused(call: Call, status: u16, said: &ErrorWords) -> Judgement {
     let shown = said.shown(status);
     if is_fence(status, said) {
-        return Verdict::inconclusive(Reason::Network, shown);
+        return Judgement::inconclusive(Reason::Network, shown);
     }
     // 401 or 403: https://github.com/microsoft/semantic-kernel/issues/10020.
     if matches!(status, 401 | 403) && said.is("PermissionDenied") {
-        return Verdict::disproven(
+        return Judgement::disproven(
             Reason::Role,
             format!("Azure accepted the token, but its owner lacks a role that permits the call ({shown})"),
         )
@@ -347,18 +347,18 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     }
     // https://github.com/Azure/azure-sdk-for-net/issues/12789; the older text in #12813.
     if status == 400 && (said.says("custom subdomain") || said.says("provide an authentication key")) {
-        return Verdict::disproven(Reason::Subdomain, shown);
+        return Judgement::disproven(Reason::Subdomain, shown);
     }
     if status == 401 && (said.says("access token is missing, invalid") || said.says("audience is incorrect"))
     {
-        return Verdict::disproven(Reason::Token, format!("Azure did not accept the token ({shown})"));
+        return Judgement::disproven(Reason::Token, format!("Azure did not accept the token ({shown})"));
     }
     // A new deployment takes some minutes, according to Azure.
     if said.is("DeploymentNotFound") {
-        return Verdict::disproven(Reason::Model, shown).awaiting(Awaits::Made);
+        return Judgement::disproven(Reason::Model, shown).awaiting(Awaits::Made);
     }
     if said.is("unknown_model") || said.is("no_model_name") {
-        return Verdict::disproven(Reason::Model, shown);
+        return Judgement::disproven(Reason::Model, shown);
     }
     // https://github.com/microsoft/microsoft-foundry-for-vscode/issues/99, and for a new project
     // https://github.com/microsoft/agent-framework/issues/4117.
@@ -366,7 +366,7 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
         && status == 404
         && (said.says("project does not exist") || said.says("project not found"))
     {
-        return Verdict::disproven(
+        return Judgement::disproven(
             Reason::Project,
             format!("the project's endpoint does not know it ({shown})"),
         )
@@ -377,21 +377,21 @@ fn refused(call: Call, status: u16, said: &Said) -> Verdict {
     }
     // A model's objection to a request does not show who may call it. A paused deployment answers 423.
     if matches!(status, 400 | 423) {
-        return Verdict::inconclusive(Reason::Model, shown);
+        return Judgement::inconclusive(Reason::Model, shown);
     }
     if status == 404 {
-        return Verdict::inconclusive(
+        return Judgement::inconclusive(
             Reason::Service,
             format!("the endpoint does not know this request ({shown})"),
         );
     }
-    Verdict::inconclusive(Reason::Service, shown)
+    Judgement::inconclusive(Reason::Service, shown)
 }
 
-fn passing_trouble(status: u16, shown: &str) -> Option<Verdict> {
+fn passing_trouble(status: u16, shown: &str) -> Option<Judgement> {
     match status {
-        429 => Some(Verdict::inconclusive(Reason::Throttled, shown).awaiting(Awaits::Calm)),
-        408 | 500..=599 => Some(Verdict::inconclusive(Reason::Service, shown).awaiting(Awaits::Calm)),
+        429 => Some(Judgement::inconclusive(Reason::Throttled, shown).awaiting(Awaits::Calm)),
+        408 | 500..=599 => Some(Judgement::inconclusive(Reason::Service, shown).awaiting(Awaits::Calm)),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyless::arm::{Counts, ErrorKind, Options};
+use keyless::arm::{ClientSettings, ErrorKind, RequestCounts};
 use serde_json::{Value, json};
 
 use super::server::{Play, Server, answer, owned};
@@ -25,7 +25,7 @@ async fn a_read_carries_what_arm_needs_and_the_filter_as_given() {
     let ids: Vec<_> = seen.iter().map(|seen| seen.header("x-ms-client-request-id").unwrap()).collect();
     assert_eq!(ids[0].len(), 36);
     assert_ne!(ids[0], ids[1]);
-    assert_eq!(client.requests(), Counts { reads: 2, writes: 0 });
+    assert_eq!(client.requests(), RequestCounts { reads: 2, writes: 0 });
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_list_whose_pages_form_a_circle_or_never_end_is_an_error() {
     assert!(error.kind == ErrorKind::Unreadable && error.to_string().contains("circle"), "{error}");
 
     server.then((0..10).map(page));
-    let few = Options { pages: 5, ..options() };
+    let few = ClientSettings { pages: 5, ..options() };
     let error = client_with(&server.base, few, Arc::new(Witness::default()))
         .list(PATH, |item| item)
         .await
@@ -145,7 +145,7 @@ async fn an_answer_over_64_mib_is_refused_at_once() {
 async fn a_server_that_never_answers_is_a_network_error() {
     let server = Server::start().await;
     server.forever(Play::Silence, Duration::ZERO);
-    let mut options = Options { timeout: Duration::from_millis(40), ..options() };
+    let mut options = ClientSettings { timeout: Duration::from_millis(40), ..options() };
     options.limits.fault.attempts = 2;
     let error = client_with(&server.base, options, Arc::new(Witness::default())).get("/x").await.unwrap_err();
     assert_eq!((error.kind, error.attempts), (ErrorKind::Network, 2));
@@ -177,7 +177,7 @@ async fn a_proxys_page_is_quoted_with_its_status() {
 async fn no_more_requests_are_in_flight_than_allowed() {
     let server = Server::start().await;
     server.forever(answer(200, &[], &json!({})), Duration::from_millis(20));
-    let few = Options { parallelism: 3, ..options() };
+    let few = ClientSettings { parallelism: 3, ..options() };
     let client = client_with(&server.base, few, Arc::new(Witness::default()));
     let tasks: Vec<_> = (0..20)
         .map(|_| {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyless::arm::observer::What;
-use keyless::arm::{Client, Event, Interrupt, Limits, Observer, Options};
+use keyless::arm::{Client, ClientSettings, Interrupt, Limits, Observer, RequestEvent};
 use keyless::auth::cloud::Endpoint;
 use keyless::auth::{Credential, Secret};
 
@@ -39,8 +39,8 @@ fn quick() -> Limits {
     limits
 }
 
-fn options() -> Options {
-    Options { limits: quick(), ..Options::default() }
+fn options() -> ClientSettings {
+    ClientSettings { limits: quick(), ..ClientSettings::default() }
 }
 
 /// Records events; can interrupt at the first wait.
@@ -51,7 +51,7 @@ struct Witness {
 }
 
 impl Observer for Witness {
-    fn event(&self, event: &Event) {
+    fn event(&self, event: &RequestEvent) {
         self.seen.lock().unwrap().push(event.what.clone());
         if let (Some(interrupt), What::Waiting { .. } | What::State { .. }) =
             (&self.interrupt_on_wait, &event.what)
@@ -61,7 +61,7 @@ impl Observer for Witness {
     }
 }
 
-fn client_with(base: &str, options: Options, observer: Arc<dyn Observer>) -> Client {
+fn client_with(base: &str, options: ClientSettings, observer: Arc<dyn Observer>) -> Client {
     let credential = Credential::fixed(Secret::new(TOKEN));
     Client::new(Endpoint::custom(base).unwrap(), credential, options, observer).unwrap()
 }

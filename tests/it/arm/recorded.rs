@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Body, Exchange, Headers, Next, Request, Response, Sent};
+use keyless::arm::exchange::{Exchange, Headers, Next, Request, Response, ResponseBody, Sent};
 use keyless::arm::{ErrorKind, Limits, Method};
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn interaction(recorded: &Value) -> Interaction {
         answer: Response {
             status: u16::try_from(response["status"]["code"].as_u64().unwrap()).unwrap(),
             headers: headers.into_iter().collect::<Headers>(),
-            body: Body::read(text.as_bytes()),
+            body: ResponseBody::read(text.as_bytes()),
         },
     }
 }
@@ -130,7 +130,7 @@ fn error_is_whole(method: Method, interaction: &Interaction, place: &str) {
         },
         other => panic!("{place}: {other:?}"),
     };
-    let Body::Json(body) = &interaction.answer.body else { panic!("{place}: not JSON") };
+    let ResponseBody::Json(body) = &interaction.answer.body else { panic!("{place}: not JSON") };
     let mut said = Vec::new();
     words(body, &mut said);
     assert!(!said.is_empty(), "{place}: {body}");

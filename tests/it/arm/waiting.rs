@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyless::arm::observer::{What, Why};
-use keyless::arm::{Effect, ErrorKind, Interrupt, Options};
+use keyless::arm::{ClientSettings, Effect, ErrorKind, Interrupt};
 use serde_json::{Value, json};
 
 use super::server::{Play, Server, answer};
@@ -13,10 +13,10 @@ use super::{Witness, client_with, options};
 const PATH: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a?api-version=1";
 
-fn interruptible() -> (Options, Interrupt, Arc<Witness>) {
+fn interruptible() -> (ClientSettings, Interrupt, Arc<Witness>) {
     let interrupt = Interrupt::default();
     let witness = Witness { interrupt_on_wait: Some(interrupt.clone()), ..Witness::default() };
-    (Options { interrupt: interrupt.clone(), ..options() }, interrupt, Arc::new(witness))
+    (ClientSettings { interrupt: interrupt.clone(), ..options() }, interrupt, Arc::new(witness))
 }
 
 #[tokio::test]
@@ -65,8 +65,11 @@ async fn ctrl_c_while_an_operation_runs_says_that_its_outcome_is_unknown() {
     server.then([answer(201, &[("Azure-AsyncOperation", &poll), ("Retry-After", "600")], &Value::Null)]);
     let interrupt = Interrupt::default();
     let witness = Arc::new(Witness::default());
-    let client =
-        client_with(&server.base, Options { interrupt: interrupt.clone(), ..options() }, witness.clone());
+    let client = client_with(
+        &server.base,
+        ClientSettings { interrupt: interrupt.clone(), ..options() },
+        witness.clone(),
+    );
     let body = json!({});
     let (answer, ()) = tokio::join!(client.put(PATH, &body), async {
         while witness.seen.lock().unwrap().is_empty() {

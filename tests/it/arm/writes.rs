@@ -1,6 +1,6 @@
 //! Writes over HTTP, followed to their end.
 
-use keyless::arm::{Counts, Effect, ErrorKind};
+use keyless::arm::{Effect, ErrorKind, RequestCounts};
 use serde_json::{Value, json};
 
 use super::client;
@@ -35,7 +35,7 @@ async fn a_creation_is_followed_to_the_resource() {
     assert_eq!(seen[0].body, r#"{"location":"x"}"#);
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
     assert_eq!(seen[3].target, ACCOUNT, "the same api-version");
-    assert_eq!(client.requests(), Counts { reads: 3, writes: 1 });
+    assert_eq!(client.requests(), RequestCounts { reads: 3, writes: 1 });
 }
 
 #[tokio::test]

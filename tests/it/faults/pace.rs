@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyless::arm::bucket::{Buckets, Direction, Permit};
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Body, Exchange, Headers, Next, Response, Sent};
+use keyless::arm::exchange::{Exchange, Headers, Next, Response, ResponseBody, Sent};
 use keyless::arm::observer::Why;
 use keyless::arm::{Limits, Method};
 use serde_json::json;
@@ -178,7 +178,7 @@ impl Simulation {
                 let answer = Response {
                     status,
                     headers: headers.into_iter().collect::<Headers>(),
-                    body: Body::Json(body),
+                    body: ResponseBody::Json(body),
                 };
                 let closed = answer.throttles_subscription(now);
                 let bucket = self.buckets.of(SUBSCRIPTION, direction, now);
@@ -282,7 +282,7 @@ fn a_retry_after_of_307_seconds_is_honoured_to_the_millisecond_and_again() {
         let answer = Response {
             status: 429,
             headers: [("retry-after", "307")].into_iter().collect(),
-            body: Body::Empty,
+            body: ResponseBody::Empty,
         };
         let Next::Wait { exchange, until, why } = exchange.step(Sent::Answer(answer), Moment(now)) else {
             panic!("turn {turn}: it gives up after {} s", (now - START) / 1000)
@@ -294,7 +294,8 @@ fn a_retry_after_of_307_seconds_is_honoured_to_the_millisecond_and_again() {
     }
     // An hour and a half later it is still there.
     let Next::Send(exchange, _) = next else { panic!("{next:?}") };
-    let answer = Response { status: 201, headers: Headers::default(), body: Body::Json(json!({"id": "/x"})) };
+    let answer =
+        Response { status: 201, headers: Headers::default(), body: ResponseBody::Json(json!({"id": "/x"})) };
     assert!(matches!(exchange.step(Sent::Answer(answer), Moment(now)), Next::Done(_)));
     assert!(now - START > 5_400_000);
 }

@@ -1,6 +1,6 @@
 //! Rules about the project itself that nothing else enforces.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use keyless::finding::Code;
@@ -44,6 +44,52 @@ fn no_file_is_longer_than_can_be_read_at_once() {
         assert!(lines <= LONGEST || excused, "{name} has {lines} lines, over {LONGEST}: split it by meaning");
         assert!(lines > LONGEST || !excused, "{name} is short enough by now: take it off the list");
     }
+}
+
+/// Names of types that may be defined more than once, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[
+    ("Args", "of each command, as clap's examples have it"),
+    ("Inner", "what the clones of a handle share, private to its file"),
+    ("Signals", "one for Unix, one for Windows"),
+];
+
+#[test]
+fn a_name_of_a_type_means_one_thing() {
+    // The sandbox imitates Azure, which uses many words of the product: it is looked at by itself.
+    let (sandbox, product): (Vec<_>, Vec<_>) =
+        sources("src").into_iter().partition(|(name, _)| name.starts_with("src/sandbox/"));
+    let mut twice = Vec::new();
+    let mut used = BTreeSet::new();
+    for half in [product, sandbox] {
+        let mut definitions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (file, text) in &half {
+            for (number, line) in text.lines().enumerate() {
+                if let Some(name) = defined(line) {
+                    definitions.entry(name.to_owned()).or_default().push(format!("{file}:{}", number + 1));
+                }
+            }
+        }
+        assert!(definitions.len() > 50, "the search finds definitions");
+        definitions.retain(|_, places| places.len() > 1);
+        for (name, places) in definitions {
+            match SHARED_NAMES.iter().find(|(shared, _)| *shared == name) {
+                Some((shared, _)) => drop(used.insert(*shared)),
+                None => twice.push(format!("`{name}` is defined in {}", places.join(" and "))),
+            }
+        }
+    }
+    assert!(twice.is_empty(), "rename one, so that a name means one thing:\n{}", twice.join("\n"));
+    for (name, _) in SHARED_NAMES {
+        assert!(used.contains(name), "`{name}` is defined once by now: take it off the list");
+    }
+}
+
+/// The name of the type that a line defines; associated types and types within functions are indented.
+fn defined(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub(").and_then(|rest| Some(rest.split_once(") ")?.1)).unwrap_or(line);
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let rest = ["struct ", "enum ", "trait ", "type "].iter().find_map(|word| line.strip_prefix(word))?;
+    rest.split(|next: char| !next.is_alphanumeric() && next != '_').next()
 }
 
 #[test]

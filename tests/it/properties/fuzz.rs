@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use keyless::arm::clock::Moment;
-use keyless::arm::exchange::{Body, Exchange, Headers, Limits, Next, Request, Response, Sent};
+use keyless::arm::exchange::{Exchange, Headers, Limits, Next, Request, Response, ResponseBody, Sent};
 use keyless::arm::{Method, retry};
 use keyless::kinds::role_assignment::principals_of;
 use keyless::kinds::{Called, KINDS, review, writable};
@@ -343,7 +343,7 @@ fn outcome(now: Moment, rng: &mut Rng) -> Sent {
     }
     let text = body.to_string();
     let bytes = if rng.chance(20) { damage(&text, &["\u{0}"], rng) } else { text.into_bytes() };
-    let body = if rng.chance(10) { Body::Empty } else { Body::read(&bytes) };
+    let body = if rng.chance(10) { ResponseBody::Empty } else { ResponseBody::read(&bytes) };
     Sent::Answer(Response { status: *rng.pick(&STATUSES), headers, body })
 }
 

@@ -71,7 +71,7 @@ impl Play {
         }
     }
 
-    fn done(&self) -> &Done {
+    fn done(&self) -> &Completed {
         match &self.next {
             Some(Next::Done(done)) => done,
             other => panic!("not done: {other:?}"),
@@ -80,7 +80,7 @@ impl Play {
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Sent {
-    let body = if body.is_null() { Body::Empty } else { Body::Json(body) };
+    let body = if body.is_null() { ResponseBody::Empty } else { ResponseBody::Json(body) };
     Sent::Answer(Response { status, headers: headers.iter().copied().collect(), body })
 }
 
@@ -93,7 +93,7 @@ fn account(state: &str) -> Value {
 }
 
 fn garbage(status: u16) -> Sent {
-    let body = Body::unreadable("cut off", b"{");
+    let body = ResponseBody::unreadable("cut off", b"{");
     Sent::Answer(Response { status, headers: Headers::default(), body })
 }
 
@@ -270,7 +270,7 @@ fn headers_show_their_names_and_no_value() {
 
 #[test]
 fn an_error_page_is_quoted_by_its_first_words() {
-    let body = Body::unreadable("not JSON", b"Bad gateway of the proxy");
+    let body = ResponseBody::unreadable("not JSON", b"Bad gateway of the proxy");
     let mut play = Play::new(Method::Get, ACCOUNT);
     play.give(Sent::Answer(Response { status: 400, headers: Headers::default(), body }));
     assert!(play.error().to_string().contains("Bad gateway of the proxy"), "{}", play.error());

@@ -227,7 +227,7 @@ fn each_rule_of_long_running_operations() {
                 Sent::Answer(Response {
                     status: 201,
                     headers: [op].into_iter().collect(),
-                    body: Body::unreadable("cut", b"{"),
+                    body: ResponseBody::unreadable("cut", b"{"),
                 }),
                 status("Succeeded"),
                 done(),

@@ -17,13 +17,13 @@ fn any_outcome() -> impl Strategy<Value = Sent> {
     let state =
         prop_oneof![Just("Creating"), Just("Succeeded"), Just("Failed"), Just("Odd"), Just("Accepted")];
     let body = (0..7u8, code, state).prop_map(|(form, code, state)| match form {
-        0 => Body::Empty,
-        1 => Body::unreadable("cut", b"<"),
-        2 => Body::Json(json!({"status": state})),
-        3 => Body::Json(json!({"properties": {"provisioningState": state}})),
-        4 => Body::Json(json!({"error": {"code": code, "message": "m"}})),
-        5 => Body::Taken,
-        _ => Body::Json(json!([state, 1])),
+        0 => ResponseBody::Empty,
+        1 => ResponseBody::unreadable("cut", b"<"),
+        2 => ResponseBody::Json(json!({"status": state})),
+        3 => ResponseBody::Json(json!({"properties": {"provisioningState": state}})),
+        4 => ResponseBody::Json(json!({"error": {"code": code, "message": "m"}})),
+        5 => ResponseBody::Taken,
+        _ => ResponseBody::Json(json!([state, 1])),
     });
     let header = prop_oneof![
         4 => Just(vec![]),
@@ -44,7 +44,7 @@ fn any_outcome() -> impl Strategy<Value = Sent> {
 
 /// Whether it answers a read.
 fn is_whole(answer: &Response) -> bool {
-    answer.status == 200 && answer.body != Body::Empty && answer.error_in_success().is_none()
+    answer.status == 200 && answer.body != ResponseBody::Empty && answer.error_in_success().is_none()
 }
 
 fn any_method() -> impl Strategy<Value = Method> {
@@ -94,7 +94,7 @@ proptest! {
                     if let Sent::Answer(answer) = &outcome
                         && calling
                         && (200..300).contains(&answer.status)
-                        && (followed || !matches!(answer.body, Body::Unreadable { .. }))
+                        && (followed || !matches!(answer.body, ResponseBody::Unreadable { .. }))
                         && (method.is_write() || is_whole(answer))
                     {
                         accepted = true;

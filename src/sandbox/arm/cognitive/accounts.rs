@@ -21,13 +21,13 @@ const RETENTION_MILLIS: i64 = 48 * 60 * 60 * 1000;
 
 /// An account, as named in a URL.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct AccountPlace<'a> {
     pub(crate) subscription: &'a str,
     pub(crate) group: &'a str,
     pub(crate) name: &'a str,
 }
 
-impl Place<'_> {
+impl AccountPlace<'_> {
     fn key(&self) -> String {
         account_key(self.subscription, self.group, self.name)
     }
@@ -37,13 +37,13 @@ impl Place<'_> {
     }
 }
 
-fn shown(status: u16, account: &Account, place: Place) -> Reply {
+fn shown(status: u16, account: &Account, place: AccountPlace) -> Reply {
     Reply::text(status, body::live(account, Some((place.subscription, place.group))))
         .with("etag", body::account_etag(account))
 }
 
 /// `GET account`.
-pub(crate) fn get(world: &World, place: Place) -> Reply {
+pub(crate) fn get(world: &World, place: AccountPlace) -> Reply {
     match world.state.accounts.get(&place.key()) {
         Some(account) => shown(200, account, place),
         None => place.not_found(),
@@ -51,7 +51,7 @@ pub(crate) fn get(world: &World, place: Place) -> Reply {
 }
 
 /// `PUT account`: new 201, existing 200, soft-deleted refused or restored.
-pub(crate) fn put(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+pub(crate) fn put(world: &mut World, request: &Request, place: AccountPlace) -> Result<Reply, Reply> {
     let write = write::read(request.json_object()?)?;
     if world.state.accounts.contains_key(&place.key()) {
         return replace(world, request, place, &write);
@@ -72,7 +72,7 @@ pub(crate) fn put(world: &mut World, request: &Request, place: Place) -> Result<
 fn create(
     world: &mut World,
     request: &Request,
-    place: Place,
+    place: AccountPlace,
     sent: &Write,
     location: &str,
 ) -> Result<Reply, Reply> {
@@ -125,7 +125,7 @@ fn create(
     ))
 }
 
-fn replace(world: &mut World, request: &Request, place: Place, sent: &Write) -> Result<Reply, Reply> {
+fn replace(world: &mut World, request: &Request, place: AccountPlace, sent: &Write) -> Result<Reply, Reply> {
     let mut account = existing(world, place)?;
     if let Some(location) = &sent.location
         && !same_place(location, &account.location)
@@ -167,7 +167,7 @@ fn replace(world: &mut World, request: &Request, place: Place, sent: &Write) -> 
     ))
 }
 
-fn restore(world: &mut World, request: &Request, place: Place) -> Reply {
+fn restore(world: &mut World, request: &Request, place: AccountPlace) -> Reply {
     let Some(deleted) = world.state.deleted_accounts.remove(&place.key()) else {
         return place.not_found();
     };
@@ -179,7 +179,7 @@ fn restore(world: &mut World, request: &Request, place: Place) -> Reply {
 }
 
 /// `PATCH account`: tags and sku at once, everything else as an operation.
-pub(crate) fn patch(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+pub(crate) fn patch(world: &mut World, request: &Request, place: AccountPlace) -> Result<Reply, Reply> {
     let body = request.json_object()?;
     let identity = body.get("identity").is_some_and(|identity| !identity.is_null());
     let sent = write::read(body)?;
@@ -205,7 +205,7 @@ pub(crate) fn patch(world: &mut World, request: &Request, place: Place) -> Resul
 }
 
 /// `DELETE account`: soft, at once, without content.
-pub(crate) fn delete(world: &mut World, place: Place) -> Result<Reply, Reply> {
+pub(crate) fn delete(world: &mut World, place: AccountPlace) -> Result<Reply, Reply> {
     if !world.state.accounts.contains_key(&place.key()) {
         return Ok(Reply::empty(204));
     }
@@ -264,12 +264,16 @@ pub(crate) fn list(world: &World, request: &Request, subscription: &str, group: 
 }
 
 /// `POST account/listKeys`.
-pub(crate) fn list_keys(world: &mut World, place: Place) -> Result<Reply, Reply> {
+pub(crate) fn list_keys(world: &mut World, place: AccountPlace) -> Result<Reply, Reply> {
     keys(world, place, None)
 }
 
 /// `POST account/regenerateKey`.
-pub(crate) fn regenerate_key(world: &mut World, request: &Request, place: Place) -> Result<Reply, Reply> {
+pub(crate) fn regenerate_key(
+    world: &mut World,
+    request: &Request,
+    place: AccountPlace,
+) -> Result<Reply, Reply> {
     let body = request.json_object()?;
     let name = body.get("keyName").and_then(Value::as_str).unwrap_or_default();
     match name.to_lowercase().as_str() {
@@ -279,7 +283,7 @@ pub(crate) fn regenerate_key(world: &mut World, request: &Request, place: Place)
     }
 }
 
-fn keys(world: &mut World, place: Place, regenerate: Option<usize>) -> Result<Reply, Reply> {
+fn keys(world: &mut World, place: AccountPlace, regenerate: Option<usize>) -> Result<Reply, Reply> {
     let secret = world.state.secret.clone();
     let Some(account) = world.state.accounts.get_mut(&place.key()) else {
         return Err(place.not_found());
@@ -302,7 +306,7 @@ fn keys(world: &mut World, place: Place, regenerate: Option<usize>) -> Result<Re
 }
 
 /// The account, refused if it is missing or busy.
-fn existing(world: &World, place: Place) -> Result<Account, Reply> {
+fn existing(world: &World, place: AccountPlace) -> Result<Account, Reply> {
     let account = world.state.accounts.get(&place.key()).ok_or_else(|| place.not_found())?;
     let id = |account: &Account| body::account_id(account, Some((place.subscription, place.group)));
     match &account.transition {
@@ -324,7 +328,13 @@ struct Start {
     location: bool,
 }
 
-fn start(world: &mut World, request: &Request, mut account: Account, place: Place, how: Start) -> Reply {
+fn start(
+    world: &mut World,
+    request: &Request,
+    mut account: Account,
+    place: AccountPlace,
+    how: Start,
+) -> Reply {
     account.transition = Some(how.state.to_owned());
     let operation = Operation {
         subscription: place.subscription.to_owned(),
@@ -343,7 +353,7 @@ fn start(world: &mut World, request: &Request, mut account: Account, place: Plac
 }
 
 /// Puts an account into the state, and its identities into the directory.
-fn store(world: &mut World, account: Account, place: Place, status: u16) -> Reply {
+fn store(world: &mut World, account: Account, place: AccountPlace, status: u16) -> Reply {
     let reply = shown(status, &account, place);
     let old = world.state.accounts.get(&place.key()).and_then(|old| old.identity.clone());
     world.forget_identity(old.as_ref(), account.identity.as_ref());

@@ -23,14 +23,14 @@ pub(crate) const WORKSPACES: &str = "Microsoft.MachineLearningServices/workspace
 pub(crate) struct Place<'a> {
     /// Type of the parent: `ACCOUNTS` or `WORKSPACES`.
     pub(crate) root: &'static str,
-    pub(crate) account: accounts::Place<'a>,
+    pub(crate) account: accounts::AccountPlace<'a>,
     /// Types and names below the account, as sent; a list has a type at its end.
     pub(crate) rest: &'a [String],
 }
 
 impl<'a> Place<'a> {
     /// A child of an account.
-    pub(crate) fn of_account(account: accounts::Place<'a>, rest: &'a [String]) -> Self {
+    pub(crate) fn of_account(account: accounts::AccountPlace<'a>, rest: &'a [String]) -> Self {
         Self { root: ACCOUNTS, account, rest }
     }
 
@@ -55,7 +55,7 @@ impl<'a> Place<'a> {
 
     /// ARM id of the account or workspace.
     pub(super) fn root_id(&self) -> String {
-        let (root, accounts::Place { subscription, group, name }) = (self.root, self.account);
+        let (root, accounts::AccountPlace { subscription, group, name }) = (self.root, self.account);
         format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{root}/{name}")
     }
 

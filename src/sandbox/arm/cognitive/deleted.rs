@@ -8,14 +8,14 @@ use crate::sandbox::state::{DeletedAccount, Operation, World, account_key, deriv
 
 /// A deleted account, as named in a URL.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct DeletedPlace<'a> {
     pub(crate) subscription: &'a str,
     pub(crate) location: &'a str,
     pub(crate) group: &'a str,
     pub(crate) name: &'a str,
 }
 
-impl Place<'_> {
+impl DeletedPlace<'_> {
     fn find<'w>(&self, world: &'w World) -> Option<&'w DeletedAccount> {
         let found =
             world.state.deleted_accounts.get(&account_key(self.subscription, self.group, self.name))?;
@@ -44,7 +44,7 @@ pub(crate) fn list(world: &World, request: &Request, subscription: &str) -> Repl
 }
 
 /// `GET .../deletedAccounts/{name}`.
-pub(crate) fn get(world: &World, place: Place) -> Reply {
+pub(crate) fn get(world: &World, place: DeletedPlace) -> Reply {
     match place.find(world) {
         Some(deleted) => Reply::text(200, body::deleted(deleted)),
         None => place.not_found(),
@@ -52,7 +52,7 @@ pub(crate) fn get(world: &World, place: Place) -> Reply {
 }
 
 /// `DELETE .../deletedAccounts/{name}`: purges the account, as a long-running operation.
-pub(crate) fn purge(world: &mut World, request: &Request, place: Place) -> Reply {
+pub(crate) fn purge(world: &mut World, request: &Request, place: DeletedPlace) -> Reply {
     let Some(deleted) = place.find(world) else {
         return place.not_found();
     };

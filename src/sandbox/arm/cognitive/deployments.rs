@@ -274,7 +274,7 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
 }
 
 /// Whether a deployment of an account uses a content filter.
-pub(super) fn uses(world: &World, account: accounts::Place, policy: &str) -> bool {
+pub(super) fn uses(world: &World, account: accounts::AccountPlace, policy: &str) -> bool {
     let rest = [KIND.to_owned()];
     children::direct(world, Place::of_account(account, &rest)).any(|(_, child)| {
         let named = child.properties.get("raiPolicyName").and_then(Value::as_str);

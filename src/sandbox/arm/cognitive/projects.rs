@@ -94,7 +94,7 @@ fn existing<'w>(world: &'w World, place: Place) -> Result<&'w Child, Reply> {
 }
 
 fn not_found(place: Place) -> Reply {
-    let accounts::Place { group, name, .. } = place.account;
+    let accounts::AccountPlace { group, name, .. } = place.account;
     errors::resource_not_found(ACCOUNTS, &format!("{name}/{KIND}/{}", place.name()), group)
 }
 
@@ -149,7 +149,7 @@ fn shown(world: &World, account: &Account, place: Place, child: &Child) -> Strin
 }
 
 /// Projects of an account, as an error lists them.
-pub(crate) fn names(world: &World, account: accounts::Place) -> Vec<String> {
+pub(crate) fn names(world: &World, account: accounts::AccountPlace) -> Vec<String> {
     let rest = [KIND.to_owned()];
     let place = Place::of_account(account, &rest);
     children::direct(world, place)

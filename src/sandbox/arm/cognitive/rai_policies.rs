@@ -116,7 +116,7 @@ fn system(name: &str) -> Option<(&'static str, Child)> {
 }
 
 /// The policy of this name, in its own casing; refused if the account has none.
-pub(crate) fn find(world: &World, account: accounts::Place, name: &str) -> Result<String, Reply> {
+pub(crate) fn find(world: &World, account: accounts::AccountPlace, name: &str) -> Result<String, Reply> {
     if let Some((name, _)) = system(name) {
         return Ok(name.to_owned());
     }

@@ -48,12 +48,12 @@ fn not_found(name: &str) -> Reply {
 }
 
 #[derive(Deserialize)]
-struct Sent {
-    properties: SentProperties,
+struct SentLock {
+    properties: SentLockProperties,
 }
 
 #[derive(Deserialize)]
-struct SentProperties {
+struct SentLockProperties {
     level: String,
     notes: Option<String>,
     owners: Option<Value>,
@@ -61,7 +61,7 @@ struct SentProperties {
 
 /// `PUT {scope}/.../locks/{name}`: new 201, existing 200.
 pub(crate) fn put(world: &mut World, request: &Request, scope: &str, name: &str) -> Result<Reply, Reply> {
-    let sent: Sent = serde_json::from_value(Value::Object(request.json_object()?))
+    let sent: SentLock = serde_json::from_value(Value::Object(request.json_object()?))
         .map_err(|error| errors::invalid_content(&error.to_string()))?;
     let sent = sent.properties;
     let level = ["CanNotDelete", "ReadOnly", "NotSpecified"];

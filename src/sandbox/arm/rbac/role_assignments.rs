@@ -22,8 +22,8 @@ const LIMIT: usize = 4000;
 const MANAGEMENT_GROUPS: &str = "/providers/microsoft.management/managementgroups";
 
 #[derive(Serialize)]
-struct Shown<'a> {
-    properties: Properties<'a>,
+struct ShownAssignment<'a> {
+    properties: AssignmentProperties<'a>,
     id: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -32,7 +32,7 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Properties<'a> {
+struct AssignmentProperties<'a> {
     role_definition_id: String,
     principal_id: &'a str,
     principal_type: &'a str,
@@ -52,9 +52,9 @@ fn shown(assignment: &RoleAssignment, seen_from: &str) -> String {
     to_json(&as_shown(assignment, seen_from))
 }
 
-fn as_shown<'a>(assignment: &'a RoleAssignment, seen_from: &str) -> Shown<'a> {
-    Shown {
-        properties: Properties {
+fn as_shown<'a>(assignment: &'a RoleAssignment, seen_from: &str) -> ShownAssignment<'a> {
+    ShownAssignment {
+        properties: AssignmentProperties {
             role_definition_id: role_definitions::id_at(seen_from, &assignment.role),
             principal_id: &assignment.principal_id,
             principal_type: &assignment.principal_type,
@@ -94,13 +94,13 @@ pub(crate) fn get(world: &World, scope: &str, name: &str) -> Reply {
 }
 
 #[derive(Deserialize)]
-struct Sent {
-    properties: SentProperties,
+struct SentAssignment {
+    properties: SentAssignmentProperties,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SentProperties {
+struct SentAssignmentProperties {
     role_definition_id: Option<String>,
     principal_id: Option<String>,
     #[serde(default)]
@@ -118,7 +118,7 @@ struct SentProperties {
 /// `PUT {scope}/.../roleAssignments/{name}`.
 pub(crate) fn put(world: &mut World, request: &Request, scope: &str, name: &str) -> Result<Reply, Reply> {
     let body = Value::Object(request.json_object()?);
-    let sent: Sent =
+    let sent: SentAssignment =
         serde_json::from_value(body).map_err(|error| errors::invalid_content(&error.to_string()))?;
     let sent = sent.properties;
     let name = Uuid::parse_str(name).map_err(|_| errors::role_assignment_id(name))?.to_string();
@@ -253,15 +253,15 @@ pub(crate) fn delete(world: &mut World, scope: &str, name: &str) -> Reply {
 
 /// What a filter asks for.
 #[derive(Debug, Default)]
-struct Wanted {
+struct AssignmentFilter {
     /// Only at or above the scope.
     at_or_above: bool,
     /// Only assignments of these principals.
     principals: Option<Vec<String>>,
 }
 
-fn wanted(world: &World, request: &Request) -> Result<Wanted, Reply> {
-    let mut wanted = Wanted::default();
+fn wanted(world: &World, request: &Request) -> Result<AssignmentFilter, Reply> {
+    let mut wanted = AssignmentFilter::default();
     let filter = request.query("$filter").unwrap_or_default().trim();
     if filter.is_empty() {
         return Ok(wanted);

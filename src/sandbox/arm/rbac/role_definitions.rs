@@ -82,8 +82,8 @@ pub(super) fn id_at(scope: &str, guid: &str) -> String {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
-    properties: Properties<'a>,
+struct ShownDefinition<'a> {
+    properties: DefinitionProperties<'a>,
     id: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -92,7 +92,7 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Properties<'a> {
+struct DefinitionProperties<'a> {
     role_name: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -108,8 +108,8 @@ struct Properties<'a> {
 
 fn shown(role: &RoleDefinition, scope: &str) -> String {
     let custom = built_in(&role.guid).is_none();
-    to_json(&Shown {
-        properties: Properties {
+    to_json(&ShownDefinition {
+        properties: DefinitionProperties {
             role_name: &role.name,
             kind: if custom { "CustomRole" } else { "BuiltInRole" },
             description: role.description.as_deref(),
@@ -185,13 +185,13 @@ fn assignable_below(role: &RoleDefinition, scope: &str) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Sent {
-    properties: SentProperties,
+struct SentDefinition {
+    properties: SentDefinitionProperties,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SentProperties {
+struct SentDefinitionProperties {
     role_name: String,
     #[serde(default)]
     description: Option<String>,
@@ -204,7 +204,7 @@ struct SentProperties {
 /// `PUT {scope}/.../roleDefinitions/{guid}`: a custom role; 201 always.
 pub(crate) fn put(world: &mut World, request: &Request, scope: &str, guid: &str) -> Result<Reply, Reply> {
     let body = request.json_object()?;
-    let sent: Sent = serde_json::from_value(Value::Object(body))
+    let sent: SentDefinition = serde_json::from_value(Value::Object(body))
         .map_err(|error| errors::invalid_content(&error.to_string()))?;
     let sent = sent.properties;
     if Uuid::parse_str(guid).is_err() {

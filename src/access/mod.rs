@@ -18,7 +18,6 @@ use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUAT
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::Gap;
 use crate::kinds::role_assignment::denial::Denial;
 use crate::principals::known_names;
 use crate::snapshot::{Answer, Refusal, Snapshot};
@@ -36,13 +35,13 @@ pub fn access(
     sources: &Sources,
 ) -> (Access, Vec<Finding>) {
     let around = Around::of(wanted, snapshot);
-    let unread = wanted.unread(snapshot);
+    let unread = wanted.unread(standing, snapshot);
     let names = known_names(wanted.stacks(), snapshot);
     let directory = read::directory(&around, standing, snapshot);
     let known = directory.and_then(known_to);
     let mut findings = Vec::new();
     let mut accounts = Vec::new();
-    for account in standing {
+    for (account, unread) in standing.iter().zip(&unread) {
         let found = holders(&account.id, around.near(&account.id), around.roles, &names);
         let mut principals = found.holders;
         if let Some(known) = &known {
@@ -55,7 +54,7 @@ pub fn access(
         for through in principals.iter_mut().flat_map(|holder| &mut holder.through) {
             mark_temporary(through, snapshot);
         }
-        let mut problems = gaps(wanted, &unread, account, snapshot);
+        let mut problems = gaps(account, unread);
         problems.extend(unjudged(account, &found.unjudged));
         accounts.push(AccountAccess {
             address: account.address.clone(),
@@ -135,14 +134,14 @@ fn unchecked(around: &Around<'_>, standing: &[Standing], snapshot: &Snapshot) ->
 }
 
 /// Why the assignments around an account could not all be read.
-fn gaps(wanted: AskedAccounts<'_>, unread: &[Gap], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
+fn gaps(account: &Standing, unread: &[Refusal]) -> Vec<Finding> {
     let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);
         let hint = "assign the caller the Reader role on the subscription; the result is incomplete";
         Finding { span: account.span, ..finding.hint(hint) }
     };
-    wanted.gaps(unread, &account.id, snapshot).iter().map(finding).collect()
+    unread.iter().map(finding).collect()
 }
 
 /// Roles with unknown permissions whose assignments apply to the account.

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::members;
 use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
-use crate::kinds::Gap;
 use crate::kinds::Kind as _;
 use crate::kinds::account;
 use crate::kinds::role_assignment::{self, Assignments, Doubt, Placed, denial};
@@ -57,16 +56,15 @@ impl<'a> AskedAccounts<'a> {
         }
     }
 
-    /// What the lists around declared accounts leave out.
-    pub(super) fn unread(self, snapshot: &Snapshot) -> Vec<Gap> {
-        role_assignment::gaps(self.stacks(), snapshot)
-    }
-
-    /// Why the role assignments around an account could not all be read.
-    pub(super) fn gaps(self, unread: &[Gap], account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+    /// Why the role assignments around accounts could not all be read, for each of them.
+    pub(super) fn unread(self, standing: &[Standing], snapshot: &Snapshot) -> Vec<Vec<Refusal>> {
+        let accounts = standing.iter().map(|account| &account.id);
         match self {
-            AskedAccounts::Of(_) => role_assignment::gaps_near(unread, account).cloned().collect(),
-            AskedAccounts::In(subscription) => role_assignment::gaps_in(subscription, account, snapshot),
+            AskedAccounts::Of(stacks) => {
+                let gaps = role_assignment::gaps(stacks, snapshot);
+                accounts.map(|account| role_assignment::gaps_near(&gaps, account).cloned().collect()).collect()
+            }
+            AskedAccounts::In(subscription) => role_assignment::gaps_in(subscription, accounts, snapshot),
         }
     }
 }

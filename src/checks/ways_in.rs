@@ -21,14 +21,9 @@ use crate::principals;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Query, Refusal};
 
-fn placed<'a>(id: &ResourceId, body: &'a Value) -> Option<Placed<'a>> {
-    kinds::by_id(id).filter(|kind| kind.is_grant())?;
-    Placed::of(id, body)
-}
-
 /// All role assignments of a state.
 fn assignments(world: &World) -> impl Iterator<Item = Placed<'_>> {
-    world.resources.iter().filter_map(|(id, body)| placed(id, body))
+    world.resources.iter().filter_map(|(id, body)| Placed::of(id, body))
 }
 
 /// The query for its duration, in the list of a scope that shows it.
@@ -164,7 +159,7 @@ fn lessened<'a>(steps: &[Step], before: &'a World) -> Vec<Placed<'a>> {
     };
     let targets = steps.iter().filter(narrows).filter_map(target);
     let live = targets.filter_map(|id| before.resources.get_key_value(&id));
-    live.filter_map(|(id, body)| placed(id, body)).collect()
+    live.filter_map(|(id, body)| Placed::of(id, body)).collect()
 }
 
 /// Whether an assignment may apply to an account, which is not always known for one above subscriptions.
@@ -232,7 +227,8 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
         step.kind == "roleAssignments" && matches!(step.action, StepAction::Create | StepAction::Update)
     };
     let targets: Vec<ResourceId> = steps.iter().filter(written).filter_map(target).collect();
-    let given: Vec<Placed<'_>> = targets.iter().filter_map(|id| placed(id, after.resource(id)?)).collect();
+    let given: Vec<Placed<'_>> =
+        targets.iter().filter_map(|id| Placed::of(id, after.resource(id)?)).collect();
     if given.is_empty() {
         return Vec::new();
     }

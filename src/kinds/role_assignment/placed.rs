@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::RoleAssignments;
 use crate::body::AssignmentBody;
 use crate::id::{ByScope, ResourceId};
+use crate::kinds::{is_of, placed};
 use crate::rbac::{Catalogue, Role};
 
 /// A role assignment where it stands.
@@ -17,14 +19,16 @@ pub(crate) struct Placed<'a> {
 impl<'a> Placed<'a> {
     /// Reads what stands under an id; anything that is no role assignment gives nothing.
     pub(crate) fn of(id: &ResourceId, body: &'a Value) -> Option<Self> {
-        const TYPE: &str = "/microsoft.authorization/roleassignments/";
-        let is = id.as_str().to_ascii_lowercase().contains(TYPE);
-        is.then(|| Self { id: id.clone(), scope: id.scope(), said: AssignmentBody::of(body) })
+        is_of(&RoleAssignments, id).then(|| Self {
+            id: id.clone(),
+            scope: id.scope(),
+            said: AssignmentBody::of(body),
+        })
     }
 
     /// The same by the id that a body shows.
     pub(crate) fn shown(body: &'a Value) -> Option<Self> {
-        Self::of(&super::super::placed(body)?, body)
+        Self::of(&placed(body)?, body)
     }
 
     /// Its role, where it is known.

@@ -18,8 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub use change::{Change, LiveMatch};
-#[cfg(test)]
-use compare::equal;
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;

@@ -90,7 +90,7 @@ fn each_way_of_comparing() {
         (by_id, json!([{"id": "/a", "scenario": "agent"}]), json!([{"id": "/a", "scenario": "none"}]), false),
         (Compare::Identity, json!("a"), json!("b"), true),
     ] {
-        assert_eq!(equal(compare, &declared, &live), same, "{compare:?}: {declared} and {live}");
+        assert_eq!(compare::equal(compare, &declared, &live), same, "{compare:?}: {declared} and {live}");
     }
 }
 

@@ -62,7 +62,9 @@ impl<'a> AskedAccounts<'a> {
         match self {
             AskedAccounts::Of(stacks) => {
                 let gaps = role_assignment::gaps(stacks, snapshot);
-                accounts.map(|account| role_assignment::gaps_near(&gaps, account).cloned().collect()).collect()
+                accounts
+                    .map(|account| role_assignment::gaps_near(&gaps, account).cloned().collect())
+                    .collect()
             }
             AskedAccounts::In(subscription) => role_assignment::gaps_in(subscription, accounts, snapshot),
         }

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
-use crate::document::report::{Outcome, Report, Status};
-use crate::document::{FindingEntry, Plan, Requests, Step};
+use crate::document::report::{Outcome, Status};
+use crate::document::{FindingEntry, Plan, Step};
 use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::WriteEnd;
@@ -32,7 +32,8 @@ pub trait Progress: Send + Sync {
     fn rests(&self);
 }
 
-/// Runs all steps of a plan; with a gate, keys are disabled only if models were seen to accept a token.
+/// Runs all steps of a plan: the outcome of each, and findings about those that failed. With a gate, keys are disabled only if models were
+/// seen to accept a token.
 pub async fn apply(
     plan: &Plan,
     client: &Client,
@@ -40,7 +41,7 @@ pub async fn apply(
     interrupt: &Interrupt,
     progress: &dyn Progress,
     gate: Option<Arc<Gate>>,
-) -> Report {
+) -> (Vec<Outcome>, Vec<FindingEntry>) {
     let mut run = ApplyRun::new(plan);
     let mut tasks = JoinSet::new();
     loop {
@@ -64,10 +65,7 @@ pub async fn apply(
         }
     }
     run.skip_rest(progress);
-    let counts = client.requests();
-    let requests = Requests { reads: counts.reads, writes: counts.writes };
-    let outcomes = run.outcomes.into_iter().flatten().collect();
-    Report::new(plan, outcomes, run.findings, requests)
+    (run.outcomes.into_iter().flatten().collect(), run.findings)
 }
 
 /// The state of a run.

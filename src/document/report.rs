@@ -99,11 +99,16 @@ impl Tally {
 }
 
 impl Report {
-    /// Combines the results.
+    /// Combines the results; `without` counts the changes that have no step.
     #[must_use]
-    pub fn new(plan: &Plan, steps: Vec<Outcome>, findings: Vec<FindingEntry>, requests: Requests) -> Self {
-        let mut summary =
-            Tally { refused: plan.summary.refused, unknown: plan.summary.unknown, ..Tally::default() };
+    pub fn new(
+        plan: &Plan,
+        without: Tally,
+        steps: Vec<Outcome>,
+        findings: Vec<FindingEntry>,
+        requests: Requests,
+    ) -> Self {
+        let mut summary = without;
         for step in &steps {
             match step.status {
                 Status::Done => summary.done += 1,

@@ -5,6 +5,7 @@
 use super::Checked;
 use crate::apply::Secrets;
 use crate::checks;
+use crate::document::report::Tally;
 use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::plan::saved::{Hearsay, differing};
@@ -35,6 +36,17 @@ impl Decision {
         let missing = secrets.missing(&self.plan);
         self.plan.findings.extend(missing);
         self.plan.findings.sort();
+    }
+
+    /// The changes that have no step. A plan from a file was stripped of what it does not write; what the file could not plan was not done
+    /// either.
+    pub(super) fn without_step(&self) -> Tally {
+        let (plan, file) = (&self.plan.summary, &self.hearsay);
+        Tally {
+            refused: plan.refused + file.refused,
+            unknown: plan.unknown + file.unknown,
+            ..Tally::default()
+        }
     }
 
     pub(crate) fn has_errors(&self) -> bool {

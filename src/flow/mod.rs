@@ -182,14 +182,11 @@ pub(crate) async fn execute(
     azure.interrupt.enter(Phase::Writing);
     let gate = gate.map(Arc::new);
     let (plan, client) = (&decision.plan, &azure.client);
-    let mut report = apply(plan, client, secrets, &azure.interrupt, &*azure.progress, gate).await;
-    // A plan from a file was stripped of what it does not write; what the file could not plan was not done either.
-    report.summary.refused += decision.hearsay.refused;
-    report.summary.unknown += decision.hearsay.unknown;
+    let (steps, failures) = apply(plan, client, secrets, &azure.interrupt, &*azure.progress, gate).await;
     azure.interrupt.enter(Phase::Telling);
     azure.progress.rests();
-    report.findings.splice(0..0, news);
-    report
+    let findings = news.into_iter().chain(failures).collect();
+    Report::new(plan, decision.without_step(), steps, findings, azure.requests())
 }
 
 /// The open queries: first the state of everything declared, then what the steps of a plan on it need.

@@ -47,16 +47,16 @@ class Page:
         self.browser.wait("Page.loadEventFired")
 
     def seconds(self):
-        """How long the page's thread works until the second frame after it was there, in seconds of a core: the best of five. What runs beside
-        it on the machine does not count."""
-        frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+        """How long it takes until the second frame after the page was there, in seconds of a core and by the clock: the best of five. What runs
+        beside it on the machine does not count for the first."""
+        frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
         self.browser.call("Performance.enable", timeDomain="threadTicks")
         times = []
         for _ in range(5):
             self.open()
-            self.browser.run(frames)
-            times.append(self.work())
-        return min(times)
+            clock = self.browser.run(frames) / 1000
+            times.append((self.work(), clock))
+        return [round(min(each), 3) for each in zip(*times)]
 
     def work(self):
         metrics = self.browser.call("Performance.getMetrics")["metrics"]
@@ -158,6 +158,10 @@ def access(page):
     check(name, "columns with keys on", 10, page.run(columns))
     page.run("keyed.click()")
     check(name, "columns again", ACCOUNTS, page.run(columns))
+    nodes = page.browser.call("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in nodes if not node.get("ignored")]
+    check(name, "rows that a screen reader knows", lambda count: count > PRINCIPALS, roles.count("row"))
+    check(name, "columns that it knows", ACCOUNTS, roles.count("columnheader"))
     stops = reachable(page, 12)
     for stop in ("skip", "filter", "accounts", "keyed", "words"):
         check(name, f"Tab reaches `{stop}`", lambda all, stop=stop: stop in all, stops)
@@ -199,7 +203,7 @@ try:
         for scheme in ("light", "dark"):
             page = Page(browser, name, scheme)
             if scheme == "light":
-                check(name, "seconds", lambda seconds: seconds < SLOWEST, round(page.seconds(), 3))
+                check(name, "seconds of a core, and by the clock", lambda seconds: max(seconds) < SLOWEST, page.seconds())
                 if name == "access":
                     access(page)
                 elif name in ("plan", "few"):

@@ -13,7 +13,9 @@ use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::Plan;
-use crate::document::access::{Access, AccessChange, AccountAccess, DenyAssignment, Holder, Reach, Through};
+use crate::document::access::{
+    Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
+};
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
 use crate::principals::called;
@@ -301,7 +303,8 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
     }
     let _ = writeln!(text, "{STRONG}{}{STRONG:#}", side.heading(plan));
     let said = |change: &AccessChange| lines(change, side);
-    let groups = alike(&plan.access, !page.verbose, said);
+    let access = most_important_first(plan);
+    let groups = alike(&access, !page.verbose, |change| said(change));
     let (mut used, mut shown) = (0, 0);
     for same in &groups {
         let names: Vec<String> = same.iter().map(|change| sanitize(&change.account).into_owned()).collect();
@@ -323,7 +326,17 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
         text.push_str(&said);
     }
     if let Some(more) = plan.access.len().checked_sub(shown).filter(|more| *more > 0) {
-        let _ = writeln!(text, "  and {more} more {}; -v lists them", plural(more, "account", "accounts"));
+        let losing = groups.iter().flatten().skip(shown).filter(|change| takes(change)).count();
+        let losing = if losing > 0 && side == Side::Plan {
+            format!(" ({losing} of them lose callers)")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            "  and {more} more {}{losing}; -v lists them",
+            plural(more, "account", "accounts")
+        );
     }
     text.push('\n');
 }
@@ -345,7 +358,22 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
         }
         (text, same.len())
     };
-    alike(&plan.access, true, |change| lines(change, side)).into_iter().map(said).collect()
+    let access = most_important_first(plan);
+    let groups = alike(&access, true, |change| lines(change, side));
+    groups.into_iter().map(|same| said(same.into_iter().copied().collect())).collect()
+}
+
+/// Accounts whose keys go on, and those of which somebody loses access, before those of which somebody only gains it.
+fn most_important_first(plan: &Plan) -> Vec<&AccessChange> {
+    let mut access: Vec<&AccessChange> = plan.access.iter().collect();
+    let enabled = |keys: &KeysChange| keys.after == Some(Keys::Enabled);
+    access.sort_by_key(|change| (!change.keys.as_ref().is_some_and(enabled), !takes(change)));
+    access
+}
+
+/// Whether somebody can do less.
+fn takes(change: &AccessChange) -> bool {
+    !change.loses.is_empty() || !change.restricted.is_empty()
 }
 
 /// What stands above that.

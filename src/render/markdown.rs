@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::access::{Side, changes_markdown, heading_markdown};
 use super::alike::Alike;
-use super::entry::Entry;
+use super::entry::{Entry, Shown};
 use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
 use super::page;
 use super::summary::not_read;
-use super::text::{self, counted as counted_steps, fields, label, plural, requests, shown_changes, worded};
+use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
 use super::words;
 use crate::document::report::{Report, Status};
 use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
@@ -34,8 +34,7 @@ const OF_THE_END: usize = 1_000;
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    let entries =
-        shown_changes(plan, false).into_iter().map(|change| text::entry(change, false, false)).collect();
+    let entries = text::entries(plan, false, false);
     let rows = Rows {
         word: |change| word(change.action),
         sides: ["before", "after"],
@@ -210,7 +209,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let whole = told(true);
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
-    let shorter: Vec<String> = groups.iter().map(|group| format!("- {}\n", heading(group))).collect();
+    let shorter: Vec<String> = groups.iter().map(|group| brief(group, rows)).collect();
     let Fitted { texts, left } = fitted(&groups, texts, &shorter, size, room);
     // A list that follows a folded part needs a line between them.
     let mut text = String::new();
@@ -225,6 +224,20 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let fields = (!is_whole).then(|| "the fields of what is new".to_owned());
     let left = [fields, left].into_iter().flatten().collect::<Vec<_>>();
     (text + &idle, (!left.is_empty()).then(|| left.join("; ")))
+}
+
+/// A group with its totals, and by name what may not go unseen.
+fn brief(group: &ChangeGroup<'_>, rows: &Rows) -> String {
+    let mut text = format!("- {}\n", heading(group));
+    for entry in group.weighty() {
+        let Some(change) = entry.changes.first() else { continue };
+        let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
+        let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });
+        let said: Vec<String> = said.map(|said| markdown(&page::unmarked(said))).collect();
+        let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
+        let _ = writeln!(text, "  - **{}** {}{said}", (rows.word)(change), markdown(&entry.title));
+    }
+    text
 }
 
 /// What a group is called and how much of what it holds, for HTML and for Markdown.
@@ -258,7 +271,12 @@ fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
         if entry.is_new && !is_whole {
             continue;
         }
-        for field in (rows.fields)(change) {
+        // An entry for several has only what they have in common.
+        let is_common = |field: &&FieldEntry| {
+            let label = label(&change.kind, field);
+            entry.fields.iter().any(|common| common.label == label)
+        };
+        for field in (rows.fields)(change).into_iter().filter(is_common) {
             let [before, after] = (rows.cells)(change, field);
             let name = markdown(&label(&change.kind, field));
             let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)));
@@ -372,16 +390,15 @@ pub(super) fn within_limit(text: String) -> String {
     if text.chars().count() <= LONGEST {
         return text;
     }
-    let (mut kept, mut used, mut left) = (String::new(), 0, 0);
-    for line in text.split_inclusive('\n') {
-        let size = line.chars().count();
-        if used + size <= LONGEST - OF_THE_END {
-            used += size;
-            kept.push_str(line);
-        } else {
-            left += 1;
-        }
-    }
+    // What follows a line that is missing could be read as belonging to the line before it.
+    let mut used = 0;
+    let fits = |line: &&str| {
+        used += line.chars().count();
+        used <= LONGEST - OF_THE_END
+    };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut kept: String = lines.iter().copied().take_while(fits).collect();
+    let left = lines.len() - kept.lines().count();
     let is_open = kept.matches("<details>").count() > kept.matches("</details>").count();
     if is_open {
         kept.push_str("\n</details>\n");

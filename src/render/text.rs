@@ -3,6 +3,7 @@
 //! Works on the documents alone, so that a saved plan looks as it did when it was made. Everything that came from Azure or a
 //! spec passes through `sanitize`; styles are ANSI sequences that the output stream strips where they do not belong.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::access::{Side, changes};
 use super::alike::Alike;
 use super::cause;
-use super::entry::{Counted, DEFAULT, Entry, Shown};
+use super::entry::{Counted, DEFAULT, Entry, Shown, Weight};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
 use super::summary::{listed, summary};
@@ -49,11 +50,22 @@ fn look(action: Action) -> (&'static str, Style) {
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan, page: Page) -> String {
-    let changes = shown_changes(plan, page.verbose);
-    let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
+    let entries = entries(plan, page.verbose, true);
     let mut text = body(plan, groups::text(entries, page), page, Side::Plan);
     summary(&mut text, plan);
     fold(&text, page)
+}
+
+/// What people read of the changes; `address` as for `cause::line`. What a guard judged weighs most.
+pub(super) fn entries(plan: &Plan, verbose: bool, address: bool) -> Vec<Entry<'_>> {
+    let judged = plan.findings.iter().filter(|finding| finding.is_judgement());
+    let judged: BTreeSet<&str> = judged.filter_map(|finding| finding.resource.as_deref()).collect();
+    let weighed = |change| {
+        let entry = entry(change, verbose, address);
+        let weight = if judged.contains(change.id.as_str()) { Weight::Guarded } else { entry.weight };
+        Entry { weight, ..entry }
+    };
+    shown_changes(plan, verbose).into_iter().map(weighed).collect()
 }
 
 /// The changes that people read of, quiet ones only where asked for.
@@ -117,9 +129,9 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         style,
         counted: counted_as(change.action),
         weight: match change.action {
-            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => 1,
-            Action::Delete | Action::Refused | Action::Unknown => 2,
-            _ => 0,
+            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => Weight::Changed,
+            Action::Delete | Action::Refused | Action::Unknown => Weight::Gone,
+            _ => Weight::New,
         },
         is_new: matches!(change.action, Action::Create | Action::Restore),
         is_idle: matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),

@@ -7,7 +7,7 @@ use maud::Markup;
 
 use super::entry::short;
 use super::html;
-use super::markdown::place;
+use super::markdown::{CUT, place, push};
 use super::members;
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
@@ -31,13 +31,14 @@ impl Said for Access {
         let mut text = String::new();
         let lines = |account: &AccountAccess| account_lines(account, page.verbose);
         let (mut used, mut totals) = (0, 0);
-        for same in alike(&self.accounts, !page.verbose, lines) {
+        let accounts = keys_on_first(&self.accounts);
+        for same in alike(&accounts, !page.verbose, |account| lines(account)) {
             let first = same[0];
             let mut said = if same.len() == 1 {
-                headed("account", STRONG, &first.name, first.source.as_ref())
+                headed("account", STRONG, &named(first), first.source.as_ref())
             } else {
                 let names: Vec<String> =
-                    same.iter().map(|account| sanitize(&account.name).into_owned()).collect();
+                    same.iter().map(|account| sanitize(&named(account)).into_owned()).collect();
                 format!("  {STRONG}{} accounts, each:{STRONG:#}\n    {}\n", same.len(), list(&names))
             };
             for line in lines(first) {
@@ -81,8 +82,10 @@ impl Said for Access {
         let mut text = String::from(
             "| account | who can call its models | through | declared |\n| --- | --- | --- | --- |\n",
         );
-        for account in &self.accounts {
-            let name = markdown(&account.name);
+        let mut parts = Vec::new();
+        for account in keys_on_first(&self.accounts) {
+            let mut text = String::new();
+            let name = markdown(&named(account));
             let words = match account.keys {
                 Keys::Enabled => format!("**{ANYONE}**"),
                 Keys::Disabled => "API keys are off".to_owned(),
@@ -99,6 +102,12 @@ impl Said for Access {
             for denial in &account.deny_assignments {
                 let _ = writeln!(text, "| | {} | | |", markdown(&denied(denial)));
             }
+            parts.push((text, 1));
+        }
+        let mut cut = Vec::new();
+        push(&mut text, parts, OF_ACCOUNTS, "accounts; those with API keys on come first", &mut cut);
+        if !cut.is_empty() {
+            let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.concat());
         }
         text.push_str(&members::markdown(self.groups.as_deref().unwrap_or_default()));
         text + &format!("\nNot evaluated: {}.\n", self.not_evaluated.join(", "))
@@ -115,10 +124,30 @@ const FEW: usize = 6;
 /// So many lines tell of accounts in full; what is left is told by totals.
 const MOST: usize = 300;
 
+/// So many characters of a comment tell of accounts.
+const OF_ACCOUNTS: usize = 48_000;
+
+/// Accounts that accept keys come first, so that they are not cut.
+fn keys_on_first(accounts: &[AccountAccess]) -> Vec<&AccountAccess> {
+    let mut accounts: Vec<&AccountAccess> = accounts.iter().collect();
+    accounts.sort_by_key(|account| account.keys != Keys::Enabled);
+    accounts
+}
+
+/// An account's name, and its resource group where no spec says which one is meant.
+fn named(account: &AccountAccess) -> String {
+    let group = ResourceId::parse(&account.id).ok().and_then(|id| id.group());
+    match group.filter(|_| account.source.is_none()) {
+        Some(group) => format!("{} in {}", account.name, group.name()),
+        None => account.name.clone(),
+    }
+}
+
 /// An account with its totals only.
 fn total(account: &AccountAccess) -> String {
     let (count, keys) = (account.principals.len(), if account.keys == Keys::Enabled { "on" } else { "off" });
-    let title = format!("{}: {count} {}, API keys {keys}", account.name, plural(count, "way in", "ways in"));
+    let title =
+        format!("{}: {count} {}, API keys {keys}", named(account), plural(count, "way in", "ways in"));
     headed("account", STRONG, &title, account.source.as_ref())
 }
 

@@ -63,7 +63,13 @@ impl Shown {
     /// It in a few words.
     pub(super) fn inline(&self) -> String {
         let said: Vec<&str> = self.lines.iter().map(|line| line.plain.as_str()).collect();
-        format!("{} {}", self.label, said.join(", ").replace(DEFAULT, " (default)"))
+        let said = said.join("; ").replace(DEFAULT, " (default)");
+        // Among other fields, a list must show where it ends.
+        if said.contains([',', ';']) {
+            format!("{} [{said}]", self.label)
+        } else {
+            format!("{} {said}", self.label)
+        }
     }
 }
 

@@ -74,8 +74,9 @@ impl ChangeGroup<'_> {
         lines
     }
 
-    fn text(&self, detail: Detail, room: usize, page: Page) -> String {
-        let is_alone = self.entries.len() == 1 && self.names.len() < 2;
+    /// A single change needs no heading where blank lines are between groups.
+    fn text(&self, detail: Detail, headed: bool, room: usize, page: Page) -> String {
+        let is_alone = !headed && self.entries.len() == 1 && self.names.len() < 2;
         let mut lines = if is_alone { Vec::new() } else { self.heading("") };
         for entry in &self.entries {
             let mut entry = entry.clone();
@@ -108,23 +109,32 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     }
     if page.verbose {
         let groups = grouped(entries);
-        return groups.iter().map(|group| group.text(Detail::Whole, room, page)).collect();
+        let texts: Vec<String> =
+            groups.iter().map(|group| group.text(Detail::Whole, true, room, page)).collect();
+        return texts.join("\n");
     }
     let (groups, idle) = alike(entries);
-    let told =
-        |detail| -> Vec<String> { groups.iter().map(|group| group.text(detail, room, page)).collect() };
+    let told = |detail| -> Vec<String> {
+        let headed = detail == Detail::Names;
+        groups.iter().map(|group| group.text(detail, headed, room, page)).collect()
+    };
     let count = |texts: &[String]| texts.iter().map(|text| text.lines().count()).sum::<usize>();
     let short = told(Detail::Short);
-    let (texts, between) = if count(&short) <= PLEASANT { (short, "\n") } else { (told(Detail::Names), "") };
+    let is_short = count(&short) <= PLEASANT;
+    let (texts, between) = if is_short { (short, "\n") } else { (told(Detail::Names), "") };
     let shorter: Vec<String> = groups.iter().map(|group| group.short(room, page)).collect();
     let Fitted { texts, left } = fitted(&groups, texts, &shorter, |text| text.lines().count(), MOST);
     let mut text = texts.join(between);
     if let Some(left) = left {
         let _ = writeln!(text, "{STRONG}Too much to list: {left}. -v lists all.{STRONG:#}");
     }
+    let has_values = |entry: &Entry<'_>| entry.is_new && !entry.fields.is_empty();
+    if !is_short && groups.iter().flat_map(|group| &group.entries).any(has_values) {
+        let _ = writeln!(text, "{QUIET}The values of new resources are not shown; -v shows them.{QUIET:#}");
+    }
     if idle > 0 {
-        let what = plural(idle, "thing is", "things are");
-        let _ = writeln!(text, "{QUIET}{idle} {what} unmanaged and no drift: -v lists them{QUIET:#}");
+        let (what, them) = (plural(idle, "resource is", "resources are"), plural(idle, "it", "them"));
+        let _ = writeln!(text, "{QUIET}{idle} undeclared {what} not drift; -v lists {them}.{QUIET:#}");
     }
     text
 }

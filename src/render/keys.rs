@@ -16,7 +16,7 @@ impl Said for KeysStatement {
     const COMMAND: &'static str = "keys status";
 
     fn text(&self, _page: Page) -> String {
-        self.accounts.iter().fold(String::new(), |text, account| {
+        enabled_first(&self.accounts).into_iter().fold(String::new(), |text, account| {
             let (word, style) = match account.keys {
                 Keys::Enabled => ("enabled ", BAD),
                 Keys::Disabled => ("disabled", GOOD),
@@ -39,7 +39,7 @@ impl Said for KeysStatement {
 
     fn markdown(&self) -> String {
         let mut text = String::from("| API keys | account | id | declared |\n| --- | --- | --- | --- |\n");
-        for account in &self.accounts {
+        for account in enabled_first(&self.accounts) {
             let word = match account.keys {
                 Keys::Enabled => "**enabled**",
                 Keys::Disabled => "disabled",
@@ -53,6 +53,12 @@ impl Said for KeysStatement {
     fn html(&self) -> Markup {
         html::keys::status(self)
     }
+}
+
+fn enabled_first(accounts: &[AccountKeys]) -> Vec<&AccountKeys> {
+    let mut accounts: Vec<&AccountKeys> = accounts.iter().collect();
+    accounts.sort_by_key(|account| account.keys != Keys::Enabled);
+    accounts
 }
 
 /// What is declared has its place; of what is listed only the id says where it is.

@@ -12,7 +12,7 @@ use super::alike::Alike;
 use super::entry::{Entry, Shown};
 use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
 use super::page;
-use super::summary::not_read;
+use super::summary::{listed, not_read, refused};
 use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
 use super::words;
 use crate::document::report::{Report, Status};
@@ -98,7 +98,8 @@ pub(super) fn document(
     side: Side,
 ) -> String {
     let mut text = format!("## keyless {command}: {}\n\n", environment(plan));
-    let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
+    let refused = if side == Side::Plan { refused(plan) } else { String::new() };
+    let _ = writeln!(text, "**{refused}{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
     let mut cut = Vec::new();
     let (quiet, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         plan.findings.iter().partition(|finding| finding.is_quiet());
@@ -126,7 +127,7 @@ pub(super) fn document(
     if !cut.is_empty() {
         let _ = writeln!(
             text,
-            "\n**Cut, because a comment takes no more:** {}. `keyless {command} -v` shows all of it, and so does `--format json`.",
+            "\n{CUT} {}. `keyless {command} -v` shows all of it, and so does `--format json`.",
             cut.join("; ")
         );
     }
@@ -134,8 +135,17 @@ pub(super) fn document(
     within_limit(text.replace("\n\n\n", "\n\n"))
 }
 
+/// What stands before what was cut.
+pub(super) const CUT: &str = "**Cut, because a comment takes no more:**";
+
 /// Adds as many parts as there is room for, each with how many things it tells of.
-fn push(text: &mut String, parts: Vec<(String, usize)>, room: usize, what: &str, cut: &mut Vec<String>) {
+pub(super) fn push(
+    text: &mut String,
+    parts: Vec<(String, usize)>,
+    room: usize,
+    what: &str,
+    cut: &mut Vec<String>,
+) {
     let (mut used, mut left) = (0, 0);
     for (part, count) in parts {
         let size = part.chars().count();
@@ -185,7 +195,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let (groups, idle) = alike(entries);
     let size = |text: &str| text.chars().count();
     let idle = if idle > 0 {
-        format!("\n{idle} {} unmanaged and no drift.\n", plural(idle, "thing is", "things are"))
+        format!("\n{idle} undeclared {} not drift.\n", plural(idle, "resource is", "resources are"))
     } else {
         String::new()
     };
@@ -403,8 +413,7 @@ pub(super) fn within_limit(text: String) -> String {
     if is_open {
         kept.push_str("\n</details>\n");
     }
-    let _ =
-        writeln!(kept, "\n**Cut, because a comment takes no more:** {left} lines. `--format json` has all.");
+    let _ = writeln!(kept, "\n{CUT} {left} lines. `--format json` has all.");
     kept
 }
 
@@ -444,7 +453,28 @@ pub fn validation(entries: &[FindingEntry]) -> String {
     let mut text = String::from("## keyless validate\n");
     if entries.is_empty() {
         text.push_str("\nNothing to say: the specs are valid.\n");
+        return text;
     }
-    findings(&mut text, entries);
-    within_limit(text)
+    let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
+        entries.iter().partition(|finding| finding.severity == Severity::Error);
+    let (notes, warnings): (Vec<_>, Vec<_>) = rest.into_iter().partition(|finding| finding.is_quiet());
+    let counts = [
+        (errors.len(), plural(errors.len(), "error", "errors")),
+        (warnings.len(), plural(warnings.len(), "warning", "warnings")),
+        (notes.len(), plural(notes.len(), "note", "notes")),
+    ];
+    let _ = writeln!(text, "\n**{}.**", listed(&counts));
+    let mut cut = Vec::new();
+    push(&mut text, listed_findings(errors), LONGEST - OF_FINDINGS - OF_THE_END, "errors", &mut cut);
+    push(&mut text, listed_findings(warnings), OF_FINDINGS / 2, "warnings", &mut cut);
+    let folded = folded_notes(&notes);
+    if folded.chars().count() <= OF_FINDINGS / 2 {
+        text.push_str(&folded);
+    } else {
+        cut.push(format!("{} notes", notes.len()));
+    }
+    if !cut.is_empty() {
+        let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.join("; "));
+    }
+    text
 }

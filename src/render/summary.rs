@@ -43,6 +43,15 @@ fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
     ]
 }
 
+/// That guards refuse the plan, before what it would do.
+pub(super) fn refused(plan: &Plan) -> String {
+    match plan.findings.iter().filter(|finding| finding.is_refusal()).count() {
+        0 => String::new(),
+        1 => "Refused by a guard: ".to_owned(),
+        several => format!("Refused by {several} findings of guards: "),
+    }
+}
+
 /// What lists are that could not be read whole, behind their number.
 pub(super) fn not_read(plan: &Plan) -> &'static str {
     if plan.incomplete.len() == 1 { "list not read whole" } else { "lists not read whole" }
@@ -65,6 +74,7 @@ pub(super) fn summary(text: &mut String, plan: &Plan) {
     ]);
     let broken = counts.unknown + counts.refused > 0;
     let head = match (pending.is_empty(), broken) {
+        (false, _) if !refused(plan).is_empty() => format!("{BAD}{}{BAD:#}{pending}", refused(plan)),
         (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
         (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
         (true, false) if !plan.incomplete.is_empty() => {

@@ -153,7 +153,8 @@ pub(super) fn fold(text: &str, page: Page) -> String {
                 Some((said, place)) => {
                     fold_line(&mut folded, said, limit);
                     folded.push('\n');
-                    fold_line(&mut folded, &format!("      at {place}"), limit);
+                    let indent = said.len() - said.trim_start_matches(' ').len() + 4;
+                    fold_line(&mut folded, &format!("{:indent$}at {place}", ""), limit);
                 }
                 None => fold_line(&mut folded, line, limit),
             },

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::access::Side;
 use super::cause;
-use super::entry::{Counted, Entry, Shown, Weight};
+use super::entry::{Counted, Entry, Prominence, Shown};
 use super::groups;
 use super::markdown::{self, Rows};
 use super::page::{Page, fold};
@@ -65,7 +65,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
         sign,
         style,
         counted,
-        weight: if change.differs == Some(Differs::Changed) { Weight::Changed } else { Weight::Gone },
+        weight: if change.differs == Some(Differs::Changed) { Prominence::Changed } else { Prominence::Gone },
         is_new: false,
         is_idle: change.differs.is_none()
             && matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),

@@ -30,7 +30,7 @@ pub(super) struct Entry<'a> {
     pub(super) style: Style,
     pub(super) counted: Counted,
     /// How little of it may go unseen.
-    pub(super) weight: Weight,
+    pub(super) weight: Prominence,
     /// Whether it is all new: its fields say what the spec says.
     pub(super) is_new: bool,
     /// Whether nothing comes of it, and nothing has to.
@@ -75,7 +75,7 @@ impl Shown {
 
 /// How little of a change may go unseen where there is no room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
+pub(super) enum Prominence {
     /// Something new, or nothing at all.
     New,
     /// Something live changes.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::entry::{Counted, Detail, Entry, Weight, named};
+use super::entry::{Counted, Detail, Entry, Prominence, named};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::listed;
 use super::text::{QUIET, STRONG, plural};
@@ -46,13 +46,13 @@ impl ChangeGroup<'_> {
         listed(&counted)
     }
 
-    fn weight(&self) -> Weight {
-        self.entries.iter().map(|entry| entry.weight).max().unwrap_or(Weight::New)
+    fn weight(&self) -> Prominence {
+        self.entries.iter().map(|entry| entry.weight).max().unwrap_or(Prominence::New)
     }
 
     /// What is named even where the rest is told by its totals.
     pub(super) fn weighty(&self) -> impl Iterator<Item = &Entry<'_>> {
-        self.entries.iter().filter(|entry| entry.weight >= Weight::Gone)
+        self.entries.iter().filter(|entry| entry.weight >= Prominence::Gone)
     }
 
     /// What it is called, without the names of several.
@@ -167,7 +167,7 @@ pub(super) fn fitted(
             texts[*index].clone_from(&shorter[*index]);
         }
     }
-    let is_seen = |index: &&usize| groups[**index].weight() < Weight::Guarded;
+    let is_seen = |index: &&usize| groups[**index].weight() < Prominence::Guarded;
     for index in order.iter().filter(is_seen) {
         if used > most {
             used -= size(&texts[*index]);
@@ -183,7 +183,7 @@ pub(super) fn fitted(
             let entries = which.into_iter().flat_map(|index| &groups[index].entries);
             // What weighs more is named.
             let entries: Vec<&Entry<'_>> =
-                entries.filter(|entry| entry.weight < Weight::Gone || how != TOTALS).collect();
+                entries.filter(|entry| entry.weight < Prominence::Gone || how != TOTALS).collect();
             let count: usize = entries.iter().map(|entry| entry.changes.len()).sum();
             (count > 0)
                 .then(|| format!("{count} {} {how} ({})", plural(count, "change", "changes"), sum(&entries)))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::access::{Side, changes};
 use super::alike::Alike;
 use super::cause;
-use super::entry::{Counted, DEFAULT, Entry, Shown, Weight};
+use super::entry::{Counted, DEFAULT, Entry, Prominence, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
 use super::summary::{listed, summary};
@@ -62,7 +62,7 @@ pub(super) fn entries(plan: &Plan, verbose: bool, address: bool) -> Vec<Entry<'_
     let judged: BTreeSet<&str> = judged.filter_map(|finding| finding.resource.as_deref()).collect();
     let weighed = |change| {
         let entry = entry(change, verbose, address);
-        let weight = if judged.contains(change.id.as_str()) { Weight::Guarded } else { entry.weight };
+        let weight = if judged.contains(change.id.as_str()) { Prominence::Guarded } else { entry.weight };
         Entry { weight, ..entry }
     };
     shown_changes(plan, verbose).into_iter().map(weighed).collect()
@@ -129,9 +129,9 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         style,
         counted: counted_as(change.action),
         weight: match change.action {
-            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => Weight::Changed,
-            Action::Delete | Action::Refused | Action::Unknown => Weight::Gone,
-            _ => Weight::New,
+            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => Prominence::Changed,
+            Action::Delete | Action::Refused | Action::Unknown => Prominence::Gone,
+            _ => Prominence::New,
         },
         is_new: matches!(change.action, Action::Create | Action::Restore),
         is_idle: matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),

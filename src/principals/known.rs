@@ -21,6 +21,13 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
     let mut names: Names = locked
         .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
         .collect();
+    names.extend(snapshot.names(shown_names).iter().map(|(id, name)| (id.clone(), name.clone())));
+    names
+}
+
+/// The names in Azure's answers.
+fn shown_names(snapshot: &Snapshot) -> Names {
+    let mut names = Names::new();
     for body in snapshot.bodies() {
         // A user-assigned identity is read from ARM.
         if let (Some(name), Some(principal)) = (identity_name(body), object_id(&body["properties"])) {

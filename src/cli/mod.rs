@@ -154,11 +154,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Sandbox(args) => sandbox::run(&options.interrupt, &args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
     };
     let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
-    signals::finish_saying();
+    options.interrupt.finish_saying();
     exit.into()
 }
 

@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::arm::Interrupt;
 use crate::auth::cloud::Cloud;
 use crate::render::annotations::Host;
 
@@ -18,6 +19,9 @@ use crate::render::annotations::Host;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Options {
+    /// Ctrl-C, shared by all of the process
+    #[arg(skip)]
+    pub interrupt: Interrupt,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,

@@ -95,7 +95,7 @@ impl Session {
         // A second call in one process fails, which is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         refuse_unusable_variables(options)?;
-        let interrupt = Interrupt::default();
+        let interrupt = options.interrupt.clone();
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         let spinner = Arc::new(Spinner::new(options.quiet));
         let place = match (&options.sandbox, &options.arm_endpoint) {

@@ -478,18 +478,33 @@ impl Inventory {
     }
 }
 
-/// The accounts for which a stack declares all role assignments.
+/// The accounts for which a stack declares all role assignments. A retired stack does not: what it does not own there stays.
 #[must_use]
 pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
-    stacks.iter().flat_map(role_assignment::complete).collect()
+    stacks.iter().filter(|loaded| !loaded.is_retired()).flat_map(role_assignment::complete).collect()
 }
 
-/// What a stack manages: everything in the resource groups it names, the lists it declares below a parent, and exactly the scopes it
-/// declares.
+/// What a stack manages.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    /// The resource groups that it names and the parents of its lists, with everything in them.
+    pub(crate) groups: BTreeSet<ResourceId>,
+    /// The scopes that it declares, without what is below.
+    scopes: BTreeSet<ResourceId>,
+}
+
+impl Domain {
+    pub(crate) fn contains(&self, scope: &ResourceId) -> bool {
+        self.groups.iter().any(|group| group.contains(scope)) || self.scopes.contains(scope)
+    }
+}
+
+/// What a stack manages.
 #[must_use]
-pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
+pub(crate) fn domain(spec: &Spec) -> Domain {
     let parents = KINDS.iter().flat_map(|kind| kind.sections(spec)).map(|section| section.parent);
-    (account::groups_of(spec).into_iter().chain(parents).collect(), role_assignment::scopes_of(spec))
+    let groups = account::groups_of(spec).into_iter().chain(parents).collect();
+    Domain { groups, scopes: role_assignment::scopes_of(spec) }
 }
 
 /// Names in a spec that only Azure can verify.

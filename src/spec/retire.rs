@@ -59,3 +59,14 @@ fn elements<'a>(
     let list = spec.get_mut(list).and_then(Value::as_array_mut);
     list.into_iter().flatten().filter_map(Value::as_object_mut)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_top_level_list_is_emptied() {
+        let lists: Vec<&str> = sections::within("").collect();
+        assert_eq!(lists, ["accounts", "workspaces", "roleAssignments"], "`retire` empties each of them");
+    }
+}

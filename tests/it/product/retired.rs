@@ -305,4 +305,32 @@ fn two_stacks_on_one_account_each_lose_only_their_own() {
     assert_eq!(deletes(&azure), 1);
     folder.keyless("plan a.yaml").exits(0).says(&["No changes"]);
     folder.keyless("drift a.yaml").exits(0);
+    // Both at once: what is on the account goes before it.
+    folder.keyless("apply b.yaml --yes").exits(0);
+    azure.take_seen();
+    let both = format!("apply a.yaml b.yaml --retire team-a --retire team-b --yes {LIFTS}");
+    folder.keyless(&both).exits(0).says(&["5 done"]);
+    folder.keyless(&both).exits(0).says(&["No changes"]);
+    assert_eq!(deletes(&azure), 5);
+}
+
+/// Projects, connections, content filters, a second group, and scopes outside of all groups.
+#[test]
+fn everything_that_a_stack_can_own_goes_wherever_its_spec_names_it() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let lines = "projects:\n  - name: main\n    connections: [{name: docs, category: CognitiveSearch, target: \"https://s1.search.windows.net\", authType: AAD}]\nconnections: [{name: search, category: CognitiveSearch, target: \"https://s1.search.windows.net\", authType: AAD}]\nraiPolicies:\n  - {name: strict, basePolicyName: Microsoft.DefaultV2, mode: Blocking, contentFilters: [{name: hate, source: Prompt, blocking: true, enabled: true, severityThreshold: Low}]}\n";
+    let deployment = deployment().replace("capacity: 3}", "capacity: 3}\n    raiPolicyName: strict");
+    let far = format!(
+        "  - name: far\n    resourceGroup: rg-far\nroleAssignments:\n  - {{scope: subscription, role: Reader, principals: [{{id: {BOB}, type: User}}]}}\n  - {{scope: /subscriptions/{SUB}/resourceGroups/other/providers/Microsoft.Storage/storageAccounts/st1, role: Storage Blob Data Reader, principals: [{{id: {BOB}, type: User}}]}}\n"
+    );
+    let whole = one_account("team-a", "chat", &format!("{}{lines}{deployment}", grants(&[ALICE]))) + &far;
+    folder.write("a.yaml", whole);
+    folder.keyless("apply a.yaml --yes --allow grant").exits(0).says(&["10 done"]);
+    azure.take_seen();
+    let retire = format!("apply a.yaml --retire team-a --yes {LIFTS} --allow delete-project");
+    folder.keyless(&retire).exits(0).says(&["8 done"]);
+    assert_eq!(deletes(&azure), 8);
+    folder.keyless(&retire).exits(0).says(&["No changes"]);
+    assert_eq!(deletes(&azure), 0);
 }

@@ -9,11 +9,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Change, Known};
+use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::desired::{Desired, resolved};
 use crate::kinds::{self, Live};
-use crate::rbac::Assignment;
 use crate::snapshot::Snapshot;
 use crate::spec::{Loaded, unselected};
 use crate::text::names::short;
@@ -44,7 +44,7 @@ impl Others {
     /// The stack that may declare a live role assignment, for a principal that is not known.
     pub(super) fn may_declare(&self, live: &Live) -> Option<&str> {
         let there = self.unresolved.get(&live.scope).filter(|_| live.kind.is_grant())?;
-        let role = Assignment::of(&live.body).role();
+        let role = AssignmentBody::of(&live.body).role();
         let found = there.iter().find(|(declared, _)| declared.is_none() || *declared == role);
         found.map(|(_, stack)| stack.as_str())
     }
@@ -128,7 +128,7 @@ pub(super) fn elsewhere(changes: &[Change], stacks: &[Loaded], snapshot: &Snapsh
 /// A quick look before an id is parsed: most of many thousand bodies carry no mark.
 fn may_be_marked(body: &Value) -> bool {
     body["tags"].as_object().is_some_and(|tags| !tags.is_empty())
-        || body["properties"]["description"].as_str().is_some_and(|text| text.contains("[keyless:"))
+        || AssignmentBody::of(body).description().is_some_and(|text| text.contains("[keyless:"))
 }
 
 /// How many names a finding lists.

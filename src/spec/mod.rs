@@ -55,7 +55,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    fn new(document: Document, spec: model::Spec) -> Self {
+    fn new(document: YamlDocument, spec: model::Spec) -> Self {
         Self { document, spec, lock: None, retired: None, unselected: Arc::default() }
     }
 

@@ -96,7 +96,7 @@ pub(super) fn queries_beside(stacks: &[Loaded]) -> Vec<Query> {
         return Vec::new();
     }
     let domains: Vec<_> = stacks.iter().map(|loaded| kinds::domain(&loaded.spec)).collect();
-    let is_inside = |grant: &Grant<'_>| domains.iter().any(|domain| domain.contains(&grant.scope));
+    let is_inside = |grant: &DeclaredGrant<'_>| domains.iter().any(|domain| domain.contains(&grant.scope));
     let near = beside.flat_map(|loaded| grants(&loaded.spec)).filter(is_inside);
     principals::queries(near.flat_map(|grant| grant.principals))
 }

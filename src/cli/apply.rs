@@ -10,7 +10,7 @@ use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Session, block_on, check_beside, refuse};
 use super::verify::How;
-use super::wish::{Lifts, Retirement, Rotation, wish};
+use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::apply::Secrets;
 use crate::document::FindingEntry;
 use crate::document::report::Report;
@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rotation: Rotation,
     #[command(flatten)]
-    retirement: Retirement,
+    retirement: RetiredStacks,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {

@@ -7,7 +7,7 @@ use super::document::{Document, OutFile, all, json};
 use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
-use super::wish::{Lifts, Retirement, Rotation, wish};
+use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::document::Plan;
 use crate::flow::{self, Checked, PlanPurpose};
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rotation: Rotation,
     #[command(flatten)]
-    retirement: Retirement,
+    retirement: RetiredStacks,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {

@@ -24,7 +24,7 @@ pub(super) struct Rotation {
 
 /// Which stacks are retired.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Retirement {
+pub(super) struct RetiredStacks {
     /// Delete everything that this stack owns, before its spec is removed. The spec must be loaded; guards apply
     #[arg(long, value_name = "STACK")]
     pub(super) retire: Vec<String>,

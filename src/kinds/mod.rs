@@ -12,6 +12,7 @@ pub(crate) mod content_filters;
 mod declarable;
 mod deployment;
 pub mod desired;
+mod domain;
 mod field;
 mod lists;
 mod named_secrets;
@@ -35,6 +36,7 @@ pub use children::Section;
 pub(crate) use declarable::{shown, undeclarable};
 pub(crate) use deployment::Deployments;
 pub use desired::Desired;
+pub(crate) use domain::{Domain, domain};
 pub use field::{Compare, Field, FieldChange, Mutability};
 pub(crate) use lists::lists;
 pub(crate) use named_secrets::{named_secrets, names_in};
@@ -482,29 +484,6 @@ impl Inventory {
 #[must_use]
 pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     stacks.iter().filter(|loaded| !loaded.is_retired()).flat_map(role_assignment::complete).collect()
-}
-
-/// What a stack manages.
-#[derive(Debug)]
-pub(crate) struct Domain {
-    /// The resource groups that it names and the parents of its lists, with everything in them.
-    pub(crate) groups: BTreeSet<ResourceId>,
-    /// The scopes that it declares, without what is below.
-    scopes: BTreeSet<ResourceId>,
-}
-
-impl Domain {
-    pub(crate) fn contains(&self, scope: &ResourceId) -> bool {
-        self.groups.iter().any(|group| group.contains(scope)) || self.scopes.contains(scope)
-    }
-}
-
-/// What a stack manages.
-#[must_use]
-pub(crate) fn domain(spec: &Spec) -> Domain {
-    let parents = KINDS.iter().flat_map(|kind| kind.sections(spec)).map(|section| section.parent);
-    let groups = account::groups_of(spec).into_iter().chain(parents).collect();
-    Domain { groups, scopes: role_assignment::scopes_of(spec) }
 }
 
 /// Names in a spec that only Azure can verify.

@@ -111,7 +111,7 @@ codes! {
     MissingSecret = "missing-secret", "`KEYLESS_SECRET_NAME` is not set for a secret that must be sent";
     KeysEnabled = "keys-enabled", "API keys are on: declared so, or live while the spec does not say";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
-    StackMismatch = "stack-mismatch", "a stack other than the pinned one";
+    StackMismatch = "stack-mismatch", "a stack that the run is not pinned to, or one that `--select` or `--retire` names and that is not loaded or cannot be retired";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
     AccountAbsent = "account-absent", "an account does not exist";

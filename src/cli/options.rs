@@ -74,6 +74,9 @@ pub struct Options {
     /// Refuse specs of any other stack
     #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env_values = true)]
     pub stack: Vec<String>,
+    /// Read and write these stacks only, of all loaded specs
+    #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_SELECT", hide_env_values = true)]
+    pub select: Vec<String>,
     /// Refuse changes outside this scope; repeat it to allow several scopes
     #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env_values = true)]
     pub within: Vec<String>,

@@ -7,7 +7,7 @@ use super::document::{Document, OutFile, all, json};
 use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
-use super::wish::{Lifts, Rotation, wish};
+use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::document::Plan;
 use crate::flow::{self, Checked, PlanPurpose};
 
@@ -26,10 +26,12 @@ pub(super) struct Args {
     lifts: Lifts,
     #[command(flatten)]
     rotation: Rotation,
+    #[command(flatten)]
+    retirement: RetiredStacks,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let checked = check(options, &args.specs.specs);
+    let checked = check(options, &args.specs.specs).retire(&args.retirement.retire);
     let out = args.out.as_deref().map(|path| OutFile::open(path, checked.sources.paths(), options));
     if checked.has_errors() {
         let spoiled = out.and_then(Result::ok).map_or(Ok(()), |out| out.spoil(&checked.entries()));

@@ -2,6 +2,7 @@
 //!
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, returns changes.
 
+mod apart;
 mod change;
 mod compare;
 mod foreign;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use apart::{Others, elsewhere, left_by_retired};
 pub use change::{Change, LiveMatch};
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
@@ -54,6 +56,8 @@ pub struct Diff {
     pub lists: Vec<DeclaredList>,
     /// The secrets that the stacks name.
     pub secrets: Vec<NamedSecrets>,
+    /// What the stacks declare that are loaded but not selected.
+    pub beside: Vec<Desired>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -71,7 +75,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         secrets: crate::kinds::named_secrets(&desired),
         ..Diff::default()
     };
-    let undeclared = Undeclared::beside(&desired, &known);
+    let others = Others::of(stacks, snapshot);
+    let undeclared = Undeclared::beside(&desired, &others, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What happens to a parent, for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
@@ -93,10 +98,14 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         undeclared.judge(*kind, inventory, &known, &mut diff);
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
-    diff.findings.extend(left_behind(&diff.changes));
+    let (told, left) = left_by_retired(&diff.changes, &known);
+    diff.findings.extend(left);
+    diff.findings.extend(left_behind(&diff.changes, &told));
     diff.findings.extend(outside(&diff.changes, stacks));
+    diff.findings.extend(elsewhere(&diff.changes, stacks, snapshot));
     let stands = |desired: &Desired| known.inventory(desired.kind).items.contains_key(&desired.key);
     late::hold_back(&mut diff.changes, stands, &mut diff.findings);
+    diff.beside = others.desired;
     diff
 }
 

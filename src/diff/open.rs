@@ -33,6 +33,8 @@ pub enum Veil {
     Open,
     /// It may belong to a declared identity that Azure does not show.
     Unseen,
+    /// A stack that is not selected may declare it, for a principal that could not be resolved.
+    Beside,
 }
 
 impl Veiled {

@@ -12,6 +12,7 @@ pub(crate) mod content_filters;
 mod declarable;
 mod deployment;
 pub mod desired;
+mod domain;
 mod field;
 mod lists;
 mod named_secrets;
@@ -35,6 +36,7 @@ pub use children::Section;
 pub(crate) use declarable::{shown, undeclarable};
 pub(crate) use deployment::Deployments;
 pub use desired::Desired;
+pub(crate) use domain::{Domain, domain};
 pub use field::{Compare, Field, FieldChange, Mutability};
 pub(crate) use lists::lists;
 pub(crate) use named_secrets::{named_secrets, names_in};
@@ -478,18 +480,10 @@ impl Inventory {
     }
 }
 
-/// The accounts for which a stack declares all role assignments.
+/// The accounts for which a stack declares all role assignments. A retired stack does not: what it does not own there stays.
 #[must_use]
 pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
-    stacks.iter().flat_map(role_assignment::complete).collect()
-}
-
-/// What a stack manages: everything in the resource groups it names, the lists it declares below a parent, and exactly the scopes it
-/// declares.
-#[must_use]
-pub(crate) fn domain(spec: &Spec) -> (BTreeSet<ResourceId>, BTreeSet<ResourceId>) {
-    let parents = KINDS.iter().flat_map(|kind| kind.sections(spec)).map(|section| section.parent);
-    (account::groups_of(spec).into_iter().chain(parents).collect(), role_assignment::scopes_of(spec))
+    stacks.iter().filter(|loaded| !loaded.is_retired()).flat_map(role_assignment::complete).collect()
 }
 
 /// Names in a spec that only Azure can verify.

@@ -51,6 +51,7 @@ pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
 pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()
+        .filter(|loaded| !loaded.is_retired())
         .flat_map(|loaded| loaded.spec.accounts.iter().map(|account| id_of(&loaded.spec, account)))
         .collect();
     let goes = |live: &Live| {

@@ -31,10 +31,10 @@ use crate::source::{Sources, Span};
 /// Makes a plan from a diff.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets, beside } = diff;
     let planned = planned(&changes, Some(sources));
     let (held, waiting) = held::deletes(&changes);
-    let (doomed, undone) = doomed::deletes(&changes);
+    let (doomed, undone) = doomed::deletes(&changes, &beside);
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> = findings
         .iter()

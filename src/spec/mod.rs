@@ -9,6 +9,7 @@ pub mod load;
 pub mod lock;
 pub mod model;
 mod names;
+mod retire;
 mod scalar;
 mod schema;
 pub(crate) mod secrets;
@@ -21,6 +22,7 @@ pub mod write;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -46,6 +48,33 @@ pub struct Loaded {
     pub spec: model::Spec,
     /// The principals of its names, if it has a lock file.
     pub lock: Option<Lock>,
+    /// What the spec said before [`Loaded::retire`], if its stack is to be retired.
+    pub retired: Option<Arc<Loaded>>,
+    /// The specs that are loaded but not selected; the same for each selected spec.
+    pub unselected: Arc<Vec<Loaded>>,
+}
+
+impl Loaded {
+    fn new(document: YamlDocument, spec: model::Spec) -> Self {
+        Self { document, spec, lock: None, retired: None, unselected: Arc::default() }
+    }
+
+    /// Whether its stack is to be retired: the spec then only names the places where the stack may own something.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.is_some()
+    }
+}
+
+/// The specs that are loaded but not selected: nothing is read or written for them, but what they declare counts.
+#[must_use]
+pub fn unselected(stacks: &[Loaded]) -> &[Loaded] {
+    stacks.first().map_or(&[], |loaded| loaded.unselected.as_slice())
+}
+
+/// Specs that declare nothing in this run although their declarations matter: those not selected, and what retired ones said before.
+pub fn beside(stacks: &[Loaded]) -> impl Iterator<Item = &Loaded> {
+    unselected(stacks).iter().chain(stacks.iter().filter_map(|loaded| loaded.retired.as_deref()))
 }
 
 /// Reads specs: those without errors, in the order of their files, and the findings about all of them.
@@ -158,7 +187,7 @@ fn read_file(
             return None;
         }
         match model::Spec::deserialize(&document.tree) {
-            Ok(spec) => Some(Loaded { document, spec, lock: None }),
+            Ok(spec) => Some(Loaded::new(document, spec)),
             Err(error) => {
                 let finding =
                     Finding::error(Code::WrongType, "the spec matches its schema but could not be read");
@@ -203,7 +232,7 @@ fn rest_of(mut document: YamlDocument) -> Option<Loaded> {
     document.tree = tree;
     document.reported.extend(lost);
     let spec = model::Spec::deserialize(&document.tree).ok()?;
-    Some(Loaded { document, spec, lock: None })
+    Some(Loaded::new(document, spec))
 }
 
 fn has_error(findings: &[Finding]) -> bool {

@@ -191,7 +191,7 @@ impl Kind for Accounts {
         let mut queries = Vec::new();
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
-        for loaded in stacks {
+        for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
             for account in &loaded.spec.accounts {
                 let id = id_of(&loaded.spec, account);
                 if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {

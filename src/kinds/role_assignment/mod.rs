@@ -238,6 +238,7 @@ impl Kind for RoleAssignments {
         let mut queries = lists(stacks, snapshot);
         queries.extend(roles::declared(stacks));
         queries.extend(principal_queries(stacks));
+        queries.extend(grants::queries_beside(stacks));
         queries
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Checked {
     pub findings: Vec<Finding>,
     /// The files, for positions.
     pub sources: Sources,
+    /// The environment of `--env`.
+    pub environment: Option<String>,
 }
 
 impl Checked {
@@ -33,7 +35,7 @@ impl Checked {
     pub(crate) fn read(paths: &[PathBuf], stdin: impl Read, inputs: &VariableInputs) -> Self {
         let mut sources = Sources::default();
         let (stacks, findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
-        let mut checked = Self { stacks, findings, sources };
+        let mut checked = Self { stacks, findings, sources, environment: inputs.beside.clone() };
         checked.in_order_of_files();
         checked
     }
@@ -50,7 +52,13 @@ impl Checked {
                 Ok(lock) => loaded.lock = lock,
                 Err(problem) => self.findings.push(*problem),
             }
-            self.findings.extend(locks::held_against(loaded, None));
+            let lacking = locks::held_against(loaded, None);
+            let environment = self.environment.as_deref();
+            self.findings.extend(
+                lacking
+                    .into_iter()
+                    .map(|finding| locks::with_file(finding, loaded, &self.sources, environment)),
+            );
         }
         self.in_order_of_files();
         self

@@ -33,7 +33,7 @@ pub(super) struct Undeclared<'a> {
     /// What any loaded stack declares.
     declared: BTreeSet<Key>,
     others: &'a Others,
-    veiled: Veiled,
+    pub(super) veiled: Veiled,
     roles: &'a Catalogue,
     names: Names,
 }

@@ -39,8 +39,8 @@ for each in planner:pull_request auditor:ref:refs/heads/main applier:environment
     esac
     tsv "roles of ${each%%:*}" "$roles" 'sort([].roleDefinitionName)' role assignment list --all --assignee "$principal"
 done
-tsv 'the planner reads no logs' nothing "[].permissions[].actions[?contains(@, 'Insights')][]" role definition list --name 'keyless planner'
-tsv 'the auditor reads logs' 'Microsoft.Insights/eventtypes/values/read' "[].permissions[].actions[?contains(@, 'Insights')][]" \
+tsv 'the planner reads no logs' nothing "[].permissions[].actions[?contains(@, 'Microsoft.Insights')][]" role definition list --name 'keyless planner'
+tsv 'the auditor reads logs' 'Microsoft.Insights/eventtypes/values/read' "[].permissions[].actions[?contains(@, 'Microsoft.Insights')][]" \
     role definition list --name 'keyless auditor'
 tsv 'the condition of the applier' '*a97b65f3-24c7-4388-baec-2e87135dc908*roleAssignments/delete*' '[?condition].condition' \
     role assignment list --scope "/subscriptions/$SUBSCRIPTION/resourceGroups/rg-ai"

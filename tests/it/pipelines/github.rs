@@ -178,7 +178,7 @@ fn an_approved_plan_is_refused_if_azure_or_main_has_changed_since() {
     // Somebody changes the account by hand meanwhile.
     let change = json!({"tags": {"owner": "bob", "keyless-stack": "ml-platform"}});
     let chat = format!("{}?api-version=2025-06-01", account("chat"));
-    assert_eq!(cloud.send("PATCH", &chat, Some(change)).status, 200);
+    assert!(cloud.send("PATCH", &chat, Some(change)).status < 300);
     waits.goes_on(true);
     assert_eq!(waits.results(), ["plan-main: success", "apply: failure"]);
     assert!(waits.job("apply").log.contains("chat"), "{}", waits.job("apply").log);
@@ -262,9 +262,8 @@ fn drift_opens_one_issue_which_is_edited_and_closed() {
     assert_eq!(host.comments(number), []);
     // Something else differs too.
     let chat = format!("{}?api-version=2025-06-01", account("chat"));
-    assert_eq!(
-        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status,
-        200
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
     );
     run(&repository, Event::schedule("1111111111"));
     assert_eq!(open_issues(&host).len(), 1);
@@ -287,10 +286,7 @@ fn drift_opens_one_issue_which_is_edited_and_closed() {
 
     let path = assignment(&account("chat"), "d0000000-0000-4000-8000-000000000001");
     assert!(cloud.send("DELETE", &format!("{path}?api-version=2022-04-01"), None).status < 300);
-    assert_eq!(
-        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status,
-        200
-    );
+    assert!(cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status < 300);
     let ran = run(&repository, Event::schedule("1111111111"));
     assert_eq!(ran.results(), ["drift: success", "issue: success"]);
     assert!(open_issues(&host).is_empty());

@@ -8,3 +8,4 @@ mod github;
 mod host;
 mod others;
 mod runner;
+mod week;

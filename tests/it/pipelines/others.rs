@@ -95,7 +95,10 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
         ("KEYLESS_IDENTITY", &assertion(identity)),
     ]));
     for (variable, value) in jobs[".keyless"]["variables"].as_object().unwrap() {
-        variables.push((variable.clone(), value.as_str().unwrap().replace("$CI_PROJECT_DIR", &project)));
+        variables.push((
+            variable.clone(),
+            value.as_str().unwrap_or_default().replace("$CI_PROJECT_DIR", &project),
+        ));
     }
     let lines: Vec<&str> =
         jobs[name]["script"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -132,9 +135,8 @@ fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
     let (code, said) = run("keyless apply", "applier");
     assert_eq!(code, 0, "{said}");
     let chat = format!("{}?api-version=2025-06-01", account("chat"));
-    assert_eq!(
-        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status,
-        200
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
     );
     let (code, said) = run("keyless drift", "auditor");
     assert_eq!(code, 2, "{said}");
@@ -142,10 +144,7 @@ fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
     let (code, said) = run("keyless issue", "auditor");
     assert_eq!(code, 0, "{said}");
     assert_eq!(host.take_writes(), ["POST /api/v4/projects/9/issues"]);
-    assert_eq!(
-        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status,
-        200
-    );
+    assert!(cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status < 300);
     assert_eq!(run("keyless drift", "auditor").0, 0);
     let (code, said) = run("keyless issue", "auditor");
     assert_eq!(code, 0, "{said}");
@@ -174,9 +173,8 @@ fn teams_and_slack_hear_of_drift_and_of_nothing_else() {
     }
     assert_eq!(tell("teams"), (0, String::new()));
     let chat = format!("{}?api-version=2025-06-01", account("chat"));
-    assert_eq!(
-        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status,
-        200
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
     );
     gitlab("keyless drift", "auditor", &host, &cloud, &folder);
     for kind in ["teams", "slack"] {

@@ -3,6 +3,8 @@
 //! `KEYLESS_BLESS=1 cargo test --test it docs` rewrites them.
 
 mod openings;
+#[cfg(feature = "sandbox")]
+mod pages;
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -81,3 +81,13 @@ fn every_output_names_its_target() {
     let plan = folder.keyless("plan q.yaml --format json").exits(0).json();
     assert_eq!(plan["target"]["kind"], "custom");
 }
+
+#[test]
+fn whoever_uses_the_sandbox_is_the_person_in_the_quickstart() {
+    let folder = Folder::new();
+    folder.write("quickstart.yaml", QUICKSTART);
+    folder.keyless("apply quickstart.yaml --yes --sandbox").exits(0);
+    folder.write("quickstart.yaml", QUICKSTART.to_owned() + "    deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}, sku: {name: GlobalStandard, capacity: 1}}]\n");
+    folder.keyless("apply quickstart.yaml --yes --sandbox").exits(0);
+    folder.keyless("verify quickstart.yaml --sandbox").exits(0).says(&["proven"]);
+}

@@ -1,4 +1,4 @@
-//! The identity of pull requests: what *Reader* may not ask is a note, and the custom role of docs/pipelines.md holds exactly the
+//! The identity of pull requests: what *Reader* may not ask is a note, and the custom role of docs/bootstrap.md holds exactly the
 //! actions that `plan` and `drift` use.
 
 use std::collections::BTreeSet;
@@ -73,7 +73,7 @@ fn after() -> String {
 
 /// What the role of the documentation permits.
 fn documented() -> Vec<String> {
-    let page = include_str!("../../../docs/pipelines.md");
+    let page = include_str!("../../../docs/bootstrap.md");
     let role = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let role: Value = serde_json::from_str(role).unwrap();
     assert_eq!(role["Name"], "keyless planner");

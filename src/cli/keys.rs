@@ -68,7 +68,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
     };
     let checked = match subscription {
-        Some(_) => Checked::default(),
+        Some(_) => {
+            options.without_specs()?;
+            Checked::default()
+        }
         None => check(options, &specs.specs),
     };
     if checked.has_errors() {

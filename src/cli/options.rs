@@ -217,6 +217,21 @@ impl Options {
         inputs.iter().cloned().chain(state).chain(credentials).collect()
     }
 
+    /// Fails if an option is given that only works on specs, in a run that reads none.
+    pub(super) fn without_specs(&self) -> Result<(), Failure> {
+        let given = [
+            ("--var", "", !self.var.is_empty()),
+            ("--var-file", "KEYLESS_VAR_FILE", !self.var_file.is_empty()),
+            ("--env", "KEYLESS_ENV", self.env.is_some()),
+            ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
+            ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
+        ];
+        let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };
+        let unset = if variable.is_empty() { String::new() } else { format!(", and unset {variable}") };
+        Err(Failure::new(format!("`{option}` has no effect with `--subscription`, which reads no specs"))
+            .hint(format!("leave it out{unset}")))
+    }
+
     /// Fails if a report file cannot be written: before anything is asked of Azure.
     pub(super) fn reports_ready(&self) -> Result<(), Failure> {
         self.look_at_reports(&[]);

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::Exit;
 use super::document::{Document, OutFile, all, json};
 use super::options::Options;
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
 use super::wish::{Lifts, Rotation, wish};
+use crate::apply::Secrets;
 use crate::document::Plan;
 use crate::flow::{self, Checked, PlanPurpose};
 
@@ -45,9 +46,18 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
             return all([spoiled, Err(failure)]).map(|()| Exit::Failure);
         }
     };
+    if !options.quiet {
+        output::aside(&needed_secrets(&plan));
+    }
     let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
     all([saved, show(options, &plan)])?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
+}
+
+/// Which secrets `apply` will need that this run does not have: a plan needs none.
+fn needed_secrets(plan: &Plan) -> String {
+    let names = Secrets::new(std::env::vars_os()).missing_names(plan);
+    if names.is_empty() { String::new() } else { format!("`apply` needs {}\n", names.join(", ")) }
 }
 
 /// The plan for specs without an error.

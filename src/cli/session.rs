@@ -68,7 +68,8 @@ impl Destination {
         let endpoint = Endpoint::custom(url).map_err(|error| {
             Failure::new(format!("invalid `--arm-endpoint {}`", redact(url))).cause(error)
         })?;
-        let token = std::env::var("KEYLESS_TOKEN").map_err(|_| {
+        let token = std::env::var("KEYLESS_TOKEN").ok().filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| {
             Failure::new("no token for the endpoint").hint("set KEYLESS_TOKEN; a sandbox accepts any token")
         })?;
         let credential =

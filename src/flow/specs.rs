@@ -24,6 +24,8 @@ pub(crate) struct Checked {
     pub findings: Vec<Finding>,
     /// The files, for positions.
     pub sources: Sources,
+    /// The environment of `--env`.
+    pub environment: Option<String>,
 }
 
 impl Checked {
@@ -37,7 +39,7 @@ impl Checked {
         let mut sources = Sources::default();
         let (stacks, mut findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
         findings.extend(pins::other_stacks(pinned, &stacks));
-        let mut checked = Self { stacks, findings, sources };
+        let mut checked = Self { stacks, findings, sources, environment: inputs.beside.clone() };
         checked.in_order_of_files();
         checked
     }
@@ -54,7 +56,13 @@ impl Checked {
                 Ok(lock) => loaded.lock = lock,
                 Err(problem) => self.findings.push(*problem),
             }
-            self.findings.extend(locks::held_against(loaded, None));
+            let lacking = locks::held_against(loaded, None);
+            let environment = self.environment.as_deref();
+            self.findings.extend(
+                lacking
+                    .into_iter()
+                    .map(|finding| locks::with_file(finding, loaded, &self.sources, environment)),
+            );
         }
         self.in_order_of_files();
         self

@@ -73,6 +73,15 @@ pub fn read(
         let (document, unread) = parse(file, sources);
         let known = document.is_some();
         let (one, names, mut problems) = read_file((document, unread), &variables, sources, &mut damaged);
+        if inputs.beside.is_none() {
+            let unknown =
+                problems.iter_mut().filter(|problem| variables::is_nowhere(problem)).collect::<Vec<_>>();
+            if let Some(hint) = (!unknown.is_empty()).then(|| beside::unchosen(&folders)).flatten() {
+                for problem in unknown {
+                    problem.hint = Some(hint.clone());
+                }
+            }
+        }
         let lacks = beside.lacks(&folders, &names, file, sources);
         if !complete || !found || lacks.is_some() {
             problems.retain(|finding| finding.code != Code::UnknownVariable);
@@ -97,8 +106,15 @@ pub fn read(
         };
         findings.extend(check(&damaged).into_iter().filter(untold));
     }
+    for finding in &mut findings {
+        let span = finding.span.filter(|_| finding.severity == Severity::Error);
+        let written = span.and_then(|span| sources.file(span.file).text.get(span.start..span.end));
+        if let Some(name) = written.and_then(variables::foreign_name) {
+            finding.hint = Some(format!("a variable is written `${{{name}}}`"));
+        }
+    }
     findings.sort_by_key(place);
-    (loaded, capped(&findings))
+    (loaded, capped(&variables::by_variable(findings, sources)))
 }
 
 /// The positions of values with findings, and those of principals that contain them: these may seem to lack a value that is present but
@@ -152,9 +168,18 @@ fn read_file(
         used.clone_from(&document.used);
         structure::settle(&mut document);
         secrets::learn_names(&document);
-        findings.extend(structure::check(&document));
+        let wrong = structure::check(&document);
+        findings.extend(structure::bare(&mut document, &wrong));
+        findings.extend(wrong);
         if has_error(&findings) {
-            damaged.extend(rest_of(document));
+            let rest = rest_of(document);
+            if rest.is_none() {
+                let last = findings.iter().filter_map(|finding| finding.span).max();
+                let message =
+                    "names, roles and secrets of this file are checked once these problems are fixed";
+                findings.push(Finding { span: last, ..Finding::note(Code::NotChecked, message) });
+            }
+            damaged.extend(rest);
             return None;
         }
         match model::Spec::deserialize(&document.tree) {

@@ -55,6 +55,36 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
                 "wrong-type@+3",
                 &["write a role's name or GUID, such as `Cognitive Services User`"],
             ),
+            // A field that is left empty clears nothing: `null` would.
+            (
+                "    networkAcls: {ipRules: }\n",
+                "wrong-type@+2",
+                &["`ipRules` must be a list, not null", "write `[]`"],
+            ),
+            ("    networkAcls: {defaultAction: }\n", "wrong-type@+2", &["`defaultAction` has no value"]),
+            (
+                "    identity:\n      systemAssigned:\n",
+                "wrong-type@+3",
+                &["`systemAssigned` has no value", "set a value"],
+            ),
+            ("    tags: {team: }\n", "wrong-type@+2", &["`team` has no value", "write `null`"]),
+            ("    networkAcls:\n", "wrong-type@+2", &["write its fields below it"]),
+            ("    sku: {name: }\n", "wrong-type@+2", &["`name` must be text, not null"]),
+            ("    location: $(where)\n", "invalid-value@+2", &["a variable is written `${where}`"]),
+            ("    resourceGroup: $RG*\n", "invalid-name@+2", &["cannot name a resource group"]),
+            ("    resourceGroup: $RG\n", "invalid-name@+2", &["a variable is written `${RG}`"]),
+            ("    publicNetworkAccess: $PNA\n", "invalid-value@+2", &["a variable is written `${PNA}`"]),
+            ("    scope: subscription\n", "unknown-field@+2", &["put it under the top-level `roleAssignments`"]),
+            (
+                "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: 007}\n",
+                "wrong-type@+5",
+                &["write `7`, without quotes"],
+            ),
+            (
+                "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: 50k}\n",
+                "wrong-type@+5",
+                &["Azure's default on creation, unchanged later"],
+            ),
             ("    sku: {nam: S0}\n", "unknown-field@+2", &["did you mean `name`?"]),
             ("    sku: {name: S9}\n", "invalid-value@+2", &["has no sku `S9`"]),
             (

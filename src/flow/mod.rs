@@ -50,7 +50,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (snapshot, caller) = azure.read(&open).await?;
-    let Checked { stacks, mut findings, sources } = specs;
+    let Checked { stacks, mut findings, sources, .. } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));

@@ -93,7 +93,7 @@ impl Lock {
         for now in &fresh.principals {
             match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
                 None => {
-                    findings.push(finding(now, format!("the lock file does not contain {}", now.shown())))
+                    findings.push(finding(now, format!("the lock file does not contain {}", now.shown())));
                 }
                 Some(then) if then.id != now.id => {
                     findings.push(finding(now, differs(&now.shown(), now.id, then.id)));

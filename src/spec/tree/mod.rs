@@ -48,12 +48,12 @@ pub(super) struct Substituted {
     /// Whether it comes from outside of YAML, where everything is text: a field that takes text gets the text instead of a number.
     pub(super) argument: bool,
     /// Where a list or a mapping is written, so that what is wrong inside is reported there.
-    pub(super) origin: Option<Arc<Origin>>,
+    pub(super) origin: Option<Arc<ValueSource>>,
 }
 
 /// Where a value from elsewhere is written.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
+pub(super) struct ValueSource {
     pub(super) file: FileId,
     pub(super) node: Node,
 }
@@ -185,9 +185,9 @@ impl YamlDocument {
     }
 
     /// Where the value at a pointer is written.
-    pub(super) fn origin(&self, pointer: &str) -> Origin {
+    pub(super) fn origin(&self, pointer: &str) -> ValueSource {
         let (node, _, file) = self.nearest(pointer);
-        Origin { file, node: node.clone() }
+        ValueSource { file, node: node.clone() }
     }
 }
 

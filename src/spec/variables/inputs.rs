@@ -14,7 +14,7 @@ use super::reference::{NAME_RULE, TextPart, is_name, parts};
 use crate::finding::{Code, Finding};
 use crate::source::Span;
 use crate::spec::scalar;
-use crate::spec::tree::{Origin, YamlDocument};
+use crate::spec::tree::{ValueSource, YamlDocument};
 use crate::text::json::escape;
 use crate::text::names::short;
 
@@ -106,7 +106,7 @@ pub(super) struct Variable {
     /// Whether it comes from `--var` or the environment, where all is text.
     pub(super) argument: bool,
     /// Where it is written, of a list or a mapping.
-    pub(super) origin: Option<Arc<Origin>>,
+    pub(super) origin: Option<Arc<ValueSource>>,
 }
 
 impl Variable {

@@ -59,12 +59,12 @@ fn lists_and_mappings_of_an_environment_stand_in_the_file_beside_the_spec() {
     }
     folder.keyless("apply --env prod --yes").exits(0);
     folder.keyless("drift --env prod").exits(0);
-    // What is wrong with a value is told where it is used.
+    // What is wrong with a value is told where it is used; what is wrong inside of one, where it is written.
     folder
         .write("specs/prod.vars.yaml", PROD.replace("192.0.2.0/28", "[1]").replace("tags: {}", "tags: [a]"));
     folder.keyless("validate --env prod").exits(1).complains(&[
         "an element of `ipRules` must be text, not a list",
-        "specs/a.yaml:8:",
+        "specs/prod.vars.yaml:4:",
         "`tags` must be a mapping, not a list",
         "specs/a.yaml:9:",
         "2 errors",
@@ -287,7 +287,7 @@ fn a_forgotten_environment_is_one_error_for_each_variable() {
     assert_eq!(findings.len(), 4, "{findings:?}");
     // An environment that is not there is told with those that are.
     let run = folder.keyless("validate --env staging").exits(1);
-    run.complains(&["`staging.vars.yaml`", "use `--env dev` or `--env prod`", "1 error"]);
+    let run = run.complains(&["`staging.vars.yaml`", "use `--env dev` or `--env prod`", "1 error"]);
     assert!(!run.stderr.lines().any(|line| line.trim() == "|"), "{run}");
 }
 

@@ -74,7 +74,11 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             ("    resourceGroup: $RG*\n", "invalid-name@+2", &["cannot name a resource group"]),
             ("    resourceGroup: $RG\n", "invalid-name@+2", &["a variable is written `${RG}`"]),
             ("    publicNetworkAccess: $PNA\n", "invalid-value@+2", &["a variable is written `${PNA}`"]),
-            ("    scope: subscription\n", "unknown-field@+2", &["put it under the top-level `roleAssignments`"]),
+            (
+                "    scope: subscription\n",
+                "unknown-field@+2",
+                &["put it under the top-level `roleAssignments`"],
+            ),
             (
                 "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: 007}\n",
                 "wrong-type@+5",

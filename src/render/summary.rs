@@ -1,5 +1,6 @@
 //! The last lines of a plan and of a drift: how much of what there is.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::text::{BAD, GOOD, STRONG, requests, target};
@@ -45,10 +46,11 @@ fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
 
 /// That guards refuse the plan, before what it would do.
 pub(super) fn refused(plan: &Plan) -> String {
-    match plan.findings.iter().filter(|finding| finding.is_refusal()).count() {
+    let refusals = plan.findings.iter().filter(|finding| finding.is_refusal());
+    match refusals.map(|finding| finding.code.as_str()).collect::<BTreeSet<_>>().len() {
         0 => String::new(),
         1 => "Refused by a guard: ".to_owned(),
-        several => format!("Refused by {several} findings of guards: "),
+        several => format!("Refused by {several} guards: "),
     }
 }
 

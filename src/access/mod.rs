@@ -18,13 +18,12 @@ use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUAT
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::Gap;
 use crate::kinds::role_assignment::denial::Denial;
 use crate::principals::known_names;
 use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
 use holders::holders;
-use read::Around;
+use read::{Around, Unread};
 
 /// Who can call the models of these accounts.
 #[must_use]
@@ -135,7 +134,7 @@ fn unchecked(around: &Around<'_>, standing: &[Standing], snapshot: &Snapshot) ->
 }
 
 /// Why the assignments around an account could not all be read.
-fn gaps(wanted: Accounts<'_>, unread: &[Gap], account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
+fn gaps(wanted: Accounts<'_>, unread: &Unread<'_>, account: &Standing, snapshot: &Snapshot) -> Vec<Finding> {
     let message = format!("could not fully determine who can call the models of {}", account.title());
     let finding = |refusal: &Refusal| {
         let finding = Finding::error(Code::IncompleteRead, &message).cause(&refusal.message);

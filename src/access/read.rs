@@ -13,7 +13,7 @@ use crate::kinds::account;
 use crate::kinds::role_assignment::{self, Assignments, Doubt, Placed, denial};
 use crate::principals;
 use crate::rbac::{Catalogue, Role};
-use crate::snapshot::{Answer, Query, Refusal, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
 /// Which accounts are asked about.
@@ -23,6 +23,14 @@ pub enum Accounts<'a> {
     Of(&'a [Loaded]),
     /// All of a subscription.
     In(&'a ResourceId),
+}
+
+/// What lists of role assignments leave out.
+pub(super) enum Unread<'s> {
+    /// Of the lists around declared accounts.
+    Around(Vec<Gap>),
+    /// Of the list of a subscription: what does not say where it is.
+    In(Vec<&'s Body>),
 }
 
 impl<'a> Accounts<'a> {
@@ -57,16 +65,22 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// What the lists around declared accounts leave out.
-    pub(super) fn unread(self, snapshot: &Snapshot) -> Vec<Gap> {
-        role_assignment::gaps(self.stacks(), snapshot)
+    /// What the lists around the accounts leave out: looked for once, not for each account.
+    pub(super) fn unread(self, snapshot: &Snapshot) -> Unread<'_> {
+        match self {
+            Accounts::Of(stacks) => Unread::Around(role_assignment::gaps(stacks, snapshot)),
+            Accounts::In(subscription) => Unread::In(role_assignment::strange_in(subscription, snapshot)),
+        }
     }
 
     /// Why the role assignments around an account could not all be read.
-    pub(super) fn gaps(self, unread: &[Gap], account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
-        match self {
-            Accounts::Of(_) => role_assignment::gaps_near(unread, account).cloned().collect(),
-            Accounts::In(subscription) => role_assignment::gaps_in(subscription, account, snapshot),
+    pub(super) fn gaps(self, unread: &Unread<'_>, account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
+        match (self, unread) {
+            (Accounts::In(subscription), Unread::In(strange)) => {
+                role_assignment::gaps_in(subscription, account, strange, snapshot)
+            }
+            (_, Unread::Around(gaps)) => role_assignment::gaps_near(gaps, account).cloned().collect(),
+            (Accounts::Of(_), Unread::In(_)) => Vec::new(),
         }
     }
 }

@@ -9,7 +9,10 @@ use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
+use crate::document::FindingEntry;
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, Revocation, Status};
+use crate::finding::{Code, Severity};
+use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for Status {
@@ -50,8 +53,22 @@ impl Said for Status {
         text
     }
 
+    fn issues(&self) -> Vec<FindingEntry> {
+        let on = self.accounts.iter().filter(|account| account.keys == Keys::Enabled);
+        on.map(|account| accepted(Severity::Error, &title(account), account.source.as_ref())).collect()
+    }
+
     fn html(&self) -> Markup {
         html::keys::status(self)
+    }
+}
+
+/// An account that accepts keys, as an issue.
+pub(super) fn accepted(severity: Severity, title: &str, source: Option<&Position>) -> FindingEntry {
+    FindingEntry {
+        source: source.cloned(),
+        hint: Some("set `disableLocalAuth: true` once nobody uses the keys".to_owned()),
+        ..FindingEntry::of(severity, Code::KeysEnabled, format!("{title} accepts API keys"))
     }
 }
 

@@ -51,7 +51,7 @@ use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
@@ -148,18 +148,27 @@ pub(crate) fn gaps_near<'g>(gaps: &'g [Gap], scope: &ResourceId) -> impl Iterato
     gaps.iter().filter(reaches).map(|gap| &gap.refusal)
 }
 
-/// Why the one list of a subscription shows less of what reaches an account than there is.
+/// What the one list of a subscription shows without saying where it is.
 #[must_use]
-pub(crate) fn gaps_in(subscription: &ResourceId, account: &ResourceId, snapshot: &Snapshot) -> Vec<Refusal> {
-    let query = list(subscription);
-    let refused = snapshot.get(&query).and_then(Answer::refusal).cloned();
+pub(crate) fn strange_in<'s>(subscription: &ResourceId, snapshot: &'s Snapshot) -> Vec<&'s Body> {
     let is_read = |body: &Value| {
         super::placed(body).is_some_and(|id| !super::contradicts(&id, body)) && identity(body).is_some()
     };
-    let strange = snapshot
-        .items(&query)
-        .filter(|body| !is_read(body) && super::perhaps_in(body, [account]).next().is_some());
-    refused.into_iter().chain(strange.map(|body| super::unplaced(&query, body))).collect()
+    snapshot.items(&list(subscription)).filter(|body| !is_read(body)).collect()
+}
+
+/// Why that list shows less of what reaches an account than there is.
+#[must_use]
+pub(crate) fn gaps_in(
+    subscription: &ResourceId,
+    account: &ResourceId,
+    strange: &[&Body],
+    snapshot: &Snapshot,
+) -> Vec<Refusal> {
+    let query = list(subscription);
+    let refused = snapshot.get(&query).and_then(Answer::refusal).cloned();
+    let near = strange.iter().filter(|body| super::perhaps_in(body, [account]).next().is_some());
+    refused.into_iter().chain(near.map(|body| super::unplaced(&query, body))).collect()
 }
 
 impl Kind for RoleAssignments {

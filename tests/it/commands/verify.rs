@@ -382,7 +382,7 @@ fn a_declared_deployment_that_is_not_live_is_disproven_at_its_line() {
     assert_eq!(run.findings(), ["disproven@11"]);
     assert_eq!(run.json()["checks"][1]["source"]["line"], 10);
     folder.keyless("verify").exits(1).says(&[
-        "deployment gone of account chat does not accept tokens",
+        "deployment gone of account chat does not exist",
         "the spec declares it, but it does not exist",
         "`keyless apply` creates what the spec declares",
     ]);

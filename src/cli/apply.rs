@@ -107,7 +107,11 @@ async fn carry_out(
     if decision.whole && !options.quiet {
         output::aside(&text::writes(&decision.plan));
     }
-    let question = format!("Apply these changes to {}?", sanitize(&decision.plan.target.place()));
+    let what = match decision.plan.summary.pending() {
+        1 => "this change".to_owned(),
+        pending => format!("these {pending} changes"),
+    };
+    let question = format!("Apply {what} to {}?", sanitize(&decision.plan.target.place()));
     confirm::confirm(args.yes, &question, &azure.interrupt).await?;
     let mut news = Vec::new();
     if let Some(asked) = again {

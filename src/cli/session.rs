@@ -234,7 +234,7 @@ pub(super) fn exit_of_drift(plan: &Plan) -> Exit {
         return Exit::Failure;
     }
     match exit_of(plan, Exit::Pending) {
-        Exit::Success if plan.summary.unmanaged_drift > 0 => Exit::Pending,
+        Exit::Success if plan.summary.unmanaged_drift + plan.drifted() > 0 => Exit::Pending,
         exit => exit,
     }
 }

@@ -39,7 +39,7 @@ use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::OnSoftDeleted;
+use crate::spec::model::{OnSoftDeleted, Unmanaged};
 
 /// The result of the comparison.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +58,8 @@ pub struct Diff {
     pub secrets: Vec<NamedSecrets>,
     /// What the stacks declare that are loaded but not selected.
     pub beside: Vec<Desired>,
+    /// By resource, the fields that its spec omits and that are no longer as creation set them.
+    pub omitted: BTreeMap<Key, Vec<FieldChange>>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -91,6 +93,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         let change = known.declared(wanted, &parents, &mut diff.findings);
         parents.extend(known.fate(&change));
+        diff.omitted.extend(omitted(&change, stacks));
         diff.changes.push(change);
     }
     for (kind, inventory) in &known.inventories {
@@ -311,6 +314,23 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         (true, true) => Change::Adopt { desired, live },
         (false, adopt) => Change::Update { desired, live, fields, adopt },
     }
+}
+
+/// What an owned resource's spec omits and somebody changed since creation, of the defaults that must last. Like other undeclared things it
+/// is drift, and stays as it is.
+fn omitted(change: &Change, stacks: &[Loaded]) -> Option<(Key, Vec<FieldChange>)> {
+    let (desired, live) = match change {
+        Change::NoOp { desired, live } | Change::Update { desired, live, .. } => (desired, live),
+        Change::Refused { desired, found: LiveMatch::This(live), .. } => (desired, &**live),
+        _ => return None,
+    };
+    let is_owned = desired.kind.mark(&live.body).as_ref() == Some(&desired.stack);
+    let is_judged =
+        |loaded: &&Loaded| loaded.spec.stack == desired.stack && loaded.spec.unmanaged == Unmanaged::Fail;
+    stacks.iter().find(is_judged).filter(|_| is_owned)?;
+    let mut fields = field_changes(desired.kind, &desired.defaults, &live.body);
+    fields.retain(|change| field(desired.kind, &change.path).is_some_and(|row| row.lasting));
+    (!fields.is_empty()).then(|| (desired.key.clone(), fields))
 }
 
 /// Records where each field is declared.

@@ -219,7 +219,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
         }
         (Origin::Specs, Some(account)) if !in_its_spec => {
             let message = format!(
-                "the spec of stack `{}` says nothing of account `{}` any more, and its {them} there {go}",
+                "stack `{}` no longer declares account `{}`: its {them} there would be deleted",
                 list.stack,
                 account.name()
             );
@@ -233,7 +233,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             };
             let whose = if within.is_some() { format!(" {whose}") } else { String::new() };
             let message = format!(
-                "`{}` of {place} is not in the spec any more, and {them}{whose} {go} with it",
+                "`{}` of {place} is no longer in the spec: {them}{whose} would be deleted",
                 list.kind
             );
             let empty = if list.kind == "roleAssignments" {

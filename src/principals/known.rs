@@ -54,6 +54,15 @@ fn identity_name(body: &Value) -> Option<String> {
     id.resource_type()?.eq_ignore_ascii_case(IDENTITY_TYPE).then(|| id.name().to_owned())
 }
 
+/// Puts names beside the object ids that stand as words of a message.
+pub(crate) fn name_in(message: &mut String, names: &Names) {
+    let word = |word: &str| match names.get(&word.to_ascii_lowercase()) {
+        Some(name) => format!("{name} ({word})"),
+        None => word.to_owned(),
+    };
+    *message = message.split(' ').map(word).collect::<Vec<_>>().join(" ");
+}
+
 /// A principal for messages: `User alice@contoso.com (1f0c…)`.
 #[must_use]
 pub fn called(kind: &str, id: &str, name: Option<&str>) -> String {

@@ -7,16 +7,18 @@ use maud::Markup;
 
 use super::entry::short;
 use super::html;
+use super::keys;
 use super::markdown::{CUT, place, push};
 use super::members;
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
-use crate::document::Plan;
 use crate::document::access::{
     Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
 };
 use crate::document::keys::Keys;
+use crate::document::{FindingEntry, Plan};
+use crate::finding::Severity;
 use crate::id::ResourceId;
 use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
@@ -111,6 +113,18 @@ impl Said for Access {
         }
         text.push_str(&members::markdown(self.groups.as_deref().unwrap_or_default()));
         text + &format!("\nNot evaluated: {}.\n", self.not_evaluated.join(", "))
+    }
+
+    fn issues(&self) -> Vec<FindingEntry> {
+        let on = self.accounts.iter().filter(|account| account.keys == Keys::Enabled);
+        let issue = |account: &AccountAccess| {
+            let title = match account.source {
+                Some(_) => format!("account {}", account.name),
+                None => account.id.clone(),
+            };
+            keys::accepted(Severity::Warning, &title, account.source.as_ref())
+        };
+        on.map(issue).collect()
     }
 
     fn html(&self) -> Markup {
@@ -308,9 +322,7 @@ impl Side {
         match self {
             Side::Plan => format!("If applied, who gains (+) and who loses (-) access to models{limits}:"),
             Side::Drift => {
-                format!(
-                    "Who has access to models that the specs do not give (+), and who lacks what they give (-){limits}:"
-                )
+                format!("Access to models, compared with the specs{limits} (+ not in the specs, - missing):")
             }
         }
     }
@@ -375,8 +387,8 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
     let words = |sign: &str| match (side, sign) {
         (Side::Plan, "+") => "gains",
         (Side::Plan, "-") => "**loses**",
-        (Side::Drift, "+") => "**has, beyond the spec:**",
-        (Side::Drift, "-") => "lacks, by the spec:",
+        (Side::Drift, "+") => "**not in the specs:**",
+        (Side::Drift, "-") => "missing:",
         _ => "",
     };
     let said = |same: Vec<&AccessChange>| {
@@ -411,9 +423,7 @@ pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
     match side {
         Side::Plan => format!("\n**If applied, who gains and who loses access to models{limits}**\n\n"),
         Side::Drift => {
-            format!(
-                "\n**Who has access to models that the specs do not give, and who lacks what they give{limits}**\n\n"
-            )
+            format!("\n**Access to models, compared with the specs{limits}**\n\n")
         }
     }
 }
@@ -470,7 +480,11 @@ fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
         };
         let [whole, short] = [(); 2].map(|()| "anyone with an API key".to_owned());
         let who = Somebody { whole, short };
-        lines.push(Told { sign: side.sign(sign), who, what: String::new() });
+        // It lets in more people than any other line.
+        lines.insert(0, Told { sign: side.sign(sign), who, what: String::new() });
+    }
+    if side == Side::Drift {
+        lines.sort_by_key(|told| told.sign != "+");
     }
     lines
 }

@@ -9,7 +9,10 @@ use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
+use crate::document::FindingEntry;
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, KeysStatement, Revocation};
+use crate::finding::{Code, Severity};
+use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for KeysStatement {
@@ -50,6 +53,11 @@ impl Said for KeysStatement {
         text
     }
 
+    fn issues(&self) -> Vec<FindingEntry> {
+        let on = self.accounts.iter().filter(|account| account.keys == Keys::Enabled);
+        on.map(|account| accepted(Severity::Error, &title(account), account.source.as_ref())).collect()
+    }
+
     fn html(&self) -> Markup {
         html::keys::status(self)
     }
@@ -59,6 +67,15 @@ fn enabled_first(accounts: &[AccountKeys]) -> Vec<&AccountKeys> {
     let mut accounts: Vec<&AccountKeys> = accounts.iter().collect();
     accounts.sort_by_key(|account| account.keys != Keys::Enabled);
     accounts
+}
+
+/// An account that accepts keys, as an issue.
+pub(super) fn accepted(severity: Severity, title: &str, source: Option<&Position>) -> FindingEntry {
+    FindingEntry {
+        source: source.cloned(),
+        hint: Some("set `disableLocalAuth: true` once nobody uses the keys".to_owned()),
+        ..FindingEntry::of(severity, Code::KeysEnabled, format!("{title} accepts API keys"))
+    }
 }
 
 /// What is declared has its place; of what is listed only the id says where it is.

@@ -12,7 +12,7 @@ use super::alike::Alike;
 use super::entry::{Entry, Shown};
 use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
 use super::page;
-use super::summary::{listed, not_read, refused};
+use super::summary::{NOT_OWNED, listed, not_read, refused};
 use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
 use super::words;
 use crate::document::report::{Report, Status};
@@ -63,8 +63,10 @@ fn counted(plan: &Plan) -> String {
         (counts.delete, "to delete"),
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
+        (plan.along(), "deleted with what they are in"),
+        (plan.drifted(), "drifted"),
+        (plan.unchanged(), "unchanged"),
+        (plan.not_ours(), NOT_OWNED),
         (counts.unmanaged_drift, "undeclared"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
         (plan.incomplete.len(), not_read(plan)),
@@ -422,7 +424,7 @@ pub(super) fn within_limit(text: String) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = format!(
         "## keyless apply\n\n**{}.** {}. {}\n\n",
-        counted_steps(&report.summary),
+        counted_steps(&report.resources()),
         requests(report.requests),
         target(&report.target)
     );

@@ -28,6 +28,9 @@ pub(super) fn found(plan: &Plan) -> Found {
     }
 }
 
+/// What is declared and carries no mark, behind its number: removing its line deletes nothing.
+pub(super) const NOT_OWNED: &str = "declared but not owned";
+
 pub(super) fn listed(parts: &[(usize, &str)]) -> String {
     let some = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     some.collect::<Vec<_>>().join(", ")
@@ -70,8 +73,10 @@ pub(super) fn summary(text: &mut String, plan: &Plan) {
     let rest = listed(&[
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
+        (plan.along(), "deleted with what they are in"),
+        (plan.drifted(), "drifted"),
+        (plan.unchanged(), "unchanged"),
+        (plan.not_ours(), NOT_OWNED),
         (counts.unmanaged, &drift),
     ]);
     let broken = counts.unknown + counts.refused > 0;
@@ -82,6 +87,7 @@ pub(super) fn summary(text: &mut String, plan: &Plan) {
         (true, false) if !plan.incomplete.is_empty() => {
             format!("{STRONG}No changes in what could be read{STRONG:#}")
         }
+        (true, false) if plan.drifted() > 0 => format!("{STRONG}Nothing to apply{STRONG:#}"),
         (true, false) => format!("{GOOD}No changes{GOOD:#}"),
     };
     let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };

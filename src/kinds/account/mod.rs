@@ -146,7 +146,8 @@ impl Kind for Accounts {
             Field::new("disableLocalAuth", Compare::Equal)
                 .absent("false")
                 .change(Mutability::AfterGrants)
-                .guarded(&[]),
+                .guarded(&[])
+                .lasting(),
             Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\"").guarded(&[]),
             Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\"").guarded(&[]),
             Field::new("networkAcls/bypass", Compare::IgnoreCase).guarded(&["\"None\""]),

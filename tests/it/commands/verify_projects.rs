@@ -194,7 +194,7 @@ fn a_project_is_told_in_words_with_what_to_do() {
     folder.with_env("verify --verify-wait 0", &tokens).exits(1).says(&[
         "disproven    project team of account chat",
         "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
-        "project team of account chat does not accept tokens",
+        "the caller may not call project team of account chat",
         "a role such as `Foundry User` (formerly `Azure AI User`) on the project or its account",
     ]);
     granted(&azure);
@@ -276,7 +276,7 @@ fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_an
                 None,
                 &[
                     "keys stay enabled",
-                    "project team of account chat: Azure accepted the token, but its owner lacks a role",
+                    "project team of account chat: Azure accepted the token, but the caller has no role",
                 ],
             ),
         ],

@@ -356,5 +356,5 @@ fn what_a_list_shows_twice_each_time_otherwise_is_not_known() {
     // Pages may move while they are read.
     azure.heal();
     azure.spoil("GET", "/accounts?", Fault::Edit(the_same));
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
 }

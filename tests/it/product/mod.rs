@@ -11,6 +11,7 @@ mod connection_names;
 mod connections;
 mod consequences;
 mod contradictions;
+mod defaults;
 mod deployments;
 mod drift;
 mod drift_who;

@@ -27,7 +27,7 @@ fn the_quickstart_is_created_once_and_then_there_is_nothing_to_do() {
         .keyless(&format!("plan quickstart.yaml --detailed-exitcode {sandbox}"))
         .exits(0)
         .says(&["No changes"]);
-    folder.keyless(&format!("drift quickstart.yaml {sandbox}")).exits(0).says(&["No changes"]);
+    folder.keyless(&format!("drift quickstart.yaml {sandbox}")).exits(0).says(&["No drift"]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn every_output_names_its_target() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("q.yaml", QUICKSTART);
-    let target = format!("Target: {}/, not a cloud of Azure", azure.url());
+    let target = format!("Target: {}/ (custom endpoint, not Azure)", azure.url());
     for command in ["plan q.yaml", "drift q.yaml", "apply q.yaml --yes", "apply q.yaml --yes"] {
         let run = folder.keyless(command);
         assert!(run.stdout.contains(&target), "{run}");

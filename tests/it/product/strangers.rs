@@ -35,7 +35,7 @@ fn applied(spec: &str) -> (Azure, Folder) {
     let folder = azure.folder();
     folder.write("a.yaml", spec);
     folder.keyless("apply a.yaml --yes").exits(0);
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     azure.take_seen();
     (azure, folder)
 }

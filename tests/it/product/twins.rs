@@ -78,7 +78,7 @@ fn an_activated_twin_of_a_declared_grant_changes_nothing() {
         let activated = given(&azure, "scheduleInstances", ALICE);
         let run = folder.keyless("plan a.yaml --detailed-exitcode --format json").exits(0);
         are(&run, &[("noop", name), ("unmanaged", &activated)]);
-        folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+        folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
         azure.take_seen();
         folder.keyless("apply a.yaml --yes").exits(0);
         assert!(azure.take_writes().is_empty());

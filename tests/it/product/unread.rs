@@ -292,7 +292,7 @@ fn drift_is_not_known_while_only_some_scopes_can_be_read() {
     // What differs is told, and that it may not be all.
     folder.write("a.yaml", base.replace("accounts:", "accounts:\n  - name: talk"));
     let run = folder.keyless("drift a.yaml").exits(1);
-    run.says(&["Drift: 1 missing; who: not known; 1 list not read whole, 2 unchanged"]);
+    run.says(&["Drift: 1 missing; who: unknown; 1 list not read whole, 2 unchanged"]);
 }
 
 #[test]

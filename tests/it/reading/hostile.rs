@@ -175,7 +175,11 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
         (
             "sarif",
             keyless::text::sanitize::sanitize_json(
-                &render::sarif::sarif(&render::issues::of_findings(&entries), "").to_string(),
+                &render::sarif::sarif(&render::issues::of_findings(
+                    &entries,
+                    &render::issues::Folders::default(),
+                ))
+                .to_string(),
             ),
         ),
         ("json", keyless::text::sanitize::sanitize_json(&serde_json::json!(entries).to_string())),

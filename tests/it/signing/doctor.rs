@@ -39,7 +39,7 @@ fn all_that_is_well_is_a_table_to_paste() {
         &format!("ok      subscription {SUB}: `team`, Enabled"),
         "ok      group        rg: exists, in ",
         &format!("ok      rights       /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat: all 5 actions that the specs need (asked at"),
-        "nothing stands in the way.",
+        "no problems found.",
         "Target: Azure (public)",
     ]);
     assert!(!run.stdout.contains("hint"), "{run}");
@@ -143,7 +143,7 @@ fn a_sandbox_and_an_endpoint_are_looked_at_too() {
     super::write_spec(&folder);
     doctor(&folder, "").exits(0).says(&[
         "custom endpoint: http://127.0.0.1",
-        "credential   token: a token was handed in",
+        "credential   token: from KEYLESS_TOKEN",
         "rights",
     ]);
     let own = Folder::new();

@@ -94,7 +94,7 @@ fn the_first_page_shows_what_its_command_prints() {
     let spec = std::fs::read_to_string(home().join("specs/quickstart.yaml")).unwrap();
     folder.write("specs/quickstart.yaml", spec);
     let commands = block("README.md", "--sandbox --yes");
-    let command = commands.lines().find_map(|line| line.strip_prefix("$ keyless ")).unwrap();
+    let command = commands.lines().find_map(|line| line.strip_prefix("$ cargo run -- ")).unwrap();
     let run = folder.keyless(command).exits(0);
     let shown = block("README.md", "Applied: 2 done");
     let (plan, outcome) = shown.split_once("  created  ").unwrap();

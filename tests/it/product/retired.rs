@@ -239,7 +239,7 @@ fn what_the_spec_does_not_name_any_more_takes_a_word_of_its_own_and_then_goes_to
     // On one that it does not name, somebody may have forgotten it.
     folder.write("a.yaml", head("team-a"));
     let run = folder.keyless("plan a.yaml --retire team-a --allow lock-out").exits(3);
-    run.says(&["error[guard-delete-list]", "says nothing of account `chat` any more"]);
+    run.says(&["error[guard-delete-list]", "no longer declares account `chat`"]);
     folder.keyless("apply a.yaml --retire team-a --allow lock-out --allow delete-list --yes").exits(0);
     assert!(azure.grants_at(&account("chat")).is_empty());
 }

@@ -75,8 +75,8 @@ fn only(run: &Run) -> (String, String) {
 fn judged(folder: &Folder, exit: i32) -> (String, String) {
     let human = folder.keyless("drift a.yaml").exits(exit);
     let last = human.stdout.lines().rev().nth(1).unwrap();
-    let word = ["No changes", "Drift: not known", "Drift: "]
-        [[0, 1, 2].iter().position(|code| *code == exit).unwrap()];
+    let word =
+        ["No drift", "Drift: not known", "Drift: "][[0, 1, 2].iter().position(|code| *code == exit).unwrap()];
     assert!(last.starts_with(word), "`{last}` with exit code {exit}\n{human}");
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     only(&folder.keyless("drift a.yaml --format json").exits(exit))

@@ -65,7 +65,7 @@ fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
         let run = doctor(&folder, purpose).exits(1).says(&[
             "BROKEN  group        missing: does not exist, and keyless does not create resource groups",
             "az group create --name missing",
-            "1 thing stands in the way.",
+            "1 problem found.",
         ]);
         assert!(!run.stdout.contains("rg:"), "{run}");
     }
@@ -85,7 +85,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
         "lacks `Microsoft.Authorization/roleAssignments/delete`, `Microsoft.Authorization/roleAssignments/write`, \
          `Microsoft.CognitiveServices/accounts/write` (asked at",
         "hint: assign the caller a role with these actions there",
-        "1 thing stands in the way.",
+        "1 problem found.",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
     doctor(&folder, "--for plan").exits(0).says(&["all 2 actions that the specs need"]);

@@ -10,7 +10,20 @@ from urllib.parse import quote
 from api import Failed, call, link, need
 
 
-class GitHub:
+class Paged:
+    """A host whose lists come in numbered pages."""
+
+    def pages(self, path):
+        page = 1
+        while True:
+            found = self.call("GET", f"{path}{'&' if '?' in path else '?'}per_page=100&page={page}")
+            yield from found
+            if len(found) < 100:
+                return
+            page += 1
+
+
+class GitHub(Paged):
     longest = 65_536
 
     def __init__(self):
@@ -28,15 +41,6 @@ class GitHub:
 
     def call(self, method, path, body=None):
         return call(method, f"{self.api}/repos/{self.repository}{path}", self.headers, body)
-
-    def pages(self, path):
-        page = 1
-        while True:
-            found = self.call("GET", f"{path}{'&' if '?' in path else '?'}per_page=100&page={page}")
-            yield from found
-            if len(found) < 100:
-                return
-            page += 1
 
     def me(self):
         # GET /user is refused to the token of a job; `viewer` is its bot.
@@ -87,7 +91,7 @@ class GitHub:
         self.call("PATCH", f"/issues/{number}", {"state": "closed", "state_reason": "completed"})
 
 
-class GitLab:
+class GitLab(Paged):
     longest = 1_000_000
 
     def __init__(self):
@@ -99,15 +103,6 @@ class GitLab:
 
     def call(self, method, path, body=None):
         return call(method, self.project + path, self.headers, body)
-
-    def pages(self, path):
-        page = 1
-        while True:
-            found = self.call("GET", f"{path}{'&' if '?' in path else '?'}per_page=100&page={page}")
-            yield from found
-            if len(found) < 100:
-                return
-            page += 1
 
     def me(self):
         self.user = call("GET", f"{need('CI_API_V4_URL')}/user", self.headers)["id"]

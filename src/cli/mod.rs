@@ -44,8 +44,8 @@ use crate::auth::Environment;
 use crate::text::names::listed;
 
 use document::Document;
-use options::Format;
 pub use options::Options;
+use options::{Format, PINS};
 
 /// How a run ended; also the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +143,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { options, command } = cli;
     options.apply_globally();
+    if let Err(failure) = options.pins_hold() {
+        return ended(&options, failure).into();
+    }
     let exit = match command {
         Command::Validate(args) => validate::run(&options, &args),
         Command::Plan(args) => plan::run(&options, &args),
@@ -167,13 +170,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit.into()
 }
 
-/// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out.
+/// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out. Pins are
+/// kept, and refused by [`Options::pins_hold`]: without them the run would be about more than was meant.
 fn without_empty(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|argument| {
+        let is_pin = PINS.iter().any(|(id, ..)| argument.get_id().as_str() == *id);
         let empty = argument
             .get_env()
             .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
-        if empty { argument.env(Resettable::Reset) } else { argument }
+        if empty && !is_pin { argument.env(Resettable::Reset) } else { argument }
     });
     command.mut_subcommands(without_empty)
 }

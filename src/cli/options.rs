@@ -110,6 +110,10 @@ pub struct Options {
     pub color: Color,
 }
 
+/// The options that say what a run is about, with their variables.
+pub(super) const PINS: [(&str, &str); 3] =
+    [("stack", "KEYLESS_STACK"), ("select", "KEYLESS_SELECT"), ("within", "KEYLESS_WITHIN")];
+
 /// Azure's clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CloudName {
@@ -210,6 +214,22 @@ impl Options {
         }
     }
 
+    /// Fails if a pin has no value: a pipeline whose variable came out empty must not run without it.
+    pub(super) fn pins_hold(&self) -> Result<(), Failure> {
+        for ((option, variable), given) in PINS.into_iter().zip([&self.stack, &self.select, &self.within]) {
+            if !given.iter().any(|value| value.trim().is_empty()) {
+                continue;
+            }
+            let is_set = std::env::var_os(variable).is_some_and(|value| value.to_string_lossy().trim().is_empty());
+            return Err(if is_set {
+                Failure::new(format!("`{variable}` is set but empty")).hint("unset it, or give it a value")
+            } else {
+                Failure::new(format!("`--{option}` is empty")).hint("leave it out, or give it a value")
+            });
+        }
+        Ok(())
+    }
+
     /// What the run reads, the files of its own sandbox and those that sign it in among them.
     pub(super) fn all_inputs(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
         let state = self.sandbox.iter().flat_map(|state| {
@@ -231,6 +251,7 @@ impl Options {
             ("--var-file", "KEYLESS_VAR_FILE", !self.var_file.is_empty()),
             ("--env", "KEYLESS_ENV", self.env.is_some()),
             ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
+            ("--select", "KEYLESS_SELECT", !self.select.is_empty()),
             ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
         ];
         let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };

@@ -240,7 +240,7 @@ pub fn resolve(
     span: Span,
 ) -> Result<Resolved, Open> {
     let found = look_up(form, snapshot, span);
-    let Some(locked) = lock.and_then(|lock| lock.resolve(form)) else { return found };
+    let Some(locked) = lock.and_then(|lock| lock.resolve(form, snapshot.caller.tenant)) else { return found };
     let locked = locked.map_err(|finding| Open::refused(finding.at(span)))?;
     let now = match found {
         Err(Open::Unknown(_)) => return Ok(locked),
@@ -474,7 +474,7 @@ mod tests {
             resolve(&Form::Me, None, &snapshot, span()).map(|resolved| resolved.title())
         };
         let id = Uuid::try_parse(A).ok();
-        let person = Caller { id, application: false, interactive: true };
+        let person = Caller { id, tenant: None, application: false, interactive: true };
         assert_eq!(who(person), Ok(format!("User me ({A})")));
         let application = Caller { application: true, ..person };
         assert_eq!(who(application), Ok(format!("ServicePrincipal me ({A})")));

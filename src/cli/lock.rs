@@ -56,7 +56,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         for (out, (loaded, lock)) in outs.iter().zip(&locks) {
             let Some(out) = out else { continue };
             // One that cannot be read is replaced, as it says itself.
-            let whole = locks::merged(loaded, lock, &checked.sources, environment).unwrap_or_else(|_| lock.clone());
+            let whole =
+                locks::merged(loaded, lock, &checked.sources, environment).unwrap_or_else(|_| lock.clone());
             out.write(&json(&whole)?)?;
             let (count, kept) = (lock.principals.len(), whole.principals.len() - lock.principals.len());
             let principals = if count == 1 { "principal" } else { "principals" };

@@ -220,7 +220,8 @@ impl Options {
             if !given.iter().any(|value| value.trim().is_empty()) {
                 continue;
             }
-            let is_set = std::env::var_os(variable).is_some_and(|value| value.to_string_lossy().trim().is_empty());
+            let is_set =
+                std::env::var_os(variable).is_some_and(|value| value.to_string_lossy().trim().is_empty());
             return Err(if is_set {
                 Failure::new(format!("`{variable}` is set but empty")).hint("unset it, or give it a value")
             } else {

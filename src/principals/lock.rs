@@ -166,7 +166,11 @@ impl Lock {
             if is_stranger(then, fresh, named) {
                 findings.push(finding(
                     then,
-                    format!("the lock file contains {}{}, which the spec does not name", then.shown(), of(environment)),
+                    format!(
+                        "the lock file contains {}{}, which the spec does not name",
+                        then.shown(),
+                        of(environment)
+                    ),
                 ));
             }
         }
@@ -198,8 +202,9 @@ impl Lock {
             }
         }
         let span = loaded.document.value_span("/stack");
-        findings
-            .extend(foreign.map(|message| Finding::error(Code::TenantMismatch, message).at(span).hint(RENEW)));
+        findings.extend(
+            foreign.map(|message| Finding::error(Code::TenantMismatch, message).at(span).hint(RENEW)),
+        );
         findings
     }
 }

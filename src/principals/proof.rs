@@ -3,7 +3,7 @@
 //!
 //! Pure. Graph's answer decides if there is one; a directory that cannot be read is a note.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -82,6 +82,16 @@ pub fn names(ids: &BTreeSet<Uuid>) -> Query {
         scope: ResourceId::root(),
         project: object,
     }
+}
+
+/// The types of principals by object id in lower case, as the directory answered.
+#[must_use]
+pub fn types(answer: Option<&Answer>) -> BTreeMap<String, &'static str> {
+    let Some(Answer::Found(items)) = answer else { return BTreeMap::new() };
+    items
+        .iter()
+        .filter_map(|item| Some((item["id"].as_str()?.to_ascii_lowercase(), type_of(item)?)))
+        .collect()
 }
 
 /// The directory's objection to an id of a declared type.

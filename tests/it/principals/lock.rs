@@ -304,7 +304,10 @@ fn a_lock_file_holds_names_of_two_tenants() {
             assert!(!run.stdout.contains(others), "{run}");
         }
         let run = keyless("plan --env dev", Some(&tenants[2])).exits(1);
-        run.says(&["error[tenant-mismatch]", "`ml-developers` was locked in another tenant than the caller's"]);
+        run.says(&[
+            "error[tenant-mismatch]",
+            "`ml-developers` was locked in another tenant than the caller's",
+        ]);
     }
     keyless("plan --env dev", None)
         .exits(1)

@@ -274,3 +274,32 @@ fn an_undeclared_connection_is_reported_to_stay_with_its_secret() {
         "keyless never deletes it, and any secret in it still works: delete it by hand",
     ]);
 }
+
+/// A key may begin with `$`, and then looks like a variable of a shell.
+#[test]
+fn a_key_that_begins_like_a_variable_is_never_repeated() {
+    let folder = Folder::new();
+    for key in ["$Qk3y0fTheSearchService", "$(Qk3y0fTheSearchService)", "'$Qk3y0fTheSearchService'"] {
+        for credentials in [format!("{{key: {key}}}"), format!("{{apiKey: {key}}}"), key.to_owned()] {
+            let lines = format!(
+                "    connections:\n      - {{name: s, category: CognitiveSearch, target: \"https://s.search.windows.net/\", authType: ApiKey, credentials: {credentials}}}\n"
+            );
+            folder.write("a.yaml", format!("{}accounts:\n  - name: chat\n{lines}", head("a")));
+            for format in ["human", "json", "markdown", "html"] {
+                let run = folder
+                    .keyless(&format!(
+                        "validate a.yaml --format {format} --report sarif=s.json --report codequality=q.json"
+                    ))
+                    .exits(1);
+                let files = ["s.json", "q.json"]
+                    .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+                for text in [&run.stdout, &run.stderr].into_iter().chain(&files) {
+                    assert!(!text.contains("Qk3y0f"), "{credentials}: {run}");
+                }
+            }
+            if credentials.starts_with("{key") {
+                folder.keyless("validate a.yaml").exits(1).complains(&["plain-secret", "${secret."]);
+            }
+        }
+    }
+}

@@ -341,9 +341,14 @@ fn options_for_specs_are_refused_where_none_is_read() {
     let azure = Azure::start();
     let folder = azure.folder();
     for command in ["access", "keys status"] {
-        for option in
-            ["--within /subscriptions/x", "--stack a", "--select a", "--env prod", "--var a=b", "--var-file x.yaml"]
-        {
+        for option in [
+            "--within /subscriptions/x",
+            "--stack a",
+            "--select a",
+            "--env prod",
+            "--var a=b",
+            "--var-file x.yaml",
+        ] {
             let run = folder.keyless(&format!("{command} --subscription {SUB} {option}")).exits(1);
             run.complains(&["has no effect with `--subscription`", option.split(' ').next().unwrap()]);
         }

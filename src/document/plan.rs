@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::access::AccessChange;
 use super::cause::Cause;
 use super::finding::FindingEntry;
+use super::step::{Step, TakenRight};
 use super::target::Target;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -232,6 +233,9 @@ pub struct PlannedChange {
     /// How the live state differs from the declaration. Only set in a new plan.
     #[serde(skip)]
     pub differs: Option<Differs>,
+    /// Whether it takes a right to write that the run itself may need. Found in each run, never read from a file.
+    #[serde(skip)]
+    pub takes_right: Option<TakenRight>,
     /// Whether it comes from a saved plan and has not been compared with Azure: its earlier field values are then not verified.
     #[serde(skip)]
     pub unverified: bool,
@@ -338,59 +342,6 @@ pub struct Requests {
     pub reads: u64,
     /// All other requests.
     pub writes: u64,
-}
-
-/// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum StepAction {
-    /// Creates a resource.
-    Create,
-    /// Restores a soft-deleted resource, then changes it to what is declared.
-    Restore,
-    /// Permanently purges a soft-deleted resource.
-    Purge,
-    /// Updates a resource.
-    Update,
-    /// Deletes a resource.
-    Delete,
-}
-
-/// One write, which follows from a change.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(test, derive(Deserialize), serde(rename_all = "camelCase"))]
-pub struct Step {
-    /// The index of its change.
-    pub change: usize,
-    /// The kind of write.
-    pub action: StepAction,
-    /// The kind of its resource.
-    pub kind: String,
-    /// The resource to write. With holes, its last segment stands in for a name that is not known yet.
-    pub target: String,
-    /// The declared change, in spec shape.
-    pub patch: Map<String, Value>,
-    /// Fields of the patch that are only known once other steps have run.
-    #[cfg_attr(test, serde(default))]
-    pub holes: Vec<HoleEntry>,
-    /// The stack whose mark it writes.
-    pub mark: Option<String>,
-    /// The stack that it belongs to: marks of other stacks are never overwritten.
-    #[cfg_attr(test, serde(default))]
-    pub owner: Option<String>,
-    /// Whether the resource had the stack's mark when the plan was made, and must still have it.
-    #[cfg_attr(test, serde(default))]
-    pub marked: bool,
-    /// Fingerprint of the live resource that it starts from.
-    pub base: Option<String>,
-    /// Steps in the same lane never run concurrently.
-    pub lane: String,
-    /// The indexes of steps that must succeed first.
-    pub needs: Vec<usize>,
-    /// Whether it waits until all steps that are not last have ended.
-    pub last: bool,
-    /// Where it is declared.
-    pub source: Option<Position>,
 }
 
 impl Plan {

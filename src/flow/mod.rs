@@ -69,6 +69,9 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
     let before = World::of(&snapshot);
+    // What takes the right to do all this goes last, and not while anything cannot be done.
+    plan.find_taken_rights(&before, caller.oid);
+    plan.keep_needed_rights();
     if let Some(unpermitted) = wish.purpose.unpermitted() {
         checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
@@ -122,6 +125,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
         before = World::of(&snapshot);
         outdated = spared(&plan, &diff::spared_by_now(&plan, &snapshot));
     }
+
+    plan.find_taken_rights(&before, caller.oid);
 
     // What else the file says is only a claim: it is recomputed from live state, or left out and counted.
     let hearsay = Hearsay::findings_of(&mut plan, saved::is_found_anew);

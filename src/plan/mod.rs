@@ -7,6 +7,7 @@ mod doomed;
 mod held;
 pub mod predict;
 mod refuse;
+mod rights;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod saved;

@@ -155,7 +155,7 @@ impl<'a> Undeclared<'a> {
             },
             (None, Some(mark)) if self.is_unselected(&mark, live) => (
                 Stays::Unselected,
-                format!("it carries the mark of stack `{mark}`, which this run leaves out"),
+                format!("it carries the mark of stack `{mark}`, which is not selected in this run"),
             ),
             (None, Some(mark)) => {
                 (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))

@@ -226,7 +226,8 @@ impl Document<'_> {
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
         let page = output::page(options.is_verbose());
-        let shown = self.render(options.format.into(), page).and_then(|text| output::rendered(&text));
+        let shown =
+            self.render(options, options.format.into(), page).and_then(|text| output::rendered(&text));
         all([reports, shown])
     }
 
@@ -252,13 +253,14 @@ impl Document<'_> {
             let target = report.target()?;
             report.tried.get_or_init(|| ());
             // A file is as wide as its lines are.
-            save(target, &report.path, &self.render(report.format, Page::endless(options.is_verbose()))?)
+            let page = Page::endless(options.is_verbose());
+            save(target, &report.path, &self.render(options, report.format, page)?)
         }))
     }
 
     /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.
-    fn render(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
-        let text = self.text(format, page)?;
+    fn render(&self, options: &Options, format: ReportFormat, page: Page) -> Result<String, Failure> {
+        let text = self.text(options, format, page)?;
         Ok(match (format, self) {
             // `apply` reads it back. Its texts were sanitized before the fingerprint was taken.
             (ReportFormat::Json, Document::Plan(_) | Document::Drift(_)) => text,
@@ -266,7 +268,7 @@ impl Document<'_> {
         })
     }
 
-    fn text(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
+    fn text(&self, options: &Options, format: ReportFormat, page: Page) -> Result<String, Failure> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, page),
             (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, page),
@@ -276,12 +278,16 @@ impl Document<'_> {
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
-            (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
+            (ReportFormat::Markdown, Document::Findings(findings)) => {
+                markdown::validation(&options.command, findings)
+            }
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
             (ReportFormat::Html, Document::Plan(plan)) => html::plan(plan),
             (ReportFormat::Html, Document::Drift(plan)) => html::drift(plan),
             (ReportFormat::Html, Document::Report(report)) => html::report(report),
-            (ReportFormat::Html, Document::Findings(findings)) => html::validation(findings),
+            (ReportFormat::Html, Document::Findings(findings)) => {
+                html::validation(&options.command, findings)
+            }
             (ReportFormat::Html, Document::Statement(said)) => said.html(),
             (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
             (ReportFormat::Json, Document::Report(report)) => json(report)?,
@@ -294,7 +300,7 @@ impl Document<'_> {
         })
     }
 
-    /// Has the pipeline show at their lines what there is to say. Hosts read stderr too, so that stdout stays a result.
+    /// Annotates the lines of specs in a pipeline. Commands for hosts go to stderr, so that stdout stays a result.
     pub(super) fn annotate(&self, options: &Options) {
         if let Some(host) = options.annotations.host() {
             let much = match (options.quiet, options.is_verbose()) {
@@ -306,7 +312,7 @@ impl Document<'_> {
         }
     }
 
-    /// What there is to say line by line. What a plan is about to change is what somebody wants; drift is not.
+    /// All issues. A difference is a note in a plan, where it is intended, and a warning in a drift.
     fn issues(&self) -> Vec<Issue> {
         let folders = &folders();
         match self {

@@ -135,7 +135,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     drop(Secrets::new(std::env::vars_os()));
     let mut command = without_empty(Cli::command());
     let parsed = command.try_get_matches_from_mut(args).and_then(|mut matches| {
-        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+        let name = command_name(&matches);
+        let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        Ok(Cli { options: Options { command: name, ..cli.options }, ..cli })
     });
     let cli = match parsed {
         Ok(cli) => cli,
@@ -168,6 +170,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
     options.interrupt.finish_saying();
     exit.into()
+}
+
+/// The name of a command with its subcommand: `keys status`.
+fn command_name(matches: &clap::ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, within)) => format!("{name} {}", command_name(within)).trim_end().to_owned(),
+        None => String::new(),
+    }
 }
 
 /// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out. Pins are

@@ -22,6 +22,9 @@ pub struct Options {
     /// Ctrl-C, shared by all of the process
     #[arg(skip)]
     pub interrupt: Interrupt,
+    /// The command's name, for headings of documents
+    #[arg(skip)]
+    pub command: String,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,

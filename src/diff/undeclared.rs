@@ -155,7 +155,7 @@ impl<'a> Undeclared<'a> {
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
             },
             (None, Some(mark)) if let Some(other) = self.unselected(&mark, live) => {
-                let why = format!("it carries the mark of stack `{mark}`, which this run leaves out");
+                let why = format!("it carries the mark of stack `{mark}`, which is not selected in this run");
                 match other.spec.prune {
                     Prune::Owned => (Stays::Unselected, why),
                     Prune::None => (Stays::Foreign, format!("{why} and which has `prune: none`")),

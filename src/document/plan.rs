@@ -211,8 +211,7 @@ pub struct PlannedChange {
     pub source: Option<Position>,
     /// The fields that are written.
     pub fields: Vec<FieldEntry>,
-    /// The fields that the spec omits and that are no longer as keyless set them on creation: `after` has that default. They are drift, and
-    /// are not written.
+    /// The fields that the spec omits and that differ from the default at creation, which `after` has. They are drift, and are not written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<FieldEntry>,
     /// The reason.
@@ -284,6 +283,12 @@ pub enum Property {
 }
 
 impl PlannedChange {
+    /// Whether nothing is written although a field that the spec omits is no longer as it must be on creation.
+    #[must_use]
+    pub fn is_drifted(&self) -> bool {
+        self.action == Action::Noop && !self.omitted.is_empty()
+    }
+
     /// The declared change, in spec shape.
     #[must_use]
     pub fn patch(&self) -> Map<String, Value> {
@@ -388,7 +393,7 @@ impl Plan {
         self.findings.iter().filter(told).count()
     }
 
-    /// The number of resources that go with what is deleted, as far as they were read.
+    /// The number of resources that are deleted along with their parent, as far as they were read.
     #[must_use]
     pub fn along(&self) -> usize {
         self.changes.iter().map(|change| change.along.len()).sum()
@@ -397,9 +402,7 @@ impl Plan {
     /// The number of resources that drifted in nothing but what their spec omits.
     #[must_use]
     pub fn drifted(&self) -> usize {
-        let is_drifted =
-            |change: &&PlannedChange| change.action == Action::Noop && !change.omitted.is_empty();
-        self.changes.iter().filter(is_drifted).count()
+        self.changes.iter().filter(|change| change.is_drifted()).count()
     }
 
     /// The number of declared resources that are as declared, and of which nothing else is drift.

@@ -257,7 +257,7 @@ fn whomever_the_run_knows_by_name_is_called_so_in_every_title() {
         &format!("  - {gone}"),
         &format!("  ? {beside}"),
         &format!("  + {new}"),
-        &format!("warning[unmanaged]: {beside} is unmanaged"),
+        &format!("warning[unmanaged]: no spec declares {beside}"),
     ]);
     assert!(!run.stdout.contains(&format!("User {DANA}")), "{run}");
     folder.keyless("drift").exits(2).says(&[&format!("extra    {gone}"), &format!("extra    {beside}")]);

@@ -59,7 +59,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             (
                 "    networkAcls: {ipRules: }\n",
                 "wrong-type@+2",
-                &["`ipRules` must be a list, not null", "write `[]`"],
+                &["`ipRules` must be a list, but is empty", "write `[]`"],
             ),
             ("    networkAcls: {defaultAction: }\n", "wrong-type@+2", &["`defaultAction` has no value"]),
             (

@@ -126,7 +126,7 @@ fn what_another_stack_has_in_its_account_is_named_and_keeps_it_where_that_stack_
     let id = assignment(&account("chat"), GRANT);
     azure.put(&id, json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": BOB, "principalType": "User", "description": "[keyless:team-b]"}}));
     let run = folder.keyless("plan a.yaml --retire team-a").exits(3);
-    run.says(&["what other stacks created there is deleted too: 1 of stack `team-b`"]);
+    run.says(&["this also deletes what other stacks created there: 1 of stack `team-b`"]);
     let b = format!(
         "{}roleAssignments:\n  - {{scope: {}, role: Cognitive Services User, principals: [{{id: {BOB}, type: User}}]}}\n",
         head("team-b").replace("resourceGroup: rg\n", "").replace("location: eastus2\n", ""),

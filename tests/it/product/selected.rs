@@ -59,7 +59,10 @@ fn the_mark_of_a_stack_that_was_left_out_counts_where_that_stack_speaks_and_nowh
     // Loaded and speaking for the group, or not.
     folder.write("b.yaml", one_account("team-b", "other", ""));
     folder.keyless("drift a.yaml b.yaml --select team-a").exits(0);
-    folder.keyless("plan a.yaml b.yaml --select team-a -v").exits(0).says(&["which this run leaves out"]);
+    folder
+        .keyless("plan a.yaml b.yaml --select team-a -v")
+        .exits(0)
+        .says(&["which is not selected in this run"]);
     folder.write(
         "b.yaml",
         one_account("team-b", "other", "").replace("resourceGroup: rg", "resourceGroup: rg-b"),

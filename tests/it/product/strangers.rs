@@ -147,7 +147,7 @@ fn drift_says_who_made_it_and_when_and_which_list_it_stands_beside() {
         .keyless("drift a.yaml --format markdown")
         .exits(2)
         .says(&["**2 extra; who&#58; owner", "| **extra** |"]);
-    folder.keyless("plan a.yaml").exits(0).says(&["2 unmanaged (2 of them drift)", "warning[unmanaged]"]);
+    folder.keyless("plan a.yaml").exits(0).says(&["2 undeclared. ", "warning[unmanaged]"]);
 }
 
 #[test]
@@ -581,9 +581,9 @@ fn what_a_stack_made_outside_its_spec_is_drift_and_never_no_changes() {
         folder.write("a.yaml", &base);
         for command in ["plan a.yaml", "apply a.yaml --yes"] {
             folder.keyless(command).exits(0).says(&[
-                "is unmanaged: it carries the stack's mark but is outside of its groups and scopes",
+                "is undeclared: it carries the stack's mark but is outside of its groups and scopes",
                 "delete it by hand",
-                "(1 of them drift)",
+                "1 undeclared. ",
             ]);
         }
         let run = folder.keyless("drift a.yaml").exits(2).says(&["Drift: 1 extra"]);

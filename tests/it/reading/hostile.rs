@@ -171,7 +171,7 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
     for (format, shown) in [
         ("text", diagnostics(false)),
         ("colour", diagnostics(true)),
-        ("markdown", render::markdown::validation(&entries)),
+        ("markdown", render::markdown::validation("validate", &entries)),
         (
             "sarif",
             keyless::text::sanitize::sanitize_json(

@@ -35,9 +35,17 @@ impl Deployments {
 }
 
 /// Members of `properties` that have the same name and shape in a spec.
-const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];
+const SAME: &[&str] = &[
+    "capacitySettings",
+    "dynamicThrottlingEnabled",
+    "modelProviderData",
+    "parentDeploymentName",
+    "raiPolicyName",
+    "spilloverDeploymentName",
+    "versionUpgradeOption",
+];
 /// Members of `properties.model` that have the same name and shape in a spec.
-const MODEL: &[&str] = &["format", "name", "version"];
+const MODEL: &[&str] = &["format", "name", "version", "publisher", "source", "sourceAccount"];
 
 /// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
 const SAME_MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");

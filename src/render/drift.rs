@@ -21,7 +21,7 @@ use super::text::{
 use super::words;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
-use crate::kinds::{self, Compare};
+use crate::kinds;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// What stands before what only one side has.
@@ -148,7 +148,7 @@ pub(super) fn told(change: &PlannedChange) -> Option<String> {
 pub(super) fn compared(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> {
     let kind = kinds::by_name(&change.kind);
     let is_unshown = |field: &FieldEntry| {
-        kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare == Compare::Unshown)
+        kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare.hides(&field.before))
     };
     let declared = fields(change, verbose).into_iter().filter(|field| !is_unshown(field));
     declared.chain(&change.omitted).collect()

@@ -12,7 +12,7 @@ use super::words::shortened;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};
-use crate::kinds::{self, Compare, Kind};
+use crate::kinds::{self, Kind};
 use crate::source::Position;
 use crate::spec::load::STDIN;
 
@@ -234,7 +234,7 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
 /// Whether a field was compared. What Azure never shows is only sent along with a write.
 fn is_compared(change: &PlannedChange, field: &FieldEntry) -> bool {
     let kind = kinds::by_name(&change.kind);
-    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| row.compare != Compare::Unshown)
+    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| !row.compare.hides(&field.before))
 }
 
 /// Makes fingerprints short, tells those apart that are the same, and names files as hosts do.

@@ -108,7 +108,7 @@ pub(super) fn moved(changes: &[Change], others: &Others, known: &Known<'_>) -> V
             count => (format!("{count} resources"), "carry"),
         };
         let message = format!(
-            "{resources} that stack `{stack}` declares, which this run leaves out, {carry} the mark of stack `{owner}`, and nothing is changed there: {}",
+            "{resources} that stack `{stack}` declares, which is not selected in this run, {carry} the mark of stack `{owner}`, and nothing is changed there: {}",
             some(&titles)
         );
         let hint = format!(

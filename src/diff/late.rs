@@ -44,7 +44,7 @@ pub(super) fn missing_beside(
 }
 
 /// Removes from updates what waits for a declared grant or deployment that this plan cannot create: otherwise its users would lose access.
-/// The rest is written, since a grant may need it. `beside` are grants that stacks declare which this run leaves out.
+/// The rest is written, since a grant may need it. `beside` are grants that stacks declare which is not selected in this run.
 pub(super) fn hold_back(
     changes: &mut [Change],
     beside: &[Desired],
@@ -75,7 +75,7 @@ pub(super) fn hold_back(
             )
         } else if let Some(grant) = elsewhere() {
             let stack = &grant.stack;
-            let not = format!("of stack `{stack}`, which this run leaves out, does not exist yet");
+            let not = format!("of stack `{stack}`, which is not selected in this run, does not exist yet");
             ("role assignment", grant, not, format!("apply stack `{stack}`, or select it too"))
         } else if let Some(model) = model() {
             let unfinished = unfinished.iter().any(|each| each.key == model.key);

@@ -303,7 +303,7 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         return Change::Refused { desired, found: there(), fields, why };
     }
     if !fields.is_empty() || desired.resend {
-        fields.extend(unshown(desired.kind, &desired.declared));
+        fields.extend(unshown(desired.kind, &desired.declared, &live.body));
         place(&mut fields, &desired);
     }
     let unmarked = mark.is_none() && desired.kind.takes_mark();

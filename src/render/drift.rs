@@ -21,7 +21,7 @@ use super::text::{
 use super::words;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
-use crate::kinds::{self, Compare};
+use crate::kinds;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// Marks elements that only one side has.
@@ -147,7 +147,7 @@ pub(super) fn compared(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry
 /// Whether a field was compared. What Azure never shows is only sent along with another field.
 pub(super) fn is_compared(change: &PlannedChange, field: &FieldEntry) -> bool {
     let kind = kinds::by_name(&change.kind);
-    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| row.compare != Compare::Unshown)
+    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| !row.compare.hides(&field.before))
 }
 
 /// Whether the spec omits a field of a change, so that its default at creation is expected.

@@ -189,7 +189,7 @@ fn keys_stay_on_while_a_stack_that_was_left_out_declares_a_grant_that_does_not_e
         run.says(&[
             "error[waits-for-grants]",
             "`disableLocalAuth` waits for every declared role assignment, and role assignment",
-            "of stack `team-b`, which this run leaves out, does not exist yet",
+            "of stack `team-b`, which is not selected in this run, does not exist yet",
             "apply stack `team-b`, or select it too first; other differences are written now",
         ]);
         assert!(!is_off(), "{scope}");
@@ -263,7 +263,7 @@ fn the_mark_of_a_stack_that_was_left_out_and_deletes_nothing_hides_nothing() {
     folder.write("b.yaml", one_account("team-b", "other", "").replace("accounts:", "prune: none\naccounts:"));
     folder.keyless("drift a.yaml b.yaml --select team-b").exits(0);
     let run = folder.keyless("drift a.yaml b.yaml --select team-a").exits(2);
-    run.says(&[BOB, "which this run leaves out and which has `prune: none`"]);
+    run.says(&[BOB, "which is not selected in this run and which has `prune: none`"]);
     folder.keyless("drift a.yaml b.yaml").exits(2);
 }
 
@@ -283,7 +283,7 @@ fn lines_that_moved_to_a_stack_that_was_left_out_are_told() {
     };
     folder.write("b.yaml", moved("team-b"));
     folder.write("c.yaml", one_account("team-c", "third", ""));
-    let words = "1 resource that stack `team-b` declares, which this run leaves out, carries the mark of stack `team-a`, and nothing is changed there: role assignment Cognitive Services User -> User";
+    let words = "1 resource that stack `team-b` declares, which is not selected in this run, carries the mark of stack `team-a`, and nothing is changed there: role assignment Cognitive Services User -> User";
     for command in ["plan", "apply --yes", "drift"] {
         let run = folder.keyless(&format!("{command} a.yaml b.yaml c.yaml --select team-a")).exits(0);
         run.says(&["warning[foreign-mark]", words, "b.yaml:7:", "select `team-b` too"]);

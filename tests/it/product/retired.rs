@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CS_USER, Fault, Folder, SUB, account, assignment, grants, head, one_account, role,
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, SUB, account, assignment, few, grants, head, one_account, role,
 };
 
 const LIFTS: &str = "--allow delete-account --allow delete-deployment --allow deletes --allow lock-out";
@@ -297,7 +297,7 @@ fn two_stacks_on_one_account_each_lose_only_their_own() {
     folder.write("b.yaml", on_it(BOB));
     folder.keyless("apply a.yaml b.yaml --yes").exits(0);
     azure.take_seen();
-    for specs in ["b.yaml", "a.yaml b.yaml", "a.yaml b.yaml --select team-b"] {
+    for specs in few(2, ["b.yaml", "a.yaml b.yaml", "a.yaml b.yaml --select team-b"]) {
         let run = folder.keyless(&format!("plan {specs} --retire team-b")).exits(0);
         run.says(&["1 to delete", "Cognitive Services OpenAI User"]);
     }

@@ -14,7 +14,7 @@ use crate::flow::pins::Within;
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;
 use crate::keys::status;
-use crate::kinds::Kind as _;
+use crate::kinds::Comparing as _;
 use crate::kinds::account::Accounts;
 use crate::snapshot::Snapshot;
 

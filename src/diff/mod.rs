@@ -142,7 +142,7 @@ impl Known<'_> {
             };
         };
         // A resource created next to it needs another name.
-        match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
+        match live.passing(snapshot).filter(|_| live.id != wanted.id) {
             Some(passing) => {
                 findings.push(passing::told(&wanted, live, &passing));
                 absent(wanted, loaded, snapshot, parents, findings)
@@ -209,7 +209,7 @@ fn absent(
         }
         None => {}
     }
-    let remains = desired.kind.remains(&desired, snapshot);
+    let remains = desired.remains(snapshot);
     let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);
     let refused = obstacles
         .iter()

@@ -63,7 +63,7 @@ impl<'a> Undeclared<'a> {
         for live in
             inventory.items.values().filter(|live| is_declared(live) || kind.mark(&live.body).is_some())
         {
-            let refusal = kind.contradiction(live, snapshot);
+            let refusal = live.contradiction(snapshot);
             diff.incomplete.extend(refusal.map(|refusal| (live.scope.clone(), refusal)));
         }
         let strangers = inventory.strangers(|key| self.declared.contains(key));

@@ -10,7 +10,7 @@ use crate::auth::Claims;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::account::Accounts;
-use crate::kinds::{self, Kind as _};
+use crate::kinds::{self, Declaring as _};
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
 use crate::spec::model::Prune;

@@ -11,8 +11,10 @@ mod document;
 mod drift;
 mod export;
 mod guid;
+mod init;
 mod keys;
 mod lock;
+mod man;
 mod options;
 mod output;
 mod outputs;
@@ -108,6 +110,10 @@ enum Command {
     /// `--stack NAME` sets the spec's stack. Without it, the stack is named after the exported account or resource group, or
     /// `exported`.
     Export(export::Args),
+    /// Write a first spec, the editor's settings and a pipeline
+    ///
+    /// Asks for what no option says. Overwrites nothing.
+    Init(init::Args),
     /// Write lock files that map names of principals to object ids
     ///
     /// Pipelines can then resolve the names without permissions in Microsoft Graph.
@@ -125,6 +131,9 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Write manual pages into a folder
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 /// Runs a command line.
@@ -158,6 +167,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
         Command::Export(args) => export::run(&options, &args),
+        Command::Init(args) => init::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
@@ -166,6 +176,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&options.interrupt, &args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
     options.interrupt.finish_saying();

@@ -50,9 +50,12 @@ pub struct Options {
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env_values = true, default_value_t = Format::Human)]
     pub format: Format,
-    /// Also write the result to a file, as human, json, markdown, html, sarif or codequality
+    /// Also write the result to a file, as human, json, markdown, comment, html, sarif, codequality or openmetrics
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env_values = true)]
     pub report: Vec<ReportFile>,
+    /// Show ids, addresses, sign-in names and targets in `--report comment=FILE` too
+    #[arg(long, global = true, env = "KEYLESS_DISCLOSE", hide_env_values = true)]
+    pub disclose: bool,
     /// Show findings at their lines in a pipeline
     #[arg(
         long, global = true, value_name = "HOST", value_enum, env = "KEYLESS_ANNOTATIONS", hide_env_values = true,

@@ -1,6 +1,6 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::access::AccessChange;
 use super::cause::Cause;
 use super::finding::FindingEntry;
+use super::keys::Keys;
 use super::step::{Step, TakenRight};
 use super::target::Target;
 use crate::finding::{Code, Severity};
@@ -45,6 +46,9 @@ pub struct Plan {
     /// The lists that the specs declare. They are not saved, since a file could not prove them.
     #[serde(skip)]
     pub lists: Vec<DeclaredList>,
+    /// Which declared accounts accept API keys, by id, as far as they were read. Only set in a new plan.
+    #[serde(skip)]
+    pub keys: BTreeMap<String, Keys>,
     /// Who gains and who loses access to models, by account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessChange>,

@@ -40,7 +40,7 @@ use crate::plan::saved::{Hearsay, confront, differing, leave_out_idle, spared, s
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::verify::gate::Gate;
-use crate::{access, checks, guards, kinds, principals};
+use crate::{access, accounts, checks, guards, kinds, principals};
 
 /// The plan for what specs declare.
 pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Result<Plan, Halt> {
@@ -77,6 +77,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     }
 
     crate::plan::tell_along(&mut plan, &before);
+    plan.keys = accounts::keys(&stacks, &snapshot);
 
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.
     // A plan says who gains and loses access; a drift, who has or lacks what by the specs.

@@ -10,6 +10,7 @@ use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
 use super::members;
+use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::summary::Side;
@@ -29,6 +30,10 @@ const LINES: usize = 60;
 
 impl Said for Access {
     const COMMAND: &'static str = "access";
+
+    fn measures(&self) -> Measures {
+        openmetrics::of_access(self)
+    }
 
     fn text(&self, page: Page) -> String {
         let mut text = String::new();

@@ -2,6 +2,8 @@
 //!
 //! `KEYLESS_BLESS=1 cargo test --test it docs` rewrites them.
 
+#[cfg(feature = "sandbox")]
+mod commands;
 mod openings;
 #[cfg(feature = "sandbox")]
 mod pages;

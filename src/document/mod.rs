@@ -12,6 +12,7 @@ mod plan;
 pub mod report;
 mod statement;
 mod target;
+pub mod usage;
 
 pub use cause::{Cause, Done, Evidence};
 pub use finding::FindingEntry;

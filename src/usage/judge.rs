@@ -1,0 +1,384 @@
+//! What the evidence about an account allows to say. The only place that concludes anything.
+//!
+//! The order matters: proof of use counts even if the log is incomplete, and what is missing counts before anything is said to be quiet. A
+//! day is covered if the metrics count no call, or if the log has as many as they count. So a setting made last week, a short retention, a
+//! daily cap and a workspace that was left out all show as days that are not covered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::log::{Flaw, Log, Row};
+use super::{Day, Evidence, Metrics, Subject, Window, date};
+use crate::document::usage::{AccountUsage, Calls, How, Reason, Verdict};
+use crate::finding::{Code, Finding, Severity};
+use crate::snapshot::Refusal;
+use crate::source::Sources;
+
+/// Operations of Azure OpenAI, which are known to log who called. From samples and public queries; the list is not complete.
+const NAMING: [&str; 5] = [
+    "ChatCompletions_Create",
+    "Completions_Create",
+    "Create_Thread",
+    "Embeddings_Create",
+    "ImageGenerations_Create",
+];
+/// The end of operations that read catalogues, which the metrics of calls do not count.
+const CATALOGUE: &str = "_List";
+/// How many days the docs recommend: more than a month, so that a month's end is among them.
+const MONTH: u32 = 35;
+
+/// Judges an account.
+#[must_use]
+pub fn judge(subject: &Subject, evidence: &Evidence, window: Window, sources: &Sources) -> AccountUsage {
+    let rows = match &evidence.log {
+        Log::Read { rows, .. } => rows.as_slice(),
+        Log::NotAsked | Log::Absent | Log::Unread(_) => &[],
+    };
+    let (covered, hole) = match &evidence.metrics {
+        Ok(metrics) => coverage(metrics, rows, window),
+        Err(_) => (0, None),
+    };
+    let (verdict, reasons) = conclude(subject, evidence, rows, (covered, hole, window));
+    let statement = match verdict {
+        Verdict::KeysUsed => "keys are used".to_owned(),
+        Verdict::CallsWithoutName => "calls without a name".to_owned(),
+        Verdict::NoKeyCallSeen => format!("no key call seen in {covered} of {} days", window.days),
+        Verdict::NoCall => format!("no call at all in {} days", window.days),
+        Verdict::KeysOff => "keys are off".to_owned(),
+        Verdict::CannotTell => "cannot tell".to_owned(),
+    };
+    AccountUsage {
+        address: subject.address.clone(),
+        name: subject.id.name().to_owned(),
+        id: subject.id.to_string(),
+        source: subject.span.map(|span| sources.position(span)),
+        verdict,
+        statement,
+        covered_days: covered,
+        quiet_days: subject.quiet_days,
+        reasons,
+        notes: notes(verdict, rows, evidence, window),
+        calls: calls(rows),
+        keys_fetched: evidence.fetched.as_ref().map(|fetches| fetches.all.clone()).unwrap_or_default(),
+    }
+}
+
+/// A day of which the log does not have all calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hole {
+    day: Day,
+    counted: u64,
+    logged: u64,
+}
+
+/// The verdict, and why it is not stronger.
+fn conclude(
+    subject: &Subject,
+    evidence: &Evidence,
+    rows: &[Row],
+    (covered, hole, window): (u32, Option<Hole>, Window),
+) -> (Verdict, Vec<Reason>) {
+    if !subject.takes_keys {
+        return (Verdict::KeysOff, Vec::new());
+    }
+    let metrics = evidence.metrics.as_ref().ok();
+    let only_keys_work = !subject.has_subdomain;
+    let called = |count: fn(&Metrics) -> &BTreeMap<Day, u64>| {
+        metrics.is_some_and(|metrics| count(metrics).values().any(|calls| *calls > 0))
+    };
+    let no_subdomain = || {
+        let message = "the account has no custom subdomain, so it accepts keys only".to_owned();
+        let hint = "set `customSubDomainName`, give the applications roles, and let them call the new endpoint with tokens";
+        Reason { message, cause: None, hint: Some(hint.to_owned()) }
+    };
+    // Proof.
+    if rows.iter().any(|row| is_key_use(row, rows)) {
+        return (Verdict::KeysUsed, Vec::new());
+    }
+    if only_keys_work && called(|metrics| &metrics.successful) {
+        return (Verdict::KeysUsed, vec![no_subdomain()]);
+    }
+    // What may be use.
+    if rows.iter().any(|row| matches!(row.how, How::Key | How::Unclear)) {
+        return (Verdict::CallsWithoutName, nameless(rows));
+    }
+    if only_keys_work && called(|metrics| &metrics.calls) {
+        return (Verdict::CallsWithoutName, vec![no_subdomain()]);
+    }
+    // What may hide use.
+    let long_enough = window.days >= subject.quiet_days;
+    if metrics.is_some_and(|metrics| metrics.total() == 0) && rows.is_empty() && long_enough {
+        return (Verdict::NoCall, Vec::new());
+    }
+    let mut missing = gaps(subject, evidence);
+    if missing.is_empty() && covered < subject.quiet_days {
+        missing.push(too_short(subject, evidence, covered, hole));
+    }
+    if missing.is_empty() { (Verdict::NoKeyCallSeen, Vec::new()) } else { (Verdict::CannotTell, missing) }
+}
+
+/// Whether calls were certainly made with a key: they succeeded, their records have a field for the caller, it is empty, and the service is
+/// known to fill it.
+fn is_key_use(row: &Row, rows: &[Row]) -> bool {
+    let names = || {
+        let here = |other: &Row| other.how == How::Token && other.operation == row.operation;
+        NAMING.contains(&row.operation.as_str()) || rows.iter().any(here)
+    };
+    row.how == How::Key && row.without_field < row.calls && names()
+}
+
+/// Why calls without a name are no proof.
+fn nameless(rows: &[Row]) -> Vec<Reason> {
+    let of = |how: How| -> BTreeSet<&str> {
+        rows.iter().filter(|row| row.how == how).map(|row| row.operation.as_str()).collect()
+    };
+    let mut reasons = Vec::new();
+    let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
+        let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
+        let message = format!("{}: {why}", names.join(", "));
+        Reason { message, cause: None, hint: Some(hint.to_owned()) }
+    };
+    let (keys, unclear) = (of(How::Key), of(How::Unclear));
+    if !keys.is_empty() {
+        reasons.push(say(
+            keys,
+            "calls succeeded, and the log names no caller for them; it may be that this service never logs callers",
+            "find the application by address, deployment and time; its log may have the response header `apim-request-id`, which is the log's correlation id",
+        ));
+    }
+    if !unclear.is_empty() {
+        reasons.push(say(
+            unclear,
+            "calls neither succeeded nor were they refused as unauthorized, and the log names no caller for them",
+            "an application that sends a wrong request or is throttled may have sent a key with it",
+        ));
+    }
+    reasons
+}
+
+/// What is missing from the evidence.
+fn gaps(subject: &Subject, evidence: &Evidence) -> Vec<Reason> {
+    let id = &subject.id;
+    let reader = |scope: &str| {
+        format!(
+            "az role assignment create --assignee-object-id OBJECT_ID --assignee-principal-type TYPE --role \"Monitoring Reader\" --scope {scope}"
+        )
+    };
+    let refused = |what: &str, refusal: &Refusal, hint: String| Reason {
+        message: what.to_owned(),
+        cause: Some(refusal.message.clone()),
+        hint: Some(refusal.hint.clone().filter(|hint| !hint.is_empty()).unwrap_or(hint)),
+    };
+    let mut missing = Vec::new();
+    if let Err(refusal) = &evidence.metrics {
+        let what = "could not read the metrics, which show whether the log has every call";
+        missing.push(refused(what, refusal, reader(id.as_str())));
+    }
+    let sends = format!(
+        "az monitor diagnostic-settings create --name requests --resource {id} --workspace WORKSPACE_ID --logs '[{{\"category\":\"RequestResponse\",\"enabled\":true}}]'"
+    );
+    if let Ok(sinks) = &evidence.sinks
+        && sinks.workspaces.is_empty()
+    {
+        let message = if !sinks.elsewhere.is_empty() {
+            format!(
+                "the request log goes to {} only, where keyless cannot read it",
+                sinks.elsewhere.join(" and ")
+            )
+        } else if !sinks.open_groups.is_empty() {
+            format!(
+                "could not determine whether the category group `{}` contains the request log",
+                sinks.open_groups.join("`, `")
+            )
+        } else if sinks.has_settings {
+            "no diagnostic setting sends the request log (category `RequestResponse`) anywhere".to_owned()
+        } else {
+            "no diagnostic setting sends the request log anywhere".to_owned()
+        };
+        missing.push(Reason { message, cause: None, hint: Some(sends) });
+        return missing;
+    }
+    match &evidence.log {
+        Log::Read { flaws, .. } => missing.extend(flaws.iter().map(|flaw| match flaw {
+            Flaw::Hidden(workspace) => Reason {
+                message: format!(
+                    "the log is also in a workspace that the caller may not read: `{workspace}`"
+                ),
+                cause: None,
+                hint: Some(reader(workspace)),
+            },
+            Flaw::Partial(why) => Reason {
+                message: "Azure returned only a part of the log".to_owned(),
+                cause: Some(why.clone()),
+                hint: Some("run the command again, or with fewer `--days`".to_owned()),
+            },
+            Flaw::Unsaid => Reason {
+                message: "Azure did not say whether it left out workspaces".to_owned(),
+                cause: None,
+                hint: Some(reader(id.as_str())),
+            },
+        })),
+        Log::Absent => missing.push(Reason {
+            message: "no request log has arrived in the workspace yet, or the caller may not see it"
+                .to_owned(),
+            cause: None,
+            hint: Some("the log starts up to 2 hours after its diagnostic setting was made".to_owned()),
+        }),
+        Log::Unread(refusal) => {
+            missing.push(refused("could not read the request log", refusal, reader(id.as_str())));
+        }
+        Log::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
+            .push(Reason { message: "the request log was not read".to_owned(), cause: None, hint: None }),
+        Log::NotAsked => {}
+    }
+    missing
+}
+
+/// That the log covers too few days, and from when it does.
+fn too_short(subject: &Subject, evidence: &Evidence, covered: u32, hole: Option<Hole>) -> Reason {
+    let days = |count: u32| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
+    let mut message =
+        format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
+    if let Some(Hole { day, counted, logged }) = hole {
+        message = format!(
+            "{message}: on {} the metrics count {counted} calls, and the log has {logged}",
+            date(day)
+        );
+    }
+    let hint = match evidence.retention {
+        Some(kept) if kept < subject.quiet_days => {
+            format!("the workspace keeps the log for {}: keep it longer", days(kept))
+        }
+        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
+            .to_owned(),
+    };
+    Reason { message, cause: None, hint: Some(hint) }
+}
+
+/// For how many days up to today the log has every call that the metrics count, and the day before those.
+fn coverage(metrics: &Metrics, rows: &[Row], window: Window) -> (u32, Option<Hole>) {
+    let mut logged: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.operation.ends_with(CATALOGUE)) {
+        let (calls, at_midnight) = logged.entry(row.day).or_default();
+        *calls += row.calls;
+        *at_midnight += row.at_midnight;
+    }
+    let counted = |day: Day| metrics.calls.get(&day).copied().unwrap_or_default();
+    let logged = |day: Day| logged.get(&day).copied().unwrap_or_default();
+    // A call at midnight may be on the other side of it in the metrics. Today's metrics are late, so they show no surplus.
+    let lent = |day: Day| {
+        let (calls, at_midnight) = logged(day);
+        let surplus = if day < window.today() { calls.saturating_sub(counted(day)) } else { calls };
+        at_midnight.min(surplus)
+    };
+    let mut covered = 0;
+    for day in window.full_days() {
+        let missing = counted(day).saturating_sub(logged(day).0);
+        if missing > lent(day - 1) + lent(day + 1) {
+            return (covered, Some(Hole { day, counted: counted(day), logged: logged(day).0 }));
+        }
+        covered += 1;
+    }
+    (covered, None)
+}
+
+/// What the evidence cannot show.
+fn notes(verdict: Verdict, rows: &[Row], evidence: &Evidence, window: Window) -> Vec<String> {
+    let mut notes = Vec::new();
+    if verdict == Verdict::NoCall {
+        notes.push("a standby application that is not running looks the same".to_owned());
+    }
+    if verdict == Verdict::NoKeyCallSeen {
+        if window.days < MONTH {
+            notes.push(format!("jobs at the end of a month may fall outside of {} days", window.days));
+        } else {
+            notes.push(
+                "jobs that run once a quarter, and standby applications, may fall outside of this time"
+                    .to_owned(),
+            );
+        }
+        let callers: BTreeSet<&String> = rows.iter().flat_map(|row| &row.callers).collect();
+        let one = callers.len() == 1 && rows.iter().any(|row| row.how == How::Token);
+        if one {
+            notes.push(
+                "one caller: a gateway? keys that it takes from its own callers are not seen here".to_owned(),
+            );
+        }
+    }
+    let refused: u64 = rows.iter().filter(|row| row.how == How::Refused).map(|row| row.calls).sum();
+    if refused > 0 && verdict.passes() {
+        notes.push(format!("{refused} calls without a valid key or token were refused"));
+    }
+    if evidence.sinks.is_err() && matches!(verdict, Verdict::NoKeyCallSeen | Verdict::CannotTell) {
+        notes
+            .push("could not read the diagnostic settings, which show where the request log goes".to_owned());
+    }
+    match &evidence.fetched {
+        Err(refusal) => {
+            let what = "could not read the activity log, which shows who fetched keys";
+            notes.push(format!("{what}: {}", refusal.message));
+        }
+        Ok(fetches) if !fetches.whole => {
+            notes.push("only the newest part of the activity log was read".to_owned());
+        }
+        Ok(_) => {}
+    }
+    notes
+}
+
+/// The calls of all days together.
+fn calls(rows: &[Row]) -> Vec<Calls> {
+    let mut all: BTreeMap<(How, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        all.entry((row.how, &row.operation)).or_default().push(row);
+    }
+    let list = |rows: &[&Row], part: fn(&Row) -> &[String]| -> Vec<String> {
+        let set: BTreeSet<&String> = rows.iter().flat_map(|row| part(row)).collect();
+        set.into_iter().cloned().collect()
+    };
+    let together = |((how, operation), rows): ((How, &str), Vec<&Row>)| Calls {
+        how,
+        operation: operation.to_owned(),
+        calls: rows.iter().map(|row| row.calls).sum(),
+        without_field: rows.iter().map(|row| row.without_field).sum(),
+        first: rows.iter().map(|row| row.first).min().unwrap_or_default().to_string(),
+        last: rows.iter().map(|row| row.last).max().unwrap_or_default().to_string(),
+        deployments: list(&rows, |row| &row.deployments),
+        addresses: list(&rows, |row| &row.addresses),
+        callers: list(&rows, |row| &row.callers),
+    };
+    all.into_iter().map(together).collect()
+}
+
+/// The findings about a verdict: none if keys can be turned off.
+#[must_use]
+pub fn findings(subject: &Subject, usage: &AccountUsage) -> Vec<Finding> {
+    let code = match usage.verdict {
+        Verdict::KeysUsed => Code::KeysUsed,
+        Verdict::CallsWithoutName => Code::CallsWithoutName,
+        Verdict::CannotTell => Code::KeyUseUnknown,
+        Verdict::NoKeyCallSeen | Verdict::NoCall | Verdict::KeysOff => return Vec::new(),
+    };
+    let say = |why: &str| {
+        let message = format!("account {}: {}{why}", usage.name, usage.statement);
+        Finding { span: subject.span, ..Finding::new(Severity::Warning, code, message) }
+    };
+    let keys = usage.calls.iter().filter(|calls| calls.how == How::Key);
+    let mut findings: Vec<Finding> = usage
+        .reasons
+        .iter()
+        .map(|reason| Finding {
+            cause: reason.cause.clone(),
+            hint: reason.hint.clone(),
+            ..say(&format!(": {}", reason.message))
+        })
+        .collect();
+    if findings.is_empty() {
+        let count: u64 = keys.clone().map(|calls| calls.calls).sum();
+        let last = keys.map(|calls| calls.last.as_str()).max().unwrap_or_default();
+        findings.push(
+            say(&format!(": {count} calls with a key, the last one at {last}"))
+                .hint("move the applications that make these calls to tokens"),
+        );
+    }
+    findings
+}
